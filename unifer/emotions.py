@@ -1,0 +1,46 @@
+"""The eight emotions of FER benchmarks and how datasets spell them. Alone knows that happy and happiness are one emotion.
+
+Knows nothing of replies: finding a label in one is `dialogue/answers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+EMOTIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
+"""Canonical names, in AffectNet's order."""
+
+SPELLINGS = MappingProxyType(
+    {
+        "neutral": ("neutral",),
+        "happiness": ("happiness", "happy"),
+        "sadness": ("sadness", "sad"),
+        "surprise": ("surprise", "surprised"),
+        "fear": ("fear", "fearful"),
+        "disgust": ("disgust", "disgusted"),
+        "anger": ("anger", "angry"),
+        "contempt": ("contempt", "contemptuous"),
+    }
+)
+"""Canonical name -> its spellings: noun and adjective of the same word, no synonyms (joy is not a spelling of happiness)."""
+
+_CANONICAL = {spelling: emotion for emotion, spellings in SPELLINGS.items() for spelling in spellings}
+
+
+def canonical(label: str) -> str:
+    """`canonical("Happy")` -> `"happiness"`; a label that is none of the eight comes back lower-cased and trimmed."""
+    key = label.strip().lower()
+    return _CANONICAL.get(key, key)
+
+
+def spelled_in(emotion: str, labels: Iterable[str]) -> str | None:
+    """The label among `labels` that means `emotion`, or None: `spelled_in("happiness", ["angry", "happy"])` -> `"happy"`."""
+    wanted = canonical(emotion)
+    return next((label for label in labels if canonical(label) == wanted), None)
+
+
+def spellings(label: str) -> tuple[str, ...]:
+    """Every accepted spelling of `label`, lower-case, its own first."""
+    own = label.strip().lower()
+    return (own, *(s for s in SPELLINGS.get(canonical(own), ()) if s != own))

@@ -1,0 +1,19 @@
+"""The two ways a command stops on purpose. Anything else that escapes is a bug and shows its traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(Exception):
+    """Something the user gave is wrong: the message says where it stands, the value, what is allowed and what to do."""
+
+    @classmethod
+    def at(cls, path: str | Path, row: int | None, problem: str) -> InputError:
+        """`InputError.at("qa.json", 12, "...")` reads `qa.json:12: ...`; rows count from 1."""
+        place = f"{path}:{row}" if row is not None else f"{path}"
+        return cls(f"{place}: {problem}")
+
+
+class Interrupted(Exception):
+    """The user pressed Ctrl-C; the message says what is kept and how to go on."""

@@ -1,0 +1,202 @@
+"""Files on disk: rows in (JSON array or JSONL, errors with file:row), atomic writes out, append-only logs that survive a kill.
+
+Knows bytes, lines and JSON; what a row means is `records`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from unifer.errors import InputError
+
+T = TypeVar("T")
+_DECODER = json.JSONDecoder()
+_SPACE = " \t\r\n"
+
+
+def read_text(path: Path) -> str:
+    """UTF-8 text of `path`, a byte-order mark dropped. Raises InputError: missing, a folder, empty, not UTF-8."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; a JSON or JSONL file is expected") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError.at(path, line, f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8") from None
+    if not text.strip():
+        raise InputError(f"{path}: is empty; a JSON array or JSONL rows are expected")
+    return text
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """(row number from 1, row) of a JSON array or of JSONL, told apart by the first character; parsed one row at a time.
+
+    For JSONL the row number is the line number. Raises InputError naming file and row where the text is no JSON.
+    """
+    text = read_text(path)
+    start = len(text) - len(text.lstrip(_SPACE))
+    yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text)
+
+
+def _line_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    # Not str.splitlines: a reply may hold U+2028 or U+0085 unescaped, which end no JSONL row.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError.at(path, number, f"not valid JSON, {error.msg} at column {error.colno}: {_around(line, error.pos)}") from None
+
+
+def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
+    at, number = _skip(text, at), 0
+    while at < len(text) and text[at] != "]":
+        number += 1
+        try:
+            row, at = _DECODER.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            line = text.count("\n", 0, error.pos) + 1
+            raise InputError.at(path, number, f"not valid JSON, {error.msg} (line {line}): {_around(text, error.pos)}") from None
+        yield number, row
+        at = _skip(text, at)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+            if text[at : at + 1] == "]":
+                raise InputError.at(path, number, "a comma before the closing ']'; remove it")
+        elif text[at : at + 1] != "]":
+            found = f"found {_around(text, at)}" if at < len(text) else "the file ends here: it is truncated"
+            raise InputError.at(path, number, f"',' or ']' expected after this row; {found}")
+    if at >= len(text):
+        raise InputError.at(path, number, "the array is never closed: the file is truncated")
+    if text[at + 1 :].strip():
+        raise InputError.at(path, number, f"text after the closing ']': {_around(text, _skip(text, at + 1))}")
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _around(text: str, at: int) -> str:
+    return repr(text[max(0, at - 20) : at + 20])
+
+
+def read_records(path: Path, parse: Callable[[Any], T], *, key: Callable[[T], str | None] | None = None) -> Iterator[T]:
+    """Parsed rows of `path`. With `key`, a key seen before is refused (None keys are not compared).
+
+    Raises InputError `file:row: problem` for whatever `parse` refuses with ValueError.
+    """
+    first_seen: dict[str, int] = {}
+    for number, row in read_rows(path):
+        try:
+            record = parse(row)
+        except ValueError as error:
+            raise InputError.at(path, number, str(error)) from None
+        name = key(record) if key else None
+        if name is not None and first_seen.setdefault(name, number) != number:
+            raise InputError.at(path, number, f"{name!r} stands already in row {first_seen[name]}; each row needs its own id or image_path")
+        yield record
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write all of `text` or nothing: a reader sees the old file or the new one, never half of either."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as indented UTF-8 JSON, atomically. Raises ValueError for NaN or infinity, which JSON cannot hold."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def write_rows(path: Path, rows: list[Any]) -> None:
+    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically."""
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
+    if path.suffix == ".jsonl":
+        write_text(path, "".join(line + "\n" for line in lines))
+    else:
+        write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class AppendLog:
+    """Append-only JSONL of one writer: each `append` is on its way to disk as a whole line before it returns.
+
+    A line torn by a kill is cut off when the log is opened again, so every line in the file is a whole row.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = path.open("a+b", buffering=0)
+        self._cut_torn_line()
+
+    def _cut_torn_line(self) -> None:
+        size = self._stream.seek(0, os.SEEK_END)
+        end = size
+        while end > 0:
+            start = max(0, end - 65536)
+            self._stream.seek(start)
+            block = self._stream.read(end - start)
+            if b"\n" in block:
+                end = start + block.rindex(b"\n") + 1
+                break
+            end = start
+        if end < size:
+            self._stream.truncate(end)
+        self._stream.seek(0, os.SEEK_END)
+
+    def append(self, row: Any) -> None:
+        """Write one row. Raises OSError (a full disk, say) after taking back whatever part of the line was written."""
+        line = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", errors="surrogatepass")
+        start = self._stream.seek(0, os.SEEK_END)
+        try:
+            written = 0
+            while written < len(line):
+                written += self._stream.write(line[written:]) or 0
+        except OSError:
+            self._stream.truncate(start)
+            raise
+
+    def close(self) -> None:
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
