@@ -56,7 +56,9 @@ def _line_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line)
             except json.JSONDecodeError as error:
-                raise InputError.at(path, number, f"not valid JSON, {error.msg} at column {error.colno}: {_around(line, error.pos)}") from None
+                raise InputError.at(
+                    path, number, f"not valid JSON, {error.msg} at column {error.colno}: {_around(line, error.pos)}"
+                ) from None
 
 
 def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
@@ -139,11 +141,21 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_rows(path: Path, rows: list[Any]) -> None:
     """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically."""
-    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
+    lines = [_line(row) for row in rows]
     if path.suffix == ".jsonl":
         write_text(path, "".join(line + "\n" for line in lines))
     else:
         write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def _line(row: Any) -> str:
+    """`row` as one line of readable UTF-8 JSON; a lone surrogate, which UTF-8 cannot hold, turns the row to ASCII escapes."""
+    line = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(row, allow_nan=False)
+    return line
 
 
 def sha256(path: Path) -> str:
@@ -181,7 +193,7 @@ class AppendLog:
 
     def append(self, row: Any) -> None:
         """Write one row. Raises OSError (a full disk, say) after taking back whatever part of the line was written."""
-        line = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", errors="surrogatepass")
+        line = (_line(row) + "\n").encode("utf-8")
         start = self._stream.seek(0, os.SEEK_END)
         try:
             written = 0

@@ -67,7 +67,7 @@ def _action_units(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list | tuple):
-        raise ValueError(f"'AUs' must be a list such as [\"AU6\", \"AU12\"] or null, not {_short(value)}")
+        raise ValueError(f'\'AUs\' must be a list such as ["AU6", "AU12"] or null, not {_short(value)}')
     numbers = set()
     for item in value:
         match = re.fullmatch(r"(?:AU)?\s*(\d{1,2})", str(item).strip(), re.IGNORECASE) if not isinstance(item, bool) else None

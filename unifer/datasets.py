@@ -1,0 +1,143 @@
+"""A dataset is data: `dataset.yaml` in an eval folder -> DatasetSpec. Knows no dataset by name.
+
+A fifth dataset is a copied folder with its YAML edited.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from unifer import files
+from unifer.emotions import canonical
+from unifer.errors import InputError
+from unifer.records import Question
+
+AnswerTag = Literal["one_line", "any_lines"]
+_ANSWER_TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")
+_REQUIRED = ("name", "title", "questions", "sample", "labels")
+_OPTIONAL = ("aliases", "expected", "published")
+
+
+@dataclass(frozen=True)
+class PublishedRule:
+    """What the published scripts of one dataset do differently from the others' (protocol `unifer`).
+
+    `aliases` is their ordered fallback table; `answer_tag` their regular expression of the answer: `one_line` ignores case and
+    stops at a line end, `any_lines` does neither. `stem` begins their results file names.
+    """
+
+    aliases: MappingProxyType[str, tuple[str, ...]]
+    answer_tag: AnswerTag
+    stem: str
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """One benchmark set: its labels in order, where its question files lie, and how many rows of each label to expect."""
+
+    name: str
+    title: str
+    folder: Path
+    questions: Path
+    sample: Path
+    labels: tuple[str, ...]
+    published: PublishedRule
+    aliases: MappingProxyType[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Further spellings of a label that the strict grader accepts, beside those of `emotions.SPELLINGS`."""
+    expected: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Label -> rows in the whole published question file; empty where nothing is published."""
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+
+def load_dataset(folder: Path) -> DatasetSpec:
+    """Read `folder/dataset.yaml`. Raises InputError naming the key, its value and what is allowed."""
+    import yaml
+
+    path = folder / "dataset.yaml"
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; a dataset folder holds dataset.yaml, such as eval_rafdb")
+    try:
+        raw = yaml.safe_load(files.read_text(path))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return _spec(folder, raw)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _spec(folder: Path, raw: Any) -> DatasetSpec:
+    if not isinstance(raw, dict):
+        raise ValueError(f"a mapping with {', '.join(_REQUIRED)} is expected, not {raw!r}")
+    for key in _REQUIRED:
+        if key not in raw:
+            raise ValueError(f"missing {key!r}; needed are {', '.join(_REQUIRED)}")
+    for key in raw:
+        if key not in (*_REQUIRED, *_OPTIONAL):
+            near = difflib.get_close_matches(str(key), (*_REQUIRED, *_OPTIONAL), n=1)
+            raise ValueError(
+                f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; optional are {', '.join(_OPTIONAL)}")
+            )
+    labels = raw["labels"]
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+        raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
+    if len({canonical(label) for label in labels}) != len(labels):
+        raise ValueError(f"'labels' names one emotion twice: {labels!r}")
+    name = str(raw["name"])
+    expected = raw.get("expected") or {}
+    if not isinstance(expected, dict) or not set(expected) <= set(labels):
+        raise ValueError(f"'expected' must map labels to counts, not {expected!r}")
+    return DatasetSpec(
+        name=name,
+        title=str(raw["title"]),
+        folder=folder,
+        questions=folder / str(raw["questions"]),
+        sample=folder / str(raw["sample"]),
+        labels=tuple(labels),
+        aliases=_aliases(raw.get("aliases"), "aliases", labels),
+        expected=MappingProxyType({str(label): int(count) for label, count in expected.items()}),
+        published=_published(raw.get("published") or {}, name, labels),
+    )
+
+
+def _aliases(raw: Any, key: str, labels: list[str]) -> MappingProxyType[str, tuple[str, ...]]:
+    table = raw or {}
+    if not isinstance(table, dict) or not all(isinstance(words, list) for words in table.values()):
+        raise ValueError(f"'{key}' must map a label to a list of spellings, not {table!r}")
+    unknown = [label for label in table if label not in labels]
+    if unknown:
+        raise ValueError(f"'{key}' speaks of {unknown[0]!r}, which is not one of the labels {', '.join(labels)}")
+    return MappingProxyType({str(label): tuple(str(word).lower() for word in words) for label, words in table.items()})
+
+
+def _published(raw: Any, name: str, labels: list[str]) -> PublishedRule:
+    if not isinstance(raw, dict) or not set(raw) <= {"aliases", "answer_tag", "stem"}:
+        raise ValueError(f"'published' may hold aliases, answer_tag and stem, not {raw!r}")
+    tag = raw.get("answer_tag", "one_line")
+    if tag not in _ANSWER_TAGS:
+        raise ValueError(f"'published.answer_tag' is {tag!r}; allowed are {', '.join(_ANSWER_TAGS)}")
+    return PublishedRule(_aliases(raw.get("aliases"), "published.aliases", labels), tag, str(raw.get("stem", f"{name}_unifer_7b")))
+
+
+def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question]:
+    """The questions of a file, keys unique. With `spec`, candidate labels outside the dataset's vocabulary are refused."""
+
+    def parse(row: Any) -> Question:
+        question = Question.from_json(row)
+        if spec is not None:
+            strangers = [label for label in question.candidate_labels if label not in spec.labels]
+            if strangers:
+                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; labels of {spec.title} are {', '.join(spec.labels)}")
+        return question
+
+    questions = list(files.read_records(path, parse, key=lambda question: question.key))
+    if not questions:
+        raise InputError(f"{path}: holds no questions; a row has image_path, true_label, prompt and candidate_labels")
+    return questions

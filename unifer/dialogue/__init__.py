@@ -1,0 +1,1 @@
+"""What the model is shown and what it says: one prompt, one image rule, one grader for every stage."""
