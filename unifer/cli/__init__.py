@@ -1,0 +1,43 @@
+"""The command line: what stubs and shells call. Alone prints and exits; every other module returns or raises.
+
+One module a group of commands (`data`, `train`, `evaluate`), each with `register(subparsers)`. Nothing heavy is imported until a
+command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from unifer import __version__
+from unifer.cli import data, evaluate, train
+from unifer.errors import InputError, Interrupted
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit status: 0 done, 1 done with something to report, 2 bad input, 130 interrupted."""
+    parser = argparse.ArgumentParser(prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions.")
+    parser.add_argument("--version", action="version", version=f"unifer {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (data, train, evaluate):
+        group.register(commands)
+    # Flags that TRL's own parser reads (`unifer sft --learning_rate 1e-5`) pass through in `args.rest`.
+    args, rest = parser.parse_known_args(argv)
+    if rest and not getattr(args, "passes_flags_on", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
+    try:
+        status: int = args.run(args)
+    except InputError as error:
+        print(f"unifer: {error}", file=sys.stderr)
+        return 2
+    except Interrupted as stop:
+        print(f"\nunifer: {stop}", file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        print("\nunifer: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return status

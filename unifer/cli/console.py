@@ -1,0 +1,65 @@
+"""What commands show while they work: a progress bar with speed and time left, and plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Call it as work gets done: `advance(3)` adds three units."""
+
+    def __call__(self, amount: int = 1) -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Iterator[Advance]:
+    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every tenth."""
+    if not sys.stderr.isatty():
+        yield _Lines(title, total, done, unit)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, completed=done, rate="")
+
+        def advance(amount: int = 1) -> None:
+            bar.advance(task, amount)
+            speed = bar.tasks[task].speed
+            if speed:
+                bar.update(task, rate=f"{speed:.1f} {unit}/s")
+
+        yield advance
+
+
+class _Lines:
+    """Progress for logs: a line whenever another tenth of the work is done."""
+
+    def __init__(self, title: str, total: int, done: int, unit: str) -> None:
+        import time
+
+        self._clock = time.monotonic
+        self._title, self._total, self._unit = title, total, unit
+        self._first = self._done = done
+        self._started = self._clock()
+
+    def __call__(self, amount: int = 1) -> None:
+        before, self._done = self._done, self._done + amount
+        if self._total and (before * 10 // self._total != self._done * 10 // self._total or self._done == self._total):
+            seconds = self._clock() - self._started
+            rate = (self._done - self._first) / seconds if seconds > 0 else 0.0
+            left = (self._total - self._done) / rate if rate else 0.0
+            line = f"{self._title}: {self._done}/{self._total} {self._unit}, {rate:.1f} {self._unit}/s, {left:.0f} s left"
+            print(line, file=sys.stderr, flush=True)
