@@ -1,0 +1,101 @@
+"""Curves, brush strokes and colours: the vocabulary in which a face is drawn, as flat polygons.
+
+Knows plane geometry alone; not faces (`head`, `upper_face`, `lower_face`), nor pixels (`drawing`).
+Points are arrays of shape (n, 2) in hundred-and-twelfths of the frame, x to the right, y downwards, (0, 0) its centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unifer.prepare.faces.identity import RGB
+
+Points = NDArray[np.float64]
+Pair = tuple[float, float]
+
+
+class Shape(NamedTuple):
+    """A filled polygon; `lift` is how far it stands out of the head's surface, which matters when the head turns."""
+
+    points: Points
+    colour: tuple[int, int, int, int]
+    lift: float = 0.0
+
+
+@lru_cache(maxsize=64)
+def _basis(count: int, closed: bool, steps: int) -> Points:
+    """Catmull-Rom weights, shape (samples, count): `basis @ control points` are the points on the curve."""
+    segments = count if closed else count - 1
+    t = np.arange(steps) / steps
+    weights = 0.5 * np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], axis=1)
+    basis = np.zeros((segments * steps + (0 if closed else 1), count))
+    for segment in range(segments):
+        for offset in range(4):
+            index = segment + offset - 1
+            index = index % count if closed else min(max(index, 0), count - 1)
+            basis[segment * steps : (segment + 1) * steps, index] += weights[:, offset]
+    if not closed:
+        basis[-1, -1] = 1.0
+    return basis
+
+
+@lru_cache(maxsize=8)
+def _circle(count: int) -> Points:
+    angle = np.linspace(0.0, 2 * np.pi, count, endpoint=False)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def curve(control: Sequence[Pair], closed: bool = False, steps: int = 6) -> Points:
+    """The smooth curve through the control points."""
+    return _basis(len(control), closed, steps) @ np.array(control, dtype=np.float64)
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, count: int = 24) -> Points:
+    """The outline of an upright ellipse."""
+    return _circle(count) * (rx, ry) + (x, y)
+
+
+@lru_cache(maxsize=64)
+def _taper(count: int, blunt_start: bool) -> Points:
+    """Half widths along a brush stroke, thin at its ends; shape (count, 1)."""
+    t = np.linspace(0.0, 1.0, count)
+    if blunt_start:
+        return (0.5 * np.minimum(1.0, np.sqrt(np.maximum(0.0, 1.02 - t) * 1.6)) * (0.8 + 0.2 * np.minimum(1, t * 5)))[:, None]
+    return (0.5 * (0.12 + 0.88 * np.sin(np.pi * t) ** 0.6))[:, None]
+
+
+def stroke(line: Points, width: float, blunt_start: bool = False) -> Points:
+    """The outline of a brush stroke along a line: tapered at both ends, or blunt where it starts."""
+    tangent = np.empty_like(line)
+    tangent[1:-1] = line[2:] - line[:-2]
+    tangent[0] = line[1] - line[0]
+    tangent[-1] = line[-1] - line[-2]
+    tangent /= np.sqrt((tangent * tangent).sum(axis=1, keepdims=True)) + 1e-9
+    offset = tangent[:, ::-1] * (width, -width) * _taper(len(line), blunt_start)
+    return np.concatenate([line + offset, (line - offset)[::-1]])
+
+
+def between(upper: Points, lower: Points) -> Points:
+    """The area between two curves that run in the same direction."""
+    return np.concatenate([upper, lower[::-1]])
+
+
+def mirrored(points: Sequence[Pair], sign: int) -> list[Pair]:
+    """Points given for the right half of the image, on the half that `sign` (+1 right, -1 left) says."""
+    return [(sign * x, y) for x, y in points]
+
+
+def rgba(colour: RGB, alpha: float = 1.0) -> tuple[int, int, int, int]:
+    """A colour with an opacity in [0, 1]."""
+    return (*colour, round(255 * min(1.0, max(0.0, alpha))))
+
+
+def mix(colour: RGB, other: RGB, share: float) -> RGB:
+    """`share` of the other colour, the rest of the first."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return red, green, blue
