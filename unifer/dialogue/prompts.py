@@ -6,8 +6,9 @@ added, so that the checkpoint's own chat template decides. Knows no tokenizer an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from unifer.action_units import ACTION_UNITS, REGIONS
 from unifer.records import Json
 
 VERSION = "fer-1"
@@ -31,6 +32,20 @@ def expression_question(labels: Sequence[str]) -> str:
 def action_unit_question() -> str:
     """The AU recognition prompt (pre-training of UniFER-Tiny)."""
     return _ACTION_UNITS
+
+
+def action_unit_listing(action_units: Collection[int]) -> str:
+    """Every facial region with its active AUs, `Brows: AU4 brow lowerer. Eyes: at rest. ...`: the reasoning of drawn faces."""
+    sentences = []
+    for region in REGIONS:
+        active = [f"AU{unit.number} {unit.name}" for unit in ACTION_UNITS.values() if unit.region == region and unit.number in action_units]
+        sentences.append(f"{region.capitalize()}: {', '.join(active) or 'at rest'}.")
+    return " ".join(sentences)
+
+
+def reasoning(action_units: Collection[int], label: str) -> str:
+    """The listing, then the label that it points to."""
+    return f"{action_unit_listing(action_units)} Together these suggest {label}."
 
 
 def reply(reasoning: str, answer: str) -> str:
