@@ -1,0 +1,27 @@
+"""Where things lie in a project: alone knows which folder is its root, and what lies there by default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+IMAGE_ROOT_VARIABLE = "UNIFER_IMAGE_ROOT"
+
+
+def project_root(near: Path) -> Path:
+    """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is none."""
+    here = near.absolute()
+    return next(
+        (folder for folder in (here, *here.parents) if (folder / "data").is_dir() and (folder / "train_unifer").is_dir()), Path.cwd()
+    )
+
+
+def default_image_root(near: Path) -> Path:
+    """`UNIFER_IMAGE_ROOT` if set, else `data/images` of the project around `near`."""
+    chosen = os.environ.get(IMAGE_ROOT_VARIABLE)
+    return Path(chosen) if chosen else project_root(near) / "data" / "images"
+
+
+def default_model(near: Path) -> Path:
+    """`model/UniFER-7B` of the project around `near`, where the published README puts the checkpoint."""
+    return project_root(near) / "model" / "UniFER-7B"
