@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# From nothing to a trained, scored model that reasons over faces. Run again, it goes on where it stopped; --fresh starts over.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+started=$SECONDS
+bash "$root/scripts/setup.sh"
+cd "$root"
+UNIFER_SETUP_SECONDS=$((SECONDS - started)) exec .venv/bin/python -m unifer quickstart "$@"
