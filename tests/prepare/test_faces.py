@@ -45,11 +45,15 @@ def test_another_seed_draws_another_noise() -> None:
 def test_every_au_shows_and_shows_more_when_stronger(number: int, relaxed: Image.Image) -> None:
     """An AU that moved nothing would be an AU the model is asked about in vain."""
     seen = [difference(relaxed, draw(Expression.of({number: float(level)}), PERSON, CLEAR)) for level in (1, 3, 5)]
-    assert seen[0] > 0.1 and seen[2] > 0.5, seen
+    assert seen[0] > 0.1, seen
+    assert seen[2] > 0.5, seen
     assert all(weaker < stronger for weaker, stronger in pairwise(seen)), seen
 
 
-@pytest.mark.parametrize("pair", [(1, 2), (2, 4), (6, 7), (12, 13), (12, 14), (15, 17), (20, 23), (23, 24), (24, 28), (25, 26), (26, 27), (9, 10), (18, 22)])
+LOOKALIKES = [(1, 2), (2, 4), (6, 7), (9, 10), (12, 13), (12, 14), (15, 17), (18, 22), (20, 23), (23, 24), (24, 28), (25, 26), (26, 27)]
+
+
+@pytest.mark.parametrize("pair", LOOKALIKES)
 def test_similar_aus_look_different(pair: tuple[int, int]) -> None:
     first, second = (draw(Expression.of({number: 4.0}), PERSON, CLEAR) for number in pair)
     assert difference(first, second) > 0.6
@@ -107,4 +111,5 @@ def test_expressions_with_the_same_units_are_equal_whatever_their_order() -> Non
 
 def test_a_contact_sheet_holds_every_image(relaxed: Image.Image) -> None:
     sheet = contact_sheet([("neutral", [relaxed] * 3), ("one", [relaxed])], title="faces")
-    assert sheet.width >= 3 * 112 and sheet.height >= 2 * 112
+    assert sheet.width >= 3 * 112
+    assert sheet.height >= 2 * 112

@@ -48,8 +48,10 @@ class Conditions:
     @classmethod
     def sample(cls, rng: Random) -> Conditions:
         """A random scene: modest pose, some light, mild noise and blur, a partial occlusion on 12 % of the faces."""
-        tone = tuple(rng.randint(70, 225) for _ in range(3))
-        background = (_rgb(tone), _rgb(tuple(min(245, max(30, channel + rng.randint(-40, 40))) for channel in tone)))
+        grey = rng.randint(80, 215)
+        tone = tuple(grey + rng.randint(-28, 28) for _ in range(3))
+        second = rng.randint(-26, 26)
+        background = (_rgb(tone), _rgb(tuple(channel + second for channel in tone)))
         warmth = rng.uniform(-0.05, 0.05)
         return cls(
             yaw=_bell(rng, 12.0),
@@ -65,7 +67,7 @@ class Conditions:
             background=background,
             occluder=rng.choice(("hand", "bar", "strand", "mask")) if rng.random() < OCCLUSION_RATE else "none",
             occluder_place=rng.random(),
-            occluder_colour=_rgb(tuple(rng.randint(40, 220) for _ in range(3))),
+            occluder_colour=_rgb(tuple(rng.randint(60, 190) for _ in range(3))),
             noise=rng.uniform(0.0, 5.0),
             blur=rng.uniform(0.3, 0.7) if rng.random() < 0.2 else 0.0,
             seed=rng.getrandbits(32),

@@ -35,12 +35,12 @@ def draw(expression: Expression, identity: Identity, conditions: Conditions, siz
     """The face as an RGB image of size x size pixels; the same arguments give the same bytes."""
     side = size * SUPERSAMPLING
     canvas = Image.new("RGB", (side, side), conditions.background[0])
-    brush = ImageDraw.Draw(canvas, "RGBA")
+    brushes = ImageDraw.Draw(canvas, "RGB"), ImageDraw.Draw(canvas, "RGBA")
     backdrop, person = list(_backdrop(conditions)), list(_person(expression, identity, conditions))
-    _paint(brush, backdrop, np.concatenate([shape.points for shape in backdrop]) if backdrop else np.empty((0, 2)), side)
+    _paint(brushes, backdrop, np.concatenate([shape.points for shape in backdrop]) if backdrop else np.empty((0, 2)), side)
     points = np.concatenate([shape.points for shape in person])
     lifts = np.repeat([shape.lift for shape in person], [len(shape.points) for shape in person])
-    _paint(brush, person, _posed(points, lifts, conditions), side)
+    _paint(brushes, person, _posed(points, lifts, conditions), side)
     return _developed(canvas.reduce(SUPERSAMPLING), conditions)
 
 
@@ -59,13 +59,21 @@ def _person(expression: Expression, identity: Identity, conditions: Conditions) 
     yield from head.occluder(conditions, identity, colours)
 
 
-def _paint(brush: ImageDraw.ImageDraw, shapes: list[Shape], placed: Points, side: int) -> None:
-    """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the frame."""
+def _paint(brushes: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw], shapes: list[Shape], placed: Points, side: int) -> None:
+    """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the frame.
+
+    The first brush covers, the second blends: blending is the slower by far, and most shapes are opaque.
+    """
+    cover, blend = brushes
     pixels = (placed + FRAME / 2) * (side / FRAME)
     start = 0
     for shape in shapes:
         end = start + len(shape.points)
-        brush.polygon(pixels[start:end].ravel().tolist(), fill=shape.colour)
+        corners = pixels[start:end].ravel().tolist()
+        if shape.colour[3] == 255:
+            cover.polygon(corners, fill=shape.colour[:3])
+        else:
+            blend.polygon(corners, fill=shape.colour)
         start = end
 
 
@@ -113,8 +121,8 @@ def _developed(image: Image.Image, conditions: Conditions) -> Image.Image:
     colour = np.array(conditions.light_colour, dtype=np.float32) * np.float32(conditions.brightness)
     pixels = np.asarray(image, dtype=np.float32) * light[:, :, None] * colour
     if conditions.blur:
-        blurred = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(conditions.blur * image.width / FRAME))
-        pixels = np.asarray(blurred, dtype=np.float32)
+        lens = ImageFilter.GaussianBlur(conditions.blur * image.width / FRAME)
+        pixels = np.asarray(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).filter(lens), dtype=np.float32)
     if conditions.noise:
         grain = np.random.default_rng(conditions.seed).standard_normal(light.shape, dtype=np.float32)
         pixels = pixels + grain[:, :, None] * np.float32(conditions.noise)

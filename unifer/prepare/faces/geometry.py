@@ -96,9 +96,9 @@ def _amounts(intensities: dict[int, float]) -> Amounts:
 
 
 def _jaw(a: Amounts, identity: Identity, sideways: float) -> Jaw:
-    drop = max(7.0 * a[26], 10.5 * a[27], 2.0 * a[19], 2.5 * a[16] * a[25])
+    drop = max(8.5 * a[26], 11.5 * a[27], 2.0 * a[19], 2.5 * a[16] * a[25])
     y = 43.5 * identity.chin_length + drop + 2.5 * a[29] - 1.8 * a[17]
-    return Jaw(7.5 * sideways, y, drop, 4.5 * a[31], a[29], a[17], a[27])
+    return Jaw(9.0 * sideways, y, drop, 4.5 * a[31], a[29], a[17], a[27])
 
 
 def _half(sign: int, a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) -> Half:
@@ -141,10 +141,10 @@ def _brow(a: Amounts, identity: Identity) -> tuple[Pair, Pair, Pair, Pair]:
 
 def _corner(a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) -> Pair:
     """Lip corner: outwards from the mouth's middle, and height."""
-    narrow = (1 - 0.55 * both[18]) * (1 - 0.34 * both[22]) * (1 - 0.3 * both[27]) * (1 - 0.26 * both[23]) * (1 - 0.1 * both[26])
+    narrow = (1 - 0.55 * both[18]) * (1 - 0.34 * both[22]) * (1 - 0.3 * both[27]) * (1 - 0.33 * both[23]) * (1 - 0.1 * both[26])
     out = 14.6 * identity.mouth_width * narrow
-    out += 6.2 * a[12] + 0.8 * a[13] - 1.0 * a[14] + 1.0 * a[15] + 7.0 * a[20] - 0.6 * a[24] + 0.6 * a[10]
-    rise = -6.6 * a[12] - 8.2 * a[13] - 2.8 * a[14] + 7.2 * a[15] + 2.2 * a[20] + 2.0 * a[17] + 0.38 * jaw.drop
+    out += 6.2 * a[12] + 0.8 * a[13] + 2.4 * a[14] + 1.0 * a[15] + 7.0 * a[20] + 0.8 * a[24] + 0.6 * a[10]
+    rise = -6.6 * a[12] - 8.2 * a[13] - 5.0 * a[14] + 6.6 * a[15] + 2.2 * a[20] + 2.0 * a[17] + 0.38 * jaw.drop
     return max(5.0, out), 25.0 + rise
 
 
@@ -152,16 +152,16 @@ def _mouth(a: Amounts, jaw: Jaw, identity: Identity) -> Mouth:
     full = identity.lip_fullness
     sealed = (1 - 0.9 * a[24]) * (1 - 0.6 * a[28]) * (1 - 0.6 * a[32])
     thin = (1 - 0.6 * a[23]) * (1 - 0.88 * a[24]) * (1 - 0.98 * a[28])
-    stretched = 1 - 0.3 * a[20] - 0.15 * a[12]
-    opened = 1.9 * a[25] + 0.95 * jaw.drop + 1.3 * a[22] + 1.6 * a[19]
+    stretched = 1 - 0.3 * a[20] - 0.15 * a[12] - 0.15 * a[15]
+    opened = 2.4 * a[25] + 1.0 * jaw.drop + 1.3 * a[22] + 1.6 * a[19]
     return Mouth(
-        x=0.6 * jaw.x,
+        x=0.7 * jaw.x,
         y=25.0 + 1.4 * a[12] + 0.6 * a[13] - 1.8 * a[15] - 3.0 * a[17] - 1.2 * a[29] + 0.22 * jaw.drop * (1 - a[17]),
         gap_upper=(1.6 * a[25] + 0.14 * jaw.drop + 1.0 * a[22]) * sealed + 2.2 * a[10] * (1 - 0.8 * a[24]),
         gap_lower=opened * sealed * (1 - 0.25 * a[17]) + 3.4 * a[16] * (1 - 0.8 * a[24]) + 0.5 * a[28],
         squareness=2.0 + 4.0 * a[20] + 2.0 * a[10] + 1.5 * a[16] - 0.4 * a[18],
         upper_lip=3.0 * full * thin * stretched * (1 - 0.2 * a[10]) + 2.4 * a[22] + 1.7 * a[18],
-        lower_lip=3.9 * full * thin * stretched * (1 - 0.7 * a[32]) + 2.8 * a[22] + 1.9 * a[18] + 1.2 * a[17] + 1.8 * a[29],
+        lower_lip=3.9 * full * thin * stretched * (1 - 0.7 * a[32]) + 2.8 * a[22] + 1.9 * a[18] + 0.7 * a[17] + 1.8 * a[29],
         upper_raise=3.4 * a[10] + 1.2 * a[9],
         lower_drop=2.4 * a[16],
         upper_teeth=1.0 - 0.6 * a[18],

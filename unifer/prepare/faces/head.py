@@ -33,14 +33,25 @@ def behind(identity: Identity, colours: Palette) -> Iterator[Shape]:
     hair = rgba(mix(identity.hair, (0, 0, 0), 0.22))
     style = identity.hair_style
     if style == "long":
-        yield Shape(curve([(0, -52), (36, -40), (46, -5), (45, 35), (38, 58), (-38, 58), (-45, 35), (-46, -5), (-36, -40)], closed=True), hair)
+        yield Shape(_symmetric((0, -52), [(36, -40), (46, -5), (45, 35), (38, 58)]), hair)
     elif style == "curly":
         for x, y, r in ((0, -42, 17), (22, -38, 16), (36, -22, 14), (41, -3, 11), (-22, -38, 16), (-36, -22, 14), (-41, -3, 11)):
             yield Shape(ellipse(x, y, r, r), hair)
     elif style == "bun":
         yield Shape(ellipse(0, -49, 13, 9), hair)
-    yield Shape(curve([(-16, 24), (16, 24), (18, 50), (40, 60), (-40, 60), (-18, 50)], closed=True), rgba(mix(colours.skin, colours.shade, 0.5)))
-    yield Shape(curve([(-60, 64), (-44, 52), (-17, 49), (0, 55), (17, 49), (44, 52), (60, 64), (0, 90)], closed=True), rgba(identity.cloth))
+    if style == "scarf":
+        yield Shape(_symmetric((0, -52), [(33, -43), (45, -12), (43, 25), (60, 70)]), rgba(identity.cloth))
+        fold = rgba(mix(identity.cloth, (0, 0, 0), 0.35), 0.7)
+        for s in (-1, 1):
+            yield Shape(stroke(curve([(s * 36, 24), (s * 22, 47), (-s * 6, 55)]), 1.6), fold)
+        return
+    yield Shape(_symmetric((0, 23), [(16, 24), (18, 50), (40, 60)]), rgba(mix(colours.skin, colours.shade, 0.5)))
+    yield Shape(_symmetric((0, 55), [(17, 49), (44, 52), (60, 64), (40, 90)]), rgba(identity.cloth))
+
+
+def _symmetric(top: Pair, right: list[Pair]) -> Points:
+    """The closed outline through a point on the middle line, the right half downwards, and its mirror image."""
+    return curve([top, *right, *reversed(mirrored(right, -1))], closed=True)
 
 
 def skull(face: Face, identity: Identity, colours: Palette) -> Iterator[Shape]:
@@ -70,10 +81,11 @@ def beard(face: Face, identity: Identity) -> Iterator[Shape]:
     if kind in ("stubble", "full"):
         contour = outline(jaw, identity) * 0.965
         mouth_y = face.mouth.y
-        inner = [(-29.0, 8.0), (-24.0, 17.0), (-12.0, mouth_y - 8.0), (0, mouth_y - 7.0), (12.0, mouth_y - 8.0), (24.0, 17.0), (29.0, 8.0)]
-        below = contour[(contour[:, 1] > 6.0)]
+        half = [(16.0, mouth_y - 1.0), (22.0, mouth_y - 5.0), (28.5, 11.0), (33.5, -1.0)]
+        inner = [*reversed(mirrored(half, -1)), (0.0, mouth_y - 1.0), *half]
+        below = contour[contour[:, 1] > -1.0]
         area = between(curve(inner), below[::-1])
-        yield Shape(area, rgba(mix(identity.hair, identity.skin, 0.35), 0.34 if kind == "stubble" else 0.72))
+        yield Shape(area, rgba(mix(identity.hair, identity.skin, 0.35), 0.3 if kind == "stubble" else 0.7))
     if kind == "goatee":
         yield Shape(ellipse(jaw.x, jaw.y - 4.5, 9.0, 5.5), rgba(mix(identity.hair, identity.skin, 0.25), 0.8))
 
@@ -111,11 +123,13 @@ def front_hair(identity: Identity) -> Iterator[Shape]:
 
 def _scarf(identity: Identity) -> Iterator[Shape]:
     """A headscarf: a ring of cloth around the face."""
-    outer: list[Pair] = [(0, -52), (30, -45), (44, -15), (44, 20), (36, 60)]
-    inner: list[Pair] = [(33, 60), (36, 22), (35, -5), (30, -27), (16, -37), (0, -39.5)]
+    outer: list[Pair] = [(0, -52), (33, -43), (45.5, -12), (42, 25), (24, 52)]
+    inner: list[Pair] = [(24, 42), (33.5, 22), (35, -5), (30, -27), (16, -37), (0, -39.5)]
+    rim = rgba(mix(identity.cloth, (0, 0, 0), 0.4))
     for s in (-1, 1):
         yield Shape(curve(mirrored([*outer, *inner], s), closed=True), rgba(identity.cloth))
-        fold = curve(mirrored([(40, 40), (41, 5), (34, -28)], s))
+        yield Shape(stroke(curve(mirrored(inner, s)), 1.3), rim)
+        fold = curve(mirrored([(38, 30), (41, 2), (30, -36)], s))
         yield Shape(stroke(fold, 1.6), rgba(mix(identity.cloth, (0, 0, 0), 0.35), 0.7))
 
 
@@ -145,15 +159,21 @@ def occluder(conditions: Conditions, identity: Identity, colours: Palette) -> It
     place, kind = conditions.occluder_place, conditions.occluder
     side = -1 if place < 0.5 else 1
     along = (place * 2) % 1.0
-    if kind == "bar":
+    if kind == "bar" or (kind == "strand" and identity.hair_style in ("bald", "scarf")):
         x = side * (14.0 + 24.0 * along)
-        yield Shape(curve([(x - 4, -80), (x + 4, -80), (x + 7, 80), (x - 1, 80)], closed=True, steps=2), rgba(conditions.occluder_colour), 12.0)
+        bar = curve([(x - 4, -80), (x + 4, -80), (x + 7, 80), (x - 1, 80)], closed=True, steps=2)
+        yield Shape(bar, rgba(conditions.occluder_colour), 12.0)
     elif kind == "strand":
         line = curve([(side * 12, -47), (side * (26 - 10 * along), -24), (side * (30 - 8 * along), 6), (side * 34, 30)])
         yield Shape(stroke(line, 7.5), rgba(identity.hair), 8.0)
     elif kind == "mask":
         y = 34.0 + 6.0 * along
-        yield Shape(curve([(-40, 18), (-20, y - 1), (0, y), (20, y - 1), (40, 18), (38, 50), (0, 66), (-38, 50)], closed=True), rgba((164, 204, 220)), 3.0)
+        half = [(14.0, y), (30.0, 20.0), (29.0, 32.0), (15.0, 48.0)]
+        cloth = curve([(0.0, y + 1.0), *half, (0.0, 51.0), *reversed(mirrored(half, -1))], closed=True)
+        for s in (-1, 1):
+            yield Shape(stroke(curve([(s * 29, 21), (s * 33, 10), (s * 37, -4)]), 1.6), rgba((232, 238, 240)), 2.0)
+        yield Shape(stroke(cloth, 2.0), rgba((96, 138, 156)), 3.0)
+        yield Shape(cloth, rgba((164, 204, 220)), 3.0)
     elif kind == "hand":
         yield from _hand(side, along, colours)
 

@@ -30,10 +30,11 @@ COMPLEXIONS = (
     Complexion((190, 134, 94), (143, 42, 52)),
     Complexion((158, 106, 72), (184, 70, 76)),
     Complexion((128, 84, 58), (176, 70, 78)),
-    Complexion((104, 68, 49), (168, 68, 76)),
+    Complexion((114, 76, 55), (174, 70, 78)),
 )
 HAIR_COLOURS: tuple[RGB, ...] = (
-    (28, 22, 22), (46, 32, 26), (74, 48, 32), (110, 70, 40), (156, 104, 56), (206, 166, 96), (150, 62, 34), (168, 166, 164), (222, 220, 216),
+    (28, 22, 22), (46, 32, 26), (74, 48, 32), (110, 70, 40), (156, 104, 56),
+    (206, 166, 96), (150, 62, 34), (168, 166, 164), (222, 220, 216),
 )  # fmt: skip
 EYE_COLOURS: tuple[RGB, ...] = ((54, 32, 20), (84, 52, 28), (112, 84, 44), (72, 104, 62), (62, 104, 150), (96, 116, 128))
 CLOTH_COLOURS: tuple[RGB, ...] = ((54, 78, 120), (142, 52, 60), (64, 106, 84), (96, 74, 120), (188, 144, 64), (70, 74, 82), (204, 204, 210))
@@ -104,6 +105,7 @@ _LONGER_STYLES: tuple[HairStyle, ...] = ("side", "fringe", "long", "long", "bun"
 
 
 def _jitter(colour: RGB, spread: int, rng: Random) -> RGB:
-    """The colour moved by at most `spread` in each channel."""
-    red, green, blue = (min(255, max(0, channel + round(rng.uniform(-spread, spread)))) for channel in colour)
+    """The colour, lighter or darker by at most `spread`, its tint moved a little."""
+    shift = rng.uniform(-spread, spread)
+    red, green, blue = (min(255, max(0, channel + round(shift + rng.uniform(-0.25, 0.25) * spread))) for channel in colour)
     return red, green, blue

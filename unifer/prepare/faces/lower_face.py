@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unifer.prepare.faces.geometry import Face, Half, Mouth
 from unifer.prepare.faces.palette import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
-from unifer.prepare.faces.shapes import Points, Shape, between, curve, ellipse, mirrored, mix, rgba, stroke
+from unifer.prepare.faces.shapes import Points, Shape, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
 
 _T = np.linspace(-1.0, 1.0, 25)
 _ABS = np.abs(_T)
@@ -65,7 +65,7 @@ def _mouth(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[Shape]:
     if height > 0.7:
         yield Shape(between(lips.upper_inner, lips.lower_inner), rgba(INSIDE), 2.0)
         yield from _inside(mouth, lips, height)
-    weight = 1.1 + 1.2 * mouth.press + 0.3 * mouth.tight
+    weight = 1.1 + 1.5 * mouth.press + 0.2 * mouth.tight
     edge = colours.lips_dark if height > 0.7 else mix(colours.lips_dark, (20, 4, 8), 0.6)
     yield Shape(stroke(lips.upper_inner, weight), rgba(edge), 2.0)
     if height > 0.7:
@@ -83,7 +83,7 @@ def _inside(mouth: Mouth, lips: Lips, height: float) -> Iterator[Shape]:
         bed = ellipse(x, bottom - 0.5, 7.0, height * 0.32)
         bed[:, 1] = np.minimum(bed[:, 1], np.interp(bed[:, 0], lower[:, 0], lower[:, 1]))
         yield Shape(bed, rgba(mix(TONGUE, INSIDE, 0.25)), 1.0)
-    teeth = min(height * 0.55, 4.0) * mouth.upper_teeth
+    teeth = min(0.7 + height * 0.32, 3.6) * mouth.upper_teeth
     if teeth > 0.4:
         yield Shape(between(upper, np.stack([upper[:, 0], np.minimum(upper[:, 1] + teeth, lower[:, 1])], axis=1)), rgba(TEETH), 1.0)
     row = min(height * 0.45, 3.6) * mouth.lower_teeth
@@ -96,39 +96,38 @@ def _tongue_and_bite(mouth: Mouth, lips: Lips) -> Iterator[Shape]:
     x, y = mouth.x, float(lips.lower_inner[12, 1])
     if mouth.tongue > FAINTEST:
         reach = 4.0 + 7.5 * mouth.tongue
-        shape = [(x - 6.2, y - 1.8), (x, y - 2.8), (x + 6.2, y - 1.8), (x + 5.6, y + reach * 0.6), (x, y + reach), (x - 5.6, y + reach * 0.6)]
+        side, tip = y + reach * 0.6, y + reach
+        shape = [(x - 6.2, y - 1.8), (x, y - 2.8), (x + 6.2, y - 1.8), (x + 5.6, side), (x, tip), (x - 5.6, side)]
         yield Shape(curve(shape, closed=True), rgba(mix(TONGUE, INSIDE, 0.55)), 3.0)
         inner = [(x + (px - x) * 0.86, py - 0.5) for px, py in shape]
         yield Shape(curve(inner, closed=True), rgba(TONGUE), 3.0)
         yield Shape(stroke(curve([(x, y - 1.5), (x, y + reach * 0.7)]), 1.0), rgba(mix(TONGUE, INSIDE, 0.5)), 3.0)
     if mouth.bite > FAINTEST:
         top = lips.upper_inner[6:-6]
-        bottom = top + (0.0, 1.0 + 4.2 * mouth.bite)
+        bottom = lowered(top, 1.0 + 4.2 * mouth.bite)
         yield Shape(between(top, bottom), rgba(TEETH), 3.0)
         yield Shape(stroke(bottom, 1.3), rgba(INSIDE, 0.9), 3.0)
-        for offset in (-0.34, 0.0, 0.34):
-            at = int(6 + 6 * offset)
-            yield Shape(stroke(np.stack([top[at], (top[at] + bottom[at]) / 2, bottom[at]]), 0.6), rgba((120, 100, 90)), 3.0)
+        yield Shape(stroke(np.stack([top[6], (top[6] + bottom[6]) / 2, bottom[6]]), 0.6), rgba((150, 130, 120)), 3.0)
 
 
 def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[Shape]:
     """Fine lines of a tightened, puckered, pressed or sucked-in mouth."""
-    radial = max(mouth.pucker, 0.85 * mouth.tight)
+    radial = 0.6 * max(mouth.pucker, 0.9 * mouth.tight)
     if radial > FAINTEST:
         for at in (5, 8, 12, 16, 19):
             lean = (at - 12) / 12
             for edge, direction in ((lips.upper_outer[at], -1.0), (lips.lower_outer[at], 1.0)):
-                start = edge + (0.0, 0.6 * direction)
-                end = start + (1.9 * lean, direction * 3.4)
+                start = lowered(edge, 0.6 * direction)
+                end = start + np.array((1.9 * lean, direction * 2.9))
                 yield from furrow(np.stack([start, (start + end) / 2, end]), radial, colours, 1.4)
     if mouth.press > FAINTEST:
-        yield from bulge(between(lips.upper_outer[4:-4] - (0.0, 3.6), lips.upper_outer[4:-4] - (0.0, 0.8)), mouth.press, colours)
-        yield from bulge(between(lips.lower_outer[4:-4] + (0.0, 0.8), lips.lower_outer[4:-4] + (0.0, 3.6)), mouth.press, colours)
-        yield from furrow(lips.lower_outer[3:-3] + (0.0, 4.4), mouth.press, colours, 1.7)
+        yield from bulge(between(lowered(lips.upper_outer[4:-4], -3.6), lowered(lips.upper_outer[4:-4], -0.8)), mouth.press, colours)
+        yield from bulge(between(lowered(lips.lower_outer[4:-4], 0.8), lowered(lips.lower_outer[4:-4], 3.6)), mouth.press, colours)
+        yield from furrow(lowered(lips.lower_outer[3:-3], 4.4), mouth.press, colours, 1.7)
     if mouth.suck > FAINTEST:
         for edge, offset in ((lips.upper_outer, -2.6), (lips.lower_outer, 2.6)):
-            yield from shadow(between(edge[1:-1], edge[1:-1] + (0.0, offset)), 1.2 * mouth.suck, colours)
-            yield from furrow(edge[1:-1] + (0.0, offset), mouth.suck, colours, 1.2)
+            yield from shadow(between(edge[1:-1], lowered(edge[1:-1], offset)), 1.2 * mouth.suck, colours)
+            yield from furrow(lowered(edge[1:-1], offset), mouth.suck, colours, 1.2)
 
 
 def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[Shape]:
@@ -138,22 +137,24 @@ def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[Shape]:
     top = [(wing_x - 0.4, wing_y - 6.5), (wing_x + 2.2, wing_y - 4.5), (wing_x + 4.6, wing_y + 0.5)]
     yield from furrow(curve(mirrored(top, s)), f["fold_top"], colours, 2.2)
     mid = [(wing_x + 2.6, wing_y - 1.0), (wing_x + 5.2, wing_y + 3.5), (wing_x + 6.6, wing_y + 9.0)]
-    yield from furrow(curve(mirrored(mid, s)), f["fold_mid"], colours, 2.5)
+    yield from furrow(curve(mirrored(mid, s)), f["fold_mid"], colours, 3.0)
     smile = [(wing_x + 2.0, wing_y - 2.0), (wing_x + 7.5, wing_y + 3.2), (max(x + 3.6, 17.0), y - 4.0), (max(x + 4.4, 17.5), y + 3.0)]
     yield from furrow(curve(mirrored(smile, s)), f["fold_smile"], colours, 2.1)
-    yield from bulge(ellipse(s * (x + 6.5), y - 5.5, 6.0, 5.4), 1.3 * f["puff"], colours)
-    round_cheek = [(x + 1.0, y - 9.5), (x + 8.5, y - 10.0), (x + 12.6, y - 3.5), (x + 7.0, y + 2.0)]
-    yield from furrow(curve(mirrored(round_cheek, s)), 0.9 * f["puff"], colours, 1.7)
-    yield from shadow(ellipse(s * (x + 1.4), y, 2.4, 3.2), 1.3 * f["dimple"], colours)
-    dimple = [(x + 1.6, y - 4.6), (x + 4.4, y - 0.6), (x + 1.8, y + 4.0)]
-    yield from furrow(curve(mirrored(dimple, s)), f["dimple"], colours, 3.0)
+    yield from bulge(ellipse(s * (x + 6.8), y - 5.0, 6.2, 5.6), 0.8 * f["puff"], colours)
+    yield from bulge(ellipse(s * (x + 6.2), y - 6.2, 3.8, 3.4), 0.7 * f["puff"], colours)
+    under_cheek = [(x + 13.2, y - 7.0), (x + 12.6, y - 1.0), (x + 7.8, y + 2.2), (x + 1.8, y + 0.4)]
+    yield from furrow(curve(mirrored(under_cheek, s)), 0.8 * f["puff"], colours, 1.9)
+    yield from shadow(ellipse(s * (x + 1.6), y, 1.9, 3.0), f["dimple"], colours)
+    yield from bulge(ellipse(s * (x + 6.0), y - 0.6, 2.4, 4.6), f["dimple"], colours)
+    dimple = [(x + 1.0, y - 5.8), (x + 3.6, y - 2.4), (x + 3.8, y + 1.2), (x + 1.6, y + 4.6)]
+    yield from furrow(curve(mirrored(dimple, s)), f["dimple"], colours, 2.4)
     pouch = [(x - 1.0, y + 2.2), (x + 2.0, y + 2.6), (x + 3.2, y + 7.5)]
     yield from furrow(curve(mirrored(pouch, s)), f["pouch"], colours, 2.2)
-    for step in range(3):
-        pull = [(x + 2.2 + 2.6 * step, y - 4.6), (x + 3.6 + 2.6 * step, y), (x + 2.4 + 2.6 * step, y + 5.0)]
-        yield from furrow(curve(mirrored(pull, s)), f["stretch"] * (1 - 0.22 * step), colours, 1.6)
+    for step in range(2):
+        pull = [(x + 2.0 + 3.0 * step, y - 4.4), (x + 3.3 + 3.0 * step, y), (x + 1.8 + 2.8 * step, y + 5.4)]
+        yield from furrow(curve(mirrored(pull, s)), f["stretch"] * (0.9 - 0.2 * step), colours, 1.6)
     hollow = [(22.0, 6.0), (27.0, 14.0), (24.0, 30.0), (19.0, 20.0)]
-    yield from shadow(curve(mirrored(hollow, s), closed=True), 0.8 * f["hollow"], colours)
+    yield from shadow(curve(mirrored(hollow, s), closed=True), 0.4 * f["hollow"], colours)
     masseter = [(25.5, 12.0), (28.5, 20.0), (27.0, 29.0)]
     yield from furrow(curve(mirrored(masseter, s)), f["masseter"], colours, 2.6)
     yield from bulge(ellipse(s * 31.0, 21.0, 3.0, 7.5), 1.3 * f["masseter"], colours)

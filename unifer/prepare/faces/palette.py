@@ -37,7 +37,7 @@ def palette(identity: Identity) -> Palette:
     skin = identity.skin
     return Palette(
         skin=skin,
-        line=mix(skin, (34, 10, 6), 0.74),
+        line=mix(skin, (44, 12, 6), 0.72),
         shade=mix(skin, (96, 34, 20), 0.42),
         glow=mix(skin, (255, 244, 228), 0.45),
         lips=identity.lips,
@@ -49,7 +49,7 @@ def palette(identity: Identity) -> Palette:
 def furrow(line: Points, depth: float, colours: Palette, width: float = 1.7) -> Iterator[Shape]:
     """A skin furrow: wider and darker the deeper it is."""
     if depth > FAINTEST:
-        yield Shape(stroke(line, width * (0.45 + 0.6 * min(depth, 1.2))), rgba(colours.line, 0.15 + 0.72 * depth))
+        yield Shape(stroke(line, width * (0.45 + 0.6 * min(depth, 1.2))), rgba(colours.line, 0.12 + 0.66 * depth))
 
 
 def bulge(area: Points, depth: float, colours: Palette) -> Iterator[Shape]:

@@ -52,21 +52,23 @@ def _circle(count: int) -> Points:
 
 def curve(control: Sequence[Pair], closed: bool = False, steps: int = 6) -> Points:
     """The smooth curve through the control points."""
-    return _basis(len(control), closed, steps) @ np.array(control, dtype=np.float64)
+    points: Points = _basis(len(control), closed, steps) @ np.array(control, dtype=np.float64)
+    return points
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, count: int = 24) -> Points:
     """The outline of an upright ellipse."""
-    return _circle(count) * (rx, ry) + (x, y)
+    return _circle(count) * np.array((rx, ry)) + np.array((x, y))
 
 
 @lru_cache(maxsize=64)
-def _taper(count: int, blunt_start: bool) -> Points:
-    """Half widths along a brush stroke, thin at its ends; shape (count, 1)."""
+def _taper(count: int, blunt_start: bool) -> NDArray[np.float64]:
+    """Half widths along a brush stroke of width 1, thin at its ends; shape (count,)."""
     t = np.linspace(0.0, 1.0, count)
+    widths: NDArray[np.float64] = 0.5 * (0.12 + 0.88 * np.sin(np.pi * t) ** 0.6)
     if blunt_start:
-        return (0.5 * np.minimum(1.0, np.sqrt(np.maximum(0.0, 1.02 - t) * 1.6)) * (0.8 + 0.2 * np.minimum(1, t * 5)))[:, None]
-    return (0.5 * (0.12 + 0.88 * np.sin(np.pi * t) ** 0.6))[:, None]
+        widths = 0.5 * np.minimum(1.0, np.sqrt(np.maximum(0.0, 1.02 - t) * 1.6)) * (0.8 + 0.2 * np.minimum(1, t * 5))
+    return widths
 
 
 def stroke(line: Points, width: float, blunt_start: bool = False) -> Points:
@@ -75,9 +77,18 @@ def stroke(line: Points, width: float, blunt_start: bool = False) -> Points:
     tangent[1:-1] = line[2:] - line[:-2]
     tangent[0] = line[1] - line[0]
     tangent[-1] = line[-1] - line[-2]
-    tangent /= np.sqrt((tangent * tangent).sum(axis=1, keepdims=True)) + 1e-9
-    offset = tangent[:, ::-1] * (width, -width) * _taper(len(line), blunt_start)
+    length = np.hypot(tangent[:, 0], tangent[:, 1])
+    length += 1e-9
+    reach = _taper(len(line), blunt_start) * width / length
+    offset = np.empty_like(line)
+    offset[:, 0] = tangent[:, 1] * reach
+    offset[:, 1] = tangent[:, 0] * -reach
     return np.concatenate([line + offset, (line - offset)[::-1]])
+
+
+def lowered(points: Points, distance: float) -> Points:
+    """The points moved down, or up by a negative distance."""
+    return points + np.array((0.0, distance))
 
 
 def between(upper: Points, lower: Points) -> Points:

@@ -12,7 +12,7 @@ import numpy as np
 from unifer.prepare.faces.geometry import Face, Half
 from unifer.prepare.faces.identity import Identity
 from unifer.prepare.faces.palette import FAINTEST, SCLERA, Palette, bulge, furrow, shadow
-from unifer.prepare.faces.shapes import Points, Shape, between, curve, ellipse, mirrored, mix, rgba, stroke
+from unifer.prepare.faces.shapes import Points, Shape, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
 
 _U = np.linspace(-1.0, 1.0, 19)
 _UPPER_ARC = np.sqrt(np.maximum(0.0, 1 - _U**2)) * 0.5 + (1 - _U**2) * 0.5
@@ -45,7 +45,7 @@ def _eye(half: Half, identity: Identity, colours: Palette) -> Iterator[Shape]:
     upper, lower = _lids(half)
     socket = ellipse(half.sign * half.eye[0], half.eye[1] - 1.0, half.eye_width + 2.6, 8.2)
     yield Shape(socket, rgba(colours.shade, 0.2))
-    lid_top = upper - (0.0, 3.0 * half.crease + 0.4)
+    lid_top = lowered(upper, -(3.0 * half.crease + 0.4))
     yield Shape(between(lid_top, upper), rgba(mix(colours.skin, colours.shade, 0.45), half.crease))
     openness = half.lid_upper + half.lid_lower
     if openness > 0.8:
@@ -55,7 +55,7 @@ def _eye(half: Half, identity: Identity, colours: Palette) -> Iterator[Shape]:
         glint = ellipse(half.sign * half.eye[0] + 1.5, half.eye[1] - min(2.0, half.lid_upper * 0.5), 0.9, 0.9, 8)
         if half.lid_upper > 2.2:
             yield Shape(glint, rgba((255, 255, 255)))
-        yield Shape(between(upper, upper + (0.0, min(1.3, 0.25 * openness))), rgba((40, 24, 20), 0.35))
+        yield Shape(between(upper, lowered(upper, min(1.3, 0.25 * openness))), rgba((40, 24, 20), 0.35))
     yield Shape(stroke(lower, 0.9), rgba(colours.line, 0.75))
     yield Shape(stroke(upper, 1.7 + 0.9 * identity.lashes), rgba((24, 14, 12)))
     if half.crease > FAINTEST:
@@ -73,11 +73,11 @@ def _clipped(half: Half, radius: float, upper: Points, lower: Points) -> Points:
 def _eye_furrows(half: Half, lower: Points, colours: Palette) -> Iterator[Shape]:
     """Crow's feet, the tense lower lid, bags."""
     s, (x, y), f = half.sign, half.eye, half.furrows
-    tense = lower[3:-3] + (0.0, 2.4)
+    tense = lowered(lower[3:-3], 2.4)
     yield from furrow(tense, f["tense_lid"], colours, 2.0)
     if f["tense_lid"] > FAINTEST:
-        yield Shape(between(lower[3:-3] + (0.0, 0.5), tense - (0.0, 0.6)), rgba(colours.glow, 0.5 * f["tense_lid"]))
-    yield from furrow(lower[4:-4] + (0.0, 5.0), f["bag"], colours, 1.2)
+        yield Shape(between(lowered(lower[3:-3], 0.5), lowered(tense, -0.6)), rgba(colours.glow, 0.5 * f["tense_lid"]))
+    yield from furrow(lowered(lower[4:-4], 5.0), f["bag"], colours, 1.2)
     start = x + half.eye_width + 1.2
     for rise, length in ((-4.6, 5.2), (-0.6, 6.4), (3.8, 5.4)):
         ray = [(start, y + rise * 0.35), (start + length * 0.55, y + rise * 0.75), (start + length, y + rise * 1.35)]
@@ -137,7 +137,7 @@ def _nose(face: Face, identity: Identity, colours: Palette) -> Iterator[Shape]:
         for level in range(3):
             top = -8.5 + 3.4 * level
             crinkle = [(s * 0.9, top - 1.0), (s * 3.6, top + 0.2), (s * 6.6, top + 2.9)]
-            yield from furrow(curve(crinkle), f["nose"], colours, 1.7)
+            yield from furrow(curve(crinkle), 0.75 * f["nose"], colours, 1.5)
     root = face.halves[0].furrows["nose"] * 0.5 + face.halves[1].furrows["nose"] * 0.5
     yield from furrow(curve([(-4.6, -11.4), (0.0, -12.6), (4.6, -11.4)]), root, colours, 1.8)
     base = [(-2.6, tip_y + 3.4), (0.0, tip_y + 4.4), (2.6, tip_y + 3.4)]
