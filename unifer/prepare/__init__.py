@@ -1,1 +1,1 @@
-"""From faces and labels to rows: synthetic faces, dataset builders, data checks. Knows nothing of training or scoring."""
+"""From faces and labels to rows on disk. Knows no model."""

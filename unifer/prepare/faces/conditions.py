@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from unifer.prepare.faces.identity import RGB
+from unifer.prepare.faces.shapes import RGB
 
 Occluder = Literal["none", "hand", "bar", "strand", "mask"]
 Backdrop = Literal["plain", "split", "stripes", "discs"]
@@ -19,7 +19,7 @@ OCCLUSION_RATE = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """One scene. Angles in degrees; `shift` in hundredths of the frame; `light` is where the light comes from, in degrees
+    """One scene. Angles in degrees; `shift` in hundred-and-twelfths of the frame; `light` is where the light comes from, in degrees
     anticlockwise from the right of the image; `noise` and `blur` are in grey levels and pixels of a 112-pixel image."""
 
     yaw: float = 0.0
@@ -30,7 +30,7 @@ class Conditions:
     light: float = 110.0
     light_strength: float = 0.12
     light_colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    brightness: float = 1.0
+    brightness: float = 0.97
     backdrop: Backdrop = "plain"
     background: tuple[RGB, RGB] = ((196, 206, 214), (176, 188, 198))
     occluder: Occluder = "none"
@@ -60,9 +60,9 @@ class Conditions:
             scale=rng.uniform(0.95, 1.03),
             shift=(_bell(rng, 2.5), _bell(rng, 1.5)),
             light=rng.uniform(0.0, 360.0),
-            light_strength=rng.uniform(0.05, 0.3),
+            light_strength=rng.uniform(0.05, 0.25),
             light_colour=(1.0 + warmth, 1.0, 1.0 - warmth),
-            brightness=rng.uniform(0.82, 1.08),
+            brightness=rng.uniform(0.82, 1.02),
             backdrop=rng.choice(("plain", "plain", "split", "stripes", "discs")),
             background=background,
             occluder=rng.choice(("hand", "bar", "strand", "mask")) if rng.random() < OCCLUSION_RATE else "none",

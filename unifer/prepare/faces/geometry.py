@@ -141,10 +141,10 @@ def _brow(a: Amounts, identity: Identity) -> tuple[Pair, Pair, Pair, Pair]:
 
 def _corner(a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) -> Pair:
     """Lip corner: outwards from the mouth's middle, and height."""
-    narrow = (1 - 0.55 * both[18]) * (1 - 0.34 * both[22]) * (1 - 0.3 * both[27]) * (1 - 0.33 * both[23]) * (1 - 0.1 * both[26])
+    narrow = (1 - 0.55 * both[18]) * (1 - 0.34 * both[22]) * (1 - 0.2 * both[27]) * (1 - 0.33 * both[23]) * (1 - 0.1 * both[26])
     out = 14.6 * identity.mouth_width * narrow
     out += 6.2 * a[12] + 0.8 * a[13] + 2.4 * a[14] + 1.0 * a[15] + 7.0 * a[20] + 0.8 * a[24] + 0.6 * a[10]
-    rise = -6.6 * a[12] - 8.2 * a[13] - 5.0 * a[14] + 6.6 * a[15] + 2.2 * a[20] + 2.0 * a[17] + 0.38 * jaw.drop
+    rise = -6.6 * a[12] - 8.2 * a[13] - 5.8 * a[14] + 6.6 * a[15] + 2.2 * a[20] + 2.0 * a[17] + 0.38 * jaw.drop
     return max(5.0, out), 25.0 + rise
 
 
@@ -153,7 +153,7 @@ def _mouth(a: Amounts, jaw: Jaw, identity: Identity) -> Mouth:
     sealed = (1 - 0.9 * a[24]) * (1 - 0.6 * a[28]) * (1 - 0.6 * a[32])
     thin = (1 - 0.6 * a[23]) * (1 - 0.88 * a[24]) * (1 - 0.98 * a[28])
     stretched = 1 - 0.3 * a[20] - 0.15 * a[12] - 0.15 * a[15]
-    opened = 2.4 * a[25] + 1.0 * jaw.drop + 1.3 * a[22] + 1.6 * a[19]
+    opened = 2.4 * a[25] + 1.0 * jaw.drop + 3.0 * a[27] + 1.3 * a[22] + 1.6 * a[19]
     return Mouth(
         x=0.7 * jaw.x,
         y=25.0 + 1.4 * a[12] + 0.6 * a[13] - 1.8 * a[15] - 3.0 * a[17] - 1.2 * a[29] + 0.22 * jaw.drop * (1 - a[17]),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal, NamedTuple
 
-RGB = tuple[int, int, int]
+from unifer.prepare.faces.shapes import RGB
+
 HairStyle = Literal["bald", "short", "side", "fringe", "long", "bun", "curly", "scarf"]
 FacialHair = Literal["none", "stubble", "moustache", "goatee", "full"]
 Glasses = Literal["none", "round", "square"]
@@ -23,7 +24,7 @@ class Complexion(NamedTuple):
 
 
 COMPLEXIONS = (
-    Complexion((253, 226, 203), (205, 84, 88)),
+    Complexion((246, 217, 194), (201, 80, 84)),
     Complexion((246, 208, 177), (196, 76, 78)),
     Complexion((236, 188, 148), (186, 66, 68)),
     Complexion((217, 163, 120), (166, 54, 60)),

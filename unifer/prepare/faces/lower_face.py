@@ -112,12 +112,12 @@ def _tongue_and_bite(mouth: Mouth, lips: Lips) -> Iterator[Shape]:
 
 def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[Shape]:
     """Fine lines of a tightened, puckered, pressed or sucked-in mouth."""
-    radial = 0.6 * max(mouth.pucker, 0.9 * mouth.tight)
+    radial = 0.45 * max(mouth.pucker, mouth.tight)
     if radial > FAINTEST:
         for at in (5, 8, 12, 16, 19):
             lean = (at - 12) / 12
             for edge, direction in ((lips.upper_outer[at], -1.0), (lips.lower_outer[at], 1.0)):
-                start = lowered(edge, 0.6 * direction)
+                start = edge + np.array((0.0, 0.6 * direction))
                 end = start + np.array((1.9 * lean, direction * 2.9))
                 yield from furrow(np.stack([start, (start + end) / 2, end]), radial, colours, 1.4)
     if mouth.press > FAINTEST:
@@ -135,9 +135,10 @@ def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[Shape]:
     s, (wing_x, wing_y), f = half.sign, half.wing, half.furrows
     x, y = half.corner[0] + s * mouth_x, half.corner[1]
     top = [(wing_x - 0.4, wing_y - 6.5), (wing_x + 2.2, wing_y - 4.5), (wing_x + 4.6, wing_y + 0.5)]
-    yield from furrow(curve(mirrored(top, s)), f["fold_top"], colours, 2.2)
+    yield from furrow(curve(mirrored(top, s)), f["fold_top"], colours, 1.9)
     mid = [(wing_x + 2.6, wing_y - 1.0), (wing_x + 5.2, wing_y + 3.5), (wing_x + 6.6, wing_y + 9.0)]
     yield from furrow(curve(mirrored(mid, s)), f["fold_mid"], colours, 3.0)
+    yield from bulge(ellipse(s * (wing_x + 8.8), wing_y + 1.5, 2.8, 5.2), 0.7 * f["fold_mid"], colours)
     smile = [(wing_x + 2.0, wing_y - 2.0), (wing_x + 7.5, wing_y + 3.2), (max(x + 3.6, 17.0), y - 4.0), (max(x + 4.4, 17.5), y + 3.0)]
     yield from furrow(curve(mirrored(smile, s)), f["fold_smile"], colours, 2.1)
     yield from bulge(ellipse(s * (x + 6.8), y - 5.0, 6.2, 5.6), 0.8 * f["puff"], colours)
@@ -152,7 +153,7 @@ def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[Shape]:
     yield from furrow(curve(mirrored(pouch, s)), f["pouch"], colours, 2.2)
     for step in range(2):
         pull = [(x + 2.0 + 3.0 * step, y - 4.4), (x + 3.3 + 3.0 * step, y), (x + 1.8 + 2.8 * step, y + 5.4)]
-        yield from furrow(curve(mirrored(pull, s)), f["stretch"] * (0.9 - 0.2 * step), colours, 1.6)
+        yield from furrow(curve(mirrored(pull, s)), f["stretch"] * (0.75 - 0.2 * step), colours, 1.6)
     hollow = [(22.0, 6.0), (27.0, 14.0), (24.0, 30.0), (19.0, 20.0)]
     yield from shadow(curve(mirrored(hollow, s), closed=True), 0.4 * f["hollow"], colours)
     masseter = [(25.5, 12.0), (28.5, 20.0), (27.0, 29.0)]
@@ -167,7 +168,8 @@ def _chin(face: Face, lips: Lips, colours: Palette) -> Iterator[Shape]:
     yield from furrow(curve([(x - 7.0, under + 2.0), (x, under + 3.2), (x + 7.0, under + 2.0)]), line, colours, 1.9)
     top = min(under + 3.0, jaw.y - 6.0)
     if jaw.chin_raise > FAINTEST:
-        boss = [(x - 8.5, jaw.y - 3.0), (x - 6.5, top + 1.5), (x, top), (x + 6.5, top + 1.5), (x + 8.5, jaw.y - 3.0)]
+        half = [(3.6, top + 0.9), (6.8, top + 4.0), (8.0, max(top + 6.5, jaw.y - 4.0))]
+        boss = [(x + dx, y) for dx, y in (*reversed(mirrored(half, -1)), (0.0, top), *half)]
         yield from bulge(ellipse(x, (top + jaw.y) / 2, 6.5, max(2.0, (jaw.y - top) / 2 - 1.5)), 0.9 * jaw.chin_raise, colours)
         yield from furrow(curve(boss), jaw.chin_raise, colours, 2.2)
         middle = (top + jaw.y) / 2 - 0.5

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from unifer.prepare.faces.identity import RGB, Identity
-from unifer.prepare.faces.shapes import Points, Shape, mix, rgba, stroke
+from unifer.prepare.faces.identity import Identity
+from unifer.prepare.faces.shapes import RGB, Points, Shape, mix, rgba, stroke
 
 TEETH: RGB = (250, 247, 240)
 INSIDE: RGB = (70, 18, 24)

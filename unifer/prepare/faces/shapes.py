@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unifer.prepare.faces.identity import RGB
-
 Points = NDArray[np.float64]
 Pair = tuple[float, float]
+RGB = tuple[int, int, int]
 
 
 class Shape(NamedTuple):
@@ -58,7 +57,10 @@ def curve(control: Sequence[Pair], closed: bool = False, steps: int = 6) -> Poin
 
 def ellipse(x: float, y: float, rx: float, ry: float, count: int = 24) -> Points:
     """The outline of an upright ellipse."""
-    return _circle(count) * np.array((rx, ry)) + np.array((x, y))
+    points = np.empty((count, 2))
+    points[:, 0] = _circle(count)[:, 0] * rx + x
+    points[:, 1] = _circle(count)[:, 1] * ry + y
+    return points
 
 
 @lru_cache(maxsize=64)
@@ -88,7 +90,9 @@ def stroke(line: Points, width: float, blunt_start: bool = False) -> Points:
 
 def lowered(points: Points, distance: float) -> Points:
     """The points moved down, or up by a negative distance."""
-    return points + np.array((0.0, distance))
+    moved = points.copy()
+    moved[:, 1] += distance
+    return moved
 
 
 def between(upper: Points, lower: Points) -> Points:
