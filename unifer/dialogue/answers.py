@@ -1,0 +1,132 @@
+"""THE grader: reply -> Verdict, by the protocol `strict`. Reward, CoT filter and metric all ask here, so they cannot disagree.
+
+Knows the form of a reply and the spellings of labels; not which label is true. The lenient published rule is `published`.
+
+The rules, in words (`docs/scoring.md` has examples):
+- The reply holds exactly one `<answer>` and exactly one `</answer>`, in that order; letter case and blanks inside a tag do not matter.
+  Otherwise, or with nothing between them, there is no answer: strict does not choose for the model.
+- The text between, freed of blanks, surrounding punctuation, quotes and light markup, must equal a candidate or a listed spelling of one;
+  letter case and Unicode compatibility forms do not matter. Anything else is off the list: `unhappy`, `happy or sad`, `Answer: happy`.
+- A spelling that two candidates share names neither, unless it is one candidate's own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from unifer.dialogue.au_mentions import mentioned
+from unifer.emotions import spellings
+from unifer.records import Verdict
+
+PROTOCOLS = ("strict", "unifer")
+"""Names of the grading protocols: this module's, and that of `published`."""
+
+_NO_ALIASES: Mapping[str, Sequence[str]] = MappingProxyType({})
+# Possessive, so that a megabyte of blanks after "<" costs one pass.
+_TAG = re.compile(r"<\s*+(/?+)\s*+(think|answer)\s*+>", re.IGNORECASE | re.ASCII)
+_EXACT = ("<think>", "</think>", "<answer>", "</answer>")
+_BLANK = " \t\r\n\f\v\u00a0\u200b\u2060\ufeff"
+_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
+_MARKUP = "*_~#$-\u2013\u2014\u2022\u00b7"
+_BEFORE = _BLANK + _QUOTES + _MARKUP + "([{<.,:"
+_AFTER = _BLANK + _QUOTES + _MARKUP + ")]}>.,:;!?\u2026\u3001\u3002"
+_BOXES = ("\\boxed{", "\\text{")
+_LONGEST = 200
+
+
+class _Tag(NamedTuple):
+    name: str
+    closes: bool
+    start: int
+    end: int
+
+
+def grade(reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = _NO_ALIASES) -> Verdict:
+    """The verdict on one reply to a question with these `candidates`; never `failed`, never raises, linear in the reply's length.
+
+    `aliases` maps a label to spellings accepted beside those of `emotions.SPELLINGS`; labels that are no candidate are ignored.
+    """
+    tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(reply)]
+    reasoning = _reasoning(reply, tags)
+    answer = _answer(reply, tags)
+    units = mentioned(reasoning)
+    if not answer:
+        return Verdict("no_answer", None, reasoning, False, units)
+    listed = _listed(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
+    label = listed.get(_folded(answer)) if len(answer) <= _LONGEST else None
+    return Verdict("off_list" if label is None else "answered", label, reasoning, _well_formed(reply, tags), units)
+
+
+def _answer(reply: str, tags: list[_Tag]) -> str:
+    """Trimmed text of the one answer block; empty where there is not exactly one, or nothing in it."""
+    block = [tag for tag in tags if tag.name == "answer"]
+    if len(block) != 2 or block[0].closes or not block[1].closes:
+        return ""
+    return _trimmed(reply[block[0].end : block[1].start])
+
+
+def _trimmed(text: str) -> str:
+    text = text.lstrip(_BEFORE)
+    for box in _BOXES:
+        text = text.removeprefix(box).lstrip(_BEFORE)
+    return text.rstrip(_AFTER)
+
+
+def _folded(text: str) -> str:
+    """The form in which two spellings are compared."""
+    if not text.isascii():
+        text = _trimmed(unicodedata.normalize("NFKC", text))
+    return " ".join(text.casefold().split())
+
+
+@lru_cache(maxsize=1024)
+def _listed(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
+    """Folded spelling -> the candidate that it names, as the question spells it."""
+    named: dict[str, set[str]] = {}
+    extra = dict(aliases)
+    for candidate in candidates:
+        for word in (*spellings(candidate), *extra.get(candidate, ())):
+            named.setdefault(_folded(_trimmed(word)), set()).add(candidate)
+    own: dict[str, set[str]] = {}
+    for candidate in candidates:
+        own.setdefault(_folded(_trimmed(candidate)), set()).add(candidate)
+    return {word: min(labels) for word, labels in (named | own).items() if word and len(labels) == 1}
+
+
+def _reasoning(reply: str, tags: list[_Tag]) -> str:
+    """Text of the think blocks; where there is none, everything outside answer blocks, tags removed."""
+    thoughts = [reply[start.end : end.start].strip() for start, end in _blocks(tags, "think")]
+    if thoughts:
+        return "\n".join(thoughts)
+    kept, at = [], 0
+    holes = [(start.start, end.end) for start, end in _blocks(tags, "answer")] + [(tag.start, tag.end) for tag in tags]
+    for start, end in sorted(holes):
+        kept.append(reply[at : max(at, start)])
+        at = max(at, end)
+    return " ".join((*kept, reply[at:])).strip()
+
+
+def _blocks(tags: list[_Tag], name: str) -> list[tuple[_Tag, _Tag]]:
+    """Every opening tag with the first closing tag after it; what opens inside an open block opens nothing."""
+    blocks, opened = [], None
+    for tag in tags:
+        if tag.name == name:
+            if not tag.closes:
+                opened = opened or tag
+            elif opened is not None:
+                blocks.append((opened, tag))
+                opened = None
+    return blocks
+
+
+def _well_formed(reply: str, tags: list[_Tag]) -> bool:
+    """One think block with something in it, then one answer block, tags spelled as the prompt spells them, nothing around."""
+    if tuple(reply[tag.start : tag.end] for tag in tags) != _EXACT:
+        return False
+    outside = (reply[: tags[0].start], reply[tags[1].end : tags[2].start], reply[tags[3].end :])
+    return not any(text.strip() for text in outside) and bool(_trimmed(reply[tags[0].end : tags[1].start]))

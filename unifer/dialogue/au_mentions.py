@@ -1,0 +1,187 @@
+"""Which Action Units a text claims to see: `mentioned("AU6+12, but no AU4")` -> `{6, 12}`.
+
+Knows how AUs are written and denied in English; not which of them a face really shows. Every pattern runs in time linear in the text.
+
+The rules, in words:
+- An AU is `AU12`, `AU 12`, `au-12`, `Action Unit 12`, with a side or an intensity (`AU12R`, `AUL12`, `AU12C`), or a further number of a
+  list (`AUs 1, 2 and 5`, `AU6+12`). `L12` and `R12` alone count in upper case. Numbers that FACS does not have are dropped.
+- A denial before a mention (`no`, `without`, `lacks`, `absence of`, ...) reaches over its list (`no AU4 or AU5`) and ends with the clause
+  (`but`, `with`, a full stop, ...). A denial after it (`is absent`, `isn't visible`, `: 0`) reaches back over its list.
+- Two denials cancel (`not absent`). `Not only` denies nothing. `Not strong` says that the AU is weak, so it is there.
+- Where a text affirms and denies the same AU, its last word counts: reasoning corrects itself.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from unifer.action_units import ACTION_UNITS, FACS_NUMBERS
+
+_WORTH_READING = re.compile(r"[aA][uU]|[uU][nN][iI][tT]|[LR]\d")
+_SIDE_ALONE = re.compile(r"(?<![^\s(,+/&])[LR](\d{1,2})(?=[A-E]?\b)")
+
+# All patterns below read lower-case text with single blanks: the form that `_plain` makes.
+
+# --- where AUs stand -----------------------------------------------------------------------------------------------------------------
+_HEAD = re.compile(r"a(?:u|ction unit)(?P<many>s)?[ _\-#:]{0,2}(?=[lr]?\d)")
+_ITEM = re.compile(r"[lr]?(\d{1,2})(?:_?[a-elrt]){0,2}(?![a-z0-9%])")
+_PAREN = r"(?: ?\([^()\n]{0,80}\))?"
+_NEXT = re.compile(_PAREN + r" ?(?:(?P<tight>[+/&])|,(?: (?:and|or|nor)\b)?|(?:and|or|nor)\b) ?(?=[lr]?\d)")
+# After `AU6 and 2` a noun may follow ("2 wrinkles"): then the 2 is no AU. These may follow an AU.
+_LIST_GOES_ON = re.compile(
+    r" ?(?:$|[^\w ]|(?:and|or|nor|but|is|are|was|were|do|does|can|with|which|that|in|on|at|as|not|both|all|together|"
+    r"visible|active|present|absent|engaged|(?:suggest|indicat|show|appear|seem|point|combin|reveal|confirm|activat)\w*)\b)",
+)
+
+
+class _Mention(NamedTuple):
+    number: int
+    start: int
+    end: int
+
+
+def _mentions(text: str) -> Iterator[_Mention]:
+    at = 0
+    for head in _HEAD.finditer(text):
+        item = _ITEM.match(text, head.end())
+        if item is None or head.start() < at or text[max(0, head.start() - 1) : head.start()].isalnum():
+            continue
+        yield _widened(text, int(item[1]), head.start(), item.end())
+        at = item.end()
+        while (joint := _NEXT.match(text, at)) and (item := _ITEM.match(text, joint.end())):
+            if not (head["many"] or joint["tight"] or _LIST_GOES_ON.match(text, item.end())):
+                break
+            yield _widened(text, int(item[1]), item.start(), item.end())
+            at = item.end()
+
+
+def _widened(text: str, number: int, start: int, end: int) -> _Mention:
+    """The mention with the AU's name before it and the brackets around it: all of `lid tightener (AU7)`."""
+    if text[end : end + 1] == ")":
+        end += 1
+    if text[start - 1 : start] == "(":
+        start -= 1
+    unit = ACTION_UNITS.get(number)
+    before = text[max(0, start - 40) : start].rstrip(" ")
+    if unit is not None and before.endswith(unit.name):
+        start = max(0, start - 40) + len(before) - len(unit.name)
+    return _Mention(number, start, end)
+
+
+# --- what is said of them ------------------------------------------------------------------------------------------------------------
+_AFFIRMS = re.compile(
+    r"\b(?:not (?:only|just|merely|simply|solely)|"
+    r"no (?:doubt|question|less|wonder)|without (?:a |any )?doubt|not to mention|not the only)\b"
+)
+_DENIES = re.compile(
+    r"\b(?:no|not|never|neither|nor|without|lack(?:s|ed|ing)?|absence|absent|missing|inactive|(?:free|devoid) of|rather than|instead of|"
+    r"fail(?:s|ed)? to|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing))\b",
+)
+_CLAUSE_ENDS = re.compile(
+    r"[.!?;](?= |$)|\n|(?<!absent)(?<!missing)(?<!inactive)(?<!lacking)(?<!present)(?<!visible)(?<!active)(?<!detected)(?<!observed):"
+    r"|\b(?:but|however|although|though|while|whereas|yet|because|since|given|so|due|which|when|if|with|despite|therefore|thus|hence|then|"
+    r"except|besides|beyond|other than|apart from|indicating|suggesting|(?<!such )as)\b",
+)
+_PARTS = re.compile(r",|\band\b")
+_OR = re.compile(r"\bor\b")
+_ASIDE = r"(?: ?\((?P<aside>[^()\n]{0,80})\))?"
+_LIST = re.compile(_ASIDE + r" ?(?P<joint>[+/&]|,(?: (?:and|or|nor|&)\b)?|(?:and|or|nor)\b) ?(?:(?:the|a|an|any|also|even|both) )?")
+_NEW_CLAUSE = re.compile(
+    _PAREN + r" (?:clearly |strongly |alone )?"
+    r"(?P<verb>is|are|was|were|appears?|seems?|remains?|(?P<other>shows?|suggests?|indicates?|reveals?|confirms?|dominates?|stands|points?))\b",
+)
+_PREDICATE = re.compile(
+    _ASIDE + r"(?: (?:activity|activation|movement|action|contraction|intensity|itself|here))*+ ?(?P<mark>[:=\u2013\u2014-])? ?"
+    r"(?:(?:is|are|was|were|be|been|being|has|have|had|do|does|did|ca|can|could|may|might|wo|will|seems?|appears?|remains?|looks?|to|also|"
+    r"clearly|really|actually|likely|probably|completely|entirely|largely|mostly|totally|both|all|each|fully|notably|visibly)\b ?)*+"
+    r"(?P<not>(?:not|never|no longer)\b ?)?"
+    r"(?:(?:be|been|being|seem|appear|look|to|at all|clearly|really|actually|visibly|very|even|yet)\b ?)*+"
+    r"(?:(?P<absent>absent|missing|inactive|lacking|undetected|unseen|invisible|nonexistent|none\b|no\b(?! longer)|0(?:\.0+)?(?![\w.]))"
+    r"|(?P<present>present|active|activated|visible|seen|detected|observed|evident|engaged|involved|apparent|noticeable|noticed|shown|there|"
+    r"raised|contracted|found|identified|noted|displayed|exhibited|triggered|occur|show|contribute|activate|fire)\b"
+    r"|(?P<end>$|[.,;!?)\n]|(?:and|but|while|whereas|or)\b))?",
+)
+_ASIDE_DENIES = re.compile(r" ?(?:not\b|no\b|none\b|absent|inactive|missing|invisible|0(?:\.0+)?$)")
+
+
+def mentioned(text: str) -> frozenset[int]:
+    """FACS numbers of the AUs that `text` affirms; see the rules at the head of this module. Any text will do, of any length."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    if not _WORTH_READING.search(text):
+        return frozenset()
+    plain = _plain(text)
+    found: dict[int, bool] = {}
+    for group, denied in _groups(plain, list(_mentions(plain))):
+        active = not denied and not _denied_after(plain, group[-1].end)
+        found.update((mention.number, active) for mention in group)
+    return frozenset(number for number, active in found.items() if active and number in FACS_NUMBERS)
+
+
+def _plain(text: str) -> str:
+    """Lower case, emphasis marks dropped, blanks collapsed line by line, contractions spelled out; `L12` alone becomes `au12`."""
+    text = _SIDE_ALONE.sub(lambda side: f"au{side[1]}" if int(side[1]) in ACTION_UNITS else side[0], text)
+    lines = text.lower().replace("*", "").replace("`", "").split("\n")
+    joined = "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
+    return joined.replace("n't", " not").replace("cannot", "can not")
+
+
+def _groups(text: str, mentions: list[_Mention]) -> Iterator[tuple[list[_Mention], bool]]:
+    """Mentions that share one statement (`AU1, AU2 and AU5`), and whether a denial before them covers them."""
+    group: list[_Mention] = []
+    denial: str | None = None
+    for before, mention in zip([None, *mentions], mentions, strict=False):
+        gap = text[before.end if before else 0 : mention.start]
+        joint = _LIST.fullmatch(gap) if before else None
+        if joint is not None and _ASIDE_DENIES.match(joint["aside"] or ""):
+            joint = None
+        if joint is not None and "nor" not in joint["joint"] and not (denial and _starts_clause(text, mention, joint, denial)):
+            group.append(mention)
+            continue
+        if group:
+            yield group, denial is not None
+        denial = _denial(gap, denial if joint is None else None)
+        group = [mention]
+    if group:
+        yield group, denial is not None
+
+
+def _starts_clause(text: str, mention: _Mention, joint: re.Match[str], denial: str) -> bool:
+    """In `no AU4, AU12 is strong` the second AU starts a clause of its own; in `no AU4 or AU5 is visible` it does not."""
+    verb = _NEW_CLAUSE.match(text, mention.end)
+    if verb is None:
+        return False
+    if joint["joint"] == ",":
+        return True
+    return joint["joint"] == "and" and denial in ("no", "not", "never") and verb["other"] is None
+
+
+def _denial(gap: str, goes_on: str | None) -> str | None:
+    """The denial that governs what follows `gap`: one in the last dozen words of its last clause, where two cancel.
+
+    `goes_on`, the denial before the gap, holds on where the gap only says `or` within the clause: `no AU4 activity or lifted AU5`.
+    """
+    if goes_on is None and not _DENIES.search(gap):
+        return None
+    clauses = _CLAUSE_ENDS.split(_AFFIRMS.sub("", gap))
+    parts = _PARTS.split(clauses[-1])
+    if goes_on and len(clauses) == len(parts) == 1 and _OR.search(gap):
+        return goes_on
+    words = _DENIES.findall(" ".join(parts[-1][-200:].split(" ")[-13:]))
+    return words[-1] if len(words) % 2 else None
+
+
+def _denied_after(text: str, end: int) -> bool:
+    said = _PREDICATE.match(text, end)
+    if said is None:
+        return False
+    if said["aside"] is not None and _ASIDE_DENIES.match(said["aside"]):
+        return True
+    if said["absent"]:
+        # `AU4 no AU5`: there the "no" belongs to what follows.
+        bare = said["absent"] == "no" or said["absent"][0] == "0"
+        return not said["not"] and (not bare or said["mark"] is not None)
+    return bool(said["not"]) and (said["present"] is not None or said["end"] is not None)
