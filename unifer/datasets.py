@@ -79,6 +79,8 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
     for key in _REQUIRED:
         if key not in raw:
             raise ValueError(f"missing {key!r}; needed are {', '.join(_REQUIRED)}")
+        if key != "labels" and not (isinstance(raw[key], str) and raw[key].strip()):
+            raise ValueError(f"{key!r} must be a non-empty string, not {raw[key]!r}")
     for key in raw:
         if key not in (*_REQUIRED, *_OPTIONAL):
             near = difflib.get_close_matches(str(key), (*_REQUIRED, *_OPTIONAL), n=1)
@@ -90,19 +92,20 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
     if len({canonical(label) for label in labels}) != len(labels):
         raise ValueError(f"'labels' names one emotion twice: {labels!r}")
-    name = str(raw["name"])
+    name: str = raw["name"]
     expected = raw.get("expected") or {}
-    if not isinstance(expected, dict) or not set(expected) <= set(labels):
+    counts = expected.values() if isinstance(expected, dict) and set(expected) <= set(labels) else [None]
+    if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError(f"'expected' must map labels to counts, not {expected!r}")
     return DatasetSpec(
         name=name,
-        title=str(raw["title"]),
+        title=raw["title"],
         folder=folder,
-        questions=folder / str(raw["questions"]),
-        sample=folder / str(raw["sample"]),
+        questions=folder / raw["questions"],
+        sample=folder / raw["sample"],
         labels=tuple(labels),
         aliases=_aliases(raw.get("aliases"), "aliases", labels),
-        expected=MappingProxyType({str(label): int(count) for label, count in expected.items()}),
+        expected=MappingProxyType(dict(expected)),
         published=_published(raw.get("published") or {}, name, labels),
     )
 
