@@ -1,10 +1,182 @@
-"""Commands of the infer side."""
+"""`unifer infer`: ask a model every question of one or more dataset folders."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import sys
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer.cli import console
+from unifer.datasets import DatasetSpec, load_dataset, read_questions
+from unifer.errors import InputError
+
+if TYPE_CHECKING:
+    from unifer.evaluate.infer import Summary
+    from unifer.models.engines import EngineSpec
+    from unifer.records import Json
+
+_EPILOG = """\
+Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they come, with a manifest beside them. Stopped or killed,
+the same command goes on where it stopped. A question whose image cannot be read, or that the engine fails on, becomes a row with
+"error": true and counts as wrong; the exit status stays 0, the last lines say so, and --retry-failed asks those again.
+"""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this group's commands."""
+    """Add `unifer infer`."""
+    parser = commands.add_parser(
+        "infer",
+        help="ask a model the questions of a dataset folder",
+        description="Ask a model every question of a dataset.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--dataset-dir", type=Path, nargs="+", required=True, metavar="DIR", help="folders with a dataset.yaml")
+    parser.add_argument("--model", help="checkpoint folder or hub id (default: model/UniFER-7B)")
+    parser.add_argument("--engine", choices=("transformers", "vllm", "scripted"), help="default: vllm where installed, else transformers")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder")
+    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
+    parser.add_argument("--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew")
+    parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
+    parser.add_argument("--shards", type=_positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
+    generation = parser.add_argument_group("generation")
+    generation.add_argument("--max-new-tokens", type=_positive, default=1024, metavar="N")
+    generation.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0, the default, is greedy")
+    generation.add_argument("--top-p", type=float, default=1.0, metavar="P")
+    generation.add_argument("--repetition-penalty", type=float, default=1.0, metavar="R", help="1, the default, is none")
+    generation.add_argument("--seed", type=int, default=0)
+    generation.add_argument(
+        "--image-size", type=int, default=224, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)"
+    )
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), default="auto")
+    engine.add_argument("--batch-size", type=_positive, metavar="N", help="transformers only: requests a batch (default: 32)")
+    engine.add_argument("--attn", default="sdpa", help="transformers only: sdpa (default), eager or flash_attention_2")
+    engine.add_argument("--gpu-memory-utilization", type=float, metavar="F", help="vllm only: share of each GPU's memory")
+    engine.add_argument("--tensor-parallel-size", type=_positive, default=1, metavar="N", help="vllm only: GPUs an engine")
+    engine.add_argument("--replies", type=Path, metavar="FILE", help="scripted only: JSON of replies, for dry runs without a model")
+    engine.add_argument("--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes")
+    parser.set_defaults(run=_infer)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
+
+
+def _infer(args: argparse.Namespace) -> int:
+    from unifer.evaluate import infer
+    from unifer.evaluate.shards import default_shards
+
+    folders = [load_dataset(folder) for folder in args.dataset_dir]
+    if args.out and len(folders) > 1:
+        raise InputError(f"--out names one file, but --dataset-dir names {len(folders)} folders; leave --out away, or run them one by one")
+    files = [_questions_file(spec, args.questions) for spec in folders]
+    asked = [read_questions(path, spec)[: args.limit] for path, spec in zip(files, folders, strict=True)]
+    spec, model = _engine(args)
+    plans = [
+        infer.plan(
+            path,
+            questions,
+            args.out or folder.results / _out_name(model["name"], path, folder),
+            model=model,
+            spec=spec,
+            image_root=_image_root(args.image_root),
+        )
+        for folder, path, questions in zip(folders, files, asked, strict=True)
+    ]
+    shards = args.shards or default_shards(spec)
+    _say(", ".join(filter(None, (model["name"], f"{spec.name} engine", spec.precision, f"{shards} processes" if shards > 1 else None))))
+    summaries = infer.run_inference(
+        plans, spec, progress=_progress, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed
+    )
+    for summary in summaries:
+        _report(summary)
+    return 1 if any(summary.missing for summary in summaries) else 0
+
+
+def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
+    return console.progress("answering", total, done)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _questions_file(spec: DatasetSpec, given: Path | None) -> Path:
+    """`--questions` as typed, else in the dataset folder; without it the dataset's own file. Raises InputError where there is none."""
+    if given is not None:
+        found = next((path for path in (given, spec.folder / given) if path.is_file()), None)
+        if found is None:
+            raise InputError(f"--questions {given}: no such file, neither here nor in {spec.folder}")
+        return found
+    if not spec.questions.is_file():
+        data = spec.questions.parent.name
+        raise InputError(
+            f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench: put "
+            f"{spec.questions.name} into {spec.folder.name}/{data}/. To try now: --questions {data}/{spec.sample.name}"
+        )
+    return spec.questions
+
+
+def _image_root(given: Path | None) -> Path | None:
+    if given is not None and not given.is_dir():
+        raise InputError(f"--image-root {given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
+    return given
+
+
+def _out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
+    default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
+    return f"{model}.jsonl" if default else f"{model}.{questions.stem}.jsonl"
+
+
+def _engine(args: argparse.Namespace) -> tuple[EngineSpec, Json]:
+    """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of range."""
+    from unifer import runs
+    from unifer.dialogue.images import ImageRule
+    from unifer.models.checkpoints import find_checkpoint
+    from unifer.models.engines import EngineSpec, GenerationSettings, default_engine
+
+    name = args.engine or default_engine()
+    try:
+        settings = GenerationSettings(args.max_new_tokens, args.temperature, args.top_p, args.repetition_penalty, args.seed)
+        rule = ImageRule(args.image_size or None)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    make = partial(
+        EngineSpec,
+        name,
+        settings=settings,
+        image_rule=rule,
+        dtype=args.dtype,
+        attn=args.attn,
+        batch_size=args.batch_size,
+        gpu_memory_utilization=args.gpu_memory_utilization,
+        tensor_parallel_size=args.tensor_parallel_size,
+        seconds=args.reply_seconds,
+    )
+    if name == "scripted":
+        if args.replies is None or not args.replies.is_file():
+            raise InputError(
+                f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
+            )
+        return make(path=args.replies), runs.describe_file(args.replies) | {"name": args.model or "scripted"}
+    checkpoint = find_checkpoint(args.model, args.dataset_dir[0])
+    return make(path=checkpoint.path), checkpoint.describe()
+
+
+def _report(summary: Summary) -> None:
+    before = f", {summary.resumed} of them before" if summary.resumed else ""
+    _say(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
+    if summary.failed:
+        _say(f"  {summary.failed} failed and will count as wrong; --retry-failed asks them again. The first:")
+        for line in summary.first_failures:
+            _say(f"    {line}")
+    if summary.missing:
+        _say(f"  {summary.missing} have no answer yet: run the same command again")

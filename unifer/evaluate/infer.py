@@ -1,0 +1,144 @@
+"""Inference as a whole: what to answer into which file, resumed where it stopped, with one engine or several processes.
+
+Knows no grading: a reply is text here. How questions are asked is `answering`, how rows are kept `outputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unifer import files, runs
+from unifer.dialogue import images, prompts
+from unifer.dialogue.images import ImageError
+from unifer.errors import InputError, Interrupted
+from unifer.evaluate import outputs
+from unifer.evaluate.answering import Advance, answer
+from unifer.evaluate.outputs import Output, Plan
+from unifer.evaluate.shards import answer_in_processes
+from unifer.models.engines import Engine, EngineSpec
+from unifer.records import Json, Question
+
+COMMAND = "infer"
+
+Progress = Callable[[int, int], AbstractContextManager[Advance]]
+"""(questions in all, of them already answered) -> a context that is told of every further one."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a results file holds at the end: `asked = answered + failed + missing`."""
+
+    out: Path
+    asked: int
+    answered: int
+    failed: int
+    resumed: int
+    """Rows that were there before this run began."""
+    first_failures: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        return self.asked - self.answered - self.failed
+
+    def to_json(self) -> Json:
+        return {"asked": self.asked, "answered": self.answered, "failed": self.failed, "missing": self.missing}
+
+
+def plan(
+    questions_file: Path, questions: Sequence[Question], out: Path, *, model: Json, spec: EngineSpec, image_root: Path | None = None
+) -> Plan:
+    """What to answer into which file. Raises InputError: `out` is not JSONL, or none of the images is where it is looked for."""
+    if out.suffix != outputs.SUFFIX:
+        raise InputError(f"{out}: predictions are appended one row a line; name a file that ends in {outputs.SUFFIX}")
+    _check_some_image(questions_file, questions, image_root)
+    identity = {
+        "questions": runs.describe_file(questions_file),
+        "model": model,
+        "prompt": prompts.VERSION,
+        **spec.identity(),
+    }
+    return Plan(questions_file, tuple(questions), out, image_root, identity)
+
+
+def _check_some_image(questions_file: Path, questions: Sequence[Question], image_root: Path | None) -> None:
+    """One missing image is a failed row; all of them missing is a wrong image root, better said before a model is loaded."""
+    for question in questions:
+        try:
+            if images.resolve(question.image_path, image_root, questions_file.parent).exists():
+                return
+        except ImageError:
+            continue
+    first = questions[0].image_path
+    where = image_root or "UNIFER_IMAGE_ROOT or data/images for a leading '/', else the question file's folder"
+    raise InputError(
+        f"{questions_file}: none of its {len(questions)} images is there, such as {first!r} (looked below {where}); "
+        "give --image-root the folder that holds them"
+    )
+
+
+def run_inference(
+    plans: Sequence[Plan],
+    spec: EngineSpec,
+    *,
+    progress: Progress,
+    shards: int = 1,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+    make_engine: Callable[[], Engine] | None = None,
+) -> list[Summary]:
+    """Answer every question of `plans` that has no row yet; one engine is loaded for all of them, or one in each of `shards` processes.
+
+    `make_engine` replaces `spec.open` (one process only). Raises InputError (another run's file, a full disk, an engine that answers
+    nothing) and Interrupted; whatever was answered until then is on disk, and the same call goes on from there.
+    """
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(outputs.opened(each, command=COMMAND, overwrite=overwrite, retry_failed=retry_failed)) for each in plans
+        ]
+        resumed = [_rows_of(output) for output in opened]
+        total = sum(len(output.plan.questions) for output in opened)
+        try:
+            if any(output.todo() for output in opened):
+                with progress(total, sum(resumed)) as advance:
+                    _answer_all(opened, spec, make_engine or spec.open, shards, advance)
+        except KeyboardInterrupt:
+            kept = sum(_rows_of(output) for output in opened)
+            raise Interrupted(
+                f"stopped; {kept} of {total} questions have their answer on disk. The same command goes on from there"
+            ) from None
+        return [_finish(output, before) for output, before in zip(opened, resumed, strict=True)]
+
+
+def _answer_all(opened: Sequence[Output], spec: EngineSpec, make_engine: Callable[[], Engine], shards: int, advance: Advance) -> None:
+    if shards > 1:
+        answer_in_processes(opened, spec, shards, advance)
+        return
+    engine = make_engine()
+    for output in opened:
+        answer(output, engine, spec.image_rule, advance)
+
+
+def _rows_of(output: Output) -> int:
+    """Questions of the plan (a `--limit` may leave some out) that have a row."""
+    return sum(question.key in output.done for question in output.plan.questions)
+
+
+def _finish(output: Output, resumed: int) -> Summary:
+    wanted = {question.key for question in output.plan.questions}
+    failed = 0
+    examples: list[str] = []
+    for prediction in outputs.read_log(output.plan.out) if output.failures else ():
+        if prediction.failed and prediction.question.key in wanted:
+            failed += 1
+            if len(examples) < 3:
+                examples.append(f"{prediction.question.key}: {prediction.error}")
+    rows = _rows_of(output)
+    summary = Summary(output.plan.out, len(wanted), rows - failed, failed, resumed, tuple(examples))
+    manifest: dict[str, Any] = runs.refuse_other_run(output.plan.manifest, output.plan.identity, "") or {}
+    manifest["context"] |= {"finished": runs.now(), "rows": summary.to_json()}
+    files.write_json(output.plan.manifest, manifest)
+    return summary

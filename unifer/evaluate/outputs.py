@@ -1,0 +1,173 @@
+"""One results file: its lock, its manifest, its append-only log, and the shards that worker processes left beside it.
+
+Knows rows and files; asking a model is `infer`, worker processes are `shards`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from unifer import files, runs
+from unifer.errors import InputError
+from unifer.records import Json, Prediction, Question
+
+SUFFIX = ".jsonl"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One question file to be answered into one results file; `identity` is what every row in that file was made with."""
+
+    questions_file: Path
+    questions: tuple[Question, ...]
+    out: Path
+    image_root: Path | None
+    identity: Json
+
+    @property
+    def manifest(self) -> Path:
+        return self.out.with_name(self.out.name.removesuffix(SUFFIX) + ".manifest.json")
+
+    def shard(self, index: int) -> Path:
+        """Where worker `index` keeps its rows until they are merged."""
+        return self.out.with_name(f"{self.out.name.removesuffix(SUFFIX)}.shard-{index}{SUFFIX}")
+
+    def shards(self) -> list[Path]:
+        """Rows of workers that were not merged yet, from this run or from one that was killed."""
+        stem = self.out.name.removesuffix(SUFFIX) + ".shard-"
+        return sorted(path for path in self.out.parent.glob("*" + SUFFIX) if path.name.startswith(stem)) if self.out.parent.is_dir() else []
+
+
+class Output:
+    """The open results file of a plan. `done` holds the keys that have a row; `record` may be called from several threads."""
+
+    def __init__(self, plan: Plan, log: files.AppendLog) -> None:
+        self.plan = plan
+        self._log = log
+        self._writing = threading.Lock()
+        self.done: set[str] = set()
+        self.failures = 0
+        for prediction in read_log(plan.out):
+            self._count(prediction)
+
+    def _count(self, prediction: Prediction) -> None:
+        self.done.add(prediction.question.key)
+        self.failures += prediction.failed
+
+    def record(self, prediction: Prediction) -> bool:
+        """Append one row unless its question has one already (False). Raises OSError."""
+        with self._writing:
+            if prediction.question.key in self.done:
+                return False
+            self._log.append(prediction.to_json())
+            self._count(prediction)
+            return True
+
+    def todo(self) -> list[Question]:
+        """Questions without a row, in file order."""
+        return [question for question in self.plan.questions if question.key not in self.done]
+
+    def adopt_shards(self) -> None:
+        """Move the rows of workers into this file. A kill in between loses and doubles nothing: keys already here are passed over."""
+        for path in self.plan.shards():
+            files.AppendLog(path).close()  # cuts a torn last line
+            for prediction in read_log(path):
+                self.record(prediction)
+            path.unlink()
+
+
+def read_log(path: Path) -> Iterator[Prediction]:
+    """Rows of a results file; none if it is missing or empty. Raises InputError for a row that is no prediction, or doubled."""
+    if path.exists() and path.stat().st_size:
+        yield from files.read_records(path, Prediction.from_json, key=lambda prediction: prediction.question.key)
+
+
+@contextmanager
+def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool) -> Iterator[Output]:
+    """The results file of `plan`, locked, of this very run, with what earlier runs and their workers left in it.
+
+    Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves it aside), disk full.
+    """
+    with _locked(plan.out), reporting_full_disk(plan.out):
+        if overwrite:
+            _move_aside([plan.out, plan.manifest, *plan.shards()])
+        remedy = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
+        if runs.refuse_other_run(plan.manifest, plan.identity, remedy) is None:
+            if plan.out.exists() and plan.out.stat().st_size:
+                raise InputError(f"{plan.out}: has no {plan.manifest.name} beside it, so nothing says which model answered; {remedy}")
+            files.write_json(plan.manifest, runs.manifest(command, plan.identity))
+        if retry_failed:
+            _drop_failed([plan.out, *plan.shards()])
+        with files.AppendLog(plan.out) as log:
+            output = Output(plan, log)
+            output.adopt_shards()
+            yield output
+
+
+@contextmanager
+def reporting_full_disk(path: Path) -> Iterator[None]:
+    """Turn a full disk into an InputError that says what is kept."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        kept = "every answer written so far is kept whole; free some space and run the same command again to go on"
+        raise InputError(f"{path}: the disk is full ({error.strerror}); {kept}") from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes off `path` while the block runs; the kernel lets go if we are killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise InputError(f"{path}: another process is writing it; wait for it, or give --out FILE to write elsewhere") from None
+        except OSError:
+            pass  # a file system without locks: better unlocked than not at all
+        if _is_same_file(handle, lock):
+            break
+        os.close(handle)  # its last holder removed the file between our open and our lock
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _move_aside(paths: Iterable[Path]) -> None:
+    """`x.jsonl` -> `x.jsonl.1`, or the next number free for all of `paths`: nothing is deleted."""
+    present = [path for path in paths if path.exists()]
+    number = 1
+    while any(path.with_name(f"{path.name}.{number}").exists() for path in present):
+        number += 1
+    for path in present:
+        path.rename(path.with_name(f"{path.name}.{number}"))
+
+
+def _drop_failed(paths: Iterable[Path]) -> None:
+    """Rewrite the files without their failed rows, each at once, so that those questions are asked again."""
+    for path in paths:
+        if path.exists():
+            files.AppendLog(path).close()
+            files.write_rows(path, [prediction.to_json() for prediction in read_log(path) if not prediction.failed])

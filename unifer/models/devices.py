@@ -1,0 +1,28 @@
+"""What this machine can compute on, found without torch so that a parent of worker processes stays light."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+
+def visible_gpus() -> list[str]:
+    """Ids of the NVIDIA GPUs this process may use: those of CUDA_VISIBLE_DEVICES if set, else every device file."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        ids = [part.strip() for part in chosen.split(",") if part.strip()]
+        return [] if "-1" in ids else ids
+    return sorted((device.name.removeprefix("nvidia") for device in Path("/dev").glob("nvidia[0-9]*")), key=int)
+
+
+def auto_dtype(checkpoint: Path) -> str:
+    """Precision that `--dtype auto` means: bfloat16 on a GPU; on CPU what the checkpoint was saved in, float16 as float32.
+
+    One rule for both engines: vLLM's own would turn a float32 checkpoint to bfloat16 on CPU, and float16 on some GPUs.
+    """
+    if visible_gpus():
+        return "bfloat16"
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    saved = config.get("dtype") or config.get("torch_dtype") or (config.get("text_config") or {}).get("dtype")
+    return "bfloat16" if saved == "bfloat16" else "float32"

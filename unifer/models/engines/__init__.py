@@ -1,0 +1,98 @@
+"""Engines: ways to get replies from a model, one protocol. This file chooses and makes one; heavy ones are imported only then."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from unifer.dialogue.images import PATCH, ImageRule
+from unifer.errors import InputError
+from unifer.models.devices import auto_dtype
+from unifer.models.engines.base import Engine, GenerationSettings, Reply, Request
+from unifer.records import Json
+
+__all__ = ["DTYPES", "ENGINES", "Engine", "EngineSpec", "GenerationSettings", "Reply", "Request", "default_engine"]
+
+EngineName = Literal["transformers", "vllm", "scripted"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+DTYPES = ("auto", "bfloat16", "float16", "float32")
+
+
+def default_engine() -> EngineName:
+    """vLLM where it is installed, else transformers."""
+    return "vllm" if importlib.util.find_spec("vllm") else "transformers"
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """Everything needed to make an engine, in plain values: it travels to worker processes as JSON.
+
+    `path` is the checkpoint folder; for the scripted engine the replies file.
+    """
+
+    name: EngineName
+    path: Path
+    settings: GenerationSettings = field(default_factory=GenerationSettings)
+    image_rule: ImageRule = field(default_factory=ImageRule)
+    dtype: str = "auto"
+    attn: str = "sdpa"
+    batch_size: int | None = None
+    gpu_memory_utilization: float | None = None
+    tensor_parallel_size: int = 1
+    seconds: float = 0.0
+    """Time that each scripted reply takes."""
+
+    @property
+    def precision(self) -> str | None:
+        """`dtype` with `auto` made definite; None for the scripted engine."""
+        if self.name == "scripted":
+            return None
+        return auto_dtype(self.path) if self.dtype == "auto" else self.dtype
+
+    def identity(self) -> Json:
+        """What of this a run must keep: engine, precision, sampling, image rule. Batch size and memory are free to change."""
+        return {
+            "engine": self.name,
+            "dtype": self.precision,
+            "generation": self.settings.to_json(),
+            "image_rule": self.image_rule.to_json(),
+        }
+
+    def to_json(self) -> Json:
+        return asdict(self) | {"path": str(self.path)}
+
+    @classmethod
+    def from_json(cls, row: Json) -> EngineSpec:
+        made: dict[str, Any] = dict(row)
+        made["path"] = Path(made["path"])
+        made["settings"] = GenerationSettings(**made["settings"])
+        made["image_rule"] = ImageRule(**made["image_rule"])
+        return cls(**made)
+
+    def open(self) -> Engine:
+        """Load it. Raises InputError where the checkpoint or the installation does not allow it."""
+        if self.name == "scripted":
+            from unifer.models.engines.scripted import ScriptedEngine, replies_from
+
+            return ScriptedEngine(replies_from(self.path), self.seconds)
+        if self.name == "vllm":
+            from unifer.models.engines.vllm_engine import VllmEngine
+
+            size = self.image_rule.size
+            return VllmEngine(
+                self.path,
+                self.settings,
+                dtype=self.precision or "float32",
+                image_tokens=None if size is None else (size // PATCH) ** 2,
+                gpu_memory_utilization=self.gpu_memory_utilization,
+                tensor_parallel_size=self.tensor_parallel_size,
+            )
+        if self.name == "transformers":
+            from unifer.models.engines.transformers_engine import DEFAULT_BATCH, TransformersEngine
+
+            return TransformersEngine(
+                self.path, self.settings, dtype=self.precision or "float32", attn=self.attn, batch_size=self.batch_size or DEFAULT_BATCH
+            )
+        raise InputError(f"engine {self.name!r} is not one of {', '.join(ENGINES)}")

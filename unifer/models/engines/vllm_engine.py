@@ -1,0 +1,212 @@
+"""vLLM fed continuously: the next images are prepared in the background while the engine steps, and no batch waits for its slowest.
+
+Knows no files and no questions. vLLM itself is imported when an engine is made, after its environment is set.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from unifer.errors import InputError
+from unifer.models.devices import visible_gpus
+from unifer.models.engines.base import GenerationSettings, Reply, Request
+from unifer.models.loading import decode_reply, load_processor, render_prompt
+
+_TEXT_TOKENS = 2048
+_MOST_IMAGE_TOKENS = 16384
+_CPU_ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+
+
+class VllmEngine:
+    """A checkpoint inside vLLM. `image_tokens` bounds what one image takes (None: as much as a processor may give)."""
+
+    shows_images = True
+
+    def __init__(
+        self,
+        path: Path,
+        settings: GenerationSettings,
+        *,
+        dtype: str,
+        image_tokens: int | None,
+        gpu_memory_utilization: float | None = None,
+        tensor_parallel_size: int = 1,
+    ) -> None:
+        self._processor: Any = load_processor(path)
+        context = (image_tokens or _MOST_IMAGE_TOKENS) + _TEXT_TOKENS + settings.max_new_tokens
+        options: dict[str, Any] = {"tensor_parallel_size": tensor_parallel_size}
+        if gpu_memory_utilization is not None:
+            options["gpu_memory_utilization"] = gpu_memory_utilization
+        self._llm = make_llm(path, dtype=dtype, context=context, seed=settings.seed, **options)
+        self._settings = settings
+        limit = self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
+        # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
+        self._in_flight_limit = 2 * limit
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        engine = self._llm.llm_engine
+        in_flight: dict[str, str] = {}
+        try:
+            with _Feeder(requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
+                while not feeder.ended or in_flight:
+                    while len(in_flight) < self._in_flight_limit and (item := feeder.next(wait=not in_flight)):
+                        request, prepared = item
+                        reply = self._submit(request, prepared, in_flight)
+                        if reply is not None:
+                            yield reply
+                    for output in engine.step() if in_flight else ():
+                        if output.finished:
+                            yield self._reply(in_flight.pop(output.request_id), output)
+        finally:
+            if in_flight:
+                engine.abort_request(list(in_flight))
+
+    def _prepare(self, request: Request) -> Any:
+        """Tokens and pixel values of one request, as vLLM's scheduler takes them."""
+        prompt = {"prompt": render_prompt(self._processor, request.prompt), "multi_modal_data": {"image": request.image}}
+        return render_for_engine(self._llm, prompt)
+
+    def _submit(self, request: Request, prepared: Any, in_flight: dict[str, str]) -> Reply | None:
+        if isinstance(prepared, Exception):
+            return Reply.failed(request.key, prepared)
+        request_id = request.key
+        try:
+            params = sampling_params(self._settings, request.key)
+            self._llm.llm_engine.add_request(request_id, prepared, params)
+        except ValueError as error:  # vLLM's word for a request that it will not take, one too long for instance
+            return Reply.failed(request.key, error)
+        in_flight[request_id] = request.key
+        return None
+
+    def _reply(self, key: str, output: Any) -> Reply:
+        made = output.outputs[0]
+        ids = list(made.token_ids)
+        # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out of the text.
+        text = decode_reply(self._processor.tokenizer, ids)
+        return Reply(key, text, made.finish_reason, len(output.prompt_token_ids), len(ids))
+
+
+class _Feeder:
+    """Prepares requests in one background thread, at most `ahead` of their use.
+
+    One thread, because vLLM's processor is not meant for several; `next` raises what the source of requests raised.
+    """
+
+    def __init__(self, requests: Iterable[Request], prepare: Any, ahead: int) -> None:
+        self._ready: queue.Queue[Any] = queue.Queue(maxsize=max(2, ahead))
+        self._stop = threading.Event()
+        self._requests, self._prepare = requests, prepare
+        self._thread = threading.Thread(target=self._work, name="prepare-images", daemon=True)
+        self.ended = False
+
+    def __enter__(self) -> _Feeder:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def next(self, *, wait: bool) -> tuple[Request, Any] | None:
+        """The next request with its prepared input or the exception that preparing it raised; None: none is ready, or no more."""
+        if self.ended:
+            return None
+        try:
+            item = self._ready.get(block=wait)
+        except queue.Empty:
+            return None
+        if isinstance(item, tuple):
+            return item
+        self.ended = True
+        if item is not None:
+            raise item
+        return None
+
+    def _work(self) -> None:
+        last: BaseException | None = None
+        try:
+            for request in self._requests:
+                prepared: Any
+                try:
+                    prepared = self._prepare(request)
+                except Exception as error:
+                    prepared = error
+                if not self._put((request, prepared)):
+                    return
+        except BaseException as error:
+            last = error
+        self._put(last)
+
+    def _put(self, item: Any) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+def make_llm(path: Path, *, dtype: str, context: int, seed: int, **options: Any) -> Any:
+    """A `vllm.LLM` for one image a prompt and at most `context` tokens. Raises InputError if vLLM is missing or refuses the model.
+
+    On CPU: eager, in this process, 1 GiB of cache unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's defaults, CUDA
+    graphs included. Its image and prefix caches are off: each image is asked about once, they would only grow.
+    """
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    if not visible_gpus():
+        for name, value in _CPU_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        options["enforce_eager"] = True
+    try:
+        from vllm import LLM
+    except ImportError as error:
+        raise InputError(f"vLLM cannot be imported ({error}); install it as README says, or give --engine transformers") from None
+    from transformers import AutoConfig
+
+    text = AutoConfig.from_pretrained(str(path)).get_text_config()
+    make: Any = LLM
+    try:
+        return make(
+            str(path),
+            dtype=dtype,
+            seed=seed,
+            max_model_len=min(context, getattr(text, "max_position_embeddings", context)),
+            limit_mm_per_prompt={"image": 1, "video": 0},
+            mm_processor_cache_gb=0,
+            enable_prefix_caching=False,
+            disable_log_stats=True,
+            **options,
+        )
+    except ValueError as error:
+        raise InputError(f"{path}: vLLM refuses it: {' '.join(str(error).split())[:500]}") from None
+
+
+def sampling_params(settings: GenerationSettings, key: str) -> Any:
+    """vLLM's form of `settings`, nothing left to defaults of the checkpoint."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        max_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        repetition_penalty=settings.repetition_penalty,
+        seed=None if settings.greedy else settings.seed_of(key),
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def render_for_engine(llm: Any, prompt: dict[str, Any]) -> Any:
+    """A text-and-image prompt as `LLMEngine.add_request` takes it: tokenized, pixels computed, placeholder expanded."""
+    from vllm.renderers.inputs.preprocess import parse_model_prompt
+
+    parsed = parse_model_prompt(llm.model_config, prompt)
+    (rendered,) = llm.renderer.render_cmpl([parsed], llm.renderer.default_cmpl_tok_params)
+    return rendered
