@@ -24,6 +24,9 @@ BROAD_EXCEPTS = {
 }
 """Where (a file or a folder) `except Exception` may stand without raising again, and why."""
 
+WORKERS = {"evaluate/shards.py": "its child process tells its parent by exit status, and ends with it"}
+"""Files besides the command line that may write to the terminal and exit, and why."""
+
 
 @dataclass(frozen=True)
 class Import:
@@ -79,8 +82,10 @@ def target_room(module: str) -> str | None:
 
 
 def statements(nodes: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """What runs when a module is loaded, `if` and `try` blocks entered, functions and classes not."""
+    """What runs when a module is imported: `if` and `try` blocks entered, functions, classes and `__main__` guards not."""
     for node in nodes:
+        if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
+            continue
         yield node
         for name in ("body", "orelse", "finalbody"):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -123,7 +128,7 @@ def test_commands_import_models_and_trainers_when_they_run(path: Path) -> None:
 
 @each_file
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
-    if room(path) in ("cli", "__main__"):
+    if room(path) in ("cli", "__main__") or path.relative_to(ROOT / "unifer").as_posix() in WORKERS:
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
@@ -149,8 +154,6 @@ def test_failures_are_caught_by_name(path: Path) -> None:
 @each_file
 def test_importing_a_module_has_no_effect(path: Path) -> None:
     for node in statements(ast.parse(path.read_text(encoding="utf-8")).body):
-        if path.name == "__main__.py" and isinstance(node, ast.Expr):
-            continue
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         assert docstring or not isinstance(node, ast.Expr), f"{path.name}:{node.lineno}: {ast.unparse(node)} runs at import"
         assert not isinstance(node, ast.For | ast.While | ast.With | ast.Delete), f"{path.name}:{node.lineno}: code runs at import"

@@ -17,8 +17,22 @@ from typing import Any, Self, TypeVar
 from unifer.errors import InputError
 
 T = TypeVar("T")
-_DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object; keep one of them")
+    return row
+
+
+def _constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value; write null or a number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def read_text(path: Path) -> str:
@@ -29,6 +43,8 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; a JSON or JSONL file is expected") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -54,11 +70,10 @@ def _line_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError.at(
-                    path, number, f"not valid JSON, {error.msg} at column {error.colno}: {_around(line, error.pos)}"
-                ) from None
+                row = _DECODER.decode(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError.at(path, number, _fault(line, error)) from None
+            yield number, row
 
 
 def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
@@ -67,9 +82,8 @@ def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
         number += 1
         try:
             row, at = _DECODER.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            line = text.count("\n", 0, error.pos) + 1
-            raise InputError.at(path, number, f"not valid JSON, {error.msg} (line {line}): {_around(text, error.pos)}") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError.at(path, number, _fault(text, error)) from None
         yield number, row
         at = _skip(text, at)
         if text[at : at + 1] == ",":
@@ -80,9 +94,16 @@ def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
             found = f"found {_around(text, at)}" if at < len(text) else "the file ends here: it is truncated"
             raise InputError.at(path, number, f"',' or ']' expected after this row; {found}")
     if at >= len(text):
-        raise InputError.at(path, number, "the array is never closed: the file is truncated")
+        raise InputError.at(path, number or None, "the array is never closed: the file is truncated")
     if text[at + 1 :].strip():
-        raise InputError.at(path, number, f"text after the closing ']': {_around(text, _skip(text, at + 1))}")
+        raise InputError.at(path, number or None, f"text after the closing ']': {_around(text, _skip(text, at + 1))}")
+
+
+def _fault(text: str, error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        return f"not valid JSON, {error.msg} ({line}column {error.colno}): {_around(text, error.pos)}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _skip(text: str, at: int) -> int:
