@@ -1,10 +1,102 @@
-"""Commands of the data side."""
+"""`unifer data ...`: everything between faces and training files."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import Any
+
+from unifer.cli.console import progress
+from unifer.errors import InputError
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this group's commands."""
+    """Add `unifer data` with its own commands."""
+    group = commands.add_parser("data", help="make and check rows and images").add_subparsers(metavar="COMMAND", required=True)
+    faces = group.add_parser(
+        "faces",
+        help="draw synthetic faces with their rows",
+        description="Draw schematic faces from Action Units, with CoT rows, reward rows and question files. Always labelled synthetic.",
+    )
+    faces.add_argument("--out", type=Path, metavar="DIR", help="folder for images/ and the row files")
+    faces.add_argument("--count", type=int, default=1000, metavar="N", help="number of faces (default 1000)")
+    faces.add_argument("--seed", default="0", metavar="S", help="names the series of faces; the same seed draws the same faces")
+    faces.add_argument(
+        "--shares", choices=("equal", "benchmark"), default="equal", help="emotions in equal shares, or as in the four benchmarks pooled"
+    )
+    faces.add_argument("--task", choices=("emotion", "action-units"), default="emotion", help="which rows to write")
+    faces.add_argument("--for-questions", type=Path, metavar="FILE", help="draw a stand-in at the image path of every question instead")
+    faces.add_argument("--image-root", type=Path, metavar="DIR", help="with --for-questions: folder the stand-ins go below")
+    faces.add_argument("--samples", action="store_true", help="renew the sample questions and images of the eval folders instead")
+    faces.add_argument("--datasets", type=Path, nargs="+", metavar="DIR", help="eval folders (default: eval_* of the project)")
+    faces.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="drawing processes (default: all cores)")
+    faces.set_defaults(run=_faces)
+
+
+def _faces(args: argparse.Namespace) -> int:
+    if args.for_questions:
+        return _stand_ins(args)
+    if args.samples:
+        return _samples(args)
+    if args.out is None:
+        raise InputError("say where to draw with --out DIR (or use --samples, or --for-questions FILE --image-root DIR)")
+    from unifer.prepare import corpus
+
+    if args.count < 1:
+        raise InputError(f"--count {args.count}: at least one face is needed")
+    if args.task == "action-units":
+        drawn = [corpus.free_face(args.seed, index) for index in range(args.count)]
+    else:
+        specs = dataset_specs(args.datasets)
+        shares = corpus.benchmark_shares(specs)
+        emotions = corpus.balanced(args.count) if args.shares == "equal" else corpus.in_shares(args.count, shares, args.seed)
+        drawn = [corpus.emotional_face(args.seed, index, emotion) for index, emotion in enumerate(emotions)]
+    _save([(face, args.out / corpus.image_name(face)) for face in drawn], args.workers)
+    if args.task == "action-units":
+        corpus.write_action_unit_corpus(args.out, drawn)
+    else:
+        corpus.write_emotion_corpus(args.out, drawn, specs)
+    print(f"{len(drawn)} synthetic faces and their rows: {args.out}")
+    return 0
+
+
+def _stand_ins(args: argparse.Namespace) -> int:
+    from unifer.datasets import read_questions
+    from unifer.prepare import corpus
+
+    if args.image_root is None:
+        raise InputError("--for-questions needs --image-root DIR, the folder that the stand-in images go below")
+    _save(list(corpus.stand_ins(read_questions(args.for_questions), args.image_root, args.seed)), args.workers)
+    print(f"stand-in faces (synthetic) for {args.for_questions}: below {args.image_root}")
+    return 0
+
+
+def _samples(args: argparse.Namespace) -> int:
+    from unifer import files
+    from unifer.prepare import corpus
+
+    for spec in dataset_specs(args.datasets):
+        questions, drawn = corpus.sample_questions(spec)
+        _save(drawn, args.workers)
+        files.write_rows(spec.sample, [question.to_json() for question in questions])
+        print(f"{len(questions)} sample questions (synthetic): {spec.sample}")
+    return 0
+
+
+def dataset_specs(folders: list[Path] | None) -> list[Any]:
+    """The specs of `folders`, else of every `eval_*` folder of the project that holds a dataset.yaml, in order of name."""
+    from unifer.datasets import load_dataset
+    from unifer.places import project_root
+
+    found = folders or sorted(path.parent for path in project_root(Path(__file__).parent).glob("eval_*/dataset.yaml"))
+    if not found:
+        raise InputError("no eval_*/dataset.yaml here; name dataset folders with --datasets DIR ...")
+    return [load_dataset(folder) for folder in found]
+
+
+def _save(drawn: list[Any], workers: int) -> None:
+    from unifer.prepare import corpus
+
+    with progress("drawing faces", len(drawn), unit="faces") as advance:
+        corpus.save_faces(drawn, workers, advance)

@@ -1,10 +1,57 @@
-"""Commands of the train side."""
+"""`unifer sft` and `unifer tiny-base`: rows -> checkpoints."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+from unifer.places import project_root
+
+_CONFIGS = project_root(Path(__file__).parent) / "train_unifer" / "configs"
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this group's commands."""
+    sft = commands.add_parser(
+        "sft",
+        help="cold-start supervised fine-tuning on CoT rows",
+        description="Supervised fine-tuning on CoT rows with trl.SFTTrainer. Run it through train_unifer/src/scripts/run_sft_fer.sh.",
+        epilog="Every key of the config is a flag: those of trl.SFTConfig and trl.ModelConfig, and rows, image_root, image_size, "
+        "freeze_vision_tower, fresh. `--flags` lists them all with their defaults.",
+    )
+    sft.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
+    sft.set_defaults(run=_sft, passes_flags_on=True)
+    base = commands.add_parser(
+        "tiny-base",
+        help="pre-train UniFER-Tiny, the embedded default",
+        description="Build UniFER-Tiny and teach it to name the active AUs of drawn faces. Further flags go to the trainer.",
+    )
+    base.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the finished base checkpoint (bfloat16)")
+    base.add_argument("--work", type=Path, default=Path("runs/tiny_base"), metavar="DIR", help="faces and training state")
+    base.add_argument("--faces", type=int, default=24_000, metavar="N", help="number of faces to draw")
+    base.set_defaults(run=_tiny_base, passes_flags_on=True)
+
+
+def _sft(args: argparse.Namespace) -> int:
+    from unifer.train import sft
+
+    sft.main(["--help"] if args.flags else args.rest)
+    return 0
+
+
+def _tiny_base(args: argparse.Namespace) -> int:
+    from unifer.cli import main
+    from unifer.models import tiny
+    from unifer.train import sft
+
+    rows, untrained, trained = args.work / "faces" / "action_units.json", args.work / "untrained", args.work / "trained"
+    if not rows.exists():
+        main(["data", "faces", "--out", str(rows.parent), "--count", str(args.faces), "--seed", "base", "--task", "action-units"])
+    if not untrained.exists():
+        tiny.build(untrained)
+    settings = ["--config", str(_CONFIGS / "tiny_base.yaml"), "--rows", str(rows), "--model_name_or_path", str(untrained)]
+    sft.main([*settings, "--output_dir", str(trained), *args.rest])
+    tiny.export(trained, args.out)
+    print(f"base checkpoint: {args.out}")
+    return 0

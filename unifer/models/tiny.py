@@ -6,6 +6,7 @@ model loads this one. Knows how to make an untrained checkpoint; training it is 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +156,11 @@ def _config(tokenizer: Qwen2TokenizerFast) -> Qwen2_5_VLConfig:
         vision_end_token_id=token("<|vision_end|>"),
         tie_word_embeddings=True,
     )
+
+
+def export(trained: Path, out: Path) -> None:
+    """Write the final model of a run in `trained` to `out` as bfloat16, half the bytes, with processor and manifest."""
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(trained, dtype=torch.bfloat16)
+    model.save_pretrained(out)
+    Qwen2_5_VLProcessor.from_pretrained(trained).save_pretrained(out)
+    shutil.copyfile(trained / "manifest.json", out / "manifest.json")

@@ -1,0 +1,228 @@
+"""Drawn faces -> the rows that the pipeline reads: CoT rows, reward rows, question files in each dataset's vocabulary.
+
+A face is fixed by a seed text and its index alone, whatever else is drawn beside it. Knows rows and files; how a face looks and
+which AUs an emotion shows is `faces`. Every row says in its provenance that it is synthetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from unifer import files
+from unifer.datasets import DatasetSpec
+from unifer.dialogue import images, prompts
+from unifer.emotions import EMOTIONS, canonical, spelled_in
+from unifer.errors import InputError
+from unifer.prepare import faces
+from unifer.records import CoTRow, Json, Question, RewardRow
+
+CODED_FROM = 1.5
+"""Intensity from which an AU counts as present: B or stronger, as DISFA is scored; a trace (A) is drawn but not coded."""
+
+SAMPLE_COUNT = 48
+_SAMPLE_SEED = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One synthetic face before it is drawn: `emotion` is canonical, or None for a free combination of AUs."""
+
+    seed: str
+    index: int
+    emotion: str | None
+    expression: faces.Expression
+
+    @property
+    def action_units(self) -> tuple[int, ...]:
+        """The coded AUs, in FACS order."""
+        return tuple(number for number, intensity in sorted(self.expression.intensities.items()) if intensity >= CODED_FROM)
+
+    @property
+    def provenance(self) -> Json:
+        return {"synthetic": True, "generator": faces.GENERATOR, "face": f"{self.seed}/{self.index}", "prompt": prompts.VERSION}
+
+    def save(self, path: Path, size: int = 112) -> None:
+        """Draw the face into `path`; the suffix chooses the format."""
+        rng = Random(f"{self.seed}/{self.index}/look")
+        picture = faces.draw(self.expression, faces.Identity.sample(rng), faces.Conditions.sample(rng), size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            picture.save(path, quality=90)
+        else:
+            picture.save(path)
+
+
+def emotional_face(seed: str, index: int, emotion: str) -> Face:
+    """Face `index` of the series `seed`, showing `emotion` as faces do: sometimes weakly, mixed, or with a stray AU."""
+    return Face(seed, index, emotion, faces.sample_expression(emotion, Random(f"{seed}/{index}/expression")))
+
+
+def free_face(seed: str, index: int) -> Face:
+    """A face for AU recognition: every second one near an emotion's prototype, the others any AUs a face can combine."""
+    rng = Random(f"{seed}/{index}/expression")
+    expression = faces.sample_expression(rng.choice(EMOTIONS), rng) if index % 2 else faces.sample_free(rng)
+    return Face(seed, index, None, expression)
+
+
+def balanced(count: int) -> list[str]:
+    """`count` emotions in equal shares, any stretch of eight holding each once."""
+    return [EMOTIONS[index % len(EMOTIONS)] for index in range(count)]
+
+
+def in_shares(count: int, weights: dict[str, int], seed: str) -> list[str]:
+    """`count` emotions in the shares of `weights` (largest remainder), shuffled."""
+    total = sum(weights.values())
+    exact = {emotion: count * weight / total for emotion, weight in weights.items()}
+    whole = {emotion: int(share) for emotion, share in exact.items()}
+    for emotion in sorted(exact, key=lambda name: whole[name] - exact[name])[: count - sum(whole.values())]:
+        whole[emotion] += 1
+    drawn = [emotion for emotion, number in whole.items() for _ in range(number)]
+    Random(f"{seed}/order").shuffle(drawn)
+    return drawn
+
+
+def benchmark_shares(specs: Sequence[DatasetSpec]) -> dict[str, int]:
+    """Canonical emotion -> rows in the published question files of `specs`: how unbalanced real FER sets are."""
+    shares = dict.fromkeys(EMOTIONS, 0)
+    for spec in specs:
+        for label, count in spec.expected.items():
+            shares[canonical(label)] += count
+    return shares
+
+
+def save_faces(drawn: Sequence[tuple[Face, Path]], workers: int, advance: Callable[[int], None] | None = None) -> None:
+    """Draw every face into its path, in `workers` processes."""
+    chunks = [drawn[start : start + 64] for start in range(0, len(drawn), 64)]
+    if workers <= 1 or len(chunks) <= 1:
+        saved: Iterable[int] = map(_save_chunk, chunks)
+        _report(saved, advance)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        _report(pool.map(_save_chunk, chunks), advance)
+
+
+def _save_chunk(chunk: Sequence[tuple[Face, Path]]) -> int:
+    for face, path in chunk:
+        face.save(path)
+    return len(chunk)
+
+
+def _report(saved: Iterable[int], advance: Callable[[int], None] | None) -> None:
+    for count in saved:
+        if advance:
+            advance(count)
+
+
+def write_emotion_corpus(out: Path, drawn: Sequence[Face], specs: Sequence[DatasetSpec]) -> None:
+    """`cot.json`, `rlvr.json` and a `<dataset>_qa.json` per dataset over `drawn`, whose images lie in `out/images`.
+
+    Training rows take the datasets' vocabularies in turn; a question file holds every face its dataset has a label for.
+    """
+    taught = [(face, _vocabulary(face, specs)) for face in drawn]
+    files.write_rows(out / "cot.json", [_cot_row(face, spec).to_json() for face, spec in taught])
+    files.write_rows(out / "rlvr.json", [_reward_row(face, spec).to_json() for face, spec in taught])
+    for spec in specs:
+        rows = [_question(face, spec, image_name(face)).to_json() for face in drawn if _label(face, spec) is not None]
+        files.write_rows(out / f"{spec.name}_qa.json", rows)
+
+
+def write_action_unit_corpus(out: Path, drawn: Sequence[Face]) -> None:
+    """`action_units.json`: one row a face, the reply naming its AUs region by region."""
+    question = prompts.action_unit_question()
+    rows = []
+    for face in drawn:
+        reply = prompts.action_unit_listing(face.action_units)
+        row = CoTRow(image_name(face), question, reply, _id(face), action_units=face.action_units, provenance=face.provenance)
+        rows.append(row.to_json())
+    files.write_rows(out / "action_units.json", rows)
+
+
+def image_name(face: Face) -> str:
+    """Path of a face's image, relative to the row files beside it; it does not betray the label."""
+    return f"images/{face.index:06d}.jpg"
+
+
+def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[Face, Path]]]:
+    """The sample of an eval folder: its questions, and the faces with the paths they are drawn into; labels take turns."""
+    questions, drawn = [], []
+    for index in range(SAMPLE_COUNT):
+        face = emotional_face(f"{_SAMPLE_SEED}/{spec.name}", index, canonical(spec.labels[index % len(spec.labels)]))
+        name = f"sample_images/{index:03d}.jpg"
+        questions.append(_question(face, spec, name))
+        drawn.append((face, spec.sample.parent / name))
+    return questions, drawn
+
+
+def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> Iterator[tuple[Face, Path]]:
+    """A face of the true label for every question, at its image path below `image_root`.
+
+    Raises InputError for a label that is none of the eight emotions, or an image path that climbs out.
+    """
+    for index, question in enumerate(questions):
+        emotion = canonical(question.true_label)
+        if emotion not in EMOTIONS:
+            raise InputError(f"{question.key}: faces can be drawn for {', '.join(EMOTIONS)}, not for {question.true_label!r}")
+        try:
+            path = images.resolve(question.image_path, image_root, image_root)
+        except images.ImageError as error:
+            raise InputError(f"{question.key}: {error}") from None
+        yield emotional_face(f"{seed}/{question.image_path}", index, emotion), path
+
+
+def _vocabulary(face: Face, specs: Sequence[DatasetSpec]) -> DatasetSpec:
+    fitting = [spec for spec in specs if _label(face, spec) is not None]
+    if not fitting:
+        raise InputError(f"no dataset has a label for {face.emotion!r}; name one that does with --datasets")
+    return fitting[face.index % len(fitting)]
+
+
+def _label(face: Face, spec: DatasetSpec) -> str | None:
+    return spelled_in(face.emotion or "", spec.labels)
+
+
+def _id(face: Face) -> str:
+    return f"face-{face.seed}-{face.index:06d}"
+
+
+def _cot_row(face: Face, spec: DatasetSpec) -> CoTRow:
+    label = str(_label(face, spec))
+    return CoTRow(
+        image_path=image_name(face),
+        question=prompts.expression_question(spec.labels),
+        response=prompts.reply(prompts.reasoning(face.action_units, label), label),
+        id=_id(face),
+        dataset=spec.name,
+        candidate_labels=spec.labels,
+        action_units=face.action_units,
+        provenance=face.provenance,
+    )
+
+
+def _reward_row(face: Face, spec: DatasetSpec) -> RewardRow:
+    return RewardRow(
+        image_path=image_name(face),
+        problem=prompts.expression_question(spec.labels),
+        solution=str(_label(face, spec)),
+        id=_id(face),
+        dataset=spec.name,
+        candidate_labels=spec.labels,
+        action_units=face.action_units,
+        provenance=face.provenance,
+    )
+
+
+def _question(face: Face, spec: DatasetSpec, image: str) -> Question:
+    return Question(
+        image_path=image,
+        true_label=str(_label(face, spec)),
+        prompt=prompts.expression_question(spec.labels),
+        candidate_labels=spec.labels,
+        id=_id(face),
+        dataset=spec.name,
+        action_units=face.action_units,
+        provenance=face.provenance,
+    )

@@ -1,0 +1,35 @@
+"""Several ranks without a GPU, under torchrun: the one thing that accelerate 1.15 does not set up by itself.
+
+On GPUs, and for a single process, nothing here takes effect.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def prepare() -> None:
+    """Make accelerate see a torchrun launch without GPU as distributed over gloo; call before any TrainingArguments exist.
+
+    Accelerate answers "not distributed" there, every rank would then train alone on all the rows. Asking for it by
+    `use_cpu=True` is no way out: accelerate ignores DeepSpeed under it.
+    """
+    import torch
+
+    if torch.cuda.is_available() or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    from accelerate import state
+    from accelerate.utils import DistributedType
+
+    if getattr(state.PartialState._prepare_backend, "answers_gloo", False):
+        return
+    stock = state.PartialState._prepare_backend
+
+    def prepare_backend(self: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        backend, distributed = stock(self, *args, **kwargs)
+        return (backend, distributed) if backend is not None else ("gloo", DistributedType.MULTI_CPU)
+
+    prepare_backend.answers_gloo = True  # type: ignore[attr-defined]
+    state.PartialState._prepare_backend = prepare_backend

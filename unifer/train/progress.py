@@ -1,0 +1,26 @@
+"""What a training run shows: one bar with step, loss and time left, instead of a printed dictionary at every logging step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import ProgressCallback
+
+
+class TrainingBar(ProgressCallback):
+    """The trainer's own bar, the newest loss behind it."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        super().on_train_begin(args, state, control, **kwargs)
+        if self.training_bar is not None:
+            self.training_bar.set_description(self.title)
+            self.training_bar.update(state.global_step)
+            self.current_step = state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if self.training_bar is not None and logs and "loss" in logs:
+            self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")

@@ -1,0 +1,126 @@
+"""Rows on disk -> a memory-mapped Arrow table, images decoded when a row is fetched.
+
+The first start checks every row and writes the table into the cache under the file's own hash; later starts only map it, so that
+neither a rank's memory nor the time to the first batch grows with the number of rows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from unifer import files
+from unifer.dialogue import images, prompts
+from unifer.errors import InputError
+from unifer.records import CoTRow, Json
+
+log = logging.getLogger(__name__)
+
+_FORMAT = 1
+_CHUNK = 10_000
+
+
+def cache_root() -> Path:
+    """Where prepared tables go: `UNIFER_CACHE`, else `unifer` in the user's cache folder."""
+    own = os.environ.get("UNIFER_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unifer"
+
+
+def table(path: Path, columns: tuple[str, ...], parse: Callable[[Any], Any], digest: str) -> Any:
+    """The rows of `path` as a memory-mapped `datasets.Dataset` of string `columns`; `digest` is the file's SHA-256.
+
+    Ranks of one machine take turns at the lock, so that one prepares the table and the others map it. Raises InputError with
+    file:row for the first row that `parse` refuses.
+    """
+    import datasets
+
+    folder = cache_root() / "rows"
+    folder.mkdir(parents=True, exist_ok=True)
+    prepared = folder / f"{digest[:32]}-{'-'.join(columns)}-v{_FORMAT}.arrow"
+    with (folder / f"{prepared.stem}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not prepared.exists():
+            _prepare(path, prepared, columns, parse)
+    return datasets.Dataset.from_file(str(prepared))
+
+
+def _prepare(path: Path, prepared: Path, columns: tuple[str, ...], parse: Callable[[Any], Any]) -> None:
+    import pyarrow as pa
+
+    log.warning("%s: checking every row and preparing the memory-mapped table (first start on this file only)", path)
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    records = files.read_records(path, parse)
+    partial = prepared.with_suffix(".partial")
+    count = 0
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for chunk in _chunks(records):
+            writer.write_batch(pa.record_batch([[getattr(row, column) for row in chunk] for column in columns], schema=schema))
+            count += len(chunk)
+            log.info("%s: %d rows", path, count)
+    if count == 0:
+        partial.unlink()
+        raise InputError(f"{path}: holds no rows")
+    partial.replace(prepared)
+    log.warning("%s: %d rows prepared", path, count)
+
+
+def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:
+    while chunk := list(islice(records, _CHUNK)):
+        yield chunk
+
+
+def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
+    """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB `image`."""
+    rows = table(path, ("image_path", "question", "response"), CoTRow.from_json, digest)
+    _check_some_images(path, rows["image_path"], image_root)
+
+    def fetch(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
+        return {
+            "prompt": [prompts.trainer_prompt(question) for question in batch["question"]],
+            "completion": [prompts.trainer_completion(response) for response in batch["response"]],
+            "image": [load_image(path, image, image_root, rule) for image in batch["image_path"]],
+        }
+
+    return rows.with_transform(fetch)
+
+
+def load_image(path: Path, image_path: str, image_root: Path | None, rule: images.ImageRule) -> Any:
+    """The image of one row of `path`. Raises InputError naming the file and the image."""
+    try:
+        return images.load(images.resolve(image_path, image_root, path.parent), rule)
+    except images.ImageError as error:
+        raise InputError(f"{path}: the row with image_path {image_path!r}: {error}") from None
+
+
+def _check_some_images(path: Path, image_paths: Any, image_root: Path | None, sample: int = 256) -> None:
+    """Look for evenly spread images before any weight is loaded: a wrong image root is found now, not hours later."""
+    total = len(image_paths)
+    chosen = [image_paths[index * total // min(sample, total)] for index in range(min(sample, total))]
+    missing = []
+    for image_path in chosen:
+        try:
+            found = images.resolve(image_path, image_root, path.parent).is_file()
+        except images.ImageError as error:
+            raise InputError(f"{path}: the row with image_path {image_path!r}: {error}") from None
+        if not found:
+            missing.append(image_path)
+    if missing:
+        where = f"below the image root {image_root}" if image_root else f"below {path.parent}"
+        raise InputError(
+            f"{path}: {len(missing)} of {len(chosen)} sampled images are not there, {missing[0]!r} first (looked {where}); "
+            "name the folder that holds them with --image_root or UNIFER_IMAGE_ROOT"
+        )
+
+
+def describe(path: Path) -> Json:
+    """Name, bytes and SHA-256 of a row file, for the manifest; the digest is also its key in the cache."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected (--rows)")
+    from unifer.runs import describe_file
+
+    return describe_file(path)

@@ -1,0 +1,94 @@
+"""YAML and flags -> typed settings of a training run, merged once and checked once.
+
+A path in a YAML file that starts with `./` or `../` is relative to that file, a path in a flag to where the user stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unifer.errors import InputError
+
+
+@dataclass
+class FerArguments:
+    """What a FER training run needs beyond TRL's own arguments."""
+
+    rows: str = field(metadata={"help": "JSON or JSONL file of training rows."})
+    image_root: str | None = field(
+        default=None, metadata={"help": "Folder that a leading '/' of image_path stands for (default: UNIFER_IMAGE_ROOT)."}
+    )
+    image_size: int = field(default=224, metadata={"help": "Side in pixels every image is resized to; 0 keeps its own size."})
+    freeze_vision_tower: bool = field(default=False, metadata={"help": "Train the language model alone."})
+    fresh: bool = field(default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."})
+
+
+def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...]:
+    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win.
+
+    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one).
+    """
+    from trl import TrlParser
+
+    parser = TrlParser(list(argument_types), allow_abbrev=False)
+    config, flags = _split_config(list(argv))
+    known = sorted({action.dest for action in parser._actions} - {"help"})
+    if config is not None:
+        values = _read(config)
+        for key in values:
+            if key not in known:
+                raise InputError(f"{config}: unknown key {key!r}; {_nearest(key, known)}")
+        parser.set_defaults_with_config(**values)
+    missing = [action.dest for action in parser._actions if action.required and not _given(action.option_strings, flags)]
+    if missing:
+        raise InputError(f"missing {', '.join(missing)}: set it in the YAML file or as --{missing[0]}")
+    try:
+        *parsed, rest = parser.parse_args_into_dataclasses(args=flags, return_remaining_strings=True)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if rest:
+        raise InputError(f"unknown flag {rest[0]}; {_nearest(rest[0].lstrip('-').split('=')[0], known)}")
+    return tuple(parsed)
+
+
+def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
+    """The last `--config`, so that a launcher's own is a default, and all other flags."""
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    own.add_argument("--config", type=Path)
+    found, flags = own.parse_known_args(argv)
+    return found.config, flags
+
+
+def _read(config: Path) -> dict[str, Any]:
+    import yaml
+
+    from unifer import files
+
+    try:
+        values = yaml.safe_load(files.read_text(config))
+    except yaml.YAMLError as error:
+        raise InputError(f"{config}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{config}: a mapping of settings is expected, not {values!r}")
+    return {key: _anchored(value, config.parent) for key, value in values.items()}
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    if isinstance(value, str) and value.startswith(("./", "../")):
+        return os.path.normpath(folder / value)
+    return value
+
+
+def _given(options: Sequence[str], flags: Sequence[str]) -> bool:
+    return any(flag.split("=", 1)[0] in options for flag in flags)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else "`unifer sft --help` lists them all"
