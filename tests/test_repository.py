@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from unifer import records
+
 ROOT = Path(__file__).parents[1]
 DATASETS = ("eval_rafdb", "eval_ferplus", "eval_affectnet", "eval_sfew_2.0")
 LOCKS = ("requirements/cpu.txt", "requirements/gpu.txt", "requirements/dev.txt", "requirements/tools.txt")
@@ -156,6 +158,14 @@ def test_deepspeed_configs_leave_the_optimizer_to_the_flags(path: Path) -> None:
     zero = config["zero_optimization"]
     if zero["stage"] == 3:
         assert zero["stage3_gather_16bit_weights_on_model_save"] is True, "without it no complete checkpoint is saved"
+
+
+def test_example_rows_of_the_manual_are_valid() -> None:
+    blocks = re.findall(r"```json (\w+)\n(.*?)```", (ROOT / "docs" / "files.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert {kind for kind, _ in blocks} == {"Question", "CoTRow", "RewardRow", "Prediction"}
+    for kind, text in blocks:
+        record = getattr(records, kind)
+        assert record.from_json(json.loads(text)), kind
 
 
 def test_commands_of_the_readme_exist() -> None:
