@@ -1,10 +1,234 @@
-"""Commands of the score side."""
+"""Commands of the scoring side: `eval`, `eval-total`, `export`. None needs torch."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer.errors import InputError
+
+if TYPE_CHECKING:
+    from unifer.datasets import DatasetSpec
+    from unifer.evaluate.predictions import Run
+
+FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
+"""The folders of the published benchmark, in the order in which its pooled script reads them."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this group's commands."""
+    one = commands.add_parser("eval", help="score one dataset's predictions", description="Score the predictions of one dataset folder.")
+    one.add_argument("--dataset-dir", type=Path, required=True, metavar="DIR", help="folder with dataset.yaml, such as eval_rafdb")
+    one.add_argument("--predictions", type=Path, metavar="FILE", help="predictions or published results; default: the newest in results/")
+    one.add_argument("--graded", type=Path, metavar="FILE", help="also write every row with its verdict here (strict only)")
+    _add_common(one)
+    one.set_defaults(run=_eval)
+
+    total = commands.add_parser("eval-total", help="score all datasets together", description="Score one run on several datasets.")
+    total.add_argument("--root", type=Path, metavar="DIR", help="folder that holds the dataset folders; default: this project")
+    total.add_argument("--run", dest="run_name", metavar="NAME", help="run to score; default: the newest that all datasets have")
+    total.add_argument("--datasets", nargs="+", default=FERBENCH, metavar="DIR", help=f"default: {' '.join(FERBENCH)}")
+    _add_common(total)
+    total.set_defaults(run=_eval_total)
+
+    export = commands.add_parser("export", help="write predictions in the published format", description="Predictions as a results file.")
+    export.add_argument("--predictions", type=Path, required=True, metavar="FILE")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON array, such as rafdb_mymodel_results.json")
+    export.set_defaults(run=_export)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--protocol",
+        choices=("strict", "unifer"),
+        default="strict",
+        help="strict: one answer, one listed label, every question counts (default); unifer: the published lenient rule",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="metrics JSON; the figure goes beside it; default: beside the predictions")
+    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
+
+
+def _resamples(text: str) -> int:
+    if not text.isdecimal() or int(text) > 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
+    return int(text)
+
+
+def _eval(args: argparse.Namespace) -> int:
+    from unifer.datasets import load_dataset
+    from unifer.evaluate.predictions import Run, newest_run, run_name
+
+    spec = load_dataset(args.dataset_dir)
+    if args.predictions is None:
+        run, count = newest_run(spec)
+        choice = f" (newest of {count}; choose with --predictions)" if count > 1 else ""
+        _say(f"scoring {_shown(run.path)}{choice}\n")
+    else:
+        run = Run(run_name(args.predictions, spec), args.predictions)
+    if args.protocol == "unifer":
+        if args.graded is not None:
+            raise InputError("--graded writes strict verdicts; leave it or --protocol unifer out")
+        return _eval_published(spec, run, args.out)
+    return _eval_strict(spec, run, args)
+
+
+def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
+    from unifer import files
+    from unifer.evaluate.scoring import score_strict
+    from unifer.report.tables import dataset_text
+
+    out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
+    result = score_strict(spec, run, args.resamples)
+    _say(dataset_text(result))
+    written = [out, _figure_of(out)]
+    with _writing(out):
+        files.write_json(out, result.to_json())
+        _draw(written[1], result.scores.to_json()["confusion"], f"{spec.title} · {run.name}")
+    if args.graded is not None:
+        graded = _output(args.graded, args.graded, run.path)
+        with _writing(graded):
+            files.write_rows(graded, [row.to_json() for row in result.graded])
+        written.append(graded)
+    return _wrote(written)
+
+
+def _eval_published(spec: DatasetSpec, run: Run, chosen: Path | None) -> int:
+    from unifer import files
+    from unifer.evaluate.scoring import score_published
+    from unifer.report.tables import published_text
+
+    stem = _stem(run) if run.path.suffix == ".json" else f"{spec.name}_{run.name}"
+    out = _output(chosen, run.path.with_name(f"{stem}_metrics.json"), run.path)
+    result = score_published(spec, run)
+    _say(published_text(f"{spec.title} · {run.name}", [result]))
+    with _writing(out):
+        files.write_json(out, result.metrics)
+        _draw_published(_figure_of(out), result.metrics, f"{spec.title} · {run.name} · unifer")
+    return _wrote([out, _figure_of(out)])
+
+
+def _eval_total(args: argparse.Namespace) -> int:
+    from unifer.datasets import load_dataset
+    from unifer.evaluate.predictions import common_run
+    from unifer.places import project_root
+    from unifer.report.tables import plain
+
+    root = args.root or project_root(Path.cwd())
+    specs = [load_dataset(root / name) for name in dict.fromkeys(args.datasets)]
+    if len({spec.name for spec in specs}) < len(specs):
+        raise InputError(f"--datasets: two folders name the same dataset: {', '.join(spec.name for spec in specs)}")
+    runs = common_run(specs, args.run_name)
+    _say(f"scoring run {plain(runs[0].name)} in {', '.join(_shown(spec.folder) for spec in specs)}\n")
+    results = root / "eval_total" / "results"
+    score = _total_published if args.protocol == "unifer" else _total_strict
+    return score(specs, runs, results, args)
+
+
+def _total_strict(specs: list[DatasetSpec], runs: list[Run], results: Path, args: argparse.Namespace) -> int:
+    from unifer import files
+    from unifer.evaluate.scoring import overall, score_strict
+    from unifer.report.tables import overall_text
+
+    out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
+    result = overall([score_strict(spec, run, args.resamples) for spec, run in zip(specs, runs, strict=True)], args.resamples)
+    _say(overall_text(result))
+    with _writing(out):
+        files.write_json(out, result.to_json())
+        _draw(_figure_of(out), result.pooled.to_json()["confusion"], f"{len(specs)} datasets pooled · {runs[0].name}")
+    return _wrote([out, _figure_of(out)])
+
+
+def _total_published(specs: list[DatasetSpec], runs: list[Run], results: Path, args: argparse.Namespace) -> int:
+    from unifer import files
+    from unifer.evaluate.scoring import pool_published, score_published
+    from unifer.report.tables import published_text
+
+    out = _output(args.out, results / f"{runs[0].name}_metrics.json", *(run.path for run in runs))
+    # The published pooled script reads every dataset's answers with the one-line expression, SFEW's too.
+    parts = [score_published(spec, run, "one_line") for spec, run in zip(specs, runs, strict=True)]
+    pooled = pool_published(parts)
+    _say(published_text(runs[0].name, parts, pooled))
+    with _writing(out):
+        files.write_json(out, pooled)
+        _draw_published(_figure_of(out), pooled, f"{len(specs)} datasets pooled · {runs[0].name} · unifer")
+    return _wrote([out, _figure_of(out)])
+
+
+def _export(args: argparse.Namespace) -> int:
+    from unifer import files
+    from unifer.records import Prediction
+
+    out = _output(args.out, args.out, args.predictions)
+    if out.suffix != ".json":
+        raise InputError(f"--out {out}: the published results format is one JSON array; name it *.json")
+    rows = []
+    for prediction in files.read_records(args.predictions, Prediction.from_json, key=lambda prediction: prediction.question.key):
+        row = prediction.question.to_json() | {"model_response": prediction.reply}
+        rows.append(row | {"model_response": f"ERROR: {prediction.error}", "error": True} if prediction.failed else row)
+    with _writing(out):
+        files.write_rows(out, rows)
+    return _wrote([out])
+
+
+def _stem(run: Run) -> str:
+    """`UniFER-7B.jsonl` -> `UniFER-7B`; `rafdb_unifer_7b_results.json` -> `rafdb_unifer_7b`."""
+    return run.path.stem.removesuffix("_results")
+
+
+def _output(chosen: Path | None, default: Path, *inputs: Path) -> Path:
+    out = chosen or default
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; give a file name")
+    if any(out.absolute() == path.absolute() for path in inputs):
+        raise InputError(f"{out}: is one of the prediction files, which scoring never overwrites; choose another name")
+    return out
+
+
+def _figure_of(out: Path) -> Path:
+    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`, `y.json` -> `y.confusion.png`."""
+    for ending, figure in ((".metrics.json", ".confusion.png"), ("_metrics.json", "_confusion.png"), (".json", ".confusion.png")):
+        if out.name.endswith(ending):
+            return out.with_name(out.name.removesuffix(ending) + figure)
+    return out.with_name(out.name + ".confusion.png")
+
+
+def _draw(path: Path, confusion: dict[str, Any], title: str) -> None:
+    from unifer.report.figures import confusion_png
+
+    confusion_png(path, confusion["counts"], confusion["truth"], confusion["outcome"], title)
+
+
+def _draw_published(path: Path, found: dict[str, Any], title: str) -> None:
+    labels = [row["emotion"] for row in found["per_class"]]
+    _draw(path, {"counts": found["confusion_matrix"], "truth": labels, "outcome": labels}, title)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}; choose another place with --out") from None
+
+
+def _wrote(paths: list[Path]) -> int:
+    _say("\nwrote " + "\n      ".join(_shown(path) for path in paths))
+    return 0
+
+
+def _shown(path: Path) -> str:
+    """The path as seen from here, on one line."""
+    from unifer.report.tables import plain
+
+    relative = os.path.relpath(path)
+    return plain(str(path) if relative.count("..") > 2 else relative, 4096)
+
+
+def _say(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))

@@ -1,0 +1,182 @@
+"""Predictions -> verdicts -> scores, for one dataset and for several together.
+
+Knows both protocols by name: `strict` grades with `dialogue/answers`, `unifer` with `dialogue/published`. Prints nothing.
+Nothing is averaged in silence: what is missing or odd comes back as notes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unifer import runs
+from unifer.datasets import AnswerTag, DatasetSpec
+from unifer.dialogue.answers import grade
+from unifer.dialogue.published import UNKNOWN, published_label
+from unifer.emotions import EMOTIONS, canonical
+from unifer.errors import InputError
+from unifer.evaluate import metrics
+from unifer.evaluate.metrics import RESAMPLES, Scores, Table
+from unifer.evaluate.predictions import Missing, Run, find_missing, read_predictions
+from unifer.evaluate.published_metrics import published_metrics, published_pool
+from unifer.records import Json, Prediction, Verdict
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One prediction and the verdict on it."""
+
+    prediction: Prediction
+    verdict: Verdict
+
+    @property
+    def correct(self) -> bool:
+        return self.verdict.label == self.prediction.question.true_label
+
+    def to_json(self) -> Json:
+        verdict = self.verdict
+        units = [f"AU{number}" for number in sorted(verdict.action_units)]
+        judged = {"outcome": verdict.outcome, "label": verdict.label, "correct": self.correct}
+        return self.prediction.to_json() | {"verdict": judged | {"well_formed": verdict.well_formed, "AUs": units}}
+
+
+@dataclass(frozen=True)
+class DatasetScores:
+    """Strict scores of one run on one dataset."""
+
+    spec: DatasetSpec
+    run: Run
+    graded: tuple[Graded, ...]
+    scores: Scores
+    notes: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        return {
+            "protocol": "strict",
+            "dataset": self.spec.name,
+            "title": self.spec.title,
+            "run": self.run.name,
+            "predictions": runs.describe_file(self.run.path),
+            **self.scores.to_json(),
+            "notes": list(self.notes),
+        }
+
+
+def grade_prediction(prediction: Prediction, spec: DatasetSpec) -> Verdict:
+    """The strict verdict on a prediction; `failed` where there is no reply."""
+    if prediction.failed:
+        return Verdict("failed", None, "", False, frozenset())
+    return grade(prediction.reply, prediction.question.candidate_labels, spec.aliases)
+
+
+def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> DatasetScores:
+    """Grade and score one run. Raises InputError for a file that is not this dataset's."""
+    predictions, notes = read_predictions(run.path, spec)
+    missing = find_missing(run.path, spec, predictions)
+    graded = tuple(Graded(prediction, grade_prediction(prediction, spec)) for prediction in predictions)
+    table = _table(spec, graded, missing)
+    absent = [label for label, support in zip(spec.labels, table.counts.sum(axis=1), strict=True) if not support]
+    if absent:
+        notes.append(f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels")
+    return DatasetScores(spec, run, graded, metrics.score(table, resamples=resamples, seed=_seed(spec.name)), (*missing.notes, *notes))
+
+
+def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Table:
+    def rows() -> Iterator[tuple[str, str, str | None]]:
+        for row in graded:
+            yield row.prediction.question.true_label, row.verdict.outcome, row.verdict.label
+        for truth in missing.truths:
+            yield truth, "missing", None
+
+    well_formed = sum(row.verdict.well_formed for row in graded)
+    return metrics.tally(spec.labels, rows(), unplaced=missing.unplaced, well_formed=well_formed)
+
+
+def _seed(name: str) -> int:
+    """A fixed seed for each name: datasets drawn with one seed would vary together, and the interval of their mean be wrong."""
+    return zlib.crc32(name.encode())
+
+
+@dataclass(frozen=True)
+class Overall:
+    """Several datasets together: `pooled` over all rows under canonical names, `mean` over datasets, each with intervals."""
+
+    datasets: tuple[DatasetScores, ...]
+    pooled: Scores
+    mean: dict[str, float]
+    mean_intervals: dict[str, tuple[float, float]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(f"{part.spec.title}: {note}" for part in self.datasets for note in part.notes)
+
+    def to_json(self) -> Json:
+        resamples = len(self.pooled.samples)
+        return {
+            "protocol": "strict",
+            "run": self.datasets[0].run.name,
+            "pooled": self.pooled.to_json(),
+            "mean_of_datasets": {**self.mean, "intervals": metrics.intervals_json(self.mean_intervals, resamples, self.pooled.seed)},
+            "datasets": {part.spec.name: part.to_json() for part in self.datasets},
+            "notes": list(self.notes),
+        }
+
+
+def overall(parts: Sequence[DatasetScores], resamples: int = RESAMPLES) -> Overall:
+    """Put scores of datasets together. Pooled weighs every row alike, the mean every dataset; datasets are resampled apart."""
+    names = [canonical(label) for part in parts for label in part.spec.labels]
+    labels = (*(emotion for emotion in EMOTIONS if emotion in names), *(name for name in dict.fromkeys(names) if name not in EMOTIONS))
+    tables = [part.scores.table.relabelled(labels, {label: canonical(label) for label in part.spec.labels}) for part in parts]
+    table = tables[0]
+    for more in tables[1:]:
+        table = table + more
+    mean = {name: float(np.mean([getattr(part.scores, name) for part in parts])) for name in ("war", "uar", "macro_f1")}
+    samples = np.mean([part.scores.samples for part in parts], axis=0)
+    pooled = metrics.score(table, resamples=resamples, seed=_seed("pooled"))
+    return Overall(tuple(parts), pooled, mean, metrics.intervals_of(samples))
+
+
+@dataclass(frozen=True)
+class PublishedScores:
+    """Scores of one run by the published rule; `pairs` are (truth, label read) of the rows that did not fail."""
+
+    spec: DatasetSpec
+    run: Run
+    pairs: tuple[tuple[str, str], ...]
+    metrics: Json
+    notes: tuple[str, ...]
+
+
+def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = None) -> PublishedScores:
+    """Grade and score one run by the published rule; failed rows leave the denominators, as they do there, and are noted.
+
+    `answer_tag` overrides the dataset's own: the published pooled script reads every dataset with `one_line`.
+    """
+    predictions, notes = read_predictions(run.path, spec)
+    missing = find_missing(run.path, spec, predictions)
+    rule = spec.published
+    pairs = tuple(
+        (p.question.true_label, published_label(p.reply, p.question.candidate_labels, rule.aliases, answer_tag or rule.answer_tag))
+        for p in predictions
+        if not p.failed
+    )
+    try:
+        result = published_metrics(pairs, spec.labels)
+    except ValueError as error:
+        raise InputError(f"{run.path}: {error}; --protocol strict counts them as wrong") from None
+    dropped = len(predictions) - len(pairs)
+    unknown = sum(predicted == UNKNOWN for _, predicted in pairs)
+    notes += [f"{dropped:,} failed rows left every denominator, as the published rule has it"] if dropped else []
+    notes += [f"{unknown:,} replies read as {UNKNOWN!r}, which counts as a class in the macro means"] if unknown else []
+    lost = len(missing.truths) + missing.unplaced
+    notes += [f"incomplete run: {lost:,} questions have no reply and are not counted"] if lost else []
+    return PublishedScores(spec, run, pairs, result, tuple(notes))
+
+
+def pool_published(parts: Sequence[PublishedScores]) -> Json:
+    """Metrics over the rows of all datasets, as the published pooled script computes them."""
+    pairs, labels = published_pool([part.pairs for part in parts])
+    return published_metrics(pairs, labels)

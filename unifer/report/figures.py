@@ -1,0 +1,133 @@
+"""Scores as PNG files: a confusion matrix, and bars of WAR and UAR with their intervals.
+
+Computes no score. Text comes from files and is drawn as it is, never as mathematics; one sequential blue that prints and that
+colour-blind readers can order.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from unifer.report.tables import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WAR, _UAR, _INK = "#1f4e79", "#8fb8de", "#222222"
+
+
+class Bar(NamedTuple):
+    """One pair of bars: WAR and UAR in [0, 1] with their 95 % intervals, which may be unknown."""
+
+    name: str
+    war: float
+    uar: float
+    war_interval: tuple[float, float] | None = None
+    uar_interval: tuple[float, float] | None = None
+
+
+def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[str], outcome: Sequence[str], title: str) -> None:
+    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell. Columns without any count beyond the
+    labels are left out.
+    """
+    table = np.asarray(counts, dtype=float)
+    kept = [index for index in range(len(outcome)) if index < len(truth) or table[:, index].any()]
+    table, names = table[:, kept], [plain(outcome[index].replace("_", " "), 14) for index in kept]
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    figure = _figure(2.3 + 0.78 * len(names), 1.9 + 0.6 * len(truth))
+    axes = figure.add_subplot()
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(*table.shape):
+        if table[row, column]:
+            colour = "white" if share[row, column] > 0.55 else _INK
+            part = f"{100 * share[row, column]:.0f} %" if share[row, column] >= 0.005 else "<1 %"
+            axes.text(column, row - 0.12, part, ha="center", va="center", color=colour, fontsize=9)
+            axes.text(column, row + 0.23, f"{int(table[row, column]):,}", ha="center", va="center", color=colour, fontsize=7)
+    supports = [f"{plain(name, 14)} ({int(total):,})" for name, total in zip(truth, table.sum(axis=1), strict=True)]
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(truth)), supports)
+    axes.set_xlabel("model says")
+    axes.set_ylabel("true label (questions)")
+    axes.set_title(plain(title, 60), loc="left", fontsize=11)
+    if len(names) > len(truth):
+        axes.axvline(len(truth) - 0.5, color=_INK, linewidth=1)
+    _no_frame(axes)
+    _save(figure, path)
+
+
+def bars_png(path: Path, bars: Sequence[Bar], title: str, chance: float | None = None) -> None:
+    """Draw WAR and UAR of several datasets or models side by side, intervals as whiskers, `chance` as a dashed line."""
+    figure = _figure(max(5.0, 1.8 + 1.15 * len(bars)), 3.9)
+    axes = figure.add_subplot()
+    places = np.arange(len(bars))
+    for offset, colour, name in ((-0.19, _WAR, "WAR"), (0.19, _UAR, "UAR")):
+        values = [100 * (bar.war if name == "WAR" else bar.uar) for bar in bars]
+        bounds = [bar.war_interval if name == "WAR" else bar.uar_interval for bar in bars]
+        axes.bar(places + offset, values, width=0.36, color=colour, label=name)
+        tops = [100 * bound[1] if bound else value for bound, value in zip(bounds, values, strict=True)]
+        for place, value, bound, top in zip(places + offset, values, bounds, tops, strict=True):
+            if bound is not None:
+                axes.plot([place, place], [100 * bound[0], 100 * bound[1]], color=_INK, linewidth=1.2)
+            axes.text(place, top + 1.2, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=_INK)
+    if chance is not None:
+        axes.axhline(100 * chance, color=_INK, linewidth=1, linestyle="--", label=f"chance {100 * chance:.1f} %")
+    axes.set_xticks(places, [plain(bar.name, 16) for bar in bars])
+    axes.set_ylim(0, 108)
+    axes.set_yticks(range(0, 101, 20))
+    axes.set_ylabel("percent")
+    axes.set_title(plain(title, 60), loc="left", fontsize=11)
+    axes.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.14), fontsize=8)
+    _no_frame(axes)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    # Without pyplot: no display, no global state, and half the time to import.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _no_frame(axes: Axes) -> None:
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0, labelsize=9)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write the PNG whole or not at all; the same figure gives the same bytes."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        _as_data(text)
+    image = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(image.getvalue())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _as_data(text: Any) -> None:
+    """A dollar sign in a label is a dollar sign."""
+    text.set_parse_math(False)

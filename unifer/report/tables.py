@@ -1,0 +1,132 @@
+"""Scores as text for a terminal of 80 columns. Labels, run names and notes come from files, so they are shown as data.
+
+Computes no score and prints nothing: each function returns lines of text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from unifer.evaluate.metrics import UNNAMED, Scores
+from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
+from unifer.records import Json
+
+WIDTH = 80
+HEADINGS = {"war": "WAR", "uar": "UAR", "macro_f1": "macro-F1"}
+
+
+def plain(text: str, width: int = 40) -> str:
+    """`text` on one line of at most `width` cells, control and invisible characters as escapes: no file can move the cursor."""
+    shown = "".join(
+        char if char.isprintable() and unicodedata.category(char) not in ("Mn", "Me") else char.encode("unicode_escape").decode()
+        for char in text
+    )
+    while _cells(shown) > width:
+        shown = shown.removesuffix("…")[:-1] + "…"
+    return shown
+
+
+def _cells(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _pad(text: str, width: int, right: bool = False) -> str:
+    blank = " " * max(0, width - _cells(text))
+    return blank + text if right else text + blank
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]], rule_before: int | None = None) -> str:
+    """Columns two blanks apart, the first flush left, the others flush right, rules under the head and before a row."""
+    widths = [max(_cells(row[index]) for row in (head, *rows)) for index in range(len(head))]
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(_pad(cell, width, right=index > 0) for index, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+
+    lines = [line(head), rule]
+    for index, row in enumerate(rows):
+        lines += [rule, line(row)] if index == rule_before else [line(row)]
+    return "\n".join(lines)
+
+
+def percent(value: float | None) -> str:
+    """`0.6884` -> `68.8`; a value that does not exist is a dash."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f" [{percent(bounds[0])}, {percent(bounds[1])}]"
+
+
+def notes_text(notes: Sequence[str]) -> str:
+    """Each note on lines of its own, wrapped; empty without notes."""
+    import textwrap
+
+    return "\n".join(textwrap.fill(plain(note, 400), WIDTH, initial_indent="! ", subsequent_indent="  ") for note in notes)
+
+
+def dataset_text(result: DatasetScores) -> str:
+    """Headline scores, what became of the replies, and a line for each label."""
+    scores, counts = result.scores, result.scores.counts
+    level = ", 95 % intervals" if scores.intervals else ""
+    lines = [f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol strict · {counts['asked']:,} questions", ""]
+    for name, heading in HEADINGS.items():
+        lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
+    lines += ["", outcomes_line(counts), "", class_grid(scores), "", f"percent{level}; macro means over labels that have questions"]
+    return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
+
+
+def outcomes_line(counts: dict[str, int]) -> str:
+    """What became of the questions, every denominator by name."""
+    named = " · ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in ("answered", *UNNAMED))
+    return f"  {named}\n  {counts['well_formed']:,} replies of exact form"
+
+
+def class_grid(scores: Scores) -> str:
+    """A line for each label: questions, predictions, precision, recall, F1, and what it is mistaken for most often."""
+    size = len(scores.table.labels)
+    columns = (*scores.table.labels, *(name.replace("_", " ") for name in UNNAMED))
+    rows = []
+    for index, row in enumerate(scores.per_class):
+        wrong = [(int(count), -at) for at, count in enumerate(scores.table.counts[index]) if at != index and count]
+        count, at = max(wrong, default=(0, 0))
+        mistaken = f"{plain(columns[-at], 12)} {percent(count / row.support)}" if count else "–"
+        values = (percent(row.precision), percent(row.recall), percent(row.f1))
+        rows.append((plain(row.label, 16), f"{row.support:,}", f"{row.predicted:,}", *values, mistaken))
+    head = ("label", "questions", "predicted", "precision", "recall", "F1", "mostly mistaken for")
+    return _grid(head, rows)
+
+
+def overall_text(result: Overall) -> str:
+    """A line for each dataset, then pooled and mean, with intervals."""
+
+    def line(title: str, scores: Scores | None) -> tuple[str, ...]:
+        values = result.mean if scores is None else {name: getattr(scores, name) for name in HEADINGS}
+        bounds = result.mean_intervals if scores is None else scores.intervals
+        asked = "" if scores is None else f"{scores.counts['asked']:,}"
+        return title, asked, *(percent(values[name]) + _interval(bounds.get(name)) for name in HEADINGS)
+
+    rows = [line(plain(part.spec.title, 12), part.scores) for part in result.datasets]
+    rows += [line("pooled", result.pooled), line("mean of sets", None)]
+    grid = _grid(("", "asked", *HEADINGS.values()), rows, rule_before=len(result.datasets))
+    title = f"{plain(result.datasets[0].run.name)} · protocol strict"
+    explained = "percent" + (", 95 % intervals" if result.mean_intervals else "") + "; whatever is not answered counts as wrong"
+    lines = [title, "", grid, "", outcomes_line(result.pooled.counts), explained]
+    return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
+
+
+def published_text(title: str, parts: Sequence[PublishedScores], pooled: Json | None = None) -> str:
+    """A line for each dataset by the published rule, and the pooled one."""
+
+    def line(name: str, rows: int, found: Json) -> tuple[str, ...]:
+        overall = found["overall"]
+        return name, f"{rows:,}", *(f"{100 * overall[key]:.2f}" for key in ("accuracy", "precision", "recall", "f1"))
+
+    rows = [line(plain(part.spec.title, 16), len(part.pairs), part.metrics) for part in parts]
+    if pooled is not None:
+        rows.append(line("pooled", sum(len(part.pairs) for part in parts), pooled))
+    grid = _grid(("", "scored", "accuracy", "precision", "recall", "F1"), rows, rule_before=len(parts) if pooled else None)
+    notes = [f"{part.spec.title}: {note}" for part in parts for note in part.notes]
+    warning = "the published, lenient rule: for comparison with published numbers only"
+    return "\n".join([f"{plain(title)} · protocol unifer", "", grid, "", warning, *filter(None, [notes_text(notes)])])
