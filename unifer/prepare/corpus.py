@@ -177,7 +177,8 @@ def _vocabulary(face: Face, specs: Sequence[DatasetSpec]) -> DatasetSpec:
     fitting = [spec for spec in specs if _label(face, spec) is not None]
     if not fitting:
         raise InputError(f"no dataset has a label for {face.emotion!r}; name one that does with --datasets")
-    return fitting[face.index % len(fitting)]
+    # Balanced faces repeat their emotions every eight: moving on by one at each round gives every emotion every vocabulary.
+    return fitting[(face.index + face.index // len(EMOTIONS)) % len(fitting)]
 
 
 def _label(face: Face, spec: DatasetSpec) -> str | None:

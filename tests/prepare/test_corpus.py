@@ -1,0 +1,123 @@
+"""Drawn corpora: rows that say what is drawn, in the words of each dataset, the same every time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from unifer import files
+from unifer.cli import main
+from unifer.datasets import DatasetSpec, read_questions
+from unifer.dialogue import answers
+from unifer.emotions import EMOTIONS, canonical
+from unifer.errors import InputError
+from unifer.prepare import corpus as drawn
+from unifer.records import CoTRow, Question, RewardRow
+
+
+def test_every_cot_reply_passes_the_grader_with_its_own_aus(corpus: Path) -> None:
+    rows = list(files.read_records(corpus / "cot.json", CoTRow.from_json))
+    assert len(rows) == 24
+    for row in rows:
+        assert row.candidate_labels is not None
+        verdict = answers.grade(row.response, row.candidate_labels)
+        assert verdict.well_formed
+        assert verdict.outcome == "answered"
+        assert verdict.action_units == frozenset(row.action_units or ())
+
+
+def test_reward_rows_name_the_emotion_that_was_drawn(corpus: Path) -> None:
+    rows = list(files.read_records(corpus / "rlvr.json", RewardRow.from_json))
+    assert [canonical(row.label) for row in rows] == drawn.balanced(24)
+    assert {row.dataset for row in rows} == {"rafdb", "ferplus", "affectnet", "sfew_2.0"}
+
+
+def test_every_emotion_is_taught_in_every_vocabulary_that_has_it(specs: list[DatasetSpec], tmp_path: Path) -> None:
+    faces = [drawn.emotional_face("v", index, emotion) for index, emotion in enumerate(drawn.balanced(64))]
+    drawn.write_emotion_corpus(tmp_path, faces, specs)
+    pairs = {(canonical(row.label), row.dataset) for row in files.read_records(tmp_path / "rlvr.json", RewardRow.from_json)}
+    assert pairs == {(canonical(label), spec.name) for spec in specs for label in spec.labels}
+
+
+def test_question_files_speak_each_datasets_vocabulary(corpus: Path, specs: list[DatasetSpec]) -> None:
+    for spec in specs:
+        questions = read_questions(corpus / f"{spec.name}_qa.json", spec)
+        assert {question.candidate_labels for question in questions} == {spec.labels}
+        assert {question.true_label for question in questions} == set(spec.labels)
+
+
+def test_a_row_always_says_that_its_face_is_synthetic(corpus: Path) -> None:
+    for name in ("cot.json", "rlvr.json", "rafdb_qa.json"):
+        assert all(row["provenance"]["synthetic"] is True for _, row in files.read_rows(corpus / name))
+
+
+def test_image_names_do_not_betray_the_label(corpus: Path) -> None:
+    for _, row in files.read_rows(corpus / "affectnet_qa.json"):
+        assert not any(label in row["image_path"] for label in row["candidate_labels"])
+
+
+def test_a_face_does_not_depend_on_how_many_are_drawn_or_by_whom(tmp_path: Path) -> None:
+    alone, among = tmp_path / "alone.png", [(drawn.emotional_face("s", index, "fear"), tmp_path / f"{index}.png") for index in range(70)]
+    drawn.emotional_face("s", 69, "fear").save(alone)
+    drawn.save_faces(among, workers=2)
+    assert alone.read_bytes() == (tmp_path / "69.png").read_bytes()
+
+
+def test_the_committed_samples_regenerate_byte_identically(specs: list[DatasetSpec], tmp_path: Path) -> None:
+    for spec in specs:
+        questions, faces = drawn.sample_questions(spec)
+        again = tmp_path / f"{spec.name}.json"
+        files.write_rows(again, [question.to_json() for question in questions])
+        assert again.read_bytes() == spec.sample.read_bytes()
+        assert all(path.is_file() for _, path in faces), f"{spec.sample}: renew the images with `unifer data faces --samples`"
+
+
+def test_action_unit_rows_list_what_is_coded_and_no_trace(tmp_path: Path) -> None:
+    faces = [drawn.free_face("f", index) for index in range(40)]
+    drawn.write_action_unit_corpus(tmp_path, faces)
+    for face, row in zip(faces, files.read_records(tmp_path / "action_units.json", CoTRow.from_json), strict=True):
+        strong = {number for number, intensity in face.expression.intensities.items() if intensity >= 1.5}
+        assert set(row.action_units or ()) == strong
+        assert answers.grade(row.response, ["x"]).action_units == strong
+
+
+def test_benchmark_shares_are_those_of_the_published_sets(specs: list[DatasetSpec]) -> None:
+    shares = drawn.benchmark_shares(specs)
+    assert sum(shares.values()) == 11072
+    emotions = Counter(drawn.in_shares(1000, shares, "x"))
+    assert sum(emotions.values()) == 1000
+    assert emotions["happiness"] == pytest.approx(1000 * 2686 / 11072, abs=1)
+    assert emotions["contempt"] == pytest.approx(1000 * 530 / 11072, abs=1)
+
+
+def test_stand_ins_are_drawn_at_every_questions_path(tmp_path: Path) -> None:
+    question = Question("/RAF-DB/aligned/test_1_aligned.jpg", "happiness", "?", ("happiness", "fear"))
+    [(face, path)] = drawn.stand_ins([question], tmp_path, "0")
+    face.save(path)
+    assert path == tmp_path / "RAF-DB/aligned/test_1_aligned.jpg"
+    assert face.emotion == "happiness"
+    with Image.open(path) as picture:
+        assert picture.size == (112, 112)
+
+
+def test_stand_ins_refuse_a_path_that_climbs_out_and_an_unknown_emotion(tmp_path: Path) -> None:
+    climbing = Question("/../../etc/face.jpg", "fear", "?", ("fear",))
+    strange = Question("/a.jpg", "awe", "?", ("awe",))
+    with pytest.raises(InputError, match="climbs out"):
+        list(drawn.stand_ins([climbing], tmp_path, "0"))
+    with pytest.raises(InputError, match="awe"):
+        list(drawn.stand_ins([strange], tmp_path, "0"))
+
+
+def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "faces"]) == 2
+    assert "--out" in capsys.readouterr().err
+    assert main(["data", "faces", "--for-questions", "nowhere.json", "--image-root", "x"]) == 2
+    assert "nowhere.json: no such file" in capsys.readouterr().err
+
+
+def test_all_emotions_are_drawn_in_turn() -> None:
+    assert drawn.balanced(9) == [*EMOTIONS, EMOTIONS[0]]

@@ -1,0 +1,94 @@
+"""Training rows: prepared once, memory-mapped afterwards, images decoded only when fetched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from unifer.dialogue.images import ImageRule
+from unifer.errors import InputError
+from unifer.records import CoTRow
+from unifer.train import rows
+
+COLUMNS = ("image_path", "question", "response")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNIFER_CACHE", str(tmp_path / "cache"))
+
+
+def write(path: Path, count: int, **changed: object) -> Path:
+    made = [{"image_path": f"{index}.png", "question": "q", "response": f"r{index}"} | changed for index in range(count)]
+    path.write_text(json.dumps(made), encoding="utf-8")
+    return path
+
+
+def table(path: Path) -> object:
+    return rows.table(path, COLUMNS, CoTRow.from_json, rows.describe(path)["sha256"])
+
+
+def test_the_second_start_reads_the_prepared_table_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "cot.json", 25_000)
+    first = table(path)
+    monkeypatch.setattr(rows.files, "read_records", lambda *_, **__: pytest.fail("the file was parsed again"))
+    second = table(path)
+    assert len(first) == len(second) == 25_000  # type: ignore[arg-type]
+    assert second[24_999]["response"] == "r24999"  # type: ignore[index]
+
+
+def test_a_changed_file_is_prepared_anew(tmp_path: Path) -> None:
+    path = write(tmp_path / "cot.json", 2)
+    table(path)
+    write(path, 3)
+    assert len(table(path)) == 3  # type: ignore[arg-type]
+
+
+def test_a_bad_row_is_named_and_leaves_no_half_table(tmp_path: Path) -> None:
+    path = tmp_path / "cot.json"
+    path.write_text('[{"image_path": "a.png", "question": "q", "response": "r"},\n{"image_path": "b.png", "question": "q"}]')
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"cot\.json:2: missing 'response'"):
+            table(path)
+
+
+def test_an_empty_array_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no rows"):
+        table(write(tmp_path / "cot.json", 0))
+
+
+def test_images_are_decoded_only_for_the_rows_that_are_fetched(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Path] = []
+
+    def load(path: Path, rule: ImageRule) -> str:
+        loaded.append(path)
+        return "pixels"
+
+    monkeypatch.setattr(rows.images, "load", load)
+    path = corpus / "cot.json"
+    dataset = rows.cot_rows(path, rows.describe(path)["sha256"], None, ImageRule())
+    assert loaded == []
+    fetched = dataset[7]
+    assert [image.name for image in loaded] == ["000007.jpg"]
+    assert fetched["image"] == "pixels"
+    assert [turn["role"] for turn in (*fetched["prompt"], *fetched["completion"])] == ["user", "assistant"]
+
+
+def test_a_wrong_image_root_is_found_before_training(corpus: Path, tmp_path: Path) -> None:
+    path = corpus / "cot.json"
+    with pytest.raises(InputError, match=r"24 of 24 sampled images are not there.*--image_root"):
+        rows.cot_rows(path, rows.describe(path)["sha256"], tmp_path, ImageRule())
+
+
+def test_an_unreadable_image_names_its_row(corpus: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"not an image")
+    with pytest.raises(InputError, match=r"cot\.json: the row with image_path 'broken\.png'.*not an image"):
+        rows.load_image(tmp_path / "cot.json", "broken.png", None, ImageRule())
+
+
+def test_a_missing_row_file_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.json: no such file"):
+        rows.describe(tmp_path / "none.json")
