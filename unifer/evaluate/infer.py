@@ -51,10 +51,9 @@ class Summary:
 def plan(
     questions_file: Path, questions: Sequence[Question], out: Path, *, model: Json, spec: EngineSpec, image_root: Path | None = None
 ) -> Plan:
-    """What to answer into which file. Raises InputError: `out` is not JSONL, or none of the images is where it is looked for."""
+    """What to answer into which file. Raises InputError if `out` is not JSONL."""
     if out.suffix != outputs.SUFFIX:
         raise InputError(f"{out}: predictions are appended one row a line; name a file that ends in {outputs.SUFFIX}")
-    _check_some_image(questions_file, questions, image_root)
     identity = {
         "questions": runs.describe_file(questions_file),
         "model": model,
@@ -64,18 +63,18 @@ def plan(
     return Plan(questions_file, tuple(questions), out, image_root, identity)
 
 
-def _check_some_image(questions_file: Path, questions: Sequence[Question], image_root: Path | None) -> None:
+def _check_some_image(plan: Plan) -> None:
     """One missing image is a failed row; all of them missing is a wrong image root, better said before a model is loaded."""
-    for question in questions:
+    for question in plan.questions:
         try:
-            if images.resolve(question.image_path, image_root, questions_file.parent).exists():
+            if images.resolve(question.image_path, plan.image_root, plan.questions_file.parent).exists():
                 return
         except ImageError:
             continue
-    first = questions[0].image_path
-    where = image_root or "UNIFER_IMAGE_ROOT or data/images for a leading '/', else the question file's folder"
+    first = plan.questions[0].image_path
+    where = plan.image_root or "UNIFER_IMAGE_ROOT or data/images for a leading '/', else the question file's folder"
     raise InputError(
-        f"{questions_file}: none of its {len(questions)} images is there, such as {first!r} (looked below {where}); "
+        f"{plan.questions_file}: none of its {len(plan.questions)} images is there, such as {first!r} (looked below {where}); "
         "give --image-root the folder that holds them"
     )
 
@@ -92,8 +91,8 @@ def run_inference(
 ) -> list[Summary]:
     """Answer every question of `plans` that has no row yet; one engine is loaded for all of them, or one in each of `shards` processes.
 
-    `make_engine` replaces `spec.open` (one process only). Raises InputError (another run's file, a full disk, an engine that answers
-    nothing) and Interrupted; whatever was answered until then is on disk, and the same call goes on from there.
+    `make_engine` replaces `spec.open` (one process only). Raises InputError (another run's file, a full disk, images not found, an engine
+    that answers nothing) and Interrupted; whatever was answered until then is on disk, and the same call goes on from there.
     """
     with ExitStack() as stack:
         opened = [
@@ -101,6 +100,9 @@ def run_inference(
         ]
         resumed = [_rows_of(output) for output in opened]
         total = sum(len(output.plan.questions) for output in opened)
+        for output in opened:
+            if not output.done:
+                _check_some_image(output.plan)
         try:
             if any(output.todo() for output in opened):
                 with progress(total, sum(resumed)) as advance:
