@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from unifer.errors import InputError
 
@@ -37,6 +37,7 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     from trl import TrlParser
 
     parser = TrlParser(list(argument_types), allow_abbrev=False)
+    parser.error = _refuse  # argparse would print every flag there is and exit
     config, flags = _split_config(list(argv))
     known = sorted({action.dest for action in parser._actions} - {"help"})
     if config is not None:
@@ -55,6 +56,10 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     if rest:
         raise InputError(f"unknown flag {rest[0]}; {_nearest(rest[0].lstrip('-').split('=')[0], known)}")
     return tuple(parsed)
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise InputError(problem)
 
 
 def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
