@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WAR, _UAR, _INK = "#1f4e79", "#8fb8de", "#222222"
+_WAR, _UAR, _INK = "#4a86c0", "#b9d3ea", "#222222"
 
 
 class Bar(NamedTuple):
@@ -43,7 +43,7 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
     kept = [index for index in range(len(outcome)) if index < len(truth) or table[:, index].any()]
     table, names = table[:, kept], [plain(outcome[index].replace("_", " "), 14) for index in kept]
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    figure = _figure(2.3 + 0.78 * len(names), 1.9 + 0.6 * len(truth))
+    figure = new_figure(2.3 + 0.78 * len(names), 1.9 + 0.6 * len(truth))
     axes = figure.add_subplot()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(*table.shape):
@@ -61,12 +61,12 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
     if len(names) > len(truth):
         axes.axvline(len(truth) - 0.5, color=_INK, linewidth=1)
     _no_frame(axes)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def bars_png(path: Path, bars: Sequence[Bar], title: str, chance: float | None = None) -> None:
     """Draw WAR and UAR of several datasets or models side by side, intervals as whiskers, `chance` as a dashed line."""
-    figure = _figure(max(5.0, 1.8 + 1.15 * len(bars)), 3.9)
+    figure = new_figure(max(5.0, 1.8 + 1.15 * len(bars)), 3.9)
     axes = figure.add_subplot()
     places = np.arange(len(bars))
     for offset, colour, name in ((-0.19, _WAR, "WAR"), (0.19, _UAR, "UAR")):
@@ -87,10 +87,11 @@ def bars_png(path: Path, bars: Sequence[Bar], title: str, chance: float | None =
     axes.set_title(plain(title, 60), loc="left", fontsize=11)
     axes.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.14), fontsize=8)
     _no_frame(axes)
-    _save(figure, path)
+    save_png(figure, path)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of width x height inches."""
     # Without pyplot: no display, no global state, and half the time to import.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -106,7 +107,7 @@ def _no_frame(axes: Axes) -> None:
     axes.tick_params(length=0, labelsize=9)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_png(figure: Figure, path: Path) -> None:
     """Write the PNG whole or not at all; the same figure gives the same bytes."""
     from matplotlib.text import Text
 
