@@ -37,19 +37,19 @@ class VllmEngine:
         gpu_memory_utilization: float | None = None,
         tensor_parallel_size: int = 1,
     ) -> None:
-        self._processor: Any = load_processor(path)
+        self.processor: Any = load_processor(path)
         context = (image_tokens or _MOST_IMAGE_TOKENS) + _TEXT_TOKENS + settings.max_new_tokens
         options: dict[str, Any] = {"tensor_parallel_size": tensor_parallel_size}
         if gpu_memory_utilization is not None:
             options["gpu_memory_utilization"] = gpu_memory_utilization
-        self._llm = make_llm(path, dtype=dtype, context=context, seed=settings.seed, **options)
+        self.llm = make_llm(path, dtype=dtype, context=context, seed=settings.seed, **options)
         self._settings = settings
-        limit = self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
+        limit = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
         self._in_flight_limit = 2 * limit
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        engine = self._llm.llm_engine
+        engine = self.llm.llm_engine
         in_flight: dict[str, str] = {}
         try:
             with _Feeder(requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
@@ -68,8 +68,8 @@ class VllmEngine:
 
     def _prepare(self, request: Request) -> Any:
         """Tokens and pixel values of one request, as vLLM's scheduler takes them."""
-        prompt = {"prompt": render_prompt(self._processor, request.prompt), "multi_modal_data": {"image": request.image}}
-        return render_for_engine(self._llm, prompt)
+        prompt = {"prompt": render_prompt(self.processor, request.prompt), "multi_modal_data": {"image": request.image}}
+        return render_for_engine(self.llm, prompt)
 
     def _submit(self, request: Request, prepared: Any, in_flight: dict[str, str]) -> Reply | None:
         if isinstance(prepared, Exception):
@@ -77,7 +77,7 @@ class VllmEngine:
         request_id = request.key
         try:
             params = sampling_params(self._settings, request.key)
-            self._llm.llm_engine.add_request(request_id, prepared, params)
+            self.llm.llm_engine.add_request(request_id, prepared, params)
         except ValueError as error:  # vLLM's word for a request that it will not take, one too long for instance
             return Reply.failed(request.key, error)
         in_flight[request_id] = request.key
@@ -87,7 +87,7 @@ class VllmEngine:
         made = output.outputs[0]
         ids = list(made.token_ids)
         # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out of the text.
-        text = decode_reply(self._processor.tokenizer, ids)
+        text = decode_reply(self.processor.tokenizer, ids)
         return Reply(key, text, made.finish_reason, len(output.prompt_token_ids), len(ids))
 
 

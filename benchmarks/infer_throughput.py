@@ -1,0 +1,140 @@
+"""Images per second of our vLLM inference, against a plain `generate` loop and against vLLM called directly, in one run.
+
+All three answer the same questions about the same drawn faces with the same model, greedily:
+  loop    one image at a time, float32 `generate`, pictures already decoded (the published way); on a part of the images
+  direct  `vllm.LLM.generate` on all prepared prompts and decoded pictures at once
+  unifer  `run_inference`: question file and image files in, predictions and manifest out
+Loading is counted nowhere. `direct` and `unifer` take turns on one engine; the median round counts.
+
+    python benchmarks/infer_throughput.py --model runs/quickstart/sft --images 256
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from unifer import files
+from unifer.cli.console import Advance
+from unifer.datasets import load_dataset, read_questions
+from unifer.dialogue import images
+from unifer.dialogue.images import ImageRule
+from unifer.evaluate import infer
+from unifer.models.checkpoints import find_checkpoint
+from unifer.models.engines import EngineSpec, GenerationSettings
+from unifer.prepare import corpus
+from unifer.records import Question
+
+ROOT = Path(__file__).parents[1]
+TARGETS = {"unifer_over_loop": 6.0, "unifer_over_direct": 0.9}
+
+
+@contextlib.contextmanager
+def silent(total: int, done: int) -> Iterator[Advance]:
+    yield lambda amount=1: None
+
+
+def draw_questions(folder: Path, count: int) -> Path:
+    """A RAF-DB question file over `count` freshly drawn faces."""
+    spec = load_dataset(ROOT / "eval_rafdb")
+    prompt = read_questions(spec.sample)[0].prompt
+    drawn = [corpus.emotional_face("throughput", index, emotion) for index, emotion in enumerate(corpus.balanced(count))]
+    paths = [folder / f"{index}.png" for index in range(count)]
+    corpus.save_faces(list(zip(drawn, paths, strict=True)), workers=2)
+    questions = [Question(path.name, spec.labels[0], prompt, spec.labels) for path in paths]
+    files.write_rows(folder / "questions.json", [question.to_json() for question in questions])
+    return folder / "questions.json"
+
+
+def loop_rate(model_path: Path, prompt: str, pictures: list[Any], settings: GenerationSettings) -> float:
+    """The published way: float32 weights, one image at a time."""
+    import torch
+
+    from unifer.models.loading import load_model, load_processor, render_prompt
+
+    processor, model = load_processor(model_path), load_model(model_path, "float32")
+    text = render_prompt(processor, prompt)
+
+    def ask(picture: Any) -> None:
+        inputs = processor(text=[text], images=[picture], return_tensors="pt").to(model.device)
+        with torch.no_grad():
+            model.generate(**inputs, max_new_tokens=settings.max_new_tokens, do_sample=False)
+
+    ask(pictures[0])
+    started = time.perf_counter()
+    for picture in pictures:
+        ask(picture)
+    return len(pictures) / (time.perf_counter() - started)
+
+
+def direct_rate(llm: Any, prompts: list[dict[str, Any]], settings: GenerationSettings) -> float:
+    from unifer.models.engines.vllm_engine import sampling_params
+
+    params = sampling_params(settings, "")
+    params.detokenize = True
+    started = time.perf_counter()
+    llm.generate(prompts, params, use_tqdm=False)
+    return len(prompts) / (time.perf_counter() - started)
+
+
+def unifer_rate(questions_file: Path, spec: EngineSpec, engine: Any, out: Path) -> float:
+    questions = read_questions(questions_file)
+    started = time.perf_counter()
+    plan = infer.plan(questions_file, questions, out, model={"name": "benchmark"}, spec=spec)
+    (summary,) = infer.run_inference([plan], spec, progress=silent, make_engine=lambda: engine)
+    seconds = time.perf_counter() - started
+    assert summary.answered == len(questions), summary
+    return len(questions) / seconds
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    from unifer.models.loading import render_prompt
+
+    settings, rule = GenerationSettings(max_new_tokens=args.max_new_tokens), ImageRule()
+    checkpoint = find_checkpoint(args.model, ROOT)
+    questions_file = draw_questions(folder, args.images)
+    prompt = read_questions(questions_file)[0].prompt
+    pictures = [images.load(folder / f"{index}.png", rule) for index in range(args.images)]
+    # First, for vLLM binds the threads of the process that it is loaded into.
+    loop = loop_rate(checkpoint.path, prompt, pictures[: args.loop_images], settings)
+    spec = EngineSpec("vllm", checkpoint.path, settings, rule, dtype=args.dtype)
+    engine: Any = spec.open()
+    text = render_prompt(engine.processor, prompt)
+    prepared = [{"prompt": text, "multi_modal_data": {"image": picture}} for picture in pictures]
+    direct_rate(engine.llm, prepared[:32], settings)
+    rounds = [
+        (direct_rate(engine.llm, prepared, settings), unifer_rate(questions_file, spec, engine, folder / f"round-{number}.jsonl"))
+        for number in range(args.rounds)
+    ]
+    direct, ours = (statistics.median(rates) for rates in zip(*rounds, strict=True))
+    return {
+        "images": args.images,
+        "images_per_second": {"loop": loop, "direct": direct, "unifer": ours},
+        "rounds": rounds,
+        "unifer_over_loop": ours / loop,
+        "unifer_over_direct": ours / direct,
+        "targets": TARGETS,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="runs/quickstart/sft")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--loop-images", type=int, default=64, help="images for the slow loop")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--max-new-tokens", type=int, default=128)
+    parser.add_argument("--dtype", default="auto")
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(parser.parse_args(), Path(folder)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
