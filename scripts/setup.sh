@@ -28,8 +28,10 @@ if [ ! -x .venv/bin/python ]; then
     say "Making .venv with $("$python" --version)"
     "$uv" venv --quiet --python "$python" .venv
 fi
-timed "Installing the $extra stack${1:+ and development tools} (a first time downloads about 3 GB)" \
-    "$uv" pip install --quiet --python .venv/bin/python --require-hashes --no-deps --build-constraints requirements/tools.txt \
+quiet=(--quiet)
+[ -t 2 ] && quiet=() # on a terminal uv shows what it downloads
+timed "Installing the $extra stack${1:+ and development tools} (the first time it downloads several GB)" \
+    "$uv" pip install "${quiet[@]}" --python .venv/bin/python --require-hashes --no-deps --build-constraints requirements/tools.txt \
     "${lists[@]/#/--requirements=}"
 timed "Installing unifer from this checkout" \
     "$uv" pip install --quiet --python .venv/bin/python --no-deps --build-constraints requirements/tools.txt --editable .
