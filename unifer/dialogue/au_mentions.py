@@ -21,7 +21,7 @@ from typing import NamedTuple
 from unifer.action_units import ACTION_UNITS, FACS_NUMBERS
 
 _WORTH_READING = re.compile(r"[aA][uU]|[uU][nN][iI][tT]|[LR]\d")
-_SIDE_ALONE = re.compile(r"(?<![^\s(,+/&])[LR](\d{1,2})(?=[A-E]?\b)")
+_SIDE_ALONE = re.compile(r"(?<![^\s(,+/&])[LR](\d{1,2})(?=[A-E]?(?:[\s,.;:)+/&]|$))")
 
 # All patterns below read lower-case text with single blanks: the form that `_plain` makes.
 

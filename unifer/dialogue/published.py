@@ -16,6 +16,7 @@ UNKNOWN = "unknown"
 
 _OPEN = re.compile("<answer>", re.IGNORECASE)
 _CLOSE = re.compile("</answer>", re.IGNORECASE)
+_BLANK = re.compile(r"\s*")
 
 
 def published_label(
@@ -53,14 +54,25 @@ def _answer_on_one_line(reply: str) -> str | None:
 
     Not by that expression itself, which takes cubic time on a long run of blanks without a closing tag.
     """
-    closings = [(match.start(), match.end()) for match in _CLOSE.finditer(reply)]
-    starts = [start for start, _ in closings]
+    starts = [match.start() for match in _CLOSE.finditer(reply)]
+    last_break: dict[int, int] = {}
     for opening in _OPEN.finditer(reply):
         # The first closing tag decides: a later one has the same text, and more, before it.
         index = bisect.bisect_left(starts, opening.end())
         if index == len(starts):
             return None
-        text = reply[opening.end() : starts[index]].strip()
-        if "\n" not in text:
-            return text
+        end = starts[index]
+        if index not in last_break:
+            last_break[index] = _last_break(reply, opening.end(), end)
+        # No line end but among the blanks at the front.
+        blank = _BLANK.match(reply, opening.end())
+        if blank and blank.end() > last_break[index]:
+            return reply[opening.end() : end].strip()
     return None
+
+
+def _last_break(reply: str, start: int, end: int) -> int:
+    """Where the last line end before the blanks at the end of `reply[start:end]` stands; -1 if there is none."""
+    while end > start and reply[end - 1].isspace():
+        end -= 1
+    return reply.rfind("\n", start, end)
