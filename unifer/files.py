@@ -55,6 +55,15 @@ def read_text(path: Path) -> str:
     return text
 
 
+def read_json(path: Path) -> Any:
+    """One JSON value. Raises InputError: missing, empty, not UTF-8, not JSON."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError.at(path, error.lineno, f"not valid JSON, {error.msg}: {_around(text, error.pos)}") from None
+
+
 def read_rows(path: Path) -> Iterator[tuple[int, Any]]:
     """(row number from 1, row) of a JSON array or of JSONL, told apart by the first character; parsed one row at a time.
 

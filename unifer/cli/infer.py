@@ -37,6 +37,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--model", help="checkpoint folder or hub id (default: model/UniFER-7B)")
     parser.add_argument("--engine", choices=("transformers", "vllm", "scripted"), help="default: vllm where installed, else transformers")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder")
+    parser.add_argument("--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
     parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
@@ -77,7 +78,9 @@ def _infer(args: argparse.Namespace) -> int:
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if args.out and len(folders) > 1:
         raise InputError(f"--out names one file, but --dataset-dir names {len(folders)} folders; leave --out away, or run them one by one")
-    files = [_questions_file(spec, args.questions) for spec in folders]
+    if args.sample and args.questions:
+        raise InputError(f"--sample names the questions already; leave it or --questions {args.questions} away")
+    files = [spec.sample if args.sample else _questions_file(spec, args.questions) for spec in folders]
     asked = [read_questions(path, spec)[: args.limit] for path, spec in zip(files, folders, strict=True)]
     spec, model = _engine(args)
     plans = [

@@ -1,0 +1,171 @@
+"""Cold-start SFT on the real stack: what is trained on, what is saved, what survives a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unifer.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+FAST = ["--per_device_train_batch_size", "4", "--learning_rate", "1e-3", "--logging_steps", "1", "--report_to", "none", "--bf16", "false"]
+PLAIN = ["--dtype", "float32", "--gradient_checkpointing", "false", "--seed", "0"]
+
+
+def flags(corpus: Path, model: Path, out: Path, *more: str) -> list[str]:
+    return ["--rows", str(corpus / "cot.json"), "--model_name_or_path", str(model), "--output_dir", str(out), *FAST, *PLAIN, *more]
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(folder / "model.safetensors"))
+
+
+@pytest.fixture
+def trainer(corpus: Path, tiny: Path, tmp_path: Path) -> Any:
+    """The trainer of a run, before its first step."""
+    from trl import ModelConfig, SFTConfig
+
+    from unifer.train import rows, settings, sft
+
+    fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), flags(corpus, tiny, tmp_path / "out"))
+    return sft._trainer(fer, config, model, rows.describe(Path(fer.rows))["sha256"])
+
+
+def test_unmasked_labels_are_the_reply_and_nothing_else(trainer: Any) -> None:
+    """The published collator trained on the prompt too."""
+    batch = next(iter(trainer.get_train_dataloader()))
+    replies = {row["completion"][0]["content"] for row in (trainer.train_dataset[index] for index in range(24))}
+    for labels in batch["labels"]:
+        learnt = trainer.processing_class.tokenizer.decode(labels[labels != -100])
+        assert learnt.removesuffix("\n").removesuffix("<|im_end|>") in replies
+        assert learnt.endswith("<|im_end|>\n")
+
+
+def test_a_batch_holds_every_image_and_each_its_own(trainer: Any) -> None:
+    """The published collator kept the last example's image alone."""
+    batch = trainer.data_collator([trainer.train_dataset[index] for index in range(3)])
+    patches = batch["pixel_values"].reshape(3, -1)
+    for index in range(3):
+        alone = trainer.data_collator([trainer.train_dataset[index]])
+        assert alone["pixel_values"].reshape(-1).equal(patches[index])
+    assert not patches[0].equal(patches[1])
+
+
+def test_sft_shows_the_very_prompt_that_inference_shows(trainer: Any) -> None:
+    """Published SFT rendered an empty system turn, inference Qwen's default one."""
+    from unifer.models.loading import render_prompt
+
+    row = trainer.train_dataset[0]
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    processor = trainer.processing_class
+    question = row["prompt"][0]["content"]
+    expected = processor(text=[render_prompt(processor, question)], images=[row["image"]], return_tensors="pt")["input_ids"][0]
+    shown = batch["input_ids"][0][batch["labels"][0] == -100]
+    assert shown.tolist() == expected.tolist()
+
+
+def test_the_attention_that_was_asked_for_is_the_one_loaded(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from trl import ModelConfig, SFTConfig
+
+    from unifer.train import rows, settings, sft
+
+    argv = flags(corpus, tiny, tmp_path / "out", "--attn_implementation", "eager", "--freeze_vision_tower", "true")
+    fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), argv)
+    made = sft._trainer(fer, config, model, rows.describe(Path(fer.rows))["sha256"])
+    assert made.model.config._attn_implementation == "eager"
+    trained = {name for name, weight in made.model.named_parameters() if weight.requires_grad}
+    assert trained
+    assert not any("visual" in name for name in trained)
+
+
+def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from unifer.models.checkpoints import check_checkpoint
+    from unifer.train import sft
+
+    out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2", "--use_peft", "true", "--lora_target_modules", "all-linear",
+                        "--freeze_vision_tower", "true"))  # fmt: skip
+    check_checkpoint(out)
+    before, after = weights(tiny), weights(out)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed
+    assert not any("visual" in name for name in changed)
+
+
+def test_a_finished_run_is_not_trained_again_and_another_is_refused(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from unifer.train import sft
+
+    out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "1"))
+    written = (out / "model.safetensors").stat().st_mtime_ns
+    assert sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "1")) == out
+    assert (out / "model.safetensors").stat().st_mtime_ns == written
+    with pytest.raises(InputError, match=r"optimisation\.max_steps: 1 -> 2"):
+        sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2"))
+    sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2", "--fresh", "true"))
+    assert (tmp_path / "out.1" / "model.safetensors").is_file()
+
+
+def command(argv: list[str]) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-m", "unifer", "sft", *argv], env=environment, stderr=subprocess.PIPE)
+
+
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    steps = ["--max_steps", "8", "--save_steps", "2"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert command(flags(corpus, tiny, whole, *steps)).wait() == 0
+    process = command(flags(corpus, tiny, killed, *steps))
+    while not (killed / "checkpoint-4" / "trainer_state.json").exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "model.safetensors").exists()
+    assert command(flags(corpus, tiny, killed, *steps)).wait() == 0
+    expected, found = weights(whole), weights(killed)
+    assert all(expected[name].equal(found[name]) for name in expected)
+    for checkpoint in killed.glob("checkpoint-*"):
+        assert {"tokenizer.json", "processor_config.json", "optimizer.pt"} <= {path.name for path in checkpoint.iterdir()}
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    from unifer.train import checkpoints
+
+    for step, state in ((2, "{}"), (4, '{"global_step'), (10, None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    assert checkpoints.last_whole(tmp_path) == tmp_path / "checkpoint-2"
+
+
+@pytest.mark.parametrize("stage", ["zero2", "zero3"])
+def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    """With the published ZeRO files no consolidated model was written."""
+    from unifer.models.checkpoints import check_checkpoint
+
+    out = tmp_path / stage
+    launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
+    zero = ROOT / f"train_unifer/configs/deepspeed/{stage}.json"
+    argv = ["bash", str(launcher), *flags(corpus, tiny, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml"))]
+    argv += ["--max_steps", "2", "--save_steps", "100", "--deepspeed", str(zero)]
+    environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run(argv, env=environment, check=True, timeout=600)
+    check_checkpoint(out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["identity"]["global_batch"] == 8
+    assert manifest["context"]["world_size"] == 2
+    before, after = weights(tiny), weights(out)
+    assert before.keys() == after.keys()
+    assert any(not before[name].equal(after[name]) for name in before)
