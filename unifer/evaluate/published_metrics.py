@@ -6,6 +6,7 @@ caller, as the published scripts do: here is no denominator for them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from unifer.emotions import canonical
@@ -23,6 +24,10 @@ def published_metrics(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -
     if not pairs:
         raise ValueError("every row failed: the published protocol leaves failed rows out, so nothing is left to score")
     truth, predicted = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    with warnings.catch_warnings():
+        # Where only one label occurs scikit-learn asks for `labels`, even though they are given.
+        warnings.filterwarnings("ignore", message="A single label was found")
+        confusion = confusion_matrix(truth, predicted, labels=list(labels)).tolist()
     macro = precision_recall_fscore_support(truth, predicted, average="macro", zero_division=0)
     each = precision_recall_fscore_support(truth, predicted, labels=list(labels), average=None, zero_division=0)
     return {
@@ -36,7 +41,7 @@ def published_metrics(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -
             {"emotion": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
             for label, p, r, f, n in zip(labels, *each, strict=True)
         ],
-        "confusion_matrix": confusion_matrix(truth, predicted, labels=list(labels)).tolist(),
+        "confusion_matrix": confusion,
     }
 
 
