@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unifer.action_units import ACTION_UNITS
+from unifer.dialogue import prompts
 from unifer.dialogue.au_mentions import mentioned
+from unifer.emotions import EMOTIONS
 
 WRITTEN = {
     "AU12": {12},
@@ -97,6 +99,10 @@ DENIED = {
     "no brow lowerer (AU4), lid tightener (AU7), or nose wrinkler (AU9)": set(),
     "Absent: AU4, AU5. Present: AU6": {6},
     "no AU4 activity or raised AU5": set(),
+    "AU4 fails to appear": set(),
+    "AU43 is 0": set(),
+    "- **AU4 (Brow Lowerer)**: Not present": set(),
+    "AU4 isn’t there, nor is AU7": set(),
 }
 
 SCOPE = {
@@ -119,6 +125,11 @@ SCOPE = {
     "neither AU1 nor AU2 is active, AU12 is": {12},
     "not AU4 but AU12": {12},
     "AU12 rather than AU15": {12},
+    "Rather than AU12, AU15 is seen": {15},
+    "AU12 isn't evident; instead AU15 is": {15},
+    "AU12, not AU15, is active": {12},
+    "AU12 with AU6 not being activated": {12},
+    "AU1 (inner brow raiser) and AU2 (outer brow raiser) are active, whereas AU4 (brow lowerer) and AU7 are not.": {1, 2},
     "AU12 instead of AU15": {12},
     "no AUs except AU12": {12},
     "no AUs other than AU12": {12},
@@ -152,6 +163,11 @@ def test_mentions(text: str, units: set[int]) -> None:
 def test_every_unit_in_use_is_found_by_number_and_denied_by_name(number: int) -> None:
     assert mentioned(f"AU{number} is active") == {number}
     assert mentioned(f"no {ACTION_UNITS[number].name} (AU{number})") == set()
+
+
+@given(st.sets(st.sampled_from(sorted(ACTION_UNITS)), max_size=8), st.sampled_from(EMOTIONS))
+def test_reasoning_of_our_own_template_reads_back(units: set[int], label: str) -> None:
+    assert mentioned(prompts.reasoning(units, label)) == units
 
 
 @given(st.text(max_size=300))

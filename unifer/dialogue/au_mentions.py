@@ -97,7 +97,7 @@ _PREDICATE = re.compile(
     _ASIDE + r"(?: (?:activity|activation|movement|action|contraction|intensity|itself|here))*+ ?(?P<mark>[:=\u2013\u2014-])? ?"
     r"(?:(?:is|are|was|were|be|been|being|has|have|had|do|does|did|ca|can|could|may|might|wo|will|seems?|appears?|remains?|looks?|to|also|"
     r"clearly|really|actually|likely|probably|completely|entirely|largely|mostly|totally|both|all|each|fully|notably|visibly)\b ?)*+"
-    r"(?P<not>(?:not|never|no longer)\b ?)?"
+    r"(?P<not>(?:not|never|no longer|fail(?:s|ed)? to)\b ?)?"
     r"(?:(?:be|been|being|seem|appear|look|to|at all|clearly|really|actually|visibly|very|even|yet)\b ?)*+"
     r"(?:(?P<absent>absent|missing|inactive|lacking|undetected|unseen|invisible|nonexistent|none\b|no\b(?! longer)|0(?:\.0+)?(?![\w.]))"
     r"|(?P<present>present|active|activated|visible|seen|detected|observed|evident|engaged|involved|apparent|noticeable|noticed|shown|there|"
@@ -182,6 +182,5 @@ def _denied_after(text: str, end: int) -> bool:
         return True
     if said["absent"]:
         # `AU4 no AU5`: there the "no" belongs to what follows.
-        bare = said["absent"] == "no" or said["absent"][0] == "0"
-        return not said["not"] and (not bare or said["mark"] is not None)
+        return not said["not"] and (said["absent"] != "no" or said["mark"] is not None)
     return bool(said["not"]) and (said["present"] is not None or said["end"] is not None)
