@@ -85,7 +85,6 @@ def outcomes_line(counts: dict[str, int]) -> str:
 
 def class_grid(scores: Scores) -> str:
     """A line for each label: questions, predictions, precision, recall, F1, and what it is mistaken for most often."""
-    size = len(scores.table.labels)
     columns = (*scores.table.labels, *(name.replace("_", " ") for name in UNNAMED))
     rows = []
     for index, row in enumerate(scores.per_class):
