@@ -22,7 +22,7 @@ from unifer.cli import main
 from unifer.cli.console import Advance
 from unifer.datasets import read_questions
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate import answering, infer, outputs
+from unifer.evaluate import answering, infer, outputs, shards
 from unifer.evaluate.outputs import Plan
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
 from unifer.models.engines.scripted import ScriptedEngine
@@ -263,7 +263,8 @@ def test_ctrl_c_says_how_to_go_on(dataset: Path) -> None:
 def start(dataset: Path, *flags: str, seconds: float = 0.02) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "unifer", "infer", "--dataset-dir", str(dataset), "--engine", "scripted", "--model", "model"]
     command += ["--replies", str(dataset / "replies.json"), "--reply-seconds", str(seconds), *flags]
-    return subprocess.Popen(command, stderr=subprocess.PIPE)
+    # A test run in the background of a shell ignores SIGINT, and its children would with it.
+    return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def lines(path: Path) -> int:
@@ -315,15 +316,15 @@ def _child_of(process: subprocess.Popen[bytes]) -> list[int]:
 
 def test_dying_shard_keeps_all_rows_and_is_reported(dataset: Path) -> None:
     process = start(dataset, "--shards", "2", seconds=0.05)
-    shards = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
-    wait_until(lambda: all(lines(path) >= 2 for path in shards), process)
+    parts = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
+    wait_until(lambda: all(lines(path) >= 2 for path in parts), process)
     os.kill(_child_of(process)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert b"number 0 was killed by signal 9" in errors
     kept = len(rows_of(dataset))
     assert COUNT // 2 + 2 <= kept < COUNT
-    assert not any(path.exists() for path in shards)
+    assert not any(path.exists() for path in parts)
     assert run_again(dataset).startswith(f"{kept} of them before")
     assert_each_answered_once(rows_of(dataset))
 
@@ -337,13 +338,13 @@ def run_again(dataset: Path, *flags: str) -> str:
 
 def test_rows_of_shards_whose_parent_was_killed_are_adopted(dataset: Path) -> None:
     process = start(dataset, "--shards", "2", seconds=0.05)
-    shards = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
-    wait_until(lambda: all(lines(path) >= 3 for path in shards), process)
+    parts = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
+    wait_until(lambda: all(lines(path) >= 3 for path in parts), process)
     children = _child_of(process)
     process.kill()
     process.communicate()
     wait_until(lambda: all(_ended(child) for child in children))  # by themselves, when their parent's pipe closes
-    found = sum(lines(path) for path in shards)
+    found = sum(lines(path) for path in parts)
     assert found >= 6
     assert run_again(dataset).startswith(f"{found} of them before")
     assert_each_answered_once(rows_of(dataset))
@@ -357,12 +358,12 @@ def _ended(pid: int) -> bool:
 
 def test_interrupted_shards_are_merged(dataset: Path) -> None:
     process = start(dataset, "--shards", "2", seconds=0.1)
-    shards = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
-    wait_until(lambda: all(lines(path) >= 2 for path in shards), process)
+    parts = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
+    wait_until(lambda: all(lines(path) >= 2 for path in parts), process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, lines(dataset / "results/model.jsonl") >= 4) == (130, True), errors
-    assert not any(path.exists() for path in shards)
+    assert not any(path.exists() for path in parts)
 
 
 def test_several_folders_share_one_engine(dataset: Path, tmp_path: Path) -> None:
@@ -376,6 +377,20 @@ def test_several_folders_share_one_engine(dataset: Path, tmp_path: Path) -> None
 
     first, second = infer.run_inference(plans, make_plan(dataset)[1], progress=silent, make_engine=load)
     assert (first.answered, second.answered, loads) == (COUNT, 3, ["engine"])
+
+
+def test_more_shards_than_gpus_are_refused_before_anything_starts(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    plan, spec = make_plan(dataset)
+    with pytest.raises(InputError, match="need 3 GPUs, 2 are visible"):
+        infer.run_inference([plan], spec, progress=silent, shards=3)
+
+
+def test_each_shard_sees_its_own_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    spec = EngineSpec("vllm", Path("model"), tensor_parallel_size=2)
+    assert shards.default_shards(spec) == 2
+    assert [shards._environment(index, 2, spec)["CUDA_VISIBLE_DEVICES"] for index in (0, 1)] == ["4,5", "6,7"]
 
 
 def test_missing_question_file_says_how_to_try_now(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,8 @@ def run_inference(
                 _check_some_image(output.plan)
         try:
             if any(output.todo() for output in opened):
-                with progress(total, sum(resumed)) as advance:
-                    _answer_all(opened, spec, make_engine or spec.open, shards, advance)
+                started = partial(progress, total, sum(resumed))
+                _answer_all(opened, spec, make_engine or spec.open, shards, started)
         except KeyboardInterrupt:
             kept = sum(_rows_of(output) for output in opened)
             raise Interrupted(
@@ -115,13 +116,21 @@ def run_inference(
         return [_finish(output, before) for output, before in zip(opened, resumed, strict=True)]
 
 
-def _answer_all(opened: Sequence[Output], spec: EngineSpec, make_engine: Callable[[], Engine], shards: int, advance: Advance) -> None:
+def _answer_all(
+    opened: Sequence[Output],
+    spec: EngineSpec,
+    make_engine: Callable[[], Engine],
+    shards: int,
+    progress: Callable[[], AbstractContextManager[Advance]],
+) -> None:
     if shards > 1:
-        answer_in_processes(opened, spec, shards, advance)
+        with progress() as advance:
+            answer_in_processes(opened, spec, shards, advance)
         return
-    engine = make_engine()
-    for output in opened:
-        answer(output, engine, spec.image_rule, advance)
+    engine = make_engine()  # before the clock of the progress display starts: loading is no part of images/s
+    with progress() as advance:
+        for output in opened:
+            answer(output, engine, spec.image_rule, advance)
 
 
 def _rows_of(output: Output) -> int:

@@ -37,8 +37,12 @@ def default_shards(spec: EngineSpec) -> int:
 def answer_in_processes(opened: Sequence[Output], spec: EngineSpec, shards: int, advance: Advance) -> None:
     """Split the open questions of `opened` over `shards` processes, wait, and merge their rows.
 
-    Raises InputError naming the processes that failed, after merging what every one of them wrote.
+    Raises InputError if there are fewer GPUs than that takes; naming the processes that failed, after merging what every one wrote.
     """
+    gpus = len(visible_gpus())
+    if gpus and shards * spec.tensor_parallel_size > gpus:
+        needed = f"{shards} processes of {spec.tensor_parallel_size} GPU(s) each"
+        raise InputError(f"--shards: {needed} need {shards * spec.tensor_parallel_size} GPUs, {gpus} are visible; ask for fewer")
     parts = [[output.todo()[index::shards] for output in opened] for index in range(shards)]
     workers = [_Worker(index, shards, opened, part, spec) for index, part in enumerate(parts) if any(part)]
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,8 @@ def make_llm(path: Path, *, dtype: str, context: int, seed: int, **options: Any)
         for name, value in _CPU_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         options["enforce_eager"] = True
+    # vLLM's own use of what torch deprecates is nothing a user could act on.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
     try:
         from vllm import LLM
     except ImportError as error:
@@ -181,6 +184,7 @@ def make_llm(path: Path, *, dtype: str, context: int, seed: int, **options: Any)
             mm_processor_cache_gb=0,
             enable_prefix_caching=False,
             disable_log_stats=True,
+            use_tqdm_on_load=False,
             **options,
         )
     except ValueError as error:
