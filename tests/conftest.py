@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from unifer.datasets import DatasetSpec, load_dataset
@@ -15,6 +16,10 @@ EVAL_FOLDERS = ("eval_rafdb", "eval_ferplus", "eval_affectnet", "eval_sfew_2.0")
 
 # No test may reach for the network: a missing file must fail, not wait for a hub.
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", VLLM_NO_USAGE_STATS="1", DO_NOT_TRACK="1")
+
+# The same examples on every run, and no deadline: a busy machine is no bug.
+hypothesis.settings.register_profile("unifer", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("unifer")
 
 
 @pytest.fixture(scope="session")

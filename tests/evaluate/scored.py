@@ -41,7 +41,7 @@ def write(path: Path, rows: Sequence[dict[str, Any]], age: int = 0, asked: int |
     path.write_text(text, encoding="utf-8")
     os.utime(path, (1_700_000_000 - age,) * 2)
     if asked is not None:
-        manifest = {"identity": {"questions": {"rows": asked, **questions}}}
+        manifest = {"identity": {"questions": questions}, "context": {"asked": asked}}
         path.with_suffix(".manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return path
 

@@ -131,7 +131,7 @@ def test_more_rows_than_questions_asked_are_refused(spec: DatasetSpec) -> None:
         score_strict(spec, run(write(spec.results / "m.jsonl", FOUR, asked=3)))
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "nonsense", '{"identity": {"questions": {"rows": "many"}}}'])
+@pytest.mark.parametrize("text", ["{}", "[]", "nonsense", '{"identity": {"questions": {}}, "context": {"asked": "many"}}'])
 def test_a_file_beside_the_rows_that_is_no_manifest_is_named(spec: DatasetSpec, text: str) -> None:
     path = write(spec.results / "m.jsonl", FOUR)
     (spec.results / "m.manifest.json").write_text(text)

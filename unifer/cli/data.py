@@ -29,6 +29,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     faces.add_argument("--for-questions", type=Path, metavar="FILE", help="draw a stand-in at the image path of every question instead")
     faces.add_argument("--image-root", type=Path, metavar="DIR", help="with --for-questions: folder the stand-ins go below")
     faces.add_argument("--samples", action="store_true", help="renew the sample questions and images of the eval folders instead")
+    faces.add_argument("--sheet", type=Path, metavar="FILE", help="draw a contact sheet of all emotions instead")
     faces.add_argument("--datasets", type=Path, nargs="+", metavar="DIR", help="eval folders (default: eval_* of the project)")
     faces.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="drawing processes (default: all cores)")
     faces.set_defaults(run=_faces)
@@ -39,6 +40,8 @@ def _faces(args: argparse.Namespace) -> int:
         return _stand_ins(args)
     if args.samples:
         return _samples(args)
+    if args.sheet:
+        return _sheet(args.sheet)
     if args.out is None:
         raise InputError("say where to draw with --out DIR (or use --samples, or --for-questions FILE --image-root DIR)")
     from unifer.prepare import corpus
@@ -69,6 +72,14 @@ def _stand_ins(args: argparse.Namespace) -> int:
         raise InputError("--for-questions needs --image-root DIR, the folder that the stand-in images go below")
     _save(list(corpus.stand_ins(read_questions(args.for_questions), args.image_root, args.seed)), args.workers)
     print(f"stand-in faces (synthetic) for {args.for_questions}: below {args.image_root}")
+    return 0
+
+
+def _sheet(path: Path) -> int:
+    from unifer.prepare import corpus
+
+    corpus.save_picture(corpus.sheet(), path)
+    print(f"contact sheet (synthetic): {path}")
     return 0
 
 

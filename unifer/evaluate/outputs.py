@@ -100,10 +100,14 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool) -> 
         if overwrite:
             _move_aside([plan.out, plan.manifest, *plan.shards()])
         remedy = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
-        if runs.refuse_other_run(plan.manifest, plan.identity, remedy) is None:
+        manifest = runs.refuse_other_run(plan.manifest, plan.identity, remedy)
+        if manifest is None:
             if plan.out.exists() and plan.out.stat().st_size:
                 raise InputError(f"{plan.out}: has no {plan.manifest.name} beside it, so nothing says which model answered; {remedy}")
-            files.write_json(plan.manifest, runs.manifest(command, plan.identity))
+            manifest = runs.manifest(command, plan.identity, asked=0)
+        # Scores count what was asked and not answered; a later call with a smaller --limit asks no less than was asked before.
+        manifest["context"]["asked"] = max(manifest["context"]["asked"], len(plan.questions))
+        files.write_json(plan.manifest, manifest)
         if retry_failed:
             _drop_failed([plan.out, *plan.shards()])
         with files.AppendLog(plan.out) as log:

@@ -145,17 +145,19 @@ def manifest_path(path: Path) -> Path:
 
 
 def _questions_asked(path: Path) -> Json | None:
+    """Name and digest of the question file, and `rows`, how many of its questions were asked; None without a manifest."""
     manifest = manifest_path(path)
     if path.suffix != ".jsonl" or not manifest.exists():
         return None
     try:
-        asked = json.loads(files.read_text(manifest))["identity"]["questions"]
-        rows = asked["rows"]
+        found = json.loads(files.read_text(manifest))
+        questions, asked = dict(found["identity"]["questions"]), found["context"]["asked"]
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{manifest}: is not the manifest of an inference run (identity.questions.rows is missing); remove it") from None
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
-        raise InputError(f"{manifest}: identity.questions.rows is {rows!r}; a number of questions is expected")
-    return dict(asked)
+        problem = "is not the manifest of an inference run (identity.questions or context.asked is missing); remove it"
+        raise InputError(f"{manifest}: {problem}") from None
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
+        raise InputError(f"{manifest}: context.asked is {asked!r}; a number of questions is expected")
+    return questions | {"rows": asked}
 
 
 def _questions(asked: Json, path: Path, spec: DatasetSpec) -> list[Any]:

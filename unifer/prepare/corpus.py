@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from PIL.Image import Image
+
 from unifer import files
+from unifer.action_units import PROTOTYPES
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import images, prompts
 from unifer.emotions import EMOTIONS, canonical, spelled_in
@@ -45,15 +48,20 @@ class Face:
     def provenance(self) -> Json:
         return {"synthetic": True, "generator": faces.GENERATOR, "face": f"{self.seed}/{self.index}", "prompt": prompts.VERSION}
 
-    def save(self, path: Path, size: int = 112) -> None:
-        """Draw the face into `path`; the suffix chooses the format."""
+    def draw(self, size: int = 112) -> Image:
+        """The picture, RGB, `size` pixels square: a person and a scene of the face's own."""
         rng = Random(f"{self.seed}/{self.index}/look")
-        picture = faces.draw(self.expression, faces.Identity.sample(rng), faces.Conditions.sample(rng), size)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() in (".jpg", ".jpeg"):
-            picture.save(path, quality=90)
-        else:
-            picture.save(path)
+        return faces.draw(self.expression, faces.Identity.sample(rng), faces.Conditions.sample(rng), size)
+
+    def save(self, path: Path) -> None:
+        """Draw the face into `path`; the suffix chooses the format."""
+        save_picture(self.draw(), path)
+
+
+def save_picture(picture: Image, path: Path) -> None:
+    """Write `picture` in the format of the suffix, JPEG at quality 90; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, **({"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}))
 
 
 def emotional_face(seed: str, index: int, emotion: str) -> Face:
@@ -92,6 +100,19 @@ def benchmark_shares(specs: Sequence[DatasetSpec]) -> dict[str, int]:
         for label, count in spec.expected.items():
             shares[canonical(label)] += count
     return shares
+
+
+def sheet(seed: str = "sheet", clear: int = 3, varied: int = 6) -> Image:
+    """A contact sheet, a row an emotion: `clear` prototypes seen plainly, then `varied` faces as the corpora hold them."""
+    rows = []
+    for emotion in EMOTIONS:
+        prototype = faces.Expression.of(dict.fromkeys(PROTOTYPES[emotion], 4.0), {14: "L"} if emotion == "contempt" else None)
+        plain = [
+            faces.draw(prototype, faces.Identity.sample(Random(f"{seed}/{emotion}/{index}")), faces.Conditions.clear())
+            for index in range(clear)
+        ]
+        rows.append((emotion, [*plain, *(emotional_face(f"{seed}/{emotion}", index, emotion).draw() for index in range(varied))]))
+    return faces.contact_sheet(rows)
 
 
 def save_faces(drawn: Sequence[tuple[Face, Path]], workers: int, advance: Callable[[int], None] | None = None) -> None:

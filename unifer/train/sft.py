@@ -110,6 +110,10 @@ def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -
 
     from unifer.models.loading import load_processor
     from unifer.train.progress import TrainingBar
+    from unifer.train.resume import ResumesWholeModels
+
+    class Trainer(ResumesWholeModels, SFTTrainer):
+        """TRL's trainer with the resume that its base class breaks."""
 
     image_root = Path(fer.image_root) if fer.image_root else None
     dataset = rows.cot_rows(Path(fer.rows), digest, image_root, _rule(fer))
@@ -119,7 +123,7 @@ def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -
     peft = get_peft_config(model)
     if peft is not None and fer.freeze_vision_tower:
         peft.exclude_modules = r".*\bvisual\b.*"
-    trainer = SFTTrainer(
+    trainer = Trainer(
         model=model.model_name_or_path,
         args=config,
         train_dataset=dataset,
