@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from unifer import files
+from unifer.dialogue import images
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.records import CoTRow
@@ -33,7 +35,7 @@ def table(path: Path) -> object:
 def test_the_second_start_reads_the_prepared_table_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "cot.json", 25_000)
     first = table(path)
-    monkeypatch.setattr(rows.files, "read_records", lambda *_, **__: pytest.fail("the file was parsed again"))
+    monkeypatch.setattr(files, "read_records", lambda *_, **__: pytest.fail("the file was parsed again"))
     second = table(path)
     assert len(first) == len(second) == 25_000  # type: ignore[arg-type]
     assert second[24_999]["response"] == "r24999"  # type: ignore[index]
@@ -66,7 +68,7 @@ def test_images_are_decoded_only_for_the_rows_that_are_fetched(corpus: Path, mon
         loaded.append(path)
         return "pixels"
 
-    monkeypatch.setattr(rows.images, "load", load)
+    monkeypatch.setattr(images, "load", load)
     path = corpus / "cot.json"
     dataset = rows.cot_rows(path, rows.describe(path)["sha256"], None, ImageRule())
     assert loaded == []

@@ -104,6 +104,15 @@ def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, t
     assert not any("visual" in name for name in changed)
 
 
+@pytest.mark.parametrize("flag", [["--report_to", "wandb"], ["--attn_implementation", "flash_attention_2"]])
+def test_a_package_that_is_not_there_is_named_before_anything_loads(flag: list[str], corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from unifer.train import sft
+
+    with pytest.raises(InputError, match=f"{flag[0]} {flag[1]} needs the package"):
+        sft.run([*flags(corpus, tiny, tmp_path / "out"), *flag])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_finished_run_is_not_trained_again_and_another_is_refused(corpus: Path, tiny: Path, tmp_path: Path) -> None:
     from unifer.train import sft
 

@@ -137,7 +137,7 @@ def _show(work: Path, stages: _Stages) -> int:
     total = files.read_json(root / "eval_total" / "results" / f"{MODEL}.sample_qa.metrics.json")
     sft = {"accuracy": held_out["war"], "uar": held_out["uar"], "ci95": held_out["intervals"]["war"], "n": held_out["counts"]["asked"]}
     seconds = {**stages.seconds, "total": round(sum(stages.seconds.values()), 1)}
-    files.writefiles.read_json(work / "summary.json", {"sft": sft, "seconds": seconds})
+    files.write_json(work / "summary.json", {"sft": sft, "seconds": seconds})
     sets: dict[str, Json] = {"held-out": held_out, **{part["title"]: part for part in total["datasets"].values()}}
     bars = [Bar(name, part["war"], part["uar"], part["intervals"]["war"], part["intervals"]["uar"]) for name, part in sets.items()]
     bars_png(work / "scores.png", bars, "UniFER-Tiny after cold-start SFT, drawn faces", chance=1 / 8)

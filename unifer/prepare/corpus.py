@@ -61,7 +61,7 @@ class Face:
 def save_picture(picture: Image, path: Path) -> None:
     """Write `picture` in the format of the suffix, JPEG at quality 90; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, **({"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}))
+    picture.save(path, quality=90)  # formats without a quality pass it over
 
 
 def emotional_face(seed: str, index: int, emotion: str) -> Face:

@@ -36,7 +36,7 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     """
     from trl import TrlParser
 
-    parser = TrlParser(list(argument_types), allow_abbrev=False)
+    parser: Any = TrlParser(list(argument_types), allow_abbrev=False)
     parser.error = _refuse  # argparse would print every flag there is and exit
     config, flags = _split_config(list(argv))
     known = sorted({action.dest for action in parser._actions} - {"help"})

@@ -5,6 +5,7 @@ Knows how a run is set up, resumed and finished; the loop, the loss (on the repl
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ def run(argv: Sequence[str]) -> Path:
     from trl import ModelConfig, SFTConfig
 
     fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), argv)
+    _check_packages(config, model)
     out = Path(config.output_dir)
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows))
     model.model_name_or_path = str(start.path)
@@ -62,6 +64,17 @@ def run(argv: Sequence[str]) -> Path:
 def _wait(config: Any) -> None:
     """Let no rank look at the folder before rank 0 has moved or checked it."""
     config.distributed_state.wait_for_everyone()
+
+
+def _check_packages(config: Any, model: Any) -> None:
+    """Packages that a flag asks for and that the pinned environment leaves to the user."""
+    asked = {
+        "wandb": ("--report_to wandb", "wandb" in config.report_to, "tensorboard"),
+        "flash_attn": (f"--attn_implementation {model.attn_implementation}", model.attn_implementation == "flash_attention_2", "sdpa"),
+    }
+    for package, (flag, wanted, instead) in asked.items():
+        if wanted and importlib.util.find_spec(package) is None:
+            raise InputError(f"{flag} needs the package {package.replace('_', '-')}, which is not installed; install it, or use {instead}")
 
 
 def _identity(fer: settings.FerArguments, config: Any, model: Any, start: Checkpoint) -> Json:
