@@ -11,5 +11,5 @@ nodes=(--standalone)
 [ -z "${MASTER_ADDR:-}" ] || nodes=(--nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}"
     --master_addr "$MASTER_ADDR" --master_port "${MASTER_PORT:-29500}")
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-exec "$python" -m torch.distributed.run "${nodes[@]}" --nproc_per_node "${NPROC:-$((gpus > 0 ? gpus : 1))}" \
+exec "$python" -m unifer.cli.launch "${nodes[@]}" --nproc_per_node "${NPROC:-$((gpus > 0 ? gpus : 1))}" \
     -m unifer sft --config "$here/../../configs/sft_7b.yaml" "$@"

@@ -1,0 +1,26 @@
+"""torchrun with its arguments, but without its traceback where the ranks have spoken for themselves.
+
+A rank that refuses its input, or that Ctrl-C stops, has said so in a line; torchrun would bury that under a page of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+INTERRUPTED = 130
+
+
+def launch(argv: Sequence[str]) -> int:
+    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, else 0."""
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    try:
+        run.main(list(argv))
+    except SignalException:
+        return INTERRUPTED
+    except ChildFailedError as failed:
+        _, failure = failed.get_first_failure()
+        return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
+    return 0
