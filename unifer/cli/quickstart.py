@@ -20,7 +20,7 @@ from unifer.places import project_root
 from unifer.records import Json
 
 MODEL = "UniFER-Tiny-SFT"
-TRAIN_FACES, HELD_OUT_FACES = 1000, 1000
+TRAIN_FACES, HELD_OUT_FACES = 1500, 1000
 _SETUP = "UNIFER_SETUP_SECONDS"
 
 _HELD_OUT = """\
