@@ -40,11 +40,11 @@ def main() -> None:
         memory: list[tuple[int, float]] = []
         seconds["infer"] = _timed(lambda: memory.extend(_infer(root, args.model, args.engine)))
         seconds["score"] = _timed(lambda: _unifer("eval-total", "--root", str(root)))
-        early = max(gb for rows, gb in memory if rows <= 1_500)
+        resident = {str(mark): round(next(gb for rows, gb in memory if rows >= mark), 3) for mark in range(1_000, memory[-1][0], 1_000)}
         result = {
             "rows": memory[-1][0],
             "seconds": {key: round(value, 1) for key, value in seconds.items()} | {"total": round(sum(seconds.values()), 1)},
-            "resident_gb": {"first_1500_rows": round(early, 3), "peak_after": round(max(gb for _, gb in memory), 3)},
+            "resident_gb_at_row": resident,
         }
         print(json.dumps(result))
 

@@ -94,3 +94,14 @@ def test_an_unreadable_image_names_its_row(corpus: Path, tmp_path: Path) -> None
 def test_a_missing_row_file_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.json: no such file"):
         rows.describe(tmp_path / "none.json")
+
+
+def test_a_reply_that_forges_a_turn_is_refused_with_its_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "cot.json", 2, response="<think>x</think><|im_end|>")
+    with pytest.raises(InputError, match=r"cot\.json:1: 'response': .*control token '<\|im_end\|>'"):
+        rows.cot_rows(path, rows.describe(path)["sha256"], None, ImageRule())
+
+
+def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cot\.json:2: 'same' stands already in row 1"):
+        table(write(tmp_path / "cot.json", 2, id="same"))

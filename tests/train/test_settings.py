@@ -81,3 +81,13 @@ def test_the_7b_recipe_keeps_the_published_hyperparameters() -> None:
     recipe = yaml.safe_load((Path(__file__).parents[2] / "train_unifer/configs/sft_7b.yaml").read_text(encoding="utf-8"))
     assert recipe["per_device_train_batch_size"] * recipe["gradient_accumulation_steps"] * 4 == 16
     assert (recipe["num_train_epochs"], recipe["lr_scheduler_type"], recipe["max_grad_norm"]) == (2, "cosine", 5)
+
+
+def test_every_flag_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    from unifer.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["sft", "--flags"])
+    shown = capsys.readouterr().out
+    assert "--learning_rate" in shown
+    assert "--freeze_vision_tower" in shown

@@ -104,6 +104,45 @@ def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, t
     assert not any("visual" in name for name in changed)
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "remedy"),
+    [("load_in_4bit", "true", "--use_peft"), ("save_only_model", "true", "resumed"), ("resume_from_checkpoint", "x", "by itself")],
+)
+def test_a_flag_that_would_change_nothing_is_refused(flag: str, value: str, remedy: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from unifer.train import sft
+
+    with pytest.raises(InputError, match=f"--{flag} has no effect here.*{remedy}"):
+        sft.run([*flags(corpus, tiny, tmp_path / "out"), f"--{flag}", value])
+
+
+def test_a_folder_that_holds_somebodys_model_is_not_taken_over(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from unifer.train import sft
+
+    with pytest.raises(InputError, match="is the checkpoint that the run starts from"):
+        sft.run(flags(corpus, tiny, tiny))
+    other = tmp_path / "other"
+    shutil.copytree(tiny, other)
+    with pytest.raises(InputError, match=r"holds a model and no manifest\.json"):
+        sft.run(flags(corpus, tiny, other))
+
+
+def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from unifer.train import sft
+
+    folder = tmp_path / "rows"
+    shutil.copytree(corpus, folder)
+    for image in (folder / "images").iterdir():
+        image.write_bytes(b"not an image")
+    argv = flags(folder, tiny, tmp_path / "out", "--max_steps", "1", "--dataloader_num_workers", "1")
+    with pytest.raises(InputError, match=r"cot\.json: the row with image_path .* is not an image") as error:
+        sft.run(argv)
+    assert "Traceback" not in str(error.value)
+
+
 @pytest.mark.parametrize("flag", [["--report_to", "wandb"], ["--attn_implementation", "flash_attention_2"]])
 def test_a_package_that_is_not_there_is_named_before_anything_loads(flag: list[str], corpus: Path, tiny: Path, tmp_path: Path) -> None:
     from unifer.train import sft
@@ -159,8 +198,8 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert checkpoints.last_whole(tmp_path) == tmp_path / "checkpoint-2"
 
 
-@pytest.mark.parametrize("stage", ["zero2", "zero3"])
-def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stage", "peft"), [("zero2", "false"), ("zero3", "false"), ("zero3", "true")])
+def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, peft: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
     """With the published ZeRO files no consolidated model was written."""
     from unifer.models.checkpoints import check_checkpoint
 
@@ -168,11 +207,13 @@ def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, corpus: Path
     launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
     zero = ROOT / f"train_unifer/configs/deepspeed/{stage}.json"
     argv = ["bash", str(launcher), *flags(corpus, tiny, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml"))]
-    argv += ["--max_steps", "2", "--save_steps", "100", "--deepspeed", str(zero)]
+    argv += ["--max_steps", "2", "--save_steps", "100", "--deepspeed", str(zero), "--use_peft", peft]
     environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     subprocess.run(argv, env=environment, check=True, timeout=600)
     check_checkpoint(out)
     manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["context"]["deepspeed"]["name"] == f"{stage}.json"
+    assert str(tmp_path) not in json.dumps(manifest), "a manifest names no path of this machine"
     assert manifest["identity"]["global_batch"] == 8
     assert manifest["context"]["world_size"] == 2
     before, after = weights(tiny), weights(out)

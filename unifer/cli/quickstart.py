@@ -54,13 +54,13 @@ def _quickstart(args: argparse.Namespace) -> int:
     stages = _Stages(work / "stages.json")
     if not stages.seconds:
         _forget_samples(root)
-    if os.environ.get(_SETUP, "0") != "0":
+    if "install" not in stages.seconds and _SETUP in os.environ:
         stages.note("install", float(os.environ[_SETUP]))
     folders = [work / "heldout", *sorted(path.parent for path in root.glob("eval_*/dataset.yaml"))]
     launcher = root / "train_unifer" / "src" / "scripts" / "run_sft_fer.sh"
     stages.run("faces", "draw synthetic faces with their rows", lambda: _faces(work))
     sft = ["bash", str(launcher), "--config", str(root / "train_unifer/configs/sft_tiny.yaml"), "--output_dir", str(work / MODEL)]
-    stages.run("sft", "cold-start SFT of UniFER-Tiny on chain-of-thought rows", lambda: _command(sft))
+    stages.run("sft", "cold-start SFT of UniFER-Tiny on chain-of-thought rows", lambda: _command(sft, NPROC="1"))
     infer = ["infer", "--model", str(work / MODEL), "--sample", "--max-new-tokens", "160", "--dataset-dir", *map(str, folders)]
     stages.run("infer", "answer held-out faces and the four sample benchmarks", lambda: _unifer(*infer))
     stages.forget("score")  # seconds of work, and its tables are what one wants to see
@@ -97,10 +97,10 @@ def _unifer(*argv: str) -> None:
     _command([sys.executable, "-m", "unifer", *argv])
 
 
-def _command(argv: list[str]) -> None:
+def _command(argv: list[str], **environment: str) -> None:
     """Run one command in a process of its own, so that each stage starts and ends as it does for a user."""
     try:
-        status = subprocess.run(argv, check=False).returncode
+        status = subprocess.run(argv, env=os.environ | environment, check=False).returncode
     except KeyboardInterrupt:
         raise Interrupted("stopped; run the same command to go on") from None
     if status:

@@ -18,7 +18,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="cold-start supervised fine-tuning on CoT rows",
         description="Supervised fine-tuning on CoT rows with trl.SFTTrainer. Run it through train_unifer/src/scripts/run_sft_fer.sh.",
         epilog="Every key of the config is a flag: those of trl.SFTConfig and trl.ModelConfig, and rows, image_root, image_size, "
-        "freeze_vision_tower, fresh. `--flags` lists them all with their defaults.",
+        "freeze_vision_tower, fresh. `unifer sft --flags` lists them all.",
     )
     sft.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
     sft.set_defaults(run=_sft, passes_flags_on=True)
@@ -46,9 +46,10 @@ def _tiny_base(args: argparse.Namespace) -> int:
     from unifer.train import sft
 
     rows, untrained, trained = args.work / "faces" / "action_units.json", args.work / "untrained", args.work / "trained"
-    if not rows.exists():
-        main(["data", "faces", "--out", str(rows.parent), "--count", str(args.faces), "--seed", "base", "--task", "action-units"])
-    if not untrained.exists():
+    draw = ["data", "faces", "--out", str(rows.parent), "--count", str(args.faces), "--seed", "base", "--task", "action-units"]
+    if not rows.exists() and (status := main(draw)):
+        return status
+    if not (untrained / "processor_config.json").exists():  # the last file of a whole build
         tiny.build(untrained)
     settings = ["--config", str(_CONFIGS / "tiny_base.yaml"), "--rows", str(rows), "--model_name_or_path", str(untrained)]
     sft.main([*settings, "--output_dir", str(trained), *args.rest])

@@ -57,7 +57,7 @@ def check_prompt(text: str) -> str:
     """`text` itself. Raises ValueError if it holds a chat control token, which would forge a turn or an image slot."""
     for token in _RESERVED:
         if token in text:
-            raise ValueError(f"the prompt holds the control token {token!r}; remove it, images are attached by image_path")
+            raise ValueError(f"the text holds the control token {token!r}; remove it, images are attached by image_path")
     return text
 
 

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unifer.models.devices import visible_gpus
+
 INTERRUPTED = 130
 
 
 def launch(argv: Sequence[str]) -> int:
-    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, else 0."""
+    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, else 0.
+
+    The word `visible` stands for the number of GPUs this process may use, one at least.
+    """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        run.main(list(argv))
+        run.main([str(max(1, len(visible_gpus()))) if word == "visible" else word for word in argv])
     except SignalException:
         return INTERRUPTED
     except ChildFailedError as failed:

@@ -21,7 +21,7 @@ from unifer.records import CoTRow, Json
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 10_000
 
 
@@ -54,14 +54,15 @@ def _prepare(path: Path, prepared: Path, columns: tuple[str, ...], parse: Callab
 
     log.warning("%s: checking every row and preparing the memory-mapped table (first start on this file only)", path)
     schema = pa.schema([(column, pa.string()) for column in columns])
-    records = files.read_records(path, parse)
+    records = files.read_records(path, parse, key=lambda record: record.id)
     partial = prepared.with_suffix(".partial")
     count = 0
     with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for chunk in _chunks(records):
             writer.write_batch(pa.record_batch([[getattr(row, column) for row in chunk] for column in columns], schema=schema))
             count += len(chunk)
-            log.info("%s: %d rows", path, count)
+            if count % 100_000 == 0:
+                log.warning("%s: %d rows", path, count)
     if count == 0:
         partial.unlink()
         raise InputError(f"{path}: holds no rows")
@@ -76,7 +77,7 @@ def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:
 
 def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
     """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB `image`."""
-    rows = table(path, ("image_path", "question", "response"), CoTRow.from_json, digest)
+    rows = table(path, ("image_path", "question", "response"), _checked, digest)
     _check_some_images(path, rows["image_path"], image_root)
 
     def fetch(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
@@ -87,6 +88,16 @@ def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.Imag
         }
 
     return rows.with_transform(fetch)
+
+
+def _checked(raw: Any) -> CoTRow:
+    row = CoTRow.from_json(raw)
+    for field, text in (("question", row.question), ("response", row.response)):
+        try:
+            prompts.check_prompt(text)
+        except ValueError as error:
+            raise ValueError(f"{field!r}: {error}") from None
+    return row
 
 
 def load_image(path: Path, image_path: str, image_root: Path | None, rule: images.ImageRule) -> Any:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 
 
@@ -27,6 +29,43 @@ class FerArguments:
     image_size: int = field(default=224, metadata={"help": "Side in pixels every image is resized to; 0 keeps its own size."})
     freeze_vision_tower: bool = field(default=False, metadata={"help": "Train the language model alone."})
     fresh: bool = field(default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."})
+
+
+_DEAD = {
+    "load_in_4bit": "quantised training is not offered; use --use_peft true",
+    "load_in_8bit": "quantised training is not offered; use --use_peft true",
+    "model_revision": "give --model_name_or_path a folder that holds the revision",
+    "trust_remote_code": "checkpoints run no code of their own here",
+    "resume_from_checkpoint": "a run in output_dir is resumed by itself; --fresh true starts over",
+    "save_only_model": "without optimizer state a run could not be resumed",
+    "packing": "image rows cannot be packed",
+    "model_init_kwargs": "use --dtype and --attn_implementation",
+}
+"""Flags of TRL that have no effect on these runs, and what to do instead."""
+
+_PACKAGES = (("wandb", "report_to", "wandb", "tensorboard"), ("flash_attn", "attn_implementation", "flash_attention_2", "sdpa"))
+"""(package, flag, its value that needs the package, the value that does not)"""
+
+
+def refuse_dead_flags(config: Any, model: Any) -> None:
+    """Raise InputError for a flag that would change nothing, or that needs a package which is not installed."""
+    for name, instead in _DEAD.items():
+        for arguments in (config, model):
+            default = getattr(type(arguments), name, None)
+            if hasattr(arguments, name) and getattr(arguments, name) not in (default, None):
+                raise InputError(f"--{name} has no effect here: {instead}")
+    for package, name, value, instead in _PACKAGES:
+        given = getattr(config, name, None) or getattr(model, name, None) or ()
+        if value in ([given] if isinstance(given, str) else given) and importlib.util.find_spec(package) is None:
+            raise InputError(f"--{name} {value} needs the package {package.replace('_', '-')}: install it, or use {instead}")
+
+
+def image_rule(fer: FerArguments) -> ImageRule:
+    """The rule that `--image_size` means. Raises InputError for a size that is no multiple of the patch."""
+    try:
+        return ImageRule(fer.image_size or None)
+    except ValueError as error:
+        raise InputError(f"--image_size: {error}") from None
 
 
 def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...]:
@@ -46,8 +85,9 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
             if key not in known:
                 raise InputError(f"{config}: unknown key {key!r}; {_nearest(key, known)}")
         parser.set_defaults_with_config(**values)
-    missing = [action.dest for action in parser._actions if action.required and not _given(action.option_strings, flags)]
-    if missing:
+    required = [action for action in parser._actions if action.required or (action.dest == "model_name_or_path" and not action.default)]
+    missing = [action.dest for action in required if not _given(action.option_strings, flags)]
+    if missing and not {"-h", "--help"} & set(flags):
         raise InputError(f"missing {', '.join(missing)}: set it in the YAML file or as --{missing[0]}")
     try:
         *parsed, rest = parser.parse_args_into_dataclasses(args=flags, return_remaining_strings=True)
@@ -96,4 +136,4 @@ def _given(options: Sequence[str], flags: Sequence[str]) -> bool:
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else "`unifer sft --help` lists them all"
+    return f"did you mean {near[0]!r}?" if near else "`unifer sft --flags` lists them all"

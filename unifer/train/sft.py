@@ -5,20 +5,17 @@ Knows how a run is set up, resumed and finished; the loop, the loss (on the repl
 
 from __future__ import annotations
 
-import importlib.util
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unifer import runs
-from unifer.dialogue import prompts
-from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, Interrupted
-from unifer.models.checkpoints import Checkpoint, find_checkpoint
+from unifer.models.checkpoints import check_checkpoint, find_checkpoint
 from unifer.records import Json
-from unifer.train import checkpoints, cpu_ranks, rows, settings
+from unifer.train import checkpoints, cpu_ranks, provenance, rows, settings
 
 log = logging.getLogger(__name__)
 
@@ -33,88 +30,26 @@ def run(argv: Sequence[str]) -> Path:
     from trl import ModelConfig, SFTConfig
 
     fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), argv)
-    _check_packages(config, model)
+    settings.refuse_dead_flags(config, model)
     out = Path(config.output_dir)
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows))
     model.model_name_or_path = str(start.path)
-    identity = _identity(fer, config, model, start)
-    if config.process_index == 0 and fer.fresh:
-        aside = checkpoints.move_aside(out)
-        log.warning("%s: moved aside to %s", out, aside) if aside else None
-    _wait(config)
-    if checkpoints.finished(out, identity):
+    manifest = provenance.manifest("sft", fer, config, model, start)
+    resume = checkpoints.claim(out, manifest, start.path, config, fresh=fer.fresh)
+    if resume.finished:
         log.warning("%s: this run is finished; --fresh true starts over", out)
         return out
-    _wait(config)
-    trainer = _trainer(fer, config, model, identity["rows"]["sha256"])
-    manifest = runs.manifest("sft", identity, world_size=config.world_size, settings=_settings(config))
-    if config.process_index == 0:
-        checkpoints.write_manifest(out, manifest)
-    resume = checkpoints.last_whole(out)
+    trainer = _trainer(fer, config, model, manifest["identity"]["rows"]["sha256"])
     try:
-        result = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        result = trainer.train(resume_from_checkpoint=str(resume.checkpoint) if resume.checkpoint else None)
+    except InputError as error:  # a worker of the data loader wraps its own traceback around the message
+        raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
     except KeyboardInterrupt:
         kept = checkpoints.last_whole(out)
         where = f"{kept.name} is kept" if kept else "no checkpoint was due yet"
         raise Interrupted(f"stopped; {where}, the same command goes on from there") from None
     _finish(trainer, config, model, manifest, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
     return out
-
-
-def _wait(config: Any) -> None:
-    """Let no rank look at the folder before rank 0 has moved or checked it."""
-    config.distributed_state.wait_for_everyone()
-
-
-def _check_packages(config: Any, model: Any) -> None:
-    """Packages that a flag asks for and that the pinned environment leaves to the user."""
-    asked = {
-        "wandb": ("--report_to wandb", "wandb" in config.report_to, "tensorboard"),
-        "flash_attn": (f"--attn_implementation {model.attn_implementation}", model.attn_implementation == "flash_attention_2", "sdpa"),
-    }
-    for package, (flag, wanted, instead) in asked.items():
-        if wanted and importlib.util.find_spec(package) is None:
-            raise InputError(f"{flag} needs the package {package.replace('_', '-')}, which is not installed; install it, or use {instead}")
-
-
-def _identity(fer: settings.FerArguments, config: Any, model: Any, start: Checkpoint) -> Json:
-    """What makes two runs the same run: rows, start checkpoint, what the model is shown, and the optimisation."""
-    optimisation = ("learning_rate", "lr_scheduler_type", "num_train_epochs", "max_steps", "seed", "weight_decay", "max_grad_norm")
-    return {
-        "rows": rows.describe(Path(fer.rows)),
-        "checkpoint": start.describe(),
-        "prompt": prompts.VERSION,
-        "image": _rule(fer).to_json(),
-        "global_batch": config.per_device_train_batch_size * config.gradient_accumulation_steps * config.world_size,
-        "freeze_vision_tower": fer.freeze_vision_tower,
-        "lora": {"r": model.lora_r, "alpha": model.lora_alpha} if model.use_peft else None,
-        "dtype": model.dtype,
-        "optimisation": {name: _plain(getattr(config, name)) for name in optimisation},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)
-
-
-def _settings(config: Any) -> Json:
-    """The resolved TRL settings that are not at their default, for the manifest."""
-    import dataclasses
-
-    fields = {field.name: field.default for field in dataclasses.fields(config) if field.init}
-    plain = (str, int, float, bool, type(None))
-    return {
-        name: value
-        for name, default in fields.items()
-        if isinstance(value := _plain(getattr(config, name)), plain) and value != _plain(default) and name != "output_dir"
-    }
-
-
-def _rule(fer: settings.FerArguments) -> ImageRule:
-    try:
-        return ImageRule(fer.image_size or None)
-    except ValueError as error:
-        raise InputError(f"--image_size: {error}") from None
 
 
 def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -> Any:
@@ -129,7 +64,7 @@ def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -
         """TRL's trainer with the resume that its base class breaks."""
 
     image_root = Path(fer.image_root) if fer.image_root else None
-    dataset = rows.cot_rows(Path(fer.rows), digest, image_root, _rule(fer))
+    dataset = rows.cot_rows(Path(fer.rows), digest, image_root, settings.image_rule(fer))
     config.model_init_kwargs = {"dtype": model.dtype, "attn_implementation": model.attn_implementation}
     config.remove_unused_columns = False  # the columns that TRL reads are made when a row is fetched
     config.max_length = None  # a cut would fall into image tokens or the answer
@@ -156,30 +91,31 @@ def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -
 def _finish(trainer: Any, config: Any, model: Any, manifest: Json, outcome: Json) -> None:
     """Write the final model with its processor, then the manifest's `finished`, which makes the run complete."""
     out = Path(config.output_dir)
-    if model.use_peft:
-        trainer.save_model(str(out / "adapter"))
-        _wait(config)
-        if config.process_index == 0:
-            _merge(out, model)
-    else:
-        trainer.save_model(str(out))
+    trainer.save_model(str(out / "adapter" if model.use_peft else out))
+    config.distributed_state.wait_for_everyone()
     if config.process_index == 0:
+        if model.use_peft:
+            _merge(out, model)
+        check_checkpoint(out)
         checkpoints.write_manifest(out, manifest, **outcome)
-    _wait(config)
+    config.distributed_state.wait_for_everyone()
 
 
 def _merge(out: Path, model: Any) -> None:
     """The adapter folded into the start checkpoint, so that every engine loads the result like any model."""
     from peft import PeftModel
     from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+    unset_hf_deepspeed_config()  # else, under ZeRO-3, this one rank would load a partitioned model and wait for the others
     base = AutoModelForImageTextToText.from_pretrained(model.model_name_or_path, dtype=model.dtype)
     PeftModel.from_pretrained(base, str(out / "adapter")).merge_and_unload().save_pretrained(out)
     AutoProcessor.from_pretrained(model.model_name_or_path).save_pretrained(out)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Entry point of `unifer sft`: logging on rank 0, then `run`."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    """Entry point of `unifer sft`: warnings of rank 0 alone, then `run`."""
+    level = logging.WARNING if int(os.environ.get("RANK", "0")) == 0 else logging.ERROR
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     run(argv)
     return 0

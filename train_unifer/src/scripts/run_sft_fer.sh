@@ -6,10 +6,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$here/../../..
 python=$root/.venv/bin/python
 [ -x "$python" ] || python=python3
-gpus=$(nvidia-smi -L 2>/dev/null | grep -c GPU || true)
 nodes=(--standalone)
 [ -z "${MASTER_ADDR:-}" ] || nodes=(--nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}"
     --master_addr "$MASTER_ADDR" --master_port "${MASTER_PORT:-29500}")
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-exec "$python" -m unifer.cli.launch "${nodes[@]}" --nproc_per_node "${NPROC:-$((gpus > 0 ? gpus : 1))}" \
+exec "$python" -m unifer.cli.launch "${nodes[@]}" --nproc_per_node "${NPROC:-visible}" \
     -m unifer sft --config "$here/../../configs/sft_7b.yaml" "$@"
