@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unifer.datasets import load_dataset
+from unifer.places import FERBENCH
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for folder in FOLDERS:
+        for folder in FERBENCH:
             (root / folder).mkdir()
             shutil.copyfile(ROOT / folder / "dataset.yaml", root / folder / "dataset.yaml")
             target = load_dataset(root / folder).questions
@@ -50,19 +50,19 @@ def main() -> None:
 
 
 def _draw(root: Path) -> None:
-    for folder in FOLDERS:
+    for folder in FERBENCH:
         questions = load_dataset(root / folder).questions
         _unifer("data", "faces", "--for-questions", str(questions), "--image-root", str(root / "images"))
 
 
 def _infer(root: Path, model: Path, engine: str) -> list[tuple[int, float]]:
     """(rows written, resident GB of the process) twice a second while it answers."""
-    folders = [str(root / folder) for folder in FOLDERS]
+    folders = [str(root / folder) for folder in FERBENCH]
     argv = ["infer", "--dataset-dir", *folders, "--image-root", str(root / "images"), "--model", str(model), "--engine", engine]
     process = subprocess.Popen([sys.executable, "-m", "unifer", *argv, "--max-new-tokens", "160"])
     seen = []
     while process.poll() is None:
-        rows = sum(path.read_bytes().count(b"\n") for folder in FOLDERS for path in (root / folder / "results").glob("*.jsonl"))
+        rows = sum(path.read_bytes().count(b"\n") for folder in FERBENCH for path in (root / folder / "results").glob("*.jsonl"))
         resident = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096 / 2**30 if process.poll() is None else 0.0
         if rows:
             seen.append((rows, resident))

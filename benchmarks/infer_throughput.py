@@ -6,7 +6,7 @@ All three answer the same questions about the same drawn faces with the same mod
   unifer  `run_inference`: question file and image files in, predictions and manifest out
 Loading is counted nowhere. `direct` and `unifer` take turns on one engine; the median round counts.
 
-    python benchmarks/infer_throughput.py --model runs/quickstart/sft --images 256
+    python benchmarks/infer_throughput.py --model runs/quickstart/UniFER-Tiny-SFT --images 256
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from unifer.dialogue.images import ImageRule
 from unifer.evaluate import infer
 from unifer.models.checkpoints import find_checkpoint
 from unifer.models.engines import EngineSpec, GenerationSettings
+from unifer.places import QUICKSTART_MODEL
 from unifer.prepare import corpus
 from unifer.records import Question
 
@@ -126,7 +127,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="runs/quickstart/sft")
+    parser.add_argument("--model", default=QUICKSTART_MODEL)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--loop-images", type=int, default=64, help="images for the slow loop")
     parser.add_argument("--rounds", type=int, default=3)

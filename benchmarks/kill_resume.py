@@ -4,7 +4,7 @@ Each kill hits a fresh process somewhere between its start and the end of its wo
 the next file. At the end of every run: each question answered exactly once, no torn line, the same replies as an uninterrupted run.
 
     python benchmarks/kill_resume.py --kills 200
-    python benchmarks/kill_resume.py --kills 200 --engine vllm --model runs/quickstart/sft
+    python benchmarks/kill_resume.py --kills 200 --engine vllm --model runs/quickstart/UniFER-Tiny-SFT
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from unifer.places import QUICKSTART_MODEL
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,7 +103,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--engine", default="scripted", choices=("scripted", "transformers", "vllm"))
-    parser.add_argument("--model", default="runs/quickstart/sft")
+    parser.add_argument("--model", default=QUICKSTART_MODEL)
     parser.add_argument("--dataset", type=Path, default=ROOT / "eval_rafdb")
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--reply-seconds", type=float, default=0.005, help="scripted: time each reply takes")

@@ -19,10 +19,10 @@ from random import Random
 from unifer import files
 from unifer.datasets import load_dataset
 from unifer.dialogue import prompts
+from unifer.places import FERBENCH
 from unifer.records import Prediction, Question
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 def _project(root: Path) -> int:
     """A project with predictions of the published sizes: right two times of three, long reasoning, some replies without answer."""
     rng, count = Random(0), 0
-    for name in FOLDERS:
+    for name in FERBENCH:
         (root / name).mkdir()
         shutil.copyfile(ROOT / name / "dataset.yaml", root / name / "dataset.yaml")
         spec = load_dataset(root / name)

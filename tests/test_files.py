@@ -274,3 +274,31 @@ def test_a_row_that_json_cannot_hold_leaves_the_log_as_it_was(tmp_path: Path) ->
 def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     assert files.sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_moves_aside_moves_under_one_number_and_replaces_nothing(tmp_path: Path) -> None:
+    rows, manifest, folder = tmp_path / "m.jsonl", tmp_path / "m.manifest.json", tmp_path / "run"
+    rows.touch()
+    manifest.touch()
+    (tmp_path / "m.manifest.json.1").touch()
+    assert files.move_aside(rows, manifest, tmp_path / "m.shard-0.jsonl") == tmp_path / "m.jsonl.2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.jsonl.2", "m.manifest.json.1", "m.manifest.json.2"]
+    (folder / "checkpoint-1").mkdir(parents=True)
+    assert files.move_aside(folder) == tmp_path / "run.1"
+    assert (tmp_path / "run.1" / "checkpoint-1").is_dir()
+    assert files.move_aside(folder) is None
+
+
+def test_text_that_is_no_yaml_is_refused_by_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("rows: [a", encoding="utf-8")
+    with pytest.raises(InputError, match=r"settings\.yaml: not valid YAML"):
+        files.read_yaml(path)
+
+
+def test_the_remedy_ends_the_message_about_a_broken_json_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    for text in ("", "{", "[" * 100_000):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=r"config\.json.*; copy it again$"):
+            files.read_json(path, "copy it again")

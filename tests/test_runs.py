@@ -68,11 +68,19 @@ def test_a_run_goes_on_only_with_what_it_began_with(tmp_path: Path) -> None:
     assert message.endswith("use --fresh")
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '{"identity"', "[1]", '"text"', "null"])
+@pytest.mark.parametrize("content", ["[]", "{}", "[1]", '"text"', "null"])
 def test_a_file_that_is_no_manifest_is_refused_with_the_remedy(tmp_path: Path, content: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"is not a run manifest; use --fresh"):
+        runs.refuse_other_run(path, {}, "use --fresh")
+
+
+@pytest.mark.parametrize("content", ["", '{"identity"'])
+def test_a_torn_manifest_is_refused_with_the_remedy(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"manifest\.json.*; use --fresh"):
         runs.refuse_other_run(path, {}, "use --fresh")
 
 
@@ -94,3 +102,15 @@ def test_differences_are_told_by_dotted_key_and_kept_short() -> None:
     assert told[1].startswith('a.c: "xxx')
     assert len(told[1]) < 80
     assert list(runs.differences({"a": [1]}, {"a": [1]})) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin", "train_results.json", "README.txt"]
+)
+def test_one_model_has_one_fingerprint_however_it_was_trained(tmp_path: Path, name: str) -> None:
+    prints = set()
+    for run in ("first", "second"):
+        folder = checkpoint(tmp_path / run / "model")
+        (folder / name).write_text(f'{{"started": "{run}"}}', encoding="utf-8")
+        prints.add(runs.describe_checkpoint(folder)["fingerprint"])
+    assert len(prints) == 1

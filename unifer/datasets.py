@@ -58,15 +58,10 @@ class DatasetSpec:
 
 def load_dataset(folder: Path) -> DatasetSpec:
     """Read `folder/dataset.yaml`. Raises InputError naming the key, its value and what is allowed."""
-    import yaml
-
     path = folder / "dataset.yaml"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a dataset folder holds dataset.yaml, such as eval_rafdb")
-    try:
-        raw = yaml.safe_load(files.read_text(path))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    raw = files.read_yaml(path)
     try:
         return _spec(folder, raw)
     except ValueError as error:

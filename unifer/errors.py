@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+INTERRUPTED = 130
+"""Exit status of a command that the user stopped, as shells count it: 128 + SIGINT."""
+
 
 class InputError(Exception):
     """Something the user gave is wrong: the message says where it stands, the value, what is allowed and what to do."""

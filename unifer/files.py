@@ -1,6 +1,6 @@
 """Files on disk: rows in (JSON array or JSONL, errors with file:row), atomic writes out, append-only logs that survive a kill.
 
-Knows bytes, lines and JSON; what a row means is `records`.
+Knows bytes, lines, JSON and YAML; what a row means is `records`.
 """
 
 from __future__ import annotations
@@ -55,13 +55,32 @@ def read_text(path: Path) -> str:
     return text
 
 
-def read_json(path: Path) -> Any:
-    """One JSON value. Raises InputError: missing, empty, not UTF-8, not JSON."""
+def read_json(path: Path, remedy: str = "") -> Any:
+    """One JSON value. Raises InputError, its message ending in `remedy`: missing, empty, not UTF-8, not JSON."""
+    try:
+        return _json(path)
+    except InputError as error:
+        raise InputError(f"{error}; {remedy}" if remedy else str(error)) from None
+
+
+def _json(path: Path) -> Any:
     text = read_text(path)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError.at(path, error.lineno, f"not valid JSON, {error.msg}: {_around(text, error.pos)}") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """One YAML value of plain types. Raises InputError: missing, empty, not UTF-8, not YAML."""
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -186,6 +205,19 @@ def _line(row: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(row, allow_nan=False)
     return line
+
+
+def move_aside(path: Path, *beside: Path) -> Path | None:
+    """Rename the file or folder `path` to `path.1`, or the next number that is free; None if it is not there. Deletes nothing.
+
+    What there is of `beside` moves too, under the same number.
+    """
+    present = [each for each in (path, *beside) if each.exists()]
+    number = 1
+    while any(each.with_name(f"{each.name}.{number}").exists() for each in present):
+        number += 1
+    moved = {each: each.rename(each.with_name(f"{each.name}.{number}")) for each in present}
+    return moved.get(path)
 
 
 def sha256(path: Path) -> str:

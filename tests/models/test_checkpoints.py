@@ -10,6 +10,7 @@ import pytest
 
 from unifer.errors import InputError
 from unifer.models.checkpoints import check_checkpoint, find_checkpoint
+from unifer.places import QUICKSTART_MODEL
 
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 
@@ -73,7 +74,7 @@ def _empty_index(folder: Path) -> None:
 
 HALF_WRITTEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json: it is not a checkpoint, or one half written"),
-    "torn config": (lambda folder: (folder / "config.json").write_text('{"archi'), r"config.json: not valid JSON"),
+    "torn config": (lambda folder: (folder / "config.json").write_text('{"archi'), r"config.json:1: not valid JSON.*copy it again"),
     "only steps": (_unfinished, r"last step saved is .*checkpoint-100"),
     "adapter": (_adapter, "merge it into its base"),
     "text model": (_text_only, "Qwen2ForCausalLM reads no images"),
@@ -81,7 +82,10 @@ HALF_WRITTEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "holds no tokenizer.json or"),
     "no weights": (_no_weights, "holds no weights"),
     "empty index": (_empty_index, "names no weight files"),
-    "torn index": (lambda folder: (folder / "model.safetensors.index.json").write_text("{"), "index.json: not valid JSON"),
+    "torn index": (
+        lambda folder: (folder / "model.safetensors.index.json").write_text("{"),
+        r"index.json:1: not valid JSON.*copy it again",
+    ),
     "missing shard": (lambda folder: (folder / SHARDS[0]).unlink(), f"{SHARDS[0]}: missing"),
     "truncated shard": (_truncated, r"truncated, \d+ of \d+ bytes"),
     "headless shard": (lambda folder: (folder / SHARDS[0]).write_bytes(b"\x05"), "no safetensors header"),
@@ -102,7 +106,7 @@ def test_half_written_checkpoint_is_refused_by_what_it_lacks(kind: str, tmp_path
 def test_missing_default_model_says_how_to_get_one(tmp_path: Path) -> None:
     for folder in ("data", "train_unifer", "eval_rafdb"):
         (tmp_path / folder).mkdir()
-    with pytest.raises(InputError, match=r"model/UniFER-7B is not there; download.*hub id.*runs/quickstart/sft"):
+    with pytest.raises(InputError, match=r"model/UniFER-7B is not there; download.*hub id.*runs/quickstart/UniFER-Tiny-SFT"):
         find_checkpoint(None, tmp_path / "eval_rafdb")
 
 
@@ -116,6 +120,6 @@ def test_mistyped_local_folder_is_not_looked_up_on_the_hub(tmp_path: Path, monke
 def test_model_folder_is_found_from_an_eval_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("data", "train_unifer", "eval_rafdb/code"):
         (tmp_path / folder).mkdir(parents=True)
-    make_checkpoint(tmp_path / "runs/quickstart/sft")
+    make_checkpoint(tmp_path / QUICKSTART_MODEL)
     monkeypatch.chdir(tmp_path / "eval_rafdb/code")
-    assert find_checkpoint("runs/quickstart/sft", Path("..")).path.samefile(tmp_path / "runs/quickstart/sft")
+    assert find_checkpoint(QUICKSTART_MODEL, Path("..")).path.samefile(tmp_path / QUICKSTART_MODEL)

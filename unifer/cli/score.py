@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
+from unifer.places import FERBENCH
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.predictions import Run
-
-FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
-"""The folders of the published benchmark, in the order in which its pooled script reads them."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -45,7 +44,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
-        choices=("strict", "unifer"),
+        choices=PROTOCOLS,
         default="strict",
         help="strict: one answer, one listed label, every question counts (default); unifer: the published lenient rule",
     )

@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def manifest(self) -> Path:
-        return self.out.with_name(self.out.name.removesuffix(SUFFIX) + ".manifest.json")
+        return runs.manifest_path(self.out)
 
     def shard(self, index: int) -> Path:
         """Where worker `index` keeps its rows until they are merged."""
@@ -98,7 +98,7 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool) -> 
     """
     with _locked(plan.out), reporting_full_disk(plan.out):
         if overwrite:
-            _move_aside([plan.out, plan.manifest, *plan.shards()])
+            files.move_aside(plan.out, plan.manifest, *plan.shards())
         remedy = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
         manifest = runs.refuse_other_run(plan.manifest, plan.identity, remedy)
         if manifest is None:
@@ -157,16 +157,6 @@ def _is_same_file(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _move_aside(paths: Iterable[Path]) -> None:
-    """`x.jsonl` -> `x.jsonl.1`, or the next number free for all of `paths`: nothing is deleted."""
-    present = [path for path in paths if path.exists()]
-    number = 1
-    while any(path.with_name(f"{path.name}.{number}").exists() for path in present):
-        number += 1
-    for path in present:
-        path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 def _drop_failed(paths: Iterable[Path]) -> None:

@@ -6,13 +6,12 @@ or a file of the published format, `results/<set>_<run>_results.json`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unifer import files
+from unifer import files, runs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.errors import InputError
 from unifer.records import Json, Prediction
@@ -51,31 +50,31 @@ def find_runs(spec: DatasetSpec) -> list[Run]:
 
 def newest_run(spec: DatasetSpec) -> tuple[Run, int]:
     """The newest run and how many there are. Raises InputError saying how to make one."""
-    runs = find_runs(spec)
-    if not runs:
+    found = find_runs(spec)
+    if not found:
         raise InputError(
             f"{spec.results}: holds no predictions of {spec.title}; make some with `python infer_unifer.py` in {spec.folder / 'code'}, "
             "or give a file with --predictions"
         )
-    return runs[0], len(runs)
+    return found[0], len(found)
 
 
 def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[Run]:
     """The run `name` of every dataset, or the newest run that all of them have. Raises InputError naming a folder that lacks it."""
-    runs = [{run.name: run for run in find_runs(spec)} for spec in specs]
-    for spec, found in zip(specs, runs, strict=True):
+    named = [{run.name: run for run in find_runs(spec)} for spec in specs]
+    for spec, found in zip(specs, named, strict=True):
         if not found or (name is not None and name not in found):
             has = f"there are {', '.join(found)}" if found else "it holds no predictions"
             raise InputError(
                 f"{spec.results}: has no run{'' if name is None else f' {name!r}'} ({has}); "
                 f"make it with `python infer_unifer.py` in {spec.folder / 'code'}, or leave {spec.folder.name} out with --datasets"
             )
-    shared = [key for key in runs[0] if all(key in found for found in runs)] if name is None else [name]
+    shared = [key for key in named[0] if all(key in found for found in named)] if name is None else [name]
     if not shared:
-        listed = "; ".join(f"{spec.folder.name}: {', '.join(found)}" for spec, found in zip(specs, runs, strict=True))
+        listed = "; ".join(f"{spec.folder.name}: {', '.join(found)}" for spec, found in zip(specs, named, strict=True))
         raise InputError(f"no run has predictions in all {len(specs)} folders ({listed}); finish one, or choose folders with --datasets")
-    newest = max(shared, key=lambda key: (max(found[key].path.stat().st_mtime_ns for found in runs), key))
-    return [found[newest] for found in runs]
+    newest = max(shared, key=lambda key: (max(found[key].path.stat().st_mtime_ns for found in named), key))
+    return [found[newest] for found in named]
 
 
 def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], list[str]]:
@@ -124,8 +123,8 @@ def find_missing(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction
     lacking = asked["rows"] - len(predictions)
     if lacking < 0:
         raise InputError(
-            f"{path}: holds {len(predictions):,} rows, but {manifest_path(path).name} says that {asked['rows']:,} questions were asked; "
-            "give the run its own file, or remove the manifest of another run"
+            f"{path}: holds {len(predictions):,} rows, but {runs.manifest_path(path).name} says that {asked['rows']:,} questions were "
+            "asked; give the run its own file, or remove the manifest of another run"
         )
     if not lacking:
         return Missing()
@@ -139,20 +138,15 @@ def find_missing(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction
     )
 
 
-def manifest_path(path: Path) -> Path:
-    """The run manifest beside a prediction file: `x.jsonl` -> `x.manifest.json`."""
-    return path.with_suffix(".manifest.json")
-
-
 def _questions_asked(path: Path) -> Json | None:
     """Name and digest of the question file, and `rows`, how many of its questions were asked; None without a manifest."""
-    manifest = manifest_path(path)
+    manifest = runs.manifest_path(path)
     if path.suffix != ".jsonl" or not manifest.exists():
         return None
+    found = files.read_json(manifest, "remove it")
     try:
-        found = json.loads(files.read_text(manifest))
         questions, asked = dict(found["identity"]["questions"]), found["context"]["asked"]
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         problem = "is not the manifest of an inference run (identity.questions or context.asked is missing); remove it"
         raise InputError(f"{manifest}: {problem}") from None
     if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from unifer.errors import InputError
+from unifer.errors import INTERRUPTED, InputError
 from unifer.evaluate.answering import Advance, answer
 from unifer.evaluate.outputs import Output, Plan
 from unifer.files import AppendLog
@@ -164,7 +164,7 @@ def main() -> int:
         sys.stderr.write(f"unifer worker: {error}\n")
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0
 
 

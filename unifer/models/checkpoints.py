@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unifer import runs
+from unifer import files, runs
 from unifer.errors import InputError
-from unifer.places import default_model, project_root
+from unifer.places import QUICKSTART_MODEL, default_model, project_root
 from unifer.records import Json
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.safetensors", "*.model"]
-_HELP = (
-    "download UniFER-7B into model/UniFER-7B, or give --model a checkpoint folder, a hub id such as Qwen/Qwen2.5-VL-7B-Instruct, "
-    "or runs/quickstart/sft, which scripts/quickstart.sh trains"
-)
 _MODEL_FILES = (("preprocessor_config.json", "processor_config.json"), ("tokenizer.json", "tokenizer_config.json"))
+
+
+def _help(flag: str) -> str:
+    return (
+        f"download UniFER-7B into model/UniFER-7B, or give {flag} a checkpoint folder, a hub id such as Qwen/Qwen2.5-VL-7B-Instruct, "
+        f"or {QUICKSTART_MODEL}, which scripts/quickstart.sh trains"
+    )
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Checkpoint:
         return runs.describe_checkpoint(self.path) | {"name": self.name}
 
 
-def find_checkpoint(model: str | None, near: Path) -> Checkpoint:
-    """The whole, image-reading checkpoint that `--model` means; None means `model/UniFER-7B` of the project around `near`.
+def find_checkpoint(model: str | None, near: Path, flag: str = "--model") -> Checkpoint:
+    """The whole, image-reading checkpoint that `flag` means by `model`; None means `model/UniFER-7B` of the project around `near`.
 
     A folder is taken as typed, else relative to the project; `org/name` without such a folder is fetched from the model hub.
     Raises InputError where there is none or `check_checkpoint` refuses it.
@@ -46,16 +49,16 @@ def find_checkpoint(model: str | None, near: Path) -> Checkpoint:
     if model is None:
         path = default_model(near)
         if not path.is_dir():
-            raise InputError(f"no model: {path.parent.name}/{path.name} is not there; {_HELP}")
+            raise InputError(f"no model: {path.parent.name}/{path.name} is not there; {_help(flag)}")
         return _checked(path)
     for path in (Path(model).expanduser(), project_root(near) / model):
         if path.is_dir():
             return _checked(path)
     if Path(model).exists():
-        raise InputError(f"model {model!r} is a file; give the folder that holds its config.json")
+        raise InputError(f"{flag} {model}: is a file; give the folder that holds its config.json")
     if _HUB_ID.fullmatch(model) and not any((folder / model).parent.is_dir() for folder in (Path(), project_root(near))):
-        return Checkpoint(model.split("/")[1], check_checkpoint(_from_hub(model)))
-    raise InputError(f"model {model!r}: no such folder; {_HELP}")
+        return Checkpoint(model.split("/")[1], check_checkpoint(_from_hub(model, flag)))
+    raise InputError(f"{flag} {model}: no such folder; {_help(flag)}")
 
 
 def _checked(path: Path) -> Checkpoint:
@@ -66,7 +69,7 @@ def _checked(path: Path) -> Checkpoint:
     return Checkpoint(name, path)
 
 
-def _from_hub(model: str) -> Path:
+def _from_hub(model: str, flag: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -74,7 +77,7 @@ def _from_hub(model: str) -> Path:
         return Path(snapshot_download(model, allow_patterns=_HUB_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise InputError(f"model {model!r}: no such folder, and the model hub did not give it ({reason}); {_HELP}") from None
+        raise InputError(f"{flag} {model}: no such folder, and the model hub did not give it ({reason}); {_help(flag)}") from None
 
 
 def check_checkpoint(path: Path) -> Path:
@@ -84,7 +87,7 @@ def check_checkpoint(path: Path) -> Path:
     tokenizer files, a missing or truncated weight file.
     """
     if not path.is_dir():
-        raise InputError(f"model {path}: no such folder; {_HELP}")
+        raise InputError(f"{path}: no such folder; a folder that holds a checkpoint is expected")
     config = _config(path)
     if not isinstance(config.get("vision_config"), dict):
         kind = ", ".join(config.get("architectures") or [str(config.get("model_type"))])
@@ -115,10 +118,7 @@ def _instead(path: Path) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); the checkpoint is half written or damaged, copy it again") from None
+    value = files.read_json(path, "the checkpoint is half written or damaged, copy it again")
     if not isinstance(value, dict):
         raise InputError(f"{path}: a JSON object is expected; the checkpoint is damaged, copy it again")
     return value

@@ -13,11 +13,10 @@ from unifer.models.devices import auto_dtype
 from unifer.models.engines.base import Engine, GenerationSettings, Reply, Request
 from unifer.records import Json
 
-__all__ = ["DTYPES", "ENGINES", "Engine", "EngineSpec", "GenerationSettings", "Reply", "Request", "default_engine"]
+__all__ = ["ENGINES", "Engine", "EngineSpec", "GenerationSettings", "Reply", "Request", "default_engine"]
 
 EngineName = Literal["transformers", "vllm", "scripted"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-DTYPES = ("auto", "bfloat16", "float16", "float32")
 
 
 def default_engine() -> EngineName:

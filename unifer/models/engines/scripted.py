@@ -37,12 +37,7 @@ class ScriptedEngine:
 
 def replies_from(path: Path) -> Callable[[Request], str]:
     """A reply function from a JSON object `{question key: reply}`, with `"*"` for the rest. Raises InputError for another shape."""
-    import json
-
-    try:
-        table: Any = json.loads(files.read_text(path))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON: {error}") from None
+    table: Any = files.read_json(path)
     if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
         raise InputError(f'{path}: a JSON object {{question id or image_path: reply}} is expected, with "{ANY}" for the rest')
 
