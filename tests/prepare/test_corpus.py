@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from PIL import Image
 
 from unifer import files
 from unifer.cli import main
+from unifer.cli.data import dataset_specs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.dialogue import answers
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
+from unifer.places import FERBENCH
 from unifer.prepare import corpus as drawn
 from unifer.records import CoTRow, Question, RewardRow
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_cot_reply_passes_the_grader_with_its_own_aus(corpus: Path) -> None:
@@ -121,3 +128,42 @@ def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) ->
 
 def test_all_emotions_are_drawn_in_turn() -> None:
     assert drawn.balanced(9) == [*EMOTIONS, EMOTIONS[0]]
+
+
+def test_stand_ins_are_never_drawn_over_images(tmp_path: Path) -> None:
+    questions = [Question(f"/{name}.jpg", "fear", "?", ("fear",)) for name in "abc"]
+    (tmp_path / "b.jpg").write_bytes(b"a real face")
+    (tmp_path / "c.jpg").symlink_to(tmp_path / "dataset-not-mounted.jpg")
+    with pytest.raises(InputError, match=r"2 of 3 images are there already, the first .*b\.jpg; .*empty --image-root"):
+        drawn.stand_ins(questions, tmp_path, "0")
+
+
+def pained(spec: DatasetSpec, **expected: int) -> DatasetSpec:
+    """`spec` with a label that is none of the eight emotions."""
+    return replace(spec, labels=("pain", *spec.labels), expected=MappingProxyType(expected))
+
+
+def test_a_dataset_with_labels_besides_the_emotions_is_drawn_for_the_others(specs: list[DatasetSpec], tmp_path: Path) -> None:
+    spec = pained(specs[0], pain=5, happiness=2)
+    assert {emotion: count for emotion, count in drawn.benchmark_shares([spec]).items() if count} == {"happiness": 2}
+    faces = [drawn.emotional_face("p", index, emotion) for index, emotion in enumerate(drawn.balanced(7))]
+    drawn.write_emotion_corpus(tmp_path, faces, [spec])
+    assert len(read_questions(tmp_path / f"{spec.name}_qa.json", spec)) == 7
+    assert "pain" not in {question.true_label for question in drawn.sample_questions(spec)[0]}
+
+
+def test_shares_of_datasets_without_counts_are_refused(specs: list[DatasetSpec]) -> None:
+    with pytest.raises(InputError, match=r"state no `expected` counts.*--shares equal"):
+        drawn.benchmark_shares([pained(specs[0], pain=5)])
+    with pytest.raises(InputError, match="faces can be drawn for neutral"):
+        drawn.sample_questions(replace(specs[0], labels=("pain",)))
+
+
+def test_a_fifth_eval_folder_changes_no_drawn_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder in (*FERBENCH, "eval_mine"):
+        shutil.copytree(
+            ROOT / (folder if folder in FERBENCH else "eval_rafdb"), tmp_path / folder, ignore=shutil.ignore_patterns("data", "results")
+        )
+    monkeypatch.setattr("unifer.places.project_root", lambda near: tmp_path)
+    found = [spec.folder.name for spec in dataset_specs(None)]
+    assert found == ["eval_affectnet", "eval_ferplus", "eval_rafdb", "eval_sfew_2.0"]

@@ -30,7 +30,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     faces.add_argument("--image-root", type=Path, metavar="DIR", help="with --for-questions: folder the stand-ins go below")
     faces.add_argument("--samples", action="store_true", help="renew the sample questions and images of the eval folders instead")
     faces.add_argument("--sheet", type=Path, metavar="FILE", help="draw a contact sheet of all emotions instead")
-    faces.add_argument("--datasets", type=Path, nargs="+", metavar="DIR", help="eval folders (default: eval_* of the project)")
+    faces.add_argument("--datasets", type=Path, nargs="+", metavar="DIR", help="eval folders (default: the four of FERBench)")
     faces.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="drawing processes (default: all cores)")
     faces.set_defaults(run=_faces)
 
@@ -52,8 +52,8 @@ def _faces(args: argparse.Namespace) -> int:
         drawn = [corpus.free_face(args.seed, index) for index in range(args.count)]
     else:
         specs = dataset_specs(args.datasets)
-        shares = corpus.benchmark_shares(specs)
-        emotions = corpus.balanced(args.count) if args.shares == "equal" else corpus.in_shares(args.count, shares, args.seed)
+        equal = args.shares == "equal"
+        emotions = corpus.balanced(args.count) if equal else corpus.in_shares(args.count, corpus.benchmark_shares(specs), args.seed)
         drawn = [corpus.emotional_face(args.seed, index, emotion) for index, emotion in enumerate(emotions)]
     _save([(face, args.out / corpus.image_name(face)) for face in drawn], args.workers)
     if args.task == "action-units":
@@ -70,7 +70,7 @@ def _stand_ins(args: argparse.Namespace) -> int:
 
     if args.image_root is None:
         raise InputError("--for-questions needs --image-root DIR, the folder that the stand-in images go below")
-    _save(list(corpus.stand_ins(read_questions(args.for_questions), args.image_root, args.seed)), args.workers)
+    _save(corpus.stand_ins(read_questions(args.for_questions), args.image_root, args.seed), args.workers)
     print(f"stand-in faces (synthetic) for {args.for_questions}: below {args.image_root}")
     return 0
 
@@ -96,13 +96,14 @@ def _samples(args: argparse.Namespace) -> int:
 
 
 def dataset_specs(folders: list[Path] | None) -> list[Any]:
-    """The specs of `folders`, else of every `eval_*` folder of the project that holds a dataset.yaml, in order of name."""
+    """The specs of `folders`, else of the FERBench folders that the project has, in order of name: a fifth set must not change rows."""
     from unifer.datasets import load_dataset
-    from unifer.places import project_root
+    from unifer.places import FERBENCH, project_root
 
-    found = folders or sorted(path.parent for path in project_root(Path(__file__).parent).glob("eval_*/dataset.yaml"))
+    root = project_root(Path(__file__).parent)
+    found = folders or [root / name for name in sorted(FERBENCH) if (root / name / "dataset.yaml").is_file()]
     if not found:
-        raise InputError("no eval_*/dataset.yaml here; name dataset folders with --datasets DIR ...")
+        raise InputError(f"no dataset.yaml in {', '.join(FERBENCH)} here; name dataset folders with --datasets DIR ...")
     return [load_dataset(folder) for folder in found]
 
 

@@ -6,7 +6,8 @@ which AUs an emotion shows is `faces`. Every row says in its provenance that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import signal
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +95,18 @@ def in_shares(count: int, weights: dict[str, int], seed: str) -> list[str]:
 
 
 def benchmark_shares(specs: Sequence[DatasetSpec]) -> dict[str, int]:
-    """Canonical emotion -> rows in the published question files of `specs`: how unbalanced real FER sets are."""
+    """Canonical emotion -> rows in the published question files of `specs`: how unbalanced real FER sets are.
+
+    Labels that are none of the eight emotions do not count. Raises InputError if no spec states a count of one that is.
+    """
     shares = dict.fromkeys(EMOTIONS, 0)
     for spec in specs:
         for label, count in spec.expected.items():
-            shares[canonical(label)] += count
+            if canonical(label) in shares:
+                shares[canonical(label)] += count
+    if not any(shares.values()):
+        names = ", ".join(spec.folder.name for spec in specs)
+        raise InputError(f"--shares benchmark: the dataset.yaml of {names} state no `expected` counts of the emotions; use --shares equal")
     return shares
 
 
@@ -122,8 +130,17 @@ def save_faces(drawn: Sequence[tuple[Face, Path]], workers: int, advance: Callab
         saved: Iterable[int] = map(_save_chunk, chunks)
         _report(saved, advance)
         return
-    with ProcessPoolExecutor(workers) as pool:
-        _report(pool.map(_save_chunk, chunks), advance)
+    with ProcessPoolExecutor(workers, initializer=_ignore_interrupt) as pool:
+        try:
+            _report(pool.map(_save_chunk, chunks), advance)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C reaches every process of the terminal: the parent alone answers it, and lets its workers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _save_chunk(chunk: Sequence[tuple[Face, Path]]) -> int:
@@ -168,21 +185,29 @@ def image_name(face: Face) -> str:
 
 
 def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[Face, Path]]]:
-    """The sample of an eval folder: its questions, and the faces with the paths they are drawn into; labels take turns."""
+    """The sample of an eval folder: its questions, and the faces with the paths they are drawn into; labels take turns.
+
+    Raises InputError if none of the labels is one of the eight emotions, which alone can be drawn.
+    """
+    emotions = [canonical(label) for label in spec.labels if canonical(label) in EMOTIONS]
+    if not emotions:
+        raise InputError(f"{spec.folder}: faces can be drawn for {', '.join(EMOTIONS)}; none is among its labels {', '.join(spec.labels)}")
     questions, drawn = [], []
     for index in range(SAMPLE_COUNT):
-        face = emotional_face(f"{_SAMPLE_SEED}/{spec.name}", index, canonical(spec.labels[index % len(spec.labels)]))
+        face = emotional_face(f"{_SAMPLE_SEED}/{spec.name}", index, emotions[index % len(emotions)])
         name = f"sample_images/{index:03d}.jpg"
         questions.append(_question(face, spec, name))
         drawn.append((face, spec.sample.parent / name))
     return questions, drawn
 
 
-def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> Iterator[tuple[Face, Path]]:
+def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> list[tuple[Face, Path]]:
     """A face of the true label for every question, at its image path below `image_root`.
 
-    Raises InputError for a label that is none of the eight emotions, or an image path that climbs out.
+    Raises InputError for a label that is none of the eight emotions, an image path that climbs out, and where images lie already:
+    they may be the real ones.
     """
+    drawn = []
     for index, question in enumerate(questions):
         emotion = canonical(question.true_label)
         if emotion not in EMOTIONS:
@@ -191,7 +216,12 @@ def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> Ite
             path = images.resolve(question.image_path, image_root, image_root)
         except images.ImageError as error:
             raise InputError(f"{question.key}: {error}") from None
-        yield emotional_face(f"{seed}/{question.image_path}", index, emotion), path
+        drawn.append((emotional_face(f"{seed}/{question.image_path}", index, emotion), path))
+    present = [path for _, path in drawn if path.exists() or path.is_symlink()]
+    if present:
+        count = f"{len(present):,} of {len(drawn):,} images are there already, the first"
+        raise InputError(f"{image_root}: {count} {present[0]}; nothing is drawn over images, give an empty --image-root")
+    return drawn
 
 
 def _vocabulary(face: Face, specs: Sequence[DatasetSpec]) -> DatasetSpec:
