@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+from unifer import files
+
+_DEVICES = Path("/dev")
+
 
 def visible_gpus() -> list[str]:
-    """Ids of the NVIDIA GPUs this process may use: those of CUDA_VISIBLE_DEVICES if set, else every device file."""
+    """Ids of the NVIDIA GPUs this process may use: those of CUDA_VISIBLE_DEVICES if set, else one a device file, counted from 0.
+
+    The number of a device file is no id: in a container with /dev/nvidia2 alone, CUDA calls that GPU 0.
+    """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         ids = [part.strip() for part in chosen.split(",") if part.strip()]
         return [] if "-1" in ids else ids
-    return sorted((device.name.removeprefix("nvidia") for device in Path("/dev").glob("nvidia[0-9]*")), key=int)
+    return [str(index) for index, _ in enumerate(_DEVICES.glob("nvidia[0-9]*"))]
 
 
 def auto_dtype(checkpoint: Path) -> str:
@@ -23,6 +29,6 @@ def auto_dtype(checkpoint: Path) -> str:
     """
     if visible_gpus():
         return "bfloat16"
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    config = files.read_json(checkpoint / "config.json")
     saved = config.get("dtype") or config.get("torch_dtype") or (config.get("text_config") or {}).get("dtype")
     return "bfloat16" if saved == "bfloat16" else "float32"
