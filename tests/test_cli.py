@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from unifer import cli
+from unifer.cli.console import progress
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "trl", "vllm", "deepspeed", "accelerate", "datasets", "pandas", "sklearn", "matplotlib", "scipy", "PIL")
@@ -104,3 +107,38 @@ def test_without_its_dependencies_a_stub_names_the_remedy(tmp_path: Path) -> Non
     assert outcome.returncode != 0
     assert "scripts/setup.sh" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way", encoding="utf-8")
+    assert cli.main(["data", "faces", "--out", str(blocked / "faces"), "--count", "1"]) == 2
+    assert re.search(rf"unifer: {blocked}\S*: Not a directory; .*choose another place", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_a_sentence_and_status_2(code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(args: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("unifer.cli.data._faces", full)
+    assert cli.main(["data", "faces", "--out", "x"]) == 2
+    assert "free some space" in capsys.readouterr().err
+
+
+def test_an_error_of_the_system_about_no_file_is_a_bug_and_shows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(args: object) -> int:
+        raise OSError(errno.ECHILD, "No child processes")
+
+    monkeypatch.setattr("unifer.cli.data._faces", broken)
+    with pytest.raises(ChildProcessError):
+        cli.main(["data", "faces", "--out", "x"])
+
+
+def test_progress_without_a_terminal_says_nothing_when_nothing_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("working", 10, done=10) as advance:
+        advance(0)
+        assert capsys.readouterr().err == ""
+    with progress("working", 10) as advance:
+        advance(10)
+    assert "working: 10/10" in capsys.readouterr().err

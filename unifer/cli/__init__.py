@@ -7,14 +7,16 @@ is imported until a command runs, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
 from unifer import __version__
 from unifer.cli import data, infer, quickstart, score, train
-from unifer.errors import InputError, Interrupted
+from unifer.errors import INTERRUPTED, InputError, Interrupted
 
-INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"unifer: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None and error.errno not in _FULL:
+            raise
+        print(f"unifer: {_about_file(error)}", file=sys.stderr)
+        return 2
     except Interrupted as stop:
         print(f"\nunifer: {stop}", file=sys.stderr)
         return INTERRUPTED
@@ -41,3 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nunifer: interrupted", file=sys.stderr)
         return INTERRUPTED
     return status
+
+
+def _about_file(error: OSError) -> str:
+    """What the system refused, and what to do: `runs/x.json: Permission denied; ...`."""
+    if error.errno in _FULL:
+        remedy = "free some space, or choose a place on another disk"
+    elif error.errno in _CLOSED:
+        remedy = "allow this user to read and write there, or choose another place"
+    else:
+        remedy = "check that path, or choose another place"
+    return f"{error.filename or 'writing'}: {error.strerror}; {remedy}"

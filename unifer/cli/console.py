@@ -56,6 +56,8 @@ class _Lines:
         self._started = self._clock()
 
     def __call__(self, amount: int = 1) -> None:
+        if not amount:
+            return
         before, self._done = self._done, self._done + amount
         if self._total and (before * 10 // self._total != self._done * 10 // self._total or self._done == self._total):
             seconds = self._clock() - self._started
