@@ -159,3 +159,19 @@ def test_a_result_without_reply_or_failure_is_refused(change: dict[str, Any], me
 def test_a_question_is_known_by_its_id_else_by_its_image() -> None:
     assert Question.from_json(QUESTION).key == "/RAF-DB/a.jpg"
     assert Question.from_json(QUESTION | {"id": "q1"}).key == "q1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prompt_tokens": "12"}, "'prompt_tokens' must be a whole number from 0 or null, not '12'"),
+        ({"prompt_tokens": 1.5}, "'prompt_tokens' must be a whole number"),
+        ({"completion_tokens": -1}, "'completion_tokens' must be a whole number"),
+        ({"completion_tokens": True}, "'completion_tokens' must be a whole number"),
+        ({"finish_reason": 3}, "'finish_reason' must be a string or null, not 3"),
+        ({"error": True, "error_message": ["x"]}, "'error_message' must be a string or null"),
+    ],
+)
+def test_a_result_with_odd_counts_or_reasons_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Prediction.from_json(QUESTION | {"model_response": "x"} | change)

@@ -53,6 +53,20 @@ def _optional_text(row: Mapping[str, Any], field: str) -> str | None:
     return None if row.get(field) is None else _text(row, field)
 
 
+def _note(row: Mapping[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{field!r} must be a string or null, not {_short(value)}")
+    return value
+
+
+def _count(row: Mapping[str, Any], field: str) -> int | None:
+    value = row.get(field)
+    if value is not None and (type(value) is not int or value < 0):
+        raise ValueError(f"{field!r} must be a whole number from 0 or null, not {_short(value)}")
+    return value
+
+
 def _labels(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value or not all(isinstance(label, str) and label.strip() for label in value):
         raise ValueError(f"'candidate_labels' must be a non-empty list of strings, not {_short(value)}")
@@ -243,9 +257,9 @@ class Prediction:
         reply = own.get("model_response", "" if failed else None)
         if not isinstance(reply, str):
             raise ValueError(f"'model_response' must be a string, not {_short(reply)} (a row without a reply needs 'error': true)")
-        error = (own.get("error_message") or reply or "failed") if failed else None
-        counts = {key: own.get(key) for key in ("finish_reason", "prompt_tokens", "completion_tokens")}
-        return cls(question, "" if failed else reply, error, **counts)
+        message, reason = _note(own, "error_message"), _note(own, "finish_reason")
+        counts = _count(own, "prompt_tokens"), _count(own, "completion_tokens")
+        return cls(question, "" if failed else reply, (message or reply or "failed") if failed else None, reason, *counts)
 
     def to_json(self) -> Json:
         row = self.question.to_json() | {"model_response": self.reply}
