@@ -44,7 +44,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How replies are sampled, the same in every engine: a checkpoint's own generation_config sets nothing but its end tokens."""
+    """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any engine.
+
+    Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed a request (`seed_of`); the
+    transformers engine seeds once when it is loaded, so its sampled replies depend on order and batch size too.
+    """
 
     max_new_tokens: int = 1024
     temperature: float = 0.0
@@ -68,7 +72,7 @@ class GenerationSettings:
         return self.temperature == 0
 
     def seed_of(self, key: str) -> int:
-        """A seed for one request: sampled replies then depend neither on order nor on which others share a batch."""
+        """A seed for one request, where the engine can take one: its sampled reply then depends neither on order nor on the batch."""
         return int.from_bytes(hashlib.sha256(f"{self.seed}:{key}".encode()).digest()[:4], "big")
 
     def to_json(self) -> Json:
