@@ -27,12 +27,11 @@ class PublishedRule:
     """What the published scripts of one dataset do differently from the others' (protocol `unifer`).
 
     `aliases` is their ordered fallback table; `answer_tag` their regular expression of the answer: `one_line` ignores case and
-    stops at a line end, `any_lines` does neither. `stem` begins their results file names.
+    stops at a line end, `any_lines` does neither.
     """
 
     aliases: MappingProxyType[str, tuple[str, ...]]
     answer_tag: AnswerTag
-    stem: str
 
 
 @dataclass(frozen=True)
@@ -87,13 +86,12 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
     if len({canonical(label) for label in labels}) != len(labels):
         raise ValueError(f"'labels' names one emotion twice: {labels!r}")
-    name: str = raw["name"]
     expected = raw.get("expected") or {}
     counts = expected.values() if isinstance(expected, dict) and set(expected) <= set(labels) else [None]
     if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError(f"'expected' must map labels to counts, not {expected!r}")
     return DatasetSpec(
-        name=name,
+        name=raw["name"],
         title=raw["title"],
         folder=folder,
         questions=folder / raw["questions"],
@@ -101,7 +99,7 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         labels=tuple(labels),
         aliases=_aliases(raw.get("aliases"), "aliases", labels),
         expected=MappingProxyType(dict(expected)),
-        published=_published(raw.get("published") or {}, name, labels),
+        published=_published(raw.get("published") or {}, labels),
     )
 
 
@@ -115,13 +113,13 @@ def _aliases(raw: Any, key: str, labels: list[str]) -> MappingProxyType[str, tup
     return MappingProxyType({str(label): tuple(str(word).lower() for word in words) for label, words in table.items()})
 
 
-def _published(raw: Any, name: str, labels: list[str]) -> PublishedRule:
-    if not isinstance(raw, dict) or not set(raw) <= {"aliases", "answer_tag", "stem"}:
-        raise ValueError(f"'published' may hold aliases, answer_tag and stem, not {raw!r}")
+def _published(raw: Any, labels: list[str]) -> PublishedRule:
+    if not isinstance(raw, dict) or not set(raw) <= {"aliases", "answer_tag"}:
+        raise ValueError(f"'published' may hold aliases and answer_tag, not {raw!r}")
     tag = raw.get("answer_tag", "one_line")
     if tag not in _ANSWER_TAGS:
         raise ValueError(f"'published.answer_tag' is {tag!r}; allowed are {', '.join(_ANSWER_TAGS)}")
-    return PublishedRule(_aliases(raw.get("aliases"), "published.aliases", labels), tag, str(raw.get("stem", f"{name}_unifer_7b")))
+    return PublishedRule(_aliases(raw.get("aliases"), "published.aliases", labels), tag)
 
 
 def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question]:
