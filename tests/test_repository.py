@@ -170,13 +170,13 @@ def test_example_rows_of_the_manual_are_valid() -> None:
 
 def test_commands_of_the_readme_exist() -> None:
     blocks = re.findall(r"```(?:bash|sh|console)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    assert any("scripts/quickstart.sh" in line for line in lines)
-    for line in lines:
+    assert any("scripts/quickstart.sh" in block for block in blocks)
+    for block in blocks:
         folder = ROOT
-        for step in re.split(r"&&|;", line):
-            words = step.split("#")[0].split()
-            if words[:1] == ["cd"] and (ROOT / words[1]).is_dir():
-                folder = ROOT / words[1]
+        for step in re.split(r"&&|;|\n", block):
+            words = [word for word in step.split("#")[0].split() if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+            if words[:1] == ["cd"]:
+                folder = (folder / words[1]).resolve()
+                assert folder.is_dir(), f"README: {step.strip()} goes to a folder that does not exist"
             elif len(words) > 1 and words[0] in ("bash", "python") and words[1].endswith((".sh", ".py")):
                 assert (folder / words[1]).is_file(), f"README: {step.strip()} names a file that does not exist"

@@ -16,10 +16,10 @@ from typing import Any
 
 from unifer import files
 from unifer.errors import InputError, Interrupted
-from unifer.places import project_root
+from unifer.places import FERBENCH, QUICKSTART_MODEL, project_root
 from unifer.records import Json
 
-MODEL = "UniFER-Tiny-SFT"
+MODEL = Path(QUICKSTART_MODEL).name
 TRAIN_FACES, HELD_OUT_FACES = 1500, 1000
 _SETUP = "UNIFER_SETUP_SECONDS"
 
@@ -45,18 +45,16 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _quickstart(args: argparse.Namespace) -> int:
-    from unifer.train.checkpoints import move_aside
-
     root = project_root(Path(__file__).parent)
-    work = root / "runs" / "quickstart"
-    if args.fresh and (aside := move_aside(work)):
+    work = root / Path(QUICKSTART_MODEL).parent
+    if args.fresh and (aside := files.move_aside(work)):
         print(f"the earlier run is now in {os.path.relpath(aside)}")
     stages = _Stages(work / "stages.json")
     if not stages.seconds:
         _forget_samples(root)
     if "install" not in stages.seconds and _SETUP in os.environ:
         stages.note("install", float(os.environ[_SETUP]))
-    folders = [work / "heldout", *sorted(path.parent for path in root.glob("eval_*/dataset.yaml"))]
+    folders = [work / "heldout", *(root / name for name in FERBENCH)]
     launcher = root / "train_unifer" / "src" / "scripts" / "run_sft_fer.sh"
     stages.run("faces", "draw synthetic faces with their rows", lambda: _faces(work))
     sft = ["bash", str(launcher), "--config", str(root / "train_unifer/configs/sft_tiny.yaml"), "--output_dir", str(work / MODEL)]
@@ -64,7 +62,7 @@ def _quickstart(args: argparse.Namespace) -> int:
     infer = ["infer", "--model", str(work / MODEL), "--sample", "--max-new-tokens", "160", "--dataset-dir", *map(str, folders)]
     stages.run("infer", "answer held-out faces and the four sample benchmarks", lambda: _unifer(*infer))
     stages.forget("score")  # seconds of work, and its tables are what one wants to see
-    stages.run("score", "score, on every reply and every question", lambda: _score(work))
+    stages.run("score", "score, on every reply and every question", lambda: _score(root, work))
     return _show(work, stages)
 
 
@@ -117,9 +115,9 @@ def _faces(work: Path) -> None:
     )
 
 
-def _score(work: Path) -> None:
+def _score(root: Path, work: Path) -> None:
     _unifer("eval", "--dataset-dir", str(work / "heldout"))
-    _unifer("eval-total", "--run", f"{MODEL}.sample_qa")
+    _unifer("eval-total", "--root", str(root), "--run", f"{MODEL}.sample_qa")
 
 
 def _forget_samples(root: Path) -> None:

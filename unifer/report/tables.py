@@ -20,7 +20,7 @@ def plain(text: str, width: int = 40) -> str:
     """`text` on one line of at most `width` cells, control and invisible characters as escapes: no file can move the cursor."""
     shown = "".join(
         char if char.isprintable() and unicodedata.category(char) not in ("Mn", "Me") else char.encode("unicode_escape").decode()
-        for char in text
+        for char in text[: width + 1]
     )
     while _cells(shown) > width:
         shown = shown.removesuffix("…")[:-1] + "…"

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unifer.errors import INTERRUPTED
 from unifer.models.devices import visible_gpus
-
-INTERRUPTED = 130
 
 
 def launch(argv: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from unifer import files
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 
@@ -111,14 +112,7 @@ def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
 
 
 def _read(config: Path) -> dict[str, Any]:
-    import yaml
-
-    from unifer import files
-
-    try:
-        values = yaml.safe_load(files.read_text(config))
-    except yaml.YAMLError as error:
-        raise InputError(f"{config}: not valid YAML: {' '.join(str(error).split())}") from None
+    values = files.read_yaml(config)
     if not isinstance(values, dict):
         raise InputError(f"{config}: a mapping of settings is expected, not {values!r}")
     return {key: _anchored(value, config.parent) for key, value in values.items()}

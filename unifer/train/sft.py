@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> Path:
     fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), argv)
     settings.refuse_dead_flags(config, model)
     out = Path(config.output_dir)
-    start = find_checkpoint(model.model_name_or_path, Path(fer.rows))
+    start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
     model.model_name_or_path = str(start.path)
     manifest = provenance.manifest("sft", fer, config, model, start)
     resume = checkpoints.claim(out, manifest, start.path, config, fresh=fer.fresh)

@@ -10,6 +10,7 @@ import queue
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,14 @@ class VllmEngine:
         limit = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
         self._in_flight_limit = 2 * limit
+        # One thread for the engine's life: what torch keeps for a thread that computed stays resident when the thread is gone.
+        self._preparing = ThreadPoolExecutor(1, thread_name_prefix="prepare-images")
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
         engine = self.llm.llm_engine
         in_flight: dict[str, str] = {}
         try:
-            with _Feeder(requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
+            with _Feeder(self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
                 while not feeder.ended or in_flight:
                     while len(in_flight) < self._in_flight_limit and (item := feeder.next(wait=not in_flight)):
                         request, prepared = item
@@ -93,25 +96,25 @@ class VllmEngine:
 
 
 class _Feeder:
-    """Prepares requests in one background thread, at most `ahead` of their use.
+    """Prepares requests in the one thread of `pool`, at most `ahead` of their use.
 
     One thread, because vLLM's processor is not meant for several; `next` raises what the source of requests raised.
     """
 
-    def __init__(self, requests: Iterable[Request], prepare: Any, ahead: int) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, requests: Iterable[Request], prepare: Any, ahead: int) -> None:
+        self._pool = pool
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=max(2, ahead))
         self._stop = threading.Event()
         self._requests, self._prepare = requests, prepare
-        self._thread = threading.Thread(target=self._work, name="prepare-images", daemon=True)
         self.ended = False
 
     def __enter__(self) -> _Feeder:
-        self._thread.start()
+        self._working = self._pool.submit(self._work)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._working.result()
 
     def next(self, *, wait: bool) -> tuple[Request, Any] | None:
         """The next request with its prepared input or the exception that preparing it raised; None: none is ready, or no more."""
