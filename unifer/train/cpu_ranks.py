@@ -17,9 +17,11 @@ def prepare() -> None:
     """
     import torch
 
-    if torch.cuda.is_available() or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if torch.cuda.is_available():
         return
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # else DeepSpeed looks for an accelerator and says what it did not find
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return
     from accelerate import state
     from accelerate.utils import DistributedType
 

@@ -53,7 +53,9 @@ def run(argv: Sequence[str]) -> Path:
 
 
 def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -> Any:
+    import torch
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
+    from transformers.utils import logging as logging_of_transformers
     from trl import SFTTrainer, get_peft_config
 
     from unifer.models.loading import load_processor
@@ -68,6 +70,8 @@ def _trainer(fer: settings.FerArguments, config: Any, model: Any, digest: str) -
     config.model_init_kwargs = {"dtype": model.dtype, "attn_implementation": model.attn_implementation}
     config.remove_unused_columns = False  # the columns that TRL reads are made when a row is fetched
     config.max_length = None  # a cut would fall into image tokens or the answer
+    config.dataloader_pin_memory = config.dataloader_pin_memory and torch.cuda.is_available()
+    logging_of_transformers.disable_progress_bar()  # ours stands on the same line
     peft = get_peft_config(model)
     if peft is not None and fer.freeze_vision_tower:
         peft.exclude_modules = r".*\bvisual\b.*"
