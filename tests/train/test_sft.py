@@ -217,5 +217,5 @@ def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, peft: str, c
     assert manifest["identity"]["global_batch"] == 8
     assert manifest["context"]["world_size"] == 2
     before, after = weights(tiny), weights(out)
-    assert before.keys() == after.keys()
+    assert after.keys() - before.keys() <= {"lm_head.weight"}, "DeepSpeed writes the tied head out as well, nothing else"
     assert any(not before[name].equal(after[name]) for name in before)

@@ -31,6 +31,7 @@ def run(argv: Sequence[str]) -> Path:
 
     fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), argv)
     settings.refuse_dead_flags(config, model)
+    model.lora_target_modules = model.lora_target_modules or "all-linear"
     out = Path(config.output_dir)
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
     model.model_name_or_path = str(start.path)
