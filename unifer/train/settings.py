@@ -90,12 +90,17 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     missing = [action.dest for action in required if not _given(action.option_strings, flags)]
     if missing and not {"-h", "--help"} & set(flags):
         raise InputError(f"missing {', '.join(missing)}: set it in the YAML file or as --{missing[0]}")
+    spelled = {option for action in parser._actions for option in action.option_strings}
+    for flag in flags:
+        if flag.startswith("--") and flag.split("=", 1)[0] not in spelled:
+            raise InputError(f"unknown flag {flag}; {_nearest(flag.lstrip('-').split('=')[0], known)}")
     try:
         *parsed, rest = parser.parse_args_into_dataclasses(args=flags, return_remaining_strings=True)
     except ValueError as error:
-        raise InputError(str(error)) from None
+        hint = "; without a GPU: --bf16 false --dtype float32" if "bf16" in str(error) else ""
+        raise InputError(f"{error}{hint}") from None
     if rest:
-        raise InputError(f"unknown flag {rest[0]}; {_nearest(rest[0].lstrip('-').split('=')[0], known)}")
+        raise InputError(f"{rest[0]!r} belongs to no flag; a value follows its --flag")
     return tuple(parsed)
 
 
