@@ -13,7 +13,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-RANK = "import sys, time\nprint('ready', flush=True)\n"
+# One write a line: two ranks share the pipe, and `print` writes the line end apart.
+RANK = "import os, sys, time\nos.write(1, b'ready\\n')\n"
 
 
 def start(tmp_path: Path, body: str) -> subprocess.Popen[str]:
@@ -22,7 +23,7 @@ def start(tmp_path: Path, body: str) -> subprocess.Popen[str]:
     return subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize(("body", "status"), [("", 0), ("sys.exit(2)", 2), ("import os; os.kill(os.getpid(), 9)", 137)])
+@pytest.mark.parametrize(("body", "status"), [("", 0), ("sys.exit(2)", 2), ("os.kill(os.getpid(), 9)", 137)])
 def test_the_status_of_a_rank_comes_through(tmp_path: Path, body: str, status: int) -> None:
     process = start(tmp_path, body)
     _, errors = process.communicate(timeout=120)
@@ -31,7 +32,7 @@ def test_the_status_of_a_rank_comes_through(tmp_path: Path, body: str, status: i
 
 
 def test_ctrl_c_reaches_the_ranks_and_leaves_no_traceback(tmp_path: Path) -> None:
-    process = start(tmp_path, "try:\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    print('kept', flush=True)\n    sys.exit(130)\n")
+    process = start(tmp_path, "try:\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    os.write(1, b'kept\\n')\n    sys.exit(130)\n")
     assert process.stdout is not None
     assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "ready\n"]
     process.send_signal(signal.SIGINT)
