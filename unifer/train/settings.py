@@ -39,6 +39,7 @@ _DEAD = {
     "trust_remote_code": "checkpoints run no code of their own here",
     "resume_from_checkpoint": "a run in output_dir is resumed by itself; --fresh true starts over",
     "save_only_model": "without optimizer state a run could not be resumed",
+    "max_length": "nothing is cut, a cut would fall into image tokens or the answer",
     "packing": "image rows cannot be packed",
     "model_init_kwargs": "use --dtype and --attn_implementation",
 }
