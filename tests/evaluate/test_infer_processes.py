@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, make_dataset, make_plan, reply_to, rows_of, run, silent
 from unifer.errors import InputError
 from unifer.evaluate import infer, outputs, shards
-from unifer.models.engines import EngineSpec
+from unifer.models.engines import EngineSpec, Reply, Request
 from unifer.models.engines.scripted import ScriptedEngine
 
 
@@ -133,6 +134,25 @@ def test_several_folders_share_one_engine(dataset: Path, tmp_path: Path) -> None
 
     first, second = infer.run_inference(plans, make_plan(dataset)[1], progress=silent, make_engine=load)
     assert (first.answered, second.answered, loads) == (COUNT, 3, ["engine"])
+
+
+def test_folders_whose_keys_differ_are_one_stream_and_each_row_finds_its_file(dataset: Path, tmp_path: Path) -> None:
+    """Between two streams the engine runs empty, and fills with a burst that costs memory."""
+    other = make_dataset(tmp_path / "eval_other", count=3)
+    path = other / "data/toy_qa.json"
+    path.write_text(json.dumps([row | {"id": f"other-{number}"} for number, row in enumerate(json.loads(path.read_text()))]))
+    streams: list[int] = []
+
+    class Counting(ScriptedEngine):
+        def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
+            streams.append(1)
+            return super().stream(requests)
+
+    plans = [make_plan(folder)[0] for folder in (dataset, other)]
+    infer.run_inference(plans, make_plan(dataset)[1], progress=silent, make_engine=lambda: Counting(reply_to))
+    assert streams == [1]
+    assert_each_answered_once(rows_of(dataset))
+    assert sorted(row["id"] for row in rows_of(other)) == ["other-0", "other-1", "other-2"]
 
 
 def test_more_shards_than_gpus_are_refused_before_anything_starts(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:

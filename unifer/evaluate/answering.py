@@ -1,4 +1,4 @@
-"""Asking one engine the open questions of one results file: images decoded ahead, each reply appended as it comes.
+"""Asking one engine the open questions of results files: images decoded ahead, each reply appended as it comes.
 
 A question that cannot be asked (no such image, a forged prompt) or answered becomes a failed row at once; it never ends the run.
 Knows no manifests and no processes: those are `outputs`, `infer` and `shards`.
@@ -7,17 +7,15 @@ Knows no manifests and no processes: those are `outputs`, `infer` and `shards`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
-from unifer.evaluate import outputs
-from unifer.evaluate.outputs import Output, Plan
+from unifer.evaluate.outputs import Output, Plan, reporting_full_disk
 from unifer.models.engines import Engine, Reply, Request
 from unifer.records import Prediction, Question
 
@@ -41,28 +39,36 @@ class Advance(Protocol):
     def __call__(self, amount: int = 1) -> None: ...
 
 
-def answer(output: Output, engine: Engine, rule: ImageRule, advance: Advance) -> None:
-    """Ask `engine` every open question of one results file and append each reply. Memory does not grow with the file."""
-    asked: dict[str, Question] = {}
+def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: Advance) -> None:
+    """Ask `engine` every open question of some results files, whose keys differ, and append each reply to its own.
+
+    One stream for all of them: the engine never runs empty in between. Memory does not grow with the files.
+    """
+    asked: dict[str, tuple[Output, Question]] = {}
     failures: list[str] = []
 
-    def record(prediction: Prediction) -> None:
-        with outputs.reporting_full_disk(output.plan.out):
+    def record(output: Output, prediction: Prediction) -> None:
+        with reporting_full_disk(output.plan.out):
             if output.record(prediction):
                 advance()
 
+    def prepare(item: tuple[Output, Question]) -> Image | ValueError:
+        output, question = item
+        return _image(question, rule=rule if engine.shows_images else None, plan=output.plan)
+
     def requests() -> Iterator[Request]:
-        prepare = partial(_image, rule=rule if engine.shows_images else None, plan=output.plan)
-        for question, image in prefetched(output.todo(), prepare, DECODERS, AHEAD):
+        todo = ((output, question) for output in outputs for question in output.todo())
+        for (output, question), image in prefetched(todo, prepare, DECODERS, AHEAD):
             if isinstance(image, ValueError):
-                record(Prediction(question, "", error=str(image)))
+                record(output, Prediction(question, "", error=str(image)))
                 continue
-            asked[question.key] = question
+            asked[question.key] = output, question
             yield Request(question.key, question.prompt, image)
 
     succeeded = False
     for reply in engine.stream(requests()):
-        record(_prediction(asked.pop(reply.key), reply))
+        output, question = asked.pop(reply.key)
+        record(output, _prediction(question, reply))
         succeeded = succeeded or reply.error is None
         if not succeeded:
             failures.append(reply.error or "")

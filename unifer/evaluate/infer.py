@@ -129,8 +129,14 @@ def _answer_all(
         return
     engine = make_engine()  # before the clock of the progress display starts: loading is no part of images/s
     with progress() as advance:
-        for output in opened:
-            answer(output, engine, spec.image_rule, advance)
+        for together in _streams(opened):
+            answer(together, engine, spec.image_rule, advance)
+
+
+def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:
+    """All files in one stream, or one by one where a key stands in two of them: a reply would not say whose it is."""
+    keys = [question.key for output in opened for question in output.todo()]
+    return [opened] if len(set(keys)) == len(keys) else [[output] for output in opened]
 
 
 def _rows_of(output: Output) -> int:

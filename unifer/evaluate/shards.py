@@ -159,7 +159,7 @@ def main() -> int:
             root = None if work["image_root"] is None else Path(work["image_root"])
             plan = Plan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
             with AppendLog(plan.out) as log:
-                answer(Output(plan, log), engine, spec.image_rule, lambda amount=1: None)
+                answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
     except InputError as error:
         sys.stderr.write(f"unifer worker: {error}\n")
         return 2
