@@ -1,0 +1,314 @@
+"""What each reward pays, by hand-computed tables, and that the trainer pays every completion once and against its own row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unifer.action_units import PROTOTYPES
+from unifer.dialogue.answers import grade
+from unifer.emotions import EMOTIONS, SPELLINGS
+from unifer.errors import InputError
+from unifer.records import RewardRow
+from unifer.train.rewards import DEFAULT, REWARDS, Case, cases, choose, judge, total, trainer_rewards, vocabulary
+
+EIGHT = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+SEVEN = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+HAPPY = "<think>AU6 and AU12.</think><answer>happy</answer>"
+RANGES = {"length": (-1, 0), "facial_r1_au": (-1, 1)}
+
+
+def case(
+    reply: str, units: Sequence[int] | None = (6, 12), label: str = "happy", tokens: int | None = None, limit: int | None = None
+) -> Case:
+    return judge(reply, label, EIGHT, units, tokens, limit)
+
+
+@pytest.mark.parametrize(
+    ("reply", "accuracy", "form", "unifer_accuracy", "unifer_format", "facial_r1_accuracy"),
+    [
+        (HAPPY, 1, 1, 1, 1, 1),
+        ("<think>x</think>\n<answer>Happy.</answer>", 1, 1, 0, 1, 0),
+        ("<think>x</think><answer>happiness</answer>", 1, 1, 0, 1, 0),
+        ("<think>x</think><answer> happy </answer>", 1, 1, 1, 1, 1),
+        ("<think>x</think><answer>unhappy</answer>", 0, 1, 0, 1, 0),
+        ("<think>x</think><answer>joy</answer>", 0, 1, 0, 1, 0),
+        ("happy", 0, 0, 1, 0, 1),
+        (" happy\n", 0, 0, 1, 0, 1),
+        ("", 0, 0, 0, 0, 0),
+        ("<think>x</think><answer>happy</answer><answer>sad</answer>", 0, 0, 1, 1, 0),
+        ("<think>x</think><answer>sad</answer><answer>happy</answer>", 0, 0, 0, 1, 1),
+        ("<think></think><answer>happy</answer>", 1, 0, 1, 1, 1),
+        ("<think>x</think><answer></answer>", 0, 0, 0, 1, 0),
+        ("<think>x</think><answer>happy</answer>\n", 1, 1, 1, 0, 1),
+        ("\n<think>x</think><answer>happy</answer>", 1, 1, 1, 0, 1),
+        ("<think>x</think>so<answer>happy</answer>", 1, 0, 1, 0, 1),
+        ("<think>x</think> \n <answer>hap\npy</answer>", 0, 1, 0, 1, 0),
+        ("<Think>x</Think><Answer>happy</Answer>", 1, 0, 0, 0, 0),
+        ("<answer>happy</answer>", 1, 0, 1, 0, 1),
+        ("<think>x</think><answer>happy", 0, 0, 0, 0, 0),
+        ("<think></answer>", 0, 0, 0, 0, 0),
+        ("</think><answer>happy</answer>", 1, 0, 1, 0, 1),
+    ],
+)
+def test_answers_and_form_by_our_rules_and_the_published_ones(
+    reply: str, accuracy: int, form: int, unifer_accuracy: int, unifer_format: int, facial_r1_accuracy: int
+) -> None:
+    names = ("accuracy", "format", "unifer_accuracy", "unifer_format", "facial_r1_accuracy")
+    paid = tuple(REWARDS[name](case(reply)) for name in names)
+    assert paid == (accuracy, form, unifer_accuracy, unifer_format, facial_r1_accuracy)
+
+
+def think(text: str, answer: str = "happy") -> str:
+    return f"<think>{text}</think><answer>{answer}</answer>"
+
+
+@pytest.mark.parametrize(
+    ("reply", "units", "au_f1", "facial_r1_au"),
+    [
+        (think("AU6, AU12."), (6, 12), 1, 1),
+        (think("AU12."), (6, 12), 2 / 3, 1 / 3),
+        (think("AU6, AU12 and AU4."), (6, 12), 4 / 5, 3 / 5),  # a spurious AU costs precision
+        (think("AU4."), (6, 12), 0, -1),
+        (think("calm."), (6, 12), 0, -1),
+        (think("calm."), (), 1, 0),
+        (think("AU4."), (), 0, 0),
+        (think("AU12."), None, None, 0),
+        (think("au12."), (12,), 1, 1),
+        (think("AU 12."), (12,), 1, -1),
+        (think("AU12, no AU4."), (12,), 1, 1 / 3),
+        (think("AU12, AU99."), (12,), 1, 1 / 3),  # FACS has no AU99, so we do not read one
+        ("AU12 <answer>happy</answer>", (12,), 1, -1),
+        ("<think>x</think> AU12 <think>AU12</think>", (12,), 1, -1),
+    ],
+)
+def test_action_units_by_our_rules_and_the_published_ones(
+    reply: str, units: tuple[int, ...] | None, au_f1: float | None, facial_r1_au: float
+) -> None:
+    assert REWARDS["au_f1"](case(reply, units)) == (None if au_f1 is None else pytest.approx(au_f1))
+    assert REWARDS["facial_r1_au"](case(reply, units)) == pytest.approx(facial_r1_au)
+
+
+@pytest.mark.parametrize(
+    ("reply", "paid"),
+    [
+        (think("AU6, AU12, AU25."), 1),
+        (think("AU6, AU12."), 4 / 5),
+        (think("AU6, AU12.", "sad"), 0),  # the answer given counts, not the label
+        (think("AU1, AU4, AU15, AU17.", "sad"), 1),
+        (think("calm.", "neutral"), 1),
+        (think("AU12.", "neutral"), 0),
+        (think("AU14.", "contempt"), 1),
+        (think("calm."), 0),
+        (think("AU6, AU12.", "joy"), None),
+        ("AU6, AU12: happy", None),
+    ],
+)
+def test_consistency_holds_the_answer_against_its_own_prototype(reply: str, paid: float | None) -> None:
+    assert REWARDS["consistency"](case(reply, None)) == (None if paid is None else pytest.approx(paid))
+
+
+def test_an_answer_that_is_no_known_emotion_has_no_prototype() -> None:
+    assert REWARDS["consistency"](judge(think("AU1", "awe"), "awe", ("awe", "sad"), None)) is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "limit", "paid"),
+    [
+        (0, 1000, 0),
+        (800, 1000, 0),
+        (801, 1000, -0.005),
+        (900, 1000, -0.5),
+        (1000, 1000, -1),
+        (1001, 1000, -1),
+        (None, 1000, None),
+        (9, None, None),
+    ],
+)
+def test_length_falls_over_the_last_fifth_of_the_limit(tokens: int | None, limit: int | None, paid: float | None) -> None:
+    assert REWARDS["length"](case(HAPPY, tokens=tokens, limit=limit)) == (None if paid is None else pytest.approx(paid))
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "<Think>", "happy", "AU6", "AU12 ", "no AU4", "\n"]),
+        st.text(max_size=5),
+    ),
+    max_size=12,
+).map("".join)
+UNITS = st.one_of(st.none(), st.lists(st.sampled_from((1, 4, 6, 12)), unique=True))
+
+
+@given(PIECES, UNITS, st.integers(0, 300))
+def test_every_reward_stays_in_its_range_on_any_reply(reply: str, units: list[int] | None, tokens: int) -> None:
+    for name, reward in REWARDS.items():
+        paid = reward(case(reply, units, tokens=tokens, limit=200))
+        low, high = RANGES.get(name, (0, 1))
+        assert paid is None or low <= paid <= high, name
+
+
+@given(PIECES)
+def test_the_published_format_is_the_published_expression(reply: str) -> None:
+    published = re.fullmatch(r"<think>.*?</think>\s*<answer>.*?</answer>", reply, re.DOTALL) is not None
+    assert REWARDS["unifer_format"](case(reply)) == published
+
+
+@pytest.mark.parametrize("label", [*EMOTIONS, *(word for words in SPELLINGS.values() for word in words), "awe", "ennui"])
+def test_no_label_is_lost_on_its_way_to_a_reward(label: str) -> None:
+    """Facial-R1 strips the characters of `<answer>` from the label, which leaves nothing of `awe`."""
+    row = RewardRow("a.jpg", "?", f"<answer>{label}</answer>", candidate_labels=(label, "other"))
+    graded = judge(f"<think>x</think><answer>{label}</answer>", row.label, vocabulary(row), None)
+    assert [REWARDS[name](graded) for name in ("accuracy", "unifer_accuracy", "facial_r1_accuracy")] == [1, 1, 1]
+
+
+def test_every_reward_can_tell_some_reply_from_another() -> None:
+    graded = [case(HAPPY, tokens=10, limit=200), case("AU4 sad", tokens=200, limit=200), case(think("AU4.", "sad"), tokens=190, limit=200)]
+    for name, reward in REWARDS.items():
+        assert len({reward(one) for one in graded} - {None}) > 1, name
+
+
+def test_prototypes_are_those_of_all_emotions() -> None:
+    assert set(PROTOTYPES) == set(EMOTIONS)
+
+
+# --- the labels a row offers ------------------------------------------------------------------------------------------------------------
+def row(problem: str, solution: str, labels: tuple[str, ...] | None = None) -> RewardRow:
+    return RewardRow("a.jpg", problem, solution, candidate_labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("problem", "solution", "offered"),
+    [
+        ("Choose from: surprise, fear, happiness.", "fear", ("surprise", "fear", "happiness")),
+        ("Choose from: Angry, HAPPY", "happy", ("angry", "happy")),
+        ("happy or sad, happiness or sadness?", "sadness", ("happy", "sad")),
+        ("unhappy fearless ['sad', 'anger']", "<answer>anger</answer>", ("sad", "anger")),
+        ("sad or angry?", "anger", ("sad", "angry")),
+    ],
+)
+def test_a_row_without_candidates_offers_what_its_problem_names(problem: str, solution: str, offered: tuple[str, ...]) -> None:
+    assert vocabulary(row(problem, solution)) == offered
+
+
+def test_a_rows_own_candidates_go_before_its_problem() -> None:
+    assert vocabulary(row("happy or sad?", "awe", ("awe", "calm"))) == ("awe", "calm")
+
+
+@pytest.mark.parametrize(
+    ("problem", "solution", "labels", "said"),
+    [
+        (
+            "Which emotion?",
+            "happy",
+            None,
+            "'problem' offers no label; a reply needs at least two labels to choose from: give the row 'candidate_labels'",
+        ),
+        ("Is it happy?", "happy", None, "'problem' offers happy; a reply needs at least two"),
+        ("happy or sad?", "fear", None, "'solution' 'fear' is none of the labels that 'problem' offers, happy, sad; correct it"),
+        ("happy or sad?", "awe", None, "emotions known by name are neutral, happiness"),
+        ("?", "happy", ("happy",), "'candidate_labels' offers happy; a reply needs at least two labels to choose from: list every label"),
+    ],
+)
+def test_a_row_that_offers_no_choice_is_refused(problem: str, solution: str, labels: tuple[str, ...] | None, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        vocabulary(row(problem, solution, labels))
+
+
+def test_a_label_spelled_otherwise_than_its_problem_is_still_right() -> None:
+    one = row("sad or angry?", "anger")
+    assert REWARDS["accuracy"](judge(think("x", "angry"), one.label, vocabulary(one), None)) == 1
+
+
+# --- choosing ---------------------------------------------------------------------------------------------------------------------------
+def test_three_rewards_by_default_at_weight_one() -> None:
+    assert (choose().names, choose().weights) == (("accuracy", "format", "au_f1"), (1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("names", "weights", "said"),
+    [
+        (["acuracy"], None, "there is no reward 'acuracy'; did you mean 'accuracy'? choose from accuracy, format, au_f1, length"),
+        (["zzz"], None, "there is no reward 'zzz'; choose from accuracy"),
+        ([], None, "no reward is named"),
+        (["format", "format"], None, "'format' is named twice"),
+        (["format"], [1, 2], "2 reward weights (1, 2) for 1 rewards (format)"),
+        (["format"], [-1], "the weight of 'format' is -1"),
+        (["format"], [float("nan")], "the weight of 'format' is nan"),
+        (["format"], [True], "the weight of 'format' is True"),
+        (["format", "accuracy"], [0, 0], "every reward weight is 0"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_refused(names: list[str], weights: list[float] | None, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        choose(names, weights)
+
+
+def test_the_total_leaves_out_what_does_not_apply() -> None:
+    chosen = choose(DEFAULT, [1, 0.5, 2])
+    assert total(chosen, (1, 1, 0.25)) == 2
+    assert total(chosen, (1, 1, None)) == 1.5
+    assert total(chosen, (None, None, None)) is None
+
+
+# --- what the trainer calls -------------------------------------------------------------------------------------------------------------
+def batch(*replies: str, **columns: list[Any]) -> dict[str, Any]:
+    """What TRL hands to a reward function: one list an argument, and its own extras."""
+    completions = [[{"role": "assistant", "content": reply}] for reply in replies]
+    rows = {"label": ["happy"] * len(replies), "candidate_labels": [list(EIGHT)] * len(replies), "action_units": [[6, 12]] * len(replies)}
+    more = {"image_path": ["a.jpg"] * len(replies), "trainer_state": None}
+    return (
+        {"prompts": [[]] * len(replies), "completions": completions, "completion_ids": [[7] * 90 for _ in replies]} | rows | more | columns
+    )
+
+
+def test_the_trainer_logs_each_reward_under_its_name() -> None:
+    names = [*REWARDS]
+    assert [reward.__name__ for reward in trainer_rewards(names, completion_limit=100)] == names
+
+
+def test_every_completion_is_graded_once_whatever_the_number_of_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+    graded: list[str] = []
+
+    def counted(reply: str, candidates: Sequence[str]) -> Any:
+        graded.append(reply)
+        return grade(reply, candidates)
+
+    monkeypatch.setattr(cases, "grade", counted)
+    rewards = trainer_rewards([*REWARDS], completion_limit=100)
+    for replies in ((HAPPY, "sad"), ("sad", HAPPY)):
+        one = batch(*replies)
+        paid = [reward(**one) for reward in rewards]
+        assert paid[0] == [float(reply == HAPPY) for reply in replies]
+        # length: 90 of 100 tokens are half way through the last fifth.
+        assert paid[3] == [pytest.approx(-0.5)] * 2
+    assert graded == [HAPPY, "sad", "sad", HAPPY]
+
+
+def test_a_batch_of_the_same_size_is_not_paid_with_the_last_ones_grades() -> None:
+    (accuracy,) = trainer_rewards(["accuracy"], completion_limit=100)
+    assert [accuracy(**batch(reply)) for reply in (HAPPY, "sad") * 50] == [[1.0], [0.0]] * 50
+
+
+def test_each_row_keeps_its_own_vocabulary_in_a_mixed_batch() -> None:
+    """Arrow merging the label lists of two sets once offered contempt in every row."""
+    (accuracy,) = trainer_rewards(["accuracy"], completion_limit=100)
+    contempt = think("AU14.", "contempt")
+    one = batch(contempt, contempt, label=["contempt", "contempt"], candidate_labels=[list(EIGHT), list(SEVEN)])
+    assert accuracy(**one) == [1.0, 0.0]
+
+
+def test_label_only_rows_train_beside_annotated_ones() -> None:
+    """Facial-R1 crashes on a sample without AUs."""
+    (au_f1,) = trainer_rewards(["au_f1"], completion_limit=100)
+    assert au_f1(**batch(HAPPY, HAPPY, HAPPY, action_units=[[6, 12], None, []])) == [1.0, None, 0.0]
+
+
+def test_an_empty_completion_is_paid_like_any_other() -> None:
+    names = ["accuracy", "format", "au_f1", "length", "consistency"]
+    one = batch("", completion_ids=[[]])
+    assert [reward(**one) for reward in trainer_rewards(names, completion_limit=100)] == [[0.0], [0.0], [0.0], [0.0], [None]]
