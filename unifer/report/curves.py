@@ -1,0 +1,256 @@
+"""Training curves: small multiples over optimizer steps as one PNG, and the same run in a few lines of text.
+
+Knows metric names as TRL logs them, neither files nor trainers. Panels without data are not drawn. One colour-blind-safe palette
+(Okabe and Ito); raw points faint, their running mean over them.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unifer.records import Json
+from unifer.report.figures import new_figure, save_png
+from unifer.report.tables import WIDTH, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+_INK, _GRID = "#222222", "#e3e6ea"
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C8C8C")
+_PHASES = ("generate", "sync", "score", "rewards", "train")
+"""Parts of a step in the order in which they are stacked; others come after them by name."""
+_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """A metric by step; `low` and `high` name metrics that bound a band around it."""
+
+    metric: str
+    label: str
+    low: str = ""
+    high: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the small multiples. `scale` turns logged values into what the axis counts (100 for percent)."""
+
+    title: str
+    unit: str
+    lines: tuple[Line, ...]
+    scale: float = 1.0
+    log: bool = False
+    stacked: bool = False
+    exact: bool = False
+    """A schedule, which a running mean would bend."""
+
+
+_DIFFERENCE = "sampling/sampling_logp_difference"
+_LENGTH = "completions/{}_length".format
+_AFTER_REWARDS = (
+    Panel("Policy entropy", "nats per token", (Line("entropy", "entropy"),)),
+    Panel("KL from the reference", "nats per token", (Line("kl", "KL"),)),
+    Panel("Completion length", "tokens", (Line(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),)),
+    Panel("Completions cut at the limit", "percent", (Line("completions/clipped_ratio", "cut"),), 100),
+    Panel("Groups without variance", "percent", (Line("frac_reward_zero_std", "groups"),), 100),
+    Panel(
+        "Sampler against trainer",
+        "|Δ log p|, nats",
+        (Line(f"{_DIFFERENCE}/mean", "mean"), Line(f"{_DIFFERENCE}/max", "max")),
+        log=True,
+    ),
+    Panel("Importance-sampling ratio", "mean ratio", (Line("sampling/importance_sampling_ratio/mean", "ratio"),)),
+)
+_SUPERVISED = (
+    Panel("Loss", "nats per token", (Line("loss", "training", bold=True), Line("eval_loss", "evaluation"))),
+    Panel("Tokens predicted", "percent", (Line("mean_token_accuracy", "accuracy"),), 100),
+    Panel("Entropy", "nats per token", (Line("entropy", "entropy"),)),
+)
+_OPTIMIZER = (
+    Panel("Gradient norm", "L2 norm", (Line("grad_norm", "norm"),), log=True),
+    Panel("Learning rate", "rate", (Line("learning_rate", "rate"),), exact=True),
+)
+
+
+def panels(rows: Sequence[Json]) -> list[Panel]:
+    """The panels that `rows` have data for, the headline (rewards, or the loss of supervised training) first."""
+    names = {name for row in rows for name in row if _numeric(row[name])}
+    rewards = sorted(name for name in names if name.startswith("rewards/") and name.endswith("/mean"))
+    if "reward" in names:
+        total = Line("reward", "weighted total", bold=True)
+        each = (Line(name, name.removeprefix("rewards/").removesuffix("/mean")) for name in rewards)
+        wanted = [Panel("Rewards", "mean reward", (total, *each)), *_AFTER_REWARDS, _step_time(names), *_OPTIMIZER]
+    else:
+        wanted = [*_SUPERVISED, *_OPTIMIZER, _step_time(names)]
+    found = []
+    for panel in wanted:
+        lines = tuple(line for line in panel.lines if line.metric in names)
+        if lines:
+            found.append(replace(panel, lines=lines))
+    return found
+
+
+def _step_time(names: set[str]) -> Panel:
+    phases = sorted(name.removeprefix("time/") for name in names if name.startswith("time/"))
+    if not phases:
+        return Panel("Step time", "seconds", (Line("step_time", "step"),))
+    ordered = [phase for phase in _PHASES if phase in phases] + [phase for phase in phases if phase not in _PHASES]
+    # What the phases leave of a step is the trainer's own: forward, backward, optimizer.
+    rest = (Line("step_time", "other" if "train" in phases else "train"),)
+    return Panel("Step time", "seconds", (*(Line(f"time/{phase}", phase) for phase in ordered), *rest), stacked=True)
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def series(rows: Sequence[Json], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps and values of `metric`, both (n,), where it was logged and finite."""
+    found = [(row["step"], row[metric]) for row in rows if _numeric(row.get(metric))]
+    table = np.asarray(found, dtype=float).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def running_mean(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
+    """Mean of each value with up to `half` neighbours on either side, fewer at the ends. Shape (n,) -> (n,)."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    at = np.arange(len(values))
+    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    return np.asarray((sums[high] - sums[low]) / (high - low), dtype=float)
+
+
+def _half(count: int) -> int:
+    """Neighbours on either side: 5 % of the run in all; none where points are few enough to be read one by one."""
+    return 0 if count < 30 else max(2, count // 40)
+
+
+def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
+    """Draw the panels that `rows` have data for, three columns, the headline two columns wide. Raises ValueError without any."""
+    chosen = panels(rows)
+    if not chosen:
+        raise ValueError("no metric that a panel shows")
+    lines = -(-(len(chosen) + 1) // _COLUMNS)
+    figure = new_figure(11.5, 0.75 + 2.45 * lines)
+    grid = figure.add_gridspec(lines, _COLUMNS)
+    for index, panel in enumerate(chosen):
+        row, column = divmod(index + 1 if index else 0, _COLUMNS)
+        axes = figure.add_subplot(grid[0, :2] if not index else grid[row, column])
+        _draw(axes, panel, rows)
+    figure.suptitle(plain(title, 90), x=0.01, ha="left", fontsize=12, color=_INK)
+    half = _half(len(rows))
+    means = f"faint: logged steps; line: mean of {2 * half + 1} of them" if half else "each point a logged step"
+    alarms = "; dotted: an alarm starts" if _alarmed(rows) else ""
+    figure.supxlabel(f"optimizer step  ({means}{alarms})", fontsize=8.5, color=_INK)
+    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # type: ignore[union-attr]
+    save_png(figure, path)
+
+
+def _draw(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
+    half = 0 if panel.exact else _half(len(rows))
+    for step in _alarmed(rows):
+        axes.axvline(step, color=_INK, linewidth=1, linestyle=":", alpha=0.6)
+    if panel.stacked:
+        _stack(axes, panel, rows, half)
+    else:
+        colours = iter(_PALETTE * len(panel.lines))
+        for line in panel.lines:
+            colour = _INK if line.bold and len(panel.lines) > 1 else next(colours)
+            _line(axes, panel, line, rows, half, colour)
+    _style(axes, panel, rows)
+
+
+def _alarmed(rows: Sequence[Json]) -> list[int]:
+    return [row["step"] for row in rows if row.get("alarms")]
+
+
+def _line(axes: Axes, panel: Panel, line: Line, rows: Sequence[Json], half: int, colour: str) -> None:
+    steps, values = series(rows, line.metric)
+    if panel.log:
+        steps, values = steps[values > 0], values[values > 0]
+    values = values * panel.scale
+    if line.low:
+        bounded = [row for row in rows if all(_numeric(row.get(name)) for name in (line.low, line.high))]
+        (at, low), (_, high) = series(bounded, line.low), series(bounded, line.high)
+        axes.fill_between(at, running_mean(low, half), running_mean(high, half), color=colour, alpha=0.13, linewidth=0)
+    if not panel.exact:
+        axes.plot(steps, values, "o", color=colour, markersize=2.2 if half else 3, alpha=0.22 if half else 0.9, markeredgewidth=0)
+    axes.plot(steps, running_mean(values, half), color=colour, linewidth=2.0 if line.bold else 1.5, label=plain(line.label, 32))
+
+
+def _stack(axes: Axes, panel: Panel, rows: Sequence[Json], half: int) -> None:
+    """Areas of the phases and, up to `step_time` (the last line, if it was logged), of what they leave of a step."""
+    *phases, last = panel.lines
+    timed = [row for row in rows if any(_numeric(row.get(line.metric)) for line in panel.lines)]
+    steps = np.asarray([row["step"] for row in timed], dtype=float)
+    parts = {line: np.asarray([row[line.metric] if _numeric(row.get(line.metric)) else 0.0 for row in timed]) for line in panel.lines}
+    if last.metric == "step_time":
+        parts[last] = np.maximum(parts[last] - np.sum([parts[line] for line in phases], axis=0), 0.0)
+    smooth = [running_mean(part, half) for part in parts.values()]
+    labels = [plain(line.label, 24) for line in parts]
+    axes.stackplot(steps, smooth, labels=labels, colors=(_PALETTE * len(parts))[: len(parts)], linewidth=0, alpha=0.85)
+
+
+def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    several = len(panel.lines) > 1 or bool(panel.lines[0].low)
+    axes.set_title(panel.title, loc="left", fontsize=9.5, color=_INK, pad=18 if several else 6)
+    if several:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=len(panel.lines),
+            frameon=False,
+            fontsize=7.5,
+            handlelength=0.9,
+            handletextpad=0.4,
+            columnspacing=0.8,
+            borderpad=0,
+            borderaxespad=0.3,
+        )
+    axes.set_ylabel(panel.unit, fontsize=8, color=_INK)
+    first, last = rows[0]["step"], rows[-1]["step"]
+    axes.set_xlim(first - 0.5, last + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if panel.log:
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif panel.scale == 100 or panel.stacked:
+        axes.set_ylim(0, max(axes.get_ylim()[1], 5 if panel.scale == 100 else 0))
+    # Plain numbers: text is drawn as it is, so that powers of ten would show their mark-up.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axes.grid(True, color=_GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0, labelsize=8, colors=_INK)
+
+
+def curves_text(rows: Sequence[Json], name: str) -> str:
+    """The run in lines of at most 80 columns: steps, each panel's lines first against last, the alarms of the log."""
+    count = max(1, min(10, len(rows) // 2))
+    steps = f"{len(rows):,} logged steps, {rows[0]['step']:,} to {rows[-1]['step']:,}"
+    lines = [f"{plain(name)} · {steps}", "", f"  {'mean of ' + str(count) + ' logged steps':<34}{'first':>12}{'last':>12}"]
+    for panel in panels(rows):
+        for line in panel.lines:
+            _, values = series(rows, line.metric)
+            part = "whole" if line.metric == "step_time" else line.label  # only the figure takes the phases off
+            label = panel.title if len(panel.lines) == 1 else f"{panel.title}: {part}"
+            unit = " %" if panel.scale == 100 else ""
+            first, last = (f"{panel.scale * ends.mean():.3g}{unit}" for ends in (values[:count], values[-count:]))
+            lines.append(f"  {plain(label, 34):<34}{first:>12}{last:>12}")
+    alarms = [alarm for row in rows for alarm in row.get("alarms", ())]
+    said = [textwrap.fill(plain(alarm, 400), WIDTH, initial_indent="! ", subsequent_indent="  ") for alarm in alarms]
+    return "\n".join([*lines, "", *(said or ["no alarm in the log"])])
