@@ -108,6 +108,6 @@ def _explained(result: DryRun) -> list[str]:
     if result.total.zero_variance is None:
         groups = "needs several replies a row, sampled; here every row has one"
     else:
-        groups = "share of groups, the replies to one row, in which every reward is equal"
+        groups = "share of groups (the replies to one row) with all rewards equal"
     notes = (f"total = {weights}; none counts as 0", f"zero var: {groups}")
     return [textwrap.fill(note, WIDTH, subsequent_indent="  ") for note in notes]
