@@ -1,0 +1,65 @@
+"""Will this machine carry this run? What is installed, what the machine has, whether the data are there, whether it all fits.
+
+Knows which checks make a section and which make a preflight; each check is a module of its own. Prints nothing, loads no model.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from unifer.errors import InputError
+from unifer.train.doctor import data, machine, needs, packages
+from unifer.train.doctor.findings import Finding, Section, size
+
+Stage = Literal["sft", "grpo"]
+
+__all__ = ["Finding", "Section", "examine", "examine_run", "preflight"]
+
+
+def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[Finding]:
+    """What a training run asks before it loads anything: packages, disk, memory of the GPUs that are here. Under a second.
+
+    `fer`, `config` and `model` are what `settings.parse` gave. Returns the warnings; raises InputError listing every problem.
+    """
+    found = packages.check(packages.needed(config))
+    gpus = machine.gpus()
+    run = needs.Run.of(stage, fer, config, model, gpus=int(getattr(config, "world_size", 1)))
+    found += machine.disks({"output_dir": Path(config.output_dir)}, needs.disk(run))
+    if gpus and run.shape is not None:
+        smallest = min(gpu.bytes for gpu in gpus)
+        found += needs.memory(run, smallest)
+    problems = [finding for finding in found if finding.level == "problem"]
+    if problems:
+        listed = "\n".join(f"  {problem.title}: {problem.text}; {problem.remedy}" for problem in problems)
+        raise InputError(f"this run cannot work here (`unifer doctor` says more; --preflight false tries anyhow):\n{listed}")
+    return [finding for finding in found if finding.level == "warning"]
+
+
+def examine(root: Path, image_root: Path | None = None) -> list[Section]:
+    """The sections without a config: packages, machine, and the published data files of the project at `root`."""
+    return [
+        Section("Installed", packages.check(frozenset())),
+        Section("Machine", machine.describe({"project": root})),
+        Section("Data", data.published(root, image_root)),
+    ]
+
+
+def examine_run(stage: Stage, fer: Any, config: Any, model: Any, gpus: int | None = None, gpu_memory: float | None = None) -> list[Section]:
+    """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80 GB where nothing is known."""
+    here = machine.gpus()
+    count = gpus or len(here) * int(os.environ.get("NNODES", "1")) or 1
+    each = gpu_memory or (min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU)
+    run = needs.Run.of(stage, fer, config, model, gpus=count)
+    where = machine.describe({"output_dir": Path(config.output_dir)}, needs.disk(run))
+    if not here and (config.bf16 or config.deepspeed):
+        what = "bf16" if config.bf16 else "DeepSpeed"
+        text = f"the run asks for {what}; {count} x {size(each)} assumed for the estimate"
+        where.append(Finding("warning", "GPUs", text, "on CPU alone: --bf16 false --dtype float32"))
+    return [
+        Section("Installed", packages.check(packages.needed(config))),
+        Section("Machine", where),
+        Section("Data", data.of_run(stage, fer)),
+        Section(f"Memory on each of {count} GPU{'s' if count > 1 else ''}", needs.memory(run, each)),
+    ]
