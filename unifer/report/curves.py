@@ -96,7 +96,8 @@ def panels(rows: Sequence[Json]) -> list[Panel]:
     for panel in wanted:
         lines = tuple(line for line in panel.lines if line.metric in names)
         if lines:
-            found.append(replace(panel, lines=lines))
+            positive = any(_numeric(row.get(line.metric)) and row[line.metric] > 0 for row in rows for line in lines)
+            found.append(replace(panel, lines=lines, log=panel.log and positive))
     return found
 
 
@@ -151,7 +152,7 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
     means = f"faint: logged steps; line: mean of {2 * half + 1} of them" if half else "each point a logged step"
     alarms = "; dotted: an alarm starts" if _alarmed(rows) else ""
     figure.supxlabel(f"optimizer step  ({means}{alarms})", fontsize=8.5, color=_INK)
-    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", w_pad=0.09, h_pad=0.09)
     save_png(figure, path)
 
 
@@ -197,6 +198,8 @@ def _stack(axes: Axes, panel: Panel, rows: Sequence[Json], half: int) -> None:
         parts[last] = np.maximum(parts[last] - np.sum([parts[line] for line in phases], axis=0), 0.0)
     smooth = [running_mean(part, half) for part in parts.values()]
     labels = [plain(line.label, 24) for line in parts]
+    if len(steps) == 1:  # an area needs two sides
+        steps, smooth = np.asarray([steps[0] - 0.5, steps[0] + 0.5]), [np.repeat(part, 2) for part in smooth]
     axes.stackplot(steps, smooth, labels=labels, colors=(_PALETTE * len(parts))[: len(parts)], linewidth=0, alpha=0.85)
 
 
@@ -221,7 +224,7 @@ def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
     axes.set_ylabel(panel.unit, fontsize=8, color=_INK)
     first, last = rows[0]["step"], rows[-1]["step"]
     axes.set_xlim(first - 0.5, last + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     if panel.log:
         axes.set_yscale("log")
         low, high = axes.get_ylim()

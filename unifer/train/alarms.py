@@ -44,30 +44,76 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Watch:
-    """One metric against one limit; `reference` makes the limit a share of the metric's own first or best window."""
+    """One metric against the limit of that name; `reference` makes the limit a share of the metric's own first or best window."""
 
+    limit: str
     metric: str
     what: str
-    limit: float
     remedy: str
-    window: int
     bad: Literal["above", "below"] = "above"
     reference: Literal["first", "best"] | None = None
+
+
+_WATCHES = (
+    _Watch(
+        "zero_variance",
+        "frac_reward_zero_std",
+        "groups without variance teach nothing",
+        "raise temperature or num_generations, or take harder rows; `unifer rewards` shows which reward does not move",
+    ),
+    _Watch(
+        "entropy",
+        "entropy",
+        "entropy collapses",
+        "lower learning_rate, or raise temperature, beta or epsilon_high",
+        "below",
+        "first",
+    ),
+    _Watch(
+        "clipped",
+        "completions/clipped_ratio",
+        "completions are cut at their limit",
+        "raise max_completion_length, or add the length reward",
+    ),
+    _Watch(
+        "logp_difference",
+        "sampling/sampling_logp_difference/mean",
+        "the sampler drifts from the trainer",
+        "compare dtype, image size and weight sync of both; samples of another policy mislead training",
+    ),
+    _Watch(
+        "importance",
+        "sampling/importance_sampling_ratio/mean",
+        "rollouts are masked or weighed down",
+        "the sampler's probabilities differ from the trainer's: see the difference of log-probabilities, or lower num_iterations",
+        "below",
+    ),
+    _Watch(
+        "reward",
+        "reward",
+        "the reward falls",
+        "go back to an earlier checkpoint with a lower learning_rate and more warmup_steps, or raise beta",
+        "below",
+        "best",
+    ),
+)
 
 
 class _State:
     """What one watch has seen."""
 
-    def __init__(self, watch: _Watch, margin: float) -> None:
-        self.watch, self._margin = watch, margin
-        self._recent: deque[float] = deque(maxlen=watch.window)
+    def __init__(self, watch: _Watch, limits: Limits) -> None:
+        self.watch, self._margin = watch, limits.margin
+        self._bound: float = getattr(limits, watch.limit)
+        self._window = 1 if watch.limit == "logp_difference" else limits.window
+        self._recent: deque[float] = deque(maxlen=self._window)
         self._reference: float | None = None
         self._on = False
 
     def see(self, value: float) -> str | None:
         """Take in one value; the alarm's text when it starts here."""
         self._recent.append(value)
-        if len(self._recent) < self.watch.window:
+        if len(self._recent) < self._window:
             return None
         mean = fmean(self._recent)
         limit = self._limit(mean)
@@ -80,16 +126,16 @@ class _State:
 
     def _limit(self, mean: float) -> float:
         if self.watch.reference is None:
-            return self.watch.limit
+            return self._bound
         if self._reference is None or (self.watch.reference == "best" and mean > self._reference):
             self._reference = mean
         # A share of nothing, or of a reward below zero, says nothing.
-        return self.watch.limit * self._reference if self._reference > 0 else -math.inf
+        return self._bound * self._reference if self._reference > 0 else -math.inf
 
     def _text(self, mean: float, limit: float) -> str:
         watch = self.watch
-        over = f" over {watch.window} logged steps" if watch.window > 1 else ""
-        of = "" if watch.reference is None else f", {watch.limit:g} of its {watch.reference} {self._reference:.3g}"
+        over = f" over {self._window} logged steps" if self._window > 1 else ""
+        of = "" if watch.reference is None else f", {self._bound:g} of its {watch.reference} {self._reference:.3g}"
         return f"{watch.what}: {watch.metric} is {mean:.3g}{over} (limit {limit:.3g}{of}); {watch.remedy}"
 
 
@@ -98,7 +144,7 @@ class Alarms:
 
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()
-        self._states = [_State(watch, limits.margin) for watch in _watches(limits)]
+        self._states = [_State(watch, limits) for watch in _WATCHES]
 
     def check(self, step: int, metrics: Mapping[str, Any]) -> list[str]:
         """Texts of the alarms that start at `step`: what, value, limit, what to do. Metrics that are absent or not finite are skipped."""
@@ -115,56 +161,3 @@ class Alarms:
     def replay(self, rows: Iterable[Json]) -> list[str]:
         """Take in logged rows; what was said when they were new."""
         return [text for row in rows for text in self.check(row["step"], row)]
-
-
-def _watches(limits: Limits) -> tuple[_Watch, ...]:
-    window = limits.window
-    return (
-        _Watch(
-            "frac_reward_zero_std",
-            "groups without variance teach nothing",
-            limits.zero_variance,
-            "raise temperature or num_generations, or take harder rows; `unifer rewards` shows which reward does not move",
-            window,
-        ),
-        _Watch(
-            "entropy",
-            "entropy collapses",
-            limits.entropy,
-            "lower learning_rate, or raise temperature, beta or epsilon_high",
-            window,
-            "below",
-            "first",
-        ),
-        _Watch(
-            "completions/clipped_ratio",
-            "completions are cut at their limit",
-            limits.clipped,
-            "raise max_completion_length, or add the length reward",
-            window,
-        ),
-        _Watch(
-            "sampling/sampling_logp_difference/mean",
-            "the sampler drifts from the trainer",
-            limits.logp_difference,
-            "compare dtype, image size and weight sync of both; samples of another policy mislead training",
-            1,
-        ),
-        _Watch(
-            "sampling/importance_sampling_ratio/mean",
-            "rollouts are masked or weighed down",
-            limits.importance,
-            "the sampler's probabilities differ from the trainer's: look at the sampler-trainer difference, lower num_iterations",
-            window,
-            "below",
-        ),
-        _Watch(
-            "reward",
-            "the reward falls",
-            limits.reward,
-            "go back to an earlier checkpoint with a lower learning_rate and more warmup_steps, or raise beta",
-            window,
-            "below",
-            "best",
-        ),
-    )

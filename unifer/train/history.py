@@ -1,7 +1,8 @@
 """What a training run leaves to be read: `metrics.jsonl`, one row a logged step, and `rollouts/`, every sampled reply.
 
 Both survive a kill at any byte and are taken back to the checkpoint that a run goes on from, so that no step stands in them
-twice. One process writes them (rank 0). Knows no trainer, reward or figure: names and numbers come from outside.
+twice. One process writes them (rank 0); one that only makes the objects touches no file. Knows no trainer, reward or figure:
+names and numbers come from outside.
 """
 
 from __future__ import annotations
@@ -43,11 +44,14 @@ class MetricsLog:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / METRICS
-        self._open()
+        self._log: files.AppendLog | None = None
+        self._last = -1
 
-    def _open(self) -> None:
-        self._log = files.AppendLog(self.path)
-        self._last = max((row["step"] for row in _whole_rows(self.path)), default=-1)
+    def _opened(self) -> files.AppendLog:
+        if self._log is None:
+            self._log = files.AppendLog(self.path)
+            self._last = max((row["step"] for row in _whole_rows(self.path)), default=-1)
+        return self._log
 
     def append(self, step: int, metrics: Mapping[str, Any], alarms: Sequence[str] = ()) -> bool:
         """Write one row; values that are not finite as null, `alarms` (what was said at this step) if there are any.
@@ -55,25 +59,28 @@ class MetricsLog:
         False, and nothing written, where this step has its row: the closing summary of a trainer repeats the last step. Raises
         ValueError for a step before the last one (the log was not rewound), OSError where the disk is full.
         """
+        log = self._opened()
         _refuse_going_back(self.path, step, self._last)
         if step == self._last:
             return False
         row: Json = {"step": step} | {name: number(value) for name, value in metrics.items() if name != "step"}
-        self._log.append(row | ({"alarms": list(alarms)} if alarms else {}))
+        log.append(row | ({"alarms": list(alarms)} if alarms else {}))
         self._last = step
         return True
 
     def rewind(self, step: int) -> None:
         """Drop what was logged after `step`, the checkpoint from which the run goes on; 0 empties the log."""
+        self._opened()
         rows = list(_whole_rows(self.path))
         kept = [row for row in rows if row["step"] <= step]
         if len(kept) < len(rows):
-            self._log.close()
+            self.close()
             files.write_rows(self.path, kept)
-            self._open()
 
     def close(self) -> None:
-        self._log.close()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def __enter__(self) -> Self:
         return self
@@ -145,11 +152,9 @@ class RolloutLog:
 
     def __init__(self, folder: Path, steps_per_part: int = STEPS_PER_PART) -> None:
         self.folder = folder / ROLLOUTS
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._steps_per_part = steps_per_part
         self._stream: FileIO | None = None
-        self._number, self._steps, self._last = 1, 0, -1
-        self._go_on_after(math.inf)
+        self._number, self._steps, self._last = 0, 0, -1
 
     def append(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the rollouts that optimizer step `step` learns from, numbers that are not finite as null.
@@ -157,6 +162,8 @@ class RolloutLog:
         A step may come in several appends. Raises ValueError for a step before the last one (the log was not rewound), OSError
         (a full disk) after taking back what was written of it.
         """
+        if not self._number:
+            self._go_on_after(math.inf)
         _refuse_going_back(self.folder, step, self._last)
         if not rows:
             return
@@ -178,6 +185,7 @@ class RolloutLog:
 
     def _go_on_after(self, step: float) -> None:
         """Cut the parts, newest first, until one holds a whole member of at most `step`; that is where writing goes on."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._number, self._steps, self._last = 1, 0, -1
         for part, path in reversed(_parts(self.folder)):
             kept = [(end, _step_of(path, text)) for end, text in _members(path)]
