@@ -189,6 +189,10 @@ class RewardRow:
     provenance: Json | None = None
 
     @property
+    def key(self) -> str:
+        return self.id or self.image_path
+
+    @property
     def label(self) -> str:
         """The bare label: `<answer>happy</answer>` -> `happy`."""
         match = re.fullmatch(r"\s*<answer>(.*?)</answer>\s*", self.solution, re.IGNORECASE | re.DOTALL)

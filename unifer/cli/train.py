@@ -22,6 +22,15 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     sft.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
     sft.set_defaults(run=_sft, passes_flags_on=True)
+    grpo = commands.add_parser(
+        "grpo",
+        help="reinforcement learning with verifiable rewards on label-only rows",
+        description="GRPO with trl.GRPOTrainer, rollouts by vLLM. Run it through train_unifer/src/scripts/run_grpo_vllm.sh.",
+        epilog="Every key of the config is a flag: those of trl.GRPOConfig and trl.ModelConfig, and rows, rollouts, rewards, probe_limit, "
+        "image_root, image_size, freeze_vision_tower, fresh. `unifer grpo --flags` lists them all.",
+    )
+    grpo.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
+    grpo.set_defaults(run=_grpo, passes_flags_on=True)
     base = commands.add_parser(
         "tiny-base",
         help="pre-train UniFER-Tiny, the embedded default",
@@ -37,6 +46,13 @@ def _sft(args: argparse.Namespace) -> int:
     from unifer.train import sft
 
     sft.main(["--help"] if args.flags else args.rest)
+    return 0
+
+
+def _grpo(args: argparse.Namespace) -> int:
+    from unifer.train import grpo
+
+    grpo.main(["--help"] if args.flags else args.rest)
     return 0
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import ProgressCallback
+from transformers import ProgressCallback, TrainerCallback
+
+from unifer.train.history import MetricsLog
 
 
 class TrainingBar(ProgressCallback):
@@ -24,3 +26,14 @@ class TrainingBar(ProgressCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if self.training_bar is not None and logs and "loss" in logs:
             self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
+
+
+class MetricsRecorder(TrainerCallback):
+    """Writes what the trainer logs to the run's own metrics file, each step once."""
+
+    def __init__(self, metrics: MetricsLog) -> None:
+        self.metrics = metrics
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and logs and "loss" in logs:
+            self.metrics.append(state.global_step, logs)

@@ -29,8 +29,8 @@ _LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rsl
 _PATHS = ("rows", "image_root", "output_dir", "logging_dir", "deepspeed", "model_name_or_path")
 
 
-def manifest(command: str, fer: settings.FerArguments, config: Any, model: Any, start: Checkpoint) -> Json:
-    """The run's manifest. A path is recorded as the name and digest of its file, never as this machine spells it."""
+def manifest(command: str, fer: settings.FerArguments, config: Any, model: Any, start: Checkpoint, own: Json) -> Json:
+    """The run's manifest, `own` being what the stage adds to its identity. A path is recorded as the name and digest of its file, never as this machine spells it."""
     identity: Json = {
         "rows": rows.describe(Path(fer.rows)),
         "checkpoint": start.describe(),
@@ -41,6 +41,7 @@ def manifest(command: str, fer: settings.FerArguments, config: Any, model: Any, 
         "lora": {name: _plain(getattr(model, name)) for name in _LORA} if model.use_peft else None,
         "dtype": model.dtype,
         "optimisation": {name: _plain(getattr(config, name)) for name in _OPTIMISATION},
+        **own,
     }
     chosen = {name: value for part in (fer, config, model) for name, value in _chosen(part)}
     zero = Path(config.deepspeed) if isinstance(config.deepspeed, str) else None

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,24 @@ from typing import Any
 from unifer import files
 from unifer.dialogue import images, prompts
 from unifer.errors import InputError
-from unifer.records import CoTRow, Json
+from unifer.records import CoTRow, Json, RewardRow
+from unifer.train.rewards import vocabulary
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _CHUNK = 10_000
+
+_COT = {"image_path": "string", "question": "string", "response": "string"}
+_REWARD = {
+    "key": "string",
+    "image_path": "string",
+    "problem": "string",
+    "label": "string",
+    "candidate_labels": "list<string>",
+    "action_units": "list<int8>",
+}
+"""Columns of the prepared tables; an absent annotation is a null, not an empty list."""
 
 
 def cache_root() -> Path:
@@ -31,8 +44,8 @@ def cache_root() -> Path:
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unifer"
 
 
-def table(path: Path, columns: tuple[str, ...], parse: Callable[[Any], Any], digest: str) -> Any:
-    """The rows of `path` as a memory-mapped `datasets.Dataset` of string `columns`; `digest` is the file's SHA-256.
+def table(path: Path, columns: dict[str, str], parse: Callable[[Any], Any], digest: str) -> Any:
+    """The rows of `path` as a memory-mapped `datasets.Dataset` of `columns` (attribute of a record -> type); `digest` is the file's SHA-256.
 
     Ranks of one machine take turns at the lock, so that one prepares the table and the others map it. Raises InputError with
     file:row for the first row that `parse` refuses.
@@ -49,17 +62,19 @@ def table(path: Path, columns: tuple[str, ...], parse: Callable[[Any], Any], dig
     return datasets.Dataset.from_file(str(prepared))
 
 
-def _prepare(path: Path, prepared: Path, columns: tuple[str, ...], parse: Callable[[Any], Any]) -> None:
+def _prepare(path: Path, prepared: Path, columns: dict[str, str], parse: Callable[[Any], Any]) -> None:
     import pyarrow as pa
 
     log.warning("%s: checking every row and preparing the memory-mapped table (first start on this file only)", path)
-    schema = pa.schema([(column, pa.string()) for column in columns])
+    types = {"string": pa.string(), "list<string>": pa.list_(pa.string()), "list<int8>": pa.list_(pa.int8())}
+    schema = pa.schema([(column, types[kind]) for column, kind in columns.items()])
     records = files.read_records(path, parse, key=lambda record: record.id)
     partial = prepared.with_suffix(".partial")
     count = 0
     with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for chunk in _chunks(records):
-            writer.write_batch(pa.record_batch([[getattr(row, column) for row in chunk] for column in columns], schema=schema))
+            arrays = [pa.array([getattr(row, column) for row in chunk], schema.field(column).type) for column in columns]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
             count += len(chunk)
             if count % 100_000 == 0:
                 log.warning("%s: %d rows", path, count)
@@ -77,7 +92,7 @@ def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:
 
 def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
     """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB `image`."""
-    rows = table(path, ("image_path", "question", "response"), _checked, digest)
+    rows = table(path, _COT, _checked_cot, digest)
     _check_some_images(path, rows["image_path"], image_root)
 
     def fetch(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
@@ -90,7 +105,7 @@ def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.Imag
     return rows.with_transform(fetch)
 
 
-def _checked(raw: Any) -> CoTRow:
+def _checked_cot(raw: Any) -> CoTRow:
     row = CoTRow.from_json(raw)
     for field, text in (("question", row.question), ("response", row.response)):
         try:
@@ -98,6 +113,38 @@ def _checked(raw: Any) -> CoTRow:
         except ValueError as error:
             raise ValueError(f"{field!r}: {error}") from None
     return row
+
+
+def reward_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
+    """Reward rows as TRL's GRPOTrainer takes them: `prompt`, the decoded RGB `image`, and what the rewards and the rollout log read."""
+    rows = table(path, _REWARD, _checked_reward, digest)
+    _check_some_images(path, rows["image_path"], image_root)
+
+    def fetch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        prompt = [prompts.trainer_prompt(problem) for problem in batch["problem"]]
+        return batch | {"prompt": prompt, "image": [load_image(path, image, image_root, rule) for image in batch["image_path"]]}
+
+    return rows.with_transform(fetch)
+
+
+@dataclass(frozen=True)
+class _Rewarded:
+    """A reward row as it is stored: its vocabulary settled."""
+
+    row: RewardRow
+    candidate_labels: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+
+def _checked_reward(raw: Any) -> _Rewarded:
+    row = RewardRow.from_json(raw)
+    try:
+        prompts.check_prompt(row.problem)
+    except ValueError as error:
+        raise ValueError(f"'problem': {error}") from None
+    return _Rewarded(row, vocabulary(row))
 
 
 def load_image(path: Path, image_path: str, image_root: Path | None, rule: images.ImageRule) -> Any:

@@ -156,19 +156,25 @@ class _Feeder:
         return False
 
 
+def prepare_environment() -> None:
+    """Set what vLLM reads from the environment, where the user has not; call before vLLM is imported, by whomever."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    if not visible_gpus():
+        for name, value in _CPU_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+    # vLLM's own use of what torch deprecates is nothing a user could act on.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
+
+
 def make_llm(path: Path, *, dtype: str, context: int, seed: int, **options: Any) -> Any:
     """A `vllm.LLM` for one image a prompt and at most `context` tokens. Raises InputError if vLLM is missing or refuses the model.
 
     On CPU: eager, in this process, 1 GiB of cache unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's defaults, CUDA
     graphs included. Its image and prefix caches are off: each image is asked about once, they would only grow.
     """
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    prepare_environment()
     if not visible_gpus():
-        for name, value in _CPU_ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
         options["enforce_eager"] = True
-    # vLLM's own use of what torch deprecates is nothing a user could act on.
-    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
     try:
         from vllm import LLM
     except ImportError as error:

@@ -1,0 +1,113 @@
+"""The probe before the first step: do sampler and trainer give the same tokens the same probability?
+
+They compute the same function of the same tokens, pixels and weights, each with its own kernels. What is left is rounding; more
+than that means that one of the four differs, and the policy would be trained on another policy's samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from unifer.errors import InputError
+from unifer.train.rollouts import collapse
+
+LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
+"""Mean |difference of log-probabilities| a token that rounding explains, by the precision of the weights."""
+
+_HANDFUL = 8
+
+
+def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and maximum of |ours - theirs| over the tokens of `mask`, all of shape (batch, tokens); NaN (not scored) is left out."""
+    gap = (ours - theirs).abs()[mask.bool()]
+    gap = gap[~torch.isnan(gap)]
+    zero = torch.zeros((), device=ours.device)
+    return (gap.mean(), gap.max()) if gap.numel() else (zero, zero)
+
+
+def check(trainer: Any, inputs: Any, output: Any) -> None:
+    """Score the first replies of the first batch with the trainer too. Raises InputError, on every rank, above the limit."""
+    chosen = slice(0, _HANDFUL)
+    ours = _scored(trainer, output, chosen)
+    theirs, mask = output["sampling_per_token_logps"][chosen], output["completion_mask"][chosen]
+    mean = trainer.accelerator.gather(difference(ours, theirs, mask)[0]).mean().item()
+    if mean <= trainer.probe_limit:
+        return
+    found = "; ".join(_reasons(trainer, inputs[chosen])) if trainer.vllm_generation.mode == "colocate" else _SERVER
+    raise InputError(
+        f"sampler and trainer disagree: mean |log-probability difference| {mean:.2g} a token on {len(ours)} replies of the first batch, "
+        f"{trainer.probe_limit:.2g} is allowed for {_dtype(trainer.model)}. {found}"
+    )
+
+
+_SERVER = (
+    "Tokens are equal. Check that the server serves the checkpoint of --model_name_or_path in the trainer's dtype, and was started by "
+    "run_vllm_server.sh (--logprobs-mode processed_logprobs)"
+)
+
+
+def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
+    if output.get("old_per_token_logps") is not None:
+        return output["old_per_token_logps"][chosen]  # type: ignore[no-any-return]
+    count = len(output["completion_ids"][chosen])
+    grids = output["image_grid_thw"][:count]
+    pixels = output["pixel_values"][: int(grids.prod(dim=-1).sum())]
+    with torch.no_grad():
+        logps, _, _ = trainer._get_per_token_logps_and_entropies(
+            trainer.model,
+            torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)[chosen],
+            torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)[chosen],
+            output["completion_ids"].size(1),
+            pixel_values=pixels,
+            image_grid_thw=grids,
+            num_images=output["num_images"][chosen],
+            mm_token_type_ids=output["mm_token_type_ids"][chosen] if "mm_token_type_ids" in output else None,
+        )
+    return logps  # type: ignore[no-any-return]
+
+
+def _reasons(trainer: Any, inputs: Any) -> list[str]:
+    """What differs of tokens, pixels, dtype and weights, looked at one by one."""
+    sampler = trainer.vllm_generation
+    held = {name.rpartition("visual" if "visual" in name else "layers")[2]: value for name, value in sampler.weights().items()}
+    found = ["Tokens are equal"]
+    dtypes = (_dtype(trainer.model), str(sampler.llm.llm_engine.model_config.dtype).removeprefix("torch."))
+    found.append(f"dtype differs: {dtypes[0]} for the trainer, {dtypes[1]} for vLLM" if dtypes[0] != dtypes[1] else "dtype is equal")
+    found.append(_pixels(trainer, inputs[0]))
+    gaps = {}
+    for name, ours in sampler._iter_named_params():
+        theirs = held.get(name.rpartition("visual" if "visual" in name else "layers")[2])
+        if theirs is not None and theirs.shape == ours.shape:
+            gaps[name] = float((theirs.to(ours) - ours).abs().max())
+    worst = max(gaps, key=gaps.__getitem__, default=None)
+    if worst is not None and gaps[worst] > 0:
+        found.append(f"weights differ: {worst} by up to {gaps[worst]:.2g}")
+    else:
+        found.append(f"weights are equal ({len(gaps)} tensors compared)")
+    return found
+
+
+def _pixels(trainer: Any, row: Any) -> str:
+    """Compare the pixel values that both processors make of one image."""
+    from unifer.models.engines.vllm_engine import render_for_engine
+
+    prompts = [
+        [{**row["prompt"][0], "content": [{"type": "image", "image": row["image"]}, {"type": "text", "text": row["prompt"][0]["content"]}]}]
+    ]
+    (ids,), _, ours = trainer._tokenize_prompts(prompts)
+    asked = {"prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id), "multi_modal_data": {"image": row["image"]}}
+    rendered = render_for_engine(trainer.vllm_generation.llm, asked)
+    theirs = rendered["mm_kwargs"].get_data()["pixel_values"]
+    mine = torch.as_tensor(ours["pixel_values"])
+    if theirs.shape != mine.shape:
+        return f"pixels differ: {tuple(mine.shape)} for the trainer, {tuple(theirs.shape)} for vLLM"
+    gap = float((theirs.to(mine) - mine).abs().max())
+    return (
+        f"pixels differ by up to {gap:.2g}: the two processors scale or normalise images differently" if gap > 1e-5 else "pixels are equal"
+    )
+
+
+def _dtype(model: Any) -> str:
+    return str(model.dtype).removeprefix("torch.")

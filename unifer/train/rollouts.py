@@ -1,0 +1,170 @@
+"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts, and nothing else.
+
+Each piece and why it exists:
+- `PLACEHOLDERS` are never sampled, and `ban` takes them out of the trainer's distribution as well: a reply with an image token in
+  it would not match its image features, and a ban on one side alone would make the two distributions differ.
+- `collapse`: vLLM expands one placeholder an image; TRL hands it prompts that the processor has expanded already, so vLLM would
+  expand them twice and answer, without an error, another prompt than the one that the trainer scores (huggingface/trl#6294).
+- `Sampler.generate` asserts on every call that both hold the same prompt tokens, and gives an empty completion its end token.
+- `Sampler.sync_weights` drops vLLM's cached image features with the weights that made them, and looks whether the weights arrived.
+- `open_engine`: vLLM in the trainer's precision and, without a GPU, with weights that it can be given again.
+
+Knows no rewards and no rows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from trl.generation import vllm_generation
+from trl.trainer import grpo_trainer
+
+from unifer import files
+from unifer.errors import InputError
+from unifer.models.devices import visible_gpus
+
+BAN = -100.0
+"""Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a factor."""
+
+_PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+_WATCHED = 64
+
+
+def placeholders(config: Mapping[str, Any]) -> list[int]:
+    """Ids of a checkpoint's image and video placeholders and of the marks around them, from its config.json."""
+    return sorted({token for name in _PLACEHOLDERS if (token := config.get(name)) is not None})
+
+
+def vllm_ban(checkpoint: Path) -> dict[int, float]:
+    """The same ban as vLLM's sampling parameter `logit_bias`."""
+    return dict.fromkeys(placeholders(files.read_json(checkpoint / "config.json")), BAN)
+
+
+def ban(model: Any, token_ids: Sequence[int]) -> None:
+    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or saved.
+
+    The bias of a head that has none is where transformers' own forward and TRL's fused one both look.
+    """
+    head = model.get_output_embeddings()
+    if head.bias is not None:
+        raise ValueError(f"{type(model).__name__} has a biased head, whose bias cannot carry the ban on placeholder tokens")
+    bias = torch.zeros(head.out_features, dtype=head.weight.dtype, device=head.weight.device)
+    bias[list(token_ids)] = BAN
+    del head._parameters["bias"]
+    head.register_buffer("bias", bias, persistent=False)
+
+
+def collapse(ids: Sequence[int], placeholder: int) -> list[int]:
+    """Each run of `placeholder` as a single one: `[7, P, P, P, 8]` -> `[7, P, 8]`."""
+    return [token for key, run in groupby(ids) for token in ([key] if key == placeholder else run)]
+
+
+class Sampler(vllm_generation.VLLMGeneration):  # type: ignore[misc]
+    """TRL's vLLM backend for image prompts; `sync_seconds` adds up what its weight syncs took."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.sync_seconds = 0.0
+        self._watched: tuple[str, torch.Tensor] | None = None
+        super().__init__(*args, **kwargs)
+
+    def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
+        """TRL's `generate` on prompts with one placeholder an image. Raises InputError where vLLM answered another prompt."""
+        asked = prompts
+        if self.mode == "colocate" and images is not None:
+            asked = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
+        answered, completions, logprobs, token_ids = super().generate(asked, images, num_generations, profiler)
+        for index, (ours, theirs) in enumerate(zip(prompts, answered, strict=True)):
+            if list(ours) != list(theirs):
+                raise InputError(_other_prompt(index, list(ours), list(theirs), self.processing_class.image_token_id))
+        completions, logprobs = self._with_ends(completions, logprobs)
+        return prompts, completions, logprobs, token_ids
+
+    def _with_ends(self, completions: Any, logprobs: Any) -> tuple[Any, Any]:
+        """An empty completion said its end token and nothing else: TRL looks at the last token of each and fails where there is none.
+
+        Its log-probability was not returned; None counts as "no correction" there.
+        """
+        end = self.processing_class.tokenizer.eos_token_id
+        filled = [list(ids) or [end] for ids in completions]
+        scored = None if logprobs is None else [list(values) or [[None]] for values in logprobs]
+        return filled, scored
+
+    def sync_weights(self) -> None:
+        """TRL's sync; then no image feature of the old weights is left. Raises InputError if the new ones did not arrive."""
+        started = time.perf_counter()
+        self._watched = None
+        super().sync_weights()
+        if self.mode == "colocate":
+            # vLLM keeps image features by the image's hash; `reset_prefix_cache`, all that TRL calls, leaves them.
+            self.llm.llm_engine.reset_encoder_cache()
+            self._check_arrival()
+        self.sync_seconds += time.perf_counter() - started
+
+    def _iter_named_params(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Stream the weights, keeping a few numbers of the last layer's output projection: LoRA changes it, vLLM fuses it with nothing."""
+        for name, param in super()._iter_named_params():
+            if name.endswith("self_attn.o_proj.weight"):
+                self._watched = (name.rpartition("layers.")[2], param[0, :_WATCHED].detach().clone())
+            yield name, param
+
+    def _check_arrival(self) -> None:
+        if self._watched is None or self.accelerator.process_index % self.tensor_parallel_size:
+            return  # with tensor parallelism the first columns lie on the first rank of each group
+        name, sent = self._watched
+        held = next(value for key, value in self.weights().items() if key.endswith(f"layers.{name}") and "visual" not in key)
+        found = held[0, : sent.numel()]
+        if not torch.equal(found.to(sent), sent.to(found.dtype).to(sent)):
+            raise InputError(
+                f"vLLM kept its old weights: {name} of the sampler differs from the trainer's by up to "
+                f"{float((found.to(sent) - sent).abs().max()):.2g} right after a weight sync; it would answer with another policy"
+            )
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The colocated engine's own parameters by vLLM's names."""
+        return dict(self.llm.llm_engine.model_executor.driver_worker.model_runner.model.named_parameters())
+
+
+def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: int) -> str:
+    counts = f"{ours.count(image_token)} image tokens of {len(ours)} for the trainer, {theirs.count(image_token)} of {len(theirs)} for vLLM"
+    at = next((place for place, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    return (
+        f"prompt {index}: vLLM answered other tokens than the trainer would score ({counts}; they part at token {at}); "
+        "the two processors resize images differently: give both the same checkpoint folder"
+    )
+
+
+@contextmanager
+def open_engine(dtype: str) -> Iterator[None]:
+    """While it is open, a GRPOTrainer that is made gets `Sampler`, in the precision `dtype` of the trainer's weights.
+
+    TRL passes no dtype; vLLM's own choice turns a float32 checkpoint into bfloat16.
+    """
+    own = {"dtype": dtype, "limit_mm_per_prompt": {"image": 1, "video": 0}}
+    if not visible_gpus():
+        _prepare_cpu()
+        own["enforce_eager"] = True
+    stock_engine, stock_backend = vllm_generation.LLM, grpo_trainer.VLLMGeneration
+
+    def engine(*args: Any, **kwargs: Any) -> Any:
+        return stock_engine(*args, **kwargs, **own)
+
+    vllm_generation.LLM, grpo_trainer.VLLMGeneration = engine, Sampler
+    try:
+        yield
+    finally:
+        vllm_generation.LLM, grpo_trainer.VLLMGeneration = stock_engine, stock_backend
+
+
+def _prepare_cpu() -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
+    import vllm._custom_ops as operations
+
+    operations._supports_onednn = False  # oneDNN repacks linear weights, which then cannot be loaded again

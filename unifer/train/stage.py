@@ -1,0 +1,145 @@
+"""The frame of a training command: settings, checks, claim of the folder, train, finish. What is trained, `sft` and `grpo` say."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unifer.errors import InputError, Interrupted
+from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
+from unifer.records import Json
+from unifer.train import checkpoints, provenance, settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """One training run before its weights are loaded: settings, the checkpoint it starts from, the manifest, where it goes on."""
+
+    fer: Any
+    config: Any
+    model: Any
+    start: Checkpoint
+    manifest: Json
+    resume: checkpoints.Resume
+
+    @property
+    def out(self) -> Path:
+        return Path(self.config.output_dir)
+
+    @property
+    def rows_digest(self) -> str:
+        digest: str = self.manifest["identity"]["rows"]["sha256"]
+        return digest
+
+    @property
+    def image_root(self) -> Path | None:
+        return Path(self.fer.image_root) if self.fer.image_root else None
+
+
+def run(command: str, types: Sequence[type], argv: Sequence[str], check: Callable[[Any, Any], Json], build: Callable[[Run], Any]) -> Path:
+    """Parse `argv` into `types`, `check` (fer, config) for what the stage adds to the run's identity, `build` its trainer, train, finish.
+
+    Returns the folder of the final model; goes on with an interrupted run. Raises InputError before any weight is loaded for
+    settings, rows, checkpoint or output folder that cannot be used; Interrupted on Ctrl-C.
+    """
+    fer, config, model = settings.parse(types, argv)
+    settings.refuse_dead_flags(config, model)
+    model.lora_target_modules = model.lora_target_modules or "all-linear"
+    start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
+    model.model_name_or_path = str(start.path)
+    manifest = provenance.manifest(command, fer, config, model, start, check(fer, config))
+    resume = checkpoints.claim(Path(config.output_dir), manifest, start.path, config, fresh=fer.fresh)
+    this = Run(fer, config, model, start, manifest, resume)
+    if resume.finished:
+        log.warning("%s: this run is finished; --fresh true starts over", this.out)
+        return this.out
+    _set_common(this)
+    trainer = build(this)
+    _dress(trainer, this, command)
+    result = _train(trainer, this)
+    _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
+    return this.out
+
+
+def _set_common(this: Run) -> None:
+    import torch
+    from transformers.utils import logging as logging_of_transformers
+
+    config, model = this.config, this.model
+    config.model_init_kwargs = {"dtype": model.dtype, "attn_implementation": model.attn_implementation}
+    config.remove_unused_columns = False  # the columns that TRL reads are made when a row is fetched
+    config.dataloader_pin_memory = config.dataloader_pin_memory and torch.cuda.is_available()
+    logging_of_transformers.disable_progress_bar()  # ours stands on the same line
+
+
+def lora(this: Run) -> Any:
+    """The adapter's settings, None for full fine-tuning."""
+    from trl import get_peft_config
+
+    peft = get_peft_config(this.model)
+    if peft is not None and this.fer.freeze_vision_tower:
+        peft.exclude_modules = r".*\bvisual\b.*"
+    return peft
+
+
+def _dress(trainer: Any, this: Run, command: str) -> None:
+    from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+    from unifer.train.progress import TrainingBar
+
+    if this.fer.freeze_vision_tower:
+        for name, weight in trainer.model.named_parameters():
+            if ".visual." in f".{name}":
+                weight.requires_grad_(False)
+    for shown in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(shown)
+    trainer.add_callback(TrainingBar(f"{command.upper()} {this.out.name}"))
+
+
+def _train(trainer: Any, this: Run) -> Any:
+    checkpoint = this.resume.checkpoint
+    try:
+        return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except InputError as error:  # a worker of the data loader wraps its own traceback around the message
+        raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
+    except KeyboardInterrupt:
+        kept = checkpoints.last_whole(this.out)
+        where = f"{kept.name} is kept" if kept else "no checkpoint was due yet"
+        raise Interrupted(f"stopped; {where}, the same command goes on from there") from None
+
+
+def _finish(trainer: Any, this: Run, outcome: Json) -> None:
+    """Write the final model with its processor, then the manifest's `finished`, which makes the run complete."""
+    trainer.save_model(str(this.out / "adapter" if this.model.use_peft else this.out))
+    this.config.distributed_state.wait_for_everyone()
+    if this.config.process_index == 0:
+        if this.model.use_peft:
+            _merge(this.out, this.model)
+        check_checkpoint(this.out)
+        checkpoints.write_manifest(this.out, this.manifest, **outcome)
+    this.config.distributed_state.wait_for_everyone()
+
+
+def _merge(out: Path, model: Any) -> None:
+    """The adapter folded into the start checkpoint, so that every engine loads the result like any model."""
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()  # else, under ZeRO-3, this one rank would load a partitioned model and wait for the others
+    base = AutoModelForImageTextToText.from_pretrained(model.model_name_or_path, dtype=model.dtype)
+    PeftModel.from_pretrained(base, str(out / "adapter")).merge_and_unload().save_pretrained(out)
+    AutoProcessor.from_pretrained(model.model_name_or_path).save_pretrained(out)
+
+
+def speak() -> None:
+    """Warnings of rank 0 alone go to standard error, as plain lines."""
+    level = logging.WARNING if int(os.environ.get("RANK", "0")) == 0 else logging.ERROR
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)

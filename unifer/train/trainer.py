@@ -1,0 +1,114 @@
+"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with the mends, the probe and the record of every rollout.
+
+Every override calls TRL's own method and looks at what goes in or comes out; none repeats its work.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from peft import PeftModel
+from trl import GRPOTrainer
+
+from unifer.records import Json
+from unifer.train import probe
+from unifer.train.history import RolloutLog
+from unifer.train.resume import ResumesWholeModels
+from unifer.train.rollouts import ban, placeholders
+from unifer.train.shared_images import share
+
+DIFFERENCE = "sampling/sampling_logp_difference"
+
+
+class Trainer(ResumesWholeModels, GRPOTrainer):  # type: ignore[misc]
+    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference| that training accepts."""
+
+    def __init__(self, *args: Any, rollout_log: RolloutLog, probe_limit: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rollout_log, self.probe_limit = rollout_log, probe_limit
+        self._probed = not self.use_vllm
+        self._scored: torch.Tensor | None = None
+        self._seconds: dict[str, float] = {}
+        for model in (self.model, self.ref_model):
+            if model is not None:
+                bare = self.accelerator.unwrap_model(model)
+                bare = bare.get_base_model() if isinstance(bare, PeftModel) else bare
+                ban(bare, placeholders(bare.config.to_dict()))
+                share(bare)
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        started = time.perf_counter()
+        self._seconds = dict.fromkeys(("sync", "generate", "rewards"), 0.0)
+        output = super()._generate_and_score_completions(inputs)
+        if not self._probed:
+            probe.check(self, inputs, output)
+            self._probed = True
+        self._note_seconds(time.perf_counter() - started)
+        self._log_rollouts(inputs, output)
+        return output
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        before = self.vllm_generation.sync_seconds if self.use_vllm else 0.0
+        started = time.perf_counter()
+        made = super()._generate_single_turn(*args, **kwargs)
+        synced = self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0  # TRL synchronises inside
+        self._seconds["sync"] += synced
+        self._seconds["generate"] += time.perf_counter() - started - synced
+        return made
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
+        started = time.perf_counter()
+        rewards = super()._calculate_rewards(*args, **kwargs)
+        self._seconds["rewards"] += time.perf_counter() - started
+        return rewards
+
+    def _note_seconds(self, whole: float) -> None:
+        """Where a generation window's time went; what remains of `step_time` is the optimizer's part, `time/train`."""
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        for phase, seconds in self._seconds.items():
+            metrics[f"time/{phase}"].append(seconds)
+        metrics["time/score"].append(whole - sum(self._seconds.values()))
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        scored = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._scored = scored[0].detach()
+        return scored
+
+    def _compute_loss(self, model: Any, inputs: Any) -> Any:
+        loss = super()._compute_loss(model, inputs)
+        sampled = inputs.get("sampling_per_token_logps")
+        if sampled is not None and not self.vllm_importance_sampling_correction and self._on_policy():
+            # TRL measures the difference only where it corrects for it, at the price of another forward.
+            mean, most = probe.difference(self._scored, sampled, inputs["completion_mask"])
+            metrics = self._metrics["train" if self.model.training else "eval"]
+            metrics[f"{DIFFERENCE}/mean"].append(self.accelerator.gather(mean).mean().item())
+            metrics[f"{DIFFERENCE}/max"].append(self.accelerator.gather(most).max().item())
+        return loss
+
+    def _on_policy(self) -> bool:
+        """Whether the weights are still those that sampled the batch in hand."""
+        return bool(self.num_iterations == 1 and self.args.steps_per_generation <= self.current_gradient_accumulation_steps)
+
+    def _log_rollouts(self, inputs: Any, output: Any) -> None:
+        tokens = output["completion_mask"].sum(dim=1).tolist()
+        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        last = [int(ids[max(0, count - 1)]) for ids, count in zip(output["completion_ids"], tokens, strict=True)]
+        own = [
+            {"key": row["key"], "image_path": row["image_path"], "tokens": int(count), "clipped": token not in ends}
+            for row, count, token in zip(inputs, tokens, last, strict=True)
+        ]
+        rows: list[Json] = gather_object(own)
+        if not self.accelerator.is_main_process or not self.model.training:
+            return
+        rewards = {name: list(values)[-len(rows) :] for name, values in self._logs["rewards"].items()}
+        replies, advantages = (list(self._logs[name])[-len(rows) :] for name in ("completion", "advantages"))
+        weights = self.reward_weights.tolist()
+        for index, row in enumerate(rows):
+            scores = {name: None if values[index] != values[index] else values[index] for name, values in rewards.items()}
+            total = sum(weight * score for weight, score in zip(weights, scores.values(), strict=True) if score is not None)
+            reply = replies[index][0]["content"]
+            row.update(completion=reply, rewards=scores, reward=total, advantage=advantages[index])
+        self.rollout_log.append(self.state.global_step + 1, rows)
