@@ -84,6 +84,10 @@ def estimate(shape: Shape, plan: Plan, gpu: float) -> Estimate:
     return Estimate(tuple(terms), short)
 
 
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e9:.2f} billion" if parameters >= 10**8 else f"{parameters / 1e6:.1f} million"
+
+
 def _weight_bytes(plan: Plan) -> int:
     """DeepSpeed casts the whole module to bf16 (`engine._configure_distributed_model`); Trainer leaves it as it was loaded."""
     return 2 if plan.deepspeed and plan.bf16 else plan.dtype_bytes
@@ -99,7 +103,7 @@ def _weights(shape: Shape, plan: Plan) -> Term:
     each = _weight_bytes(plan)
     adapters = trained_parameters(shape, plan) if plan.lora else 0
     whole = shape.parameters * each + adapters * _trained_bytes(plan)
-    note = f"{shape.parameters / 1e9:.2f} billion x {each} bytes"
+    note = f"{_count(shape.parameters)} x {each} bytes"
     if plan.deepspeed and plan.deepspeed.stage == 3:
         live = min(_LIVE, shape.parameters) * each
         kept = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus
@@ -117,7 +121,7 @@ def _gradients(shape: Shape, plan: Plan) -> Term:
     DeepSpeed's gradient dtype is that of the model (`engine.get_data_types`). DDP holds a second copy in its buckets.
     """
     trained, each, zero = trained_parameters(shape, plan), _trained_bytes(plan), plan.deepspeed
-    note, over = f"{trained / 1e9:.2f} billion x {each} bytes", f" over {plan.gpus}" if plan.gpus > 1 else ""
+    note, over = f"{_count(trained)} x {each} bytes", f" over {plan.gpus}" if plan.gpus > 1 else ""
     if zero is None:
         copies = 2 if plan.gpus > 1 else 1
         return Term("gradients", trained * each * copies, note + (", and DDP's buckets" if copies == 2 else ""))

@@ -37,4 +37,6 @@ class Section:
 
 def size(count: float) -> str:
     """Bytes as people read them; GB is 2^30, as GPU makers count."""
+    if count < GB / 10:
+        return f"{count / 2**20:.0f} MB"
     return f"{count / GB:.1f} GB" if count < 100 * GB else f"{count / GB:,.0f} GB"

@@ -20,6 +20,8 @@ from unifer.train.doctor.findings import Finding, size
 from unifer.train.doctor.machine import DiskNeed, ram
 
 USUAL_GPU = 80 * GB
+_SAFE = 0.92
+"""Share of a GPU up to which an estimate is trusted to fit."""
 _TEMPLATE_TOKENS = 30
 _ROWS = 256
 _ANY_SIZE = 1024 * 784
@@ -181,8 +183,7 @@ def memory(run: Run, gpu: float) -> list[Finding]:
 
 def _host(run: Run) -> list[Finding]:
     """What offloading puts into the memory of the machine; a share of it on each of several."""
-    assert run.shape is not None
-    wanted, (total, _) = sizes.host_bytes(run.shape, run.plan), ram()
+    wanted, (total, _) = sizes.host_bytes(_known(run), run.plan), ram()
     if not wanted:
         return []
     text = f"{size(wanted)} offloaded, over all machines; this one has {size(total)}"
@@ -204,10 +205,9 @@ def _fits(made: Estimate, gpu: float) -> bool:
 
 
 def _verdict(run: Run, made: Estimate, gpu: float) -> Finding:
-    assert run.shape is not None
     total = f"{size(made.total)} of {size(gpu)}"
     if _fits(made, gpu):
-        tight = made.total > 0.92 * gpu
+        tight = made.total > _SAFE * gpu
         remedy = f"to be safe: {_listed(run, gpu)}" if tight else ""
         return Finding("warning" if tight else "ok", "verdict", f"fits{', but only just' if tight else ''}: {total}", remedy)
     if made.total <= gpu:
@@ -218,16 +218,19 @@ def _verdict(run: Run, made: Estimate, gpu: float) -> Finding:
 
 
 def _listed(run: Run, gpu: float) -> str:
-    """Changes with the figure each gives: those that fit, else the one that comes nearest."""
+    """Changes with the figure each gives: single ones that fit, else a combination, else what comes nearest."""
+    for offered in (changes(run.plan), combined(run.plan)):
+        tried = [(name, plan, sizes.estimate(_known(run), plan, gpu)) for name, plan in offered]
+        fitting = [each for each in tried if each[2].total <= _SAFE * gpu and not each[2].vllm_short]
+        if fitting:
+            return "; or ".join(f"{_costs(_known(run), name, plan)}: {size(made.total)}" for name, plan, made in fitting[:3])
+    name, plan, made = min(tried, key=lambda each: each[2].total)
+    return f"nearest is {_costs(_known(run), name, plan)}: {size(made.total)}; use more GPUs, or a smaller model"
+
+
+def _known(run: Run) -> Shape:
     assert run.shape is not None
-    tried = [(_costs(run.shape, name, plan), sizes.estimate(run.shape, plan, gpu)) for name, plan in changes(run.plan)]
-    fitting = [(name, made) for name, made in tried if made.total <= 0.92 * gpu and not made.vllm_short]
-    if fitting:
-        return "; or ".join(f"{name}: {size(made.total)}" for name, made in fitting[:3])
-    if not tried:
-        return "GPUs with more memory, or a smaller model"
-    name, made = min(tried, key=lambda pair: pair[1].total)
-    return f"nearest is {name}: {size(made.total)}; use more GPUs, or a smaller model"
+    return run.shape
 
 
 def _costs(shape: Shape, name: str, plan: Plan) -> str:
@@ -236,7 +239,7 @@ def _costs(shape: Shape, name: str, plan: Plan) -> str:
 
 
 def changes(plan: Plan) -> Iterator[tuple[str, Plan]]:
-    """Changed plans by the flags that make them: first those that change no result, then a combination, then LoRA."""
+    """Changed plans by the flags that make them: those that change no result first, LoRA last."""
     if not plan.checkpointing:
         yield "--gradient_checkpointing true", replace(plan, checkpointing=True)
     if plan.batch > 1:
@@ -246,14 +249,22 @@ def changes(plan: Plan) -> Iterator[tuple[str, Plan]]:
         yield "--vllm_enable_sleep_mode true", replace(plan, vllm=replace(plan.vllm, sleeps=True))
     if plan.vllm and plan.vllm.utilization > 0.3:
         yield "--vllm_gpu_memory_utilization 0.3", replace(plan, vllm=replace(plan.vllm, utilization=0.3))
-    sharded = list(_sharded(plan))
-    yield from sharded
-    adapters = replace(plan, lora=plan.lora or Lora(64), reference=False)
+    yield from _sharded(plan)
     if plan.lora is None:
-        yield "--use_peft true", adapters
-    for name, each in sharded[-1:]:
-        slim = replace(each, batch=1, checkpointing=True, vllm=replace(plan.vllm, sleeps=True) if plan.vllm else None)
-        yield f"{name} --gradient_checkpointing true --per_device_train_batch_size 1", slim
+        yield "--use_peft true", replace(plan, lora=Lora(64), reference=False)
+
+
+def combined(plan: Plan) -> Iterator[tuple[str, Plan]]:
+    """Everything that makes a step small at once, under each DeepSpeed file that shards more, then with LoRA besides."""
+    flags = "--gradient_checkpointing true --per_device_train_batch_size 1"
+    slim = replace(plan, checkpointing=True, batch=1)
+    if plan.vllm:
+        flags += " --vllm_enable_sleep_mode true"
+        slim = replace(slim, vllm=replace(plan.vllm, sleeps=True))
+    for name, each in [("", slim), *((f"{name} ", each) for name, each in _sharded(slim))]:
+        yield f"{name}{flags}", each
+        if plan.lora is None:
+            yield f"{name}--use_peft true {flags}", replace(each, lora=Lora(64), reference=False)
 
 
 def _sharded(plan: Plan) -> Iterator[tuple[str, Plan]]:
