@@ -133,3 +133,11 @@ def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:
     if changed:
         raise InputError(f"{path}: belongs to another run; it differs in\n  " + "\n  ".join(changed) + f"\n{remedy}")
     return old
+
+
+def manifest_rule(checkpoint: Path) -> Json | None:
+    """The image rule that a checkpoint of ours was trained with; None where no manifest beside it tells."""
+    path = checkpoint / "manifest.json"
+    identity = files.read_json(path).get("identity", {}) if path.exists() else {}
+    rule: Json | None = identity.get("image_rule")
+    return rule

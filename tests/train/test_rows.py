@@ -14,7 +14,7 @@ from unifer.errors import InputError
 from unifer.records import CoTRow
 from unifer.train import rows
 
-COLUMNS = ("image_path", "question", "response")
+COLUMNS = {"image_path": "string", "question": "string", "response": "string"}
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_images_are_decoded_only_for_the_rows_that_are_fetched(corpus: Path, mon
 
 def test_a_wrong_image_root_is_found_before_training(corpus: Path, tmp_path: Path) -> None:
     path = corpus / "cot.json"
-    with pytest.raises(InputError, match=r"24 of 24 sampled images are not there.*--image_root"):
+    with pytest.raises(InputError, match=r"(?s)24 of 24 images cannot be read.*000000\.jpg.*000023\.jpg.*--image_root"):
         rows.cot_rows(path, rows.describe(path)["sha256"], tmp_path, ImageRule())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +44,30 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _sft(args: argparse.Namespace) -> int:
-    from unifer.train import sft
+    from unifer.train import sft, stage
 
-    sft.main(["--help"] if args.flags else args.rest)
+    stage.speak()
+    sft.run(["--help"] if args.flags else args.rest)
     return 0
 
 
 def _grpo(args: argparse.Namespace) -> int:
-    from unifer.train import grpo
+    from unifer.cli import curves
+    from unifer.train import grpo, stage
 
-    grpo.main(["--help"] if args.flags else args.rest)
+    stage.speak()
+    out = grpo.run(["--help"] if args.flags else args.rest)
+    if int(os.environ.get("RANK", "0")) == 0:
+        curves.show(out)
     return 0
 
 
 def _tiny_base(args: argparse.Namespace) -> int:
     from unifer.cli import main
     from unifer.models import tiny
-    from unifer.train import sft
+    from unifer.train import sft, stage
 
+    stage.speak()
     rows, untrained, trained = args.work / "faces" / "action_units.json", args.work / "untrained", args.work / "trained"
     draw = ["data", "faces", "--out", str(rows.parent), "--count", str(args.faces), "--seed", "base", "--task", "action-units"]
     if not rows.exists() and (status := main(draw)):
@@ -68,7 +75,7 @@ def _tiny_base(args: argparse.Namespace) -> int:
     if not (untrained / "processor_config.json").exists():  # the last file of a whole build
         tiny.build(untrained)
     settings = ["--config", str(_CONFIGS / "tiny_base.yaml"), "--rows", str(rows), "--model_name_or_path", str(untrained)]
-    sft.main([*settings, "--output_dir", str(trained), *args.rest])
+    sft.run([*settings, "--output_dir", str(trained), *args.rest])
     tiny.export(trained, args.out)
     print(f"base checkpoint: {args.out}")
     return 0

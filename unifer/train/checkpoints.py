@@ -44,6 +44,14 @@ class Resume(NamedTuple):
     finished: bool
     checkpoint: Path | None
 
+    @property
+    def step(self) -> int:
+        """Optimizer steps that lie behind it."""
+        return int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint else 0
+
+
+START = Resume(False, None)
+
 
 def claim(folder: Path, manifest: Json, start: Path, config: Any, *, fresh: bool) -> Resume:
     """Make `folder` this run's own: rank 0 decides and writes the manifest, every rank gets the same answer.

@@ -8,61 +8,79 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from unifer.models.engines.vllm_engine import prepare_environment
+from unifer.models.loading import load_processor
 from unifer.records import Json
-from unifer.train import cpu_ranks, grpo_settings, rows, settings, stage
+from unifer.train import context, cpu_ranks, grpo_settings, rows, settings, stage
+from unifer.train.alarms import Alarms, Limits
+from unifer.train.history import MetricsLog, RolloutLog, read_metrics
+from unifer.train.rewards import trainer_rewards
+
+
+class Grpo:
+    """The stage `grpo`."""
+
+    command: Literal["grpo"] = "grpo"
+
+    def check(self, fer: grpo_settings.GrpoArguments, config: Any) -> Json:
+        return grpo_settings.check(fer, config)
+
+    def rows(self, this: stage.Run) -> Any:
+        rule, config = settings.image_rule(this.fer), this.config
+        processor = load_processor(this.start.path)
+        context.check_pixels(this.start.path, processor, rule, rescales=this.fer.processor_rescales)
+        dataset = rows.reward_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
+        prompt = context.longest_prompt(rows.distinct(dataset, "problem"), processor, rule)
+        needed = context.check_context(this.start.path, prompt, config.max_completion_length, config.vllm_max_model_length)
+        if this.fer.rollouts == "colocate":
+            config.vllm_max_model_length = config.vllm_max_model_length or needed
+        elif this.fer.rollouts == "server":
+            from unifer.train.server import check_server
+
+            check_server(grpo_settings.server_url(config), this.start.path, this.model.dtype, needed)
+        return dataset
+
+    def trainer(self, this: stage.Run, dataset: Any) -> Any:
+        from unifer.train.probe import LIMITS
+        from unifer.train.progress import MetricsRecorder
+        from unifer.train.rollouts import open_engine, vllm_ban
+        from unifer.train.trainer import Trainer
+
+        config, limit = this.config, this.fer.probe_limit or LIMITS[this.model.dtype]
+        if config.use_vllm:
+            config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
+        metrics, rollouts, alarms = _logs(this, limit)
+        with open_engine(this.model.dtype) if this.fer.rollouts == "colocate" else nullcontext():
+            return Trainer(
+                model=this.model.model_name_or_path,
+                reward_funcs=trainer_rewards(this.fer.rewards, completion_limit=config.max_completion_length),
+                args=config,
+                train_dataset=dataset,
+                processing_class=load_processor(this.start.path),
+                peft_config=stage.lora(this),
+                callbacks=[MetricsRecorder(metrics, alarms)],
+                rollout_log=rollouts,
+                probe_limit=limit,
+            )
+
+
+def _logs(this: stage.Run, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:
+    """The run's logs as they stood at the checkpoint it goes on from, and the alarms that they had raised by then."""
+    metrics, rollouts, alarms = MetricsLog(this.out), RolloutLog(this.out), Alarms(Limits(logp_difference=limit))
+    if this.config.process_index == 0:
+        metrics.rewind(this.resume.step)
+        rollouts.rewind(this.resume.step)
+        if this.resume.step:
+            alarms.replay(read_metrics(this.out))
+    return metrics, rollouts, alarms
 
 
 def run(argv: Sequence[str]) -> Path:
-    """Train as `--config FILE` and flags say and return the folder of the final model; goes on with an interrupted run.
-
-    Every rank of a torchrun launch calls this. Raises as `stage.run` does, and InputError where sampler and trainer disagree.
-    """
+    """Train as `argv` says; see `stage.run`. Raises InputError also where sampler and trainer disagree."""
     cpu_ranks.prepare()
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
 
-    return stage.run("grpo", (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig), argv, grpo_settings.check, _trainer)
-
-
-def _trainer(this: stage.Run) -> Any:
-    from unifer.models.loading import load_processor
-    from unifer.train.history import MetricsLog, RolloutLog
-    from unifer.train.probe import LIMITS
-    from unifer.train.progress import MetricsRecorder
-    from unifer.train.rewards import trainer_rewards
-    from unifer.train.rollouts import open_engine, vllm_ban
-    from unifer.train.trainer import Trainer
-
-    fer, config = this.fer, this.config
-    processor = load_processor(this.start.path)
-    dataset = rows.reward_rows(Path(fer.rows), this.rows_digest, this.image_root, settings.image_rule(fer))
-    if config.use_vllm:
-        grpo_settings.fit_context(config, dataset, processor)
-        config.generation_kwargs = {**(config.generation_kwargs or {}), "logit_bias": vllm_ban(this.start.path)}
-    metrics, rollouts = MetricsLog(this.out), RolloutLog(this.out)
-    if config.process_index == 0:
-        begun = int(this.resume.checkpoint.name.rpartition("-")[2]) if this.resume.checkpoint else 0
-        metrics.rewind(begun)
-        rollouts.rewind(begun)
-    with open_engine(this.model.dtype) if config.use_vllm else nullcontext():
-        return Trainer(
-            model=this.model.model_name_or_path,
-            reward_funcs=trainer_rewards(fer.rewards, completion_limit=config.max_completion_length),
-            args=config,
-            train_dataset=dataset,
-            processing_class=processor,
-            peft_config=stage.lora(this),
-            callbacks=[MetricsRecorder(metrics)],
-            rollout_log=rollouts,
-            probe_limit=fer.probe_limit or LIMITS[this.model.dtype],
-        )
-
-
-def main(argv: Sequence[str]) -> int:
-    """Entry point of `unifer grpo`."""
-    stage.speak()
-    run(argv)
-    return 0
+    return stage.run(Grpo(), (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig), argv)

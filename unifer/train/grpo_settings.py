@@ -1,13 +1,16 @@
-"""What a GRPO run can be told, and which combinations are refused before anything is loaded."""
+"""What a GRPO run can be told, and which combinations are refused, with the reason, before anything is loaded."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.records import Json
+from unifer.train import rewards
 from unifer.train.settings import FerArguments
 
 MODES = ("colocate", "server", "none")
@@ -22,7 +25,7 @@ class GrpoArguments(FerArguments):
         metadata={"help": "Who samples: vLLM on the trainer's own devices (colocate), a vLLM server (server), transformers (none)."},
     )
     rewards: list[str] = field(
-        default_factory=lambda: ["accuracy", "format", "au_f1"], metadata={"help": "Names of the rewards; weights in reward_weights."}
+        default_factory=lambda: list(rewards.DEFAULT), metadata={"help": "Names of the rewards; their weights: reward_weights."}
     )
     probe_limit: float | None = field(
         default=None,
@@ -30,15 +33,29 @@ class GrpoArguments(FerArguments):
     )
 
 
-def check(fer: GrpoArguments, config: Any) -> Json:
-    """Refuse what cannot work, set what follows; the GRPO part of the run's identity. Raises InputError."""
-    _set_mode(fer, config)
-    return {
-        "rewards": dict(zip(fer.rewards, config.reward_weights or [1.0] * len(fer.rewards), strict=True)),
-        "rollouts": fer.rollouts,
-        **{name: getattr(config, name) for name in _IDENTITY},
-    }
+_CHOICES = {
+    "loss_type": ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"),
+    "scale_rewards": ("group", "batch", "none"),
+    "importance_sampling_level": ("token", "sequence"),
+    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
+}
+"""Values as TRL names them; it looks at some of them only when the first loss is computed."""
 
+_WHOLE = "the trainer scores the whole distribution at that temperature; a sampler that cuts or bends it would be another policy"
+_NEUTRAL = {"top_p": (1.0,), "top_k": (0, None), "min_p": (0.0, None), "repetition_penalty": (1.0,)}
+_OURS = {
+    "generation_kwargs": "sampling is set by temperature and max_completion_length",
+    "use_transformers_continuous_batching": "it takes no images; use --rollouts colocate",
+    "vllm_structured_outputs_regex": _WHOLE,
+    "trust_remote_code": "checkpoints run no code of their own here",
+}
+_COLOCATE = ("vllm_gpu_memory_utilization", "vllm_tensor_parallel_size", "vllm_enable_sleep_mode", "vllm_max_model_length")
+_SERVER = ("vllm_server_base_url", "vllm_server_host", "vllm_server_port", "vllm_server_timeout", "vllm_group_port")
+_UNREAD = {
+    "colocate": (_SERVER, "there is no server in this mode"),
+    "server": (_COLOCATE, "the server's own flags decide; give it to run_vllm_server.sh"),
+    "none": ((*_SERVER, *_COLOCATE), "no vLLM samples in this mode"),
+}
 
 _IDENTITY = (
     "num_generations",
@@ -52,19 +69,76 @@ _IDENTITY = (
     "epsilon_high",
     "scale_rewards",
     "importance_sampling_level",
+    "multi_objective_aggregation",
     "vllm_importance_sampling_correction",
     "mask_truncated_completions",
 )
 
 
+def check(fer: GrpoArguments, config: Any) -> Json:
+    """Refuse what cannot work, set what follows; returns the GRPO part of the run's identity. Raises InputError."""
+    _set_mode(fer, config)
+    _refuse_other_distributions(config)
+    for name, allowed in _CHOICES.items():
+        _refuse_unknown(name, str(getattr(config, name)).lower(), allowed)
+    _refuse_torn_windows(config)
+    chosen = rewards.choose(fer.rewards, config.reward_weights)
+    config.reward_weights = list(chosen.weights)
+    facts = {name: getattr(config, name) for name in _IDENTITY}
+    return {"rewards": dict(zip(chosen.names, chosen.weights, strict=True)), "rollouts": fer.rollouts, **facts}
+
+
 def _set_mode(fer: GrpoArguments, config: Any) -> None:
-    if fer.rollouts not in MODES:
-        raise InputError(f"--rollouts {fer.rollouts}: no such way to sample; allowed are {', '.join(MODES)}")
+    _refuse_unknown("rollouts", fer.rollouts, MODES)
+    if config.use_vllm and fer.rollouts == "none":
+        raise InputError("--use_vllm true with --rollouts none: say --rollouts colocate or server for vLLM, and leave use_vllm out")
+    if config.vllm_mode != "colocate" and config.vllm_mode != fer.rollouts:
+        raise InputError(f"--vllm_mode {config.vllm_mode} with --rollouts {fer.rollouts}: say --rollouts alone ({', '.join(MODES)})")
+    names, reason = _UNREAD[fer.rollouts]
+    for name in _changed(config, names):
+        raise InputError(f"--{name} has no effect with --rollouts {fer.rollouts}: {reason}")
+    if not visible_gpus():
+        if fer.rollouts == "server":
+            raise InputError("--rollouts server needs GPUs: weights travel to the server by NCCL; without one use --rollouts colocate")
+        if config.vllm_enable_sleep_mode:
+            raise InputError("--vllm_enable_sleep_mode true frees GPU memory, and there is no GPU here: leave it out")
     config.use_vllm = fer.rollouts != "none"
     if config.use_vllm:
         config.vllm_mode = fer.rollouts
 
 
-def fit_context(config: Any, dataset: Any, processor: Any) -> None:
-    """Set the engine's context to the longest prompt and a whole completion."""
-    config.vllm_max_model_length = config.vllm_max_model_length or 512
+def _changed(config: Any, names: Iterable[str]) -> Iterable[str]:
+    return (name for name in names if getattr(config, name) != getattr(type(config), name, None))
+
+
+def _refuse_other_distributions(config: Any) -> None:
+    if config.temperature <= 0:
+        raise InputError(f"--temperature {config.temperature}: greedy replies of a group are all alike and teach nothing; 1.0 is usual")
+    for name, neutral in _NEUTRAL.items():
+        if getattr(config, name) not in neutral:
+            raise InputError(f"--{name} {getattr(config, name)} is refused: {_WHOLE}")
+    for name in _changed(config, _OURS):
+        raise InputError(f"--{name} is refused: {_OURS[name]}")
+
+
+def _refuse_unknown(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        near = difflib.get_close_matches(value, allowed, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"--{name} {value}: no such choice; {hint}allowed: {', '.join(allowed)}")
+
+
+def _refuse_torn_windows(config: Any) -> None:
+    """A run resumes with fresh rollouts, so a checkpoint may lie only where they would have been made anyway."""
+    window = config.steps_per_generation * config.num_iterations
+    if config.save_strategy == "steps" and (config.save_steps * config.gradient_accumulation_steps) % window:
+        raise InputError(
+            f"--save_steps {config.save_steps} falls inside a generation window: {config.steps_per_generation} batches a generation x "
+            f"{config.num_iterations} iterations are used before the next one, a step takes {config.gradient_accumulation_steps}; choose a "
+            "multiple, or a resumed run would train on other rollouts than the run it goes on with"
+        )
+
+
+def server_url(config: Any) -> str:
+    """Where the vLLM server is asked, as TRL reads its own settings."""
+    return str(config.vllm_server_base_url or f"http://{config.vllm_server_host}:{config.vllm_server_port}").rstrip("/")

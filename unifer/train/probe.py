@@ -50,7 +50,7 @@ _SERVER = (
 
 def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
     if output.get("old_per_token_logps") is not None:
-        return output["old_per_token_logps"][chosen]  # type: ignore[no-any-return]
+        return output["old_per_token_logps"][chosen]
     count = len(output["completion_ids"][chosen])
     grids = output["image_grid_thw"][:count]
     pixels = output["pixel_values"][: int(grids.prod(dim=-1).sum())]
@@ -65,7 +65,7 @@ def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
             num_images=output["num_images"][chosen],
             mm_token_type_ids=output["mm_token_type_ids"][chosen] if "mm_token_type_ids" in output else None,
         )
-    return logps  # type: ignore[no-any-return]
+    return logps
 
 
 def _reasons(trainer: Any, inputs: Any) -> list[str]:

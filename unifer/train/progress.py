@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback
 
+from unifer.train.alarms import Alarms
 from unifer.train.history import MetricsLog
+
+log = logging.getLogger(__name__)
 
 
 class TrainingBar(ProgressCallback):
@@ -25,15 +29,22 @@ class TrainingBar(ProgressCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if self.training_bar is not None and logs and "loss" in logs:
-            self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
+            reward = f", reward {float(logs['reward']):.2f}" if "reward" in logs else ""
+            self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}{reward}")
 
 
 class MetricsRecorder(TrainerCallback):
-    """Writes what the trainer logs to the run's own metrics file, each step once."""
+    """Writes what the trainer logs to the run's own metrics file, each step once, and says what is alarming in it."""
 
-    def __init__(self, metrics: MetricsLog) -> None:
-        self.metrics = metrics
+    def __init__(self, metrics: MetricsLog, alarms: Alarms) -> None:
+        self.metrics, self.alarms = metrics, alarms
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
-            self.metrics.append(state.global_step, logs)
+            said = self.alarms.check(state.global_step, logs)
+            self.metrics.append(state.global_step, logs, said)
+            for text in said:
+                log.warning("\n%s", text)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.metrics.close()

@@ -30,7 +30,10 @@ _PATHS = ("rows", "image_root", "output_dir", "logging_dir", "deepspeed", "model
 
 
 def manifest(command: str, fer: settings.FerArguments, config: Any, model: Any, start: Checkpoint, own: Json) -> Json:
-    """The run's manifest, `own` being what the stage adds to its identity. A path is recorded as the name and digest of its file, never as this machine spells it."""
+    """The run's manifest, `own` being what the stage adds to its identity.
+
+    A path is recorded as the name and digest of its file, never as this machine spells it.
+    """
     identity: Json = {
         "rows": rows.describe(Path(fer.rows)),
         "checkpoint": start.describe(),

@@ -66,7 +66,7 @@ def collapse(ids: Sequence[int], placeholder: int) -> list[int]:
     return [token for key, run in groupby(ids) for token in ([key] if key == placeholder else run)]
 
 
-class Sampler(vllm_generation.VLLMGeneration):  # type: ignore[misc]
+class Sampler(vllm_generation.VLLMGeneration):
     """TRL's vLLM backend for image prompts; `sync_seconds` adds up what its weight syncs took."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -146,7 +146,7 @@ def open_engine(dtype: str) -> Iterator[None]:
 
     TRL passes no dtype; vLLM's own choice turns a float32 checkpoint into bfloat16.
     """
-    own = {"dtype": dtype, "limit_mm_per_prompt": {"image": 1, "video": 0}}
+    own: dict[str, Any] = {"dtype": dtype, "limit_mm_per_prompt": {"image": 1, "video": 0}}
     if not visible_gpus():
         _prepare_cpu()
         own["enforce_eager"] = True

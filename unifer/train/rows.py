@@ -19,6 +19,7 @@ from unifer import files
 from unifer.dialogue import images, prompts
 from unifer.errors import InputError
 from unifer.records import CoTRow, Json, RewardRow
+from unifer.train import row_images
 from unifer.train.rewards import vocabulary
 
 log = logging.getLogger(__name__)
@@ -44,11 +45,15 @@ def cache_root() -> Path:
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unifer"
 
 
-def table(path: Path, columns: dict[str, str], parse: Callable[[Any], Any], digest: str) -> Any:
-    """The rows of `path` as a memory-mapped `datasets.Dataset` of `columns` (attribute of a record -> type); `digest` is the file's SHA-256.
+def _stamp(digest: str) -> Path:
+    return cache_root() / "rows" / f"{digest[:32]}-images"
 
-    Ranks of one machine take turns at the lock, so that one prepares the table and the others map it. Raises InputError with
-    file:row for the first row that `parse` refuses.
+
+def table(path: Path, columns: dict[str, str], parse: Callable[[Any], Any], digest: str) -> Any:
+    """The rows of `path` as a memory-mapped `datasets.Dataset` of `columns` (attribute of a record -> type).
+
+    `digest` is the file's SHA-256. Ranks of one machine take turns at the lock, so that one prepares the table and the others map
+    it. Raises InputError with file:row for the first row that `parse` refuses.
     """
     import datasets
 
@@ -93,7 +98,7 @@ def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:
 def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
     """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB `image`."""
     rows = table(path, _COT, _checked_cot, digest)
-    _check_some_images(path, rows["image_path"], image_root)
+    row_images.check(path, distinct(rows, "image_path"), image_root, _stamp(digest))
 
     def fetch(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
         return {
@@ -103,6 +108,12 @@ def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.Imag
         }
 
     return rows.with_transform(fetch)
+
+
+def distinct(rows: Any, column: str) -> list[str]:
+    """The distinct texts of a stored column, from the mapped table: no row is decoded."""
+    texts: list[str] = rows.data.column(column).unique().to_pylist()
+    return texts
 
 
 def _checked_cot(raw: Any) -> CoTRow:
@@ -118,7 +129,7 @@ def _checked_cot(raw: Any) -> CoTRow:
 def reward_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
     """Reward rows as TRL's GRPOTrainer takes them: `prompt`, the decoded RGB `image`, and what the rewards and the rollout log read."""
     rows = table(path, _REWARD, _checked_reward, digest)
-    _check_some_images(path, rows["image_path"], image_root)
+    row_images.check(path, distinct(rows, "image_path"), image_root, _stamp(digest))
 
     def fetch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         prompt = [prompts.trainer_prompt(problem) for problem in batch["problem"]]
@@ -153,26 +164,6 @@ def load_image(path: Path, image_path: str, image_root: Path | None, rule: image
         return images.load(images.resolve(image_path, image_root, path.parent), rule)
     except images.ImageError as error:
         raise InputError(f"{path}: the row with image_path {image_path!r}: {error}") from None
-
-
-def _check_some_images(path: Path, image_paths: Any, image_root: Path | None, sample: int = 256) -> None:
-    """Look for evenly spread images before any weight is loaded: a wrong image root is found now, not hours later."""
-    total = len(image_paths)
-    chosen = [image_paths[index * total // min(sample, total)] for index in range(min(sample, total))]
-    missing = []
-    for image_path in chosen:
-        try:
-            found = images.resolve(image_path, image_root, path.parent).is_file()
-        except images.ImageError as error:
-            raise InputError(f"{path}: the row with image_path {image_path!r}: {error}") from None
-        if not found:
-            missing.append(image_path)
-    if missing:
-        where = f"below the image root {image_root}" if image_root else f"below {path.parent}"
-        raise InputError(
-            f"{path}: {len(missing)} of {len(chosen)} sampled images are not there, {missing[0]!r} first (looked {where}); "
-            "name the folder that holds them with --image_root or UNIFER_IMAGE_ROOT"
-        )
 
 
 def describe(path: Path) -> Json:

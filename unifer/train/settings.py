@@ -28,7 +28,12 @@ class FerArguments:
         default=None, metadata={"help": "Folder that a leading '/' of image_path stands for (default: UNIFER_IMAGE_ROOT)."}
     )
     image_size: int = field(default=224, metadata={"help": "Side in pixels every image is resized to; 0 keeps its own size."})
+    processor_rescales: bool = field(
+        default=False,
+        metadata={"help": "The checkpoint's processor may scale images of image_size, which its pixel limits exclude."},
+    )
     freeze_vision_tower: bool = field(default=False, metadata={"help": "Train the language model alone."})
+    preflight: bool = field(default=True, metadata={"help": "Look first at packages, disk and memory, as `unifer doctor` does."})
     fresh: bool = field(default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."})
 
 
@@ -47,6 +52,14 @@ _DEAD = {
 
 _PACKAGES = (("wandb", "report_to", "wandb", "tensorboard"), ("flash_attn", "attn_implementation", "flash_attention_2", "sdpa"))
 """(package, flag, its value that needs the package, the value that does not)"""
+
+
+_HINTS = {
+    "bf16": "; without a GPU: --bf16 false --dtype float32",
+    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks x batches a generation a "
+    "multiple of num_generations",
+}
+"""Word in what TRL or transformers says about settings -> what to do."""
 
 
 def refuse_dead_flags(config: Any, model: Any) -> None:
@@ -98,7 +111,7 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     try:
         *parsed, rest = parser.parse_args_into_dataclasses(args=flags, return_remaining_strings=True)
     except ValueError as error:
-        hint = "; without a GPU: --bf16 false --dtype float32" if "bf16" in str(error) else ""
+        hint = next((hint for word, hint in _HINTS.items() if word in str(error)), "")
         raise InputError(f"{error}{hint}") from None
     if rest:
         raise InputError(f"{rest[0]!r} belongs to no flag; a value follows its --flag")

@@ -7,49 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from unifer.models.loading import load_processor
 from unifer.records import Json
-from unifer.train import cpu_ranks, rows, settings, stage
+from unifer.train import context, cpu_ranks, rows, settings, stage
+
+
+class Sft:
+    """The stage `sft`."""
+
+    command: Literal["sft"] = "sft"
+
+    def check(self, fer: settings.FerArguments, config: Any) -> Json:
+        config.max_length = None  # a cut would fall into image tokens or the answer
+        return {}
+
+    def rows(self, this: stage.Run) -> Any:
+        rule = settings.image_rule(this.fer)
+        context.check_pixels(this.start.path, load_processor(this.start.path), rule, rescales=this.fer.processor_rescales)
+        return rows.cot_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
+
+    def trainer(self, this: stage.Run, dataset: Any) -> Any:
+        from trl import SFTTrainer
+
+        from unifer.train.resume import ResumesWholeModels
+
+        class Trainer(ResumesWholeModels, SFTTrainer):
+            """TRL's trainer with the resume that its base class breaks."""
+
+        return Trainer(
+            model=this.model.model_name_or_path,
+            args=this.config,
+            train_dataset=dataset,
+            processing_class=load_processor(this.start.path),
+            peft_config=stage.lora(this),
+        )
 
 
 def run(argv: Sequence[str]) -> Path:
-    """Train as `--config FILE` and flags say and return the folder of the final model; goes on with an interrupted run.
-
-    Every rank of a torchrun launch calls this. Raises as `stage.run` does.
-    """
+    """Fine-tune as `argv` says; see `stage.run`."""
     cpu_ranks.prepare()
     from trl import ModelConfig, SFTConfig
 
-    return stage.run("sft", (settings.FerArguments, SFTConfig, ModelConfig), argv, _check, _trainer)
-
-
-def _check(fer: settings.FerArguments, config: Any) -> Json:
-    config.max_length = None  # a cut would fall into image tokens or the answer
-    return {}
-
-
-def _trainer(this: stage.Run) -> Any:
-    from trl import SFTTrainer
-
-    from unifer.models.loading import load_processor
-    from unifer.train.resume import ResumesWholeModels
-
-    class Trainer(ResumesWholeModels, SFTTrainer):
-        """TRL's trainer with the resume that its base class breaks."""
-
-    dataset = rows.cot_rows(Path(this.fer.rows), this.rows_digest, this.image_root, settings.image_rule(this.fer))
-    return Trainer(
-        model=this.model.model_name_or_path,
-        args=this.config,
-        train_dataset=dataset,
-        processing_class=load_processor(this.start.path),
-        peft_config=stage.lora(this),
-    )
-
-
-def main(argv: Sequence[str]) -> int:
-    """Entry point of `unifer sft`."""
-    stage.speak()
-    run(argv)
-    return 0
+    return stage.run(Sft(), (settings.FerArguments, SFTConfig, ModelConfig), argv)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from unifer.errors import InputError, Interrupted
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
 from unifer.records import Json
-from unifer.train import checkpoints, provenance, settings
+from unifer.train import checkpoints, doctor, provenance, settings
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Run:
     model: Any
     start: Checkpoint
     manifest: Json
-    resume: checkpoints.Resume
+    resume: checkpoints.Resume = checkpoints.START
 
     @property
     def out(self) -> Path:
@@ -43,29 +43,56 @@ class Run:
         return Path(self.fer.image_root) if self.fer.image_root else None
 
 
-def run(command: str, types: Sequence[type], argv: Sequence[str], check: Callable[[Any, Any], Json], build: Callable[[Run], Any]) -> Path:
-    """Parse `argv` into `types`, `check` (fer, config) for what the stage adds to the run's identity, `build` its trainer, train, finish.
+class Stage(Protocol):
+    """What differs between the training commands."""
 
-    Returns the folder of the final model; goes on with an interrupted run. Raises InputError before any weight is loaded for
-    settings, rows, checkpoint or output folder that cannot be used; Interrupted on Ctrl-C.
+    @property
+    def command(self) -> Literal["sft", "grpo"]: ...
+
+    def check(self, fer: Any, config: Any) -> Json:
+        """Refuse settings that cannot work; what the stage adds to the run's identity."""
+
+    def rows(self, this: Run) -> Any:
+        """The rows as TRL's trainer takes them, checked against checkpoint and context."""
+
+    def trainer(self, this: Run, dataset: Any) -> Any:
+        """TRL's trainer; the first to load weights."""
+
+
+def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
+    """Train as `argv` (`--config FILE` and flags) says and return the folder of the final model; goes on with an interrupted run.
+
+    Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings, rows, checkpoint or
+    output folder that cannot be used; Interrupted on Ctrl-C.
     """
     fer, config, model = settings.parse(types, argv)
     settings.refuse_dead_flags(config, model)
+    own = stage.check(fer, config)
     model.lora_target_modules = model.lora_target_modules or "all-linear"
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
     model.model_name_or_path = str(start.path)
-    manifest = provenance.manifest(command, fer, config, model, start, check(fer, config))
-    resume = checkpoints.claim(Path(config.output_dir), manifest, start.path, config, fresh=fer.fresh)
-    this = Run(fer, config, model, start, manifest, resume)
-    if resume.finished:
+    this = Run(fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own))
+    _preflight(stage, this)
+    dataset = stage.rows(this)
+    this.resume = checkpoints.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
+    if this.resume.finished:
         log.warning("%s: this run is finished; --fresh true starts over", this.out)
         return this.out
     _set_common(this)
-    trainer = build(this)
-    _dress(trainer, this, command)
+    trainer = stage.trainer(this, dataset)
+    _dress(trainer, this, stage.command)
     result = _train(trainer, this)
     _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
     return this.out
+
+
+def _preflight(stage: Stage, this: Run) -> None:
+    """What `unifer doctor` finds about this run; what would make it fail for certain is refused."""
+    if not this.fer.preflight:
+        return
+    for finding in doctor.preflight(stage.command, this.fer, this.config, this.model):
+        if finding.level != "ok":
+            log.warning("%s: %s", finding.title, finding.text)
 
 
 def _set_common(this: Run) -> None:

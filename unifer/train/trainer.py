@@ -15,7 +15,7 @@ from trl import GRPOTrainer
 
 from unifer.records import Json
 from unifer.train import probe
-from unifer.train.history import RolloutLog
+from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.resume import ResumesWholeModels
 from unifer.train.rollouts import ban, placeholders
 from unifer.train.shared_images import share
@@ -23,7 +23,7 @@ from unifer.train.shared_images import share
 DIFFERENCE = "sampling/sampling_logp_difference"
 
 
-class Trainer(ResumesWholeModels, GRPOTrainer):  # type: ignore[misc]
+class Trainer(ResumesWholeModels, GRPOTrainer):
     """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference| that training accepts."""
 
     def __init__(self, *args: Any, rollout_log: RolloutLog, probe_limit: float, **kwargs: Any) -> None:
@@ -97,7 +97,13 @@ class Trainer(ResumesWholeModels, GRPOTrainer):  # type: ignore[misc]
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
         last = [int(ids[max(0, count - 1)]) for ids, count in zip(output["completion_ids"], tokens, strict=True)]
         own = [
-            {"key": row["key"], "image_path": row["image_path"], "tokens": int(count), "clipped": token not in ends}
+            {
+                "key": row["key"],
+                "image_path": row["image_path"],
+                "prompt_id": prompt_id(row["problem"]),
+                "tokens": int(count),
+                "clipped": token not in ends,
+            }
             for row, count, token in zip(inputs, tokens, last, strict=True)
         ]
         rows: list[Json] = gather_object(own)
