@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 ECHO = '#!/usr/bin/env bash\nprintf "%s\\n" "$@"\n'
@@ -108,20 +110,105 @@ def test_setup_says_what_it_cannot_do(checkout: Path, arguments: tuple[str, ...]
     assert calls(checkout) == []
 
 
-def test_the_launcher_works_from_any_folder_and_passes_flags_on(checkout: Path) -> None:
+LAUNCHED = [("run_sft_fer.sh", "sft", "sft_7b.yaml"), ("run_grpo_vllm.sh", "grpo", "grpo_7b.yaml")]
+SCRIPTS = ROOT / "train_unifer" / "src" / "scripts"
+
+
+def launch(checkout: Path, name: str, *arguments: str, **variables: str) -> list[str]:
+    """What Python is told by a launcher of training."""
     executable(checkout / ".venv" / "bin" / "python", ECHO)
-    launcher = checkout / "train_unifer" / "src" / "scripts" / "run_sft_fer.sh"
-    told = bash(launcher, "--learning_rate", "1e-5", "--run_name", "two words", NPROC="2").stdout.splitlines()
+    return bash(checkout / "train_unifer" / "src" / "scripts" / name, *arguments, **variables).stdout.splitlines()
+
+
+@pytest.mark.parametrize(("name", "command", "recipe"), LAUNCHED)
+def test_the_launchers_work_from_any_folder_and_pass_flags_on(checkout: Path, name: str, command: str, recipe: str) -> None:
+    told = launch(checkout, name, "--learning_rate", "1e-5", "--run_name", "two words", NPROC="2")
     assert told[told.index("--nproc_per_node") + 1] == "2"
     assert "--standalone" in told
-    config = Path(told[told.index("--config") + 1])
-    assert config.resolve() == checkout / "train_unifer" / "configs" / "sft_7b.yaml"
+    assert told[told.index("--config") - 1] == command
+    assert Path(told[told.index("--config") + 1]).resolve() == checkout / "train_unifer" / "configs" / recipe
     assert told[-4:] == ["--learning_rate", "1e-5", "--run_name", "two words"]
 
 
-def test_the_launcher_joins_the_machines_it_is_told_of(checkout: Path) -> None:
-    executable(checkout / ".venv" / "bin" / "python", ECHO)
-    launcher = checkout / "train_unifer" / "src" / "scripts" / "run_sft_fer.sh"
-    told = " ".join(bash(launcher, NNODES="2", NODE_RANK="1", MASTER_ADDR="10.0.0.1", NPROC="8").stdout.split())
+@pytest.mark.parametrize("name", [name for name, _, _ in LAUNCHED])
+def test_the_launchers_join_the_machines_they_are_told_of(checkout: Path, name: str) -> None:
+    told = " ".join(launch(checkout, name, NNODES="2", NODE_RANK="1", MASTER_ADDR="10.0.0.1", NPROC="8"))
     assert "--nnodes 2 --node_rank 1 --master_addr 10.0.0.1 --master_port 29500" in told
     assert "--standalone" not in told
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.iterdir()), ids=lambda path: path.name)
+def test_scripts_of_training_launch_and_hold_nothing_of_one_site(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    code = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert len(code) <= 15, "a knob belongs into the config"
+    assert subprocess.run(["bash", "-n", str(script)], capture_output=True).returncode == 0
+    assert "conda" not in text
+
+
+def test_the_server_starts_with_what_the_trainer_asks_of_it(checkout: Path) -> None:
+    """Without one of these, TRL fails at its first weight sync, or trains on log-probabilities of another distribution."""
+    python = 'printf "%s\\n" "$VLLM_SERVER_DEV_MODE" "$@"\n'
+    executable(checkout / ".venv" / "bin" / "python", "#!/usr/bin/env bash\n" + python)
+    server = checkout / "train_unifer" / "src" / "scripts" / "run_vllm_server.sh"
+    told = bash(server, "--model", "some where/else", "--max-model-len", "1500").stdout.splitlines()
+    assert told[:3] == ["1", "-m", "vllm.entrypoints.openai.api_server"]
+    assert json.loads(told[told.index("--weight-transfer-config") + 1]) == {"backend": "nccl"}
+    assert told[told.index("--logprobs-mode") + 1] == "processed_logprobs"
+    assert "--enable-scale-out" in told
+    assert told[-4:] == ["--model", "some where/else", "--max-model-len", "1500"], "flags of the user come last, and so win"
+
+
+FAKE_SRUN = """#!/usr/bin/env bash
+while [ "${1#--}" != "$1" ]; do shift; done
+for rank in 0 1; do SLURM_PROCID=$rank "$@"; done
+"""
+
+
+def test_the_slurm_job_gives_each_node_its_rank_and_keeps_the_batch(checkout: Path) -> None:
+    """Every node with rank 0, or one that waits for a master of its own, hangs until the time limit."""
+    executable(checkout / ".venv" / "bin" / "python", ECHO)
+    executable(checkout.parent / "bin" / "srun", FAKE_SRUN)
+    executable(checkout.parent / "bin" / "scontrol", "#!/usr/bin/env bash\nprintf 'n7\\nn8\\n'\n")
+    job = checkout / "train_unifer" / "src" / "scripts" / "slurm_grpo.sbatch"
+    variables = {"SLURM_JOB_NODELIST": "n[7-8]", "PATH": f"{checkout.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run(["bash", str(job), "--beta", "0"], cwd=job.parent, env=variables, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    told = " ".join(run.stdout.split())
+    for rank in "01":
+        assert f"--nnodes 2 --node_rank {rank} --master_addr n7 --master_port 29500 --nproc_per_node 8" in told
+    assert told.count("--gradient_accumulation_steps 2 --beta 0") == 2
+    recipe = yaml.safe_load((ROOT / "train_unifer" / "configs" / "grpo_7b.yaml").read_text(encoding="utf-8"))
+    assert recipe["per_device_train_batch_size"] * 2 * 16 == recipe["num_generations"] * 28
+
+
+def test_the_published_grpo_run_is_kept() -> None:
+    """28 prompts x 8 replies, and the loss as its code computes it; TRL counts replies in a batch now."""
+    recipe = yaml.safe_load((ROOT / "train_unifer" / "configs" / "grpo_7b.yaml").read_text(encoding="utf-8"))
+    assert recipe["per_device_train_batch_size"] * recipe["gradient_accumulation_steps"] * 8 == 28 * 8
+    assert (recipe["learning_rate"], recipe["beta"], recipe["temperature"]) == (1e-6, 0.04, 1.0)
+    assert (recipe["num_generations"], recipe["max_completion_length"], recipe["num_train_epochs"]) == (8, 1024, 1)
+    assert (recipe["max_grad_norm"], recipe["weight_decay"], recipe["lr_scheduler_type"]) == (5, 0.01, "cosine")
+    assert (recipe["loss_type"], recipe["scale_rewards"], recipe["num_iterations"]) == ("grpo", "group", 1)
+    assert recipe["use_bias_correction_kl"] is False
+    assert recipe["dtype"] == "bfloat16", "TRL loads float32 otherwise, and sampler and trainer differ"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("--rollouts", "server", "--vllm_server_base_url", "http://node:8000")])
+def test_every_key_of_the_grpo_recipe_is_read(flags: tuple[str, ...]) -> None:
+    """A key that TRL renamed would be refused on the cluster, after the queue."""
+    pytest.importorskip("trl", reason="training needs the full environment")
+    from trl import GRPOConfig, ModelConfig
+
+    from unifer.train import grpo_settings, settings
+
+    recipe = ROOT / "train_unifer" / "configs" / "grpo_7b.yaml"
+    cpu = ["--bf16", "false", "--deepspeed", "", "--output_dir", "unused"]
+    types = (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)
+    fer, config, model = settings.parse(types, ["--config", str(recipe), *cpu, "--per_device_train_batch_size", "8", *flags])
+    settings.refuse_dead_flags(config, model)
+    grpo_settings.check(fer, config)
+    assert Path(fer.rows) == ROOT / "data" / "UniFER_RLVR_360K.json"
+    assert config.vllm_mode == (flags[1] if flags else "colocate")
+    assert config.generation_batch_size % config.num_generations == 0
