@@ -14,7 +14,7 @@ from typing import Any
 from unifer import files, runs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.errors import InputError
-from unifer.records import Json, Prediction
+from unifer.records import Json, Prediction, Question
 
 GRADED = ".graded.jsonl"
 """Ending of exported rows with verdicts, which are no predictions."""
@@ -103,9 +103,9 @@ def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], l
 
 @dataclass(frozen=True)
 class Missing:
-    """Questions that were asked and have no row: the true labels of those that could be looked up, and how many could not."""
+    """Questions that were asked and have no row: those that could be looked up, and how many could not."""
 
-    truths: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
     unplaced: int = 0
     notes: tuple[str, ...] = ()
 
@@ -130,12 +130,11 @@ def find_missing(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction
         return Missing()
     warning = f"incomplete run: {lacking:,} of {asked['rows']:,} questions have no reply yet and count as wrong; run the inference again"
     done = {prediction.question.key for prediction in predictions}
-    truths = tuple(q.true_label for q in _questions(asked, path, spec)[: asked["rows"]] if q.key not in done)
-    if len(truths) == lacking:
-        return Missing(truths, notes=(warning,))
-    return Missing(
-        unplaced=lacking, notes=(warning, "their question file is not at hand, so UAR and macro-F1 cover answered questions only")
-    )
+    lost = tuple(question for question in _questions(asked, path, spec)[: asked["rows"]] if question.key not in done)
+    if len(lost) == lacking:
+        return Missing(lost, notes=(warning,))
+    covered = "their question file is not at hand, so UAR, macro-F1 and AU F1 cover answered questions only"
+    return Missing(unplaced=lacking, notes=(warning, covered))
 
 
 def _questions_asked(path: Path) -> Json | None:
@@ -154,7 +153,7 @@ def _questions_asked(path: Path) -> Json | None:
     return questions | {"rows": asked}
 
 
-def _questions(asked: Json, path: Path, spec: DatasetSpec) -> list[Any]:
+def _questions(asked: Json, path: Path, spec: DatasetSpec) -> list[Question]:
     """The questions of the file that the manifest names, looked for where such files lie; empty if it is not there unchanged."""
     name = Path(str(asked.get("name", ""))).name
     for folder in dict.fromkeys((spec.questions.parent, spec.sample.parent, path.parent)):

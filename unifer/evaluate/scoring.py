@@ -19,6 +19,7 @@ from unifer.dialogue.published import UNKNOWN, published_label
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
+from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
@@ -36,6 +37,12 @@ class Graded:
     def correct(self) -> bool:
         return self.verdict.label == self.prediction.question.true_label
 
+    @property
+    def claim(self) -> Claim | None:
+        """The AUs claimed beside those of the face; None where the face is not annotated."""
+        shown = self.prediction.question.action_units
+        return None if shown is None else Claim(self.verdict.action_units, frozenset(shown), replied=not self.prediction.failed)
+
     def to_json(self) -> Json:
         verdict = self.verdict
         units = [f"AU{number}" for number in sorted(verdict.action_units)]
@@ -45,15 +52,17 @@ class Graded:
 
 @dataclass(frozen=True)
 class DatasetScores:
-    """Strict scores of one run on one dataset."""
+    """Strict scores of one run on one dataset; `action_units` is None where no question has annotated AUs."""
 
     spec: DatasetSpec
     run: Run
     graded: tuple[Graded, ...]
     scores: Scores
+    action_units: ActionUnitScores | None
     notes: tuple[str, ...]
 
     def to_json(self) -> Json:
+        annotated = {} if self.action_units is None else {"action_units": self.action_units.to_json()}
         return {
             "protocol": "strict",
             "dataset": self.spec.name,
@@ -61,6 +70,7 @@ class DatasetScores:
             "run": self.run.name,
             "predictions": runs.describe_file(self.run.path),
             **self.scores.to_json(),
+            **annotated,
             "notes": list(self.notes),
         }
 
@@ -81,15 +91,25 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
     absent = [label for label, support in zip(spec.labels, table.counts.sum(axis=1), strict=True) if not support]
     if absent:
         notes.append(f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels")
-    return DatasetScores(spec, run, graded, metrics.score(table, resamples=resamples, seed=_seed(spec.name)), (*missing.notes, *notes))
+    seed = _seed(spec.name)
+    scores = metrics.score(table, resamples=resamples, seed=seed)
+    claims = _claims(graded, missing)
+    units = score_action_units(claims, resamples=resamples, seed=seed) if claims else None
+    return DatasetScores(spec, run, graded, scores, units, (*missing.notes, *notes))
+
+
+def _claims(graded: Sequence[Graded], missing: Missing) -> list[Claim]:
+    """One claim an annotated question, those without a row among them."""
+    silent = (frozenset(question.action_units) for question in missing.questions if question.action_units is not None)
+    return [row.claim for row in graded if row.claim is not None] + [Claim(frozenset(), shown, replied=False) for shown in silent]
 
 
 def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Table:
     def rows() -> Iterator[tuple[str, str, str | None]]:
         for row in graded:
             yield row.prediction.question.true_label, row.verdict.outcome, row.verdict.label
-        for truth in missing.truths:
-            yield truth, "missing", None
+        for question in missing.questions:
+            yield question.true_label, "missing", None
 
     well_formed = sum(row.verdict.well_formed for row in graded)
     return metrics.tally(spec.labels, rows(), unplaced=missing.unplaced, well_formed=well_formed)
@@ -171,7 +191,7 @@ def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = 
     unknown = sum(predicted == UNKNOWN for _, predicted in pairs)
     notes += [f"{dropped:,} failed rows left every denominator, as the published rule has it"] if dropped else []
     notes += [f"{unknown:,} replies read as {UNKNOWN!r}, which counts as a class in the macro means"] if unknown else []
-    lost = len(missing.truths) + missing.unplaced
+    lost = len(missing.questions) + missing.unplaced
     notes += [f"incomplete run: {lost:,} questions have no reply and are not counted"] if lost else []
     return PublishedScores(spec, run, pairs, result, tuple(notes))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
 from unifer.records import Json
@@ -73,6 +74,7 @@ def dataset_text(result: DatasetScores) -> str:
     lines = [f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol strict · {counts['asked']:,} questions", ""]
     for name, heading in HEADINGS.items():
         lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
+    lines += [action_units_line(result.action_units)] if result.action_units else []
     lines += ["", outcomes_line(counts), "", class_grid(scores), "", f"percent{level}; macro means over labels that have questions"]
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
 
@@ -81,6 +83,12 @@ def outcomes_line(counts: dict[str, int]) -> str:
     """What became of the questions, every denominator by name."""
     named = " · ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in ("answered", *UNNAMED))
     return f"  {named}\n  {counts['well_formed']:,} replies of exact form"
+
+
+def action_units_line(units: ActionUnitScores) -> str:
+    """F1 of the AUs claimed: per face with its interval, then micro and macro, and how many faces are annotated."""
+    means = f"a face; micro {percent(units.micro_f1)}, macro {percent(units.macro_f1)}; {units.n:,} annotated"
+    return f"  {'AU F1':<9} {percent(units.face_f1):>5} %{_interval(units.intervals.get('face_f1'))} {means}"
 
 
 def class_grid(scores: Scores) -> str:

@@ -1,0 +1,133 @@
+"""Claimed against shown Action Units: hand-computed values, scikit-learn as an independent check, and who stays in the denominator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, precision_score, recall_score
+
+from tests.evaluate.scored import ADJECTIVES, FAILED, dataset, question, write
+from unifer.datasets import DatasetSpec
+from unifer.evaluate.au_metrics import Claim, score_action_units
+from unifer.evaluate.predictions import Run
+from unifer.evaluate.scoring import score_strict
+from unifer.train.rewards import own
+
+UNITS = (1, 4, 6, 12, 25)
+sets = st.frozensets(st.sampled_from(UNITS))
+claims = st.lists(st.builds(Claim, sets, sets), min_size=1, max_size=30)
+
+
+def claim(claimed: list[int], shown: list[int]) -> Claim:
+    return Claim(frozenset(claimed), frozenset(shown))
+
+
+HAND = [claim([6, 12], [6, 12]), claim([12], [12, 25]), claim([4], []), claim([], [])]
+
+
+def test_hand_computed_scores() -> None:
+    scores = score_action_units(HAND, resamples=0)
+    assert (scores.n, scores.intervals) == (4, {})
+    assert scores.face_f1 == pytest.approx((1 + 2 / 3 + 0 + 1) / 4)
+    assert scores.micro_f1 == pytest.approx(2 * 3 / (4 + 4)), "AU4 is shown by no face, and still costs"
+    assert scores.macro_f1 == pytest.approx((1 + 1 + 0) / 3), "the mean over AU6, AU12, AU25"
+    found = {unit.action_unit: (unit.precision, unit.recall, unit.f1, unit.support, unit.predicted) for unit in scores.per_unit}
+    assert found == {4: (0, None, None, 0, 1), 6: (1, 1, 1, 1, 1), 12: (1, 1, 1, 2, 2), 25: (None, 0, 0, 1, 0)}
+
+
+@given(claims)
+@settings(max_examples=60)
+def test_equal_to_scikit_learn_on_any_claims(rows: list[Claim]) -> None:
+    claimed, shown = (
+        np.array([[unit in side for unit in UNITS] for side in sides]) for sides in ([c.claimed for c in rows], [c.shown for c in rows])
+    )
+    scores = score_action_units(rows, resamples=0)
+    assert scores.face_f1 == pytest.approx(f1_score(shown, claimed, average="samples", zero_division=1.0), rel=0, abs=1e-12)
+    if shown.any() or claimed.any():
+        assert scores.micro_f1 == pytest.approx(f1_score(shown, claimed, average="micro", zero_division=0.0), rel=0, abs=1e-12)
+    else:
+        assert scores.micro_f1 is None
+    present = np.flatnonzero(shown.any(axis=0))
+    if len(present):
+        assert scores.macro_f1 == pytest.approx(
+            f1_score(shown, claimed, average="macro", labels=present, zero_division=0.0), rel=0, abs=1e-12
+        )
+    else:
+        assert scores.macro_f1 is None
+    for unit in scores.per_unit:
+        at = UNITS.index(unit.action_unit)
+        assert (unit.support, unit.predicted) == (shown[:, at].sum(), claimed[:, at].sum())
+        for value, independent in ((unit.precision, precision_score), (unit.recall, recall_score)):
+            assert (value or 0) == pytest.approx(independent(shown[:, at], claimed[:, at], zero_division=0.0), rel=0, abs=1e-12)
+
+
+@given(sets, sets)
+def test_the_metric_counts_what_the_reward_pays(claimed: frozenset[int], shown: frozenset[int]) -> None:
+    """Two formulas of one score drift apart: then training optimises what nobody measures."""
+    assert Claim(claimed, shown).f1 == own.f1(claimed, shown)
+
+
+def test_no_face_with_any_unit_leaves_means_undefined_and_the_rest_defined() -> None:
+    scores = score_action_units([claim([], [])] * 3)
+    assert (scores.face_f1, scores.micro_f1, scores.macro_f1, scores.per_unit) == (1, None, None, ())
+    assert set(scores.intervals) == {"face_f1"}
+    with pytest.raises(ValueError, match="no annotated face"):
+        score_action_units([])
+
+
+def test_intervals_are_those_of_faces_drawn_one_by_one() -> None:
+    """The multinomial over equal faces is a shortcut; drawing faces by index is the definition."""
+    rng = np.random.default_rng(3)
+    rows = [claim([6, 12] if rng.random() < 0.7 else [4], [6, 12] if rng.random() < 0.8 else []) for _ in range(200)]
+    scores = score_action_units(rows, resamples=4000, seed=1)
+    faces = np.array([row.f1 for row in rows])
+    means = faces[rng.integers(len(rows), size=(4000, len(rows)))].mean(axis=1)
+    assert scores.intervals["face_f1"] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
+    for name in ("face_f1", "micro_f1", "macro_f1"):
+        low, high = scores.intervals[name]
+        assert low < getattr(scores, name) < high
+    assert score_action_units(rows, resamples=4000, seed=1).intervals == scores.intervals
+    assert score_action_units(rows, resamples=4000, seed=2).intervals != scores.intervals
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> DatasetSpec:
+    return dataset(tmp_path, "toy", ADJECTIVES)
+
+
+def annotated(index: int, units: list[str] | None) -> dict[str, Any]:
+    return question(index, "happy") | ({} if units is None else {"AUs": units})
+
+
+def says(text: str) -> dict[str, Any]:
+    return {"model_response": f"<think>{text}</think><answer>happy</answer>"}
+
+
+def test_silence_stays_in_the_denominator(spec: DatasetSpec) -> None:
+    """A model that fails on hard faces must not score higher than one that tries."""
+    questions = [annotated(index, ["AU6", "AU12"]) for index in range(3)] + [annotated(3, None)]
+    write(spec.questions, questions)
+    rows = [questions[0] | says("AU6 and AU12."), questions[1] | FAILED, questions[3] | says("AU12.")]
+    run = Run("m", write(spec.results / "m.jsonl", rows, asked=4, name="toy_qa.json"))
+    units = score_strict(spec, run, 0).action_units
+    assert units is not None
+    assert (units.n, units.unanswered) == (3, 2), "one failed, one missing; the fourth is not annotated"
+    assert units.face_f1 == pytest.approx(1 / 3)
+    assert [unit.recall for unit in units.per_unit] == [pytest.approx(1 / 3)] * 2
+
+
+def test_the_scores_file_has_action_units_where_a_question_is_annotated(spec: DatasetSpec) -> None:
+    plain = write(spec.results / "plain.jsonl", [annotated(0, None) | says("AU12.")])
+    assert "action_units" not in score_strict(spec, Run("plain", plain)).to_json()
+    rows = [annotated(0, []) | says("Nothing moves."), annotated(1, ["AU12"]) | says("no AU6, but AU12.")]
+    written = json.loads(json.dumps(score_strict(spec, Run("m", write(spec.results / "m.jsonl", rows))).to_json()))["action_units"]
+    assert set(written) == {"n", "unanswered", "face_f1", "micro_f1", "macro_f1", "intervals", "per_unit"}
+    unit = {"action_unit": "AU12", "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1, "predicted": 1}
+    assert written["per_unit"] == [unit]
+    assert written["intervals"]["face_f1"] == [1.0, 1.0]
