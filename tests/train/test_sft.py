@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 FAST = ["--per_device_train_batch_size", "4", "--learning_rate", "1e-3", "--logging_steps", "1", "--report_to", "none", "--bf16", "false"]
-PLAIN = ["--dtype", "float32", "--gradient_checkpointing", "false", "--seed", "0"]
+PLAIN = ["--dtype", "float32", "--gradient_checkpointing", "false", "--seed", "0", "--processor_rescales", "true"]
 
 
 def flags(corpus: Path, model: Path, out: Path, *more: str) -> list[str]:
@@ -35,12 +35,9 @@ def weights(folder: Path) -> dict[str, Any]:
 @pytest.fixture
 def trainer(corpus: Path, tiny: Path, tmp_path: Path) -> Any:
     """The trainer of a run, before its first step."""
-    from trl import ModelConfig, SFTConfig
+    from unifer.train import sft, stage
 
-    from unifer.train import rows, settings, sft
-
-    fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), flags(corpus, tiny, tmp_path / "out"))
-    return sft._trainer(fer, config, model, rows.describe(Path(fer.rows))["sha256"])
+    return stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), sft.types(), flags(corpus, tiny, tmp_path / "out")))
 
 
 def test_unmasked_labels_are_the_reply_and_nothing_else(trainer: Any) -> None:
@@ -77,13 +74,10 @@ def test_sft_shows_the_very_prompt_that_inference_shows(trainer: Any) -> None:
 
 
 def test_the_attention_that_was_asked_for_is_the_one_loaded(corpus: Path, tiny: Path, tmp_path: Path) -> None:
-    from trl import ModelConfig, SFTConfig
-
-    from unifer.train import rows, settings, sft
+    from unifer.train import sft, stage
 
     argv = flags(corpus, tiny, tmp_path / "out", "--attn_implementation", "eager", "--freeze_vision_tower", "true")
-    fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), argv)
-    made = sft._trainer(fer, config, model, rows.describe(Path(fer.rows))["sha256"])
+    made = stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), sft.types(), argv))
     assert made.model.config._attn_implementation == "eager"
     trained = {name for name, weight in made.model.named_parameters() if weight.requires_grad}
     assert trained

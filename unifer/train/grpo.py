@@ -79,8 +79,13 @@ def _logs(this: stage.Run, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms
 
 def run(argv: Sequence[str]) -> Path:
     """Train as `argv` says; see `stage.run`. Raises InputError also where sampler and trainer disagree."""
+    return stage.run(Grpo(), types(), argv)
+
+
+def types() -> tuple[type, ...]:
+    """What the settings of this stage are parsed into; call before anything else that knows of ranks."""
     cpu_ranks.prepare()
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
 
-    return stage.run(Grpo(), (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig), argv)
+    return (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)

@@ -47,7 +47,12 @@ class Sft:
 
 def run(argv: Sequence[str]) -> Path:
     """Fine-tune as `argv` says; see `stage.run`."""
+    return stage.run(Sft(), types(), argv)
+
+
+def types() -> tuple[type, ...]:
+    """What the settings of this stage are parsed into; call before anything else that knows of ranks."""
     cpu_ranks.prepare()
     from trl import ModelConfig, SFTConfig
 
-    return stage.run(Sft(), (settings.FerArguments, SFTConfig, ModelConfig), argv)
+    return (settings.FerArguments, SFTConfig, ModelConfig)

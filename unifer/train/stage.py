@@ -65,6 +65,18 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings, rows, checkpoint or
     output folder that cannot be used; Interrupted on Ctrl-C.
     """
+    this, dataset = begin(stage, types, argv)
+    if this.resume.finished:
+        log.warning("%s: this run is finished; --fresh true starts over", this.out)
+        return this.out
+    trainer = make_trainer(stage, this, dataset)
+    result = _train(trainer, this)
+    _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
+    return this.out
+
+
+def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run, Any]:
+    """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run` does."""
     fer, config, model = settings.parse(types, argv)
     settings.refuse_dead_flags(config, model)
     own = stage.check(fer, config)
@@ -75,15 +87,15 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     _preflight(stage, this)
     dataset = stage.rows(this)
     this.resume = checkpoints.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
-    if this.resume.finished:
-        log.warning("%s: this run is finished; --fresh true starts over", this.out)
-        return this.out
+    return this, dataset
+
+
+def make_trainer(stage: Stage, this: Run, dataset: Any) -> Any:
+    """The stage's trainer, ready to train."""
     _set_common(this)
     trainer = stage.trainer(this, dataset)
     _dress(trainer, this, stage.command)
-    result = _train(trainer, this)
-    _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
-    return this.out
+    return trainer
 
 
 def _preflight(stage: Stage, this: Run) -> None:

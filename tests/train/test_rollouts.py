@@ -1,0 +1,197 @@
+"""The bridge between TRL and vLLM, on the real ones: one trainer with a colocated engine, then whatever can go wrong between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.train.grpo_flags import BASE, flags
+from unifer.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Any:
+    """A GRPO trainer over the committed base, which sees, with its engine; no step taken."""
+    from unifer.train import grpo, stage
+
+    argv = flags(corpus, BASE, tmp_path_factory.mktemp("grpo") / "out")
+    return stage.make_trainer(grpo.Grpo(), *stage.begin(grpo.Grpo(), grpo.types(), argv))
+
+
+@pytest.fixture
+def batch(trainer: Any) -> Iterator[list[Any]]:
+    """Two prompts, four completions each; afterwards the sampler holds the trainer's weights again."""
+    yield [trainer.train_dataset[index] for index in (0, 1) for _ in range(4)]
+    trainer._last_loaded_step = -1
+
+
+def asked(trainer: Any, batch: list[Any]) -> tuple[list[list[int]], list[Any]]:
+    """Prompt tokens as the trainer scores them, and the images."""
+    from trl.data_utils import prepare_multimodal_messages
+
+    prompts = [prepare_multimodal_messages(row["prompt"], images=[row["image"]]) for row in batch]
+    ids, images, _ = trainer._tokenize_prompts(prompts)
+    return ids, images
+
+
+def difference(trainer: Any, batch: list[Any]) -> float:
+    """Mean |log-probability difference| over freshly sampled completions."""
+    from unifer.train import probe
+
+    trainer._probed = True
+    output = trainer._generate_and_score_completions(batch)
+    ours = probe._scored(trainer, output, slice(0, 8))
+    return float(probe.difference(ours, output["sampling_per_token_logps"], output["completion_mask"])[0])
+
+
+def test_stock_trl_answers_a_prompt_that_is_expanded_twice_and_ours_does_not(trainer: Any, batch: list[Any]) -> None:
+    """huggingface/trl#6294: no error, other tokens, and every advantage computed on answers to a prompt nobody scores."""
+    from trl.generation.vllm_generation import VLLMGeneration
+
+    ids, images = asked(trainer, batch)
+    trainer.vllm_generation.sync_weights()
+    stock, *_ = VLLMGeneration.generate(trainer.vllm_generation, ids, images, 4)
+    pad = trainer.processing_class.image_token_id
+    assert [list(prompt).count(pad) for prompt in stock] == [31] * 8, "16 image tokens became 31; if not, TRL is mended: drop collapse()"
+    ours, completions, logprobs, _ = trainer.vllm_generation.generate(ids, images, 4)
+    assert [list(prompt) for prompt in ours] == ids
+    assert all(len(tokens) == len(scores) > 0 for tokens, scores in zip(completions, logprobs, strict=True))
+
+
+def test_another_prompt_in_the_sampler_stops_the_run(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from unifer.train import rollouts
+
+    monkeypatch.setattr(rollouts, "collapse", lambda ids, _: list(ids))
+    with pytest.raises(InputError, match=r"prompt 0: vLLM answered other tokens .*16 image tokens of \d+ for the trainer, 31 of"):
+        trainer.vllm_generation.generate(*asked(trainer, batch), 4)
+
+
+def test_sampler_and_trainer_agree_in_float32(trainer: Any, batch: list[Any]) -> None:
+    assert difference(trainer, batch) < 1e-4
+
+
+def test_an_image_seen_before_is_seen_with_the_new_weights(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM keeps image features by the image's hash, and TRL's sync leaves them: a second epoch would see with old eyes."""
+    import torch
+
+    assert difference(trainer, batch) < 1e-4
+    weight = trainer.model.model.visual.merger.mlp[2].weight
+    before = weight.detach().clone()
+    try:
+        with torch.no_grad():
+            weight.mul_(0.5)
+        trainer._last_loaded_step = -1
+        engine = trainer.vllm_generation.llm.llm_engine
+        with monkeypatch.context() as stock:
+            stock.setattr(engine, "reset_encoder_cache", lambda: None)
+            stale = difference(trainer, batch)
+        trainer._last_loaded_step = -1
+        fresh = difference(trainer, batch)
+    finally:
+        with torch.no_grad():
+            weight.copy_(before)
+    assert stale > 1e-3, "vLLM drops image features by itself now: reset_encoder_cache() is no longer needed"
+    assert fresh < 1e-4
+
+
+def test_placeholders_are_out_of_both_distributions(trainer: Any) -> None:
+    """A ban in the sampler alone would leave the trainer with other probabilities for every token."""
+    import torch
+
+    from unifer.train.rollouts import placeholders
+
+    head, hidden = trainer.model.get_output_embeddings(), torch.randn(5, trainer.model.config.text_config.hidden_size)
+    banned = placeholders(trainer.model.config.to_dict())
+    assert len(banned) == 4
+    chances = torch.softmax(head(hidden), dim=-1)
+    assert chances[:, banned].max() < 1e-30
+    kept = [token for token in range(chances.shape[1]) if token not in banned]
+    without = torch.softmax((hidden @ head.weight.T)[:, kept], dim=-1)
+    assert torch.allclose(chances[:, kept], without, atol=1e-6)
+    assert trainer.vllm_generation.generation_kwargs["logit_bias"].keys() == set(banned)
+    assert "lm_head.bias" not in trainer.model.state_dict()
+
+
+def test_an_empty_completion_is_one_end_token_without_a_score(trainer: Any) -> None:
+    """TRL reads the last token of every completion: an empty one raised IndexError."""
+    end = trainer.processing_class.tokenizer.eos_token_id
+    completions, logprobs = trainer.vllm_generation._with_ends([[5, end], []], [[[-0.1], [-0.2]], []])
+    assert completions == [[5, end], [end]]
+    assert logprobs == [[[-0.1], [-0.2]], [[None]]]
+
+
+def test_weights_that_did_not_arrive_stop_the_run(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    model = trainer.vllm_generation.llm.llm_engine.model_executor.driver_worker.model_runner.model
+    weight = trainer.model.model.language_model.layers[-1].self_attn.o_proj.weight
+    before = weight.detach().clone()
+    try:
+        with torch.no_grad():
+            weight.add_(0.01)
+        monkeypatch.setattr(type(model), "load_weights", lambda *_: None)
+        with pytest.raises(InputError, match=r"vLLM kept its old weights: 3\.self_attn\.o_proj\.weight .* by up to 0\.01"):
+            trainer.vllm_generation.sync_weights()
+    finally:
+        with torch.no_grad():
+            weight.copy_(before)
+
+
+def perturbed(trainer: Any) -> None:
+    """Give the sampler another weight after each sync, where `sync_weights` does not look."""
+    stock = type(trainer.vllm_generation).sync_weights
+
+    def sync() -> None:
+        stock(trainer.vllm_generation)
+        for name, weight in trainer.vllm_generation.weights().items():
+            if name.endswith("merger.mlp.2.weight"):
+                weight.data.mul_(1.5)
+
+    trainer.vllm_generation.sync_weights = sync
+
+
+def test_the_probe_names_perturbed_weights(trainer: Any, batch: list[Any]) -> None:
+    trainer._probed = False
+    trainer._last_loaded_step = -1
+    perturbed(trainer)
+    try:
+        with pytest.raises(InputError, match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*visual\S* by up to"):
+            trainer._generate_and_score_completions(batch)
+    finally:
+        del trainer.vllm_generation.sync_weights
+        trainer._probed = True
+
+
+def test_the_probe_names_other_pixels(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that resizes with another filter gives the same tokens and other features."""
+    trainer._probed = False
+    monkeypatch.setattr(trainer.processing_class.image_processor, "resample", 0)
+    with pytest.raises(InputError, match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*weights are equal"):
+        trainer._generate_and_score_completions(batch)
+
+
+def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(trainer: Any, batch: list[Any]) -> None:
+    import torch
+
+    from unifer.train.shared_images import distinct
+
+    processor = trainer.processing_class.image_processor
+    made = processor(images=[row["image"] for row in batch], return_tensors="pt")
+    pixels, grids = made["pixel_values"], made["image_grid_thw"]
+    assert distinct(pixels, grids) == ([0, 4], [0, 0, 0, 0, 1, 1, 1, 1])
+    tower = trainer.model.model.visual
+    grads = []
+    for forward in (tower.forward, lambda *args, **kwargs: type(tower).forward(tower, *args, **kwargs)):
+        trainer.model.zero_grad()
+        features = forward(pixels, grid_thw=grids).pooler_output
+        (features * torch.linspace(-1, 1, features.numel()).view_as(features)).sum().backward()
+        grads.append((features.detach(), tower.patch_embed.proj.weight.grad.clone()))
+    trainer.model.zero_grad()
+    (shared, gradient), (plain, expected) = grads
+    assert torch.allclose(shared, plain, atol=1e-6)
+    assert torch.allclose(gradient, expected, rtol=1e-3, atol=1e-4)
