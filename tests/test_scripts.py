@@ -194,15 +194,19 @@ def test_the_published_grpo_run_is_kept() -> None:
     assert recipe["dtype"] == "bfloat16", "TRL loads float32 otherwise, and sampler and trainer differ"
 
 
+SERVED = ("--rollouts", "server", "--vllm_enable_sleep_mode", "false", "--vllm_server_base_url", "http://node:8000")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [(), ("--rollouts", "server", "--vllm_server_base_url", "http://node:8000")])
-def test_every_key_of_the_grpo_recipe_is_read(flags: tuple[str, ...]) -> None:
-    """A key that TRL renamed would be refused on the cluster, after the queue."""
+@pytest.mark.parametrize("flags", [(), SERVED], ids=["colocate", "server"])
+def test_every_key_of_the_grpo_recipe_is_read(monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]) -> None:
+    """A key that TRL renamed, or that the mode does not read, would be refused on the cluster, after the queue."""
     pytest.importorskip("trl", reason="training needs the full environment")
     from trl import GRPOConfig, ModelConfig
 
     from unifer.train import grpo_settings, settings
 
+    monkeypatch.setattr(grpo_settings, "visible_gpus", lambda: ["0"])
     recipe = ROOT / "train_unifer" / "configs" / "grpo_7b.yaml"
     cpu = ["--bf16", "false", "--deepspeed", "", "--output_dir", "unused"]
     types = (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)
@@ -211,4 +215,3 @@ def test_every_key_of_the_grpo_recipe_is_read(flags: tuple[str, ...]) -> None:
     grpo_settings.check(fer, config)
     assert Path(fer.rows) == ROOT / "data" / "UniFER_RLVR_360K.json"
     assert config.vllm_mode == (flags[1] if flags else "colocate")
-    assert config.generation_batch_size % config.num_generations == 0

@@ -5,7 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/../../..
 python=$root/.venv/bin/python
 [ -x "$python" ] || python=python3
-export VLLM_SERVER_DEV_MODE=1
+# An environment that uv made has no pip: /server_info, which the trainer reads, then asks the `uv` on PATH what is installed.
+export VLLM_SERVER_DEV_MODE=1 PATH=$root/.venv/bin:$root/.uv/bin:$PATH
 exec "$python" -m vllm.entrypoints.openai.api_server --model "$root/model/UniFER-7B-SFT" --host 127.0.0.1 --port 8000 \
     --dtype bfloat16 --max-model-len 4096 --limit-mm-per-prompt '{"image": 1, "video": 0}' \
     --weight-transfer-config '{"backend": "nccl"}' --logprobs-mode processed_logprobs --max-logprobs -1 --enable-scale-out "$@"
