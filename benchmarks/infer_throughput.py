@@ -6,7 +6,7 @@ All three answer the same questions about the same drawn faces with the same mod
   unifer  `run_inference`: question file and image files in, predictions and manifest out
 Loading is counted nowhere. `direct` and `unifer` take turns on one engine; the median round counts.
 
-    python benchmarks/infer_throughput.py --model runs/quickstart/UniFER-Tiny-SFT --images 256
+    python benchmarks/infer_throughput.py --model runs/quickstart/UniFER-Tiny --images 256
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each kill hits a fresh process somewhere between its start and the end of its wo
 the next file. At the end of every run: each question answered exactly once, no torn line, the same replies as an uninterrupted run.
 
     python benchmarks/kill_resume.py --kills 200
-    python benchmarks/kill_resume.py --kills 200 --engine vllm --model runs/quickstart/UniFER-Tiny-SFT
+    python benchmarks/kill_resume.py --kills 200 --engine vllm --model runs/quickstart/UniFER-Tiny
 """
 
 from __future__ import annotations

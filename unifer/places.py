@@ -10,8 +10,14 @@ IMAGE_ROOT_VARIABLE = "UNIFER_IMAGE_ROOT"
 FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 """The folders of the published benchmark, in the order in which its pooled script reads them."""
 
-QUICKSTART_MODEL = "runs/quickstart/UniFER-Tiny-SFT"
-"""The checkpoint that scripts/quickstart.sh trains, relative to the project root."""
+QUICKSTART_MODEL = "runs/quickstart/UniFER-Tiny"
+"""The checkpoint that scripts/quickstart.sh ends with, after GRPO, relative to the project root."""
+
+QUICKSTART_SFT = "runs/quickstart/UniFER-Tiny-SFT"
+"""The checkpoint that its GRPO starts from, after SFT."""
+
+TINY_BASE = "train_unifer/checkpoints/UniFER-Tiny-Base"
+"""The committed checkpoint that its SFT starts from: it names AUs and has never been asked for an emotion."""
 
 
 def project_root(near: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,40 +14,64 @@ from PIL import Image
 
 from tests.conftest import EVAL_FOLDERS, ROOT
 from unifer import cli, files
-from unifer.cli import quickstart
+from unifer.cli import quickstart, stages
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-STAGES = ["faces", "faces", "sft", "infer", "eval", "eval-total"]
+SCORES = ["eval", "eval", "eval", "eval-total"]
+STAGES = ["faces", "faces", "faces", "sft", "grpo", "infer grpo", "infer sft", "infer base", *SCORES]
+RIGHT = {"UniFER-Tiny-Base": 0, "UniFER-Tiny-SFT": 3, "UniFER-Tiny": 6}
+"""Model -> how many of the eight faces it names; it says nothing of the others."""
 
 
 class Commands:
     """Stands where `subprocess` stood: keeps what was run, and writes what the real command would."""
 
+    STDOUT, TimeoutExpired = subprocess.STDOUT, subprocess.TimeoutExpired
+
     def __init__(self) -> None:
         self.ran: list[str] = []
+        self.argv: dict[str, Sequence[str]] = {}
         self.environment: dict[str, Any] = {}
         self.failing = ""
         self.stopping = ""
 
     def run(self, argv: Sequence[str], env: Any = None, **_: Any) -> SimpleNamespace:
-        name = "sft" if any("run_sft_fer.sh" in word for word in argv) else argv[argv.index("unifer") + 1]
-        name = {"data": "faces"}.get(name, name)
+        name = stage_of(argv)
         self.ran.append(name)
+        self.argv[name] = argv
         self.environment[name] = env or {}
         if name == self.stopping:
             raise KeyboardInterrupt
         if name == self.failing:
             return SimpleNamespace(returncode=3)
-        if name in ("eval", "eval-total"):
-            words = argv[argv.index("unifer") + 1 :]
-            return SimpleNamespace(returncode=cli.main([*words, "--resamples", "20"]))
-        {"faces": draw, "sft": train, "infer": answer}[name](argv)
+        if name in SCORES:
+            return SimpleNamespace(returncode=cli.main([*argv[argv.index("unifer") + 1 :], "--resamples", "20"]))
+        {"faces": draw, "sft": train, "grpo": train}.get(name, answer)(argv)
         return SimpleNamespace(returncode=0)
+
+    def Popen(self, argv: Sequence[str], env: Any = None, stdout: Any = None, **_: Any) -> SimpleNamespace:
+        """A process that has ended when it is looked at."""
+        status = self.run(argv, env).returncode
+        if stdout is not None and status:
+            stdout.write(b"the engine broke\n")
+        return SimpleNamespace(poll=lambda: status, returncode=status, wait=lambda _=None: status, terminate=None, kill=None)
+
+
+def stage_of(argv: Sequence[str]) -> str:
+    for script, name in (("run_sft_fer.sh", "sft"), ("run_grpo_vllm.sh", "grpo")):
+        if any(script in word for word in argv):
+            return name
+    name = argv[argv.index("unifer") + 1]
+    if name == "infer":
+        model = Path(argv[argv.index("--model") + 1]).name
+        return "infer " + next(stage for stage, path in quickstart.MODELS.items() if Path(path).name == model)
+    return {"data": "faces"}.get(name, name)
 
 
 def question(index: int) -> dict[str, Any]:
     label = LABELS[index % 8]
-    return {"image_path": f"images/{index}.png", "true_label": label, "prompt": "Which?", "candidate_labels": list(LABELS)}
+    row = {"image_path": f"images/{index}.png", "true_label": label, "prompt": "Which?", "candidate_labels": list(LABELS)}
+    return row | {"AUs": ["AU6", "AU12"]}
 
 
 def draw(argv: Sequence[str]) -> None:
@@ -57,21 +82,22 @@ def draw(argv: Sequence[str]) -> None:
 
 
 def train(argv: Sequence[str]) -> None:
-    files.write_json(Path(argv[argv.index("--output_dir") + 1]) / "manifest.json", {})
+    out = Path(argv[argv.index("--output_dir") + 1])
+    files.write_json(out / "manifest.json", {})
+    files.write_rows(out / "metrics.jsonl", [{"step": step, "reward": step / 8, "step_time": 2.0} for step in range(1, 5)])
 
 
 def answer(argv: Sequence[str]) -> None:
-    """Right for the even questions, but the first, whose image cannot be read."""
+    """Names the first faces, with both AUs, and lists one AU without an answer for the others; the last image cannot be read."""
+    model = Path(argv[argv.index("--model") + 1]).name
     for folder in map(Path, argv[argv.index("--dataset-dir") + 1 :]):
-        name = f"{quickstart.MODEL}.jsonl" if folder.name == "heldout" else f"{quickstart.MODEL}.sample_qa.jsonl"
+        name = f"{model}.jsonl" if folder.name == "heldout" else f"{model}.sample_qa.jsonl"
         labels = files.read_json(folder / "labels.json") if folder.name != "heldout" else LABELS
-        rows = [
-            question(index)
-            | {"true_label": label, "candidate_labels": list(labels)}
-            | {"model_response": f"<think>AU12.</think>\n<answer>{labels[index // 2 * 2]}</answer>"}
-            for index, label in enumerate(labels)
-        ]
-        rows[0] |= {"model_response": "", "error": True, "error_message": "no such file"}
+        rows = []
+        for index, label in enumerate(labels):
+            said = f"<think>AU6, AU12.</think>\n<answer>{label}</answer>" if index < RIGHT[model] else "AU12."
+            rows.append(question(index) | {"true_label": label, "candidate_labels": list(labels), "model_response": said})
+        rows[-1] |= {"model_response": "", "error": True, "error_message": "no such file"}
         files.write_rows(folder / "results" / name, rows)
 
 
@@ -92,7 +118,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, specs: list[Any]) -> P
 @pytest.fixture
 def commands(root: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     double = Commands()
-    monkeypatch.setattr(quickstart, "subprocess", double)
+    monkeypatch.setattr(stages, "subprocess", double)
     return double
 
 
@@ -105,23 +131,75 @@ def test_stages_run_in_order_and_a_second_run_only_scores(root: Path, commands: 
     assert commands.ran == STAGES
     commands.ran.clear()
     assert cli.main(["quickstart"]) == 0
-    assert commands.ran == ["eval", "eval-total"]
-    assert {"scores.png", "gallery.png", "summary.json"} <= {path.name for path in (root / "runs" / "quickstart").iterdir()}
+    assert commands.ran == SCORES
+    left = {path.name for path in (root / "runs" / "quickstart").iterdir()}
+    assert {"scores.png", "gallery.png", "curves.png", "summary.json"} <= left
 
 
 def test_the_summary_says_what_the_files_say(root: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNIFER_SETUP_SECONDS", "6")
     cli.main(["quickstart"])
     found = summary(root)
-    assert set(found) == {"sft", "seconds"}
-    assert set(found["sft"]) == {"accuracy", "uar", "ci95", "n"}
-    assert (found["sft"]["n"], found["sft"]["accuracy"], found["sft"]["uar"]) == (8, 3 / 8, 3 / 8), "the failed face counts as wrong"
-    low, high = found["sft"]["ci95"]
-    assert 0 <= low <= 3 / 8 <= high <= 1
-    assert set(found["seconds"]) == {"install", "faces", "sft", "infer", "score", "total"}
+    assert set(found) == {"base", "sft", "grpo", "gain", "seconds"}
+    for stage, model in (("base", "UniFER-Tiny-Base"), ("sft", "UniFER-Tiny-SFT"), ("grpo", "UniFER-Tiny")):
+        one, right = found[stage], RIGHT[model]
+        assert (one["n"], one["accuracy"], one["uar"], one["no_answer"]) == (8, right / 8, right / 8, 7 - right)
+        assert one["au_f1"] == pytest.approx((right + (7 - right) * 2 / 3) / 8), "the face whose image failed stays in the denominator"
+        for score in ("accuracy", "au_f1"):
+            low, high = one["ci95" if score == "accuracy" else "au_f1_ci95"]
+            assert 0 <= low <= one[score] <= high <= 1
+    assert set(found["seconds"]) == {"install", "faces", "sft", "grpo", "infer", "score", "total"}
     assert found["seconds"]["install"] == 6
     parts = [value for name, value in found["seconds"].items() if name != "total"]
     assert found["seconds"]["total"] == pytest.approx(sum(parts), abs=0.05)
+
+
+def test_the_gain_is_that_of_grpo_over_sft_on_the_same_faces(root: Path, commands: Commands) -> None:
+    cli.main(["quickstart"])
+    gain = summary(root)["gain"]
+    assert (gain["points"], gain["n"], gain["fixed"], gain["broken"]) == (37.5, 8, 3, 0)
+    assert 0 <= gain["ci95"][0] < 37.5 < gain["ci95"][1]
+    assert gain["au_f1"]["points"] == pytest.approx(100 * 3 / 8 / 3)
+    assert gain["au_f1"]["ci95"][0] <= gain["au_f1"]["points"] <= gain["au_f1"]["ci95"][1]
+
+
+def test_the_closing_table_fits_a_terminal(root: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["quickstart"])
+    text = capsys.readouterr().out.split("held-out faces of 8 emotions")[1]
+    assert max(map(len, text.splitlines())) <= 80
+    lines = [line for line in text.splitlines() if line.startswith(("base ", "after SFT", "after GRPO"))]
+    assert [line.split()[-1] for line in lines] == ["7", "4", "1"]
+    assert "GRPO over SFT: +37.5 points [" in text
+    assert ", paired, 8 faces (p 0.2)" in text
+
+
+def test_all_models_answer_the_same_faces_with_the_same_settings(root: Path, commands: Commands) -> None:
+    """A gain measured with another number of tokens, or other faces, would be no gain."""
+    cli.main(["quickstart"])
+    held_out = str(root / "runs/quickstart/heldout")
+    for stage in quickstart.MODELS:
+        argv = commands.argv[f"infer {stage}"]
+        between = argv[argv.index("--model") + 2 : argv.index("--dataset-dir")]
+        assert list(between) == quickstart.ANSWERING
+        assert argv[argv.index("--dataset-dir") + 1] == held_out
+    assert len(commands.argv["infer grpo"]) == len(commands.argv["infer sft"]) + len(EVAL_FOLDERS)
+
+
+def test_no_two_series_of_faces_are_one() -> None:
+    """Faces of one seed are the same faces: training on the held-out ones would be the oldest mistake there is."""
+    seeds = [series[series.index("--seed") + 1] for series in quickstart.FACES.values()]
+    assert len(set(seeds)) == len(seeds) == 3
+
+
+def test_a_run_by_another_recipe_is_not_gone_on_with(root: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its finished stages would be skipped, and the new figures stand on the old faces."""
+    (root / "runs/quickstart").mkdir(parents=True)
+    files.write_json(root / "runs/quickstart/stages.json", {"faces": 4.5, "sft": 291.0})
+    assert cli.main(["quickstart"]) == 2
+    assert "--fresh" in capsys.readouterr().err
+    assert commands.ran == []
+    assert cli.main(["quickstart", "--fresh"]) == 0
+    assert commands.ran == STAGES
 
 
 def test_the_time_to_install_is_that_of_the_first_run(root: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +210,7 @@ def test_the_time_to_install_is_that_of_the_first_run(root: Path, commands: Comm
     assert summary(root)["seconds"]["install"] == 6
 
 
-@pytest.mark.parametrize("stage", ["sft", "infer"])
+@pytest.mark.parametrize("stage", ["sft", "grpo", "infer base"])
 def test_a_failed_stage_stops_the_run_and_the_next_goes_on_from_it(
     stage: str, root: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,19 +222,20 @@ def test_a_failed_stage_stops_the_run_and_the_next_goes_on_from_it(
     commands.failing = ""
     commands.ran.clear()
     assert cli.main(["quickstart"]) == 0
-    assert commands.ran == STAGES[STAGES.index(stage) :]
+    assert commands.ran == STAGES[STAGES.index("infer grpo" if "infer" in stage else stage) :], "each model goes on with its own rows"
 
 
 def test_the_small_model_trains_on_one_process(root: Path, commands: Commands) -> None:
     """A rank a GPU would multiply the batch that the config was tuned for."""
     cli.main(["quickstart"])
-    assert commands.environment["sft"]["NPROC"] == "1"
+    assert commands.environment["sft"]["NPROC"] == commands.environment["grpo"]["NPROC"] == "1"
 
 
-def test_ctrl_c_in_a_stage_leaves_it_unfinished(root: Path, commands: Commands) -> None:
-    commands.stopping = "sft"
+@pytest.mark.parametrize(("stage", "done"), [("sft", ["faces"]), ("grpo", ["faces", "sft"]), ("infer sft", ["faces", "sft", "grpo"])])
+def test_ctrl_c_in_a_stage_leaves_it_unfinished(stage: str, done: list[str], root: Path, commands: Commands) -> None:
+    commands.stopping = stage
     assert cli.main(["quickstart"]) == 130
-    assert set(files.read_json(root / "runs" / "quickstart" / "stages.json")) == {"faces"}
+    assert list(files.read_json(root / "runs" / "quickstart" / "stages.json")["seconds"]) == done
 
 
 def test_fresh_moves_the_old_run_aside_whole(root: Path, commands: Commands) -> None:

@@ -106,7 +106,7 @@ def test_half_written_checkpoint_is_refused_by_what_it_lacks(kind: str, tmp_path
 def test_missing_default_model_says_how_to_get_one(tmp_path: Path) -> None:
     for folder in ("data", "train_unifer", "eval_rafdb"):
         (tmp_path / folder).mkdir()
-    with pytest.raises(InputError, match=r"model/UniFER-7B is not there; download.*hub id.*runs/quickstart/UniFER-Tiny-SFT"):
+    with pytest.raises(InputError, match=r"model/UniFER-7B is not there; download.*hub id.*runs/quickstart/UniFER-Tiny, which"):
         find_checkpoint(None, tmp_path / "eval_rafdb")
 
 

@@ -74,7 +74,8 @@ def test_labels_are_drawn_as_they_are(tmp_path: Path) -> None:
     """`$\\frac$` is a parse error as mathematics; an unknown glyph is a warning."""
     labels = ["$\\frac$", "\x1b[31m", "笑顔"]
     confusion_png(tmp_path / "c.png", [[1, 0, 0], [0, 0, 0], [0, 2, 1]], labels, labels, "$x_{")
-    bars_png(tmp_path / "b.png", [Bar("$\\frac$", 0.5, 0.4, (0.4, 0.6), (0.3, 0.5)), Bar("笑顔", 1, 0)], "$", chance=0.125)
+    bars = [Bar("$\\frac$", (0.5, 0.4), ((0.4, 0.6), (0.3, 0.5)), chance=0.125), Bar("笑顔", (1, None), (None, None))]
+    bars_png(tmp_path / "b.png", bars, ("$", "AU"), "$", [("$x_{", 1), ("\x1b[31m", 1)])
     for name in ("c.png", "b.png"):
         with Image.open(tmp_path / name) as image:
             image.verify()

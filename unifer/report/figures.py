@@ -1,4 +1,4 @@
-"""Scores as PNG files: a confusion matrix, and bars of WAR and UAR with their intervals.
+"""Scores as PNG files: a confusion matrix, and bars of several scores with their intervals.
 
 Computes no score. Text comes from files and is drawn as it is, never as mathematics; one sequential blue that prints and that
 colour-blind readers can order.
@@ -21,18 +21,22 @@ from unifer.report.tables import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-_WAR, _UAR, _INK = "#4a86c0", "#b9d3ea", "#222222"
+_INK = "#222222"
+_SERIES = ("#4a86c0", "#b9d3ea", "#1d4f7c")
 
 
 class Bar(NamedTuple):
-    """One pair of bars: WAR and UAR in [0, 1] with their 95 % intervals, which may be unknown."""
+    """Bars side by side under one name: a score in [0, 1] for each series, with its 95 % interval; None where there is none.
+
+    `chance` is what guessing scores in the first series.
+    """
 
     name: str
-    war: float
-    uar: float
-    war_interval: tuple[float, float] | None = None
-    uar_interval: tuple[float, float] | None = None
+    scores: Sequence[float | None]
+    intervals: Sequence[tuple[float, float] | None]
+    chance: float | None = None
 
 
 def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[str], outcome: Sequence[str], title: str) -> None:
@@ -64,30 +68,44 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
     save_png(figure, path)
 
 
-def bars_png(path: Path, bars: Sequence[Bar], title: str, chance: float | None = None) -> None:
-    """Draw WAR and UAR of several datasets or models side by side, intervals as whiskers, `chance` as a dashed line."""
-    figure = new_figure(max(5.0, 1.8 + 1.15 * len(bars)), 3.9)
+def bars_png(path: Path, bars: Sequence[Bar], series: Sequence[str], title: str, sections: Sequence[tuple[str, int]] = ()) -> None:
+    """Draw up to three scores of several datasets or models side by side, intervals as whiskers, chance as a dashed line.
+
+    `sections` are headings with the number of bars below each, in order; a gap parts them.
+    """
+    ends = np.cumsum([count for _, count in sections])
+    places = np.array([index + 0.45 * int(np.searchsorted(ends[:-1], index, side="right")) for index in range(len(bars))])
+    figure = new_figure(max(5.0, 1.8 + 1.15 * len(bars)), 4.1)
     axes = figure.add_subplot()
-    places = np.arange(len(bars))
-    for offset, colour, name in ((-0.19, _WAR, "WAR"), (0.19, _UAR, "UAR")):
-        values = [100 * (bar.war if name == "WAR" else bar.uar) for bar in bars]
-        bounds = [bar.war_interval if name == "WAR" else bar.uar_interval for bar in bars]
-        axes.bar(places + offset, values, width=0.36, color=colour, label=name)
-        tops = [100 * bound[1] if bound else value for bound, value in zip(bounds, values, strict=True)]
-        for place, value, bound, top in zip(places + offset, values, bounds, tops, strict=True):
-            if bound is not None:
-                axes.plot([place, place], [100 * bound[0], 100 * bound[1]], color=_INK, linewidth=1.2)
-            axes.text(place, top + 1.2, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=_INK)
-    if chance is not None:
-        axes.axhline(100 * chance, color=_INK, linewidth=1, linestyle="--", label=f"chance {100 * chance:.1f} %")
+    width = 0.76 / len(series)
+    for index, name in enumerate(series):
+        _columns(axes, places + (index - (len(series) - 1) / 2) * width, bars, index, name, 0.94 * width)
+    for place, bar in zip(places, bars, strict=True):
+        if bar.chance is not None:
+            label = "chance" if bar is next(other for other in bars if other.chance is not None) else None
+            axes.plot([place - 0.4, place + 0.4], [100 * bar.chance] * 2, color=_INK, linewidth=1, linestyle="--", label=label)
+    for (heading, count), end in zip(sections, ends, strict=True):
+        axes.text(places[end - count] - 0.4, 110, plain(heading, 60), ha="left", va="bottom", fontsize=9, color=_INK)
     axes.set_xticks(places, [plain(bar.name, 16) for bar in bars])
     axes.set_ylim(0, 108)
     axes.set_yticks(range(0, 101, 20))
     axes.set_ylabel("percent")
-    axes.set_title(plain(title, 60), loc="left", fontsize=11)
-    axes.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.14), fontsize=8)
+    axes.set_title(plain(title, 80), loc="left", fontsize=11, pad=24 if sections else 6)
+    axes.legend(frameon=False, ncols=len(series) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.09), fontsize=8.5)
     _no_frame(axes)
     save_png(figure, path)
+
+
+def _columns(axes: Axes, places: NDArray[np.float64], bars: Sequence[Bar], series: int, name: str, width: float) -> None:
+    """One series: its bars, whiskers and numbers. A score that does not exist leaves its place empty."""
+    found = [(place, bar.scores[series], bar.intervals[series]) for place, bar in zip(places, bars, strict=True)]
+    drawn = [(place, 100 * score, bounds) for place, score, bounds in found if score is not None]
+    axes.bar([place for place, _, _ in drawn], [value for _, value, _ in drawn], width=width, color=_SERIES[series], label=name)
+    for place, value, bounds in drawn:
+        if bounds is not None:
+            axes.plot([place, place], [100 * bounds[0], 100 * bounds[1]], color=_INK, linewidth=1.2)
+        top = value if bounds is None else 100 * bounds[1]
+        axes.text(place, top + 1.2, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=_INK)
 
 
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:

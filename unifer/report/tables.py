@@ -6,9 +6,10 @@ Computes no score and prints nothing: each function returns lines of text.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from unifer.evaluate.au_metrics import ActionUnitScores
+from unifer.evaluate.compare import Gain
 from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
 from unifer.records import Json
@@ -89,6 +90,23 @@ def action_units_line(units: ActionUnitScores) -> str:
     """F1 of the AUs claimed: per face with its interval, then micro and macro, and how many faces are annotated."""
     means = f"a face; micro {percent(units.micro_f1)}, macro {percent(units.macro_f1)}; {units.n:,} annotated"
     return f"  {'AU F1':<9} {percent(units.face_f1):>5} %{_interval(units.intervals.get('face_f1'))} {means}"
+
+
+def models_text(scored: Mapping[str, DatasetScores]) -> str:
+    """A line for each model on the same questions: WAR and AU F1 a face with intervals, UAR, replies without an answer."""
+    rows = []
+    for name, result in scored.items():
+        units = result.action_units
+        claimed = "–" if units is None else percent(units.face_f1) + _interval(units.intervals.get("face_f1"))
+        war = percent(result.scores.war) + _interval(result.scores.intervals.get("war"))
+        rows.append((plain(name, 16), war, percent(result.scores.uar), claimed, f"{result.scores.counts['no_answer']:,}"))
+    return _grid(("percent, 95 %", "WAR", "UAR", "AU F1 a face", "no answer"), rows)
+
+
+def gain_text(title: str, gain: Gain) -> str:
+    """One line: points with their interval, over how many faces, p of the exact test."""
+    low, high = gain.ci95
+    return f"{plain(title)}: {gain.points:+.1f} points [{low:.1f}, {high:.1f}], paired, {gain.n:,} faces (p {gain.p:.1g})"
 
 
 def class_grid(scores: Scores) -> str:
