@@ -27,7 +27,7 @@ FACES = {
 MODELS = {"base": TINY_BASE, "sft": QUICKSTART_SFT, "grpo": QUICKSTART_MODEL}
 """The checkpoints that answer the held-out faces, relative to the project, in the order of training."""
 ANSWERING = ["--sample", "--max-new-tokens", "160"]
-"""Settings of inference, the same for every model."""
+"""Settings of inference, the same for every model; `_infer` adds how precisely it computes."""
 
 _GIGABYTES_AN_ENGINE = 4
 _SETUP = "UNIFER_SETUP_SECONDS"
@@ -91,10 +91,14 @@ def _train(root: Path, launcher: str, stage: str) -> None:
 
 def _infer(root: Path, work: Path) -> None:
     """All models over the held-out faces, the last one over the four samples too. It has most to answer, so it starts first."""
+    from unifer.models.devices import visible_gpus
+
+    # Left to itself each engine takes the precision of its checkpoint, and the base is stored in another one than the trained models.
+    settings = [*ANSWERING, *([] if visible_gpus() else ["--dtype", "float32"])]
     samples = [str(root / name) for name in FERBENCH]
     asked = {stage: [str(work / "heldout"), *(samples if stage == "grpo" else [])] for stage in reversed(MODELS)}
     commands = {
-        stage: unifer("infer", "--model", str(root / MODELS[stage]), *ANSWERING, "--dataset-dir", *folders)
+        stage: unifer("infer", "--model", str(root / MODELS[stage]), *settings, "--dataset-dir", *folders)
         for stage, folders in asked.items()
     }
     side_by_side(commands, work / "logs", **_share_of_machine(len(commands)))

@@ -61,7 +61,7 @@ def _print(scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], secon
     print(models_text({_TITLES[stage]: each for stage, each in scored.items()}))
     print("the base names AUs and was never taught to answer with an emotion\n")
     for score, gain in gains.items():
-        print(gain_text("GRPO over SFT" if score == "WAR" else score, gain))
+        print(gain_text("GRPO over SFT" if score == "WAR" else f"{'in ' + score:>13}", gain))
     print("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items()))
 
 

@@ -82,8 +82,9 @@ def bars_png(path: Path, bars: Sequence[Bar], series: Sequence[str], title: str,
         _columns(axes, places + (index - (len(series) - 1) / 2) * width, bars, index, name, 0.94 * width)
     for place, bar in zip(places, bars, strict=True):
         if bar.chance is not None:
-            label = "chance" if bar is next(other for other in bars if other.chance is not None) else None
-            axes.plot([place - 0.4, place + 0.4], [100 * bar.chance] * 2, color=_INK, linewidth=1, linestyle="--", label=label)
+            label = f"chance ({series[0]})" if bar is next(other for other in bars if other.chance is not None) else None
+            ends_at = [place - 0.4, place - 0.36 + width]
+            axes.plot(ends_at, [100 * bar.chance] * 2, color=_INK, linewidth=1, linestyle="--", label=label)
     for (heading, count), end in zip(sections, ends, strict=True):
         axes.text(places[end - count] - 0.4, 110, plain(heading, 60), ha="left", va="bottom", fontsize=9, color=_INK)
     axes.set_xticks(places, [plain(bar.name, 16) for bar in bars])
