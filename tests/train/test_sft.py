@@ -192,18 +192,44 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert checkpoints.last_whole(tmp_path) == tmp_path / "checkpoint-2"
 
 
-@pytest.mark.parametrize(("stage", "peft"), [("zero2", "false"), ("zero3", "false"), ("zero3", "true")])
-def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, peft: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
-    """With the published ZeRO files no consolidated model was written."""
+STEPS = 20
+
+
+def launch(argv: list[str], ranks: int) -> None:
+    launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
+    environment = os.environ | {"NPROC": str(ranks), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run(["bash", str(launcher), *argv], env=environment, check=True, timeout=600)
+
+
+def zero_flags(corpus: Path, model: Path, out: Path, batch: int, *more: str) -> list[str]:
+    steps = ["--max_steps", str(STEPS), "--save_steps", str(STEPS), "--per_device_train_batch_size", str(batch)]
+    return [*flags(corpus, model, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml")), *steps, *more]
+
+
+def losses(out: Path) -> list[float]:
+    state = json.loads((out / f"checkpoint-{STEPS}" / "trainer_state.json").read_text())
+    return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+
+
+@pytest.fixture(scope="module")
+def one_rank(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """Losses of one rank on the whole batch."""
+    out = tmp_path_factory.mktemp("one") / "rank"
+    launch(zero_flags(corpus, tiny, out, 8), 1)
+    return losses(out)
+
+
+@pytest.mark.parametrize("stage", ["zero2", "zero3"])
+def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
+    stage: str, corpus: Path, tiny: Path, tmp_path: Path, one_rank: list[float]
+) -> None:
+    """Ranks that each saw all rows, or half of the gradient, would part from the one rank; published ZeRO files saved no model."""
     from unifer.models.checkpoints import check_checkpoint
 
     out = tmp_path / stage
-    launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
-    zero = ROOT / f"train_unifer/configs/deepspeed/{stage}.json"
-    argv = ["bash", str(launcher), *flags(corpus, tiny, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml"))]
-    argv += ["--max_steps", "2", "--save_steps", "100", "--deepspeed", str(zero), "--use_peft", peft]
-    environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run(argv, env=environment, check=True, timeout=600)
+    launch(zero_flags(corpus, tiny, out, 4, "--deepspeed", str(ROOT / f"train_unifer/configs/deepspeed/{stage}.json")), 2)
+    assert losses(out) == pytest.approx(one_rank, abs=1e-4)
+    assert one_rank[-1] < one_rank[0] - 1, "a loss that does not fall would agree with anything"
     check_checkpoint(out)
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["context"]["deepspeed"]["name"] == f"{stage}.json"
@@ -213,3 +239,12 @@ def test_two_ranks_under_zero_save_one_model_that_loads(stage: str, peft: str, c
     before, after = weights(tiny), weights(out)
     assert after.keys() - before.keys() <= {"lm_head.weight"}, "DeepSpeed writes the tied head out as well, nothing else"
     assert any(not before[name].equal(after[name]) for name in before)
+
+
+def test_lora_under_zero3_is_merged_without_waiting_for_the_other_rank(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from unifer.models.checkpoints import check_checkpoint
+
+    out, zero3 = tmp_path / "lora", ROOT / "train_unifer/configs/deepspeed/zero3.json"
+    launch([*zero_flags(corpus, tiny, out, 4, "--deepspeed", str(zero3), "--use_peft", "true"), "--max_steps", "2"], 2)
+    check_checkpoint(out)
+    assert any(not weights(tiny)[name].equal(weights(out)[name]) for name in weights(tiny))

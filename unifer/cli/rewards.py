@@ -26,7 +26,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     dry.add_argument("--rows", type=Path, required=True, metavar="FILE", help="reward rows (rlvr.json) or a question file (*_qa.json)")
     dry.add_argument(
-        "--replies", type=Path, required=True, metavar="FILE", help="predictions, rollouts, or rows with id or image_path and reply"
+        "--replies",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="predictions, a GRPO run's folder, or rows with id or image_path and reply",
     )
     dry.add_argument("--rewards", metavar="A,B,...", help="names, comma-separated (default: accuracy,format,au_f1)")
     dry.add_argument("--weights", metavar="X,Y,...", help="one number a reward, comma-separated (default: 1 each)")

@@ -34,7 +34,7 @@ def check_pixels(checkpoint: Path, processor: Any, rule: ImageRule, *, rescales:
     least, most = _limits(processor)
     if rule.size is not None and not rescales and not least <= rule.size**2 <= most:
         raise InputError(
-            f"{checkpoint}: its processor takes {least:,} to {most:,} pixels, so it would scale every {rule.size} x {rule.size} image again; "
+            f"{checkpoint}: its processor takes {least:,} to {most:,} pixels and would scale each {rule.size} x {rule.size} image again; "
             "choose another --image_size, or say --processor_rescales true if that is meant"
         )
 

@@ -87,5 +87,8 @@ def types() -> tuple[type, ...]:
     cpu_ranks.prepare()
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
+    from trl.trainer.utils import ensure_master_addr_port
+
+    ensure_master_addr_port()  # a free port, before accelerate settles on one fixed number: two runs on a machine would collide
 
     return (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)

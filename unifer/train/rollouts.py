@@ -101,10 +101,12 @@ class Sampler(vllm_generation.VLLMGeneration):
         started = time.perf_counter()
         self._watched = None
         super().sync_weights()
+        # vLLM keeps image features by the image's hash; `reset_prefix_cache`, all that TRL calls, leaves them.
         if self.mode == "colocate":
-            # vLLM keeps image features by the image's hash; `reset_prefix_cache`, all that TRL calls, leaves them.
             self.llm.llm_engine.reset_encoder_cache()
             self._check_arrival()
+        elif self.accelerator.is_main_process:
+            self.vllm_client.session.post(f"{self.vllm_client.base_url}/reset_encoder_cache", timeout=60).raise_for_status()
         self.sync_seconds += time.perf_counter() - started
 
     def _iter_named_params(self) -> Iterator[tuple[str, torch.Tensor]]:

@@ -36,13 +36,17 @@ class Sft:
         class Trainer(ResumesWholeModels, SFTTrainer):
             """TRL's trainer with the resume that its base class breaks."""
 
-        return Trainer(
+        trainer = Trainer(
             model=this.model.model_name_or_path,
             args=this.config,
             train_dataset=dataset,
             processing_class=load_processor(this.start.path),
             peft_config=stage.lora(this),
         )
+        # Qwen2.5-VL's own forward does not take the number of tokens in a batch, so transformers does not count them; TRL, which computes
+        # the loss, does take it. Else each rank and each accumulated batch would weigh alike, however many tokens its replies have.
+        trainer.model_accepts_loss_kwargs = True
+        return trainer
 
 
 def run(argv: Sequence[str]) -> Path:

@@ -15,9 +15,10 @@ from typing import Any
 from unifer import files
 from unifer.errors import InputError
 from unifer.records import OUTCOMES, Json, Question, RewardRow
+from unifer.train.history import read_rollouts
 from unifer.train.rewards import REWARDS, Case, Chosen, judge, total, vocabulary
 
-_NAMES = ("id", "key", "prompt_id", "image_path", "image")
+_NAMES = ("id", "key", "image_path", "image")
 _REPLIES = ("reply", "completion", "model_response")
 _EQUAL = 1e-8
 """Rewards of a group this close are equal, as TRL counts `frac_reward_zero_std`."""
@@ -140,12 +141,14 @@ class DryRun:
 def dry_run(rows: Path, replies: Path, chosen: Chosen, completion_limit: int | None = None) -> DryRun:
     """The rewards `chosen` over every reply of `replies`, each held against its own row of `rows`.
 
+    `replies` is a file, or the folder of a GRPO run, whose rollouts it then reads.
+
     Raises InputError for rows or replies that cannot be read, and for the first reply whose row is not there or not certain.
     """
     known = _Rows(rows)
     groups: dict[tuple[str, int], list[Case]] = {}
     failed = 0
-    for number, raw in files.read_rows(replies):
+    for number, raw in enumerate(read_rollouts(replies), 1) if replies.is_dir() else files.read_rows(replies):
         try:
             index, reply, tokens = _reply(raw, known)
         except ValueError as error:
@@ -172,7 +175,7 @@ def _reply(raw: Any, known: _Rows) -> tuple[int, str | None, int | None]:
     if field is None or not isinstance(raw[field], str):
         found = "there is none" if field is None else f"{field!r} is {raw[field]!r}"
         raise ValueError(f"a reply is a string under one of {', '.join(_REPLIES)}; {found}")
-    tokens = raw.get("completion_tokens")
+    tokens = raw.get("completion_tokens", raw.get("tokens"))
     if tokens is not None and (type(tokens) is not int or tokens < 0):
         raise ValueError(f"'completion_tokens' must be a whole number from 0 or null, not {tokens!r}")
     return index, raw[field], tokens
