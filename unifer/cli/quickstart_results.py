@@ -59,7 +59,7 @@ def _print(scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], secon
     asked, labels = scored["grpo"].scores.counts["asked"], len(scored["grpo"].spec.labels)
     print(f"\nUniFER-Tiny on {asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n")
     print(models_text({_TITLES[stage]: each for stage, each in scored.items()}))
-    print("the base names AUs and was never taught to answer with an emotion\n")
+    print("the base was taught another question, to list AUs; this one it never saw\n")
     for score, gain in gains.items():
         print(gain_text("GRPO over SFT" if score == "WAR" else f"{'in ' + score:>13}", gain))
     print("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items()))
