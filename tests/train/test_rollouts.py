@@ -149,7 +149,7 @@ def perturbed(trainer: Any) -> None:
     def sync() -> None:
         stock(trainer.vllm_generation)
         for name, weight in trainer.vllm_generation.weights().items():
-            if name.endswith("merger.mlp.2.weight"):
+            if name.endswith("layers.3.mlp.down_proj.weight"):
                 weight.data.mul_(1.5)
 
     trainer.vllm_generation.sync_weights = sync
@@ -160,7 +160,9 @@ def test_the_probe_names_perturbed_weights(trainer: Any, batch: list[Any]) -> No
     trainer._last_loaded_step = -1
     perturbed(trainer)
     try:
-        with pytest.raises(InputError, match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*visual\S* by up to"):
+        with pytest.raises(
+            InputError, match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*3\.mlp\.down_proj\.weight by up to"
+        ):
             trainer._generate_and_score_completions(batch)
     finally:
         del trainer.vllm_generation.sync_weights
@@ -178,7 +180,7 @@ def test_the_probe_names_other_pixels(trainer: Any, batch: list[Any], monkeypatc
 def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(trainer: Any, batch: list[Any]) -> None:
     import torch
 
-    from unifer.train.shared_images import distinct
+    from unifer.train.shared_prompts import distinct
 
     processor = trainer.processing_class.image_processor
     made = processor(images=[row["image"] for row in batch], return_tensors="pt")
@@ -195,3 +197,38 @@ def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(trainer
     (shared, gradient), (plain, expected) = grads
     assert torch.allclose(shared, plain, atol=1e-6)
     assert torch.allclose(gradient, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(trainer: Any, batch: list[Any]) -> None:
+    """Also where prompts differ in length, and where a completion is shorter than the longest."""
+    import torch
+
+    batch = [*batch[:4], *({**row, "prompt": [{**row["prompt"][0], "content": "Which? " + row["problem"]}]} for row in batch[4:])]
+    trainer._probed = True
+    output = trainer._generate_and_score_completions(batch)
+    output["completion_mask"][2, 9:] = 0
+    assert not output["prompt_mask"].all(), "prompts of one length would not show a wrong position"
+    sharing, made = trainer._sharing, []
+    assert sharing
+    try:
+        for used in (sharing, []):
+            trainer._sharing = used
+            trainer.model.zero_grad()
+            inputs = {name: output[name] for name in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")}
+            ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)
+            mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)
+            kept = output["completion_mask"]
+            logps, entropies, _ = trainer._get_per_token_logps_and_entropies(
+                trainer.model, ids, mask, kept.size(1), compute_entropy=True, **inputs
+            )
+            ((logps + entropies) * kept * torch.linspace(-1, 1, kept.numel()).view_as(kept)).sum().backward()
+            grads = {name: weight.grad.clone() for name, weight in trainer.model.named_parameters() if weight.grad is not None}
+            made.append((logps.detach() * kept, grads))
+    finally:
+        trainer._sharing = sharing
+        trainer.model.zero_grad()
+    (shared, gradients), (plain, expected) = made
+    assert torch.allclose(shared, plain, atol=1e-5)
+    assert gradients.keys() == expected.keys()
+    for name, gradient in expected.items():
+        assert torch.allclose(gradients[name], gradient, rtol=1e-3, atol=1e-3 * float(gradient.abs().max()) + 1e-6), name

@@ -98,6 +98,7 @@ def _pixels(trainer: Any, row: Any) -> str:
     ]
     (ids,), _, ours = trainer._tokenize_prompts(prompts)
     asked = {"prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id), "multi_modal_data": {"image": row["image"]}}
+    trainer.vllm_generation.llm.reset_mm_cache()  # of an image that it knows vLLM hands out a reference, not pixels
     rendered = render_for_engine(trainer.vllm_generation.llm, asked)
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"]
     mine = torch.as_tensor(ours["pixel_values"])

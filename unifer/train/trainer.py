@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 from peft import PeftModel
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from unifer.records import Json
@@ -18,7 +19,7 @@ from unifer.train import probe
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.resume import ResumesWholeModels
 from unifer.train.rollouts import ban, placeholders
-from unifer.train.shared_images import share
+from unifer.train.shared_prompts import SharedPrompts, share_images
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 
@@ -32,12 +33,15 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         self._probed = not self.use_vllm
         self._scored: torch.Tensor | None = None
         self._seconds: dict[str, float] = {}
+        self._sharing: list[SharedPrompts] = []
         for model in (self.model, self.ref_model):
             if model is not None:
                 bare = self.accelerator.unwrap_model(model)
                 bare = bare.get_base_model() if isinstance(bare, PeftModel) else bare
                 ban(bare, placeholders(bare.config.to_dict()))
-                share(bare)
+                share_images(bare)
+                if not self.args.gradient_checkpointing and not is_deepspeed_zero3_enabled():
+                    self._sharing.append(SharedPrompts(bare))
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         started = time.perf_counter()
@@ -72,8 +76,17 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
             metrics[f"time/{phase}"].append(seconds)
         metrics["time/score"].append(whole - sum(self._seconds.values()))
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        scored = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        one_each = set(kwargs.get("num_images") or ()) == {1}
+        for shared in self._sharing:
+            shared.length = input_ids.size(1) - logits_to_keep if one_each else None
+        try:
+            scored = super()._get_per_token_logps_and_entropies(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
+        finally:
+            for shared in self._sharing:
+                shared.length = None
         self._scored = scored[0].detach()
         return scored
 
