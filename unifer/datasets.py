@@ -19,7 +19,8 @@ from unifer.records import Question
 AnswerTag = Literal["one_line", "any_lines"]
 _ANSWER_TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")
 _REQUIRED = ("name", "title", "questions", "sample", "labels")
-_OPTIONAL = ("aliases", "expected", "published")
+_COUNTS = ("expected", "training")
+_OPTIONAL = ("aliases", *_COUNTS, "published")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class DatasetSpec:
     """Further spellings of a label that the strict grader accepts, beside those of `emotions.SPELLINGS`."""
     expected: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Label -> rows in the whole published question file; empty where nothing is published."""
+    training: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Label -> images in the dataset's own training split; empty where that is not stated."""
 
     @property
     def results(self) -> Path:
@@ -86,10 +89,6 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
     if len({canonical(label) for label in labels}) != len(labels):
         raise ValueError(f"'labels' names one emotion twice: {labels!r}")
-    expected = raw.get("expected") or {}
-    counts = expected.values() if isinstance(expected, dict) and set(expected) <= set(labels) else [None]
-    if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError(f"'expected' must map labels to counts, not {expected!r}")
     return DatasetSpec(
         name=raw["name"],
         title=raw["title"],
@@ -98,9 +97,18 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         sample=folder / raw["sample"],
         labels=tuple(labels),
         aliases=_aliases(raw.get("aliases"), "aliases", labels),
-        expected=MappingProxyType(dict(expected)),
+        expected=_counts(raw, "expected", labels),
+        training=_counts(raw, "training", labels),
         published=_published(raw.get("published") or {}, labels),
     )
+
+
+def _counts(raw: dict[str, Any], key: str, labels: list[str]) -> MappingProxyType[str, int]:
+    table = raw.get(key) or {}
+    counts = table.values() if isinstance(table, dict) and set(table) <= set(labels) else [None]
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError(f"{key!r} must map labels to counts, not {table!r}")
+    return MappingProxyType(dict(table))
 
 
 def _aliases(raw: Any, key: str, labels: list[str]) -> MappingProxyType[str, tuple[str, ...]]:

@@ -91,8 +91,15 @@ def test_action_unit_rows_list_what_is_coded_and_no_trace(tmp_path: Path) -> Non
         assert answers.grade(row.response, ["x"]).action_units == strong
 
 
+def test_training_shares_all_but_lose_contempt(specs: list[DatasetSpec]) -> None:
+    """The training splits are far less balanced than the benchmark: AffectNet's validation part has 500 of each."""
+    shares = drawn.dataset_shares(specs, "training")
+    assert sum(shares.values()) == 12_271 + 287_651
+    assert shares["happiness"] > 37 * shares["contempt"]
+
+
 def test_benchmark_shares_are_those_of_the_published_sets(specs: list[DatasetSpec]) -> None:
-    shares = drawn.benchmark_shares(specs)
+    shares = drawn.dataset_shares(specs, "benchmark")
     assert sum(shares.values()) == 11072
     emotions = Counter(drawn.in_shares(1000, shares, "x"))
     assert sum(emotions.values()) == 1000
@@ -145,7 +152,7 @@ def pained(spec: DatasetSpec, **expected: int) -> DatasetSpec:
 
 def test_a_dataset_with_labels_besides_the_emotions_is_drawn_for_the_others(specs: list[DatasetSpec], tmp_path: Path) -> None:
     spec = pained(specs[0], pain=5, happiness=2)
-    assert {emotion: count for emotion, count in drawn.benchmark_shares([spec]).items() if count} == {"happiness": 2}
+    assert {emotion: count for emotion, count in drawn.dataset_shares([spec], "benchmark").items() if count} == {"happiness": 2}
     faces = [drawn.emotional_face("p", index, emotion) for index, emotion in enumerate(drawn.balanced(7))]
     drawn.write_emotion_corpus(tmp_path, faces, [spec])
     assert len(read_questions(tmp_path / f"{spec.name}_qa.json", spec)) == 7
@@ -154,7 +161,7 @@ def test_a_dataset_with_labels_besides_the_emotions_is_drawn_for_the_others(spec
 
 def test_shares_of_datasets_without_counts_are_refused(specs: list[DatasetSpec]) -> None:
     with pytest.raises(InputError, match=r"state no `expected` counts.*--shares equal"):
-        drawn.benchmark_shares([pained(specs[0], pain=5)])
+        drawn.dataset_shares([pained(specs[0], pain=5)], "benchmark")
     with pytest.raises(InputError, match="faces can be drawn for neutral"):
         drawn.sample_questions(replace(specs[0], labels=("pain",)))
 

@@ -23,7 +23,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     faces.add_argument("--count", type=int, default=1000, metavar="N", help="number of faces (default 1000)")
     faces.add_argument("--seed", default="0", metavar="S", help="names the series of faces; the same seed draws the same faces")
     faces.add_argument(
-        "--shares", choices=("equal", "benchmark"), default="equal", help="emotions in equal shares, or as in the four benchmarks pooled"
+        "--shares",
+        choices=("equal", "benchmark", "training"),
+        default="equal",
+        help="emotions in equal shares, or as in the datasets' question files or training splits, pooled",
     )
     faces.add_argument("--task", choices=("emotion", "action-units"), default="emotion", help="which rows to write")
     faces.add_argument("--for-questions", type=Path, metavar="FILE", help="draw a stand-in at the image path of every question instead")
@@ -52,8 +55,10 @@ def _faces(args: argparse.Namespace) -> int:
         drawn = [corpus.free_face(args.seed, index) for index in range(args.count)]
     else:
         specs = dataset_specs(args.datasets)
-        equal = args.shares == "equal"
-        emotions = corpus.balanced(args.count) if equal else corpus.in_shares(args.count, corpus.benchmark_shares(specs), args.seed)
+        if args.shares == "equal":
+            emotions = corpus.balanced(args.count)
+        else:
+            emotions = corpus.in_shares(args.count, corpus.dataset_shares(specs, args.shares), args.seed)
         drawn = [corpus.emotional_face(args.seed, index, emotion) for index, emotion in enumerate(emotions)]
     _save([(face, args.out / corpus.image_name(face)) for face in drawn], args.workers)
     if args.task == "action-units":

@@ -94,19 +94,23 @@ def in_shares(count: int, weights: dict[str, int], seed: str) -> list[str]:
     return drawn
 
 
-def benchmark_shares(specs: Sequence[DatasetSpec]) -> dict[str, int]:
-    """Canonical emotion -> rows in the published question files of `specs`: how unbalanced real FER sets are.
+SHARES = {"benchmark": "expected", "training": "training"}
+"""Whose class balance a corpus can take over -> where a dataset.yaml states it: the question files', or the training splits'."""
+
+
+def dataset_shares(specs: Sequence[DatasetSpec], which: str) -> dict[str, int]:
+    """Canonical emotion -> rows of `specs`, pooled, in the part that `which` of `SHARES` names: how unbalanced real FER sets are.
 
     Labels that are none of the eight emotions do not count. Raises InputError if no spec states a count of one that is.
     """
     shares = dict.fromkeys(EMOTIONS, 0)
     for spec in specs:
-        for label, count in spec.expected.items():
+        for label, count in getattr(spec, SHARES[which]).items():
             if canonical(label) in shares:
                 shares[canonical(label)] += count
     if not any(shares.values()):
         names = ", ".join(spec.folder.name for spec in specs)
-        raise InputError(f"--shares benchmark: the dataset.yaml of {names} state no `expected` counts of the emotions; use --shares equal")
+        raise InputError(f"--shares {which}: the dataset.yaml of {names} state no `{SHARES[which]}` counts of emotions; use --shares equal")
     return shares
 
 
