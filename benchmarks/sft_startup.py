@@ -23,12 +23,10 @@ from unifer.records import CoTRow
 _START = """
 import json, resource, sys, time
 started = time.perf_counter()
-from trl import ModelConfig, SFTConfig
-from unifer.train import rows, settings, sft
-fer, config, model = settings.parse((settings.FerArguments, SFTConfig, ModelConfig), sys.argv[1:])
-from pathlib import Path
+from unifer.train import sft, stage
+types = sft.types()
 loaded = time.perf_counter()
-trainer = sft._trainer(fer, config, model, rows.describe(Path(fer.rows))["sha256"])
+trainer = stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), types, sys.argv[1:]))
 next(iter(trainer.get_train_dataloader()))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 own = sum(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) / 2**20
@@ -80,7 +78,9 @@ def _start(rows: Path, model: str, folder: Path) -> dict[str, float]:
         "--model_name_or_path",
         model,
         "--output_dir",
-        str(folder / "out"),
+        str(folder / f"out-{rows.stem}"),
+        "--processor_rescales",
+        "true",
         "--bf16",
         "false",
         "--dtype",
