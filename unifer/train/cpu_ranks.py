@@ -1,16 +1,16 @@
-"""Several ranks without a GPU, under torchrun: the one thing that accelerate 1.15 does not set up by itself.
-
-On GPUs, and for a single process, nothing here takes effect.
-"""
+"""Processes that have to find each other: ranks without a GPU under torchrun, which accelerate 1.15 does not set up, and a free port."""
 
 from __future__ import annotations
 
 import os
+import socket
 from typing import Any
 
 
 def prepare() -> None:
     """Make accelerate see a torchrun launch without GPU as distributed over gloo; call before any TrainingArguments exist.
+
+    On GPUs, and for a single process, it takes no effect.
 
     Accelerate answers "not distributed" there, every rank would then train alone on all the rows. Asking for it by
     `use_cpu=True` is no way out: accelerate ignores DeepSpeed under it.
@@ -35,3 +35,11 @@ def prepare() -> None:
 
     prepare_backend.answers_gloo = True  # type: ignore[attr-defined]
     state.PartialState._prepare_backend = prepare_backend
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on, chosen by the system, so that two processes that ask are given two."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -5,6 +5,7 @@ Knows how such a run is set up; its loop is TRL's (`trainer`), its sampler `roll
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -87,8 +88,9 @@ def types() -> tuple[type, ...]:
     cpu_ranks.prepare()
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
-    from trl.trainer.utils import ensure_master_addr_port
 
-    ensure_master_addr_port()  # a free port, before accelerate settles on one fixed number: two runs on a machine would collide
+    # vLLM inside the trainer wants a rendezvous even for one rank. TRL takes port 29500 whenever that is free at the start, half a
+    # minute before it is used: of two runs started together on a machine one died.
+    os.environ.setdefault("MASTER_PORT", str(cpu_ranks.free_port()))
 
     return (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)
