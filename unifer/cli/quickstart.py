@@ -16,7 +16,7 @@ from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE,
 
 # The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
 # rows with labels alone many.
-COT_FACES, REWARD_FACES, HELD_OUT_FACES = 1500, 6000, 1000
+COT_FACES, REWARD_FACES, HELD_OUT_FACES = 600, 2400, 1000
 FACES = {
     "train": ["--count", str(COT_FACES), "--seed", "train", "--shares", "benchmark"],
     "rlvr": ["--count", str(REWARD_FACES), "--seed", "rlvr", "--shares", "equal"],

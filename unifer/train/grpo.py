@@ -52,6 +52,8 @@ class Grpo:
         config, limit = this.config, this.fer.probe_limit or LIMITS[this.model.dtype]
         if config.use_vllm:
             config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
+        if this.fer.rollouts == "colocate":
+            config.generation_kwargs["detokenize"] = False  # TRL decodes the tokens itself; a sixth of vLLM's time on CPU
         metrics, rollouts, alarms = _logs(this, limit)
         with open_engine(this.model.dtype) if this.fer.rollouts == "colocate" else nullcontext():
             return Trainer(
@@ -61,7 +63,7 @@ class Grpo:
                 train_dataset=dataset,
                 processing_class=load_processor(this.start.path),
                 peft_config=stage.lora(this),
-                callbacks=[MetricsRecorder(metrics, alarms)],
+                callbacks=[MetricsRecorder(metrics, rollouts, alarms)],
                 rollout_log=rollouts,
                 probe_limit=limit,
             )

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import ProgressCallback, TrainerCallback
 
 from unifer.train.alarms import Alarms
-from unifer.train.history import MetricsLog
+from unifer.train.history import MetricsLog, RolloutLog
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ class TrainingBar(ProgressCallback):
 
 
 class MetricsRecorder(TrainerCallback):
-    """Writes what the trainer logs to the run's own metrics file, each step once, and says what is alarming in it."""
+    """Writes what the trainer logs to the run's own metrics file, each step once, says what is alarming in it, and closes both logs."""
 
-    def __init__(self, metrics: MetricsLog, alarms: Alarms) -> None:
-        self.metrics, self.alarms = metrics, alarms
+    def __init__(self, metrics: MetricsLog, rollouts: RolloutLog, alarms: Alarms) -> None:
+        self.metrics, self.rollouts, self.alarms = metrics, rollouts, alarms
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
@@ -48,3 +48,4 @@ class MetricsRecorder(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.metrics.close()
+        self.rollouts.close()

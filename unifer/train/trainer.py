@@ -114,8 +114,8 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
                 "key": row["key"],
                 "image_path": row["image_path"],
                 "prompt_id": prompt_id(row["problem"]),
-                "tokens": int(count),
-                "clipped": token not in ends,
+                "tokens": int(count) or self.max_completion_length,  # a reply that was cut may be masked whole
+                "clipped": not count or token not in ends,
             }
             for row, count, token in zip(inputs, tokens, last, strict=True)
         ]
