@@ -125,15 +125,17 @@ def test_a_folder_that_holds_somebodys_model_is_not_taken_over(corpus: Path, tin
 def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(corpus: Path, tiny: Path, tmp_path: Path) -> None:
     import shutil
 
-    from unifer.train import sft
+    from unifer.train import sft, stage
 
     folder = tmp_path / "rows"
     shutil.copytree(corpus, folder)
+    argv = flags(folder, tiny, tmp_path / "out", "--max_steps", "1", "--dataloader_num_workers", "1")
+    this, dataset = stage.begin(sft.Sft(), sft.types(), argv)
     for image in (folder / "images").iterdir():
         image.write_bytes(b"not an image")
-    argv = flags(folder, tiny, tmp_path / "out", "--max_steps", "1", "--dataloader_num_workers", "1")
+    trainer = stage.make_trainer(sft.Sft(), this, dataset)
     with pytest.raises(InputError, match=r"cot\.json: the row with image_path .* is not an image") as error:
-        sft.run(argv)
+        stage._train(trainer, this)
     assert "Traceback" not in str(error.value)
 
 
