@@ -37,9 +37,14 @@ def assert_ten_steps(out: Path, completions: int = 8) -> None:
     assert [row["step"] for row in rollouts] == [step for step in range(1, 11) for _ in range(completions)]
     for step in range(1, 11):
         group = [row for row in rollouts if row["step"] == step]
-        assert {row["key"] for row in group} == {row["key"] for row in group[::4]}, "a group is four completions of one row"
+        keys = {row["key"] for row in group}
+        assert keys == {row["key"] for row in group[::4]}, "a group is four completions of one row"
         assert abs(sum(row["advantage"] for row in group)) < 1e-3 * len(group)
         assert metrics[step - 1]["reward"] == pytest.approx(sum(row["reward"] for row in group) / len(group), abs=1e-4)
+        equal = [len({round(row["reward"], 5) for row in rollouts if row["step"] == step and row["key"] == key}) == 1 for key in keys]
+        assert metrics[step - 1]["frac_reward_zero_std"] == pytest.approx(sum(equal) / len(equal)), (
+            "also where rewards are scaled by the batch"
+        )
     assert all(row["rewards"].keys() == {"accuracy", "format", "au_f1"} for row in rollouts)
     assert any(row["clipped"] for row in rollouts) == any(row["tokens"] == 24 for row in rollouts)
     check_checkpoint(out)
@@ -47,7 +52,7 @@ def assert_ten_steps(out: Path, completions: int = 8) -> None:
 
 def test_ten_steps_with_transformers_rollouts(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "none"
-    ended(start(flags(corpus, BASE, out, rollouts="none", max_steps=10, beta=0.04)))
+    ended(start(flags(corpus, BASE, out, rollouts="none", max_steps=10, beta=0.04, scale_rewards="batch")))
     assert_ten_steps(out)
     assert all(row["kl"] is not None for row in read_metrics(out))
 

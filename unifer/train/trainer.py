@@ -51,6 +51,7 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
             probe.check(self, inputs, output)
             self._probed = True
         self._note_seconds(time.perf_counter() - started)
+        self._note_equal_groups(len(inputs) * self.accelerator.num_processes)
         self._log_rollouts(inputs, output)
         return output
 
@@ -75,6 +76,14 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         for phase, seconds in self._seconds.items():
             metrics[f"time/{phase}"].append(seconds)
         metrics["time/score"].append(whole - sum(self._seconds.values()))
+
+    def _note_equal_groups(self, completions: int) -> None:
+        """Share of groups whose completions all earn the same. TRL looks at the batch's spread instead where it scales by that."""
+        values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
+        totals = (torch.tensor(values) * self.reward_weights.cpu().unsqueeze(1)).nansum(dim=0).view(-1, self.num_generations)
+        equal = (totals - totals[:, :1]).abs().amax(dim=1) < 1e-6
+        if self.model.training:
+            self._metrics["train"]["frac_reward_zero_std"][-1] = equal.float().mean().item()
 
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
