@@ -17,6 +17,9 @@ LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 """Mean |difference of log-probabilities| a token that rounding explains, by the precision of the weights."""
 
 _HANDFUL = 8
+_NORMALISED = 10.0
+"""Normalised pixels lie within a few standard deviations, levels reach 255."""
+_SAME_LEVEL = 0.6
 
 
 def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,7 +83,7 @@ def _reasons(trainer: Any, inputs: Any) -> list[str]:
     for name, ours in sampler._iter_named_params():
         theirs = held.get(name.rpartition("visual" if "visual" in name else "layers")[2])
         if theirs is not None and theirs.shape == ours.shape:
-            gaps[name] = float((theirs.to(ours) - ours).abs().max())
+            gaps[name] = float((theirs.to(ours) - ours).detach().abs().max())
     worst = max(gaps, key=gaps.__getitem__, default=None)
     if worst is not None and gaps[worst] > 0:
         found.append(f"weights differ: {worst} by up to {gaps[worst]:.2g}")
