@@ -103,14 +103,23 @@ def _pixels(trainer: Any, row: Any) -> str:
     asked = {"prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id), "multi_modal_data": {"image": row["image"]}}
     trainer.vllm_generation.llm.reset_mm_cache()  # of an image that it knows vLLM hands out a reference, not pixels
     rendered = render_for_engine(trainer.vllm_generation.llm, asked)
-    theirs = rendered["mm_kwargs"].get_data()["pixel_values"]
-    mine = torch.as_tensor(ours["pixel_values"])
+    theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()
+    mine = torch.as_tensor(ours["pixel_values"]).float()
     if theirs.shape != mine.shape:
         return f"pixels differ: {tuple(mine.shape)} for the trainer, {tuple(theirs.shape)} for vLLM"
-    gap = float((theirs.to(mine) - mine).abs().max())
-    return (
-        f"pixels differ by up to {gap:.2g}: the two processors scale or normalise images differently" if gap > 1e-5 else "pixels are equal"
-    )
+    processor = trainer.processing_class.image_processor
+    mean, std = (torch.tensor(values).view(1, -1, 1) for values in (processor.image_mean, processor.image_std))
+    gap = float((_levels(mine, mean, std) - _levels(theirs, mean, std)).abs().max())
+    if gap > _SAME_LEVEL:
+        return f"pixels differ by up to {gap:.0f} of 255 levels: the two processors scale or normalise images differently"
+    return "pixels are equal"
+
+
+def _levels(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    """Gray levels 0..255 of patches (patches, values), channels outermost; vLLM may leave them so and normalise inside the model."""
+    by_channel = pixels.view(len(pixels), mean.shape[1], -1)
+    normalised = float(pixels.abs().max()) < _NORMALISED
+    return (by_channel * std + mean) * 255 if normalised else by_channel
 
 
 def _dtype(model: Any) -> str:
