@@ -142,6 +142,26 @@ def test_weights_that_did_not_arrive_stop_the_run(trainer: Any, monkeypatch: pyt
             weight.copy_(before)
 
 
+def test_a_server_drops_the_image_features_of_old_weights_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from trl.generation.vllm_generation import VLLMGeneration
+
+    from unifer.train.rollouts import Sampler
+
+    posted: list[str] = []
+    answer = SimpleNamespace(raise_for_status=lambda: None)
+    session = SimpleNamespace(post=lambda url, timeout: (posted.append(url), answer)[1])
+    monkeypatch.setattr(VLLMGeneration, "sync_weights", lambda _: None)
+    for main in (True, False):
+        sampler = object.__new__(Sampler)
+        sampler.mode, sampler.sync_seconds = "server", 0.0
+        sampler.accelerator = SimpleNamespace(is_main_process=main)
+        sampler.vllm_client = SimpleNamespace(session=session, base_url="http://node:8000")
+        sampler.sync_weights()
+    assert posted == ["http://node:8000/reset_encoder_cache"], "once, by the rank that talks to the server"
+
+
 def perturbed(trainer: Any) -> None:
     """Give the sampler another weight after each sync, where `sync_weights` does not look."""
     stock = type(trainer.vllm_generation).sync_weights
