@@ -74,7 +74,7 @@ def _bare(args: argparse.Namespace, out: Path) -> None:
     from unifer.train.rewards import trainer_rewards
     from unifer.train.rollouts import ban, open_engine, placeholders, vllm_ban
 
-    class Recorder(TrainerCallback):
+    class Recorder(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if logs and "loss" in logs:
                 log.append({"step": state.global_step, **logs})

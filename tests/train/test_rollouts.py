@@ -151,7 +151,12 @@ def test_a_server_drops_the_image_features_of_old_weights_too(monkeypatch: pytes
 
     posted: list[str] = []
     answer = SimpleNamespace(raise_for_status=lambda: None)
-    session = SimpleNamespace(post=lambda url, timeout: (posted.append(url), answer)[1])
+
+    def post(url: str, timeout: float) -> SimpleNamespace:
+        posted.append(url)
+        return answer
+
+    session = SimpleNamespace(post=post)
     monkeypatch.setattr(VLLMGeneration, "sync_weights", lambda _: None)
     for main in (True, False):
         sampler = object.__new__(Sampler)
@@ -231,8 +236,8 @@ def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(t
     sharing, made = trainer._sharing, []
     assert sharing
     try:
-        for used in (sharing, []):
-            trainer._sharing = used
+        for used in (True, False):
+            trainer._sharing = sharing if used else []
             trainer.model.zero_grad()
             inputs = {name: output[name] for name in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")}
             ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)

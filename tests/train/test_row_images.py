@@ -33,7 +33,12 @@ def test_every_unreadable_image_is_listed_and_not_the_first_alone(tmp_path: Path
 def test_later_starts_look_at_a_sample_and_another_root_at_all(tmp_path: Path, faces: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     stock = images.decode
-    monkeypatch.setattr(images, "decode", lambda path, name: (looked.append(name), stock(path, name)))
+
+    def decode(path: Path, name: str) -> object:
+        looked.append(name)
+        return stock(path, name)
+
+    monkeypatch.setattr(images, "decode", decode)
     for count in (300, 256):
         looked.clear()
         row_images.check(tmp_path / "rows.json", faces, None, tmp_path / "stamp")
