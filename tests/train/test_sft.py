@@ -131,9 +131,9 @@ def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(corpus: P
     shutil.copytree(corpus, folder)
     argv = flags(folder, tiny, tmp_path / "out", "--max_steps", "1", "--dataloader_num_workers", "1")
     this, dataset = stage.begin(sft.Sft(), sft.types(), argv)
+    trainer = stage.make_trainer(sft.Sft(), this, dataset)
     for image in (folder / "images").iterdir():
         image.write_bytes(b"not an image")
-    trainer = stage.make_trainer(sft.Sft(), this, dataset)
     with pytest.raises(InputError, match=r"cot\.json: the row with image_path .* is not an image") as error:
         stage._train(trainer, this)
     assert "Traceback" not in str(error.value)

@@ -103,6 +103,7 @@ def _pixels(trainer: Any, row: Any) -> str:
     asked = {"prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id), "multi_modal_data": {"image": row["image"]}}
     trainer.vllm_generation.llm.reset_mm_cache()  # of an image that it knows vLLM hands out a reference, not pixels
     rendered = render_for_engine(trainer.vllm_generation.llm, asked)
+    trainer.vllm_generation.llm.reset_mm_cache()  # and of one that was rendered it expects the engine to have them, which never got it
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()
     mine = torch.as_tensor(ours["pixel_values"]).float()
     if theirs.shape != mine.shape:

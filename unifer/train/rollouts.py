@@ -47,8 +47,8 @@ def vllm_ban(checkpoint: Path) -> dict[int, float]:
     return dict.fromkeys(placeholders(files.read_json(checkpoint / "config.json")), BAN)
 
 
-def ban(model: Any, token_ids: Sequence[int]) -> None:
-    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or saved.
+def ban(model: Any, token_ids: Sequence[int]) -> Any:
+    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or saved. Returns the head.
 
     The bias of a head that has none is where transformers' own forward and TRL's fused one both look.
     """
@@ -59,6 +59,7 @@ def ban(model: Any, token_ids: Sequence[int]) -> None:
     bias[list(token_ids)] = BAN
     del head._parameters["bias"]
     head.register_buffer("bias", bias, persistent=False)
+    return head
 
 
 def collapse(ids: Sequence[int], placeholder: int) -> list[int]:

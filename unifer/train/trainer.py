@@ -34,11 +34,12 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         self._scored: torch.Tensor | None = None
         self._seconds: dict[str, float] = {}
         self._sharing: list[SharedPrompts] = []
+        self._heads: list[Any] = []
         for model in (self.model, self.ref_model):
             if model is not None:
                 bare = self.accelerator.unwrap_model(model)
                 bare = bare.get_base_model() if isinstance(bare, PeftModel) else bare
-                ban(bare, placeholders(bare.config.to_dict()))
+                self._heads.append(ban(bare, placeholders(bare.config.to_dict())))
                 share_images(bare)
                 if not self.args.gradient_checkpointing and not is_deepspeed_zero3_enabled():
                     self._sharing.append(SharedPrompts(bare))
@@ -88,6 +89,11 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
     ) -> Any:
+        if is_deepspeed_zero3_enabled():
+            from deepspeed.runtime.zero.partition_parameters import ZeroParamStatus
+
+            for head in self._heads:  # TRL gathers weight and bias of the head, and the ban is whole on every rank
+                head.bias.ds_status = ZeroParamStatus.AVAILABLE
         one_each = set(kwargs.get("num_images") or ()) == {1}
         for shared in self._sharing:
             shared.length = input_ids.size(1) - logits_to_keep if one_each else None
