@@ -54,9 +54,7 @@ def _command(kind: str, args: argparse.Namespace, out: Path) -> list[str]:
     if kind == "bare":
         more = ["--model", args.model, "--rows", args.rows, "--steps", str(args.steps), "--completions", str(args.completions)]
         return [sys.executable, __file__, *more, "--bare", str(out)]
-    # Without vLLM the config's share of memory for it would be refused as a flag without effect: back to TRL's default.
-    mode = ["--rollouts", "none", "--vllm_gpu_memory_utilization", "0.3"] if kind == "transformers" else ["--rollouts", "colocate"]
-    return [sys.executable, "-m", "unifer", "grpo", *_flags(args, out), *mode]
+    return [sys.executable, "-m", "unifer", "grpo", *_flags(args, out), "--rollouts", "none" if kind == "transformers" else "colocate"]
 
 
 def _flags(args: argparse.Namespace, out: Path) -> list[str]:
