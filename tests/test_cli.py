@@ -121,7 +121,7 @@ def test_a_full_disk_is_a_sentence_and_status_2(code: int, monkeypatch: pytest.M
     def full(args: object) -> int:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("unifer.cli.data._faces", full)
+    monkeypatch.setattr("unifer.cli.data.faces._faces", full)
     assert cli.main(["data", "faces", "--out", "x"]) == 2
     assert "free some space" in capsys.readouterr().err
 
@@ -130,7 +130,7 @@ def test_an_error_of_the_system_about_no_file_is_a_bug_and_shows_itself(monkeypa
     def broken(args: object) -> int:
         raise OSError(errno.ECHILD, "No child processes")
 
-    monkeypatch.setattr("unifer.cli.data._faces", broken)
+    monkeypatch.setattr("unifer.cli.data.faces._faces", broken)
     with pytest.raises(ChildProcessError):
         cli.main(["data", "faces", "--out", "x"])
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from unifer import files
 from unifer.cli import main
-from unifer.cli.data import dataset_specs
+from unifer.cli.data.faces import dataset_specs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.dialogue import answers
 from unifer.emotions import EMOTIONS, canonical

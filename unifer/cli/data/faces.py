@@ -1,4 +1,4 @@
-"""`unifer data ...`: everything between faces and training files."""
+"""`unifer data faces`: synthetic faces with their rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from unifer.errors import InputError
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add `unifer data` with its own commands."""
-    group = commands.add_parser("data", help="make and check rows and images").add_subparsers(metavar="COMMAND", required=True)
-    faces = group.add_parser(
+    """Add `unifer data faces`."""
+    faces = commands.add_parser(
         "faces",
         help="draw synthetic faces with their rows",
         description="Draw schematic faces from Action Units, with CoT rows, reward rows and question files. Always labelled synthetic.",
