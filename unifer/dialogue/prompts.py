@@ -1,37 +1,59 @@
-"""The templates, and row -> chat messages: the one place where a prompt is made, identical in SFT, GRPO and inference.
+"""Templates filled in, and row -> chat messages: the one place where a prompt is made, identical in SFT, GRPO and inference.
 
-A question's own `prompt` field is shown as it is: the templates here write that field for data we build. No system message is
-added, so that the checkpoint's own chat template decides. Knows no tokenizer and no image pixels.
+A question's own `prompt` field is shown as it is: the templates (`templates`) write that field for data we build. No system message
+is added, so that the checkpoint's own chat template decides. Knows no tokenizer and no image pixels.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Sequence
 
 from unifer.action_units import ACTION_UNITS, REGIONS
+from unifer.dialogue.templates import LABELS, TEMPLATES, Template
+from unifer.errors import InputError
 from unifer.records import Json
 
 VERSION = "fer-1"
-"""Changes whenever a template changes; written in the provenance of every row built with it, and in every manifest."""
-
-_EXPRESSION = (
-    "Look closely at the face in this image. Which of the following expressions does it show most clearly: {labels}? "
-    "Describe the facial action units you can see and what they suggest inside <think></think>, "
-    "then give exactly one label of the list inside <answer></answer>."
-)
-_ACTION_UNITS = "Look closely at the face in this image. Which facial action units are active?"
+"""How a question becomes chat messages; written in every training and inference manifest. A row's own template is in its provenance."""
 
 _RESERVED = ("<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|endoftext|>")
 
 
+def question(template: str, labels: Sequence[str] = ()) -> str:
+    """The text of `template`, its labels in the order given.
+
+    Raises InputError for a name that `TEMPLATES` does not have, for labels missing, and for labels that it has no place for.
+    """
+    found = _template(template)
+    if found.needs_labels and not labels:
+        raise InputError(f"the template {template!r} asks for one of several labels; name them, in the dataset's order")
+    if labels and not found.needs_labels:
+        raise InputError(f"the template {template!r} asks for no label, so {', '.join(labels)} would be lost; leave the labels out")
+    return found.text.replace(LABELS, ", ".join(labels))
+
+
+def version(template: str) -> str:
+    """The version of `template`, as rows carry it in `provenance["prompt"]`. Raises InputError for an unknown name."""
+    return _template(template).version
+
+
+def _template(name: str) -> Template:
+    if name in TEMPLATES:
+        return TEMPLATES[name]
+    near = difflib.get_close_matches(name, TEMPLATES, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"no template is called {name!r}{hint}; there are {', '.join(TEMPLATES)} (`unifer data prompts` prints them)")
+
+
 def expression_question(labels: Sequence[str]) -> str:
     """The FER prompt over `labels`, in the order given."""
-    return _EXPRESSION.format(labels=", ".join(labels))
+    return question("expression", labels)
 
 
 def action_unit_question() -> str:
-    """The AU recognition prompt (pre-training of UniFER-Tiny)."""
-    return _ACTION_UNITS
+    """The AU recognition prompt without tags (pre-training of UniFER-Tiny)."""
+    return question("action-unit-list")
 
 
 def action_unit_listing(action_units: Collection[int]) -> str:

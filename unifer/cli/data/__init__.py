@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from unifer.cli.data import faces
+from unifer.cli.data import faces, prompts
 
-COMMANDS = (faces,)
+COMMANDS = (faces, prompts)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
