@@ -127,6 +127,14 @@ def test_no_letters_of_the_label_are_taken_for_the_tag(label: str) -> None:
     assert RewardRow.from_json(REWARD | {"solution": f"<answer>{label}</answer>"}).label == label
 
 
+def test_a_row_of_action_units_alone_has_no_label_and_needs_its_units() -> None:
+    row = REWARD | {"solution": None, "AUs": []}
+    assert RewardRow.from_json(row).label is None
+    assert RewardRow.from_json(row).to_json() == row
+    with pytest.raises(ValueError, match="nothing in it can be verified"):
+        RewardRow.from_json(REWARD | {"solution": None})
+
+
 def test_a_solution_must_be_one_of_its_candidates() -> None:
     with pytest.raises(ValueError, match="'happy' is not among its candidate_labels 'sad'"):
         RewardRow.from_json(REWARD | {"candidate_labels": ["sad"]})

@@ -177,11 +177,14 @@ class CoTRow:
 
 @dataclass(frozen=True, slots=True)
 class RewardRow:
-    """One verifiable row: `solution` is the label that a rollout of `problem` must reach, bare or inside `<answer>`."""
+    """One verifiable row: `solution` is the label that a rollout of `problem` must reach, bare or inside `<answer>`.
+
+    None (`null` on disk) where the dataset codes AUs and no emotion: then the AUs alone are verifiable, and must be there.
+    """
 
     image_path: str
     problem: str
-    solution: str
+    solution: str | None
     id: str | None = None
     dataset: str | None = None
     candidate_labels: tuple[str, ...] | None = None
@@ -193,18 +196,23 @@ class RewardRow:
         return self.id or self.image_path
 
     @property
-    def label(self) -> str:
+    def label(self) -> str | None:
         """The bare label: `<answer>happy</answer>` -> `happy`."""
+        if self.solution is None:
+            return None
         match = re.fullmatch(r"\s*<answer>(.*?)</answer>\s*", self.solution, re.IGNORECASE | re.DOTALL)
         return (match[1] if match else self.solution).strip()
 
     @classmethod
     def from_json(cls, row: Any) -> Self:
         _check_fields(row, ("image_path", "problem", "solution"), _TRAINING_FIELDS)
-        made = cls(_text(row, "image_path"), _text(row, "problem"), _text(row, "solution"), **_training_extras(row))
-        if not made.label:
-            raise ValueError(f"'solution' {_short(made.solution)} holds no label")
-        if made.candidate_labels is not None and made.label not in made.candidate_labels:
+        solution = None if row["solution"] is None else _text(row, "solution")
+        made = cls(_text(row, "image_path"), _text(row, "problem"), solution, **_training_extras(row))
+        if solution is None and made.action_units is None:
+            raise ValueError("'solution' is null and the row has no 'AUs': nothing in it can be verified; give it a label, or its AUs")
+        if made.label == "":
+            raise ValueError(f"'solution' {_short(solution)} holds no label")
+        if made.label is not None and made.candidate_labels is not None and made.label not in made.candidate_labels:
             raise ValueError(f"'solution' {made.label!r} is not among its candidate_labels {_fields(made.candidate_labels)}")
         return made
 

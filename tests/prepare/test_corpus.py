@@ -38,14 +38,14 @@ def test_every_cot_reply_passes_the_grader_with_its_own_aus(corpus: Path) -> Non
 
 def test_reward_rows_name_the_emotion_that_was_drawn(corpus: Path) -> None:
     rows = list(files.read_records(corpus / "rlvr.json", RewardRow.from_json))
-    assert [canonical(row.label) for row in rows] == drawn.balanced(24)
+    assert [canonical(row.label or "") for row in rows] == drawn.balanced(24)
     assert {row.dataset for row in rows} == {"rafdb", "ferplus", "affectnet", "sfew_2.0"}
 
 
 def test_every_emotion_is_taught_in_every_vocabulary_that_has_it(specs: list[DatasetSpec], tmp_path: Path) -> None:
     faces = [drawn.emotional_face("v", index, emotion) for index, emotion in enumerate(drawn.balanced(64))]
     drawn.write_emotion_corpus(tmp_path, faces, specs)
-    pairs = {(canonical(row.label), row.dataset) for row in files.read_records(tmp_path / "rlvr.json", RewardRow.from_json)}
+    pairs = {(canonical(row.label or ""), row.dataset) for row in files.read_records(tmp_path / "rlvr.json", RewardRow.from_json)}
     assert pairs == {(canonical(label), spec.name) for spec in specs for label in spec.labels}
 
 

@@ -29,6 +29,14 @@ def case(
     return judge(reply, label, EIGHT, units, tokens, limit)
 
 
+def test_a_row_of_action_units_alone_is_paid_for_its_units_and_form() -> None:
+    """`None == None` must not make an unanswered reply correct."""
+    assert vocabulary(RewardRow("a.jpg", "Which action units?", None, action_units=(6, 12))) == ()
+    judged = judge("<think>AU6 and AU12.</think><answer>AU6, AU12</answer>", None, (), (6, 12))
+    paid = {name: REWARDS[name](judged) for name in (*DEFAULT, "unifer_accuracy", "facial_r1_accuracy")}
+    assert paid == {"accuracy": None, "format": 1, "au_f1": 1, "unifer_accuracy": None, "facial_r1_accuracy": 0.5}
+
+
 @pytest.mark.parametrize(
     ("reply", "accuracy", "form", "unifer_accuracy", "unifer_format", "facial_r1_accuracy"),
     [

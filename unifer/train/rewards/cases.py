@@ -22,8 +22,8 @@ class Case:
 
     reply: str
     verdict: Verdict
-    label: str
-    """The true label, as the row spells it."""
+    label: str | None
+    """The true label, as the row spells it; None where the row has AUs alone."""
     candidate_labels: tuple[str, ...]
     action_units: frozenset[int] | None
     """AUs of the face; None where it was not annotated, which is not the same as none active."""
@@ -33,14 +33,16 @@ class Case:
 
     @property
     def correct(self) -> bool:
-        """The reply's one answer is the row's label, by the protocol `strict`."""
+        """The reply's one answer is the row's label, by the protocol `strict`; False for a row without one."""
+        if self.label is None:
+            return False
         truth = self.label if self.label in self.candidate_labels else spelled_in(self.label, self.candidate_labels)
         return self.verdict.label is not None and self.verdict.label == truth
 
 
 def judge(
     reply: str,
-    label: str,
+    label: str | None,
     candidate_labels: Sequence[str],
     action_units: Sequence[int] | None,
     completion_tokens: int | None = None,
@@ -56,8 +58,11 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
     """The labels that `row` lets a reply choose from: its `candidate_labels`, else those that its `problem` offers.
 
     Offered is every spelling of an emotion that stands in the problem as a word of its own, one an emotion, lower-case, in order of
-    appearance. Raises ValueError where there are fewer than two, or none of them means the row's label.
+    appearance. Empty for a row of AUs alone that lists none: it asks for no label. Raises ValueError where there are fewer than two, or
+    none of them means the row's label.
     """
+    if row.label is None:
+        return row.candidate_labels or ()
     if row.candidate_labels is not None:
         labels, source = row.candidate_labels, "'candidate_labels'"
     else:

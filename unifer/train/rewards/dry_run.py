@@ -35,7 +35,7 @@ class Target:
     """What a row holds its replies against, and the names that replies call it by."""
 
     names: tuple[str, ...]
-    label: str
+    label: str | None
     candidate_labels: tuple[str, ...]
     action_units: tuple[int, ...] | None
 

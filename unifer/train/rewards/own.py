@@ -21,9 +21,9 @@ def f1(claimed: Collection[Hashable], true: Collection[Hashable]) -> float:
     return 2 * len(set(claimed) & set(true)) / total if total else 1.0
 
 
-def accuracy(case: Case) -> float:
-    """1 if the one answer is the row's label, as the metric WAR counts it; else 0."""
-    return float(case.correct)
+def accuracy(case: Case) -> float | None:
+    """1 if the one answer is the row's label, as the metric WAR counts it; else 0. None for a row of AUs alone."""
+    return None if case.label is None else float(case.correct)
 
 
 def form(case: Case) -> float:

@@ -17,8 +17,13 @@ _JOINT = re.compile(r"</think>\s*<answer>")
 _UNIT = re.compile(r"AU\d+")
 
 
-def unifer_accuracy(case: Case) -> float:
-    """UniFER: 1 if the text of the first answer block, or the whole reply where there is none, is exactly the label; else 0."""
+def unifer_accuracy(case: Case) -> float | None:
+    """UniFER: 1 if the text of the first answer block, or the whole reply where there is none, is exactly the label; else 0.
+
+    None for a row of AUs alone, which that pipeline does not have.
+    """
+    if case.label is None:
+        return None
     answer = next(_blocks(case.reply, _ANSWER), case.reply)
     return float(answer.strip() == case.label)
 
@@ -34,8 +39,10 @@ def unifer_format(case: Case) -> float:
 def facial_r1_accuracy(case: Case) -> float:
     """Facial-R1: 1 if the text of the last answer block, or the whole reply where there is none, is exactly the label; else 0.
 
-    Its 0.5 for a row without a label cannot occur: such rows are refused when they are read.
+    0.5 for a row of AUs alone, whatever the reply.
     """
+    if case.label is None:
+        return 0.5
     *_, answer = case.reply, *_blocks(case.reply, _ANSWER)
     return float(answer.strip() == case.label)
 
