@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from unifer.action_units import PROTOTYPES
 from unifer.dialogue.answers import grade
+from unifer.dialogue.vocabulary import vocabulary
 from unifer.emotions import EMOTIONS, SPELLINGS
 from unifer.errors import InputError
 from unifer.records import RewardRow
-from unifer.train.rewards import DEFAULT, REWARDS, Case, cases, choose, judge, total, trainer_rewards, vocabulary
+from unifer.train.rewards import DEFAULT, REWARDS, Case, cases, choose, judge, total, trainer_rewards
 
 EIGHT = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 SEVEN = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")

@@ -17,10 +17,10 @@ from typing import Any
 
 from unifer import files
 from unifer.dialogue import images, prompts
+from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
 from unifer.records import CoTRow, Json, RewardRow
 from unifer.train import row_images
-from unifer.train.rewards import vocabulary
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from unifer.errors import InputError
 from unifer.train.rewards import own, published
-from unifer.train.rewards.cases import Case, judge, vocabulary
+from unifer.train.rewards.cases import Case, judge
 
-__all__ = ["DEFAULT", "REWARDS", "Case", "Chosen", "Reward", "choose", "judge", "total", "trainer_rewards", "vocabulary"]
+__all__ = ["DEFAULT", "REWARDS", "Case", "Chosen", "Reward", "choose", "judge", "total", "trainer_rewards"]
 
 Reward = Callable[[Case], float | None]
 """None: the reward does not apply to this reply; it neither pays nor costs."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
+from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
 from unifer.records import OUTCOMES, Json, Question, RewardRow
 from unifer.train.history import read_rollouts
-from unifer.train.rewards import REWARDS, Case, Chosen, judge, total, vocabulary
+from unifer.train.rewards import REWARDS, Case, Chosen, judge, total
 
 _NAMES = ("id", "key", "image_path", "image")
 _REPLIES = ("reply", "completion", "model_response")
