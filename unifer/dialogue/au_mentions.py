@@ -109,16 +109,21 @@ _ASIDE_DENIES = re.compile(r" ?(?:not\b|no\b|none\b|absent|inactive|missing|invi
 
 def mentioned(text: str) -> frozenset[int]:
     """FACS numbers of the AUs that `text` affirms; see the rules at the head of this module. Any text will do, of any length."""
+    return frozenset(number for number, active in stated(text).items() if active)
+
+
+def stated(text: str) -> dict[int, bool]:
+    """FACS number -> whether `text` affirms (True) or denies (False) that AU, for each that it speaks of."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
     if not _WORTH_READING.search(text):
-        return frozenset()
+        return {}
     plain = _plain(text)
     found: dict[int, bool] = {}
     for group, denied in _groups(plain, list(_mentions(plain))):
         active = not denied and not _denied_after(plain, group[-1].end)
-        found.update((mention.number, active) for mention in group)
-    return frozenset(number for number, active in found.items() if active and number in FACS_NUMBERS)
+        found.update((mention.number, active) for mention in group if mention.number in FACS_NUMBERS)
+    return found
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,95 @@
+"""Does reasoning betray that its writer was told the answer? `betrayal("Since the label is fear, ...")` -> `"since the label is"`.
+
+Knows English phrases alone. Reasoning that a student learns from must rest on the face: a student never sees a label or an annotation.
+
+The rules, in words (`docs/curation.md` has the table, `tests/prepare/curation/sentences.py` the sentences):
+- Annotations, ground truth and a gold or true label are no part of a question: speaking of them betrays.
+- So does a label, answer or emotion called given, provided, known or correct; `the given labels` and `the given expressions` are the
+  list that the question shows, and pass, and so does `the given expression of the brows`.
+- So do Action Units called given or provided; `Given AU12` and `given the AUs I see` reason from them, and pass.
+- So does what a prompt, user, hint or dataset says, and what the writer was told; `a hint of a smile` passes.
+- A denial in the same clause lifts it: `no label was given`, `I was not told the answer`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_GIVEN = r"(?:given|provided|supplied|stated|specified|assigned|known|annotated|predetermined|pre-?assigned)"
+_LABEL = r"(?:label|answer|annotation|classification|category|ground[- ]truth|solution|tag)"
+_EMOTION = r"(?:emotion|expression)"
+_UNITS = r"(?:aus?|action units?|facs codes?)"
+_SOURCE = r"(?:prompt|user|hint|instructions?|guidance|metadata|caption|file ?name|data ?set|annotations?|annotators?|label|task|question)"
+_SAYS = (
+    r"(?:says?|said|states?|stated|tells?|told|specif(?:y|ies|ied)|indicates?|indicated|mentions?|mentioned|gives?|gave|provides?|provided|"
+    r"notes?|noted|confirms?|confirmed|claims?|labels?|label+ed|suggests?)"
+)
+_PARTS = r"(?: (?:of|in|on|around|by) (?:the|her|his|their|this|these) )"
+
+_PHRASES = (
+    # --- what no question holds
+    r"annotat(?:ions?|ors?|ed)",
+    r"ground[- ]?truths?",
+    r"(?:gold(?:en)?|true|actual|real|reference|dataset|target|official|underlying) (?:label|annotation|answer|class)",
+    # --- a label that is there already
+    rf"{_GIVEN} (?:{_EMOTION} )?{_LABEL}(?!s)",
+    rf"(?:the|this|that|your) (?:{_GIVEN}|target|labell?ed) {_EMOTION}(?! ?s\b)(?!{_PARTS})",
+    rf"(?:the|this|that|your) {_LABEL} (?:(?:that )?(?:is|was|has been|already) )?{_GIVEN}",
+    rf"(?:the|this|that) {_EMOTION} (?:(?:that )?(?:is|was|has been) )(?:already )?"
+    r"(?:known(?: to be| as)?|provided|specified|stated|given)(?! away| by| off| through)",
+    rf"(?:the|this|that) {_EMOTION} (?:given|provided|specified|stated) (?:is|was|as)",
+    r"(?:since|because|as|given that|knowing(?: that)?|considering that|if) (?:the|this|that|its|his|her) "
+    rf"(?:{_LABEL}|correct {_EMOTION}) (?:is|was|says)",
+    rf"knowing (?:that )?(?:the|this) (?:{_LABEL}|{_EMOTION}|face|person)(?! (?:muscle|anatomy))",
+    rf"(?:consistent|in line|in agreement|agrees?|aligns?|in accordance) with the {_LABEL}(?!s)",
+    rf"(?:confirm|justif|validat|corroborat|explain|align)\w* (?:with )?(?:why )?the (?:{_GIVEN} )?{_LABEL}(?!s)",
+    rf"(?:the|an?) (?:right|expected|intended|desired|required|predefined) {_LABEL}",
+    rf"(?:the )?correct (?:{_LABEL}|{_EMOTION}|option|choice) (?:is|was|being|must|should|has|would)",
+    rf"(?<!find )(?<!choose )(?<!pick )(?<!select )(?<!reach )(?<!identify )(?<!determine )the correct {_LABEL}(?!s)",
+    r"(?:is|was|are|were|has been|have been) (?:already |here )?label+ed",
+    r"label+ed (?:as )?(?:by|in) the",
+    # --- Action Units that are there already
+    rf"(?:the|these|those|all|with|your|its|any) (?:{_GIVEN}|annotated|coded) {_UNITS}(?! ?\d)",
+    rf"(?:provided|supplied|annotated|specified) {_UNITS}",
+    rf"{_UNITS} (?:(?:that )?(?:are|were|have been) )?(?:given|provided|supplied|specified|annotated)(?! (?:above|off|by the|through))",
+    # --- somebody said so
+    rf"(?:according to|based on|per|following|going by|relying on) (?:the|this|your|my) (?:{_GIVEN} )?(?:{_SOURCE}|{_LABEL})(?!s? of )",
+    r"(?:provided|supplied|given) (?:information|hint|guidance|metadata|description|context)",
+    r"(?:by|in|from) the (?:prompt|hint|guidance|metadata|user|file ?name)",
+    rf"(?:the|this|your) {_SOURCE} (?:already |clearly |explicitly )?{_SAYS}",
+    r"you (?:have |already |'?ve )*(?:said|told|mentioned|provided|gave|given|stated|specified|indicated|label+ed|asked me to)",
+    r"(?:i|we)(?: was| were|'m| am| are| have been|'ve been|'re) (?:already |just )?(?:told|given|informed|instructed|provided)",
+    r"(?:i|we) (?:already )?know (?:that )?(?:the|this|it)",
+    r"as (?:(?:was|were|is|has been) )?(?:already )?(?:told|instructed|requested|provided|specified|supplied|label+ed)",
+    r"as (?:(?:was|were|is|has been) )?(?:already )?(?:stated|given|mentioned)(?! (?:above|earlier|before|previously|by|already))",
+    r"as you (?:say|said|state|mention|note|know)",
+    # --- a task that only a teacher has
+    r"(?:i|we) (?:must|need to|should|have to|am to|will|can) (?:now )?(?:justify|explain why|defend|argue (?:for|that)|support)",
+    r"(?:asked|told|instructed|required|supposed) to (?:justify|explain why|defend|argue|pretend|conclude|act)",
+    r"as if i (?:only |had |did |do |were )",
+    r"(?:without|not) (?:revealing|mentioning|disclosing) (?:that|the)",
+)
+_BETRAYS = re.compile(r"(?<![\w-])(?:" + "|".join(f"(?:{phrase})" for phrase in _PHRASES) + r")(?![\w-])")
+_CLAUSE = re.compile(r"[.,;:!?\n]|\bbut\b|\bhowever\b")
+_NO_DENIAL = re.compile(r"\bno (?:doubt|wonder|question)\b|\bnot (?:only|just|merely|surprisingly)\b|\bwithout (?:a |any )?doubt\b")
+_DENIAL = re.compile(
+    r"\b(?:no|not|never|nobody|without|neither|nor|lacks?|lacking|instead of|rather than|regardless of|independent(?:ly)? of)\b|n't\b"
+)
+_DENIED_AFTER = re.compile(r" (?:is|was|are|were|has been|been )*(?: ?(?:not|never)\b|n't\b)")
+_WORDS_BEFORE = 6
+
+
+def betrayal(reasoning: str) -> str | None:
+    """The first phrase of `reasoning`, in lower case, that betrays its writer was told the answer; None where none does."""
+    text = " ".join(reasoning.lower().replace("\u2019", "'").replace("*", "").split(" "))
+    for found in _BETRAYS.finditer(text):
+        if not _denied(text, found):
+            return found[0].strip()
+    return None
+
+
+def _denied(text: str, found: re.Match[str]) -> bool:
+    """Whether a denial shortly before the phrase, in the same clause, or right after it takes it back."""
+    clause = _CLAUSE.split(text[max(0, found.start() - 80) : found.start()])[-1]
+    near = " ".join(_NO_DENIAL.sub("", clause).split()[-_WORDS_BEFORE:])
+    return bool(_DENIAL.search(near) or _DENIED_AFTER.match(text, found.end()))
