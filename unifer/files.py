@@ -9,10 +9,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TextIO, TypeVar
 
 from unifer.errors import InputError
 
@@ -83,24 +83,28 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, Any]]:
+def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> Iterator[tuple[int, Any]]:
     """(row number from 1, row) of a JSON array or of JSONL, told apart by the first character; parsed one row at a time.
 
-    For JSONL the row number is the line number. Raises InputError naming file and row where the text is no JSON.
+    For JSONL the row number is the line number. Raises InputError naming file and row where the text is no JSON; with `skipped`, a line
+    of JSONL that is none is told to it (row number, problem) and passed over: after a fault in an array there is no next row to find.
     """
     text = read_text(path)
     start = len(text) - len(text.lstrip(_SPACE))
-    yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text)
+    yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
 
 
-def _line_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+def _line_rows(path: Path, text: str, skipped: Callable[[int, str], None] | None) -> Iterator[tuple[int, Any]]:
     # Not str.splitlines: a reply may hold U+2028 or U+0085 unescaped, which end no JSONL row.
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 row = _DECODER.decode(line)
             except (ValueError, RecursionError) as error:
-                raise InputError.at(path, number, _fault(line, error)) from None
+                if skipped is None:
+                    raise InputError.at(path, number, _fault(line, error)) from None
+                skipped(number, _fault(line, error))
+                continue
             yield number, row
 
 
@@ -163,11 +167,18 @@ def read_records(path: Path, parse: Callable[[Any], T], *, key: Callable[[T], st
 
 def write_text(path: Path, text: str) -> None:
     """Write all of `text` or nothing: a reader sees the old file or the new one, never half of either."""
+    with _replacing(path) as stream:
+        stream.write(text)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    """A stream whose text takes the place of `path` once the block ends well; otherwise nothing changes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
@@ -188,13 +199,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
-def write_rows(path: Path, rows: list[Any]) -> None:
-    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically."""
-    lines = [_line(row) for row in rows]
-    if path.suffix == ".jsonl":
-        write_text(path, "".join(line + "\n" for line in lines))
-    else:
-        write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+def write_rows(path: Path, rows: Iterable[Any]) -> None:
+    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically, holding one row at a time."""
+    jsonl = path.suffix == ".jsonl"
+    with _replacing(path) as stream:
+        stream.write("" if jsonl else "[\n")
+        for number, row in enumerate(rows):
+            stream.write(("" if jsonl or not number else ",\n") + _line(row) + ("\n" if jsonl else ""))
+        stream.write("" if jsonl else "\n]\n")
 
 
 def _line(row: Any) -> str:

@@ -87,6 +87,11 @@ def decode(path: Path, name: str | None = None) -> Image:
     16-bit gray is scaled, not clipped. `name` is what errors call the image: its `image_path` in the row.
     Raises ImageError: missing, empty, truncated, not an image, too large, pixels without an agreed range (32-bit).
     """
+    return decode_stored(path, name)[0]
+
+
+def decode_stored(path: Path, name: str | None = None) -> tuple[Image, str]:
+    """What `decode` gives, and the Pillow mode in which the file stores it (`RGB`, `L` gray, `P` palette, `RGBA`, ...)."""
     name = name or str(path)
     _check_file(path, name)
     from PIL import Image, UnidentifiedImageError
@@ -95,7 +100,7 @@ def decode(path: Path, name: str | None = None) -> Image:
         with Image.open(path, formats=_FORMATS) as image:
             _check_size(image, name)
             image.load()
-            return _turned(_rgb(image, name), _orientation(image))
+            return _turned(_rgb(image, name), _orientation(image)), image.mode
     except ImageError:
         raise
     except UnidentifiedImageError:

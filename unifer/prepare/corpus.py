@@ -6,9 +6,7 @@ which AUs an emotion shows is `faces`. Every row says in its provenance that it 
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -22,6 +20,7 @@ from unifer.dialogue import images, prompts
 from unifer.emotions import EMOTIONS, canonical, spelled_in
 from unifer.errors import InputError
 from unifer.prepare import faces
+from unifer.prepare.parallel import in_chunks
 from unifer.records import CoTRow, Json, Question, RewardRow
 
 CODED_FROM = 1.5
@@ -129,34 +128,13 @@ def sheet(seed: str = "sheet", clear: int = 3, varied: int = 6) -> Image:
 
 def save_faces(drawn: Sequence[tuple[Face, Path]], workers: int, advance: Callable[[int], None] | None = None) -> None:
     """Draw every face into its path, in `workers` processes."""
-    chunks = [drawn[start : start + 64] for start in range(0, len(drawn), 64)]
-    if workers <= 1 or len(chunks) <= 1:
-        saved: Iterable[int] = map(_save_chunk, chunks)
-        _report(saved, advance)
-        return
-    with ProcessPoolExecutor(workers, initializer=_ignore_interrupt) as pool:
-        try:
-            _report(pool.map(_save_chunk, chunks), advance)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for _ in in_chunks(_save_chunk, drawn, workers, advance):
+        pass
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches every process of the terminal: the parent alone answers it, and lets its workers end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _save_chunk(chunk: Sequence[tuple[Face, Path]]) -> int:
+def _save_chunk(chunk: Sequence[tuple[Face, Path]]) -> None:
     for face, path in chunk:
         face.save(path)
-    return len(chunk)
-
-
-def _report(saved: Iterable[int], advance: Callable[[int], None] | None) -> None:
-    for count in saved:
-        if advance:
-            advance(count)
 
 
 def write_emotion_corpus(out: Path, drawn: Sequence[Face], specs: Sequence[DatasetSpec]) -> None:
