@@ -95,7 +95,7 @@ def test_labels_with_braces_stay_as_they_are() -> None:
 
 def test_a_reply_as_the_joint_prompt_asks_for_passes_the_grader() -> None:
     verdict = grade(prompts.reply("The lip corners rise (AU12), the cheeks too (AU6). Together: joy.", "happiness"), LABELS)
-    assert (verdict.label, verdict.well_formed, verdict.action_units) == ("happiness", True, {6, 12})
+    assert (verdict.label, verdict.well_formed, verdict.action_units) == ("happiness", True, frozenset((6, 12)))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import difflib
 from collections.abc import Collection, Sequence
 
 from unifer.action_units import ACTION_UNITS, REGIONS
-from unifer.dialogue.templates import LABELS, TEMPLATES, Template
+from unifer.dialogue.templates import LABELS, Template
+from unifer.dialogue.templates import TEMPLATES as TEMPLATES
 from unifer.errors import InputError
 from unifer.records import Json
 
