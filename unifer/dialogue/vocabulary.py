@@ -6,6 +6,7 @@ Knows rows and spellings of emotions; grading is `answers`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from unifer.emotions import EMOTIONS, SPELLINGS, canonical, spelled_in
 from unifer.records import RewardRow
@@ -25,7 +26,7 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
     if row.candidate_labels is not None:
         labels, source = row.candidate_labels, "'candidate_labels'"
     else:
-        labels, source = _offered(row.problem), "'problem'"
+        labels, source = offered(row.problem), "'problem'"
     listed = ", ".join(labels) or "no label"
     remedy = "give the row 'candidate_labels'" if row.candidate_labels is None else "list every label that the problem offers"
     if len(labels) < 2:
@@ -36,9 +37,11 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
     return labels
 
 
-def _offered(problem: str) -> tuple[str, ...]:
+@lru_cache(maxsize=1024)
+def offered(text: str) -> tuple[str, ...]:
+    """The emotions that `text` names, one spelling each, lower-case, in order of appearance."""
     by_emotion: dict[str, str] = {}
-    for found in _SPELLED.finditer(problem):
+    for found in _SPELLED.finditer(text):
         word = found[1].lower()
         by_emotion.setdefault(canonical(word), word)
     return tuple(by_emotion.values())
