@@ -16,7 +16,7 @@ from unifer.errors import InputError
 if TYPE_CHECKING:
     from unifer.evaluate.infer import Summary
     from unifer.models.engines import EngineSpec
-    from unifer.records import Json
+    from unifer.records import Json, Question
 
 _EPILOG = """\
 Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they come, with a manifest beside them. Stopped or killed,
@@ -33,7 +33,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Ask a model every question of a dataset.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--dataset-dir", type=Path, nargs="+", required=True, metavar="DIR", help="folders with a dataset.yaml")
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="folders with a dataset.yaml (or --questions and --out alone)",
+    )
     parser.add_argument("--model", help="checkpoint folder or hub id (default: model/UniFER-7B)")
     parser.add_argument("--engine", choices=("transformers", "vllm", "scripted"), help="default: vllm where installed, else transformers")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder")
@@ -76,23 +83,24 @@ def _infer(args: argparse.Namespace) -> int:
     from unifer.evaluate.shards import default_shards
 
     folders = [load_dataset(folder) for folder in args.dataset_dir]
+    if not folders and not (args.questions and args.out and not args.sample):
+        raise InputError("say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for questions of no dataset")
     if args.out and len(folders) > 1:
         raise InputError(f"--out names one file, but --dataset-dir names {len(folders)} folders; leave --out away, or run them one by one")
     if args.sample and args.questions:
         raise InputError(f"--sample names the questions already; leave it or --questions {args.questions} away")
-    files = [spec.sample if args.sample else _questions_file(spec, args.questions) for spec in folders]
-    asked = [read_questions(path, spec)[: args.limit] for path, spec in zip(files, folders, strict=True)]
+    asked = [_asked(folder, args) for folder in folders] or [(args.questions, read_questions(args.questions)[: args.limit])]
     spec, model = _engine(args)
     plans = [
         infer.plan(
             path,
             questions,
-            args.out or folder.results / _out_name(model["name"], path, folder),
+            args.out or folders[index].results / _out_name(model["name"], path, folders[index]),
             model=model,
             spec=spec,
             image_root=_image_root(args.image_root),
         )
-        for folder, path, questions in zip(folders, files, asked, strict=True)
+        for index, (path, questions) in enumerate(asked)
     ]
     shards = args.shards or default_shards(spec)
     _say(", ".join(filter(None, (model["name"], f"{spec.name} engine", spec.precision, f"{shards} processes" if shards > 1 else None))))
@@ -102,6 +110,12 @@ def _infer(args: argparse.Namespace) -> int:
     for summary in summaries:
         _report(summary)
     return 1 if any(summary.missing for summary in summaries) else 0
+
+
+def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Question]]:
+    """The question file of a dataset folder that is meant, and its questions."""
+    path = spec.sample if args.sample else _questions_file(spec, args.questions)
+    return path, read_questions(path, spec)[: args.limit]
 
 
 def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
@@ -170,7 +184,7 @@ def _engine(args: argparse.Namespace) -> tuple[EngineSpec, Json]:
                 f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
             )
         return make(path=args.replies), runs.describe_file(args.replies) | {"name": args.model or "scripted"}
-    checkpoint = find_checkpoint(args.model, args.dataset_dir[0])
+    checkpoint = find_checkpoint(args.model, next(iter(args.dataset_dir), Path()))
     return make(path=checkpoint.path), checkpoint.describe()
 
 
