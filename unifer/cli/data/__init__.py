@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from unifer.cli.data import faces, prompts
+from unifer.cli.data import build, convert, faces, prompts
 
-COMMANDS = (faces, prompts)
+COMMANDS = (build, faces, prompts, convert)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

@@ -1,0 +1,105 @@
+"""The JSONL of Facial-R1 and FEA-20K: `id, dataset, image, question, AUs, labels, description, meta_info`.
+
+A row with a `description` is a CoT row: the description is the reasoning, the first of `labels` the answer, or the AU codes where no
+emotion is labelled. Without a description it is a reward row. What the format has no field for goes into `meta_info`. Its
+`"AUs": []` beside a label means that nobody coded AUs (so its emotion-only sets are written); without a label, that none is active.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unifer.dialogue import prompts
+from unifer.dialogue.answers import grade
+from unifer.prepare.formats.sample import KEPT, Format, Sample, attach_inside, text
+from unifer.records import Json
+
+_FIELDS = ("id", "dataset", "image", "question", "AUs", "labels", "description", "meta_info")
+_IMAGE = "<image>"
+
+
+def _write(sample: Sample) -> Json:
+    label = sample.label
+    if label is None and sample.AUs is None:
+        raise ValueError("has neither a label nor AUs, of which a Facial-R1 row needs one")
+    reasoning = grade(sample.response, sample.candidate_labels or ()).reasoning if sample.response is not None else ""
+    extra = {name: value for name, value in (sample.extra or {}).items() if name not in _FIELDS}
+    return {
+        "id": sample.id or sample.image_path,
+        "dataset": sample.dataset or "",
+        "image": sample.image_path.lstrip("/") or sample.image_path,
+        "question": sample.question,
+        "AUs": sample.AUs or [],
+        "labels": _labels(sample, label),
+        "description": reasoning,
+        "meta_info": {name: value for name, value in (sample.provenance or {}).items() if name != "labels" or not _several(value, label)},
+        **extra,
+    }
+
+
+def _labels(sample: Sample, label: str | None) -> list[str]:
+    several = (sample.provenance or {}).get("labels")
+    if isinstance(several, list) and _several(several, label):
+        return several
+    return [] if label is None else [label]
+
+
+def _several(value: Any, label: str | None) -> bool:
+    """Whether `value` is how a row of several labels, the first of them `label`, is remembered in its provenance."""
+    return isinstance(value, list) and len(value) > 1 and value[0] == label and all(isinstance(each, str) for each in value)
+
+
+def _read(row: Json) -> Sample:
+    labels, units, meta = _list(row, "labels"), row.get("AUs"), row.get("meta_info")
+    if not all(isinstance(label, str) and label.strip() for label in labels):
+        raise ValueError(f"'labels' must be a list of names, not {labels!r}")
+    if meta is not None and not isinstance(meta, dict):
+        raise ValueError(f"'meta_info' must be an object, not {str(meta)[:60]!r}")
+    description = row.get("description") or ""
+    if not isinstance(description, str):
+        raise ValueError(f"'description' must be a string, not {description!r}")
+    coded = None if labels and not units else units
+    if not labels and coded is None:
+        raise ValueError("has neither 'labels' nor 'AUs': nothing that a reply could name; give it one of them")
+    asked = text(row, "question")
+    return Sample.checked(
+        image_path=text(row, "image"),
+        question=asked.removeprefix(_IMAGE).lstrip("\n") if asked.removeprefix(_IMAGE).strip() else asked,
+        solution=labels[0] if labels and not description.strip() else None,
+        response=prompts.reply(description, labels[0] if labels else _listing(coded)) if description.strip() else None,
+        id=row.get("id") or None,
+        dataset=row.get("dataset") or None,
+        AUs=coded,
+        provenance=({**(meta or {}), "labels": labels} if len(labels) > 1 else meta) or None,
+        extra={name: value for name, value in row.items() if name not in _FIELDS},
+    )
+
+
+def _list(row: Json, field: str) -> list[Any]:
+    value = row.get(field)
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{field!r} must be a list, not {str(value)[:60]!r}")
+    return value or []
+
+
+def _listing(units: Any) -> str:
+    """The answer that the template `action-units` asks for."""
+    return ", ".join(str(unit) for unit in units) if isinstance(units, list) and units else "none"
+
+
+def _detach(row: Json) -> tuple[Json, Any]:
+    meta = row.get("meta_info")
+    if not isinstance(meta, dict) or KEPT not in meta:
+        return row, None
+    return row | {"meta_info": {name: value for name, value in meta.items() if name != KEPT}}, meta[KEPT]
+
+
+FACIAL_R1 = Format(
+    "facial-r1",
+    "JSONL of Facial-R1 and FEA-20K: image, question, AUs, labels, description, meta_info",
+    (".jsonl",),
+    _write,
+    _read,
+    attach_inside("meta_info"),
+    _detach,
+)

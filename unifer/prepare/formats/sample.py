@@ -1,0 +1,154 @@
+"""What every format speaks of: one face, one question, the answer that is wanted; and how nothing of it gets lost.
+
+A format writes a sample in its own words. What reads back otherwise than it was is kept beside the row: `kept` holds fields that the
+format has no words for, `instead` those it spells otherwise, as [what the format says, what it was]. Reading takes `instead` back only
+while the format still says the same: who edits a converted row is right. Knows no format and no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self
+
+from unifer.dialogue.answers import grade
+from unifer.records import CoTRow, Json, RewardRow
+
+KEPT = "unifer"
+"""The key under which a row carries what its format has no field for."""
+
+_ANSWER = re.compile(r"<answer>(.*?)</answer>\s*\Z", re.DOTALL)
+_AU_LISTING = re.compile(r"(?:AU ?\d{1,2}(?:, ?)?)+|none", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row of any format, in JSON values; None where its row said nothing. AUs are spelled as on disk: `["AU6", "AU12"]`."""
+
+    image_path: str
+    question: str
+    response: str | None = None
+    solution: str | None = None
+    candidate_labels: list[str] | None = None
+    id: str | None = None
+    dataset: str | None = None
+    AUs: list[str] | None = None
+    provenance: Json | None = None
+    extra: Json | None = None
+    """Keys of a foreign row that mean nothing here."""
+
+    @classmethod
+    def checked(cls, **values: Any) -> Self:
+        """A sample of these values. Raises ValueError for a value that no row may have."""
+        solution, response = values.get("solution"), values.get("response")
+        if solution is not None and not (isinstance(solution, str) and solution.strip()):
+            raise ValueError(f"'solution' must be a non-empty string or null, not {str(solution)[:60]!r}")
+        common = {name: values[name] for name in _COMMON if values.get(name) is not None}
+        # Whether a row may be without a reply is its format's business: here an absent one stands as a word that passes.
+        reply = "-" if response is None else response
+        stated = CoTRow.from_json({"question": values["question"], "response": reply, **common}).to_json()
+        row = {name: stated.get(name) for name in FIELDS}
+        return cls(**row | {"response": response, "solution": solution, "extra": values.get("extra") or None})
+
+    @property
+    def label(self) -> str | None:
+        """The bare label it teaches: of the solution, else the one that the reply answers; None where only AUs are coded."""
+        if self.solution is not None:
+            return RewardRow(self.image_path, self.question, self.solution).label
+        if self.response is None:
+            return None
+        if self.candidate_labels is not None:
+            return grade(self.response, self.candidate_labels).label
+        found = _ANSWER.search(self.response)
+        text = found[1].strip() if found else ""
+        return None if not text or _AU_LISTING.fullmatch(text) else text
+
+
+_COMMON = ("image_path", "candidate_labels", "id", "dataset", "AUs", "provenance")
+FIELDS = tuple(field.name for field in fields(Sample))
+
+
+def difference(sample: Sample, said: Sample) -> Json:
+    """What a row that reads as `said` must keep of `sample` beside it: empty, or `kept` and `instead`."""
+    kept, instead = {}, {}
+    for name in FIELDS:
+        own, native = getattr(sample, name), getattr(said, name)
+        if own != native and native is None:
+            kept[name] = own
+        elif own != native:
+            instead[name] = [native, own]
+    return {key: value for key, value in (("kept", kept), ("instead", instead)) if value}
+
+
+def restored(said: Sample, carried: Any) -> Sample:
+    """`said` with what was kept beside its row. Raises ValueError where that is no work of `difference`."""
+    if not isinstance(carried, dict) or not carried.keys() <= {"kept", "instead"} or not all(isinstance(v, dict) for v in carried.values()):
+        raise ValueError(f"{KEPT!r} is where conversions keep what a format has no field for, not {str(carried)[:60]!r}; rename that key")
+    kept, instead = carried.get("kept", {}), carried.get("instead", {})
+    strangers = [name for name in (*kept, *instead) if name not in FIELDS]
+    if strangers or not all(isinstance(pair, list) and len(pair) == 2 for pair in instead.values()):
+        raise ValueError(f"{KEPT!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source")
+    values = {name: getattr(said, name) for name in FIELDS}
+    values |= {name: value for name, value in kept.items() if values[name] is None}
+    values |= {name: own for name, (native, own) in instead.items() if values[name] == native}
+    return Sample(**values)
+
+
+class Format(NamedTuple):
+    """One row format: `write` and `read` say a sample in its words, `attach` and `detach` put beside a row what must be kept.
+
+    `write` raises ValueError where the format cannot hold the sample at all, `read` where a row is none of this format.
+    """
+
+    name: str
+    about: str
+    suffixes: tuple[str, ...]
+    write: Callable[[Sample], Json]
+    read: Callable[[Json], Sample]
+    attach: Callable[[Json, Json], Json]
+    detach: Callable[[Json], tuple[Json, Any]]
+
+    def encode(self, sample: Sample) -> Json:
+        """The row that says `sample`, with whatever it has no words for beside it."""
+        row = self.write(sample)
+        if not difference(sample, self.read(row)):
+            return row
+        # As `decode` will see it: an empty object that holds what is kept cannot be told from one that was not there.
+        bare, _ = self.detach(self.attach(row, {}))
+        return self.attach(row, difference(sample, self.read(bare)))
+
+    def decode(self, row: Any) -> Sample:
+        """The sample that `row` says. Raises ValueError with the field, its value and what is allowed."""
+        if not isinstance(row, dict):
+            raise ValueError(f"a row must be a JSON object, not {type(row).__name__} ({str(row)[:60]!r})")
+        bare, carried = self.detach(row)
+        said = self.read(bare)
+        return said if carried is None else restored(said, carried)
+
+
+def text(row: Json, field: str) -> str:
+    """The non-empty string in `row[field]`. Raises ValueError where there is none."""
+    value = row.get(field)
+    if not isinstance(value, str) or not value.strip():
+        found = f"not {str(value)[:60]!r}" if field in row else "and is missing"
+        raise ValueError(f"{field!r} must be a non-empty string, {found}")
+    return value
+
+
+def attach_inside(field: str) -> Callable[[Json, Json], Json]:
+    """`attach` of a format whose rows have an object `field` for things of their own."""
+    return lambda row, carried: row | {field: (row.get(field) or {}) | {KEPT: carried}}
+
+
+def detach_inside(field: str) -> Callable[[Json], tuple[Json, Any]]:
+    """`detach` of the same: an object that held nothing else was not there before."""
+
+    def detach(row: Json) -> tuple[Json, Any]:
+        inside = row.get(field)
+        if not isinstance(inside, dict) or KEPT not in inside:
+            return row, None
+        left = {name: value for name, value in inside.items() if name != KEPT}
+        return row | {field: left or None}, inside[KEPT]
+
+    return detach
