@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.cli.stages import Stages, command, side_by_side, unifer
+from unifer.cli.stages import Stages, command, share_of_machine, side_by_side, unifer
 from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE, project_root
 
 # The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
@@ -29,7 +29,6 @@ MODELS = {"base": TINY_BASE, "sft": QUICKSTART_SFT, "grpo": QUICKSTART_MODEL}
 ANSWERING = ["--sample", "--max-new-tokens", "160"]
 """Settings of inference, the same for every model; `_infer` adds how precisely it computes."""
 
-_GIGABYTES_AN_ENGINE = 4
 _SETUP = "UNIFER_SETUP_SECONDS"
 _HELD_OUT = """\
 # Faces that no training has seen, drawn by `unifer quickstart`.
@@ -101,23 +100,7 @@ def _infer(root: Path, work: Path) -> None:
         stage: unifer("infer", "--model", str(root / MODELS[stage]), *settings, "--dataset-dir", *folders)
         for stage, folders in asked.items()
     }
-    side_by_side(commands, work / "logs", **_share_of_machine(len(commands)))
-
-
-def _share_of_machine(engines: int) -> dict[str, Any]:
-    """How many engines run at once and with how many threads. Starting vLLM keeps one core busy, so on CPU they start together.
-
-    On GPU each engine fills the card. One thread an engine loses nothing: three of them take the cores in turns.
-    """
-    from unifer.models.devices import visible_gpus
-
-    if visible_gpus():
-        return {"lanes": 1}
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    lanes = max(1, min(engines, int(memory / _GIGABYTES_AN_ENGINE)))
-    # Pinned threads of several engines would all land on the same first cores.
-    threads = str(max(1, (os.cpu_count() or 1) // lanes))
-    return {"lanes": lanes, "OMP_NUM_THREADS": threads, "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    side_by_side(commands, work / "logs", **share_of_machine(len(commands)))
 
 
 def _score(root: Path, work: Path) -> None:

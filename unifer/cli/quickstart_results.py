@@ -35,14 +35,16 @@ def show(root: Path, work: Path, models: Mapping[str, str], stages: Mapping[str,
     gains = {"WAR": paired_gain(before, after), "AU F1": paired_gain(before, after, face_f1)}
     seconds = {**stages, "total": round(sum(stages.values()), 1)}
     gain = gains["WAR"].to_json() | {"au_f1": gains["AU F1"].to_json()}
-    files.write_json(work / "summary.json", {stage: _summary(each) for stage, each in scored.items()} | {"gain": gain, "seconds": seconds})
+    files.write_json(
+        work / "summary.json", {stage: model_summary(each) for stage, each in scored.items()} | {"gain": gain, "seconds": seconds}
+    )
     _figures(root, work, names["grpo"], scored)
     _print(scored, gains, seconds)
     shown = ["scores.png", "gallery.png", "curves.png", "summary.json", names["sft"], names["grpo"]]
     print("wrote " + "\n      ".join(os.path.relpath(work / name) for name in shown))
 
 
-def _summary(result: DatasetScores) -> Json:
+def model_summary(result: DatasetScores) -> Json:
     """Scores of one model, in [0, 1]; AU F1 is that of a face, and None where no face is annotated."""
     scores, units = result.scores, result.action_units
     claimed: Json = {"au_f1": None}

@@ -19,6 +19,7 @@ from unifer.records import Json
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
+_GIGABYTES_AN_ENGINE = 4
 
 
 class Stages:
@@ -88,6 +89,22 @@ def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, **en
     finally:
         for each in running.values():
             each.stop()
+
+
+def share_of_machine(engines: int) -> dict[str, Any]:
+    """How many engines run at once and with how many threads. Starting vLLM keeps one core busy, so on CPU they start together.
+
+    On GPU each engine fills the card. One thread an engine loses nothing: three of them take the cores in turns.
+    """
+    from unifer.models.devices import visible_gpus
+
+    if visible_gpus():
+        return {"lanes": 1}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    lanes = max(1, min(engines, int(memory / _GIGABYTES_AN_ENGINE)))
+    # Pinned threads of several engines would all land on the same first cores.
+    threads = str(max(1, (os.cpu_count() or 1) // lanes))
+    return {"lanes": lanes, "OMP_NUM_THREADS": threads, "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 
 
 class _Running:
