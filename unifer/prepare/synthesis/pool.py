@@ -1,0 +1,122 @@
+"""The labelled faces that a model reasons about: reward rows of several files, and what the filter knows of each.
+
+Knows rows and where their pictures lie; not what a model says about them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unifer import files
+from unifer.dialogue.vocabulary import vocabulary
+from unifer.emotions import canonical, spelled_in
+from unifer.errors import InputError
+from unifer.prepare.curation.filter import Known
+from unifer.records import RewardRow
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One row of the pool, the file it stands in, and what is known of it."""
+
+    row: RewardRow
+    source: Path
+    known: Known
+
+    @property
+    def key(self) -> str:
+        return self.row.key
+
+    @property
+    def label(self) -> str:
+        """The label as the row's candidates spell it."""
+        return str(self.known.label)
+
+    @property
+    def emotion(self) -> str:
+        """The label's canonical name: what classes are balanced by, across vocabularies."""
+        return canonical(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Faces with a label, keys unique, in the order of their files; `unlabelled` rows were left out."""
+
+    faces: tuple[Face, ...]
+    unlabelled: int
+
+
+def read_pool(paths: Sequence[Path]) -> Pool:
+    """The faces of `paths`. Rows of AUs alone are counted and left out: no reply to them is right or wrong by its label.
+
+    Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows, no labelled row at all.
+    """
+    faces: dict[str, Face] = {}
+    unlabelled = 0
+    for path in paths:
+        for face in files.read_records(path, partial(_face, path=path), key=_key):
+            if face is None:
+                unlabelled += 1
+            elif face.key in faces:
+                first = faces[face.key].source
+                raise InputError(f"{path}: {face.key!r} stands in {first} too; each row of a pool needs its own id")
+            else:
+                faces[face.key] = face
+    if not faces:
+        named = ", ".join(map(str, paths))
+        raise InputError(f"{named}: none of the {unlabelled:,} rows has a label ('solution'); reasoning cannot be checked without one")
+    return Pool(tuple(faces.values()), unlabelled)
+
+
+def _key(face: Face | None) -> str | None:
+    return None if face is None else face.key
+
+
+def _face(raw: Any, path: Path) -> Face | None:
+    row = RewardRow.from_json(raw)
+    if row.label is None:
+        return None
+    candidates = vocabulary(row)
+    label = row.label if row.label in candidates else spelled_in(row.label, candidates)
+    return Face(row, path, Known(label, candidates, row.action_units))
+
+
+def drawn(faces: Sequence[Face], count: int | None, seed: int) -> tuple[Face, ...]:
+    """`count` of the faces, the same for the same seed whatever their order; all of them where None."""
+    if count is None or count >= len(faces):
+        return tuple(faces)
+    return tuple(sorted(faces, key=lambda face: shuffled(seed, face.key))[:count])
+
+
+def shuffled(seed: int, key: str) -> bytes:
+    """A sort key that puts keys in an order of the seed's own, independent of what else is sorted."""
+    return hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
+
+
+class Links:
+    """Rows of several folders in one: a relative image path goes through a link to the folder that it was relative to.
+
+    With an image root, and for paths that start with `/`, nothing changes: they mean the same from anywhere.
+    """
+
+    def __init__(self, folder: Path, image_root: Path | None, sources: Iterable[Path]) -> None:
+        self._as_they_are = image_root is not None
+        parents = dict.fromkeys(source.parent.resolve() for source in sources)
+        self._names = {parent: f"source-{number}" for number, parent in enumerate(parents, 1)}
+        folder.mkdir(parents=True, exist_ok=True)
+        for parent, name in self._names.items() if not self._as_they_are else ():
+            link = folder / name
+            if not link.is_symlink():
+                link.symlink_to(os.path.relpath(parent, folder.resolve()), target_is_directory=True)
+
+    def path(self, image_path: str, source: Path) -> str:
+        """`image_path` of a row of the file `source`, as a row in this folder says it."""
+        if self._as_they_are or image_path.startswith("/"):
+            return image_path
+        return f"{self._names[source.parent.resolve()]}/{image_path}"
