@@ -1,0 +1,169 @@
+"""`unifer data build`: a downloaded dataset becomes question or reward rows, with an image root in which their paths resolve."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer.cli.console import progress
+from unifer.errors import InputError
+
+if TYPE_CHECKING:
+    from unifer.prepare.builders.build import Built
+    from unifer.prepare.builders.source import Builder, Options
+
+_FLAGS = {"votes": "--votes", "au_threshold": "--au-threshold", "frame_step": "--frame-step", "labels": "--labels", "table": "--table"}
+_COLUMNS = ("image", "label", "au", "split", "subject")
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add `unifer data build`."""
+    build = commands.add_parser(
+        "build",
+        help="turn a downloaded dataset into rows",
+        description="Read one split of a dataset as its authors publish it; write question rows (test splits of the four benchmark sets) "
+        "or reward rows (everything else), which are also what `unifer data cot` reads. Says what was dropped and why. "
+        "Exit status 1: built, but the counts are not those stated for the dataset.",
+    )
+    build.add_argument("name", nargs="?", metavar="NAME", help="the dataset; `unifer data build --list` shows them")
+    build.add_argument("--list", action="store_true", help="show every dataset with the files it expects")
+    build.add_argument("--root", type=Path, metavar="DIR", help="where the dataset lies")
+    build.add_argument("--split", metavar="SPLIT", help="train, test, valid or all (default: the first that --list shows)")
+    build.add_argument(
+        "--out", type=Path, metavar="FILE", help="rows, .json or .jsonl (default: the eval folder's question file, or data/)"
+    )
+    build.add_argument("--force", action="store_true", help="move an existing FILE aside (FILE.1) instead of refusing")
+    build.add_argument("--image-root", type=Path, metavar="DIR", help="lay out links there, so that the rows' image paths resolve")
+    build.add_argument("--template", choices=("expression", "joint", "action-units"), help="question asked (default: what the row knows)")
+    build.add_argument("--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for the benchmark's test splits)")
+    build.add_argument("--no-images", action="store_true", help="do not look for images")
+    build.add_argument("--allow-missing", action="store_true", help="drop rows whose image is missing, instead of refusing")
+    build.add_argument("--votes", choices=("published", "majority"), help="ferplus: the vote rule (default: published for test)")
+    build.add_argument("--au-threshold", type=int, metavar="N", help="disfa: intensity from which an AU is present (default 2)")
+    build.add_argument("--frame-step", type=int, metavar="N", help="disfa, bp4d: every Nth frame (default 1)")
+    build.add_argument("--labels", metavar="A,B,...", help="folder, table: the labels in order; number i in a table is the i-th from 0")
+    build.add_argument("--table", type=Path, metavar="FILE", help="table: the file (default: the only .csv or .tsv of --root)")
+    for column in _COLUMNS:
+        build.add_argument(f"--{column}-column", metavar="NAME", help=f"table: header of the {column} column")
+    build.set_defaults(run=_build)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from unifer.places import project_root
+    from unifer.prepare.builders import BUILDERS
+    from unifer.prepare.builders.build import build
+
+    if args.list:
+        return _list()
+    if args.name not in BUILDERS:
+        raise InputError(f"{args.name!r} is no dataset; there are {', '.join(BUILDERS)} (`unifer data build --list` shows their files)")
+    if args.root is None:
+        raise InputError(f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files expected there")
+    builder = BUILDERS[args.name]
+    options = _options(args, builder)
+    project = project_root(Path.cwd())
+    as_questions = args.rows == "questions" or (args.rows is None and builder.eval_folder is not None and options.split == "test")
+    built = build(builder, options, project)
+    out = args.out or _default_out(built, project, as_questions)
+    _refuse_to_overwrite(out, args.force)
+    if args.image_root is not None:
+        _lay_out(built, args.image_root)
+    _write(built, out, as_questions)
+    _summary(built, out, args.image_root)
+    return 1 if built.report.differences() else 0
+
+
+def _options(args: argparse.Namespace, builder: Builder) -> Options:
+    from unifer.prepare.builders.source import Options
+
+    columns = {"aus" if name == "au" else name: value for name in _COLUMNS if (value := getattr(args, f"{name}_column"))}
+    given = {name: value for name in _FLAGS if (value := getattr(args, name)) is not None} | ({"columns": columns} if columns else {})
+    for name in given:
+        if name not in builder.flags:
+            flag = _FLAGS.get(name, f"--{next(iter(columns), '')}-column")
+            raise InputError(f"{flag} means nothing for {builder.name}; leave it out")
+    if args.no_images and (args.image_root or args.allow_missing):
+        raise InputError("--no-images does not look for images, so it cannot go with --image-root or --allow-missing")
+    if not 1 <= given.get("au_threshold", 2) <= 5:
+        raise InputError(f"--au-threshold {args.au_threshold}: intensities are 1 (trace) to 5 (maximum)")
+    if given.get("frame_step", 1) < 1:
+        raise InputError(f"--frame-step {args.frame_step}: 1 takes every frame, 10 every tenth")
+    if args.labels is not None:
+        given["labels"] = _labels(args.labels)
+    split = args.split or builder.splits[0]
+    return Options(args.root, split, not args.no_images, args.allow_missing, args.template, **given)
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    labels = tuple(label.strip() for label in text.split(","))
+    if len(labels) < 2 or not all(labels) or len({label.lower() for label in labels}) < len(labels):
+        raise InputError(f"--labels {text!r}: two or more different labels, separated by commas, are expected")
+    return labels
+
+
+def _default_out(built: Built, project: Path, as_questions: bool) -> Path:
+    if as_questions and built.spec and built.options.split == "test":
+        return built.spec.questions
+    return project / "data" / f"{built.asked.dataset}_{built.options.split}.jsonl"
+
+
+def _refuse_to_overwrite(out: Path, force: bool) -> None:
+    from unifer import files, runs
+
+    if out.suffix not in (".json", ".jsonl"):
+        raise InputError(f"--out {out}: rows are written as .json or .jsonl")
+    if out.exists() and not force:
+        raise InputError(f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force")
+    files.move_aside(out, runs.manifest_path(out))
+
+
+def _lay_out(built: Built, image_root: Path) -> None:
+    from unifer.prepare.builders.image_root import lay_out
+
+    if not built.builder.has_images:
+        raise InputError(f"{built.builder.title} holds no images, so there is nothing to link; leave --image-root out")
+    table = next(
+        (built.root / name for name in ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv") if (built.root / name).is_file()), None
+    )
+    with progress("laying out images", len({face.image_path for face in built.faces})) as advance:
+        laid = lay_out(built.faces, built.root, image_root, table, advance)
+    built.report.notes.append(f"image root: {laid.total:,} images, {laid.new:,} of them new")
+
+
+def _write(built: Built, out: Path, as_questions: bool) -> None:
+    from unifer import files, runs
+    from unifer.prepare.builders import rows
+
+    template = built.options.template
+    if as_questions:
+        made = rows.questions(built.faces, built.asked, template or rows.EXPRESSION)
+    else:
+        made = rows.rewards(built.faces, built.asked, template)
+    files.write_rows(out, made)
+    identity = {"builder": built.builder.name, "split": built.options.split, "rows": "questions" if as_questions else "rewards"}
+    files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, report=built.report.to_json()))
+
+
+def _summary(built: Built, out: Path, image_root: Path | None) -> None:
+    report = built.report
+    print(f"{built.builder.title}, {built.options.split}: {report.kept:,} rows of {report.read:,} read")
+    for reason, dropped in sorted(report.dropped.items(), key=lambda item: -item[1].count):
+        print(f"  dropped {dropped.count:>8,}  {reason} ({', '.join(dropped.examples)}{', ...' if dropped.count > 3 else ''})")
+    for note in report.notes:
+        print(f"  {note}")
+    for label, count in report.labels.items():
+        print(f"  {label:<12} {count:>8,}")
+    for difference in report.differences():
+        print(f"  DIFFERS FROM THE STATED COUNT: {difference}")
+    if report.stated and not report.differences():
+        print("  every label has the count stated in dataset.yaml")
+    print(f"rows: {out}" + (f"\nimages: {image_root}" if image_root else ""))
+
+
+def _list() -> int:
+    from unifer.prepare.builders import BUILDERS
+
+    for builder in BUILDERS.values():
+        print(f"{builder.name:<10} {builder.title}; splits: {', '.join(builder.splits)}\n{'':<11}{builder.layout}")
+    return 0

@@ -1,0 +1,170 @@
+"""One build: a dataset's faces, spelled in its vocabulary, each once, each with its image. Knows no dataset by name, and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unifer.datasets import DatasetSpec, load_dataset
+from unifer.emotions import EMOTIONS, canonical
+from unifer.errors import InputError
+from unifer.prepare.builders import rows
+from unifer.prepare.builders.report import Report
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Options, Source
+
+_SHOWN = 5
+
+
+@dataclass
+class Built:
+    """What a build found: faces in the order of their tables, the vocabulary, and the account of it."""
+
+    builder: Builder
+    options: Options
+    spec: DatasetSpec | None
+    labels: tuple[str, ...]
+    faces: list[Face]
+    report: Report
+    root: Path
+    """The folder that `Face.source` is relative to."""
+
+    @property
+    def asked(self) -> rows.Asked:
+        name = self.spec.name if self.spec else dataset_name(self.builder, self.options)
+        return rows.Asked(self.builder.name, self.options.split, name, self.labels)
+
+
+def dataset_name(builder: Builder, options: Options) -> str:
+    """The builder's name; for the user's own folders and tables the name of their folder."""
+    return builder.name if "labels" not in builder.flags else options.root.resolve().name
+
+
+def build(builder: Builder, options: Options, project: Path) -> Built:
+    """Read one split of a dataset. `project` is where the eval folders lie.
+
+    Raises InputError: a split, label or code that the set does not have, a dataset that is only half there (what is missing is
+    listed), images that are missing without `allow_missing`, no row left.
+    """
+    if options.split not in builder.splits:
+        raise InputError(f"{builder.title} has no split {options.split!r}; it has {', '.join(builder.splits)}")
+    spec = load_dataset(project / builder.eval_folder) if builder.eval_folder else None
+    labels = spec.labels if spec else options.labels or builder.labels
+    source = Source(builder, options, labels)
+    faces = list(builder.faces(source))
+    if not labels:
+        labels = _own_labels(faces)
+    faces = _spelled(faces, labels, source)
+    _name_images(faces, source)
+    faces = _answerable(_once(_with_images(faces, source), source), source)
+    report = source.report
+    report.kept = len(faces)
+    report.stated = _stated(spec, options.split)
+    report.labels = _counts(faces, labels)
+    if not faces:
+        reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
+        raise InputError(f"{source.tree.root}: no row of {builder.title} is left ({reasons or 'the split is empty'})")
+    return Built(builder, options, spec, labels, faces, report, source.tree.root)
+
+
+def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
+    """The labels found: emotions in their usual order, else by name; each in its most frequent spelling. Empty if no face has one."""
+    spellings: dict[str, Counter[str]] = {}
+    for face in faces:
+        if face.label is not None:
+            spellings.setdefault(canonical(face.label), Counter())[face.label] += 1
+    if spellings and all(label.lstrip("-").isdecimal() for label in spellings):
+        example = "--labels neutral,happiness,... (the first is 0)"
+        raise InputError(f"the labels are numbers ({', '.join(sorted(spellings)[:_SHOWN])}): name them with {example}")
+    if len(spellings) == 1:
+        raise InputError(
+            f"all rows have the label {next(iter(spellings))!r}, so there is nothing to choose; list all with --labels a,b,..."
+        )
+    order = sorted(spellings, key=lambda label: (EMOTIONS.index(label) if label in EMOTIONS else len(EMOTIONS), label))
+    return tuple(spellings[label].most_common(1)[0][0] for label in order)
+
+
+def _spelled(faces: list[Face], labels: tuple[str, ...], source: Source) -> list[Face]:
+    """The faces with labels as the vocabulary spells them; a number is the position in the user's own vocabulary."""
+    known: dict[str, str] = {canonical(label): label for label in labels}
+    if source.options.labels:
+        known |= {str(index): label for index, label in enumerate(labels) if str(index) not in known}
+    for face in faces:
+        if face.label is not None:
+            spelled = known.get(canonical(face.label))
+            if spelled is None:
+                allowed = ", ".join(labels) or "none"
+                raise InputError.at(source.tree.root / face.file, face.row, f"label {face.label!r} is not one of {allowed}")
+            face.label = spelled
+    return faces
+
+
+def _name_images(faces: Sequence[Face], source: Source) -> None:
+    """Find each face's image, and name those that have no published name after where they lie."""
+    look = source.options.images and source.builder.has_images
+    prefix = source.options.root.resolve().name if "labels" in source.builder.flags else source.builder.title.split(" (")[0]
+    for face in faces:
+        if look and face.pixels is None:
+            face.found = source.tree.find(face.candidates)
+        if not face.image_path:
+            face.image_path = f"/{prefix}/{face.source}"
+
+
+def _with_images(faces: list[Face], source: Source) -> list[Face]:
+    if not source.options.images or not source.builder.has_images:
+        return faces
+    missing = [face for face in faces if face.found is None and face.pixels is None]
+    if missing and not source.options.allow_missing:
+        first = "\n  ".join(face.candidates[0] for face in missing[:_SHOWN])
+        more = f"\n  ... and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+        raise InputError(
+            f"{source.tree.root}: {len(missing):,} of {len(faces):,} images are missing:\n  {first}{more}\n"
+            "complete the images, drop their rows with --allow-missing, or do not look for images with --no-images"
+        )
+    for face in missing:
+        source.drop("image missing", face.file, face.row)
+    return [face for face in faces if face.found is not None or face.pixels is not None]
+
+
+def _once(faces: list[Face], source: Source) -> list[Face]:
+    """Each key once. Rows that repeat one are dropped; where they contradict it, all of them are: none of them can be trusted."""
+    first: dict[str, Face] = {}
+    torn: set[str] = set()
+    for face in faces:
+        known = first.setdefault(face.key, face)
+        if (known.label, known.action_units) != (face.label, face.action_units):
+            torn.add(face.key)
+    kept = []
+    for face in faces:
+        if face.key in torn:
+            source.drop("listed with different labels", face.file, face.row)
+        elif first[face.key] is not face:
+            source.drop("listed twice", face.file, face.row)
+        else:
+            kept.append(face)
+    return kept
+
+
+def _answerable(faces: list[Face], source: Source) -> list[Face]:
+    kept = []
+    for face in faces:
+        reason = rows.lacking(face, source.options.template)
+        if reason:
+            source.drop(reason, face.file, face.row)
+        else:
+            kept.append(face)
+    return kept
+
+
+def _stated(spec: DatasetSpec | None, split: str) -> dict[str, int] | None:
+    stated = {TEST: spec.expected, TRAIN: spec.training}.get(split) if spec else None
+    return dict(stated) if stated else None
+
+
+def _counts(faces: Sequence[Face], labels: tuple[str, ...]) -> Counter[str]:
+    counted = Counter(face.label for face in faces if face.label is not None)
+    units = Counter(number for face in faces for number in face.action_units or ())
+    counts = Counter({label: counted[label] for label in labels if counted})
+    counts.update({f"AU{number}": units[number] for number in sorted(units)})
+    return counts

@@ -1,0 +1,186 @@
+"""What every builder is made of: a `Builder` of facts, the `Source` it reads from, the `Face`s it yields. Knows no dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from unifer.errors import InputError
+from unifer.prepare.builders import tables
+from unifer.prepare.builders.report import Report
+from unifer.prepare.builders.tables import Names, Table
+from unifer.prepare.builders.trees import Tree
+from unifer.records import Json
+
+TRAIN, VALID, TEST, ALL = "train", "valid", "test", "all"
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for. Which of the fields from `votes` on mean something is the builder's to say (`Builder.flags`)."""
+
+    root: Path
+    split: str
+    images: bool = True
+    """Look for every image; False (`--no-images`) takes the tables' word for them."""
+    allow_missing: bool = False
+    template: str | None = None
+    votes: str | None = None
+    au_threshold: int = 2
+    frame_step: int = 1
+    labels: tuple[str, ...] | None = None
+    table: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(slots=True)
+class Face:
+    """One row as a builder reads it, before images are looked for."""
+
+    candidates: tuple[str, ...]
+    """Where the image may lie, below the dataset's base; the first that exists counts. The first is the usual place."""
+    file: str
+    row: int | None
+    image_path: str = ""
+    """As the row will name it; empty for `/<prefix>/<where the image was found>`."""
+    label: str | None = None
+    action_units: tuple[int, ...] | None = None
+    id: str | None = None
+    extra: Json | None = None
+    """Further provenance: subject, face box, which AUs were coded, description."""
+    pixels: tuple[int, str] | None = None
+    """(data row from 0, its `Usage`) where the image is a row of pixels in fer2013.csv."""
+    found: str | None = None
+
+    @property
+    def source(self) -> str:
+        return self.found or self.candidates[0]
+
+    @property
+    def key(self) -> str:
+        return self.id or self.image_path
+
+
+@dataclass(frozen=True)
+class Need:
+    """One file or folder that must be there, under any of its known names; the first is the official one."""
+
+    name: str
+    about: str
+    paths: tuple[str, ...]
+    image: bool = False
+    """It holds only images, so that `--no-images` does without it."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """The facts of one dataset: what it consists of, and how a row of it is a face."""
+
+    name: str
+    title: str
+    splits: tuple[str, ...]
+    needs: Callable[[str], tuple[Need, ...]]
+    """What a split needs."""
+    faces: Callable[[Source], Iterator[Face]]
+    layout: str
+    """Expected files, in words, for `--list`."""
+    labels: tuple[str, ...] = ()
+    """Its label vocabulary, in order, where no eval folder states it; empty for sets without labels or with the user's own."""
+    eval_folder: str | None = None
+    """The eval folder whose dataset.yaml states labels and counts; its test split becomes that folder's question file."""
+    bases: tuple[str, ...] = ("",)
+    """Where below --root the layout may begin."""
+    flags: tuple[str, ...] = ()
+    """The fields of `Options` that it reads beside the common ones."""
+    has_images: bool = True
+    """False for a set that comes without its images: none are looked for."""
+
+
+class Source:
+    """One dataset on disk, opened for one split: its files by name, its tree of images, and the report of what is read.
+
+    Raises InputError listing everything that is missing.
+    """
+
+    def __init__(self, builder: Builder, options: Options, labels: tuple[str, ...]) -> None:
+        if not options.root.is_dir():
+            raise InputError(f"--root {options.root}: no such folder; {builder.title} is expected there ({builder.layout})")
+        self.builder, self.options, self.labels = builder, options, labels
+        self.split = options.split
+        self.report = Report()
+        needs = [need for need in builder.needs(options.split) if options.images or not need.image]
+        trees = {base: Tree(options.root / base if base else options.root) for base in builder.bases}
+        found = {base: {need.name: _first(tree, need) for need in needs} for base, tree in trees.items()}
+        self.base = max(builder.bases, key=lambda base: sum(path is not None for path in found[base].values()))
+        self.tree = trees[self.base]
+        self._found = found[self.base]
+        missing = [need for need in needs if self._found[need.name] is None]
+        if missing:
+            self.refuse([f"{need.paths[0]}: {need.about}{_also(need)}" for need in missing])
+
+    def has(self, name: str) -> bool:
+        """Whether the need called `name` was found."""
+        return self._found.get(name) is not None
+
+    def path(self, name: str) -> str:
+        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for, or not found."""
+        found = self._found[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def file(self, name: str) -> Path:
+        return self.tree.root / self.path(name)
+
+    def table(self, name: str, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[Table, list[int]]:
+        """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
+        table, columns = tables.open_table(self.file(name), required, positions)
+        self.note_encoding(self.path(name), table.encoding)
+        return table, columns
+
+    def note_encoding(self, path: str, encoding: str) -> None:
+        if not encoding.startswith("utf"):
+            self.report.notes.append(f"{path} is not UTF-8: read as {encoding}")
+
+    def drop(self, reason: str, file: str, row: int | None) -> None:
+        self.report.drop(reason, file, row)
+
+    def refuse(self, missing: Sequence[str]) -> None:
+        """Raise InputError: the dataset is only half there, for it lacks `missing`."""
+        shown = [*missing[:_SHOWN], *([f"... and {len(missing) - _SHOWN:,} more"] if len(missing) > _SHOWN else [])]
+        there = [*self.tree.folders(""), *self.tree.files("", r"[^.].*")]
+        holds = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "") if there else "nothing"
+        raise InputError(
+            f"{self.tree.root}: {self.builder.title} is not whole there; missing are\n  "
+            + "\n  ".join(shown)
+            + f"\nthe folder holds {holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
+        )
+
+
+def _first(tree: Tree, need: Need) -> str | None:
+    return next((path for path in need.paths if tree.exists(path)), None)
+
+
+def _also(need: Need) -> str:
+    return f" (or {', '.join(need.paths[1:3])})" if len(need.paths) > 1 else ""
+
+
+def code_label(codes: Mapping[int, str], cell: str, file: Path, row: int) -> str:
+    """The emotion that a table's number means. Raises InputError naming the codes allowed."""
+    try:
+        return codes[int(cell)]
+    except (KeyError, ValueError):
+        allowed = ", ".join(f"{code} {label}" for code, label in codes.items())
+        raise InputError.at(file, row, f"{cell!r} is no expression code; allowed are {allowed}") from None
+
+
+def refused(problem: ValueError, file: Path, row: int) -> InputError:
+    """`problem` as an error at its place."""
+    return InputError.at(file, row, str(problem))
+
+
+def with_split(options: Options, split: str) -> Options:
+    return replace(options, split=split)
