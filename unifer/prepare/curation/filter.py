@@ -14,7 +14,7 @@ from typing import Literal
 from unifer.dialogue.answers import grade
 from unifer.dialogue.au_mentions import mentioned, stated
 from unifer.prepare.curation.betrayal import betrayal
-from unifer.prepare.curation.hedging import hedging
+from unifer.prepare.curation.hedging import concluded, hedging
 from unifer.records import Json, Verdict
 
 VERSION = "filter-1"
@@ -29,6 +29,7 @@ Reason = Literal[
     "aus_disagree",
     "betrays",
     "hedges",
+    "contradicts",
     "too_short",
     "too_long",
     "near_duplicate",
@@ -44,6 +45,7 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
         "aus_disagree": "the Action Units in the reasoning are not the known ones",
         "betrays": "the reasoning shows that its writer was told the answer",
         "hedges": "the reasoning settles on several labels",
+        "contradicts": "the reasoning settles on another label than it answers",
         "too_short": "the reasoning has fewer words than the lower bound",
         "too_long": "the reasoning has more words than the upper bound",
         "near_duplicate": "nearly the same words as reasoning that was kept before",
@@ -119,6 +121,8 @@ def judge(reply: str, known: Known, settings: FilterSettings, finish_reason: str
         found.append("betrays")
     if not settings.allow_hedging and _hedges(verdict, known):
         found.append("hedges")
+    if verdict.label is not None and concluded(verdict.reasoning, known.candidate_labels, known.aliases) not in (None, verdict.label):
+        found.append("contradicts")
     words = len(verdict.reasoning.split())
     if words < settings.min_words:
         found.append("too_short")

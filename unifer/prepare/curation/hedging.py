@@ -1,4 +1,5 @@
-"""Does reasoning settle on several labels? `hedging("It is a mix of fear and surprise.", "fear", labels)` -> `"fear and surprise"`.
+"""Does reasoning settle on several labels, or on which one? `hedging("It is a mix of fear and surprise.", "fear", labels)` ->
+`"fear and surprise"`; `concluded("Together these suggest fear.", labels)` -> `"fear"`.
 
 Knows how English weighs labels; not which is true, except that naming the known one is no alternative to itself.
 
@@ -78,8 +79,7 @@ def hedging(
 ) -> str | None:
     """The first words of `reasoning`, in lower case, in which it leaves several of `candidates` standing; None where none do."""
     named, pattern = _names(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
-    text = " ".join(re.sub(r"[*_\"'`\u2018\u2019\u201c\u201d]+(?!t\b)", "", reasoning.lower().replace("\u2019t", "'t")).split(" "))
-    clauses = _CLAUSES.split(text)
+    clauses = _CLAUSES.split(_plain(reasoning))
     open_choice: str | None = None
     for clause in clauses:
         runs = _runs(clause, named, pattern)
@@ -91,6 +91,21 @@ def hedging(
         elif open_choice is not None and _settled(clause, runs):
             open_choice = None
     return open_choice
+
+
+def concluded(reasoning: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str | None:
+    """The candidate on which `reasoning` settles last, in a clause that decides; None where no clause names one alone and decides."""
+    named, pattern = _names(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
+    for clause in reversed(_CLAUSES.split(_plain(reasoning))):
+        runs = _runs(clause, named, pattern)
+        if _settled(clause, runs):
+            return next(label for run in runs if not _contrasted(clause, run) for label in run.labels)
+    return None
+
+
+def _plain(reasoning: str) -> str:
+    """Lower case, quotes and marks of emphasis dropped."""
+    return " ".join(re.sub(r"[*_\"'`\u2018\u2019\u201c\u201d]+(?!t\b)", "", reasoning.lower().replace("\u2019t", "'t")).split(" "))
 
 
 @lru_cache(maxsize=256)
