@@ -6,8 +6,6 @@ Knows rows and files; asking a model is `infer`, worker processes are `shards`.
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from unifer import files, runs
 from unifer.errors import InputError
+from unifer.locks import locked
 from unifer.records import Json, Prediction, Question
 
 SUFFIX = ".jsonl"
@@ -96,7 +95,7 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool) -> 
 
     Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves it aside), disk full.
     """
-    with _locked(plan.out), reporting_full_disk(plan.out):
+    with locked(plan.out), reporting_full_disk(plan.out):
         if overwrite:
             files.move_aside(plan.out, plan.manifest, *plan.shards())
         remedy = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
@@ -126,37 +125,6 @@ def reporting_full_disk(path: Path) -> Iterator[None]:
             raise
         kept = "every answer written so far is kept whole; free some space and run the same command again to go on"
         raise InputError(f"{path}: the disk is full ({error.strerror}); {kept}") from None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes off `path` while the block runs; the kernel lets go if we are killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.lock")
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise InputError(f"{path}: another process is writing it; wait for it, or give --out FILE to write elsewhere") from None
-        except OSError:
-            pass  # a file system without locks: better unlocked than not at all
-        if _is_same_file(handle, lock):
-            break
-        os.close(handle)  # its last holder removed the file between our open and our lock
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(handle)
-
-
-def _is_same_file(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _drop_failed(paths: Iterable[Path]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from unifer.records import Json
@@ -23,6 +23,8 @@ class Request:
     key: str
     prompt: str
     image: Image
+    temperature: float | None = None
+    """Of this request alone, in place of the settings'; vLLM only, where each request is sampled by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class GenerationSettings:
     @property
     def greedy(self) -> bool:
         return self.temperature == 0
+
+    def at(self, temperature: float | None) -> GenerationSettings:
+        """These settings at another temperature; None changes nothing."""
+        return self if temperature is None else replace(self, temperature=temperature)
 
     def seed_of(self, key: str) -> int:
         """A seed for one request, where the engine can take one: its sampled reply then depends neither on order nor on the batch."""

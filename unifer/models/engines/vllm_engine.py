@@ -80,7 +80,7 @@ class VllmEngine:
             return Reply.failed(request.key, prepared)
         request_id = request.key
         try:
-            params = sampling_params(self._settings, request.key)
+            params = sampling_params(self._settings.at(request.temperature), request.key)
             self.llm.llm_engine.add_request(request_id, prepared, params)
         except ValueError as error:  # vLLM's word for a request that it will not take, one too long for instance
             return Reply.failed(request.key, error)
