@@ -33,17 +33,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Ask a model every question of a dataset.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="folders with a dataset.yaml (or --questions and --out alone)",
-    )
+    parser.add_argument("--dataset-dir", type=Path, nargs="+", default=[], metavar="DIR", help="folders with a dataset.yaml")
     parser.add_argument("--model", help="checkpoint folder or hub id (default: model/UniFER-7B)")
     parser.add_argument("--engine", choices=("transformers", "vllm", "scripted"), help="default: vllm where installed, else transformers")
-    parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder; alone with --out")
     parser.add_argument("--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
     parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
