@@ -49,9 +49,15 @@ def keys(kind: type, at: str = "") -> Iterator[tuple[str, str]]:
         if inner is not None:
             yield from keys(inner, f"{name}.")
         elif field.default is not dataclasses.MISSING:
-            yield name, {None: "null", True: "true", False: "false"}.get(field.default, str(field.default))
+            yield name, _as_yaml(field.default)
         else:
             yield name, "needed" if field.default_factory is dataclasses.MISSING else "empty"
+
+
+def _as_yaml(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return "[]" if value == () else str(value)
 
 
 def typed(kind: Any, value: Any, at: str) -> Any:

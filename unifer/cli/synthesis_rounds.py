@@ -1,0 +1,225 @@
+"""One round of self-synthesis: a folder, and the stages that fill it. Training and asking are commands in processes of their own.
+
+Knows the order of a round and its files; what is asked, kept and chosen is `prepare/synthesis`, what a round is worth `synthesis_results`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer import files, runs
+from unifer.cli import synthesis_results as results
+from unifer.cli.stages import Stages, command, share_of_machine, side_by_side, unifer
+from unifer.datasets import DatasetSpec
+from unifer.errors import InputError
+from unifer.places import project_root
+from unifer.prepare.synthesis import asking, mixing, quality, selection
+from unifer.prepare.synthesis import pool as pools
+from unifer.prepare.synthesis.pool import Face, Links, Pool
+from unifer.prepare.synthesis.settings import Grpo, Sft, Synthesis
+from unifer.records import Json, Prediction
+
+if TYPE_CHECKING:
+    from unifer.models.checkpoints import Checkpoint
+
+_LAUNCHERS = {"sft": "run_sft_fer.sh", "grpo": "run_grpo_vllm.sh"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from: its model, the base that SFT may start from, the held-out questions."""
+
+    model: Checkpoint
+    base: Checkpoint | None
+    held_out: DatasetSpec
+
+
+@dataclass(frozen=True)
+class Round:
+    """Round `number`, which begins with `model`."""
+
+    config: Synthesis
+    pool: Pool
+    number: int
+    model: Checkpoint
+    start: Start
+
+    @property
+    def folder(self) -> Path:
+        return self.config.out / f"round_{self.number}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def name(self) -> str:
+        """The name of the round's model."""
+        return f"{self.start.model.name}-R{self.number}"
+
+    @cached_property
+    def faces(self) -> Mapping[str, Face]:
+        """The faces that are asked about, by key."""
+        chosen = pools.drawn(self.pool.faces, self.config.generation.faces, self.config.seed)
+        return {face.key: face for face in chosen}
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.data, self.config.image_root, (*self.config.pool_files, self.config.cot))
+
+    def checkpoint(self) -> Checkpoint:
+        """The round's finished model."""
+        from unifer.models.checkpoints import find_checkpoint
+
+        return find_checkpoint(str(self.folder / self.name), self.folder, flag="the round's model")
+
+    def run(self) -> Json:
+        """Do what is not done yet; what scores.json holds."""
+        origin = {"round": self.number, "teacher": self.model.describe()}
+        manifest = self.folder / "manifest.json"
+        if not manifest.exists():
+            files.write_json(manifest, runs.manifest("synthesize", origin | {"settings": self.config.identity()}))
+        stages = Stages(self.folder / "stages.json", origin, "start over with --fresh, which moves the run aside")
+        print(f"\nround {self.number} of at most {self.config.rounds}: {self.model.name}", flush=True)
+        stages.run("generate", f"{self.model.name} reasons about {len(self.faces):,} faces", self._generate)
+        if self.config.generation.guidance != "none":
+            stages.run("guide", "and about those that need it, shown the label", self._guide)
+        stages.run("select", "filter, and choose what to learn from", self._select)
+        print(results.selection_text(files.read_json(self.folder / "selection.json")), flush=True)
+        stages.run("sft", "SFT on synthesised and original rows", self._sft)
+        stages.run("grpo", "GRPO on faces sometimes read right", self._grpo)
+        stages.run("evaluate", "the held-out questions, before and after", self._evaluate)
+        scores = results.score(self.start.held_out, self.before, self.folder / "predictions.jsonl", (self.model.name, self.name))
+        summary = {"round": self.number, "folder": self.folder.name, "model": self.name, "seconds": stages.seconds, **scores.to_json()}
+        files.write_json(self.folder / "scores.json", summary)
+        print(scores.text(), flush=True)
+        return summary
+
+    @property
+    def before(self) -> Path:
+        """The predictions of the model that the round began with."""
+        return self.config.out / ("before.jsonl" if self.number == 1 else f"round_{self.number - 1}/predictions.jsonl")
+
+    def _generate(self) -> None:
+        questions = self.data / "blind.json"
+        asked = asking.blind_questions(list(self.faces.values()), self.config.generation, self.links)
+        files.write_rows(questions, (question.to_json() for question in asked))
+        self._ask(questions, self.folder / "generations.jsonl")
+
+    def _guide(self) -> None:
+        faces = list(self.faces.values())
+        if self.config.generation.guidance == "failed":
+            judged = quality.judge_replies(self.faces, self._replies("generations.jsonl"), self.config.filter, lambda row: None)
+            faces = quality.never_passed(faces, judged.rates)
+        if not faces:
+            print("every face has a blind reply that passed")
+            return
+        questions = self.data / "guided.json"
+        asked = asking.guided_questions(faces, self.config.generation, self.links)
+        files.write_rows(questions, (question.to_json() for question in asked))
+        self._ask(questions, self.folder / "guided.jsonl")
+
+    def _ask(self, questions: Path, out: Path) -> None:
+        generation = self.config.generation
+        flags = {
+            "temperature": generation.temperature,
+            "top_p": generation.top_p,
+            "max_new_tokens": generation.max_new_tokens,
+            "seed": self.config.seed + self.number,
+            **generation.settings,
+        }
+        ask = unifer("infer", "--questions", str(questions), "--out", str(out), "--model", str(self.model.path))
+        command([*ask, *self._image_root("--image-root"), *_flags(flags, "-")])
+
+    def _replies(self, *names: str) -> Iterator[Prediction]:
+        for name in names:
+            path = self.folder / name
+            if path.exists():
+                yield from files.read_records(path, Prediction.from_json)
+
+    def _select(self) -> None:
+        config, rejects = self.config, self.folder / "rejects.jsonl"
+        rejects.unlink(missing_ok=True)
+        with files.AppendLog(rejects) as log:
+            judged = quality.judge_replies(self.faces, self._replies("generations.jsonl", "guided.jsonl"), config.filter, log.append)
+            rows = selection.choose_rows(judged.candidates, judged.rates, config.selection, config.filter, config.seed)
+            passed = {candidate.key: candidate for candidate in judged.candidates}
+            for item in rows.near_duplicates:
+                twin = passed[item.key]
+                log.append(quality.rejected(twin.face, twin.key, twin.guided, twin.reply, ["near_duplicate"]))
+        faces = selection.choose_faces(list(self.faces.values()), judged.rates, config.selection, config.seed)
+        report = {
+            "quality": judged.to_json(),
+            "difficulty": selection.difficulty(judged.rates.values()),
+            "rows": rows.to_json(),
+            "faces": faces.to_json(),
+        }
+        mixed = self._mix([passed[item.key] for item in rows.items], [self.faces[item.key] for item in faces.items], judged.rates)
+        files.write_json(self.folder / "selection.json", report | {"mixed": mixed})
+        if not rows.items or not faces.items:
+            lacking = (
+                "no reply can be learnt from" if not rows.items else "no face is read right sometimes, so GRPO has nothing to learn from"
+            )
+            raise InputError(
+                f"{self.folder / 'selection.json'}: {lacking}\n{results.selection_text(report | {'mixed': mixed})}\n"
+                "widen the filter, the bounds of the rates, the pool or the number of samples (a new run: --out or --fresh)"
+            )
+
+    def _mix(self, candidates: list[quality.Candidate], faces: list[Face], rates: Mapping[str, quality.Rate]) -> Json:
+        """Write the round's training files with their manifests; how many rows of each kind are in them."""
+        config = self.config
+        origin = {"round": self.number, "run": config.out.name, "teacher": self.model.name}
+        made = mixing.synthesised(candidates, rates, config.generation, self.links, origin)
+        kept, there = mixing.original(config.cot, config.sft.original, len(made), self.links, config.seed)
+        rewarded = mixing.reward_rows(faces, rates, self.links, origin)
+        counts = {"synthesised": len(made), "original": len(kept), "original_available": there, "reward_rows": len(rewarded)}
+        for name, rows in (("cot.json", [*made, *kept]), ("rlvr.json", rewarded)):
+            files.write_rows(self.data / name, [row.to_json() for row in rows])
+            identity = {**origin, "teacher": self.model.describe(), "settings": config.identity()}
+            files.write_json(runs.manifest_path(self.data / name), runs.manifest("synthesize", identity, rows=counts))
+        return counts
+
+    def _sft(self) -> None:
+        base = self.start.base if self.config.sft.start == "base" else None
+        self._train("sft", self.config.sft, "cot.json", (base or self.model).path, f"{self.name}-SFT")
+
+    def _grpo(self) -> None:
+        self._train("grpo", self.config.grpo, "rlvr.json", self.folder / f"{self.name}-SFT", self.name)
+
+    def _train(self, stage: str, settings: Sft | Grpo, rows: str, start: Path, out: str) -> None:
+        launcher = project_root(Path(__file__).parent) / "train_unifer" / "src" / "scripts" / _LAUNCHERS[stage]
+        paths = {"rows": self.data / rows, "model_name_or_path": start, "output_dir": self.folder / out}
+        own = {} if settings.processes is None else {"NPROC": str(settings.processes)}
+        flags = [*_flags(paths, "_"), *self._image_root("--image_root"), *_flags(settings.settings, "_")]
+        command(["bash", str(launcher), "--config", str(settings.config.absolute()), *flags], **own)
+
+    def _image_root(self, flag: str) -> list[str]:
+        return [] if self.config.image_root is None else [flag, str(self.config.image_root.absolute())]
+
+    def _evaluate(self) -> None:
+        """Both models answer the same questions with the same settings; the earlier one only where it has not yet."""
+        evaluation = self.config.evaluation
+        flags = _flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")
+        asked = ["--dataset-dir", str(self.start.held_out.folder), *self._image_root("--image-root"), *flags]
+        models = {"after": (self.folder / self.name, self.folder / "predictions.jsonl")}
+        if self.number == 1:
+            models["before"] = (self.model.path, self.before)
+        commands = {name: unifer("infer", "--model", str(path), "--out", str(out), *asked) for name, (path, out) in models.items()}
+        side_by_side(commands, self.folder / "logs", **share_of_machine(len(commands)))
+
+
+def _flags(settings: Mapping[str, Any], joint: str) -> list[str]:
+    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is several values."""
+    words: list[str] = []
+    for name, value in settings.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        words += [
+            f"--{name.replace('_', joint)}",
+            *(str(each).lower() if isinstance(each, bool) else os.fspath(str(each)) for each in values),
+        ]
+    return words
