@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from unifer.cli.data import build, convert, faces, prompts
+from unifer.cli.data import build, check, convert, faces, prompts
 
-COMMANDS = (build, faces, prompts, convert)
+COMMANDS = (build, faces, check, prompts, convert)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

@@ -1,0 +1,1 @@
+"""What is wrong with row files and their images: found, named and counted, never mended here. Knows no model."""

@@ -1,0 +1,117 @@
+"""Pictures that several rows show: findings within a file, between files, and between training and test files.
+
+Knows tables and which pictures are copies; not how a copy is recognised (`duplicates`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from types import MappingProxyType
+
+from unifer.prepare.checks.duplicates import Copies, Kind, leaks
+from unifer.prepare.checks.findings import Finding
+from unifer.prepare.checks.tables import NONE, Table, Tables
+
+_COPY = MappingProxyType(
+    {"exact": "the picture", "near": "nearly the picture (re-encoded, cut or alike)", "mirror": "the mirrored picture"}
+)
+_KINDS = MappingProxyType({"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"})
+
+
+def repeats(tables: Tables, copies: Copies) -> Iterator[Finding]:
+    """Duplicates, label conflicts, pictures that files share, and leaks, file by file."""
+    shown = [_Shown(table, tables.labels, copies) for table in tables.tables]
+    neighbours = copies.neighbours()
+    for each in shown:
+        yield from _within(each, neighbours)
+    for first, second in combinations(shown, 2):
+        if first.table.test == second.table.test:
+            yield from _between(first, second, neighbours)
+    yield from _leaks(shown, copies)
+
+
+class _Shown:
+    """The rows of a table by what they show."""
+
+    def __init__(self, table: Table, labels: Sequence[str], copies: Copies) -> None:
+        self.table, self._labels = table, labels
+        self.shows = [NONE if picture == NONE else copies.same[picture] for picture in table.pictures]
+        """For every row the first picture with the same pixels, over all files."""
+        self.first: dict[int, int] = {}
+        """That picture -> the first row that shows it, by position."""
+        for position, picture in enumerate(self.shows):
+            if picture != NONE:
+                self.first.setdefault(picture, position)
+
+    def place(self, position: int) -> str:
+        return f"{self.table.name}:{self.table.rows[position]}"
+
+    def label(self, position: int) -> str | None:
+        number = self.table.labels[position]
+        return None if number == NONE else self._labels[number]
+
+    def finding(self, kind: str, position: int | None, message: str) -> Finding:
+        return Finding(kind, self.table.name, None if position is None else self.table.rows[position], message)
+
+
+Neighbours = dict[int, list[tuple[int, Kind]]]
+
+
+def _within(shown: _Shown, neighbours: Neighbours) -> Iterator[Finding]:
+    table = shown.table
+    for position, picture in enumerate(shown.shows):
+        if picture == NONE:
+            continue
+        first = shown.first[picture]
+        if first != position:
+            # One file asked about in two ways is two tasks, not one row twice.
+            twice = table.pictures[first] != table.pictures[position] or table.texts[first] == table.texts[position]
+            yield from _pair(shown, position, shown, first, "exact", _KINDS["exact"] if twice else None)
+            continue
+        for other, kind in neighbours.get(picture, ()):
+            earlier = shown.first.get(other, position)
+            if earlier < position:
+                yield from _pair(shown, position, shown, earlier, kind, _KINDS[kind])
+
+
+def _pair(late: _Shown, position: int, early: _Shown, other: int, copy: Kind, kind: str | None) -> Iterator[Finding]:
+    """The finding `kind` of two rows that show copies of one picture; a conflict where their labels differ."""
+    where = f"shows {_COPY[copy]} of {early.place(other)}"
+    label, before = late.label(position), early.label(other)
+    if label is not None and before is not None and label != before:
+        yield late.finding("label_conflict", position, f"{where}, labelled {label!r} here and {before!r} there")
+    elif kind:
+        yield late.finding(kind, position, where)
+
+
+def _between(first: _Shown, second: _Shown, neighbours: Neighbours) -> Iterator[Finding]:
+    """One line a pair of files, for a CoT and a reward file over the same faces share them all; every conflict by itself."""
+    shared = 0
+    for picture, position in second.first.items():
+        matches: list[tuple[int, Kind]] = [(picture, "exact"), *neighbours.get(picture, ())]
+        found = [(first.first[other], kind) for other, kind in matches if other in first.first]
+        shared += bool(found)
+        for other, kind in found:
+            yield from _pair(second, position, first, other, kind, None)
+    if shared:
+        yield second.finding(
+            "shared", None, f"{shared:,} of its {len(second.first):,} pictures, or copies of them, are in {first.table.name}"
+        )
+
+
+def _leaks(shown: Sequence[_Shown], copies: Copies) -> Iterator[Finding]:
+    tested: dict[int, str] = {}
+    for each in shown:
+        if each.table.test:
+            for position, picture in enumerate(each.table.pictures):
+                tested.setdefault(picture, each.place(position))
+    tested.pop(NONE, None)
+    for each in shown:
+        if each.table.test:
+            continue
+        leaked = {pair.first: pair for pair in leaks(copies, set(each.table.pictures) - {NONE}, tested)}
+        for position, picture in enumerate(each.table.pictures):
+            if picture in leaked:
+                _, other, kind = leaked[picture]
+                yield each.finding("leak", position, f"shows {_COPY[kind]} of {tested[other]}, a test file")

@@ -1,0 +1,175 @@
+"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row. Knows no pixels.
+
+Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all files, so that two rows which name the
+same file, however they spell it, have the same number.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unifer import files
+from unifer.datasets import DatasetSpec
+from unifer.dialogue import images
+from unifer.emotions import canonical
+from unifer.errors import InputError
+from unifer.places import default_image_root
+from unifer.prepare.checks.findings import Finding
+from unifer.prepare.checks.parsing import Parsed, Record, is_prediction, parse
+from unifer.records import Json, Question, RewardRow
+
+NONE = -1
+"""In a column of numbers: no picture, no label."""
+
+
+class Numbering:
+    """Texts -> numbers from 0, in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, text: str | None) -> int:
+        return NONE if text is None else self._numbers.setdefault(text, len(self._numbers))
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self._numbers)
+
+
+@dataclass
+class Table:
+    """One file: a column an attribute, an entry a row that could be read."""
+
+    path: Path
+    test: bool
+    """Its pictures must not be trained on."""
+    rows: array[int] = field(default_factory=lambda: array("L"))
+    """Row numbers, from 1."""
+    pictures: array[int] = field(default_factory=lambda: array("l"))
+    """Numbers of `Tables.pictures`; NONE where the row's image_path names no file that may be read."""
+    labels: array[int] = field(default_factory=lambda: array("l"))
+    """Numbers of `Tables.labels`; NONE where the row has no known label."""
+    datasets: array[int] = field(default_factory=lambda: array("l"))
+    texts: array[int] = field(default_factory=lambda: array("q"))
+    """Hash of the text that the model is shown: one picture may be asked about in two ways."""
+    ids: array[int] = field(default_factory=lambda: array("q"))
+    """Hash of the row's id, NONE where it has none."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    offered: dict[int, set[int]] = field(default_factory=dict)
+    """Dataset -> the labels that its rows offer."""
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+
+class Tables:
+    """All files of one check, with what they share: pictures, labels and datasets by number, and the findings so far.
+
+    `image_root` as in `images.resolve`; `specs` are the known datasets by name.
+    """
+
+    def __init__(self, image_root: Path | None = None, specs: Sequence[DatasetSpec] = ()) -> None:
+        self.image_root, self._specs = image_root, {spec.name: spec for spec in specs}
+        self._pictures, self._labels, self._datasets = Numbering(), Numbering(), Numbering()
+        self.tables: list[Table] = []
+        self.findings: list[Finding] = []
+
+    @property
+    def pictures(self) -> list[Path]:
+        return [Path(text) for text in self._pictures.texts]
+
+    @property
+    def labels(self) -> list[str]:
+        """Canonical names: happy and happiness are one."""
+        return self._labels.texts
+
+    @property
+    def datasets(self) -> list[str]:
+        return self._datasets.texts
+
+    def read(self, path: Path, test: bool = False, found: Callable[[Record, Json], None] | None = None) -> Table:
+        """Read and check a file; its faults join `findings`. A file of questions is a test file whatever `test` says.
+
+        `found` hears every record as it is read, with the row it was read from. Raises InputError where there is no such file, and for
+        a file of predictions.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected")
+        table = Table(path, test)
+        self.tables.append(table)
+        own = next((spec for spec in self._specs.values() if spec.folder.resolve() in path.resolve().parents), None)
+        place = _Places(path.parent, self.image_root)
+        seen: dict[str, int] = {}
+        try:
+            for number, raw in files.read_rows(path, lambda row, problem: self._note("json", table, row, problem)):
+                if is_prediction(raw):
+                    raise _Predictions(f"{path}: holds predictions, which are no data; `unifer eval` scores them")
+                parsed = parse(raw, self._specs, own)
+                for kind, message in parsed.faults:
+                    self._note(kind, table, number, message)
+                if parsed.record is not None:
+                    self._enter(table, number, parsed, place, seen)
+                    if found:
+                        found(parsed.record, raw)
+        except _Predictions:
+            raise
+        except InputError as error:
+            self._note("json", table, None, f"{str(error).removeprefix(f'{path}:').strip()}; no row after this one was read")
+        table.test = test or bool(table.kinds["Question"])
+        return table
+
+    def _enter(self, table: Table, number: int, parsed: Parsed, place: _Places, seen: dict[str, int]) -> None:
+        record = parsed.record
+        assert record is not None
+        key = record.key if isinstance(record, Question) else record.id
+        if key is not None and seen.setdefault(key, number) != number:
+            self._note("duplicate_id", table, number, f"{key!r} stands already in row {seen[key]}; each row needs its own")
+        try:
+            picture = self._pictures(place.of(record.image_path))
+        except images.ImageError as error:
+            picture = NONE
+            self._note("image", table, number, str(error))
+        dataset = self._datasets(record.dataset or "")
+        table.rows.append(number)
+        table.pictures.append(picture)
+        table.labels.append(NONE if parsed.label is None else self._labels(canonical(parsed.label)))
+        table.datasets.append(dataset)
+        table.texts.append(hash(_shown(record)))
+        table.ids.append(NONE if record.id is None else hash(record.id))
+        table.kinds[type(record).__name__] += 1
+        table.offered.setdefault(dataset, set()).update(self._offered(parsed.labels))
+
+    def _offered(self, labels: tuple[str, ...]) -> list[int]:
+        return [self._labels(canonical(label)) for label in labels]
+
+    def _note(self, kind: str, table: Table, row: int | None, message: str) -> None:
+        self.findings.append(Finding(kind, table.name, row, message))
+
+
+class _Predictions(InputError):
+    """The file holds no data: the check of it ends, where a broken row would be noted."""
+
+
+class _Places:
+    """Image paths of one row file -> files. The default root is looked up once: 360,000 rows would ask the disk as often."""
+
+    def __init__(self, beside: Path, image_root: Path | None) -> None:
+        self._beside, self._image_root = beside, image_root
+        self._default = default_image_root(beside)
+
+    def of(self, image_path: str) -> str:
+        """Raises ImageError as `images.resolve`."""
+        absolute = image_path.strip().startswith(("/", "\\"))
+        root = self._image_root or (self._default if absolute else self._beside)
+        return str(images.resolve(image_path, root, self._beside).absolute())
+
+
+def _shown(record: Record) -> str:
+    if isinstance(record, Question):
+        return record.prompt
+    return record.problem if isinstance(record, RewardRow) else record.question
