@@ -1,0 +1,119 @@
+"""One request until it is answered: reserved from the budget, logged, sent, and sent again after a wait where that makes sense.
+
+Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with jitter, or what the teacher
+asks for (`Retry-After`); while one request waits for that, the others do not go ahead of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+
+from unifer.errors import InputError
+from unifer.prepare.curation.budget import Budget
+from unifer.prepare.curation.ledger import Ledger
+from unifer.prepare.curation.teachers import Answer, Ask, Teacher, TeacherError
+
+HOPELESS = 8
+"""Rows in a row that fail for good before the run stops: nothing has come through for a while."""
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+_LONGEST_ASKED_FOR = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An answered request: what `Ledger.reply` wants to know of it."""
+
+    answer: Answer
+    number: int
+    bound: float
+    cost: float
+    seconds: float
+
+
+class Asker:
+    """Asks one teacher for many rows at once. `sleep` and `clock` are there for tests."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        budget: Budget,
+        ledger: Ledger,
+        *,
+        max_tokens: int,
+        retries: int,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._teacher, self._budget, self._ledger = teacher, budget, ledger
+        self._max_tokens, self._retries = max_tokens, retries
+        self._sleep, self._clock = sleep, clock
+        self._random = Random(0)
+        self._not_before = 0.0
+        self._answered = False
+        self._failed_in_a_row = 0
+
+    async def ask(self, key: str, attempt: int, prompt: str, picture: object, temperature: float) -> Sent | None:
+        """The reply; None where every try failed, which the ledger then says.
+
+        Raises BudgetSpent, and InputError where no further request would fare better: a refused key, an unknown model, a spent quota,
+        no connection from the start, or `HOPELESS` failed rows in a row.
+        """
+        ask = Ask(f"{key}#{attempt}", prompt, picture, temperature)
+        bound = self._budget.bound(prompt, self._max_tokens)
+        for number in range(1, self._retries + 2):
+            await self._wait_for_turn()
+            await self._budget.reserve(bound)
+            self._ledger.sent(key, attempt, number, bound)
+            started = self._clock()
+            try:
+                answer = await self._teacher.ask(ask)
+            except TeacherError as error:
+                final = not error.worth_retrying or number > self._retries
+                await self._record(key, attempt, number, error, bound, self._clock() - started, final)
+                if final:
+                    return None
+                await self._back_off(number, error)
+                continue
+            cost = self._budget.price(answer.tokens_in, answer.tokens_out, bound)
+            await self._budget.settle(bound, cost)
+            self._answered, self._failed_in_a_row = True, 0
+            return Sent(answer, number, bound, cost, self._clock() - started)
+        return None
+
+    async def _record(self, key: str, attempt: int, number: int, error: TeacherError, bound: float, seconds: float, final: bool) -> None:
+        cost = bound if error.may_be_billed else 0.0
+        await self._budget.settle(bound, cost)
+        out_of_reach = error.fault == "refused" and not self._answered
+        final = final or error.ends_the_run or out_of_reach
+        self._ledger.failed(key, attempt, number, error=str(error), fault=error.fault, bound=bound, cost=cost, seconds=seconds, final=final)
+        if error.ends_the_run:
+            raise InputError(f"{error}. Nothing more was sent; once that is put right the same command goes on")
+        if out_of_reach:
+            raise InputError(f"{error}. Is the teacher running, and is this its address? Then the same command goes on")
+        if final:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= HOPELESS:
+                raise InputError(
+                    f"{HOPELESS} rows in a row got no reply, the last: {error}. They are recorded; once the cause is gone, the same "
+                    "command asks them again"
+                )
+
+    async def _wait_for_turn(self) -> None:
+        """Until the time that the teacher asked for has passed."""
+        while (left := self._not_before - self._clock()) > 0:
+            await self._sleep(left)
+
+    async def _back_off(self, number: int, error: TeacherError) -> None:
+        if error.retry_after is not None:
+            wait = min(max(0.0, error.retry_after), _LONGEST_ASKED_FOR)
+            self._not_before = max(self._not_before, self._clock() + wait)
+            return
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (number - 1)) * self._random.uniform(0.75, 1.25)
+        if error.fault == "rate_limit":
+            self._not_before = max(self._not_before, self._clock() + wait)
+        else:
+            await self._sleep(wait)

@@ -1,0 +1,233 @@
+"""What a curation run leaves: kept rows in the published CoT schema, rejected replies with their reasons, a report for people and programs.
+
+All of it is made from the log, so that it can be made again. Knows files and counts; nothing is asked here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unifer import files
+from unifer.prepare.curation.filter import REASONS
+from unifer.prepare.curation.ledger import read_log
+from unifer.records import CoTRow, Json, RewardRow
+
+_SAMPLES = 3
+_NO_LABEL, _NO_DATASET = "(AUs only)", "(none)"
+
+
+def log_path(out: Path) -> Path:
+    """`cot.json` -> `cot.log.jsonl`."""
+    return out.with_suffix(".log.jsonl")
+
+
+def rejected_path(out: Path) -> Path:
+    """`cot.json` -> `cot.rejected.jsonl`."""
+    return out.with_suffix(".rejected.jsonl")
+
+
+def report_paths(out: Path) -> tuple[Path, Path]:
+    """The JSON and the Markdown report."""
+    return out.with_suffix(".report.json"), out.with_suffix(".report.md")
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """How a kept reply becomes a row: the student's question, and what its provenance says of the run."""
+
+    question: Callable[[RewardRow], str]
+    provenance: Json
+
+    def row(self, row: RewardRow, reply: str, attempts: int) -> CoTRow:
+        return CoTRow(
+            image_path=row.image_path,
+            question=self.question(row),
+            response=reply.strip(),
+            id=row.id,
+            dataset=row.dataset,
+            candidate_labels=row.candidate_labels,
+            action_units=row.action_units,
+            provenance=(row.provenance or {}) | self.provenance | {"attempts": attempts},
+        )
+
+
+@dataclass
+class Share:
+    """Rows of one class or dataset."""
+
+    asked: int = 0
+    kept: int = 0
+
+    def to_json(self) -> Json:
+        return {"asked": self.asked, "kept": self.kept, "acceptance": round(self.kept / self.asked, 4) if self.asked else None}
+
+
+@dataclass
+class Summary:
+    """Counts of a run, earlier runs into the same file included."""
+
+    out: Path
+    rows: int
+    kept: int = 0
+    exhausted: int = 0
+    """Rows whose every attempt was rejected."""
+    failed: int = 0
+    """Rows that the teacher or their image failed on; the same command asks them again."""
+    open: int = 0
+    """Rows not done with: the budget ended first."""
+    stopped: str | None = None
+    requests: int = 0
+    replies: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[int] = field(default_factory=Counter)
+    classes: dict[str, Share] = field(default_factory=dict)
+    datasets: dict[str, Share] = field(default_factory=dict)
+    samples: list[Json] = field(default_factory=list)
+    first_error: str | None = None
+
+    def counts(self) -> Json:
+        return {"rows": self.rows, "kept": self.kept, "exhausted": self.exhausted, "failed": self.failed, "open": self.open}
+
+    def to_json(self) -> Json:
+        return self.counts() | {
+            "stopped_by": self.stopped,
+            "requests": self.requests,
+            "replies": self.replies,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+            "cost_usd": round(self.cost, 6),
+            "rejected_replies": {reason: self.reasons[reason] for reason in REASONS if self.reasons[reason]},
+            "failed_requests": dict(sorted(self.faults.items())),
+            "kept_at_attempt": {str(attempt): count for attempt, count in sorted(self.attempts.items())},
+            "by_class": {name: share.to_json() for name, share in sorted(self.classes.items())},
+            "by_dataset": {name: share.to_json() for name, share in sorted(self.datasets.items())},
+            "samples": self.samples,
+        }
+
+
+def write(out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None) -> Summary:
+    """Write kept rows (in the order of `rows`), rejected replies and both reports from the log beside `out`."""
+    asked = {row.key: row for row in rows}
+    summary = Summary(out, len(rows), stopped=stopped)
+    kept: dict[str, tuple[str, int]] = {}
+    rejected: list[Json] = []
+    replies: Counter[str] = Counter()
+    errors: dict[str, str] = {}
+    for _, line in read_log(log_path(out)):
+        _tally(line, summary)
+        if line["id"] not in asked or line["event"] == "sent":
+            continue
+        row = asked[line["id"]]
+        if line["event"] == "failed":
+            if line["final"]:
+                errors[row.key] = line["error"]
+            continue
+        replies[row.key] += 1
+        errors.pop(row.key, None)
+        if line["reasons"]:
+            rejected.append(_rejected(line, row, rewrite))
+        else:
+            kept[row.key] = line["reply"], line["attempt"]
+    made = [(row, rewrite.row(row, *kept[row.key])) for row in rows if row.key in kept]
+    rejected += [{"id": key, "image_path": asked[key].image_path, "error": error} for key, error in errors.items()]
+    _count_rows(summary, rows, kept, {key for key, count in replies.items() if count >= attempts}, errors)
+    summary.samples = _samples([cot for _, cot in made], rejected)
+    files.write_rows(out, [cot.to_json() for _, cot in made])
+    files.write_rows(rejected_path(out), rejected)
+    as_json, as_text = report_paths(out)
+    files.write_json(as_json, summary.to_json())
+    files.write_text(as_text, markdown(summary))
+    return summary
+
+
+def _tally(line: Json, summary: Summary) -> None:
+    if line["event"] == "sent":
+        summary.requests += 1
+        return
+    summary.cost += line["cost"]
+    if line["event"] == "failed":
+        summary.faults[line["fault"]] += 1
+        return
+    summary.replies += 1
+    summary.tokens_in += line["tokens_in"] or 0
+    summary.tokens_out += line["tokens_out"] or 0
+    summary.reasons.update(line["reasons"])
+
+
+def _rejected(line: Json, row: RewardRow, rewrite: Rewrite) -> Json:
+    told = {key: line[key] for key in ("reasons", "attempt", "temperature", "duplicate_of") if key in line}
+    known = {"label": row.label, "AUs": None if row.action_units is None else [f"AU{number}" for number in row.action_units]}
+    return {"id": row.key, "image_path": row.image_path, "question": rewrite.question(row), "response": line["reply"]} | told | known
+
+
+def _count_rows(
+    summary: Summary, rows: Iterable[RewardRow], kept: dict[str, tuple[str, int]], exhausted: set[str], errors: dict[str, str]
+) -> None:
+    for row in rows:
+        shares = (
+            summary.classes.setdefault(row.label or _NO_LABEL, Share()),
+            summary.datasets.setdefault(row.dataset or _NO_DATASET, Share()),
+        )
+        is_kept = row.key in kept
+        if is_kept:
+            summary.kept += 1
+            summary.attempts[kept[row.key][1]] += 1
+        elif row.key in exhausted:
+            summary.exhausted += 1
+        elif row.key in errors:
+            summary.failed += 1
+            summary.first_error = summary.first_error or f"{row.key}: {errors[row.key]}"
+        else:
+            summary.open += 1
+            continue
+        for share in shares:
+            share.asked += 1
+            share.kept += is_kept
+
+
+def _samples(made: Sequence[CoTRow], rejected: Sequence[Json]) -> list[Json]:
+    """A few kept rows, and the first rejected reply of each reason."""
+    found: list[Json] = [{"image_path": row.image_path, "response": row.response, "reasons": []} for row in made[:_SAMPLES]]
+    for reason in REASONS:
+        line = next((line for line in rejected if reason in line.get("reasons", ())), None)
+        if line is not None:
+            found.append({"image_path": line["image_path"], "response": line["response"], "reasons": line["reasons"]})
+    return found
+
+
+def markdown(summary: Summary) -> str:
+    """The report for people."""
+    counts = summary.counts()
+    lines = [f"# Curation of {summary.out.name}", "", "| Rows | Kept | Exhausted | Failed | Open |", "|---|---|---|---|---|"]
+    lines.append("| " + " | ".join(f"{count:,}" for count in counts.values()) + " |")
+    if summary.stopped:
+        lines += ["", f"Stopped by the {summary.stopped}; with more of it the same command goes on."]
+    spent = f"{summary.requests:,} requests, {summary.replies:,} replies, {summary.tokens_in:,} tokens in, {summary.tokens_out:,} out"
+    lines += ["", f"{spent}; {summary.cost:.4f} USD at the prices given.", "", "## Acceptance", ""]
+    for title, shares in (("Class", summary.classes), ("Dataset", summary.datasets)):
+        lines += [f"| {title} | Asked | Kept | Share |", "|---|---|---|---|"]
+        lines += [
+            f"| {_cell(name)} | {share.asked:,} | {share.kept:,} | {f'{share.kept / share.asked:.1%}' if share.asked else '-'} |"
+            for name, share in sorted(shares.items())
+        ]
+        lines.append("")
+    lines += ["## Why replies were rejected", "", "| Reason | Replies | Meaning |", "|---|---|---|"]
+    lines += [f"| `{reason}` | {summary.reasons[reason]:,} | {meaning} |" for reason, meaning in REASONS.items() if summary.reasons[reason]]
+    if summary.faults:
+        lines += ["", "Failed requests: " + ", ".join(f"{fault} {count:,}" for fault, count in sorted(summary.faults.items())) + "."]
+    lines += ["", "## Samples"]
+    for sample in summary.samples:
+        verdict = ", ".join(sample["reasons"]) or "kept"
+        lines += ["", f"{_cell(sample['image_path'])}: **{verdict}**", "", *(f"    {line}" for line in sample["response"].splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

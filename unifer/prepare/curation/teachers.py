@@ -1,0 +1,198 @@
+"""Teachers: whom a picture and a prompt go to, one protocol. This file says what a teacher is and finds the one the user means.
+
+Knows no rows and no filter. An API teacher is `api_teacher`, a checkpoint in this process `local_teacher`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
+
+from unifer.errors import InputError
+from unifer.records import Json
+
+KEY_VARIABLE = "UNIFER_TEACHER_API_KEY"
+"""Environment variable that holds the key of a teacher given by its URL. Keys are never flags: those show in process lists."""
+
+Fault = Literal["refused", "key", "no_model", "quota", "rate_limit", "timeout", "cut", "server", "invalid", "bad_request", "other"]
+_ENDS_THE_RUN: tuple[Fault, ...] = ("key", "no_model", "quota")
+_WORTH_RETRYING: tuple[Fault, ...] = ("refused", "rate_limit", "timeout", "cut", "server", "invalid")
+_NOT_BILLED: tuple[Fault, ...] = ("refused", "key", "no_model", "quota", "rate_limit", "bad_request")
+
+
+class TeacherError(Exception):
+    """One request got no reply. The message holds no key."""
+
+    def __init__(self, fault: Fault, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.retry_after = retry_after
+        """Seconds that the teacher asks to wait."""
+
+    @property
+    def ends_the_run(self) -> bool:
+        """No request at all will be answered until the user changes something."""
+        return self.fault in _ENDS_THE_RUN
+
+    @property
+    def worth_retrying(self) -> bool:
+        return self.fault in _WORTH_RETRYING
+
+    @property
+    def may_be_billed(self) -> bool:
+        """The teacher may have read the prompt, and counted it, before it failed."""
+        return self.fault not in _NOT_BILLED
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a teacher replied, with the tokens it counted (None: it did not say)."""
+
+    text: str
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: `key` is unique, `picture` is what the teacher's own `picture` made."""
+
+    key: str
+    prompt: str
+    picture: Any
+    temperature: float
+
+
+class Teacher(Protocol):
+    """A teacher that is ready to be asked, by many requests at once."""
+
+    name: str
+
+    def picture(self, path: Path, name: str) -> Any:
+        """The image as this teacher takes it; called in threads. Raises ImageError with the image's `name`."""
+        ...
+
+    async def ask(self, ask: Ask) -> Answer:
+        """Send one request once. Raises TeacherError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class TeacherSpec:
+    """Which teacher, and how it replies."""
+
+    model: str
+    """A name of inspect_ai's model interface (`openai/gpt-4o-mini`), the served name at `url`, or the name of a checkpoint."""
+    url: str | None = None
+    checkpoint: Path | None = None
+    max_tokens: int = 1024
+    top_p: float = 1.0
+    timeout: float = 120.0
+    """Seconds that one request may take."""
+    max_connections: int = 32
+    image_side: int = 768
+    """Longest side in pixels of the pictures that an API is sent; smaller ones stay as they are."""
+    cache: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_tokens", "timeout", "max_connections"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} {getattr(self, name)} must be above 0")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p {self.top_p} must be above 0 and at most 1")
+        if not 28 <= self.image_side <= 1024:
+            raise ValueError(f"image_side {self.image_side} must be from 28 to 1024 pixels")
+
+    @property
+    def name(self) -> str:
+        """What rows call this teacher; no key, and no user's folder."""
+        return self.model
+
+    def identity(self) -> Json:
+        """What a run must keep. Where a URL leads may change (a port, another replica), as may time limits and connections."""
+        made: Json = {"model": self.model, "max_tokens": self.max_tokens, "top_p": self.top_p}
+        if self.checkpoint is not None:
+            from unifer import runs
+
+            return made | {"checkpoint": runs.describe_checkpoint(self.checkpoint)}
+        return made | {"image_side": self.image_side}
+
+    async def open(self) -> Teacher:
+        """Make it ready. Raises InputError where the installation, the key or the name does not allow it."""
+        if self.checkpoint is not None:
+            from unifer.prepare.curation.local_teacher import LocalTeacher
+
+            return LocalTeacher.of(self)
+        from unifer.prepare.curation.api_teacher import ApiTeacher
+
+        return ApiTeacher(self)
+
+
+def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
+    """The teacher that `--teacher text` means: a URL (with `served`, the model's name there), a checkpoint folder, or `provider/model`.
+
+    Raises InputError for a URL without a name or with a key in it, for `served` without a URL, and for what is none of the three.
+    """
+    try:
+        if re.match(r"https?://", text, re.IGNORECASE):
+            return TeacherSpec(_served(text, served), url=_without_secrets(text), **settings)
+        if served is not None:
+            raise InputError(f"--model {served} belongs to a --teacher that is a URL; {text!r} names its model already")
+        if Path(text).expanduser().is_dir():
+            from unifer.models.checkpoints import find_checkpoint
+
+            found = find_checkpoint(text, Path(__file__).parent, flag="--teacher")
+            return TeacherSpec(found.name, checkpoint=found.path, **settings)
+        if not re.fullmatch(r"[a-z0-9_.-]+/[^\s]+", text):
+            raise InputError(
+                f"--teacher {text}: is no folder, no URL and no provider/model; give openai/gpt-4o-mini, anthropic/..., google/..., "
+                "http://127.0.0.1:8000/v1 with --model NAME, or a checkpoint folder"
+            )
+        return TeacherSpec(text, **settings)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _served(url: str, served: str | None) -> str:
+    if not served:
+        raise InputError(f"--teacher {urlsplit(url).hostname}: a server needs --model NAME, the name it serves the model under")
+    return served
+
+
+def _without_secrets(url: str) -> str:
+    """`url` itself. Raises InputError, which does not repeat it, where it carries a user, a password or a query."""
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
+        raise InputError(
+            f"--teacher: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a key goes into {KEY_VARIABLE}"
+        )
+    return url.rstrip("/")
+
+
+_TOKEN = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_][A-Za-z0-9_*-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
+_SHORTEST = 6
+HIDDEN = "[hidden]"
+
+
+def secrets(*more: str | None) -> tuple[str, ...]:
+    """Every key that this process knows: `more`, and what variables named `..._KEY`, `..._TOKEN` or `..._SECRET` hold. Longest first."""
+    named = (value for name, value in os.environ.items() if re.search(r"(?:KEY|TOKEN|SECRET|PASSWORD)$", name))
+    return tuple(sorted({value for value in (*more, *named) if value and len(value) >= _SHORTEST}, key=len, reverse=True))
+
+
+def redacted(text: str, hidden: tuple[str, ...]) -> str:
+    """`text` without any of the keys in `hidden`, also where one is cut short, and without what looks like a key."""
+    for secret in hidden:
+        text = text.replace(secret, HIDDEN)
+        for length in range(len(secret) - 1, _SHORTEST + 1, -1):
+            if secret[:length] in text:
+                text = text.replace(secret[:length], HIDDEN)
+                break
+    return _TOKEN.sub(HIDDEN, text)
