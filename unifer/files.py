@@ -201,20 +201,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_rows(path: Path, rows: Iterable[Any]) -> None:
-    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically, a row at a time."""
-    lines = map(_line, rows)
-    if path.suffix == ".jsonl":
-        _write(path, (line + "\n" for line in lines))
-    else:
-        _write(path, _array(lines))
-
-
-def _array(lines: Iterable[str]) -> Iterator[str]:
-    before = "[\n"
-    for line in lines:
-        yield before + line
-        before = ",\n"
-    yield "\n]\n" if before != "[\n" else "[\n\n]\n"
+    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically, holding one row at a time."""
+    jsonl = path.suffix == ".jsonl"
+    with _replacing(path) as stream:
+        stream.write("" if jsonl else "[\n")
+        for number, row in enumerate(rows):
+            stream.write(("" if jsonl or not number else ",\n") + _line(row) + ("\n" if jsonl else ""))
+        stream.write("" if jsonl else "\n]\n")
 
 
 def _line(row: Any) -> str:
