@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -65,3 +66,12 @@ class _Lines:
             left = (self._total - self._done) / rate if rate else 0.0
             line = f"{self._title}: {self._done}/{self._total} {self._unit}, {rate:.1f} {self._unit}/s, {left:.0f} s left"
             print(line, file=sys.stderr, flush=True)
+
+
+WIDTH = 80
+"""Columns that every summary fits."""
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """`text` in lines of at most `WIDTH` columns after `indent`, further lines a little deeper; paths are not broken at hyphens."""
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from unifer.cli.data import build, check, convert, cot, faces, prompts
+from unifer.cli.data import build, check, convert, cot, faces, prompts, rlvr
 
-COMMANDS = (build, faces, check, prompts, convert, cot)
+COMMANDS = (build, faces, check, rlvr, prompts, convert, cot)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

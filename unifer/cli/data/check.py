@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli.console import progress
+from unifer.cli.console import progress, wrapped
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from unifer.prepare.checks.report import FileSummary, Report
     from unifer.prepare.checks.tables import Tables
 
-_WIDTH = 80
 _EXAMPLES = 3
 _BAR = 30
 
@@ -120,10 +117,10 @@ def _show(report: Report) -> None:
 
 def _balance(summary: FileSummary) -> list[str]:
     kinds = ", ".join(f"{count:,} {_NAMES[kind]}" for kind, count in summary.kinds.items()) or "no rows"
-    lines = _wrapped(f"{summary.name}: {kinds}{' (test)' if summary.test else ''}", "")
+    lines = wrapped(f"{summary.name}: {kinds}{' (test)' if summary.test else ''}")
     modes = ", ".join(f"{count:,} {_MODES.get(mode, mode)}" for mode, count in summary.images.items())
     if modes:
-        lines += _wrapped(f"images: {modes}", "  ")
+        lines += wrapped(f"images: {modes}", "  ")
     pooled = summary.pooled
     most, total = max(pooled.values(), default=0), sum(pooled.values())
     for label, count in pooled.most_common():
@@ -146,16 +143,11 @@ def _findings(report: Report) -> list[str]:
         lines.append(f"{'error' if kind in ERRORS else 'warning':<8}{count:>8,}  {KINDS[kind]}  [{kind}]")
         of_kind = [finding for finding in report.findings if finding.kind == kind]
         for finding in of_kind[:_EXAMPLES]:
-            lines += _wrapped(f"{finding.place}: {finding.message}", "    ")
+            lines += wrapped(f"{finding.place}: {finding.message}", "    ")
         if count > _EXAMPLES:
             lines.append(f"    ... and {count - _EXAMPLES:,} more (--json FILE lists all)")
         lines.append("")
     return lines
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    width = min(_WIDTH, max(40, shutil.get_terminal_size((_WIDTH, 24)).columns))
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
 
 
 def _count(number: int, noun: str) -> str:

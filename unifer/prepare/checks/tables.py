@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from unifer.errors import InputError
 from unifer.places import default_image_root
 from unifer.prepare.checks.findings import Finding
 from unifer.prepare.checks.parsing import Parsed, Record, is_prediction, parse
-from unifer.records import Json, Question, RewardRow
+from unifer.records import Question, RewardRow
 
 NONE = -1
 """In a column of numbers: no picture, no label."""
@@ -58,6 +58,8 @@ class Table:
     """Hash of the text that the model is shown: one picture may be asked about in two ways."""
     ids: array[int] = field(default_factory=lambda: array("q"))
     """Hash of the row's id, NONE where it has none."""
+    coded: array[int] = field(default_factory=lambda: array("b"))
+    """1 where the row is annotated with AUs, else 0."""
     kinds: Counter[str] = field(default_factory=Counter)
     offered: dict[int, set[int]] = field(default_factory=dict)
     """Dataset -> the labels that its rows offer."""
@@ -74,7 +76,7 @@ class Tables:
     """
 
     def __init__(self, image_root: Path | None = None, specs: Sequence[DatasetSpec] = ()) -> None:
-        self.image_root, self._specs = image_root, {spec.name: spec for spec in specs}
+        self.image_root, self.specs = image_root, {spec.name: spec for spec in specs}
         self._pictures, self._labels, self._datasets = Numbering(), Numbering(), Numbering()
         self.tables: list[Table] = []
         self.findings: list[Finding] = []
@@ -92,30 +94,31 @@ class Tables:
     def datasets(self) -> list[str]:
         return self._datasets.texts
 
-    def read(self, path: Path, test: bool = False, found: Callable[[Record, Json], None] | None = None) -> Table:
+    def spec_of(self, path: Path) -> DatasetSpec | None:
+        """The dataset in whose folder a file lies."""
+        return next((spec for spec in self.specs.values() if spec.folder.resolve() in path.resolve().parents), None)
+
+    def read(self, path: Path, test: bool = False) -> Table:
         """Read and check a file; its faults join `findings`. A file of questions is a test file whatever `test` says.
 
-        `found` hears every record as it is read, with the row it was read from. Raises InputError where there is no such file, and for
-        a file of predictions.
+        Raises InputError where there is no such file, and for a file of predictions.
         """
         if not path.is_file():
             raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected")
         table = Table(path, test)
         self.tables.append(table)
-        own = next((spec for spec in self._specs.values() if spec.folder.resolve() in path.resolve().parents), None)
+        own = self.spec_of(path)
         place = _Places(path.parent, self.image_root)
         seen: dict[str, int] = {}
         try:
             for number, raw in files.read_rows(path, lambda row, problem: self._note("json", table, row, problem)):
                 if is_prediction(raw):
                     raise _Predictions(f"{path}: holds predictions, which are no data; `unifer eval` scores them")
-                parsed = parse(raw, self._specs, own)
+                parsed = parse(raw, self.specs, own)
                 for kind, message in parsed.faults:
                     self._note(kind, table, number, message)
                 if parsed.record is not None:
                     self._enter(table, number, parsed, place, seen)
-                    if found:
-                        found(parsed.record, raw)
         except _Predictions:
             raise
         except InputError as error:
@@ -141,6 +144,7 @@ class Tables:
         table.datasets.append(dataset)
         table.texts.append(hash(_shown(record)))
         table.ids.append(NONE if record.id is None else hash(record.id))
+        table.coded.append(record.action_units is not None)
         table.kinds[type(record).__name__] += 1
         table.offered.setdefault(dataset, set()).update(self._offered(parsed.labels))
 
