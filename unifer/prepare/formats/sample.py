@@ -90,6 +90,11 @@ def restored(said: Sample, carried: Any) -> Sample:
     if strangers or not all(isinstance(pair, list) and len(pair) == 2 for pair in instead.values()):
         raise ValueError(f"{KEPT!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source")
     values = {name: getattr(said, name) for name in FIELDS}
+    if "response" in kept and "solution" in instead and values["solution"] != instead["solution"][0]:
+        raise ValueError(
+            f"the label was {instead['solution'][0]!r} when the reply was kept beside it and is {values['solution']!r} now; "
+            f"remove {KEPT!r} from this row, or set the label back"
+        )
     values |= {name: value for name, value in kept.items() if values[name] is None}
     values |= {name: own for name, (native, own) in instead.items() if values[name] == native}
     return Sample(**values)
