@@ -176,7 +176,7 @@ def _engine(args: argparse.Namespace) -> tuple[EngineSpec, Json]:
             raise InputError(
                 f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
             )
-        return make(path=args.replies), runs.describe_file(args.replies) | {"name": args.model or "scripted"}
+        return make(path=args.replies), runs.describe_file(args.replies) | {"name": Path(args.model or "scripted").name}
     checkpoint = find_checkpoint(args.model, next(iter(args.dataset_dir), Path()))
     return make(path=checkpoint.path), checkpoint.describe()
 

@@ -71,10 +71,11 @@ def selection_text(report: Json) -> str:
     rates = ", ".join(f"{name}: {count:,}" for name, count in report["difficulty"].items())
     lines.append(f"faces by right blind replies: {rates}")
     rows, faces, mixed = report["rows"], report["faces"], report["mixed"]
-    words = {"between": "from faces sometimes right", "guided": "guided", "always": "from faces always right"}
+    words = {"between": "of faces sometimes right", "guided": "shown the label", "always": "of faces always right"}
     parts = ", ".join(f"{count['taken']:,} {words[name]}" for name, count in rows["strata"].items())
-    lines.append(f"rows chosen: {rows['taken']:,} of {rows['available']:,} that may be, {rows['near_duplicates']:,} near-duplicates")
-    lines.append(f"  {parts or 'none'}; {mixed['original']:,} of {mixed['original_available']:,} original rows beside them")
+    lines.append(f"rows chosen: {rows['taken']:,} of {rows['available']:,} ({rows['near_duplicates']:,} near-duplicates passed over)")
+    lines += [f"  {parts}"] * bool(parts)
+    lines.append(f"  beside them {mixed['original']:,} of {mixed['original_available']:,} original rows")
     lines.append(f"faces chosen for GRPO: {faces['taken']:,} of {faces['available']:,} sometimes right")
     return "\n".join(lines)
 

@@ -52,7 +52,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _build(args: argparse.Namespace) -> int:
     from unifer.places import project_root
     from unifer.prepare.builders import BUILDERS
-    from unifer.prepare.builders.build import build
+    from unifer.prepare.builders.build import build, dataset_name, spec_of
 
     if args.list:
         return _list()
@@ -61,12 +61,15 @@ def _build(args: argparse.Namespace) -> int:
     if args.root is None:
         raise InputError(f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files expected there")
     builder = BUILDERS[args.name]
-    options = _options(args, builder)
+    benchmark = builder.eval_folder is not None and args.split == "test"
+    as_questions = args.rows == "questions" or (args.rows is None and benchmark)
+    options = _options(args, builder, as_questions)
     project = project_root(Path.cwd())
-    as_questions = args.rows == "questions" or (args.rows is None and builder.eval_folder is not None and options.split == "test")
-    built = build(builder, options, project)
-    out = args.out or _default_out(built, project, as_questions)
-    _refuse_to_overwrite(out, args.force)
+    spec = spec_of(builder, project)
+    usual = project / "data" / f"{dataset_name(builder, options, spec)}_{options.split}.jsonl"
+    out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)
+    _check_out(out, args.force)
+    built = build(builder, options, spec)
     if args.image_root is not None:
         _lay_out(built, args.image_root)
     _write(built, out, as_questions)
@@ -74,9 +77,10 @@ def _build(args: argparse.Namespace) -> int:
     return 1 if built.report.differences() else 0
 
 
-def _options(args: argparse.Namespace, builder: Builder) -> Options:
+def _options(args: argparse.Namespace, builder: Builder, as_questions: bool) -> Options:
     from unifer.prepare.builders.source import Options
 
+    _check_kind(args, builder, as_questions)
     columns = {"aus" if name == "au" else name: value for name in _COLUMNS if (value := getattr(args, f"{name}_column"))}
     given = {name: value for name in _FLAGS if (value := getattr(args, name)) is not None} | ({"columns": columns} if columns else {})
     for name in given:
@@ -91,8 +95,18 @@ def _options(args: argparse.Namespace, builder: Builder) -> Options:
         raise InputError(f"--frame-step {args.frame_step}: 1 takes every frame, 10 every tenth")
     if args.labels is not None:
         given["labels"] = _labels(args.labels)
-    split = args.split or builder.splits[0]
-    return Options(args.root, split, not args.no_images, args.allow_missing, args.template, **given)
+    template = args.template or ("expression" if as_questions else None)
+    return Options(args.root, args.split or builder.splits[0], not args.no_images, args.allow_missing, template, **given)
+
+
+def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) -> None:
+    """Refuse what the set cannot give, before it is read."""
+    labelled = builder.eval_folder or builder.labels or "labels" in builder.flags
+    if as_questions and (not labelled or args.template == "action-units"):
+        why = f"{builder.title} has none" if not labelled else "the template action-units asks for none"
+        raise InputError(f"--rows questions: a question has a true label, and {why}; use --rows rewards")
+    if args.image_root and not builder.has_images:
+        raise InputError(f"{builder.title} holds no images, so there is nothing to link; leave --image-root out")
 
 
 def _labels(text: str) -> tuple[str, ...]:
@@ -102,46 +116,45 @@ def _labels(text: str) -> tuple[str, ...]:
     return labels
 
 
-def _default_out(built: Built, project: Path, as_questions: bool) -> Path:
-    if as_questions and built.spec and built.options.split == "test":
-        return built.spec.questions
-    return project / "data" / f"{built.asked.dataset}_{built.options.split}.jsonl"
-
-
-def _refuse_to_overwrite(out: Path, force: bool) -> None:
-    from unifer import files, runs
-
+def _check_out(out: Path, force: bool) -> None:
     if out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {out}: rows are written as .json or .jsonl")
     if out.exists() and not force:
         raise InputError(f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force")
-    files.move_aside(out, runs.manifest_path(out))
 
 
 def _lay_out(built: Built, image_root: Path) -> None:
     from unifer.prepare.builders.image_root import lay_out
 
-    if not built.builder.has_images:
-        raise InputError(f"{built.builder.title} holds no images, so there is nothing to link; leave --image-root out")
-    table = next(
-        (built.root / name for name in ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv") if (built.root / name).is_file()), None
-    )
-    with progress("laying out images", len({face.image_path for face in built.faces})) as advance:
-        laid = lay_out(built.faces, built.root, image_root, table, advance)
+    with progress("laying out images", len(built.faces)) as advance:
+        laid = lay_out(built.faces, built.source.tree.root, image_root, built.source.pixels, advance)
     built.report.notes.append(f"image root: {laid.total:,} images, {laid.new:,} of them new")
 
 
 def _write(built: Built, out: Path, as_questions: bool) -> None:
+    """The rows and their manifest; what was there moves aside only now, when the new rows are certain."""
     from unifer import files, runs
     from unifer.prepare.builders import rows
 
-    template = built.options.template
+    options = built.options
     if as_questions:
-        made = rows.questions(built.faces, built.asked, template or rows.EXPRESSION)
+        made = rows.questions(built.faces, built.asked, str(options.template))
     else:
-        made = rows.rewards(built.faces, built.asked, template)
+        made = rows.rewards(built.faces, built.asked, options.template)
+    files.move_aside(out, runs.manifest_path(out))
     files.write_rows(out, made)
-    identity = {"builder": built.builder.name, "split": built.options.split, "rows": "questions" if as_questions else "rewards"}
+    identity: dict[str, Any] = {
+        "builder": built.builder.name,
+        "split": options.split,
+        "rows": "questions" if as_questions else "rewards",
+        "inputs": [runs.describe_file(path) | {"name": name} for name, path in built.source.inputs.items()],
+        "labels": list(built.labels),
+        "images": options.images,
+        "template": options.template,
+    }
+    identity |= {name: getattr(options, name) for name in ("votes", "au_threshold", "frame_step") if name in built.builder.flags}
+    if options.columns:
+        identity["columns"] = dict(options.columns)
     files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, report=built.report.to_json()))
 
 
