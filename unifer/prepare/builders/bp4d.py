@@ -35,7 +35,7 @@ def faces(source: Source) -> Iterator[Face]:
 
 
 def _sequence(source: Source, shown: str, subject: str, task: str) -> Iterator[Face]:
-    path = source.tree.root / shown
+    path = source.read(shown)
     table, _ = tables.open_table(path, [(f"AU{number}", str(number), f"AU{number:02d}") for number in USUAL])
     columns = {number: index for index, number in _au_columns(table.header)}
     frame_column = table.find(("frame", "frames", "frame_number")) or 0

@@ -26,30 +26,38 @@ class Built:
     spec: DatasetSpec | None
     labels: tuple[str, ...]
     faces: list[Face]
-    report: Report
-    root: Path
-    """The folder that `Face.source` is relative to."""
+    source: Source
+
+    @property
+    def report(self) -> Report:
+        return self.source.report
 
     @property
     def asked(self) -> rows.Asked:
-        name = self.spec.name if self.spec else dataset_name(self.builder, self.options)
-        return rows.Asked(self.builder.name, self.options.split, name, self.labels)
+        dataset = dataset_name(self.builder, self.options, self.spec)
+        return rows.Asked(self.builder.name, self.options.split, dataset, self.labels, self.source.base)
 
 
-def dataset_name(builder: Builder, options: Options) -> str:
-    """The builder's name; for the user's own folders and tables the name of their folder."""
+def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
+    """The dataset.yaml of the builder's eval folder in `project`; None if it has none."""
+    return load_dataset(project / builder.eval_folder) if builder.eval_folder else None
+
+
+def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -> str:
+    """The eval folder's name for the set, else the builder's; for the user's own folders and tables the name of their folder."""
+    if spec is not None:
+        return spec.name
     return builder.name if "labels" not in builder.flags else options.root.resolve().name
 
 
-def build(builder: Builder, options: Options, project: Path) -> Built:
-    """Read one split of a dataset. `project` is where the eval folders lie.
+def build(builder: Builder, options: Options, spec: DatasetSpec | None = None) -> Built:
+    """Read one split of a dataset. `spec` states its labels and counts, where there is an eval folder for it.
 
     Raises InputError: a split, label or code that the set does not have, a dataset that is only half there (what is missing is
     listed), images that are missing without `allow_missing`, no row left.
     """
     if options.split not in builder.splits:
         raise InputError(f"{builder.title} has no split {options.split!r}; it has {', '.join(builder.splits)}")
-    spec = load_dataset(project / builder.eval_folder) if builder.eval_folder else None
     labels = spec.labels if spec else options.labels or builder.labels
     source = Source(builder, options, labels)
     faces = list(builder.faces(source))
@@ -64,8 +72,8 @@ def build(builder: Builder, options: Options, project: Path) -> Built:
     report.labels = _counts(faces, labels)
     if not faces:
         reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
-        raise InputError(f"{source.tree.root}: no row of {builder.title} is left ({reasons or 'the split is empty'})")
-    return Built(builder, options, spec, labels, faces, report, source.tree.root)
+        raise InputError(f"{options.root}: no row of {builder.title} is left ({reasons or 'the split is empty'})")
+    return Built(builder, options, spec, labels, faces, source)
 
 
 def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
@@ -78,9 +86,7 @@ def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
         example = "--labels neutral,happiness,... (the first is 0)"
         raise InputError(f"the labels are numbers ({', '.join(sorted(spellings)[:_SHOWN])}): name them with {example}")
     if len(spellings) == 1:
-        raise InputError(
-            f"all rows have the label {next(iter(spellings))!r}, so there is nothing to choose; list all with --labels a,b,..."
-        )
+        raise InputError(f"all rows have the label {next(iter(spellings))!r}, nothing to choose from; list all with --labels a,b,...")
     order = sorted(spellings, key=lambda label: (EMOTIONS.index(label) if label in EMOTIONS else len(EMOTIONS), label))
     return tuple(spellings[label].most_common(1)[0][0] for label in order)
 
@@ -95,7 +101,7 @@ def _spelled(faces: list[Face], labels: tuple[str, ...], source: Source) -> list
             spelled = known.get(canonical(face.label))
             if spelled is None:
                 allowed = ", ".join(labels) or "none"
-                raise InputError.at(source.tree.root / face.file, face.row, f"label {face.label!r} is not one of {allowed}")
+                raise InputError.at(source.options.root / face.file, face.row, f"label {face.label!r} is not one of {allowed}")
             face.label = spelled
     return faces
 

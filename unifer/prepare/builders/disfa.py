@@ -30,10 +30,10 @@ def faces(source: Source) -> Iterator[Face]:
     subjects = source.tree.folders(labels)
     files = {subject: _files(source, f"{labels}/{subject}") for subject in subjects}
     lacking = [(subject, number) for subject in subjects for number in USUAL if number not in files[subject]]
-    if lacking or not subjects:
-        source.refuse(
-            [f"{labels}/{subject}/{subject}_au{number}.txt: its intensities" for subject, number in lacking] or [f"{labels}/SN001"]
-        )
+    if not subjects:
+        source.refuse([f"{labels}/SN001: the intensities of subject SN001, and of the others"])
+    if lacking:
+        source.refuse([f"{labels}/{subject}/{subject}_au{number}.txt: its intensities" for subject, number in lacking])
     for subject in subjects:
         yield from _subject(source, subject, f"{labels}/{subject}", files[subject])
 
@@ -44,7 +44,7 @@ def _files(source: Source, folder: str) -> dict[int, str]:
 
 
 def _subject(source: Source, subject: str, folder: str, names: dict[int, str]) -> Iterator[Face]:
-    intensities = {number: _intensities(source.tree.root / folder / name) for number, name in sorted(names.items())}
+    intensities = {number: _intensities(source.read(f"{folder}/{name}")) for number, name in sorted(names.items())}
     images, frames = _frames(source, subject)
     for frame in sorted({frame for values in intensities.values() for frame in values}):
         if (frame - 1) % source.options.frame_step:

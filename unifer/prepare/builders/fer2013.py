@@ -19,6 +19,7 @@ def needs(_split: str) -> tuple[Need, ...]:
 def faces(source: Source) -> Iterator[Face]:
     """Raises InputError for a code outside 0..6 and for a Usage that is none of the three."""
     path, shown = source.file("table"), source.path("table")
+    source.pixels = path
     table, (emotion, _pixels, usage) = source.table("table", (("emotion",), ("pixels",), ("Usage",)))
     for index, (number, (code, use)) in enumerate(table.rows(emotion, usage)):
         if use not in USAGES.values():

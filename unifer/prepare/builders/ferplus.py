@@ -39,6 +39,7 @@ def faces(source: Source) -> Iterator[Face]:
     table, columns = source.table("votes", [(name,) for name in COLUMNS])
     in_csv = source.has("images") and source.path("images").endswith(".csv")
     folder = source.path("images") if source.has("images") and not in_csv else _FOLDERS[source.split]
+    source.pixels = source.file("images") if in_csv else None
     source.report.notes.append(f"labels by the vote rule {rule!r}")
     for index, (number, (usage, name, *cells)) in enumerate(table.rows(*columns)):
         if usage not in USAGES.values():

@@ -30,7 +30,7 @@ def lay_out(faces: Sequence[Face], base: Path, root: Path, table: Path | None, a
     Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the user's in the way,
     a folder in the way that leads into the dataset itself, pixels that are no image.
     """
-    folders = _Folders(base)
+    folders = _Folders(base, root)
     links, drawn, new = [], {}, 0
     for face in {face.image_path: face for face in faces}.values():
         try:
@@ -57,8 +57,9 @@ def lay_out(faces: Sequence[Face], base: Path, root: Path, table: Path | None, a
 class _Folders:
     """What a link from one folder to another is spelled; each folder is resolved once."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, root: Path) -> None:
         self._base = base.resolve()
+        self._root = root
         self._real: dict[Path, Path] = {}
 
     def change(self, target: Path, source: Path) -> str | None:
@@ -74,10 +75,11 @@ class _Folders:
         return wanted
 
     def check(self, target: Path) -> None:
-        """Raises InputError if making `target` would write into the dataset."""
+        """Raises InputError if a link on the way to `target` leads into the dataset, where nothing is to be written."""
         real = self._resolve(target.parent)
-        if real == self._base or self._base in real.parents:
-            raise InputError(f"{target}: lies inside the dataset ({self._base}), which is only read; choose another --image-root")
+        followed = real != self._resolve(self._root) / target.parent.relative_to(self._root)
+        if followed and (real == self._base or self._base in real.parents):
+            raise InputError(f"{target}: a link leads there into the dataset ({self._base}), which is only read; choose another root")
 
     def _resolve(self, folder: Path) -> Path:
         if folder not in self._real:

@@ -20,6 +20,8 @@ class Asked(NamedTuple):
     split: str
     dataset: str
     labels: tuple[str, ...]
+    base: str = ""
+    """Where below the dataset's root the sources begin."""
 
 
 def usual_template(face: Face) -> str:
@@ -78,5 +80,6 @@ def _texts(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _provenance(face: Face, asked: Asked, version: str) -> Json:
-    known = {"builder": asked.builder, "source": face.source, "split": asked.split, "prompt": version}
+    source = f"{asked.base}/{face.source}" if asked.base else face.source
+    known = {"builder": asked.builder, "source": source, "split": asked.split, "prompt": version}
     return known | face.extra if face.extra else known

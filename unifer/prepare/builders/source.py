@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -111,6 +111,10 @@ class Source:
         self.builder, self.options, self.labels = builder, options, labels
         self.split = options.split
         self.report = Report()
+        self.inputs: dict[str, Path] = {}
+        """The files that were read, by their path below --root; the manifest names them."""
+        self.pixels: Path | None = None
+        """The table that holds the pixels of faces without a file."""
         needs = [need for need in builder.needs(options.split) if options.images or not need.image]
         trees = {base: Tree(options.root / base if base else options.root) for base in builder.bases}
         found = {base: {need.name: _first(tree, need) for need in needs} for base, tree in trees.items()}
@@ -119,7 +123,11 @@ class Source:
         self._found = found[self.base]
         missing = [need for need in needs if self._found[need.name] is None]
         if missing:
-            self.refuse([f"{need.paths[0]}: {need.about}{_also(need)}" for need in missing])
+            self.refuse([f"{self.below_root(need.paths[0])}: {need.about}{_also(need)}" for need in missing])
+
+    def below_root(self, path: str) -> str:
+        """A path below the base as one below --root."""
+        return f"{self.base}/{path}" if self.base else path
 
     def has(self, name: str) -> bool:
         """Whether the need called `name` was found."""
@@ -133,7 +141,13 @@ class Source:
         return found
 
     def file(self, name: str) -> Path:
-        return self.tree.root / self.path(name)
+        """The file of the need called `name`, which is an input from now on."""
+        return self.read(self.path(name))
+
+    def read(self, path: str) -> Path:
+        """A file by its path below the base, which is an input from now on."""
+        self.inputs[self.below_root(path)] = self.tree.root / path
+        return self.tree.root / path
 
     def table(self, name: str, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[Table, list[int]]:
         """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
@@ -151,12 +165,13 @@ class Source:
     def refuse(self, missing: Sequence[str]) -> None:
         """Raise InputError: the dataset is only half there, for it lacks `missing`."""
         shown = [*missing[:_SHOWN], *([f"... and {len(missing) - _SHOWN:,} more"] if len(missing) > _SHOWN else [])]
-        there = [*self.tree.folders(""), *self.tree.files("", r"[^.].*")]
+        top = Tree(self.options.root)
+        there = [*top.folders(""), *top.files("", r"[^.].*")]
         holds = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "") if there else "nothing"
         raise InputError(
-            f"{self.tree.root}: {self.builder.title} is not whole there; missing are\n  "
+            f"{self.options.root}: {self.builder.title} is not whole there; missing are\n  "
             + "\n  ".join(shown)
-            + f"\nthe folder holds {holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
+            + f"\n--root holds {holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
         )
 
 
@@ -180,7 +195,3 @@ def code_label(codes: Mapping[int, str], cell: str, file: Path, row: int) -> str
 def refused(problem: ValueError, file: Path, row: int) -> InputError:
     """`problem` as an error at its place."""
     return InputError.at(file, row, str(problem))
-
-
-def with_split(options: Options, split: str) -> Options:
-    return replace(options, split=split)

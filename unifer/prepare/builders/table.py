@@ -42,6 +42,7 @@ def faces(source: Source) -> Iterator[Face]:
     """Raises InputError: no table or several, columns missing, an image path that climbs out, AUs that FACS does not have."""
     path = _table_file(source.options)
     shown = path.name
+    source.inputs[shown] = path
     wanted = {name: (source.options.columns[name],) if name in source.options.columns else headers for name, headers in HEADERS.items()}
     table, columns = _columns(path, wanted, source)
     source.note_encoding(shown, table.encoding)

@@ -104,7 +104,10 @@ def _is_image(name: str) -> bool:
 
 
 def below(cell: str) -> str:
-    """A path out of a table as one below the dataset's root: `below("a\\\\b.jpg")` -> `"a/b.jpg"`. Raises ValueError: empty, climbs out, a drive."""
+    """A path out of a table as one below the dataset's root: `/a//b.jpg` -> `a/b.jpg`.
+
+    Raises ValueError: empty, climbs out, names a drive.
+    """
     text = cell.replace("\\", "/").lstrip("/")
     path = posixpath.normpath(text) if text else "."
     if path == "." or path.split("/")[0] == ".." or "\0" in path or re.match(r"[A-Za-z]:/", path):
