@@ -33,7 +33,10 @@ SHAREGPT = {
     "images": ["a.jpg"],
     "tools": "",
 }
-SWIFT = {"messages": [{"role": "user", "content": "<image>Which?"}, {"role": "assistant", "content": REPLY}], "images": ["a.jpg"]}
+SWIFT: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "<image>Which?"}, {"role": "assistant", "content": REPLY}],
+    "images": ["a.jpg"],
+}
 QUESTION = {"image_path": "/a.jpg", "true_label": "happy", "prompt": "Which?", "candidate_labels": ["happy", "sad"]}
 EXAMPLES: dict[str, Any] = {
     "cot": COT,

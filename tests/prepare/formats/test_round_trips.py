@@ -18,7 +18,7 @@ from unifer.prepare.formats.sample import Format, Sample
 from unifer.records import CoTRow, Json, Question, RewardRow
 
 PAIRS = list(permutations(FORMATS, 2))
-RECORDS = {"cot": CoTRow, "rlvr": RewardRow, "questions": Question}
+RECORDS: dict[str, type[CoTRow] | type[RewardRow] | type[Question]] = {"cot": CoTRow, "rlvr": RewardRow, "questions": Question}
 
 
 def stored(to: Format, rows: list[Json]) -> list[Json]:
