@@ -150,6 +150,7 @@ class Question:
 
 
 _TRAINING_FIELDS = ("id", "dataset", "candidate_labels", "AUs", "provenance")
+_TAGGED = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class RewardRow:
         """The bare label: `<answer>happy</answer>` -> `happy`."""
         if self.solution is None:
             return None
-        match = re.fullmatch(r"\s*<answer>(.*?)</answer>\s*", self.solution, re.IGNORECASE | re.DOTALL)
+        match = _TAGGED.fullmatch(self.solution)
         return (match[1] if match else self.solution).strip()
 
     @classmethod

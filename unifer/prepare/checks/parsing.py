@@ -67,6 +67,8 @@ def _record(raw: Any, parsed: Parsed) -> Record | None:
         parsed.faults.append(("schema", f"is no row that is known ({known}); other layouts are read by `unifer data convert`"))
         return None
     record, problem = _attempt(kind, raw)
+    if problem is None:
+        return record
     for name, mended in _mends(kind, raw):
         if problem is None:
             break

@@ -78,6 +78,7 @@ class Tables:
     def __init__(self, image_root: Path | None = None, specs: Sequence[DatasetSpec] = ()) -> None:
         self.image_root, self.specs = image_root, {spec.name: spec for spec in specs}
         self._pictures, self._labels, self._datasets = Numbering(), Numbering(), Numbering()
+        self._vocabularies: dict[tuple[str, ...], frozenset[int]] = {}
         self.tables: list[Table] = []
         self.findings: list[Finding] = []
 
@@ -146,10 +147,12 @@ class Tables:
         table.ids.append(NONE if record.id is None else hash(record.id))
         table.coded.append(record.action_units is not None)
         table.kinds[type(record).__name__] += 1
-        table.offered.setdefault(dataset, set()).update(self._offered(parsed.labels))
+        table.offered.setdefault(dataset, set()).update(self._numbers(parsed.labels))
 
-    def _offered(self, labels: tuple[str, ...]) -> list[int]:
-        return [self._labels(canonical(label)) for label in labels]
+    def _numbers(self, labels: tuple[str, ...]) -> frozenset[int]:
+        if labels not in self._vocabularies:
+            self._vocabularies[labels] = frozenset(self._labels(canonical(label)) for label in labels)
+        return self._vocabularies[labels]
 
     def _note(self, kind: str, table: Table, row: int | None, message: str) -> None:
         self.findings.append(Finding(kind, table.name, row, message))

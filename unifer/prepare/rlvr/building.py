@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
@@ -144,27 +143,24 @@ class _Writer:
                     else:
                         self._drop(row, table, at, raw)
 
-    def _row(self, row: int, table: Table, raw: Any, own: DatasetSpec | None) -> Json:
-        parsed = parse(raw, self._tables.specs, own)
-        record = parsed.record
-        if isinstance(record, CoTRow):
-            made = RewardRow(
-                record.image_path, record.question, parsed.label, record.id, record.dataset, record.candidate_labels,
-                record.action_units, record.provenance,
-            )  # fmt: skip
-        else:
-            assert isinstance(record, RewardRow)
-            made = record
-        provenance = made.provenance
+    def _row(self, row: int, table: Table, raw: Json, own: DatasetSpec | None) -> Json:
+        made = raw if "problem" in raw else self._of_cot(raw, own)
+        changed: Json = {"image_path": image_path(made["image_path"], table.path, self._out, self._tables.image_root)}
+        if made.get("id") is not None:
+            changed["id"] = self._own_id(made["id"], table)
         if self._weight is not None:
-            provenance = {**(provenance or {}), "weight": self._weight[self._groups[row]]}
-        image = image_path(made.image_path, table.path, self._out, self._tables.image_root)
-        return replace(made, id=self._own_id(made.id, table), image_path=image, provenance=provenance).to_json()
+            changed["provenance"] = {**(made.get("provenance") or {}), "weight": self._weight[self._groups[row]]}
+        return made | changed
 
-    def _own_id(self, name: str | None, table: Table) -> str | None:
+    def _of_cot(self, raw: Json, own: DatasetSpec | None) -> Json:
+        parsed = parse(raw, self._tables.specs, own)
+        row = parsed.record
+        assert isinstance(row, CoTRow)
+        extras = (row.id, row.dataset, row.candidate_labels, row.action_units, row.provenance)
+        return RewardRow(row.image_path, row.question, parsed.label, *extras).to_json()
+
+    def _own_id(self, name: str, table: Table) -> str:
         """`name`, with its file's name before it where another file had it first."""
-        if name is None:
-            return None
         own, turn = name, 1
         while own in self._ids:
             own = f"{table.path.stem}/{name}" if turn == 1 else f"{table.path.stem}/{name}/{turn}"
