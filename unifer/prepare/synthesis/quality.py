@@ -6,9 +6,8 @@ The filter is `curation/filter`, the same as for a teacher's replies. Blind and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from unifer.dialogue.answers import grade
 from unifer.prepare.curation.filter import FilterSettings, judge
@@ -16,11 +15,8 @@ from unifer.prepare.synthesis.asking import face_of
 from unifer.prepare.synthesis.pool import Face
 from unifer.records import Json, Prediction
 
-
-class Reject(Protocol):
-    """Called with each row that is not kept."""
-
-    def __call__(self, row: Json) -> None: ...
+Reject = Callable[[Json], None]
+"""Called with each row that is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
