@@ -38,6 +38,7 @@ _REMARKS: Mapping[str, str] = MappingProxyType(
         "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each active AU by its code, and no other.",
         "betrays": "speak of the face alone; do not refer to a label, an annotation, a given answer or anything you were told.",
         "hedges": "settle on one expression; do not leave a second one standing.",
+        "contradicts": "let the reasoning end in the very expression that you answer.",
         "too_short": "describe the face in more detail.",
         "too_long": "say it in fewer words.",
         "near_duplicate": "choose other words; describe what is particular to this face.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.prepare.curation.sentences import BETRAYING, DECIDED, HEDGING, INNOCENT
@@ -193,6 +193,7 @@ def test_a_similarity_above_one_finds_nothing() -> None:
     assert [memory.seen("a", words(0)) for _ in range(3)] == [None] * 3
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([words(n * 100) for n in range(4)])), max_size=30), st.integers(1, 3))
 def test_no_wording_is_kept_more_than_repeats_times_nor_twice_for_a_face(asked: list[tuple[str, str]], repeats: int) -> None:
     memory = NearDuplicates(FilterSettings(repeats=repeats))

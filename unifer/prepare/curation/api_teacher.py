@@ -11,6 +11,7 @@ import base64
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ class ApiTeacher:
         if output.empty:
             raise TeacherError("invalid", f"{self._where}: a reply without any choice")
         usage = output.usage
-        text = redacted(output.completion, self._secrets)
+        text = redacted(_whole(output), self._secrets)
         if usage is None:
             return Answer(text, output.stop_reason)
         tokens_in = usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
@@ -155,6 +156,23 @@ def _open(spec: TeacherSpec, key: str | None) -> Model:
         raise InputError(f"--teacher {spec.model}: {_plain(error.message)}") from None
     except ValueError as error:
         raise InputError(f"--teacher {spec.model}: {redacted(str(error), secrets())}") from None
+
+
+def _whole(output: ModelOutput) -> str:
+    """The reply with its think block: inspect takes it out of the text, and some servers send it in a field of its own.
+
+    What a reasoning model thought before a reply that has a think block itself is no part of the reply.
+    """
+    from inspect_ai.model import ContentReasoning
+
+    content, text = output.message.content, output.completion
+    for part in () if isinstance(content, str) else content:
+        if not isinstance(part, ContentReasoning) or part.redacted or not part.reasoning.strip():
+            continue
+        cut_out = part.internal == "think" and not re.search(rf"<think[^>]*>\s*{re.escape(part.reasoning)}\s*</think>", text)
+        if cut_out or "<think" not in text.lower():
+            text = f"<think>{part.reasoning}</think>\n{text}"
+    return text
 
 
 def _plain(message: Any) -> str:

@@ -1,0 +1,112 @@
+"""A small OpenAI-compatible server on 127.0.0.1 whose every fault can be chosen: what teachers do to us in practice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What the server does with one request. `promised` more bytes than it sends makes a connection that breaks off."""
+
+    status: int = 200
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    promised: int = 0
+    hangs: bool = False
+
+
+def completion(text: str, *, finish: str = "stop", tokens: tuple[int, int] = (100, 20)) -> Reaction:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
+    made = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    return Reaction(body=json.dumps(made))
+
+
+def refusal(status: int, message: str, headers: Mapping[str, str] | None = None, **fields: str) -> Reaction:
+    return Reaction(status, json.dumps({"error": {"message": message, "type": "error", **fields}}), headers or {})
+
+
+class TeacherServer:
+    """`react(number, body)` decides on each request, counted from 1."""
+
+    def __init__(self, react: Callable[[int, Body], Reaction]) -> None:
+        self.react = react
+        self.requests: list[Body] = []
+        self.headers: list[dict[str, str]] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._counting = threading.Lock()
+        self.released = threading.Event()
+        self.url = ""
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        with self._counting:
+            self.requests.append(body)
+            self.headers.append(dict(handler.headers))
+            number = len(self.requests)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            reaction = self.react(number, body)
+        finally:
+            with self._counting:
+                self._at_once -= 1
+        if reaction.hangs:
+            self.released.wait()
+            return
+        sent = reaction.body.encode()
+        handler.send_response(reaction.status)
+        handler.send_header("Content-Type", reaction.content_type)
+        handler.send_header("Content-Length", str(len(sent) + reaction.promised))
+        for name, value in reaction.headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(sent)
+        handler.close_connection = bool(reaction.promised)
+
+
+@contextmanager
+def serving(react: Callable[[int, Body], Reaction]) -> Iterator[TeacherServer]:
+    """A server for the block; every hanging request is let go when it ends."""
+    teacher = TeacherServer(react)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            teacher.answer(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    teacher.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield teacher
+    finally:
+        teacher.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def prompt_of(body: Body) -> str:
+    return "".join(part["text"] for part in body["messages"][0]["content"] if part["type"] == "text")
+
+
+def picture_of(body: Body) -> str:
+    return next(str(part["image_url"]["url"]) for part in body["messages"][0]["content"] if part["type"] == "image_url")
