@@ -9,7 +9,7 @@ from pathlib import Path
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.prepare.builders import BUILDERS
 from unifer.prepare.builders.build import Built, build
-from unifer.prepare.builders.source import Options
+from unifer.prepare.builders.source import Options, Source
 from unifer.records import Json
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,7 +41,7 @@ def csv_lines(header: Sequence[object], rows: Iterable[Sequence[object]], delimi
 def built(name: str, root: Path, split: str | None = None, **options: object) -> Built:
     """One build of `root` with the project's own dataset.yaml."""
     builder = BUILDERS[name]
-    return build(builder, Options(root, split or builder.splits[0], **options), spec(name))  # type: ignore[arg-type]
+    return build(Source(builder, Options(root, split or builder.splits[0], **options), spec(name)))  # type: ignore[arg-type]
 
 
 def spec(name: str) -> DatasetSpec | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli.console import progress
+from unifer.cli.console import Advance, progress
 from unifer.errors import InputError
+from unifer.records import Json
 
 if TYPE_CHECKING:
     from unifer.prepare.builders.build import Built
     from unifer.prepare.builders.source import Builder, Options
 
 _FLAGS = {"votes": "--votes", "au_threshold": "--au-threshold", "frame_step": "--frame-step", "labels": "--labels", "table": "--table"}
+_USUAL_ROOT = Path()
+"""`--image-root` without a folder: where images are looked for anyway."""
 _COLUMNS = ("image", "label", "au", "split", "subject")
 
 
@@ -34,7 +39,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--out", type=Path, metavar="FILE", help="rows, .json or .jsonl (default: the eval folder's question file, or data/)"
     )
     build.add_argument("--force", action="store_true", help="move an existing FILE aside (FILE.1) instead of refusing")
-    build.add_argument("--image-root", type=Path, metavar="DIR", help="lay out links there, so that the rows' image paths resolve")
+    build.add_argument(
+        "--image-root",
+        type=Path,
+        nargs="?",
+        const=_USUAL_ROOT,
+        metavar="DIR",
+        help="lay out links there, so that the rows' image paths resolve (without DIR: UNIFER_IMAGE_ROOT, else data/images)",
+    )
     build.add_argument("--template", choices=("expression", "joint", "action-units"), help="question asked (default: what the row knows)")
     build.add_argument("--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for the benchmark's test splits)")
     build.add_argument("--no-images", action="store_true", help="do not look for images")
@@ -50,9 +62,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from unifer.places import project_root
+    from unifer.places import default_image_root, project_root
     from unifer.prepare.builders import BUILDERS
     from unifer.prepare.builders.build import build, dataset_name, spec_of
+    from unifer.prepare.builders.source import Source
 
     if args.list:
         return _list()
@@ -69,11 +82,14 @@ def _build(args: argparse.Namespace) -> int:
     usual = project / "data" / f"{dataset_name(builder, options, spec)}_{options.split}.jsonl"
     out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)
     _check_out(out, args.force)
-    built = build(builder, options, spec)
-    if args.image_root is not None:
-        _lay_out(built, args.image_root)
+    source = Source(builder, options, spec)
+    with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
+        built = build(source, advance)
+    image_root = default_image_root(Path.cwd()) if args.image_root == _USUAL_ROOT else args.image_root
+    if image_root is not None:
+        _lay_out(built, image_root)
     _write(built, out, as_questions)
-    _summary(built, out, args.image_root)
+    _summary(built, out, image_root)
     return 1 if built.report.differences() else 0
 
 
@@ -136,15 +152,16 @@ def _write(built: Built, out: Path, as_questions: bool) -> None:
     from unifer import files, runs
     from unifer.prepare.builders import rows
 
-    options = built.options
+    builder, options = built.source.builder, built.source.options
     if as_questions:
         made = rows.questions(built.faces, built.asked, str(options.template))
     else:
         made = rows.rewards(built.faces, built.asked, options.template)
     files.move_aside(out, runs.manifest_path(out))
-    files.write_rows(out, made)
+    with _watched("writing rows", len(built.faces), "rows", least=50_000) as advance:
+        files.write_rows(out, _told(made, advance))
     identity: dict[str, Any] = {
-        "builder": built.builder.name,
+        "builder": builder.name,
         "split": options.split,
         "rows": "questions" if as_questions else "rewards",
         "inputs": [runs.describe_file(path) | {"name": name} for name, path in built.source.inputs.items()],
@@ -152,15 +169,32 @@ def _write(built: Built, out: Path, as_questions: bool) -> None:
         "images": options.images,
         "template": options.template,
     }
-    identity |= {name: getattr(options, name) for name in ("votes", "au_threshold", "frame_step") if name in built.builder.flags}
+    identity |= {name: getattr(options, name) for name in ("votes", "au_threshold", "frame_step") if name in builder.flags}
     if options.columns:
         identity["columns"] = dict(options.columns)
     files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, report=built.report.to_json()))
 
 
+@contextmanager
+def _watched(title: str, total: int, unit: str, least: int) -> Iterator[Advance]:
+    """A progress bar, where there is enough to wait for."""
+    if total < least:
+        yield lambda amount=1: None
+        return
+    with progress(title, total, unit=unit) as advance:
+        yield advance
+
+
+def _told(rows: Iterable[Json], advance: Advance) -> Iterator[Json]:
+    for number, row in enumerate(rows, 1):
+        if number % 1000 == 0:
+            advance(1000)
+        yield row
+
+
 def _summary(built: Built, out: Path, image_root: Path | None) -> None:
     report = built.report
-    print(f"{built.builder.title}, {built.options.split}: {report.kept:,} rows of {report.read:,} read")
+    print(f"{built.source.builder.title}, {built.source.split}: {report.kept:,} rows of {report.read:,} read")
     for reason, dropped in sorted(report.dropped.items(), key=lambda item: -item[1].count):
         print(f"  dropped {dropped.count:>8,}  {reason} ({', '.join(dropped.examples)}{', ...' if dropped.count > 3 else ''})")
     for note in report.notes:

@@ -40,7 +40,8 @@ def faces(source: Source) -> Iterator[Face]:
     part, path, shown = _PARTS[source.split], source.file("table"), source.path("table")
     table, (image, expression) = source.table("table", ((_COLUMNS[0], "file_path"), ("expression",)), _COLUMNS)
     box = [table.find((name,)) for name in _COLUMNS[1:5]]
-    places = (*(f"{folder}/{inner}" for folder in _FOLDERS for inner in ("", f"{part}/")), f"{part}/")
+    known = (*(f"{folder}/{inner}" for folder in _FOLDERS for inner in ("", f"{part}/")), f"{part}/")
+    places = [place for place in known if source.tree.exists(place.rstrip("/"))] or known[:1]
     for number, (name, code, *sides) in table.rows(image, expression, *box):
         label = code_label(CODES, code, path, number)
         if label in _NO_EMOTION:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +17,13 @@ from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Options, 
 _SHOWN = 5
 
 
-@dataclass
+@dataclass(frozen=True)
 class Built:
-    """What a build found: faces in the order of their tables, the vocabulary, and the account of it."""
+    """What a build found: faces in the order of their tables, and the vocabulary. The account of it is `source.report`."""
 
-    builder: Builder
-    options: Options
-    spec: DatasetSpec | None
+    source: Source
     labels: tuple[str, ...]
     faces: list[Face]
-    source: Source
 
     @property
     def report(self) -> Report:
@@ -34,8 +31,9 @@ class Built:
 
     @property
     def asked(self) -> rows.Asked:
-        dataset = dataset_name(self.builder, self.options, self.spec)
-        return rows.Asked(self.builder.name, self.options.split, dataset, self.labels, self.source.base)
+        builder, options = self.source.builder, self.source.options
+        dataset = dataset_name(builder, options, self.source.spec)
+        return rows.Asked(builder.name, options.split, dataset, self.labels, self.source.base)
 
 
 def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
@@ -50,30 +48,25 @@ def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -
     return builder.name if "labels" not in builder.flags else options.root.resolve().name
 
 
-def build(builder: Builder, options: Options, spec: DatasetSpec | None = None) -> Built:
-    """Read one split of a dataset. `spec` states its labels and counts, where there is an eval folder for it.
+def build(source: Source, advance: Callable[[int], object] | None = None) -> Built:
+    """Read one split of a dataset; `advance` is told of megabytes of its tables, `source.megabytes` in all.
 
-    Raises InputError: a split, label or code that the set does not have, a dataset that is only half there (what is missing is
-    listed), images that are missing without `allow_missing`, no row left.
+    Raises InputError: a label or code that the set does not have, images that are missing without `allow_missing`, no row left.
     """
-    if options.split not in builder.splits:
-        raise InputError(f"{builder.title} has no split {options.split!r}; it has {', '.join(builder.splits)}")
-    labels = spec.labels if spec else options.labels or builder.labels
-    source = Source(builder, options, labels)
-    faces = list(builder.faces(source))
-    if not labels:
-        labels = _own_labels(faces)
-    faces = _spelled(faces, labels, source)
+    source.advance = advance or source.advance
+    faces = list(source.builder.faces(source))
+    labels = source.labels or _own_labels(faces)
+    _spell(faces, labels, source)
     _name_images(faces, source)
     faces = _answerable(_once(_with_images(faces, source), source), source)
     report = source.report
     report.kept = len(faces)
-    report.stated = _stated(spec, options.split)
+    report.stated = _stated(source.spec, source.split)
     report.labels = _counts(faces, labels)
     if not faces:
         reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
-        raise InputError(f"{options.root}: no row of {builder.title} is left ({reasons or 'the split is empty'})")
-    return Built(builder, options, spec, labels, faces, source)
+        raise InputError(f"{source.options.root}: no row of {source.builder.title} is left ({reasons or 'the split is empty'})")
+    return Built(source, labels, faces)
 
 
 def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
@@ -91,8 +84,8 @@ def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
     return tuple(spellings[label].most_common(1)[0][0] for label in order)
 
 
-def _spelled(faces: list[Face], labels: tuple[str, ...], source: Source) -> list[Face]:
-    """The faces with labels as the vocabulary spells them; a number is the position in the user's own vocabulary."""
+def _spell(faces: list[Face], labels: tuple[str, ...], source: Source) -> None:
+    """Labels become those of the vocabulary; a number is the position in the user's own."""
     known: dict[str, str] = {canonical(label): label for label in labels}
     if source.options.labels:
         known |= {str(index): label for index, label in enumerate(labels) if str(index) not in known}
@@ -103,7 +96,6 @@ def _spelled(faces: list[Face], labels: tuple[str, ...], source: Source) -> list
                 allowed = ", ".join(labels) or "none"
                 raise InputError.at(source.options.root / face.file, face.row, f"label {face.label!r} is not one of {allowed}")
             face.label = spelled
-    return faces
 
 
 def _name_images(faces: Sequence[Face], source: Source) -> None:

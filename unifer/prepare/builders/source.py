@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
 from unifer.prepare.builders.report import Report
@@ -105,16 +106,21 @@ class Source:
     Raises InputError listing everything that is missing.
     """
 
-    def __init__(self, builder: Builder, options: Options, labels: tuple[str, ...]) -> None:
+    def __init__(self, builder: Builder, options: Options, spec: DatasetSpec | None = None) -> None:
+        if options.split not in builder.splits:
+            raise InputError(f"{builder.title} has no split {options.split!r}; it has {', '.join(builder.splits)}")
         if not options.root.is_dir():
             raise InputError(f"--root {options.root}: no such folder; {builder.title} is expected there ({builder.layout})")
-        self.builder, self.options, self.labels = builder, options, labels
+        self.builder, self.options, self.spec = builder, options, spec
+        self.labels = spec.labels if spec else options.labels or builder.labels
+        """The vocabulary; empty where the rows themselves are to give it."""
         self.split = options.split
         self.report = Report()
         self.inputs: dict[str, Path] = {}
         """The files that were read, by their path below --root; the manifest names them."""
         self.pixels: Path | None = None
         """The table that holds the pixels of faces without a file."""
+        self.advance: Callable[[int], object] = lambda megabytes: None
         needs = [need for need in builder.needs(options.split) if options.images or not need.image]
         trees = {base: Tree(options.root / base if base else options.root) for base in builder.bases}
         found = {base: {need.name: _first(tree, need) for need in needs} for base, tree in trees.items()}
@@ -128,6 +134,12 @@ class Source:
     def below_root(self, path: str) -> str:
         """A path below the base as one below --root."""
         return f"{self.base}/{path}" if self.base else path
+
+    @property
+    def megabytes(self) -> int:
+        """Size of the tables that were found."""
+        files = [self.tree.root / path for path in self._found.values() if path is not None]
+        return sum(file.stat().st_size for file in files if file.is_file()) // tables.MEGABYTE
 
     def has(self, name: str) -> bool:
         """Whether the need called `name` was found."""
@@ -153,7 +165,7 @@ class Source:
         """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
         table, columns = tables.open_table(self.file(name), required, positions)
         self.note_encoding(self.path(name), table.encoding)
-        return table, columns
+        return replace(table, advance=self.advance), columns
 
     def note_encoding(self, path: str, encoding: str) -> None:
         if not encoding.startswith("utf"):

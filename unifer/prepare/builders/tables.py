@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer.errors import InputError
@@ -25,7 +25,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_BLOCK = 1 << 20
+MEGABYTE = 1 << 20
 
 
 def encoding_of(path: Path) -> str:
@@ -56,7 +56,7 @@ def _decodes(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
+            while block := stream.read(MEGABYTE):
                 decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -86,6 +86,8 @@ class Table:
     delimiter: str
     header: tuple[str, ...]
     has_header: bool
+    advance: Callable[[int], object] = field(default=lambda megabytes: None)
+    """Told of every megabyte that is read."""
 
     def find(self, names: Names) -> int | None:
         """The index of the column called one of `names`. Raises InputError if two are."""
@@ -101,7 +103,7 @@ class Table:
         Raises InputError `file:line` for a row that ends before a column asked for, and for what is no CSV.
         """
         with self.path.open(encoding=self.encoding, newline="") as stream:
-            reader = csv.reader(stream, delimiter=self.delimiter)
+            reader = csv.reader(_counted(stream, self.advance), delimiter=self.delimiter)
             try:
                 if self.has_header:
                     next(reader)
@@ -113,6 +115,16 @@ class Table:
             except IndexError:
                 short = f"{len(row)} fields, the header {len(self.header)}"
                 raise InputError.at(self.path, reader.line_num, f"this row has {short}; is it cut short?") from None
+
+
+def _counted(stream: Iterable[str], advance: Callable[[int], object]) -> Iterator[str]:
+    seen = 0
+    for line in stream:
+        seen += len(line)
+        if seen >= MEGABYTE:
+            advance(seen // MEGABYTE)
+            seen %= MEGABYTE
+        yield line
 
 
 def open_table(path: Path, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[Table, list[int]]:
