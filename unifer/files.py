@@ -51,7 +51,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError.at(path, line, f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8") from None
-    if not text.strip():
+    if not text or text.isspace():  # not strip, which copies half a gigabyte
         raise InputError(f"{path}: is empty; a JSON array or JSONL rows are expected")
     return text
 

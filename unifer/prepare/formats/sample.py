@@ -117,11 +117,12 @@ class Format(NamedTuple):
     def encode(self, sample: Sample) -> Json:
         """The row that says `sample`, with whatever it has no words for beside it."""
         row = self.write(sample)
-        if not difference(sample, self.read(row)):
+        carried = difference(sample, self.read(row))
+        if not carried:
             return row
         # As `decode` will see it: an empty object that holds what is kept cannot be told from one that was not there.
         bare, _ = self.detach(self.attach(row, {}))
-        return self.attach(row, difference(sample, self.read(bare)))
+        return self.attach(row, carried if bare == row else difference(sample, self.read(bare)))
 
     def decode(self, row: Any) -> Sample:
         """The sample that `row` says. Raises ValueError with the field, its value and what is allowed."""
