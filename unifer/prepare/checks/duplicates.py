@@ -110,6 +110,8 @@ def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[
 
 def _alike(thumbnails: Bytes, advance: Callable[[int], None] | None) -> Iterator[tuple[int, int, Kind]]:
     """Pairs i < j of `thumbnails`, as they are or the second mirrored; a pair that is both is the former."""
+    if not len(thumbnails):
+        return
     plain, turned = _low(thumbnails), _low(thumbnails[:, :, ::-1])
     for start in range(0, len(thumbnails), _TILE):
         rows = thumbnails[start : start + _TILE]
@@ -159,7 +161,7 @@ def _low(thumbnails: Any) -> Floats:
     """N x (FREQUENCIES squared - 1) low DCT coefficients, each row of length 1."""
     import numpy as np
 
-    rows = np.concatenate([_coefficients(thumbnails[at : at + _TILE]) for at in range(0, max(1, len(thumbnails)), _TILE)])
+    rows = np.concatenate([_coefficients(thumbnails[at : at + _TILE]) for at in range(0, len(thumbnails), _TILE)])
     unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return unit
 
