@@ -106,6 +106,25 @@ def test_what_makes_no_sense_is_refused_before_anything_is_read(
     assert problem in capsys.readouterr().err
 
 
+def test_an_image_root_is_the_folder_that_was_named(project: Path, tmp_path: Path) -> None:
+    assert run("rafdb", "--root", mini.rafdb(tmp_path / "raf"), "--image-root", ".") == 1
+    assert (project / "RAF-DB/aligned/train_00001_aligned.jpg").is_file()
+    assert not (project / "data/images").exists()
+
+
+def test_a_long_build_shows_that_it_goes_on(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(f"{index}.jpg", ("happy", "sad")[index % 2]) for index in range(50_000)]
+    mini.write(tmp_path, "x.csv", *mini.csv_lines(("image", "label"), rows))
+    assert run("table", "--root", tmp_path, "--no-images", "--out", "x.jsonl") == 0
+    assert "writing rows: 50000/50000 rows" in capsys.readouterr().err
+    assert len((project / "x.jsonl").read_text().splitlines()) == 50_000
+
+
+def test_the_datasets_page_has_a_line_for_every_builder() -> None:
+    page = (mini.ROOT / "docs/datasets.md").read_text()
+    assert all(f"| `{name}` |" in page for name in BUILDERS)
+
+
 def test_the_list_names_every_dataset_with_its_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--list") == 0
     shown = capsys.readouterr().out

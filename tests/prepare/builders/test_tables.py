@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,14 @@ def test_text_that_is_no_csv_is_refused_with_its_line(tmp_path: Path) -> None:
     path = mini.write(tmp_path, "l.csv", "Image name,emotion", "a.jpg," + "x" * 200_000)
     with pytest.raises(InputError, match=r"l.csv:\d+: not valid CSV"):
         read(path)
+
+
+def test_a_big_table_tells_of_every_megabyte(tmp_path: Path) -> None:
+    path = mini.write(tmp_path, "l.csv", "Image name,emotion", *(["x" * 1000 + ",sad"] * 3200))
+    table, columns = open_table(path, REQUIRED)
+    told: list[int] = []
+    assert sum(1 for _ in replace(table, advance=told.append).rows(*columns)) == 3200
+    assert sum(told) == path.stat().st_size // 2**20 == 3
 
 
 def test_blank_lines_of_a_list_keep_the_numbers_of_the_others(tmp_path: Path) -> None:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from unifer.prepare.builders.source import Builder, Options
 
 _FLAGS = {"votes": "--votes", "au_threshold": "--au-threshold", "frame_step": "--frame-step", "labels": "--labels", "table": "--table"}
-_USUAL_ROOT = Path()
-"""`--image-root` without a folder: where images are looked for anyway."""
 _COLUMNS = ("image", "label", "au", "split", "subject")
 
 
@@ -43,7 +41,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--image-root",
         type=Path,
         nargs="?",
-        const=_USUAL_ROOT,
+        const=True,
         metavar="DIR",
         help="lay out links there, so that the rows' image paths resolve (without DIR: UNIFER_IMAGE_ROOT, else data/images)",
     )
@@ -85,7 +83,7 @@ def _build(args: argparse.Namespace) -> int:
     source = Source(builder, options, spec)
     with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
         built = build(source, advance)
-    image_root = default_image_root(Path.cwd()) if args.image_root == _USUAL_ROOT else args.image_root
+    image_root = default_image_root(Path.cwd()) if args.image_root is True else args.image_root
     if image_root is not None:
         _lay_out(built, image_root)
     _write(built, out, as_questions)
