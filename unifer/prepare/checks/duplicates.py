@@ -112,7 +112,7 @@ def _alike(thumbnails: Bytes, advance: Callable[[int], None] | None) -> Iterator
     """Pairs i < j of `thumbnails`, as they are or the second mirrored; a pair that is both is the former."""
     if not len(thumbnails):
         return
-    plain, turned = _low(thumbnails), _low(thumbnails[:, :, ::-1])
+    plain, turned = low_frequencies(thumbnails), low_frequencies(thumbnails[:, :, ::-1])
     for start in range(0, len(thumbnails), _TILE):
         rows = thumbnails[start : start + _TILE]
         planes = _planes(rows)
@@ -157,7 +157,7 @@ def _verified(first: Bytes, second: Bytes) -> NDArray[np.bool_]:
     return near
 
 
-def _low(thumbnails: Any) -> Floats:
+def low_frequencies(thumbnails: Any) -> Floats:
     """N x (FREQUENCIES squared - 1) low DCT coefficients, each row of length 1."""
     import numpy as np
 
