@@ -34,6 +34,7 @@ def _constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def read_text(path: Path) -> str:
@@ -212,7 +213,7 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
 
 def _line(row: Any) -> str:
     """`row` as one line of readable UTF-8 JSON; a lone surrogate, which UTF-8 cannot hold, turns the row to ASCII escapes."""
-    line = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    line = _ENCODER.encode(row)
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:

@@ -108,8 +108,9 @@ def below(cell: str) -> str:
 
     Raises ValueError: empty, climbs out, names a drive.
     """
-    text = cell.replace("\\", "/").lstrip("/")
-    path = posixpath.normpath(text) if text else "."
-    if path == "." or path.split("/")[0] == ".." or "\0" in path or re.match(r"[A-Za-z]:/", path):
+    path = cell.replace("\\", "/").lstrip("/")
+    if "//" in path or "." in path.split("/"):
+        path = posixpath.normpath(path)
+    if path in ("", ".") or ".." in path.split("/") or "\0" in path or path[1:3] == ":/":
         raise ValueError(f"{cell!r} is no image path below the dataset's folder; write it relative to that folder")
     return path
