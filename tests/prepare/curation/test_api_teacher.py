@@ -77,6 +77,8 @@ FAULTS: dict[str, tuple[Reaction, Fault, bool, bool]] = {
     "a bad key": (refusal(401, f"Incorrect API key provided: {KEY[:11]}****6789 ({KEY})"), "key", False, True),
     "a key without rights": (refusal(403, f"key {KEY} may not"), "key", False, True),
     "a wrong model name": (refusal(404, "The model `small-vlm` does not exist"), "no_model", False, True),
+    "a bad key, as Google says it": (refusal(400, f"API key not valid: {KEY}"), "key", False, True),
+    "a wrong model name, said with 400": (refusal(400, "The model `x` does not exist"), "no_model", False, True),
     "a spent quota": (refusal(429, "You exceeded your quota", code="insufficient_quota"), "quota", False, True),
     "too many requests": (refusal(429, "slow down"), "rate_limit", True, False),
     "a server error": (refusal(500, f"boom at {KEY}"), "server", True, False),

@@ -29,6 +29,12 @@ _OWN_RETRIES = ("openai", "openai-api", "anthropic")
 _LONGEST_MESSAGE = 300
 _STATUS: dict[int, Fault] = {401: "key", 403: "key", 404: "no_model", 408: "timeout", 429: "rate_limit"}
 
+_SAID_WITH_400: dict[Fault, re.Pattern[str]] = {
+    "key": re.compile(r"api[ _]key", re.IGNORECASE),
+    "no_model": re.compile(r"\bmodel\b.*(?:not (?:exist|found|available|a valid)|unknown|invalid model)", re.IGNORECASE),
+}
+"""Where a server says with 400 what others say with 401 or 404: Google's "API key not valid" for one."""
+
 
 class ApiTeacher:
     """One model of one provider."""
@@ -84,7 +90,7 @@ class ApiTeacher:
             return TeacherError(fault, f"{self._where}: refused the key (HTTP {status}); check the key in {self._key_variable()}")
         if fault == "no_model":
             return TeacherError(
-                fault, f"{self._where}: does not serve {self._spec.model!r} (HTTP 404); check --model, --teacher and the URL's /v1"
+                fault, f"{self._where}: does not serve {self._spec.model!r} (HTTP {status}); check --model, --teacher and the URL's /v1"
             )
         said = " ".join(redacted(_message(error), self._secrets).split())[:_LONGEST_MESSAGE]
         return TeacherError(fault, f"{self._where}: {_SAID[fault]}{f' (HTTP {status})' if status else ''}: {said}", retry_after)
@@ -92,6 +98,8 @@ class ApiTeacher:
     def _fault(self, error: Exception, status: int | None) -> Fault:
         if status == 429 and "quota" in str(getattr(error, "code", "")):
             return "quota"
+        if status == 400 and (known := next((fault for fault, said in _SAID_WITH_400.items() if said.search(_message(error))), None)):
+            return known
         if status is not None:
             return _STATUS.get(status, "server" if status >= 500 or status == 409 else "bad_request")
         names = {type(each).__name__ for each in _chain(error)}
