@@ -303,7 +303,7 @@ def test_two_runs_do_not_write_one_folder(config: Path, commands: Commands, caps
     with (out(config).parent / ".synthesis.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert synthesize(config) == 2
-    assert "another process is at work there" in capsys.readouterr().err
+    assert "another process is writing it" in capsys.readouterr().err
     assert commands.ran == []
 
 

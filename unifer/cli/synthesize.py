@@ -6,16 +6,15 @@ Each stage of a round (`synthesis_rounds`) is the command a user would type. Run
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer import files, runs
 from unifer.cli.stages import Stages, command, unifer
 from unifer.errors import InputError
+from unifer.locks import locked
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -58,25 +57,11 @@ def _synthesize(args: argparse.Namespace) -> int:
     if args.config is None:
         raise InputError("say which run with --config FILE, such as train_unifer/configs/synthesis_tiny.yaml")
     config = reading.read(Synthesis, args.config, args.rest)
-    with _locked(config.out):
+    with locked(config.out):
         if args.fresh and (aside := files.move_aside(config.out)):
             print(f"the earlier run is now in {os.path.relpath(aside)}")
         _rounds(config)
     return 0
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Keep a second run off `out`; the kernel lets go if we are killed. The lock lies beside the folder, which `--fresh` moves."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_name(f".{out.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{out}: another process is at work there; wait for it, or give another --out") from None
-        except OSError:
-            pass  # a file system without locks: better unlocked than not at all
-        yield
 
 
 def _rounds(config: Synthesis) -> None:
