@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ pytest.importorskip("inspect_ai", reason="comes with the full environment")
 from tests.prepare.curation.curated import good_reply, lines_of, make_rows
 from tests.prepare.curation.teacher_server import Body, Reaction, TeacherServer, completion, prompt_of, refusal, serving
 from unifer.cli import main
+from unifer.errors import INTERRUPTED
 from unifer.prepare.curation import asking
 from unifer.prepare.curation.teachers import KEY_VARIABLE
 
@@ -128,6 +133,25 @@ def test_an_empty_reply_is_rejected_and_asked_anew(rows: Path) -> None:
         assert cot(rows, server, "--limit", "3") == 0
     rejected = lines_of(rows.with_name("cot.rejected.jsonl"))
     assert [line["reasons"][0] for line in rejected] == ["no_answer", "no_answer"]
+
+
+def test_ctrl_c_ends_with_130_and_what_was_under_way_stays_counted(rows: Path) -> None:
+    arrived = threading.Event()
+
+    def hangs(number: int, body: Body) -> Reaction:
+        arrived.set()
+        return Reaction(hangs=True)
+
+    with serving(hangs) as server:
+        command = [sys.executable, "-m", "unifer", "data", "cot", str(rows), "--teacher", server.url, "--model", "small-vlm"]
+        process = subprocess.Popen([*command, "--out", str(rows.with_name("cot.json"))], stderr=subprocess.PIPE, text=True)
+        assert arrived.wait(120)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == INTERRUPTED
+    assert "0 rows are kept so far. The same command goes on from there" in said
+    assert "Traceback" not in said
+    assert {line["event"] for line in lines_of(rows.with_name("cot.log.jsonl"))} == {"sent"}
 
 
 def test_no_more_requests_are_in_flight_than_connections(rows: Path) -> None:
