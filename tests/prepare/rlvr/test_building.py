@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import ImageOps
 
 from tests.prepare.checks.rows import Row, cot, face, question, reward, written
 from unifer import files, runs
@@ -49,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 def test_every_reason_drops_its_rows_and_is_counted(folder: Path) -> None:
     for index, name in enumerate(("leaked", "near", "conflict")):
         face(index).save(folder / f"{name}.jpg", quality=50)
-    face(3).transpose(0).save(folder / "turned.png")
+    ImageOps.mirror(face(3)).save(folder / "turned.png")
     face(4).save(folder / "same.bmp")
     (folder / "torn.jpg").write_bytes(b"torn")
     test = written(folder / "qa.json", [question("0.png")])
