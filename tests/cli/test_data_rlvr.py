@@ -46,6 +46,15 @@ def test_what_was_not_looked_at_is_said(project: Path, capsys: pytest.CaptureFix
     assert "looked for by path alone" in " ".join(capsys.readouterr().out.split())
 
 
+def test_an_existing_file_is_moved_aside_only_where_asked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["data", "rlvr", "rlvr.json", "--out", "out.json", "--no-images"]
+    (project / "out.json").write_text("mine")
+    assert main(command) == 2
+    assert "--force" in capsys.readouterr().err
+    assert main([*command, "--force"]) == 0
+    assert (project / "out.json.1").read_text() == "mine"
+
+
 def test_bad_flags_are_told_with_status_2(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for flags, told in (
         (["--out", "out.csv"], ".json or .jsonl"),

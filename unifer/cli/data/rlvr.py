@@ -36,6 +36,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     rlvr.add_argument("--count", type=int, metavar="N", help="rows to write at most (default: as many as the other flags allow)")
     rlvr.add_argument("--mix", nargs="+", default=[], metavar="NAME=SHARE", help="share of each dataset, such as rafdb=1 affectnet=2")
+    rlvr.add_argument("--force", action="store_true", help="move an existing OUT aside (OUT.1) instead of refusing")
     rlvr.add_argument("--seed", default="0", metavar="S", help="which rows are drawn; the same seed draws the same")
     add_image_flags(rlvr)
     rlvr.set_defaults(run=_rlvr)
@@ -51,6 +52,8 @@ def _rlvr(args: argparse.Namespace) -> int:
         raise InputError(f"--out {out}: the name of a row file ends in .json or .jsonl")
     if out.resolve() in [path.resolve() for path in (*args.files, *args.test)]:
         raise InputError(f"--out {out}: is one of the inputs; choose another name")
+    if out.exists() and not args.force:
+        raise InputError(f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force")
     tests = _tests(args)
     tables = building.read(args.files, tests, check_image_root(args), known_specs(None))
     outcome = building.write(tables, *look(tables, args), shares, out)

@@ -138,7 +138,8 @@ def _candidates(own: Floats, planes: Floats, vectors: Floats, start: int) -> Ite
         close = own @ others.T >= ALIKE
         if column == start:
             close = np.triu(close, 1)
-        first, second = np.nonzero(close)
+        # Over one axis: several times faster than nonzero over two.
+        first, second = np.divmod(np.flatnonzero(close), len(others))
         for at in range(0, len(first), 65536):
             i, j = first[at : at + 65536], second[at : at + 65536]
             inside = np.einsum("ndk,nd->nk", planes[i], others[j])

@@ -81,9 +81,10 @@ def _refuse(tables: Tables, table: Table, kinds: Sequence[str]) -> None:
 
 
 def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares, out: Path) -> Outcome:
-    """Choose, and write `out`, its `.dropped.jsonl` and its manifest. The same inputs and shares give the same bytes.
+    """Choose, and write `out`, its `.dropped.jsonl` and its manifest; files of a former run are moved aside.
 
-    Raises InputError where nothing is left, no image could be opened, or `out` lies where images of a row could not be named.
+    The same inputs and shares give the same bytes. Raises InputError where nothing is left, no image could be opened, or `out` lies
+    where images of a row could not be named.
     """
     selection, groups = select(tables, prints, copies, shares)
     counts = Counter(reason for reason in selection.reasons if reason)
@@ -97,6 +98,7 @@ def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: S
         raise InputError(f"no row is left of {len(groups):,} ({listed}); `unifer data check` tells more")
     each = weights(kept) if shares.balance == "weights" else None
     writer = _Writer(tables, selection, groups, each, out)
+    files.move_aside(out, dropped_path(out), runs.manifest_path(out))
     files.write_rows(out, writer.rows())
     files.write_rows(dropped_path(out), writer.dropped)
     dropped = {reason: counts[reason] for reason in REASONS if counts[reason]}
