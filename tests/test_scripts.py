@@ -137,6 +137,14 @@ def test_the_launchers_join_the_machines_they_are_told_of(checkout: Path, name: 
     assert "--standalone" not in told
 
 
+def test_self_synthesis_starts_from_any_folder_in_one_process(checkout: Path) -> None:
+    """It starts its own training processes: under torchrun each rank would run the whole loop."""
+    told = launch(checkout, "run_synthesis.sh", "--rounds", "2")
+    assert told[:3] == ["-m", "unifer", "synthesize"]
+    assert Path(told[4]).resolve() == checkout / "train_unifer" / "configs" / "synthesis_7b.yaml"
+    assert told[-2:] == ["--rounds", "2"]
+
+
 @pytest.mark.parametrize("script", sorted(SCRIPTS.iterdir()), ids=lambda path: path.name)
 def test_scripts_of_training_launch_and_hold_nothing_of_one_site(script: Path) -> None:
     text = script.read_text(encoding="utf-8")

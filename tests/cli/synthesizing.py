@@ -117,13 +117,12 @@ def make_project(folder: Path, corpus: Path) -> Path:
     make_checkpoint(folder / "Base")
     for name in ("sft", "grpo"):
         (folder / f"{name}.yaml").write_text("max_steps: 1\n")
-    rows = read_rows(folder)
     replies = {}
-    for number, row in enumerate(rows):
-        replies[f"{row.id}#0"] = reply_to(row, number >= 6)
-        replies[f"{row.id}#1"] = reply_to(row, 6 <= number < 12)
+    for number, face in enumerate(read_rows(folder)):
+        replies[f"{face.id}#0"] = reply_to(face, number >= 6)
+        replies[f"{face.id}#1"] = reply_to(face, 6 <= number < 12)
         for sample in range(2):
-            replies[f"{row.id}#guided-{sample}"] = reply_to(row, extra=f"Seen at {sample}.")
+            replies[f"{face.id}#guided-{sample}"] = reply_to(face, extra=f"Seen at {sample}.")
     files.write_json(folder / "replies.json", replies)
     config: Json = {
         "out": "./runs/synthesis",
