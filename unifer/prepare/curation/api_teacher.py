@@ -27,6 +27,7 @@ _NO_KEY = "none"
 _OWN_RETRIES = ("openai", "openai-api", "anthropic")
 """Providers whose client would send again by itself, and takes `max_retries`."""
 _LONGEST_MESSAGE = 300
+_THINK = re.compile(r"<think[^>]*>\s*(.*?)\s*</think>", re.DOTALL)
 _STATUS: dict[int, Fault] = {401: "key", 403: "key", 404: "no_model", 408: "timeout", 429: "rate_limit"}
 
 _SAID_WITH_400: dict[Fault, re.Pattern[str]] = {
@@ -177,7 +178,8 @@ def _whole(output: ModelOutput) -> str:
     for part in () if isinstance(content, str) else content:
         if not isinstance(part, ContentReasoning) or part.redacted or not part.reasoning.strip():
             continue
-        cut_out = part.internal == "think" and not re.search(rf"<think[^>]*>\s*{re.escape(part.reasoning)}\s*</think>", text)
+        left = _THINK.search(text)
+        cut_out = part.internal == "think" and (left is None or left[1] != part.reasoning)
         if cut_out or "<think" not in text.lower():
             text = f"<think>{part.reasoning}</think>\n{text}"
     return text
