@@ -55,6 +55,11 @@ BETRAYING = (
 
 INNOCENT = (
     "The given expression of the brows is tense.",
+    "The expression is given mainly by the mouth.",
+    "I know this pattern as the prototype of fear.",
+    "The label sadness fits these cues best.",
+    "Because the answer must be one expression, I settle on fear.",
+    "The person looks as if I had caught them off guard.",
     "Given AU12 and AU6, this is happiness.",
     "Given the AUs I see, happiness fits best.",
     "Given the lowered brows, anger is likely.",

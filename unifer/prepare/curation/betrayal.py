@@ -36,7 +36,7 @@ _PHRASES = (
     rf"(?:the|this|that|your) (?:{_GIVEN}|target|labell?ed) {_EMOTION}(?! ?s\b)(?!{_PARTS})",
     rf"(?:the|this|that|your) {_LABEL} (?:(?:that )?(?:is|was|has been|already) )?{_GIVEN}",
     rf"(?:the|this|that) {_EMOTION} (?:(?:that )?(?:is|was|has been) )(?:already )?"
-    r"(?:known(?: to be| as)?|provided|specified|stated|given)(?! away| by| off| through)",
+    r"(?:known(?: to be| as)?|provided|specified|stated|given as)(?! away| by| off| through)",
     rf"(?:the|this|that) {_EMOTION} (?:given|provided|specified|stated) (?:is|was|as)",
     r"(?:since|because|as|given that|knowing(?: that)?|considering that|if) (?:the|this|that|its|his|her) "
     rf"(?:{_LABEL}|correct {_EMOTION}) (?:is|was|says)",
@@ -59,7 +59,7 @@ _PHRASES = (
     rf"(?:the|this|your) {_SOURCE} (?:already |clearly |explicitly )?{_SAYS}",
     r"you (?:have |already |'?ve )*(?:said|told|mentioned|provided|gave|given|stated|specified|indicated|label+ed|asked me to)",
     r"(?:i|we)(?: was| were|'m| am| are| have been|'ve been|'re) (?:already |just )?(?:told|given|informed|instructed|provided)",
-    r"(?:i|we) (?:already )?know (?:that )?(?:the|this|it)",
+    rf"(?:i|we) (?:already )?know (?:that )?(?:it is|it's|(?:the|this) (?:{_LABEL}|{_EMOTION}|face|person|image))",
     r"as (?:(?:was|were|is|has been) )?(?:already )?(?:told|instructed|requested|provided|specified|supplied|label+ed)",
     r"as (?:(?:was|were|is|has been) )?(?:already )?(?:stated|given|mentioned)(?! (?:above|earlier|before|previously|by|already))",
     r"as you (?:say|said|state|mention|note|know)",
