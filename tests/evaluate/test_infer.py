@@ -207,3 +207,13 @@ def test_out_that_is_no_jsonl_is_refused(dataset: Path) -> None:
     plan, spec = make_plan(dataset)
     with pytest.raises(InputError, match=r"ends in \.jsonl"):
         infer.plan(plan.questions_file, plan.questions, dataset / "x.json", model={}, spec=spec)
+
+
+def test_questions_of_no_dataset_are_asked_into_a_file_of_ones_own(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows of several vocabularies belong to no dataset.yaml; without a place of their own, replies would have none."""
+    base = ["infer", "--questions", str(dataset / "data/toy_qa.json"), "--engine", "scripted", "--replies", str(dataset / "replies.json")]
+    assert main(base) == 2
+    assert "--questions FILE with --out FILE" in capsys.readouterr().err
+    assert main([*base, "--out", str(dataset / "own.jsonl"), "--model", "some/where/model"]) == 0
+    assert lines(dataset / "own.jsonl") == COUNT
+    assert files.read_json(dataset / "own.manifest.json")["identity"]["model"]["name"] == "model", "no path of this machine"
