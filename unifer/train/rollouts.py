@@ -35,6 +35,8 @@ BAN = -100.0
 
 _PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 _WATCHED = 64
+_CPU_BLOCK = 32
+"""Tokens a block of vLLM's KV cache on CPU, the fewest that its attention takes."""
 
 
 def placeholders(config: Mapping[str, Any]) -> list[int]:
@@ -155,6 +157,8 @@ def open_engine(dtype: str) -> Iterator[None]:
     if not visible_gpus():
         _prepare_cpu()
         own["enforce_eager"] = True
+        # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is longer than short prompts.
+        own["block_size"] = _CPU_BLOCK
     stock_engine, stock_backend = vllm_generation.LLM, grpo_trainer.VLLMGeneration
 
     def engine(*args: Any, **kwargs: Any) -> Any:
