@@ -28,6 +28,12 @@ def project_root(near: Path) -> Path:
     )
 
 
+def current_project() -> Path:
+    """The project around the current folder; outside of any, the checkout that this package runs from."""
+    root = project_root(Path.cwd())
+    return root if (root / "train_unifer").is_dir() else project_root(Path(__file__).parent)
+
+
 def default_image_root(near: Path) -> Path:
     """`UNIFER_IMAGE_ROOT` if set, else `data/images` of the project around `near`."""
     chosen = os.environ.get(IMAGE_ROOT_VARIABLE)

@@ -47,6 +47,13 @@ def test_a_test_split_becomes_the_question_file_of_its_eval_folder(
     assert str(tmp_path) not in json.dumps(manifest)
 
 
+def test_outside_a_project_the_facts_of_the_checkout_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh user stands anywhere: `eval_rafdb: no such folder` would be no answer to them."""
+    monkeypatch.chdir(tmp_path)
+    assert run("rafdb", "--root", mini.rafdb(tmp_path / "raf"), "--split", "test", "--out", "rows.json") == 1
+    assert len(json.loads((tmp_path / "rows.json").read_text())) == 2
+
+
 def test_a_training_split_becomes_reward_rows_in_data(project: Path, tmp_path: Path) -> None:
     assert run("ferplus", "--root", mini.ferplus(tmp_path, {"f.png": (0, 9, 0, 0, 0, 0, 0, 0, 1, 0)}, "Training", "FER2013Train")) == 0
     row = json.loads((project / "data/ferplus_train.jsonl").read_text())

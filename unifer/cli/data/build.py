@@ -60,7 +60,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from unifer.places import default_image_root, project_root
+    from unifer.places import current_project, default_image_root
     from unifer.prepare.builders import BUILDERS
     from unifer.prepare.builders.build import build, dataset_name, spec_of
     from unifer.prepare.builders.source import Source
@@ -75,7 +75,7 @@ def _build(args: argparse.Namespace) -> int:
     benchmark = builder.eval_folder is not None and args.split == "test"
     as_questions = args.rows == "questions" or (args.rows is None and benchmark)
     options = _options(args, builder, as_questions)
-    project = project_root(Path.cwd())
+    project = current_project()
     spec = spec_of(builder, project)
     usual = project / "data" / f"{dataset_name(builder, options, spec)}_{options.split}.jsonl"
     out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)

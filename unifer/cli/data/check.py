@@ -80,11 +80,11 @@ def check_image_root(args: argparse.Namespace) -> Path | None:
 
 
 def known_specs(folders: list[Path] | None) -> list[DatasetSpec]:
-    """The specs of `folders`, else of the FERBench folders that the project has; none outside a project."""
+    """The specs of `folders`, else of the FERBench folders that the project has."""
     from unifer.datasets import load_dataset
-    from unifer.places import FERBENCH, project_root
+    from unifer.places import FERBENCH, current_project
 
-    root = project_root(Path.cwd())
+    root = current_project()
     found = folders or [root / name for name in FERBENCH if (root / name / "dataset.yaml").is_file()]
     return [load_dataset(folder) for folder in found]
 

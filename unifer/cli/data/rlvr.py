@@ -77,9 +77,9 @@ def _mix(texts: list[str]) -> dict[str, float]:
 
 def _tests(args: argparse.Namespace) -> list[Path]:
     """The files of `--test`, and the project's question files."""
-    from unifer.places import project_root
+    from unifer.places import current_project
 
-    found = {path.resolve(): path for path in sorted(project_root(Path.cwd()).glob("eval_*/data/*_qa.json"))}
+    found = {path.resolve(): path for path in sorted(current_project().glob("eval_*/data/*_qa.json"))}
     given = {path.resolve(): path for path in args.test}
     twice = [path for path in args.files if path.resolve() in found | given]
     if twice:
