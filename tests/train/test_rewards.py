@@ -104,6 +104,21 @@ def test_action_units_by_our_rules_and_the_published_ones(
 
 
 @pytest.mark.parametrize(
+    ("reasoning", "answer", "paid"),
+    [
+        ("Mouth: AU12 lip corner puller. Together these suggest happy.", "happy", 1),
+        ("Mouth: AU12 lip corner puller. Together these suggest happiness.", "Happy", 1),
+        ("Mouth: AU12 lip corner puller. Together these suggest surprise.", "happy", 0),
+        ("Mouth: AU12 lip corner puller.", "happy", 0),
+        ("Together these suggest happy.", "joy", None),
+    ],
+)
+def test_conclusion_pays_for_reasoning_that_arrives_at_its_own_answer(reasoning: str, answer: str, paid: float | None) -> None:
+    """Without it GRPO drifted to "Together these suggest surprise", answer happy: neither AUs nor answer read that sentence."""
+    assert REWARDS["conclusion"](case(f"<think>{reasoning}</think><answer>{answer}</answer>", None)) == paid
+
+
+@pytest.mark.parametrize(
     ("reply", "paid"),
     [
         (think("AU6, AU12, AU25."), 1),

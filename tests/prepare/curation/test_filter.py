@@ -12,7 +12,7 @@ from tests.prepare.curation.sentences import BETRAYING, DECIDED, HEDGING, INNOCE
 from unifer.dialogue import prompts
 from unifer.prepare.curation.betrayal import betrayal
 from unifer.prepare.curation.filter import REASONS, FilterSettings, Known, Reason, au_f1, judge
-from unifer.prepare.curation.hedging import concluded, hedging
+from unifer.prepare.curation.hedging import hedging
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 
 LABELS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -67,26 +67,6 @@ def test_spellings_and_aliases_of_the_known_label_are_right() -> None:
     assert judge(reply(answer="Fearful"), KNOWN, SETTINGS) == ()
     assert judge(reply(answer="afraid"), KNOWN, SETTINGS) == ("off_list",)
     assert judge(reply(answer="afraid"), Known("fear", LABELS, (1, 4, 20), {"fear": ["afraid"]}), SETTINGS) == ()
-
-
-# --- what the reasoning settles on ---
-
-
-@pytest.mark.parametrize(
-    ("reasoning", "label"),
-    [
-        ("Brows: AU4 brow lowerer. Together these suggest anger.", "anger"),
-        ("It might look like fear, but AU12 clearly points to happiness.", "happiness"),
-        ("At first this suggests surprise. The stretched lips show fear instead.", "fear"),
-        ("Rather than fear, the face shows surprise.", "surprise"),
-        ("Together these do not suggest anger.", None),
-        ("The cheeks are raised and the lips part.", None),
-        ("AU4 is common to anger and fear.", None),
-    ],
-)
-def test_the_last_label_that_reasoning_decides_on_is_its_conclusion(reasoning: str, label: str | None) -> None:
-    """GRPO pays for the answer alone, so that models learn to reason towards one label and answer another."""
-    assert concluded(reasoning, LABELS) == label
 
 
 # --- Action Units ---

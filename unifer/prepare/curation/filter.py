@@ -13,8 +13,9 @@ from typing import Literal
 
 from unifer.dialogue.answers import grade
 from unifer.dialogue.au_mentions import mentioned, stated
+from unifer.dialogue.label_mentions import concluded
 from unifer.prepare.curation.betrayal import betrayal
-from unifer.prepare.curation.hedging import concluded, hedging
+from unifer.prepare.curation.hedging import hedging
 from unifer.records import Json, Verdict
 
 VERSION = "filter-1"

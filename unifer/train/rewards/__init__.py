@@ -29,6 +29,7 @@ REWARDS: Mapping[str, Reward] = MappingProxyType(
         "au_f1": own.au_f1,
         "length": own.length,
         "consistency": own.consistency,
+        "conclusion": own.conclusion,
         "unifer_accuracy": published.unifer_accuracy,
         "unifer_format": published.unifer_format,
         "facial_r1_accuracy": published.facial_r1_accuracy,

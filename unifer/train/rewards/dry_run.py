@@ -27,6 +27,7 @@ _EQUAL = 1e-8
 _APPLIES = {
     "au_f1": "only rows with an AU annotation have one",
     "consistency": "only an answer from the list has one",
+    "conclusion": "only an answer from the list can be agreed with",
     "length": "it needs completion_tokens in the replies and --completion-limit",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 
 from unifer.action_units import PROTOTYPES
+from unifer.dialogue.label_mentions import concluded
 from unifer.emotions import canonical
 from unifer.train.rewards.cases import Case
 
@@ -44,6 +45,16 @@ def consistency(case: Case) -> float | None:
     """
     prototype = None if case.verdict.label is None else PROTOTYPES.get(canonical(case.verdict.label))
     return None if prototype is None else f1(case.verdict.action_units, prototype)
+
+
+def conclusion(case: Case) -> float | None:
+    """1 if the reasoning settles on the label that is answered, 0 if on another or on none. None without an answer from the list.
+
+    The true label plays no part. Rewards that read AUs and the answer alone let the sentence between the two drift.
+    """
+    if case.verdict.label is None:
+        return None
+    return float(concluded(case.verdict.reasoning, case.candidate_labels) == case.verdict.label)
 
 
 def length(case: Case) -> float | None:
