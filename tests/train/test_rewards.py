@@ -191,7 +191,8 @@ def test_no_label_is_lost_on_its_way_to_a_reward(label: str) -> None:
 
 
 def test_every_reward_can_tell_some_reply_from_another() -> None:
-    graded = [case(HAPPY, tokens=10, limit=200), case("AU4 sad", tokens=200, limit=200), case(think("AU4.", "sad"), tokens=190, limit=200)]
+    replies = {HAPPY: 10, "AU4 sad": 200, think("AU4.", "sad"): 190, think("AU4 suggests sad.", "sad"): 190}
+    graded = [case(reply, tokens=tokens, limit=200) for reply, tokens in replies.items()]
     for name, reward in REWARDS.items():
         assert len({reward(one) for one in graded} - {None}) > 1, name
 
