@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unifer.action_units import ACTION_UNITS, FACS_NUMBERS, PROTOTYPES, REGIONS, letter, name
+from unifer.action_units import ACTION_UNITS, FACS_NUMBERS, PROTOTYPES, REGIONS, f1, letter, name
 from unifer.emotions import EMOTIONS
 
 
@@ -40,3 +40,9 @@ def test_names() -> None:
     assert name(12) == "lip corner puller"
     with pytest.raises(KeyError):
         name(3)
+
+
+def test_f1_of_two_empty_sets_is_one() -> None:
+    assert f1([], ()) == 1.0
+    assert f1([1], ()) == 0.0
+    assert f1([1, 2], [2, 4]) == pytest.approx(0.5)

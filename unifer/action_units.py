@@ -8,6 +8,7 @@ combinations of its investigator's guide (EMFACS), reduced to the AUs that disti
 
 from __future__ import annotations
 
+from collections.abc import Collection, Hashable
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -94,3 +95,9 @@ def letter(intensity: float) -> str:
     if not 0 < intensity <= 5:
         raise ValueError(f"AU intensity {intensity!r} is outside (0, 5]; 0 means absent, A=1 ... E=5")
     return INTENSITIES[max(1, round(intensity)) - 1]
+
+
+def f1(claimed: Collection[Hashable], shown: Collection[Hashable]) -> float:
+    """F1 of two sets of AUs, 2 |both| / (|claimed| + |shown|), in [0, 1]; 1 where both are empty. Reward, filter and metric alike."""
+    total = len(claimed) + len(shown)
+    return 2 * len(set(claimed) & set(shown)) / total if total else 1.0

@@ -17,7 +17,7 @@ from unifer.datasets import DatasetSpec
 from unifer.evaluate.au_metrics import Claim, score_action_units
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
-from unifer.train.rewards import own
+from unifer.train.rewards import REWARDS, judge
 
 UNITS = (1, 4, 6, 12, 25)
 sets = st.frozensets(st.sampled_from(UNITS))
@@ -70,7 +70,9 @@ def test_equal_to_scikit_learn_on_any_claims(rows: list[Claim]) -> None:
 @given(sets, sets)
 def test_the_metric_counts_what_the_reward_pays(claimed: frozenset[int], shown: frozenset[int]) -> None:
     """Two formulas of one score drift apart: then training optimises what nobody measures."""
-    assert Claim(claimed, shown).f1 == own.f1(claimed, shown)
+    reasoning = ", ".join(f"AU{number}" for number in claimed) or "at rest"
+    paid = REWARDS["au_f1"](judge(f"<think>{reasoning}</think><answer>sad</answer>", "sad", ("sad", "happy"), sorted(shown)))
+    assert Claim(claimed, shown).f1 == paid
 
 
 def test_no_face_with_any_unit_leaves_means_undefined_and_the_rest_defined() -> None:

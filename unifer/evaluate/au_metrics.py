@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unifer.action_units import f1
 from unifer.evaluate.metrics import LEVEL, RESAMPLES, intervals_json
 from unifer.records import Json
 
@@ -41,8 +42,7 @@ class Claim:
     @property
     def f1(self) -> float:
         """2 |both| / (|claimed| + |shown|), in [0, 1]; 1 where both are empty."""
-        total = len(self.claimed) + len(self.shown)
-        return 2 * len(self.claimed & self.shown) / total if total else 1.0
+        return f1(self.claimed, self.shown)
 
 
 @dataclass(frozen=True)

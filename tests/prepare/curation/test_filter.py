@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.prepare.curation.sentences import BETRAYING, DECIDED, HEDGING, INNOCENT
 from unifer.dialogue import prompts
 from unifer.prepare.curation.betrayal import betrayal
-from unifer.prepare.curation.filter import REASONS, FilterSettings, Known, Reason, au_f1, judge
+from unifer.prepare.curation.filter import REASONS, FilterSettings, Known, Reason, judge
 from unifer.prepare.curation.hedging import hedging
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 
@@ -96,12 +96,6 @@ def test_a_row_without_a_label_is_judged_by_the_aus_of_its_answer() -> None:
     units = Known(None, action_units=(1, 4, 20))
     assert judge(reply(answer="AU1, AU4, AU20"), units, SETTINGS) == ()
     assert judge(reply(answer="AU6, AU12"), units, SETTINGS) == ("aus_disagree",)
-
-
-def test_f1_of_two_empty_sets_is_one() -> None:
-    assert au_f1([], ()) == 1.0
-    assert au_f1([1], ()) == 0.0
-    assert au_f1([1, 2], [2, 4]) == pytest.approx(0.5)
 
 
 # --- betrayal and hedging, sentence by sentence ---

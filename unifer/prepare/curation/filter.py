@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from unifer.action_units import f1
 from unifer.dialogue.answers import grade
 from unifer.dialogue.au_mentions import mentioned, stated
 from unifer.dialogue.label_mentions import concluded
@@ -152,12 +153,6 @@ def _units_agree(reply: str, verdict: Verdict, known: Known, least: float) -> bo
     """Whether the reasoning affirms the known AUs (F1) and denies none of them; without a label the answer must list them too."""
     truth = frozenset(known.action_units or ())
     said = stated(verdict.reasoning)
-    if any(not said.get(number, True) for number in truth) or au_f1(verdict.action_units, truth) < least:
+    if any(not said.get(number, True) for number in truth) or f1(verdict.action_units, truth) < least:
         return False
-    return known.label is not None or au_f1(mentioned(reply[reply.find(verdict.reasoning) + len(verdict.reasoning) :]), truth) >= least
-
-
-def au_f1(found: Collection[int], truth: Collection[int]) -> float:
-    """F1 of two sets of AUs, 2 |both| / (|found| + |truth|); 1 where both are empty."""
-    both = len(set(found) & set(truth))
-    return 2 * both / (len(set(found)) + len(set(truth))) if found or truth else 1.0
+    return known.label is not None or f1(mentioned(reply[reply.find(verdict.reasoning) + len(verdict.reasoning) :]), truth) >= least

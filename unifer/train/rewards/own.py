@@ -5,21 +5,13 @@ Each says its range and its source. Weights, names and trainers are not known he
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
-
-from unifer.action_units import PROTOTYPES
+from unifer.action_units import PROTOTYPES, f1
 from unifer.dialogue.label_mentions import concluded
 from unifer.emotions import canonical
 from unifer.train.rewards.cases import Case
 
 OVERLONG_SHARE = 0.2
 """Share of the completion limit over which `length` falls to -1: DAPO's 4,096 of 20,480 tokens."""
-
-
-def f1(claimed: Collection[Hashable], true: Collection[Hashable]) -> float:
-    """F1 of two sets, 2 |both| / (|claimed| + |true|), in [0, 1]; 1 where both are empty."""
-    total = len(claimed) + len(true)
-    return 2 * len(set(claimed) & set(true)) / total if total else 1.0
 
 
 def accuracy(case: Case) -> float | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from unifer.action_units import f1
 from unifer.train.rewards.cases import Case
-from unifer.train.rewards.own import f1
 
 _ANSWER = (re.compile("<answer>"), re.compile("</answer>"))
 _THINK = (re.compile("<think>", re.IGNORECASE), re.compile("</think>", re.IGNORECASE))
