@@ -52,6 +52,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
     found = read(Whole, path, flags)
     assert (found.count, found.part.rate, found.part.kind, found.files, found.live) == (3, 0.1, "b", (Path("x"), Path("y")), True)
     assert found.maybe == Part(rate=1.0)
+    assert found.part.settings == {"lr": "1e-5"}
 
 
 def test_a_section_passes_on_what_is_its_trainers(tmp_path: Path) -> None:
@@ -102,6 +103,7 @@ def test_a_wrong_key_is_named_with_its_value_and_file(text: str, message: str, t
     [
         (["--rate", "1"], "--rate could be --part.rate or --maybe.rate"),
         (["--cuont", "1"], "unknown flag --cuont; did you mean 'count'?"),
+        (["--part.raet", "1"], "unknown flag --part.raet; did you mean 'part.rate'?"),
         (["--count"], "--count needs a value"),
         (["1"], "'1' belongs to no flag"),
         (["--count", "1", "2"], "'count' must be a whole number"),

@@ -160,7 +160,11 @@ def _place(kind: type, name: str) -> tuple[str, ...]:
     if asked in known:
         return tuple(asked.split("."))
     section, _, own = asked.partition(".")
-    if own and f"{section}.settings" in known:  # what a section passes on to a trainer has the trainer's own names
+    if own and f"{section}.settings" in known:  # what a section passes on to a command has that command's own names
+        own = own.removeprefix("settings.")
+        near = difflib.get_close_matches(own, [key.partition(".")[2] for key in known if key.startswith(f"{section}.")], n=1, cutoff=0.75)
+        if near:
+            raise InputError(f"unknown flag --{name}; did you mean '{section}.{near[0]}'?")
         return section, "settings", own
     ending = [key for key in known if key.rpartition(".")[2] == asked]
     if len(ending) == 1:
