@@ -1,0 +1,128 @@
+"""The bootstrap: sums over resampled rows or whole subjects, and the interval of what follows from them.
+
+Knows arrays and who is in a picture; no score. Frames of one person are alike: drawn as if they were strangers, they promise a precision
+that another set of people would not show. So where questions name their subject, whole subjects are drawn (cluster bootstrap; Davison and
+Hinkley, Bootstrap Methods and their Application, 1997, section 3.8), and a sample has as many rows as the subjects drawn have.
+
+Few subjects need a wider interval: the percentile interval is too narrow by the factor sqrt((g - 1) / g) and by taking normal for t
+quantiles. `percentile_interval` moves its tails out by both (the expanded percentile interval of Hesterberg, What Teachers Should Know
+about the Bootstrap, The American Statistician 69(4), 2015, section 4.3). benchmarks/bootstrap_coverage.py measures what it covers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unifer.records import Question
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FEW = 10
+"""Fewer clusters than this make any interval rough: what they have in common cannot be told from what people have in common."""
+_CELLS = 2**24
+"""Counts drawn at a time: 128 MiB."""
+
+
+def resampled_sums(rows: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int) -> Floats:
+    """Sums over the rows of each bootstrap sample of `rows` (n, k), and in a last column how many rows it has: (resamples, k + 1).
+
+    Without `clusters`, n rows are drawn with replacement. With them (one for each row), as many clusters as there are, each with all its
+    rows. What is alike is drawn as one: a sample is one multinomial draw over the distinct rows, or the distinct sums of clusters, so the
+    order of rows does not matter. Raises ValueError without rows, and where rows and clusters differ in number.
+    """
+    if not len(rows):
+        raise ValueError("there is no row to resample")
+    units = np.column_stack([rows, np.ones(len(rows))])
+    if clusters is not None:
+        units = cluster_sums(units, clusters)
+    cells, count = np.unique(units, axis=0, return_counts=True)
+    draw = np.random.default_rng(seed)
+    sums = np.empty((resamples, cells.shape[1]))
+    step = max(1, _CELLS // len(cells))
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        sums[start : start + size] = draw.multinomial(len(units), count / len(units), size=size) @ cells
+    return sums
+
+
+def cluster_sums(rows: Floats, clusters: Sequence[Hashable]) -> Floats:
+    """Sums of `rows` (n, k) by cluster: (clusters, k), clusters in order of their first row."""
+    place = {cluster: index for index, cluster in enumerate(dict.fromkeys(clusters))}
+    sums = np.zeros((len(place), rows.shape[1]))
+    if len(clusters) != len(rows):
+        raise ValueError(f"{len(clusters)} clusters were given for {len(rows)} rows")
+    np.add.at(sums, [place[cluster] for cluster in clusters], rows)
+    return sums
+
+
+def percentile_interval(samples: Floats, level: float, clusters: int | None = None) -> tuple[float, float]:
+    """The middle `level` of `samples` (resamples,); NaN, where a sample does not define its score, says nothing.
+
+    With `clusters`, how many were drawn, the expanded percentile interval. Raises ValueError without samples.
+    """
+    samples = samples[~np.isnan(samples)]
+    if not len(samples):
+        raise ValueError("there is no sample to take an interval of")
+    tail = 100 * (1 - level) / 2 if clusters is None else 100 * _expanded_tail(level, clusters)
+    low, high = np.percentile(samples, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def _expanded_tail(level: float, clusters: int) -> float:
+    """The mass left out at each end: Phi(-sqrt(g / (g - 1)) t), t the quantile of Student's t with g - 1 degrees of freedom."""
+    return NormalDist().cdf(-math.sqrt(clusters / (clusters - 1)) * t_quantile(level, clusters - 1))
+
+
+@lru_cache
+def t_quantile(level: float, freedom: int) -> float:
+    """The t with P(|T| <= t) = `level` in (0, 1) for a whole number >= 1 of degrees of freedom.
+
+    By halving on the closed form of that chance (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4).
+    """
+    odd = freedom % 2
+    powers = np.arange(odd, freedom - 1, 2)
+    factors = np.cumprod(np.append(1.0, (powers[1:] - 1) / powers[1:]))[: len(powers)]
+
+    def chance(angle: float) -> float:
+        series = math.sin(angle) * float(factors @ math.cos(angle) ** powers)
+        return 2 * (angle + series) / math.pi if odd else series
+
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chance(middle) < level else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def clusters_of(questions: Sequence[Question]) -> list[str] | None:
+    """The subject of each question; None unless every question names one and there are two or more (`cluster_notes` says so)."""
+    subjects = [subject for subject in map(_subject, questions) if subject is not None]
+    return subjects if len(subjects) == len(questions) and len(set(subjects)) > 1 else None
+
+
+def cluster_notes(questions: Sequence[Question]) -> list[str]:
+    """What a reader of intervals must know of the subjects of `questions`: named for some only, just one, or few."""
+    subjects = [subject for subject in map(_subject, questions) if subject is not None]
+    distinct = len(set(subjects))
+    if not subjects:
+        return []
+    if len(subjects) < len(questions):
+        unnamed = len(questions) - len(subjects)
+        return [f"{unnamed:,} of {len(questions):,} questions name no subject: intervals are over rows, too narrow where people repeat"]
+    if distinct == 1:
+        return ["every question shows the same subject: intervals are over rows and say nothing of other people"]
+    return [f"only {distinct} subjects: intervals over them are rough"] if distinct < FEW else []
+
+
+def _subject(question: Question) -> str | None:
+    value = (question.provenance or {}).get("subject")
+    return None if value is None else str(value)
