@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer.dialogue import images
 from unifer.errors import InputError
-from unifer.prepare.curation.teachers import KEY_VARIABLE, Answer, Ask, Fault, TeacherError, TeacherSpec, redacted, secrets
+from unifer.models.api.faults import SAID, cause, fault_of, message_of, status_of
+from unifer.models.api.replies import whole
+from unifer.models.api.secrets import redacted, secrets
+from unifer.prepare.curation.teachers import KEY_VARIABLE, Answer, Ask, TeacherError, TeacherSpec
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model, ModelOutput
@@ -27,14 +28,6 @@ _NO_KEY = "none"
 _OWN_RETRIES = ("openai", "openai-api", "anthropic")
 """Providers whose client would send again by itself, and takes `max_retries`."""
 _LONGEST_MESSAGE = 300
-_THINK = re.compile(r"<think[^>]*>\s*(.*?)\s*</think>", re.DOTALL)
-_STATUS: dict[int, Fault] = {401: "key", 403: "key", 404: "no_model", 408: "timeout", 429: "rate_limit"}
-
-_SAID_WITH_400: dict[Fault, re.Pattern[str]] = {
-    "key": re.compile(r"api[ _]key", re.IGNORECASE),
-    "no_model": re.compile(r"\bmodel\b.*(?:not (?:exist|found|available|a valid)|unknown|invalid model)", re.IGNORECASE),
-}
-"""Where a server says with 400 what others say with 401 or 404: Google's "API key not valid" for one."""
 
 
 class ApiTeacher:
@@ -75,16 +68,16 @@ class ApiTeacher:
         if output.empty:
             raise TeacherError("invalid", f"{self._where}: a reply without any choice")
         usage = output.usage
-        text = redacted(_whole(output), self._secrets)
+        text = redacted(whole(output), self._secrets)
         if usage is None:
             return Answer(text, output.stop_reason)
         tokens_in = usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
         return Answer(text, output.stop_reason, tokens_in, usage.output_tokens)
 
     def _failure(self, raised: Exception) -> TeacherError:
-        error = _cause(raised)
-        status = _status(error)
-        fault = self._fault(error, status)
+        error = cause(raised)
+        status = status_of(error)
+        fault = fault_of(error, self._model.api.should_retry)
         decision = self._model.api.should_retry(error)
         retry_after = getattr(decision, "retry_after", None)
         if fault == "key":
@@ -93,49 +86,14 @@ class ApiTeacher:
             return TeacherError(
                 fault, f"{self._where}: does not serve {self._spec.model!r} (HTTP {status}); check --model, --teacher and the URL's /v1"
             )
-        said = " ".join(redacted(_message(error), self._secrets).split())[:_LONGEST_MESSAGE]
-        return TeacherError(fault, f"{self._where}: {_SAID[fault]}{f' (HTTP {status})' if status else ''}: {said}", retry_after)
-
-    def _fault(self, error: Exception, status: int | None) -> Fault:
-        if status == 429 and "quota" in str(getattr(error, "code", "")):
-            return "quota"
-        if status == 400 and (known := next((fault for fault, said in _SAID_WITH_400.items() if said.search(_message(error))), None)):
-            return known
-        if status is not None:
-            return _STATUS.get(status, "server" if status >= 500 or status == 409 else "bad_request")
-        names = {type(each).__name__ for each in _chain(error)}
-        if names & {"ConnectError", "ConnectionRefusedError", "gaierror"}:
-            return "refused"
-        if any("Timeout" in name for name in names):
-            return "timeout"
-        if names & {"APIConnectionError", "RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError"}:
-            return "cut"
-        if (
-            isinstance(error, json.JSONDecodeError)
-            or names & {"APIResponseValidationError", "OpenAIResponseError"}
-            or not _is_expected(error)
-        ):
-            return "invalid"
-        return "server" if self._model.api.should_retry(error) else "other"
+        said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
+        return TeacherError(fault, f"{self._where}: {SAID[fault]}{f' (HTTP {status})' if status else ''}: {said}", retry_after)
 
     def _key_variable(self) -> str:
         if self._spec.url:
             return KEY_VARIABLE
         named = getattr(self._model.api, "api_key_vars", None) or ["the provider's variable"]
         return " or ".join(named)
-
-
-_SAID: dict[Fault, str] = {
-    "refused": "no connection",
-    "quota": "the account's quota is spent",
-    "rate_limit": "too many requests",
-    "timeout": "no reply in time",
-    "cut": "the connection broke off",
-    "server": "the server failed",
-    "invalid": "no reply that could be read",
-    "bad_request": "refused the request",
-    "other": "failed",
-}
 
 
 def _open(spec: TeacherSpec, key: str | None) -> Model:
@@ -167,64 +125,9 @@ def _open(spec: TeacherSpec, key: str | None) -> Model:
         raise InputError(f"--teacher {spec.model}: {redacted(str(error), secrets())}") from None
 
 
-def _whole(output: ModelOutput) -> str:
-    """The reply with its think block: inspect takes it out of the text, and some servers send it in a field of its own.
-
-    What a reasoning model thought before a reply that has a think block itself is no part of the reply.
-    """
-    from inspect_ai.model import ContentReasoning
-
-    content, text = output.message.content, output.completion
-    for part in () if isinstance(content, str) else content:
-        if not isinstance(part, ContentReasoning) or part.redacted or not part.reasoning.strip():
-            continue
-        left = _THINK.search(text)
-        cut_out = part.internal == "think" and (left is None or left[1] != part.reasoning)
-        if cut_out or "<think" not in text.lower():
-            text = f"<think>{part.reasoning}</think>\n{text}"
-    return text
-
-
 def _plain(message: Any) -> str:
     """Text of a message that rich would render."""
     from rich.text import Text
 
     text = Text.from_markup(message).plain if isinstance(message, str) else str(message)
     return redacted(" ".join(text.removeprefix("ERROR: ").split()), secrets())
-
-
-def _cause(error: Exception) -> Exception:
-    """The provider's own exception inside those of the retry loop and of inspect."""
-    attempt = getattr(error, "last_attempt", None)
-    if attempt is not None and isinstance(attempt.exception(), Exception):
-        error = attempt.exception()
-    return error.__cause__ if type(error).__name__ == "ModelGenerateError" and isinstance(error.__cause__, Exception) else error
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
-
-
-def _status(error: BaseException) -> int | None:
-    for value in (
-        getattr(error, "status_code", None),
-        getattr(getattr(error, "response", None), "status_code", None),
-        getattr(error, "code", None),
-    ):
-        if isinstance(value, int):
-            return value
-    return None
-
-
-def _message(error: BaseException) -> str:
-    """What the provider said, without the request that inspect repeats in its messages."""
-    return str(getattr(error, "message", None) or error) or type(error).__name__
-
-
-def _is_expected(error: BaseException) -> bool:
-    """An error of a client library; anything else rose while a reply of an odd shape was read."""
-    return type(error).__module__.split(".")[0] not in ("builtins", "pydantic", "pydantic_core")

@@ -5,23 +5,19 @@ Knows no rows and no filter. An API teacher is `api_teacher`, a checkpoint in th
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from unifer.errors import InputError
+from unifer.models.api import faults
+from unifer.models.api.faults import Fault
 from unifer.records import Json
 
 KEY_VARIABLE = "UNIFER_TEACHER_API_KEY"
 """Environment variable that holds the key of a teacher given by its URL. Keys are never flags: those show in process lists."""
-
-Fault = Literal["refused", "key", "no_model", "quota", "rate_limit", "timeout", "cut", "server", "invalid", "bad_request", "other"]
-_ENDS_THE_RUN: tuple[Fault, ...] = ("key", "no_model", "quota")
-_WORTH_RETRYING: tuple[Fault, ...] = ("refused", "rate_limit", "timeout", "cut", "server", "invalid")
-_NOT_BILLED: tuple[Fault, ...] = ("refused", "key", "no_model", "quota", "rate_limit", "bad_request")
 
 
 class TeacherError(Exception):
@@ -35,17 +31,15 @@ class TeacherError(Exception):
 
     @property
     def ends_the_run(self) -> bool:
-        """No request at all will be answered until the user changes something."""
-        return self.fault in _ENDS_THE_RUN
+        return faults.ends_the_run(self.fault)
 
     @property
     def worth_retrying(self) -> bool:
-        return self.fault in _WORTH_RETRYING
+        return faults.worth_retrying(self.fault)
 
     @property
     def may_be_billed(self) -> bool:
-        """The teacher may have read the prompt, and counted it, before it failed."""
-        return self.fault not in _NOT_BILLED
+        return faults.may_be_billed(self.fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,25 +168,3 @@ def _without_secrets(url: str) -> str:
             f"--teacher: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a key goes into {KEY_VARIABLE}"
         )
     return url.rstrip("/")
-
-
-_TOKEN = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_][A-Za-z0-9_*-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
-_SHORTEST = 6
-HIDDEN = "[hidden]"
-
-
-def secrets(*more: str | None) -> tuple[str, ...]:
-    """Every key that this process knows: `more`, and what variables named `..._KEY`, `..._TOKEN` or `..._SECRET` hold. Longest first."""
-    named = (value for name, value in os.environ.items() if re.search(r"(?:KEY|TOKEN|SECRET|PASSWORD)$", name))
-    return tuple(sorted({value for value in (*more, *named) if value and len(value) >= _SHORTEST}, key=len, reverse=True))
-
-
-def redacted(text: str, hidden: tuple[str, ...]) -> str:
-    """`text` without any of the keys in `hidden`, also where one is cut short, and without what looks like a key."""
-    for secret in hidden:
-        text = text.replace(secret, HIDDEN)
-        for length in range(len(secret) - 1, _SHORTEST + 1, -1):
-            if secret[:length] in text:
-                text = text.replace(secret[:length], HIDDEN)
-                break
-    return _TOKEN.sub(HIDDEN, text)
