@@ -69,7 +69,7 @@ def test_subjects_with_one_row_each_are_rows(found: list[tuple[int, int]]) -> No
 
 def test_many_samples_of_many_rows_are_drawn_piece_by_piece_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """100,000 samples of 11,072 distinct rows at once are 8.9 GB."""
-    rows = np.arange(50.0)[:, None]
+    rows = np.arange(50, dtype=np.float64)[:, None]
     whole = resampled_sums(rows, None, 40, 7)
     monkeypatch.setattr("unifer.evaluate.bootstrap._CELLS", 300)
     assert (resampled_sums(rows, None, 40, 7) == whole).all()
