@@ -21,7 +21,7 @@ from typing import NamedTuple
 from unifer.action_units import ACTION_UNITS, FACS_NUMBERS
 
 _WORTH_READING = re.compile(r"[aA][uU]|[uU][nN][iI][tT]|[LR]\d")
-_SIDE_ALONE = re.compile(r"(?<![^\s(,+/&])[LR](\d{1,2})(?=[A-E]?(?:[\s,.;:)+/&]|$))")
+SIDE_ALONE = re.compile(r"(?<![^\s(,+/&])[LR](\d{1,2})(?=[A-E]?(?:[\s,.;:)+/&]|$))")
 
 # All patterns below read lower-case text with single blanks: the form that `_plain` makes.
 
@@ -37,13 +37,15 @@ _LIST_GOES_ON = re.compile(
 )
 
 
-class _Mention(NamedTuple):
+class Mention(NamedTuple):
+    """An AU that a text names, with its name and brackets, from `start` to before `end` in the form that `readable` gives."""
+
     number: int
     start: int
     end: int
 
 
-def _mentions(text: str) -> Iterator[_Mention]:
+def _mentions(text: str) -> Iterator[Mention]:
     at = 0
     for head in _HEAD.finditer(text):
         item = _ITEM.match(text, head.end())
@@ -58,7 +60,7 @@ def _mentions(text: str) -> Iterator[_Mention]:
             at = item.end()
 
 
-def _widened(text: str, number: int, start: int, end: int) -> _Mention:
+def _widened(text: str, number: int, start: int, end: int) -> Mention:
     """The mention with the AU's name before it and the brackets around it: all of `lid tightener (AU7)`."""
     if text[end : end + 1] == ")":
         end += 1
@@ -68,7 +70,7 @@ def _widened(text: str, number: int, start: int, end: int) -> _Mention:
     before = text[max(0, start - 40) : start].rstrip(" ")
     if unit is not None and before.endswith(unit.name):
         start = max(0, start - 40) + len(before) - len(unit.name)
-    return _Mention(number, start, end)
+    return Mention(number, start, end)
 
 
 # --- what is said of them ------------------------------------------------------------------------------------------------------------
@@ -112,31 +114,55 @@ def mentioned(text: str) -> frozenset[int]:
     return frozenset(number for number, active in stated(text).items() if active)
 
 
+_NONE = re.compile(r"(?:none|no (?:active |visible )?(?:aus?|action units?)(?: (?:is|are) active)?|null|\[\])")
+_NUMBERS = re.compile(r"\d{1,2}(?: ?[,+ ] ?\d{1,2})*")
+
+
+def listed(answer: str) -> frozenset[int] | None:
+    """The AUs that an answer lists: codes as `mentioned` reads them, numbers alone (`6, 12`), or `none`; None if it lists nothing so."""
+    plain = _plain(unicodedata.normalize("NFKC", answer)).strip(" .")
+    if _NONE.fullmatch(plain):
+        return frozenset()
+    if _NUMBERS.fullmatch(plain):
+        return frozenset(map(int, re.findall(r"\d+", plain))) & FACS_NUMBERS or None
+    return mentioned(answer) or None
+
+
 def stated(text: str) -> dict[int, bool]:
     """FACS number -> whether `text` affirms (True) or denies (False) that AU, for each that it speaks of."""
+    return {mention.number: active for mention, active in statements(readable(text))}
+
+
+def readable(text: str) -> str:
+    """`text` as the patterns of this module read it: one case, plain blanks; empty where no AU can stand in it."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
-    if not _WORTH_READING.search(text):
-        return {}
-    plain = _plain(text)
-    found: dict[int, bool] = {}
+    return _plain(text) if _WORTH_READING.search(text) else ""
+
+
+def statements(plain: str) -> Iterator[tuple[Mention, bool]]:
+    """Each mention of a FACS number in a `readable` text, in order, and whether it is affirmed there."""
     for group, denied in _groups(plain, list(_mentions(plain))):
         active = not denied and not _denied_after(plain, group[-1].end)
-        found.update((mention.number, active) for mention in group if mention.number in FACS_NUMBERS)
-    return found
+        yield from ((mention, active) for mention in group if mention.number in FACS_NUMBERS)
 
 
 def _plain(text: str) -> str:
     """Lower case, emphasis marks dropped, blanks collapsed line by line, contractions spelled out; `L12` alone becomes `au12`."""
-    text = _SIDE_ALONE.sub(lambda side: f"au{side[1]}" if int(side[1]) in ACTION_UNITS else side[0], text)
+    text = SIDE_ALONE.sub(named_side, text)
     lines = text.lower().replace("*", "").replace("`", "").split("\n")
     joined = "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
     return joined.replace("n't", " not").replace("cannot", "can not")
 
 
-def _groups(text: str, mentions: list[_Mention]) -> Iterator[tuple[list[_Mention], bool]]:
+def named_side(side: re.Match[str]) -> str:
+    """`L12` -> `au12`; a number that is no AU of ours stays as it is."""
+    return f"au{side[1]}" if int(side[1]) in ACTION_UNITS else side[0]
+
+
+def _groups(text: str, mentions: list[Mention]) -> Iterator[tuple[list[Mention], bool]]:
     """Mentions that share one statement (`AU1, AU2 and AU5`), and whether a denial before them covers them."""
-    group: list[_Mention] = []
+    group: list[Mention] = []
     denial: str | None = None
     for before, mention in zip([None, *mentions], mentions, strict=False):
         gap = text[before.end if before else 0 : mention.start]
@@ -154,7 +180,7 @@ def _groups(text: str, mentions: list[_Mention]) -> Iterator[tuple[list[_Mention
         yield group, denial is not None
 
 
-def _starts_clause(text: str, mention: _Mention, joint: re.Match[str], denial: str) -> bool:
+def _starts_clause(text: str, mention: Mention, joint: re.Match[str], denial: str) -> bool:
     """In `no AU4, AU12 is strong` the second AU starts a clause of its own; in `no AU4 or AU5 is visible` it does not."""
     verb = _NEW_CLAUSE.match(text, mention.end)
     if verb is None:
