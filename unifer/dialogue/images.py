@@ -90,8 +90,24 @@ def decode(path: Path, name: str | None = None) -> Image:
     return decode_stored(path, name)[0]
 
 
-def decode_stored(path: Path, name: str | None = None) -> tuple[Image, str]:
-    """What `decode` gives, and the Pillow mode in which the file stores it (`RGB`, `L` gray, `P` palette, `RGBA`, ...)."""
+def preview(path: Path, side: int, name: str | None = None) -> Image:
+    """A small copy for people, at most `side` pixels high and wide, proportions kept; never what a model is shown.
+
+    JPEG files are decoded at the smallest of their own scales that will do, so a large photograph costs little. Raises ImageError as
+    `decode` does.
+    """
+    from PIL import Image
+
+    small = decode_stored(path, name, least=2 * side)[0]
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def decode_stored(path: Path, name: str | None = None, *, least: int | None = None) -> tuple[Image, str]:
+    """What `decode` gives, and the Pillow mode in which the file stores it (`RGB`, `L` gray, `P` palette, `RGBA`, ...).
+
+    With `least`, a JPEG file may come out smaller than it is, but not below that many pixels either way.
+    """
     name = name or str(path)
     _check_file(path, name)
     from PIL import Image, UnidentifiedImageError
@@ -99,6 +115,8 @@ def decode_stored(path: Path, name: str | None = None) -> tuple[Image, str]:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             _check_size(image, name)
+            if least is not None:
+                image.draft(None, (least, least))
             image.load()
             return _turned(_rgb(image, name), _orientation(image)), image.mode
     except ImageError:
