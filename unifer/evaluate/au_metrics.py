@@ -4,6 +4,8 @@ Knows sets of FACS numbers; no files and no replies. Everything follows from one
 
 What counts as what:
 - Every annotated question is a face here. A reply that failed or is missing claims no AU: it stays, and its AUs were missed.
+- On a face count the AUs that the dataset is scored over (all, where it names none) and that somebody coded on it: whether an AU was
+  claimed that nobody looked for, is neither right nor wrong. Such claims are counted in `outside` and nowhere else.
 - Macro F1 is the mean over the AUs that at least one face shows. A spurious AU, claimed though no face shows it, has no F1 of its own
   but lowers micro F1, which counts claims of all faces together, and the F1 of its face.
 - Face F1 is the mean over faces of 2 |both| / (|claimed| + |shown|), 1 where both are empty: the reward `au_f1` pays the same.
@@ -11,22 +13,25 @@ What counts as what:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unifer.action_units import f1
+from unifer.evaluate.bootstrap import percentile_interval, resampled_sums
 from unifer.evaluate.metrics import LEVEL, RESAMPLES, intervals_json
-from unifer.records import Json
+from unifer.records import Json, Question
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-HEADLINE = ("face_f1", "micro_f1", "macro_f1")
+HEADLINE = ("face_f1", "exact", "micro_f1", "precision", "recall", "macro_f1")
+_FACE = 2
+"""Columns before those of AUs: face F1, and whether claims and face agree entirely."""
 _KINDS = 3
 """Counts an AU: hits, claims, faces that show it."""
 
@@ -38,6 +43,10 @@ class Claim:
     claimed: frozenset[int]
     shown: frozenset[int]
     replied: bool = True
+    scored: frozenset[int] | None = None
+    """The AUs that count on this face, to which both sets keep; None: every AU."""
+    outside: frozenset[int] = frozenset()
+    """The AUs that the reply affirms and that do not count here."""
 
     @property
     def f1(self) -> float:
@@ -45,16 +54,35 @@ class Claim:
         return f1(self.claimed, self.shown)
 
 
+def claim_on(question: Question, affirmed: frozenset[int], *, replied: bool = True, units: Collection[int] = ()) -> Claim | None:
+    """What a reply to `question` that affirms the AUs `affirmed` claims; None where the face is not annotated.
+
+    `units` are the AUs that the dataset is scored over (empty: all); `question.coded` narrows them to those that were looked for.
+    """
+    if question.action_units is None:
+        return None
+    shown, coded = frozenset(question.action_units), question.coded
+    if coded is None and not units:
+        return Claim(affirmed, shown, replied)
+    scored = frozenset(units) if coded is None else coded & frozenset(units) if units else coded
+    return Claim(affirmed & scored, shown & scored, replied, scored, affirmed - scored)
+
+
 @dataclass(frozen=True)
 class UnitScore:
-    """One AU: recall is None where no face shows it, precision None where no reply claims it, F1 None without the first."""
+    """One AU on the `faces` on which it counts: recall is None where none shows it, precision None where no reply claims it.
+
+    F1 is None without faces that show it, accuracy (right to claim it, or not to) without faces on which it counts.
+    """
 
     action_unit: int
     precision: float | None
     recall: float | None
     f1: float | None
+    accuracy: float | None
     support: int
     predicted: int
+    faces: int
 
     def to_json(self) -> Json:
         return vars(self) | {"action_unit": f"AU{self.action_unit}"}
@@ -62,54 +90,94 @@ class UnitScore:
 
 @dataclass(frozen=True)
 class ActionUnitScores:
-    """Scores over `n` annotated faces, `unanswered` of them without a reply. Macro and micro F1 are None where nothing defines them.
+    """Scores over `n` annotated faces, `unanswered` of them without a reply; those of `HEADLINE` are None where nothing defines them.
 
-    `intervals` holds a percentile bootstrap interval over faces for each of `HEADLINE` that has a value.
+    `exact` is the share of faces whose AUs are claimed exactly, `precision` and `recall` are those of all claims together. `outside` are
+    claims that count nowhere, and `units` the AUs to which the dataset's scores keep (empty: all). `intervals` holds a percentile
+    bootstrap interval for each of `HEADLINE` that has a value, over faces, or over subjects where `subjects` says how many there are.
     """
 
     n: int
     unanswered: int
+    outside: int
+    units: tuple[int, ...]
     face_f1: float
+    exact: float
     micro_f1: float | None
+    precision: float | None
+    recall: float | None
     macro_f1: float | None
     per_unit: tuple[UnitScore, ...]
     intervals: dict[str, tuple[float, float]]
     resamples: int
     seed: int
+    subjects: int | None = None
+
+    @property
+    def claims(self) -> int:
+        """AUs claimed, over all faces: the denominator of `precision`."""
+        return sum(unit.predicted for unit in self.per_unit)
+
+    @property
+    def showings(self) -> int:
+        """AUs shown, over all faces: the denominator of `recall`."""
+        return sum(unit.support for unit in self.per_unit)
 
     def to_json(self) -> Json:
+        counts = {name: getattr(self, name) for name in ("n", "unanswered", "claims", "showings", "outside")}
+        scored = [f"AU{unit}" for unit in self.units] or "all"
         headline = {name: getattr(self, name) for name in HEADLINE}
         intervals = intervals_json(self.intervals, self.resamples, self.seed)
-        units = [unit.to_json() for unit in self.per_unit]
-        return {"n": self.n, "unanswered": self.unanswered, **headline, "intervals": intervals, "per_unit": units}
+        return counts | {"scored": scored} | headline | {"intervals": intervals, "per_unit": [unit.to_json() for unit in self.per_unit]}
 
 
-def score_action_units(claims: Sequence[Claim], *, resamples: int = RESAMPLES, seed: int = 0) -> ActionUnitScores:
-    """Scores of `claims`, with intervals from `resamples` bootstrap samples (0: none). Raises ValueError without any claim."""
+def score_action_units(
+    claims: Sequence[Claim],
+    *,
+    units: Collection[int] = (),
+    clusters: Sequence[Hashable] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> ActionUnitScores:
+    """Scores of `claims`, made for a dataset that is scored over `units` (empty: every AU).
+
+    Intervals come from `resamples` bootstrap samples (0: none), of faces or, with one of `clusters` for each claim, of whole clusters.
+    Raises ValueError without any claim, and for a claim that was not kept to `units` (`claim_on` does).
+    """
     if not claims:
         raise ValueError("there is no annotated face to score")
-    units = sorted(set().union(*(claim.claimed | claim.shown for claim in claims)))
-    rows = _rows(claims, units)
+    found = frozenset().union(*(claim.claimed | claim.shown for claim in claims))
+    if units and not found <= frozenset(units):
+        raise ValueError(f"claims speak of AU{min(found - frozenset(units))}, which is none of the AUs scored")
+    listed = sorted(frozenset(units) or found)
+    rows = unit_rows(claims, listed)
     sums = rows.sum(axis=0)
-    values = _headline(sums[None], len(claims))[0]
-    micro, macro = (None if np.isnan(value) else float(value) for value in values[1:])
+    values = headline_of(sums[None], np.array([len(claims)]))[0]
+    face, exact, *others = values.tolist()
+    micro, precision, recall, macro = (None if np.isnan(value) else value for value in others)
     return ActionUnitScores(
         n=len(claims),
         unanswered=sum(not claim.replied for claim in claims),
-        face_f1=float(values[0]),
+        outside=sum(len(claim.outside) for claim in claims),
+        units=tuple(sorted(units)),
+        face_f1=face,
+        exact=exact,
         micro_f1=micro,
+        precision=precision,
+        recall=recall,
         macro_f1=macro,
-        per_unit=_per_unit(sums, units),
-        intervals=_intervals(rows, values, resamples, seed),
+        per_unit=tuple(_per_unit(claims, sums, listed)),
+        intervals=_intervals(rows, values, clusters, resamples, seed),
         resamples=resamples,
         seed=seed,
+        subjects=None if clusters is None else len(set(clusters)),
     )
 
 
-def _rows(claims: Sequence[Claim], units: Sequence[int]) -> Floats:
-    """Face F1, then hits, claims and showings of each unit: shape (faces, 1 + 3 units)."""
+def unit_rows(claims: Sequence[Claim], units: Sequence[int]) -> Floats:
+    """Face F1 and exactness, then hits, claims and showings of each unit: shape (faces, 2 + 3 units). Their sums define all scores."""
     claimed, shown = (_indicators(sets, units) for sets in zip(*((claim.claimed, claim.shown) for claim in claims), strict=True))
-    face = np.array([[claim.f1] for claim in claims])
+    face = np.array([[claim.f1, claim.claimed == claim.shown] for claim in claims], dtype=float)
     return np.concatenate([face, claimed * shown, claimed, shown], axis=1)
 
 
@@ -118,47 +186,47 @@ def _indicators(sets: Sequence[Collection[int]], units: Sequence[int]) -> Floats
     return np.array([[unit in units_of for unit in units] for units_of in sets], dtype=float)
 
 
-def _headline(sums: Floats, faces: int) -> Floats:
-    """The scores `HEADLINE` of each sample in `sums` (samples, 1 + 3 units), NaN where undefined; shape (samples, 3)."""
-    hits, claimed, shown = np.moveaxis(sums[:, 1:].reshape(len(sums), _KINDS, -1), 1, 0)
+def headline_of(sums: Floats, faces: Floats) -> Floats:
+    """The scores `HEADLINE` of each sample: `sums` of `unit_rows` (samples, 2 + 3 units) over that many `faces` (samples,).
+
+    NaN where undefined; shape (samples, 6).
+    """
+    hits, claimed, shown = np.moveaxis(sums[:, _FACE:].reshape(len(sums), _KINDS, -1), 1, 0)
     present = shown > 0
     with np.errstate(invalid="ignore"):
-        micro = 2 * hits.sum(axis=1) / (claimed.sum(axis=1) + shown.sum(axis=1))
+        both, said, true = (counts.sum(axis=1) for counts in (hits, claimed, shown))
         each = np.where(present, 2 * hits / np.maximum(claimed + shown, 1), 0.0)
         macro = each.sum(axis=1) / present.sum(axis=1)
-    result: Floats = np.stack([sums[:, 0] / faces, micro, macro], axis=1)
+        means = sums[:, :_FACE] / faces[:, None]
+        result: Floats = np.column_stack([means, 2 * both / (said + true), both / said, both / true, macro])
     return result
 
 
-def _intervals(rows: Floats, values: Floats, resamples: int, seed: int) -> dict[str, tuple[float, float]]:
-    """The middle 95 % of each headline score over samples of faces, drawn with replacement.
-
-    Faces with the same counts are one cell, so a sample is one multinomial draw. Samples in which a score is undefined say nothing of it.
-    """
+def _intervals(
+    rows: Floats, values: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """The middle 95 % of each headline score that has a value; empty without `resamples`."""
     if not resamples:
         return {}
-    cells, count = np.unique(rows, axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(rows), count / len(rows), size=resamples)
-    samples = _headline(drawn @ cells, len(rows))
-    tail = 100 * (1 - LEVEL) / 2
-    bounds = {}
-    for name, value, column in zip(HEADLINE, values, samples.T, strict=True):
-        if not np.isnan(value):
-            low, high = np.nanpercentile(column, [tail, 100 - tail])
-            bounds[name] = (float(low), float(high))
-    return bounds
+    drawn = resampled_sums(rows, clusters, resamples, seed)
+    columns = zip(HEADLINE, values, headline_of(drawn[:, :-1], drawn[:, -1]).T, strict=True)
+    distinct = None if clusters is None else len(set(clusters))
+    return {name: percentile_interval(column, LEVEL, distinct) for name, value, column in columns if not np.isnan(value)}
 
 
-def _per_unit(sums: Floats, units: Sequence[int]) -> tuple[UnitScore, ...]:
-    table = sums[1:].reshape(_KINDS, -1).astype(int).T.tolist()
-    return tuple(
+def _per_unit(claims: Sequence[Claim], sums: Floats, units: Sequence[int]) -> list[UnitScore]:
+    table = sums[_FACE:].reshape(_KINDS, -1).astype(int).T.tolist()
+    faces = {unit: sum(claim.scored is None or unit in claim.scored for claim in claims) for unit in units}
+    return [
         UnitScore(
             unit,
             precision=hits / claimed if claimed else None,
             recall=hits / shown if shown else None,
             f1=2 * hits / (claimed + shown) if shown else None,
+            accuracy=(faces[unit] - claimed - shown + 2 * hits) / faces[unit] if faces[unit] else None,
             support=shown,
             predicted=claimed,
+            faces=faces[unit],
         )
         for unit, (hits, claimed, shown) in zip(units, table, strict=True)
-    )
+    ]
