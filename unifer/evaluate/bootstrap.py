@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unifer.records import Question
+from unifer.records import Json, Question
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,32 @@ FEW = 10
 """Fewer clusters than this make any interval rough: what they have in common cannot be told from what people have in common."""
 _CELLS = 2**24
 """Counts drawn at a time: 128 MiB."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the samples of an interval were drawn from: `clusters` subjects, or rows where that is None.
+
+    With `parts`, several datasets were drawn each on its own, and `clusters` is the number of subjects of the one that has fewest.
+    """
+
+    clusters: int | None = None
+    parts: int = 1
+
+    @classmethod
+    def together(cls, clusters: Sequence[int | None]) -> Drawn:
+        """Of several datasets. The fewest subjects decide how far the tails are moved out: a little too far for the others."""
+        return cls(min((number for number in clusters if number is not None), default=None), len(clusters))
+
+    def to_json(self) -> Json:
+        """The method in words, for the file that holds the interval."""
+        if self.clusters is None:
+            return {"method": "percentile bootstrap over rows"}
+        over = f"{self.clusters} subjects" if self.parts == 1 else f"rows or (at least {self.clusters}) subjects of each dataset"
+        return {"method": f"percentile bootstrap over {over}", "tails": "expanded for few subjects (Hesterberg 2015)"}
+
+
+ROWS = Drawn()
 
 
 def resampled_sums(rows: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int) -> Floats:
@@ -67,8 +94,10 @@ def cluster_sums(rows: Floats, clusters: Sequence[Hashable]) -> Floats:
 def percentile_interval(samples: Floats, level: float, clusters: int | None = None) -> tuple[float, float]:
     """The middle `level` of `samples` (resamples,); NaN, where a sample does not define its score, says nothing.
 
-    With `clusters`, how many were drawn, the expanded percentile interval. Raises ValueError without samples.
+    With `clusters`, how many were drawn, the expanded percentile interval. Raises ValueError without samples, and for a single cluster.
     """
+    if clusters is not None and clusters < 2:
+        raise ValueError("one cluster says nothing of how clusters differ")
     samples = samples[~np.isnan(samples)]
     if not len(samples):
         raise ValueError("there is no sample to take an interval of")

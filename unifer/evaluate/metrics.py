@@ -1,6 +1,7 @@
 """Scores of the strict protocol from (truth, outcome) pairs: WAR, UAR, macro-F1, per class, confusion, bootstrap intervals.
 
-Knows counts and labels; no files and no replies. Everything follows from one table of counts, truth x outcome.
+Knows counts and labels; no files and no replies. Everything follows from one table of counts, truth x outcome; where questions name
+their subject, from one such table for each subject, and intervals are over subjects (`bootstrap` says why).
 
 What counts as what:
 - Every question that was asked is in the denominator. Off-list, no-answer, failed and missing rows are wrong, never a class.
@@ -11,12 +12,15 @@ What counts as what:
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unifer.evaluate.bootstrap import ROWS, Drawn, percentile_interval, resampled_sums
 from unifer.records import Json, Outcome
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
+HEADLINE = ("war", "uar", "macro_f1")
 UNNAMED = ("off_list", "no_answer", "failed", "missing")
 """The columns of a table after its labels: what happened where no label was named."""
 LEVEL = 0.95
@@ -35,49 +40,95 @@ RESAMPLES = 1000
 class Table:
     """Counts truth x outcome: a row for each of `labels`, a column for each of them and then for each of `UNNAMED`.
 
-    `unplaced` are missing rows whose truth is unknown; `well_formed` counts the replies of exact form.
+    `unplaced` are missing rows whose truth is unknown; `well_formed` counts the replies of exact form. `subjects` holds the counts of
+    each subject apart, shape (subjects, labels, outcomes); None where rows are their own subjects. Unplaced rows are nobody's: they are
+    in every sample.
     """
 
     labels: tuple[str, ...]
     counts: Counts
     unplaced: int = 0
     well_formed: int = 0
+    subjects: Counts | None = None
 
     @property
     def asked(self) -> int:
         return int(self.counts.sum()) + self.unplaced
 
+    @property
+    def clusters(self) -> int | None:
+        """How many subjects there are; None where rows are drawn."""
+        return None if self.subjects is None else len(self.subjects)
+
     def relabelled(self, labels: Sequence[str], rename: dict[str, str]) -> Table:
         """The same counts over `labels`, where this table's label `x` is called `rename[x]`. Lets tables of datasets be added."""
         place = [labels.index(rename[label]) for label in self.labels]
         columns = place + [len(labels) + index for index in range(len(UNNAMED))]
-        counts = np.zeros((len(labels), len(labels) + len(UNNAMED)), dtype=np.int64)
-        np.add.at(counts, np.ix_(place, columns), self.counts)
-        return Table(tuple(labels), counts, self.unplaced, self.well_formed)
+
+        def moved(counts: Counts) -> Counts:
+            wide = np.zeros((len(counts), len(labels), len(labels) + len(UNNAMED)), dtype=np.int64)
+            np.add.at(wide, np.ix_(range(len(counts)), place, columns), counts)
+            return wide
+
+        subjects = None if self.subjects is None else moved(self.subjects)
+        return Table(tuple(labels), moved(self.counts[None])[0], self.unplaced, self.well_formed, subjects)
 
     def __add__(self, other: Table) -> Table:
+        """The counts of both; whose they are is lost (`score_pooled` draws each dataset's subjects apart)."""
         if other.labels != self.labels:
             raise ValueError(f"tables of different labels cannot be added: {self.labels} and {other.labels}")
         return Table(self.labels, self.counts + other.counts, self.unplaced + other.unplaced, self.well_formed + other.well_formed)
 
+    def resampled(self, resamples: int, seed: int) -> tuple[Counts, Counts]:
+        """Bootstrap samples: counts (resamples, labels, outcomes) and questions asked (resamples,).
+
+        Drawing n rows with replacement is one multinomial draw over the cells of the table. Subjects are drawn with all their rows.
+        """
+        if self.subjects is not None:
+            sums = resampled_sums(self.subjects.reshape(len(self.subjects), -1).astype(np.float64), None, resamples, seed)
+            counts = sums[:, :-1].astype(np.int64).reshape(resamples, *self.counts.shape)
+            return counts, counts.sum(axis=(1, 2)) + self.unplaced
+        cells = np.append(self.counts.ravel(), self.unplaced)
+        drawn = np.random.default_rng(seed).multinomial(self.asked, cells / self.asked, size=resamples)
+        return drawn[:, :-1].reshape(resamples, *self.counts.shape), np.full(resamples, self.asked)
+
 
 def tally(
-    labels: Sequence[str], rows: Iterable[tuple[str, Outcome | str, str | None]], *, unplaced: int = 0, well_formed: int = 0
+    labels: Sequence[str],
+    rows: Iterable[tuple[str, Outcome | str, str | None]],
+    *,
+    unplaced: int = 0,
+    well_formed: int = 0,
+    subjects: Sequence[str] | None = None,
 ) -> Table:
     """Count (true label, outcome, label named) rows; the outcome is one of `records.OUTCOMES` or `missing`.
 
-    Raises ValueError for a label outside `labels` and for an unknown outcome.
+    `subjects` names the subject of each row (`bootstrap.clusters_of`). Raises ValueError for a label outside `labels`, for an unknown
+    outcome, and for another number of subjects than rows.
     """
     row_of = {label: index for index, label in enumerate(labels)}
     column_of = {name: len(labels) + index for index, name in enumerate(UNNAMED)}
-    counts = np.zeros((len(labels), len(labels) + len(UNNAMED)), dtype=np.int64)
+    shape = (len(labels), len(labels) + len(UNNAMED))
+    cells = []
     for truth, outcome, named in rows:
         try:
             column = row_of[named or ""] if outcome == "answered" else column_of[outcome]
-            counts[row_of[truth], column] += 1
+            cells.append(row_of[truth] * shape[1] + column)
         except KeyError as error:
             raise ValueError(f"{error.args[0]!r} is neither one of the labels {', '.join(labels)} nor an outcome") from None
-    return Table(tuple(labels), counts, unplaced, well_formed)
+    counts = np.bincount(np.array(cells, dtype=np.int64), minlength=shape[0] * shape[1]).reshape(shape)
+    each = None if subjects is None else _by_subject(cells, subjects, shape)
+    return Table(tuple(labels), counts, unplaced, well_formed, each)
+
+
+def _by_subject(cells: Sequence[int], subjects: Sequence[str], shape: tuple[int, int]) -> Counts | None:
+    """Counts of each subject: (subjects, *shape); None for a single one, of whom no other can be drawn."""
+    if len(cells) != len(subjects):
+        raise ValueError(f"{len(subjects)} subjects were given for {len(cells)} rows")
+    place = {subject: index for index, subject in enumerate(dict.fromkeys(subjects))}
+    size = shape[0] * shape[1]
+    at = [place[subject] * size + cell for subject, cell in zip(subjects, cells, strict=True)]
+    return np.bincount(at, minlength=len(place) * size).reshape(-1, *shape) if len(place) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -94,9 +145,10 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """All scores of one table. `intervals` holds a percentile bootstrap interval for each of `war`, `uar`, `macro_f1`.
+    """All scores of one table. `intervals` holds a percentile bootstrap interval for each of `HEADLINE`.
 
-    `samples` are the resampled values behind them, shape (resamples, 3), for whoever averages several scores.
+    `samples` are the resampled values behind them, shape (resamples, 3), for whoever averages several scores. `drawn` says what was
+    drawn for them.
     """
 
     table: Table
@@ -107,6 +159,7 @@ class Scores:
     intervals: dict[str, tuple[float, float]]
     samples: Floats
     seed: int
+    drawn: Drawn
 
     @property
     def counts(self) -> dict[str, int]:
@@ -124,45 +177,54 @@ class Scores:
             "war": self.war,
             "uar": self.uar,
             "macro_f1": self.macro_f1,
-            "intervals": intervals_json(self.intervals, len(self.samples), self.seed),
+            "intervals": intervals_json(self.intervals, len(self.samples), self.seed, self.drawn),
             "per_class": [vars(row).copy() for row in self.per_class],
             "confusion": {"truth": labels, "outcome": [*labels, *UNNAMED], "counts": self.table.counts.tolist()},
         }
 
 
-def intervals_json(intervals: dict[str, tuple[float, float]], resamples: int, seed: int) -> Json | None:
+def intervals_json(intervals: dict[str, tuple[float, float]], resamples: int, seed: int, drawn: Drawn = ROWS) -> Json | None:
     """Intervals with what made them; None where nothing was resampled."""
     if not intervals:
         return None
     bounds = {name: list(bound) for name, bound in intervals.items()}
-    return {**bounds, "method": "percentile bootstrap over rows", "level": LEVEL, "resamples": resamples, "seed": seed}
+    return {**bounds, **drawn.to_json(), "level": LEVEL, "resamples": resamples, "seed": seed}
 
 
 def score(table: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
     """Scores of `table`, with intervals from `resamples` bootstrap samples (0: none). Raises ValueError for an empty table."""
     if not table.counts.sum():
         raise ValueError("there is no row to score")
+    return _scores(table, *table.resampled(resamples, seed), seed, Drawn(table.clusters))
+
+
+def score_pooled(tables: Sequence[Table], *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
+    """Scores of several datasets' rows together, tables over the same labels.
+
+    Rows are drawn from the pool, as from one large set. Where a dataset names subjects, each dataset is drawn on its own instead: people
+    of one set do not stand for rows of another. Raises ValueError for tables of different labels and for empty ones.
+    """
+    table = functools.reduce(operator.add, tables)
+    drawn = Drawn.together([each.clusters for each in tables])
+    if drawn.clusters is None:
+        return score(table, resamples=resamples, seed=seed)
+    parts = [each.resampled(resamples, seed + index) for index, each in enumerate(tables)]
+    counts, asked = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
+    return _scores(table, counts, asked, seed, drawn)
+
+
+def _scores(table: Table, counts: Counts, asked: Counts, seed: int, drawn: Drawn) -> Scores:
+    """Scores of `table` with intervals from the samples `counts` (resamples, labels, outcomes) of `asked` (resamples,) questions."""
     war, uar, macro_f1 = (float(value) for value in _headline(table.counts[None], np.array([table.asked]))[0])
-    samples = _resampled(table, resamples, seed)
-    return Scores(table, war, uar, macro_f1, tuple(_per_class(table)), intervals_of(samples), samples, seed)
+    samples = _headline(counts, asked)
+    return Scores(table, war, uar, macro_f1, tuple(_per_class(table)), intervals_of(samples, drawn), samples, seed, drawn)
 
 
-def intervals_of(samples: Floats) -> dict[str, tuple[float, float]]:
+def intervals_of(samples: Floats, drawn: Drawn = ROWS) -> dict[str, tuple[float, float]]:
     """The middle 95 % of each column of `samples` (resamples, 3); empty without samples."""
     if not len(samples):
         return {}
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(samples, [tail, 100 - tail], axis=0)
-    return {name: (float(low[index]), float(high[index])) for index, name in enumerate(("war", "uar", "macro_f1"))}
-
-
-def _resampled(table: Table, resamples: int, seed: int) -> Floats:
-    """Headline scores of bootstrap samples. Drawing n rows with replacement is one multinomial draw over the cells of the table."""
-    if resamples == 0:
-        return np.zeros((0, 3))
-    cells = np.append(table.counts.ravel(), table.unplaced)
-    drawn = np.random.default_rng(seed).multinomial(table.asked, cells / table.asked, size=resamples)
-    return _headline(drawn[:, :-1].reshape(resamples, *table.counts.shape), np.full(resamples, table.asked))
+    return {name: percentile_interval(samples[:, index], LEVEL, drawn.clusters) for index, name in enumerate(HEADLINE)}
 
 
 def _headline(counts: Counts, asked: Counts) -> Floats:
