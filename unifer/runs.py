@@ -11,7 +11,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,16 +101,22 @@ def manifest(command: str, identity: Json, **context: Any) -> Json:
     return {"command": command, "identity": identity, "context": {**context, "versions": versions(), "commit": commit(), "started": now()}}
 
 
-def differences(old: Any, new: Any, at: str = "") -> Iterable[str]:
+def differences(old: Any, new: Any) -> Iterable[str]:
     """`key: old -> new` for every leaf in which two identities differ, nested keys joined by dots."""
+    return (f"{at}: {short(before)} -> {short(after)}" for at, before, after in leaves(old, new))
+
+
+def leaves(old: Any, new: Any, at: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, old value, new value) of every leaf in which two identities differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            yield from differences(old.get(key), new.get(key), f"{at}.{key}" if at else key)
+            yield from leaves(old.get(key), new.get(key), f"{at}.{key}" if at else key)
     elif old != new:
-        yield f"{at}: {_short(old)} -> {_short(new)}"
+        yield at, old, new
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """`value` as JSON of at most 60 characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -1,0 +1,264 @@
+"""Prediction files of one model and one dataset -> one file: parts of a question file, shards of machines, retried failures.
+
+Knows rows and manifests, and which differences between parts matter; no scores. An answer wins over a failure, and nothing else is
+decided here: two answers to one question, two truths, another model, prompt or image rule are named and refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unifer import files, runs
+from unifer.datasets import read_questions
+from unifer.errors import InputError
+from unifer.evaluate.asked import MIXED, read_stated
+from unifer.records import Json, Prediction, Question
+
+COMMAND = "merge"
+QUESTIONS, MANIFEST, ANSWERS = "questions", "manifest", "answers"
+"""What may be allowed besides the keys of an identity: other question files, parts without a manifest, two answers to one question."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """One prediction file. `identity` and `asked` are what its manifest says, None where it has none."""
+
+    path: Path
+    predictions: tuple[Prediction, ...]
+    identity: Json | None
+    asked: int | None
+    mixed: Json
+
+    @property
+    def questions(self) -> Json:
+        """Name and digest of the question file that it answers; empty where no manifest tells."""
+        return {} if self.identity is None else dict(self.identity.get(QUESTIONS) or {})
+
+    def describe(self) -> Json:
+        """What the merged manifest keeps of it: name, bytes, SHA-256, rows, and its own manifest."""
+        rows = {"rows": len(self.predictions), "failed": sum(row.failed for row in self.predictions), "asked": self.asked}
+        return runs.describe_file(self.path) | rows | {"identity": self.identity}
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows of all parts, one a question, the manifest that says where they come from, and what a reader should know."""
+
+    predictions: tuple[Prediction, ...]
+    manifest: Json
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> Json:
+        """`rows` of the manifest: asked = answered + failed + missing; asked is null where no part tells."""
+        counts: Json = self.manifest["context"]["rows"]
+        return counts
+
+    def write(self, out: Path) -> None:
+        """The rows to `out`, the manifest beside it, each whole or not at all."""
+        files.write_rows(out, (prediction.to_json() for prediction in self.predictions))
+        files.write_json(runs.manifest_path(out), self.manifest)
+
+
+def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path | None = None) -> Merged:
+    """Join prediction files. `allow` names differences to accept, as dotted keys of an identity (`dtype`, `generation.seed`) or the three
+    names above; each that is used is recorded. `questions` is the whole question file: every row must be one of its questions, and those
+    without a row count as missing.
+
+    Raises InputError naming the files, what differs and how to accept it.
+    """
+    doubled = next((path for index, path in enumerate(paths) if path.resolve() in [other.resolve() for other in paths[:index]]), None)
+    if doubled is not None:
+        raise InputError(f"{doubled}: is given twice; name each part once")
+    parts = [_read(path) for path in paths]
+    whole = None if questions is None else read_questions(questions)
+    accepted = _accepted(parts, set(allow) | ({QUESTIONS} if whole else set()))
+    _refuse_other_datasets(parts)
+    rows, twice = _joined(parts, ANSWERS in allow)
+    if whole is not None and questions is not None:
+        rows = _in_order(rows, whole, questions)
+    if twice:
+        accepted[ANSWERS] = [f"{len(twice):,} questions with two answers, the first file's kept", *twice[:_SHOWN]]
+    identity = _identity(parts, accepted, questions)
+    asked = _asked(parts, rows, whole)
+    return Merged(tuple(rows.values()), _manifest(parts, rows, identity, asked, accepted), _notes(parts, accepted, asked))
+
+
+def _read(path: Path) -> Part:
+    predictions = tuple(files.read_records(path, Prediction.from_json, key=lambda prediction: prediction.question.key))
+    if not predictions:
+        raise InputError(f"{path}: holds no predictions; a row has a question's fields and model_response")
+    stated = read_stated(path)
+    if stated is None:
+        return Part(path, predictions, None, None, {})
+    if stated.asked is not None and stated.asked < len(predictions):
+        problem = f"holds {len(predictions):,} rows, but its manifest says that {stated.asked:,} questions were asked"
+        raise InputError(f"{path}: {problem}; give the run its own file, or remove the manifest of another run")
+    mixed = stated.identity.pop(MIXED, None) or {}
+    return Part(path, predictions, stated.identity, stated.asked, mixed)
+
+
+def _accepted(parts: Sequence[Part], allow: Collection[str]) -> Json:
+    """`dotted key -> values` for every accepted difference between the manifests. Raises InputError listing the others."""
+    first, refused, found = parts[0], [], {key: list(values) for part in parts for key, values in part.mixed.items()}
+    for part in parts[1:]:
+        for key, old, new in _differing(first, part):
+            if any(key == name or key.startswith(f"{name}.") for name in allow):
+                values = found.setdefault(key, [])
+                values += [value for value in (old, new) if value not in values]
+            else:
+                refused.append((key, f"  {part.path.name}: {key}: {runs.short(old)} -> {runs.short(new)}"))
+    if refused:
+        keys = " ".join(dict.fromkeys(key.split(".")[0] for key, _ in refused))
+        told = "" if QUESTIONS not in keys.split() else "; --questions FILE names the whole file that the parts' question files come from"
+        listed = "\n".join(line for _, line in refused)
+        raise InputError(
+            f"these files are not parts of one run; against {first.path}:\n{listed}\nleave the odd one out, or accept and record it with "
+            f"--allow {keys}{told}"
+        )
+    return found
+
+
+def _differing(first: Part, part: Part) -> Iterator[tuple[str, object, object]]:
+    """(dotted key, value in the first part, value in this one) for every leaf that differs."""
+    if first.identity is None or part.identity is None:
+        if (first.identity is None) != (part.identity is None):
+            yield MANIFEST, _manifest_of(first), _manifest_of(part)
+        return
+    yield from runs.leaves(_comparable(first), _comparable(part))
+
+
+def _manifest_of(part: Part) -> str:
+    return "none" if part.identity is None else "there"
+
+
+def _comparable(part: Part) -> Json:
+    """The identity with its question file as one value: a digest that differs is a difference of question files, once."""
+    identity = dict(part.identity or {})
+    return identity | {QUESTIONS: f"{part.questions.get('name')} ({str(part.questions.get('sha256'))[:12]})"}
+
+
+def _refuse_other_datasets(parts: Sequence[Part]) -> None:
+    """Parts of one dataset offer the same labels and name no other dataset in their rows."""
+    first = parts[0]
+    for part in parts[1:]:
+        labels, others = _offered(first), _offered(part)
+        if labels != others and first.questions.get("sha256") != part.questions.get("sha256", ""):
+            said = f"its questions offer {', '.join(others) or 'no label'}, those of {first.path.name} {', '.join(labels) or 'no label'}"
+            raise InputError(f"{part.path}: is of another dataset: {said}; merge the runs of one dataset at a time")
+    named = {row.question.dataset: part.path for part in parts for row in part.predictions if row.question.dataset is not None}
+    if len(named) > 1:
+        listed = ", ".join(f"{name!r} ({path.name})" for name, path in named.items())
+        raise InputError(f"rows of several datasets: {listed}; merge the runs of one dataset at a time")
+
+
+def _offered(part: Part) -> list[str]:
+    return sorted({label for row in part.predictions for label in row.question.candidate_labels})
+
+
+def _joined(parts: Sequence[Part], first_wins: bool) -> tuple[dict[str, Prediction], list[str]]:
+    """One row a key, an answer rather than a failure, and the keys with two answers. Raises InputError for those unless `first_wins`."""
+    rows: dict[str, Prediction] = {}
+    source: dict[str, Path] = {}
+    twice: list[str] = []
+    for part in parts:
+        for new in part.predictions:
+            key = new.question.key
+            old = rows.get(key)
+            if old is not None:
+                _refuse_other_question(key, old, new, source[key], part.path)
+                both = not old.failed and not new.failed
+                if both and old.reply != new.reply:
+                    twice.append(key)
+                if not old.failed or new.failed:
+                    continue
+            rows[key], source[key] = new, part.path
+    if twice and not first_wins:
+        more = f"{twice[0]!r}, the first of {len(twice):,} such questions," if len(twice) > 1 else f"{twice[0]!r}"
+        raise InputError(
+            f"{more} has two different answers ({', '.join(part.path.name for part in parts)}); leave one file out, or keep the answer "
+            f"of the file named first with --allow {ANSWERS}"
+        )
+    return rows, twice
+
+
+def _refuse_other_question(key: str, old: Prediction, new: Prediction, one: Path, other: Path) -> None:
+    field = differing_field(old.question, new.question)
+    if field is not None:
+        name, before, after = field
+        problem = f"{key!r} is another question there: its {name} is {runs.short(after)}, in {one.name} {runs.short(before)}"
+        raise InputError(f"{other}: {problem}; these files answer different question files")
+
+
+def differing_field(old: Question, new: Question) -> tuple[str, object, object] | None:
+    """The first field, by its name on disk, in which two questions of one key differ, with both values; None where they are the same."""
+    pairs = (
+        ("true_label", old.true_label, new.true_label),
+        ("candidate_labels", list(old.candidate_labels), list(new.candidate_labels)),
+        ("AUs", old.action_units, new.action_units),
+        ("image_path", old.image_path, new.image_path),
+        ("prompt", old.prompt, new.prompt),
+    )
+    return next((pair for pair in pairs if pair[1] != pair[2]), None)
+
+
+def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path) -> dict[str, Prediction]:
+    """`rows` in the order of the question file. Raises InputError for a row that is not one of its questions."""
+    known = {question.key: question for question in whole}
+    for key, row in rows.items():
+        if key not in known:
+            raise InputError(f"{path}: has no question {key!r}, which the parts answer; give the file that they were made from")
+        field = differing_field(known[key], row.question)
+        if field is not None:
+            name, before, after = field
+            problem = f"{key!r} has the {name} {runs.short(before)}, but the parts were asked {runs.short(after)}"
+            raise InputError(f"{path}: {problem}; give the file that they were made from")
+    return {key: rows[key] for key in known if key in rows}
+
+
+def _identity(parts: Sequence[Part], accepted: Json, questions: Path | None) -> Json:
+    """What every row was made with: the first part's word, and what was allowed to differ. Unmixed, `unifer infer` can go on with it."""
+    stated = next((part.identity for part in parts if part.identity is not None), {})
+    asked_of = list({json.dumps(part.questions, sort_keys=True): part.questions for part in parts if part.questions}.values())
+    name: Json = asked_of[0] if len(asked_of) == 1 else {}
+    if questions is not None:
+        name = runs.describe_file(questions)
+    elif len(asked_of) > 1:
+        name = {"name": " + ".join(str(each.get("name")) for each in asked_of), "files": asked_of}
+    kept = {key: values for key, values in accepted.items() if questions is None or key != QUESTIONS}
+    return {**stated, QUESTIONS: name, **({MIXED: kept} if kept else {})}
+
+
+def _asked(parts: Sequence[Part], rows: dict[str, Prediction], whole: Sequence[Question] | None) -> int | None:
+    """How many questions were asked in all. None where a part has no manifest, so that nobody knows."""
+    if whole is not None:
+        return len(whole)
+    if any(part.asked is None for part in parts):
+        return None
+    missing = 0
+    for source in {json.dumps(part.questions, sort_keys=True) for part in parts}:
+        members = [part for part in parts if json.dumps(part.questions, sort_keys=True) == source]
+        answered = {row.question.key for part in members for row in part.predictions}
+        # Every start of a run asks the first N of its file, so the largest N holds the others.
+        missing += max(0, max(part.asked or 0 for part in members) - len(answered))
+    return len(rows) + missing
+
+
+def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json, asked: int | None, accepted: Json) -> Json:
+    failed = sum(row.failed for row in rows.values())
+    counts = {"asked": asked, "answered": len(rows) - failed, "failed": failed, "missing": None if asked is None else asked - len(rows)}
+    listed = [part.describe() for part in parts]
+    return runs.manifest(COMMAND, identity, asked=asked, rows=counts, parts=listed, allowed=accepted)
+
+
+def _notes(parts: Sequence[Part], accepted: Json, asked: int | None) -> tuple[str, ...]:
+    notes = [f"accepted: {key}: {' / '.join(runs.short(value) for value in values)}" for key, values in accepted.items()]
+    if all(part.identity is None for part in parts):
+        notes.append("no part has a manifest, so nothing says that one model answered them all")
+    if asked is None:
+        notes.append("not every part says how many questions were asked, so missing ones are not known; --questions FILE tells")
+    return tuple(notes)
