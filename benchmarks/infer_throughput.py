@@ -45,7 +45,7 @@ def silent(total: int, done: int) -> Iterator[Advance]:
 def draw_questions(folder: Path, count: int) -> Path:
     """A RAF-DB question file over `count` freshly drawn faces."""
     spec = load_dataset(ROOT / "eval_rafdb")
-    prompt = read_questions(spec.sample)[0].prompt
+    prompt = read_questions(spec.samples)[0].prompt
     drawn = [corpus.emotional_face("throughput", index, emotion) for index, emotion in enumerate(corpus.balanced(count))]
     paths = [folder / f"{index}.png" for index in range(count)]
     corpus.save_faces(list(zip(drawn, paths, strict=True)), workers=2)

@@ -40,11 +40,11 @@ def make_questions(args: argparse.Namespace, folder: Path) -> None:
     from unifer.datasets import load_dataset, read_questions
 
     spec = load_dataset(args.dataset)
-    samples = read_questions(spec.sample)
+    samples = read_questions(spec.samples)
     rows = []
     for number in range(args.questions):
         sample = samples[number % len(samples)]
-        with Image.open(spec.sample.parent / sample.image_path) as image:
+        with Image.open(spec.samples.parent / sample.image_path) as image:
             image.save(folder / f"{number}.png")
         rows.append(sample.to_json() | {"image_path": f"{number}.png", "id": f"q{number}"})
     (folder / "questions.json").write_text(json.dumps(rows))

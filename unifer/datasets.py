@@ -12,15 +12,16 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from unifer import files
+from unifer.action_units import FACS_NUMBERS
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.records import Question
 
 AnswerTag = Literal["one_line", "any_lines"]
 _ANSWER_TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")
-_REQUIRED = ("name", "title", "questions", "sample", "labels")
+_REQUIRED = ("name", "title", "questions")
 _COUNTS = ("expected", "training")
-_OPTIONAL = ("aliases", *_COUNTS, "published")
+_OPTIONAL = ("sample", "labels", "action_units", "aliases", "human", *_COUNTS, "published")
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,29 @@ class PublishedRule:
 
 
 @dataclass(frozen=True)
+class HumanAgreement:
+    """How often people agree on the dataset's labels, in [0, 1], and who was compared with whom."""
+
+    accuracy: float
+    about: str
+
+
+@dataclass(frozen=True)
 class DatasetSpec:
-    """One benchmark set: its labels in order, where its question files lie, and how many rows of each label to expect."""
+    """One benchmark set: what it asks for, where its question files lie, and how many rows of each label to expect."""
 
     name: str
     title: str
     folder: Path
     questions: Path
-    sample: Path
     labels: tuple[str, ...]
+    """In the order of the prompt; empty where the set asks for AUs alone."""
     published: PublishedRule
+    sample: Path | None = None
+    """Committed questions over drawn faces, for a first try; None where the set has none."""
+    action_units: tuple[int, ...] = ()
+    """The AUs that scores of this set are computed over, as published; empty: every AU."""
+    human: HumanAgreement | None = None
     aliases: MappingProxyType[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Further spellings of a label that the strict grader accepts, beside those of `emotions.SPELLINGS`."""
     expected: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -56,6 +70,15 @@ class DatasetSpec:
     @property
     def results(self) -> Path:
         return self.folder / "results"
+
+    @property
+    def samples(self) -> Path:
+        """`sample`. Raises InputError where the set has none."""
+        if self.sample is None:
+            raise InputError(
+                f"{self.folder}: has no sample questions ('sample' in dataset.yaml); put {self.questions.name} into {self.questions.parent}"
+            )
+        return self.sample
 
 
 def load_dataset(folder: Path) -> DatasetSpec:
@@ -76,7 +99,8 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
     for key in _REQUIRED:
         if key not in raw:
             raise ValueError(f"missing {key!r}; needed are {', '.join(_REQUIRED)}")
-        if key != "labels" and not (isinstance(raw[key], str) and raw[key].strip()):
+    for key in (*_REQUIRED, "sample"):
+        if key in raw and not (isinstance(raw[key], str) and raw[key].strip()):
             raise ValueError(f"{key!r} must be a non-empty string, not {raw[key]!r}")
     for key in raw:
         if key not in (*_REQUIRED, *_OPTIONAL):
@@ -84,23 +108,52 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
             raise ValueError(
                 f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; optional are {', '.join(_OPTIONAL)}")
             )
-    labels = raw["labels"]
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
-        raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
-    if len({canonical(label) for label in labels}) != len(labels):
-        raise ValueError(f"'labels' names one emotion twice: {labels!r}")
+    labels, units = _labels(raw), _units(raw)
     return DatasetSpec(
         name=raw["name"],
         title=raw["title"],
         folder=folder,
         questions=folder / raw["questions"],
-        sample=folder / raw["sample"],
+        sample=folder / raw["sample"] if "sample" in raw else None,
         labels=tuple(labels),
+        action_units=units,
+        human=_human(raw.get("human")),
         aliases=_aliases(raw.get("aliases"), "aliases", labels),
         expected=_counts(raw, "expected", labels),
         training=_counts(raw, "training", labels),
         published=_published(raw.get("published") or {}, labels),
     )
+
+
+def _labels(raw: dict[str, Any]) -> list[str]:
+    if "labels" not in raw:
+        if "action_units" not in raw:
+            raise ValueError("missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)")
+        return []
+    labels = raw["labels"]
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+        raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
+    if len({canonical(label) for label in labels}) != len(labels):
+        raise ValueError(f"'labels' names one emotion twice: {labels!r}")
+    return labels
+
+
+def _units(raw: dict[str, Any]) -> tuple[int, ...]:
+    units = raw.get("action_units", "all")
+    if units == "all":
+        return ()
+    if not isinstance(units, list) or not units or not all(type(unit) is int and unit in FACS_NUMBERS for unit in units):
+        raise ValueError(f"'action_units' must be all, or a list of FACS numbers such as [1, 2, 4], not {units!r}")
+    return tuple(sorted(set(units)))
+
+
+def _human(raw: Any) -> HumanAgreement | None:
+    if raw is None:
+        return None
+    accuracy = raw.get("accuracy") if isinstance(raw, dict) and set(raw) == {"accuracy", "about"} else None
+    if not isinstance(accuracy, float) or not 0 <= accuracy <= 1 or not isinstance(raw["about"], str):
+        raise ValueError(f"'human' must hold accuracy (0 to 1) and about (who was compared with whom), not {raw!r}")
+    return HumanAgreement(accuracy, raw["about"])
 
 
 def _counts(raw: dict[str, Any], key: str, labels: list[str]) -> MappingProxyType[str, int]:
@@ -138,7 +191,8 @@ def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question
         if spec is not None:
             strangers = [label for label in question.candidate_labels if label not in spec.labels]
             if strangers:
-                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; labels of {spec.title} are {', '.join(spec.labels)}")
+                has = f"labels of {spec.title} are {', '.join(spec.labels)}" if spec.labels else f"{spec.title} asks for AUs alone"
+                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {has}")
         return question
 
     questions = list(files.read_records(path, parse, key=lambda question: question.key))

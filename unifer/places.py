@@ -7,6 +7,9 @@ from pathlib import Path
 
 IMAGE_ROOT_VARIABLE = "UNIFER_IMAGE_ROOT"
 
+BENCHMARK = "benchmark"
+"""The folder of models.yaml, of published results, and of the sets beside the four of FERBench."""
+
 FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 """The folders of the published benchmark, in the order in which its pooled script reads them."""
 

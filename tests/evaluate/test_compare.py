@@ -12,7 +12,7 @@ from tests.evaluate.scored import ADJECTIVES
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
 from unifer.evaluate.compare import face_f1, gain, paired_gain, sign_test
-from unifer.evaluate.scoring import Graded
+from unifer.evaluate.grading import Graded
 from unifer.records import Prediction, Question
 
 

@@ -26,9 +26,9 @@ def run(path: Path) -> Run:
 
 def test_each_outcome_is_counted_and_only_the_right_answer_scores(spec: DatasetSpec) -> None:
     result = score_strict(spec, run(write(spec.results / "m.jsonl", FOUR)), resamples=0)
-    counts = result.scores.counts
+    counts = result.labelled.counts
     assert counts == {"asked": 4, "answered": 1, "off_list": 1, "no_answer": 1, "failed": 1, "missing": 0, "well_formed": 2}
-    assert result.scores.war == 0.25
+    assert result.labelled.war == 0.25
     assert [row.correct for row in result.graded] == [True, False, False, False]
 
 
@@ -39,26 +39,26 @@ def test_reward_and_metric_cannot_disagree(spec: DatasetSpec) -> None:
     result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
     rewards = [grade(row["model_response"], row["candidate_labels"], spec.aliases).label == "happy" for row in rows]
     assert [row.correct for row in result.graded] == rewards == [True, True, False, False, False, False, True]
-    assert result.scores.war == sum(rewards) / len(rewards)
+    assert result.labelled.war == sum(rewards) / len(rewards)
 
 
 def test_aliases_of_the_dataset_count(tmp_path: Path) -> None:
     spec = dataset(tmp_path, "toy", extra="aliases: {happy: [joy]}\n")
     path = write(spec.results / "m.jsonl", run_of(ADJECTIVES, [("happy", replied("Joy"))]))
-    assert score_strict(spec, run(path), resamples=0).scores.war == 1
+    assert score_strict(spec, run(path), resamples=0).labelled.war == 1
 
 
 def test_our_rows_and_the_published_array_score_alike(spec: DatasetSpec) -> None:
     ours = score_strict(spec, run(write(spec.results / "m.jsonl", FOUR)))
     theirs = [{key: value for key, value in row.items() if key != "error_message"} for row in FOUR]
     published = score_strict(spec, run(write(spec.results / "toy_m_results.json", theirs)))
-    assert published.scores.to_json() == ours.scores.to_json()
+    assert published.labelled.to_json() == ours.labelled.to_json()
 
 
 def test_errors_lower_strict_accuracy_and_raise_the_published_one(spec: DatasetSpec) -> None:
     half = run_of(ADJECTIVES, [("happy", replied("happy")), ("sad", replied("happy"))])
     more = [*half, question(9, "sad") | FAILED]
-    strict = [score_strict(spec, run(write(spec.results / f"{len(rows)}.jsonl", rows)), 0).scores.war for rows in (half, more)]
+    strict = [score_strict(spec, run(write(spec.results / f"{len(rows)}.jsonl", rows)), 0).labelled.war for rows in (half, more)]
     published = [score_published(spec, run(spec.results / f"{len(rows)}.jsonl")) for rows in (half, more)]
     assert strict == [1 / 2, 1 / 3]
     assert [result.metrics["overall"]["accuracy"] for result in published] == [1 / 2, 1 / 2]
@@ -68,7 +68,7 @@ def test_errors_lower_strict_accuracy_and_raise_the_published_one(spec: DatasetS
 def test_all_rows_failed_is_zero_in_strict_and_an_error_in_the_published_protocol(spec: DatasetSpec) -> None:
     """Published: NameError, since the labels leaked from the loop over the rows that were kept."""
     path = write(spec.results / "m.jsonl", run_of(ADJECTIVES, [("sad", FAILED), ("happy", FAILED)]))
-    assert score_strict(spec, run(path)).scores.war == 0
+    assert score_strict(spec, run(path)).labelled.war == 0
     with pytest.raises(InputError, match=r"m\.jsonl: every row failed.*--protocol strict"):
         score_published(spec, run(path))
 
@@ -110,9 +110,9 @@ def test_missing_rows_count_as_wrong_under_their_true_label(spec: DatasetSpec) -
     write(spec.questions, questions)
     path = write(spec.results / "m.jsonl", [questions[0] | replied("happy"), questions[1] | replied("sad")], asked=4, name="toy_qa.json")
     result = score_strict(spec, run(path))
-    assert (result.scores.war, result.scores.counts["missing"], result.scores.counts["asked"]) == (0.5, 2, 4)
-    assert [row.support for row in result.scores.per_class] == [1, 1, 2]
-    assert result.scores.uar == pytest.approx((0 + 1 + 0.5) / 3)
+    assert (result.labelled.war, result.labelled.counts["missing"], result.labelled.counts["asked"]) == (0.5, 2, 4)
+    assert [row.support for row in result.labelled.per_class] == [1, 1, 2]
+    assert result.labelled.uar == pytest.approx((0 + 1 + 0.5) / 3)
     assert "incomplete run: 2 of 4" in result.notes[0]
     assert "incomplete run: 2" in score_published(spec, run(path)).notes[-1]
 
@@ -122,7 +122,7 @@ def test_missing_rows_whose_question_file_is_gone_are_wrong_in_war_and_said_so(s
     write(spec.questions, [question(0, "happy"), question(1, "sad")])
     path = write(spec.results / "m.jsonl", [question(0, "happy") | replied("happy")], asked=2, **changed)
     result = score_strict(spec, run(path))
-    assert (result.scores.war, result.scores.uar) == (0.5, 1)
+    assert (result.labelled.war, result.labelled.uar) == (0.5, 1)
     assert "not at hand" in result.notes[1]
 
 
@@ -210,7 +210,7 @@ def test_datasets_are_resampled_apart(tmp_path: Path) -> None:
         spec = dataset(tmp_path, name)
         rows = run_of(ADJECTIVES, [("happy", replied("happy" if index % 2 else "sad")) for index in range(200)])
         parts.append(score_strict(spec, run(write(spec.results / "m.jsonl", rows))))
-    width = [high - low for low, high in (*(part.scores.intervals["war"] for part in parts), overall(parts).mean_intervals["war"])]
+    width = [high - low for low, high in (*(part.labelled.intervals["war"] for part in parts), overall(parts).mean_intervals["war"])]
     assert width[2] < 0.85 * min(width[:2])
 
 

@@ -78,8 +78,8 @@ def test_the_committed_samples_regenerate_byte_identically(specs: list[DatasetSp
         questions, faces = drawn.sample_questions(spec)
         again = tmp_path / f"{spec.name}.json"
         files.write_rows(again, [question.to_json() for question in questions])
-        assert again.read_bytes() == spec.sample.read_bytes()
-        assert all(path.is_file() for _, path in faces), f"{spec.sample}: renew the images with `unifer data faces --samples`"
+        assert again.read_bytes() == spec.samples.read_bytes()
+        assert all(path.is_file() for _, path in faces), f"{spec.samples}: renew the images with `unifer data faces --samples`"
 
 
 def test_action_unit_rows_list_what_is_coded_and_no_trace(tmp_path: Path) -> None:

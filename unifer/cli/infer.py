@@ -107,7 +107,7 @@ def _infer(args: argparse.Namespace) -> int:
 
 def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Question]]:
     """The question file of a dataset folder that is meant, and its questions."""
-    path = spec.sample if args.sample else _questions_file(spec, args.questions)
+    path = spec.samples if args.sample else _questions_file(spec, args.questions)
     return path, read_questions(path, spec)[: args.limit]
 
 
@@ -128,6 +128,10 @@ def _questions_file(spec: DatasetSpec, given: Path | None) -> Path:
         return found
     if not spec.questions.is_file():
         data = spec.questions.parent.name
+        if spec.sample is None:
+            raise InputError(
+                f"{spec.questions}: the questions of {spec.title} are not there. Make them with `unifer data build --rows questions`"
+            )
         raise InputError(
             f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench: put "
             f"{spec.questions.name} into {spec.folder.name}/{data}/. To try now: --questions {data}/{spec.sample.name}"

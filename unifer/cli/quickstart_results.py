@@ -46,7 +46,7 @@ def show(root: Path, work: Path, models: Mapping[str, str], stages: Mapping[str,
 
 def model_summary(result: DatasetScores) -> Json:
     """Scores of one model, in [0, 1]; AU F1 is that of a face, and None where no face is annotated."""
-    scores, units = result.scores, result.action_units
+    scores, units = result.labelled, result.action_units
     claimed: Json = {"au_f1": None}
     if units is not None:
         means = {"au_f1_micro": units.micro_f1, "au_f1_macro": units.macro_f1}
@@ -58,7 +58,7 @@ def model_summary(result: DatasetScores) -> Json:
 def _print(scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], seconds: Mapping[str, float]) -> None:
     from unifer.report.tables import gain_text, models_text
 
-    asked, labels = scored["grpo"].scores.counts["asked"], len(scored["grpo"].spec.labels)
+    asked, labels = scored["grpo"].counts["asked"], len(scored["grpo"].spec.labels)
     print(f"\nUniFER-Tiny on {asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n")
     print(models_text({_TITLES[stage]: each for stage, each in scored.items()}))
     print("the base was taught another question, to list AUs; this one it never saw\n")
@@ -106,5 +106,5 @@ def _gallery(work: Path, model: str) -> None:
         question = prediction.question
         verdict = answers.grade(prediction.reply, question.candidate_labels)
         with Image.open(work / "heldout" / "data" / question.image_path) as picture:
-            answered.append(Answered(picture.convert("RGB"), question.true_label, verdict.label, verdict.reasoning))
+            answered.append(Answered(picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning))
     gallery_png(work / "gallery.png", answered, f"{model} reads eight held-out faces (synthetic)")

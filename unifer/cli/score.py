@@ -84,10 +84,12 @@ def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
     _say(dataset_text(result))
-    written = [out, _figure_of(out)]
+    written = [out]
     with _writing(out):
         files.write_json(out, result.to_json())
-        _draw(written[1], result.scores.to_json()["confusion"], f"{spec.title} · {run.name}")
+        if result.scores is not None:
+            written.append(_figure_of(out))
+            _draw(written[1], result.scores.to_json()["confusion"], f"{spec.title} · {run.name}")
     if args.graded is not None:
         graded = _output(args.graded, args.graded, run.path)
         with _writing(graded):

@@ -8,6 +8,8 @@ The rules, in words (`docs/scoring.md` has examples):
 - The text between, freed of blanks, surrounding punctuation, quotes and light markup, must equal a candidate or a listed spelling of one;
   letter case and Unicode compatibility forms do not matter. Anything else is off the list: `unhappy`, `happy or sad`, `Answer: happy`.
 - A spelling that two candidates share names neither, unless it is one candidate's own.
+- The AUs that a reply claims are those which its reasoning affirms. A question without candidates asks for the AUs themselves: then the
+  answer must list them (`AU6, AU12`, `6, 12`, `none`), and it alone claims.
 """
 
 from __future__ import annotations
@@ -19,9 +21,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from unifer.dialogue.au_mentions import mentioned
+from unifer.dialogue.au_mentions import listed, mentioned
 from unifer.emotions import spellings
-from unifer.records import Verdict
+from unifer.records import Outcome, Verdict
 
 PROTOCOLS = ("strict", "unifer")
 """Names of the grading protocols: this module's, and that of `published`."""
@@ -37,6 +39,7 @@ _BEFORE = _BLANK + _QUOTES + _MARKUP + "([{<.,:"
 _AFTER = _BLANK + _QUOTES + _MARKUP + ")]}>.,:;!?\u2026\u3001\u3002"
 _BOXES = ("\\boxed{", "\\text{")
 _LONGEST = 200
+_LONGEST_LIST = 4000
 
 
 class _Tag(NamedTuple):
@@ -54,11 +57,15 @@ def grade(reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[
     tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(reply)]
     reasoning = _reasoning(reply, tags)
     answer = _answer(reply, tags)
+    if not candidates:
+        named = listed(answer) if answer and len(answer) <= _LONGEST_LIST else None
+        outcome: Outcome = "answered" if named is not None else "off_list" if answer else "no_answer"
+        return Verdict(outcome, None, reasoning, bool(answer) and _well_formed(reply, tags), named or frozenset())
     units = mentioned(reasoning)
     if not answer:
         return Verdict("no_answer", None, reasoning, False, units)
-    listed = _listed(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
-    label = listed.get(_folded(answer)) if len(answer) <= _LONGEST else None
+    known = _spelled(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
+    label = known.get(_folded(answer)) if len(answer) <= _LONGEST else None
     return Verdict("off_list" if label is None else "answered", label, reasoning, _well_formed(reply, tags), units)
 
 
@@ -85,7 +92,7 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _listed(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
+def _spelled(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
     """Folded spelling -> the candidate that it names, as the question spells it."""
     named: dict[str, set[str]] = {}
     extra = dict(aliases)
@@ -100,15 +107,39 @@ def _listed(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ..
 
 def _reasoning(reply: str, tags: list[_Tag]) -> str:
     """Text of the think blocks; where there is none, everything outside answer blocks, tags removed."""
-    thoughts = [reply[start.end : end.start].strip() for start, end in _blocks(tags, "think")]
+    thoughts = _thoughts(tags)
     if thoughts:
-        return "\n".join(thoughts)
+        return "\n".join(reply[start:end].strip() for start, end in thoughts)
+    return " ".join(reply[start:end] for start, end in _outside(reply, tags)).strip()
+
+
+def _thoughts(tags: list[_Tag]) -> list[tuple[int, int]]:
+    return [(start.end, end.start) for start, end in _blocks(tags, "think")]
+
+
+def _outside(reply: str, tags: list[_Tag]) -> list[tuple[int, int]]:
     kept, at = [], 0
     holes = [(start.start, end.end) for start, end in _blocks(tags, "answer")] + [(tag.start, tag.end) for tag in tags]
     for start, end in sorted(holes):
-        kept.append(reply[at : max(at, start)])
+        kept.append((at, max(at, start)))
         at = max(at, end)
-    return " ".join((*kept, reply[at:])).strip()
+    return [*kept, (at, len(reply))]
+
+
+class Places(NamedTuple):
+    """Where the parts of a reply stand in it: the pieces that its reasoning is joined from, and its one answer block, if it has one."""
+
+    reasoning: list[tuple[int, int]]
+    answer: tuple[int, int] | None
+
+
+def places(reply: str) -> Places:
+    """The parts of `reply` that `grade` reads, for pages that show them as they were written."""
+    tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(reply)]
+    block = [tag for tag in tags if tag.name == "answer"]
+    one = len(block) == 2 and not block[0].closes and block[1].closes
+    pieces = _thoughts(tags) or _outside(reply, tags)
+    return Places([piece for piece in pieces if piece[0] < piece[1]], (block[0].end, block[1].start) if one else None)
 
 
 def _blocks(tags: list[_Tag], name: str) -> list[tuple[_Tag, _Tag]]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer.errors import InputError
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, RESAMPLES
-from unifer.evaluate.scoring import Graded
 from unifer.records import Json
 
 if TYPE_CHECKING:

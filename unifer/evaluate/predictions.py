@@ -84,10 +84,8 @@ def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], l
         prediction = Prediction.from_json(row)
         for label in prediction.question.candidate_labels:
             if label not in spec.labels:
-                raise ValueError(
-                    f"'candidate_labels' holds {label!r}, so this row is of another dataset; "
-                    f"labels of {spec.title} are {', '.join(spec.labels)}"
-                )
+                has = f"labels of {spec.title} are {', '.join(spec.labels)}" if spec.labels else f"{spec.title} asks for AUs alone"
+                raise ValueError(f"'candidate_labels' holds {label!r}, so this row is of another dataset; {has}")
         return prediction
 
     predictions = list(files.read_records(path, parse, key=lambda prediction: prediction.question.key))
@@ -156,7 +154,8 @@ def _questions_asked(path: Path) -> Json | None:
 def _questions(asked: Json, path: Path, spec: DatasetSpec) -> list[Question]:
     """The questions of the file that the manifest names, looked for where such files lie; empty if it is not there unchanged."""
     name = Path(str(asked.get("name", ""))).name
-    for folder in dict.fromkeys((spec.questions.parent, spec.sample.parent, path.parent)):
+    beside = [spec.questions.parent, *([spec.sample.parent] if spec.sample else []), path.parent]
+    for folder in dict.fromkeys(beside):
         candidate = folder / name
         if name and candidate.is_file() and asked.get("sha256") in (None, files.sha256(candidate)):
             return read_questions(candidate, spec)

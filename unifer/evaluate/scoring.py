@@ -7,6 +7,7 @@ Nothing is averaged in silence: what is missing or odd comes back as notes.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,54 +15,43 @@ import numpy as np
 
 from unifer import runs
 from unifer.datasets import AnswerTag, DatasetSpec
-from unifer.dialogue.answers import grade
 from unifer.dialogue.published import UNKNOWN, published_label
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
+from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
-from unifer.records import Json, Prediction, Verdict
-
-
-@dataclass(frozen=True)
-class Graded:
-    """One prediction and the verdict on it."""
-
-    prediction: Prediction
-    verdict: Verdict
-
-    @property
-    def correct(self) -> bool:
-        return self.verdict.label == self.prediction.question.true_label
-
-    @property
-    def claim(self) -> Claim | None:
-        """The AUs claimed beside those of the face; None where the face is not annotated."""
-        shown = self.prediction.question.action_units
-        return None if shown is None else Claim(self.verdict.action_units, frozenset(shown), replied=not self.prediction.failed)
-
-    def to_json(self) -> Json:
-        verdict = self.verdict
-        units = [f"AU{number}" for number in sorted(verdict.action_units)]
-        judged = {"outcome": verdict.outcome, "label": verdict.label, "correct": self.correct}
-        return self.prediction.to_json() | {"verdict": judged | {"well_formed": verdict.well_formed, "AUs": units}}
+from unifer.records import OUTCOMES, Json
 
 
 @dataclass(frozen=True)
 class DatasetScores:
-    """Strict scores of one run on one dataset; `action_units` is None where no question has annotated AUs."""
+    """Strict scores of one run on one dataset.
+
+    `counts` speaks of all questions: asked, answered, off_list, no_answer, failed, missing, well_formed. `scores` is None where no question
+    asks for a label, `action_units` where none has annotated AUs.
+    """
 
     spec: DatasetSpec
     run: Run
     graded: tuple[Graded, ...]
-    scores: Scores
+    counts: dict[str, int]
+    scores: Scores | None
     action_units: ActionUnitScores | None
     notes: tuple[str, ...]
 
+    @property
+    def labelled(self) -> Scores:
+        """`scores`. Raises InputError where there are none."""
+        if self.scores is None:
+            raise InputError(f"{self.spec.folder}: {self.spec.title} asks for AUs alone, so it has no WAR; leave it out here")
+        return self.scores
+
     def to_json(self) -> Json:
+        labelled = {"counts": self.counts} if self.scores is None else self.scores.to_json()
         annotated = {} if self.action_units is None else {"action_units": self.action_units.to_json()}
         return {
             "protocol": "strict",
@@ -69,17 +59,10 @@ class DatasetScores:
             "title": self.spec.title,
             "run": self.run.name,
             "predictions": runs.describe_file(self.run.path),
-            **self.scores.to_json(),
+            **labelled,
             **annotated,
             "notes": list(self.notes),
         }
-
-
-def grade_prediction(prediction: Prediction, spec: DatasetSpec) -> Verdict:
-    """The strict verdict on a prediction; `failed` where there is no reply."""
-    if prediction.failed:
-        return Verdict("failed", None, "", False, frozenset())
-    return grade(prediction.reply, prediction.question.candidate_labels, spec.aliases)
 
 
 def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> DatasetScores:
@@ -87,15 +70,25 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
     predictions, notes = read_predictions(run.path, spec)
     missing = find_missing(run.path, spec, predictions)
     graded = tuple(Graded(prediction, grade_prediction(prediction, spec)) for prediction in predictions)
-    table = _table(spec, graded, missing)
-    absent = [label for label, support in zip(spec.labels, table.counts.sum(axis=1), strict=True) if not support]
-    if absent:
-        notes.append(f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels")
     seed = _seed(spec.name)
-    scores = metrics.score(table, resamples=resamples, seed=seed)
+    table = _table(spec, graded, missing) if spec.labels else None
+    if table is not None:
+        absent = [label for label, support in zip(spec.labels, table.counts.sum(axis=1), strict=True) if not support]
+        notes += [f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels"] if absent else []
+        unlabelled = sum(row.prediction.question.true_label is None for row in graded)
+        notes += [f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out"] if unlabelled else []
+    scores = None if table is None else metrics.score(table, resamples=resamples, seed=seed)
     claims = _claims(graded, missing)
     units = score_action_units(claims, resamples=resamples, seed=seed) if claims else None
-    return DatasetScores(spec, run, graded, scores, units, (*missing.notes, *notes))
+    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes))
+
+
+def _counts(graded: Sequence[Graded], missing: Missing) -> dict[str, int]:
+    """Every denominator, over all questions that were asked."""
+    outcomes: Counter[str] = Counter(row.verdict.outcome for row in graded)
+    lost = len(missing.questions) + missing.unplaced
+    named = {str(name): outcomes[name] for name in OUTCOMES}
+    return {"asked": len(graded) + lost, **named, "missing": lost, "well_formed": sum(row.verdict.well_formed for row in graded)}
 
 
 def _claims(graded: Sequence[Graded], missing: Missing) -> list[Claim]:
@@ -107,11 +100,13 @@ def _claims(graded: Sequence[Graded], missing: Missing) -> list[Claim]:
 def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Table:
     def rows() -> Iterator[tuple[str, str, str | None]]:
         for row in graded:
-            yield row.prediction.question.true_label, row.verdict.outcome, row.verdict.label
+            if (truth := row.prediction.question.true_label) is not None:
+                yield truth, row.verdict.outcome, row.verdict.label
         for question in missing.questions:
-            yield question.true_label, "missing", None
+            if question.true_label is not None:
+                yield question.true_label, "missing", None
 
-    well_formed = sum(row.verdict.well_formed for row in graded)
+    well_formed = sum(row.verdict.well_formed for row in graded if row.prediction.question.true_label is not None)
     return metrics.tally(spec.labels, rows(), unplaced=missing.unplaced, well_formed=well_formed)
 
 
@@ -146,15 +141,19 @@ class Overall:
 
 
 def overall(parts: Sequence[DatasetScores], resamples: int = RESAMPLES) -> Overall:
-    """Put scores of datasets together. Pooled weighs every row alike, the mean every dataset; datasets are resampled apart."""
+    """Put scores of datasets together. Pooled weighs every row alike, the mean every dataset; datasets are resampled apart.
+
+    Raises InputError for a dataset without labels, which has no WAR to be pooled.
+    """
+    scored = [part.labelled for part in parts]
     names = [canonical(label) for part in parts for label in part.spec.labels]
     labels = (*(emotion for emotion in EMOTIONS if emotion in names), *(name for name in dict.fromkeys(names) if name not in EMOTIONS))
-    tables = [part.scores.table.relabelled(labels, {label: canonical(label) for label in part.spec.labels}) for part in parts]
+    tables = [each.table.relabelled(labels, {label: canonical(label) for label in each.table.labels}) for each in scored]
     table = tables[0]
     for more in tables[1:]:
         table = table + more
-    mean = {name: float(np.mean([getattr(part.scores, name) for part in parts])) for name in ("war", "uar", "macro_f1")}
-    samples = np.mean([part.scores.samples for part in parts], axis=0)
+    mean = {name: float(np.mean([getattr(each, name) for each in scored])) for name in ("war", "uar", "macro_f1")}
+    samples = np.mean([each.samples for each in scored], axis=0)
     pooled = metrics.score(table, resamples=resamples, seed=_seed("pooled"))
     return Overall(tuple(parts), pooled, mean, metrics.intervals_of(samples))
 
@@ -178,16 +177,20 @@ def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = 
     predictions, notes = read_predictions(run.path, spec)
     missing = find_missing(run.path, spec, predictions)
     rule = spec.published
+    if not spec.labels:
+        raise InputError(
+            f"{spec.folder}: the published rule reads labels, and {spec.title} asks for AUs alone; leave --protocol unifer out"
+        )
     pairs = tuple(
         (p.question.true_label, published_label(p.reply, p.question.candidate_labels, rule.aliases, answer_tag or rule.answer_tag))
         for p in predictions
-        if not p.failed
+        if not p.failed and p.question.true_label is not None
     )
     try:
         result = published_metrics(pairs, spec.labels)
     except ValueError as error:
         raise InputError(f"{run.path}: {error}; --protocol strict counts them as wrong") from None
-    dropped = len(predictions) - len(pairs)
+    dropped = sum(prediction.failed for prediction in predictions)
     unknown = sum(predicted == UNKNOWN for _, predicted in pairs)
     notes += [f"{dropped:,} failed rows left every denominator, as the published rule has it"] if dropped else []
     notes += [f"{unknown:,} replies read as {UNKNOWN!r}, which counts as a class in the macro means"] if unknown else []

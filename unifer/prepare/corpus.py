@@ -179,7 +179,7 @@ def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[Face
         face = emotional_face(f"{_SAMPLE_SEED}/{spec.name}", index, emotions[index % len(emotions)])
         name = f"sample_images/{index:03d}.jpg"
         questions.append(_question(face, spec, name))
-        drawn.append((face, spec.sample.parent / name))
+        drawn.append((face, spec.samples.parent / name))
     return questions, drawn
 
 
@@ -191,7 +191,7 @@ def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> lis
     """
     drawn = []
     for index, question in enumerate(questions):
-        emotion = canonical(question.true_label)
+        emotion = canonical(question.true_label or "")
         if emotion not in EMOTIONS:
             raise InputError(f"{question.key}: faces can be drawn for {', '.join(EMOTIONS)}, not for {question.true_label!r}")
         try:

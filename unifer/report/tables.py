@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from unifer.action_units import ACTION_UNITS
 from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.compare import Gain
 from unifer.evaluate.metrics import UNNAMED, Scores
@@ -69,15 +70,32 @@ def notes_text(notes: Sequence[str]) -> str:
 
 
 def dataset_text(result: DatasetScores) -> str:
-    """Headline scores, what became of the replies, and a line for each label."""
-    scores, counts = result.scores, result.scores.counts
-    level = ", 95 % intervals" if scores.intervals else ""
-    lines = [f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol strict · {counts['asked']:,} questions", ""]
-    for name, heading in HEADINGS.items():
-        lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
-    lines += [action_units_line(result.action_units)] if result.action_units else []
-    lines += ["", outcomes_line(counts), "", class_grid(scores), "", f"percent{level}; macro means over labels that have questions"]
+    """Headline scores, what became of the replies, and a line for each label; for each AU where the set asks for AUs alone."""
+    scores, units = result.scores, result.action_units
+    lines = [f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol strict · {result.counts['asked']:,} questions", ""]
+    if scores is not None:
+        for name, heading in HEADINGS.items():
+            lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
+    lines += [action_units_line(units)] if units else []
+    lines += ["", outcomes_line(result.counts), ""]
+    if scores is not None:
+        lines += [class_grid(scores), "", f"percent{_level(scores.intervals)}; macro means over labels that have questions"]
+    elif units is not None:
+        lines += [unit_grid(units), "", f"percent{_level(units.intervals)}; macro mean over the AUs that at least one face shows"]
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
+
+
+def _level(intervals: Mapping[str, object]) -> str:
+    return ", 95 % intervals" if intervals else ""
+
+
+def unit_grid(units: ActionUnitScores) -> str:
+    """A line for each AU: its name, faces that show it, replies that claim it, precision, recall, F1."""
+    rows = []
+    for row in units.per_unit:
+        named = f"AU{row.action_unit} {ACTION_UNITS[row.action_unit].name}" if row.action_unit in ACTION_UNITS else f"AU{row.action_unit}"
+        rows.append((named, f"{row.support:,}", f"{row.predicted:,}", *(percent(value) for value in (row.precision, row.recall, row.f1))))
+    return _grid(("action unit", "shown", "claimed", "precision", "recall", "F1"), rows)
 
 
 def outcomes_line(counts: dict[str, int]) -> str:
@@ -98,8 +116,9 @@ def models_text(scored: Mapping[str, DatasetScores]) -> str:
     for name, result in scored.items():
         units = result.action_units
         claimed = "–" if units is None else percent(units.face_f1) + _interval(units.intervals.get("face_f1"))
-        war = percent(result.scores.war) + _interval(result.scores.intervals.get("war"))
-        rows.append((plain(name, 16), war, percent(result.scores.uar), claimed, f"{result.scores.counts['no_answer']:,}"))
+        scores = result.labelled
+        war = percent(scores.war) + _interval(scores.intervals.get("war"))
+        rows.append((plain(name, 16), war, percent(scores.uar), claimed, f"{result.counts['no_answer']:,}"))
     return _grid(("percent, 95 %", "WAR", "UAR", "AU F1 a face", "no answer"), rows)
 
 

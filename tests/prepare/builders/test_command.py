@@ -102,7 +102,7 @@ def test_an_own_table_can_become_questions_and_an_image_root(project: Path, tmp_
         (("disfa", "--root", ".", "--frame-step", "0"), "--frame-step 0: 1 takes every frame"),
         (("folder", "--root", ".", "--labels", "happy"), "two or more different labels"),
         (("rafdb", "--root", ".", "--out", "x.csv"), "rows are written as .json or .jsonl"),
-        (("disfa", "--root", ".", "--rows", "questions"), "a question has a true label, and DISFA has none"),
+        (("disfa", "--root", ".", "--template", "joint"), "--template joint: asks for a label, and DISFA has none"),
         (("fea20k", "--root", ".", "--image-root", "x"), "holds no images"),
     ],
 )

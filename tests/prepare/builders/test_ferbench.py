@@ -20,7 +20,7 @@ from unifer.records import Question
 def official_rafdb(root: Path, published: list[Question]) -> None:
     codes = {label: code for code, label in rafdb.CODES.items()}
     names = [question.image_path.rpartition("/")[2] for question in published]
-    lines = [f"{name.replace('_aligned', '')} {codes[q.true_label]}" for name, q in zip(names, published, strict=True)]
+    lines = [f"{name.replace('_aligned', '')} {codes[str(q.true_label)]}" for name, q in zip(names, published, strict=True)]
     mini.write(root, "basic/EmoLabel/list_patition_label.txt", *lines)
     mini.touch(root, [f"basic/Image/aligned/{name}" for name in names])
 
@@ -29,14 +29,14 @@ def official_ferplus(root: Path, published: list[Question]) -> None:
     ballots = {}
     for question in published:
         votes = [0] * 10
-        votes[ferplus.EMOTION_COLUMNS.index(canonical(question.true_label))] = 10
+        votes[ferplus.EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
         ballots[question.image_path.rpartition("/")[2]] = votes
     mini.ferplus(root, ballots)
 
 
 def official_affectnet(root: Path, published: list[Question]) -> None:
     codes = {label: code for code, label in affectnet.CODES.items()}
-    mini.affectnet(root, {"/".join(q.image_path.split("/")[-2:]): codes[q.true_label] for q in published})
+    mini.affectnet(root, {"/".join(q.image_path.split("/")[-2:]): codes[str(q.true_label)] for q in published})
 
 
 def official_sfew(root: Path, published: list[Question]) -> None:
@@ -60,7 +60,7 @@ def test_every_published_row_comes_back_from_the_official_tree(
     built = [Question.from_json(row) for row in rows.questions(made.faces, made.asked)]
 
     def essence(questions: list[Question]) -> set[tuple[str, str, tuple[str, ...]]]:
-        return {(question.image_path, question.true_label, question.candidate_labels) for question in questions}
+        return {(question.image_path, str(question.true_label), question.candidate_labels) for question in questions}
 
     assert essence(built) == essence(published)
     assert len(built) == len(published) == sum(spec.expected.values())

@@ -109,16 +109,15 @@ def _options(args: argparse.Namespace, builder: Builder, as_questions: bool) -> 
         raise InputError(f"--frame-step {args.frame_step}: 1 takes every frame, 10 every tenth")
     if args.labels is not None:
         given["labels"] = _labels(args.labels)
-    template = args.template or ("expression" if as_questions else None)
+    template = args.template or ("expression" if as_questions and builder.eval_folder else None)
     return Options(args.root, args.split or builder.splits[0], not args.no_images, args.allow_missing, template, **given)
 
 
 def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) -> None:
     """Refuse what the set cannot give, before it is read."""
     labelled = builder.eval_folder or builder.labels or "labels" in builder.flags
-    if as_questions and (not labelled or args.template == "action-units"):
-        why = f"{builder.title} has none" if not labelled else "the template action-units asks for none"
-        raise InputError(f"--rows questions: a question has a true label, and {why}; use --rows rewards")
+    if not labelled and args.template not in (None, "action-units"):
+        raise InputError(f"--template {args.template}: asks for a label, and {builder.title} has none; leave --template out")
     if args.image_root and not builder.has_images:
         raise InputError(f"{builder.title} holds no images, so there is nothing to link; leave --image-root out")
 
@@ -152,7 +151,7 @@ def _write(built: Built, out: Path, as_questions: bool) -> None:
 
     builder, options = built.source.builder, built.source.options
     if as_questions:
-        made = rows.questions(built.faces, built.asked, str(options.template))
+        made = rows.questions(built.faces, built.asked, options.template)
     else:
         made = rows.rewards(built.faces, built.asked, options.template)
     files.move_aside(out, runs.manifest_path(out))

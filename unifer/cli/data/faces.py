@@ -94,8 +94,8 @@ def _samples(args: argparse.Namespace) -> int:
     for spec in dataset_specs(args.datasets):
         questions, drawn = corpus.sample_questions(spec)
         _save(drawn, args.workers)
-        files.write_rows(spec.sample, [question.to_json() for question in questions])
-        print(f"{len(questions)} sample questions (synthetic): {spec.sample}")
+        files.write_rows(spec.samples, [question.to_json() for question in questions])
+        print(f"{len(questions)} sample questions (synthetic): {spec.samples}")
     return 0
 
 

@@ -38,15 +38,21 @@ def lacking(face: Face, template: str | None) -> str | None:
     return None if face.label is not None else "no label for the template"
 
 
-def questions(faces: Iterable[Face], asked: Asked, template: str = EXPRESSION) -> Iterator[Json]:
-    """One question row a face; no `id`, so that its key is the image path, as in the published files."""
-    prompt, version = prompts.question(template, asked.labels), prompts.version(template)
+def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRESSION) -> Iterator[Json]:
+    """One question row a face; `template` None asks each for what is known of it.
+
+    The key is the source's own id, else the image path, as in the published files.
+    """
+    texts = _texts(asked.labels)
     for face in faces:
+        name = template or usual_template(face)
+        prompt, version = texts[name]
+        labelled = name != ACTION_UNITS
         yield Question(
             image_path=face.image_path,
-            true_label=str(face.label),
+            true_label=face.label if labelled else None,
             prompt=prompt,
-            candidate_labels=asked.labels,
+            candidate_labels=asked.labels if labelled else (),
             id=face.id,
             dataset=asked.dataset,
             action_units=face.action_units,

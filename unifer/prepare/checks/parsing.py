@@ -11,6 +11,7 @@ from typing import Any
 
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import answers, prompts
+from unifer.dialogue.au_mentions import mentioned
 from unifer.dialogue.vocabulary import offered, vocabulary
 from unifer.emotions import EMOTIONS, canonical, spelled_in
 from unifer.records import CoTRow, Question, RewardRow, Verdict
@@ -150,7 +151,9 @@ def _reply_faults(parsed: Parsed, verdict: Verdict, known: Any) -> None:
 
 
 def _au_faults(parsed: Parsed, verdict: Verdict, known: Sequence[int]) -> None:
-    more, fewer = sorted(verdict.action_units - set(known)), sorted(set(known) - verdict.action_units)
+    # A plain listing of AUs has no answer block: it is all claim.
+    claimed = verdict.action_units if parsed.labels or verdict.outcome == "answered" else mentioned(verdict.reasoning)
+    more, fewer = sorted(claimed - set(known)), sorted(set(known) - claimed)
     parts = [
         f"{text} {', '.join(f'AU{number}' for number in numbers)}" for text, numbers in (("claims", more), ("leaves out", fewer)) if numbers
     ]

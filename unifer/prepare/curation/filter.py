@@ -13,7 +13,7 @@ from typing import Literal
 
 from unifer.action_units import f1
 from unifer.dialogue.answers import grade
-from unifer.dialogue.au_mentions import mentioned, stated
+from unifer.dialogue.au_mentions import stated
 from unifer.dialogue.label_mentions import concluded
 from unifer.prepare.curation.betrayal import betrayal
 from unifer.prepare.curation.hedging import hedging
@@ -117,7 +117,7 @@ def judge(reply: str, known: Known, settings: FilterSettings, finish_reason: str
     if finish_reason in _CUT:
         found.append("cut")
     found += _form_and_label(verdict, known)
-    if known.action_units is not None and settings.min_au_f1 > 0 and not _units_agree(reply, verdict, known, settings.min_au_f1):
+    if known.action_units is not None and settings.min_au_f1 > 0 and not _units_agree(verdict, known, settings.min_au_f1):
         found.append("aus_disagree")
     if betrayal(verdict.reasoning):
         found.append("betrays")
@@ -149,10 +149,11 @@ def _hedges(verdict: Verdict, known: Known) -> bool:
     return known.label is not None and hedging(verdict.reasoning, known.label, known.candidate_labels, known.aliases) is not None
 
 
-def _units_agree(reply: str, verdict: Verdict, known: Known, least: float) -> bool:
+def _units_agree(verdict: Verdict, known: Known, least: float) -> bool:
     """Whether the reasoning affirms the known AUs (F1) and denies none of them; without a label the answer must list them too."""
     truth = frozenset(known.action_units or ())
     said = stated(verdict.reasoning)
-    if any(not said.get(number, True) for number in truth) or f1(verdict.action_units, truth) < least:
+    affirmed = [number for number, active in said.items() if active]
+    if any(not said.get(number, True) for number in truth) or f1(affirmed, truth) < least:
         return False
-    return known.label is not None or f1(mentioned(reply[reply.find(verdict.reasoning) + len(verdict.reasoning) :]), truth) >= least
+    return known.label is not None or f1(verdict.action_units, truth) >= least

@@ -25,7 +25,10 @@ def form(case: Case) -> float:
 
 
 def au_f1(case: Case) -> float | None:
-    """F1 of the AUs that the reasoning affirms against the row's, in [0, 1]; None for a row without AU annotation."""
+    """F1 of the AUs that the reply claims against the row's, in [0, 1]; None for a row without AU annotation.
+
+    Claimed are those that the reasoning affirms; where the row asks for AUs alone, those that the answer lists (`dialogue.answers`).
+    """
     return None if case.action_units is None else f1(case.verdict.action_units, case.action_units)
 
 

@@ -1,0 +1,48 @@
+"""One prediction with the verdict on it: the only place where evaluation calls the grader.
+
+Knows the protocol `strict`; no files, no averages. The published rule is `scoring.score_published`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unifer.datasets import DatasetSpec
+from unifer.dialogue.answers import grade
+from unifer.evaluate.au_metrics import Claim
+from unifer.records import Json, Prediction, Verdict
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One prediction and the verdict on it."""
+
+    prediction: Prediction
+    verdict: Verdict
+
+    @property
+    def correct(self) -> bool:
+        """The answer is the true label; where the question asks for AUs alone, it lists exactly those that the face shows."""
+        truth = self.prediction.question.true_label
+        if truth is not None:
+            return self.verdict.label == truth
+        return self.verdict.outcome == "answered" and self.claim is not None and self.claim.claimed == self.claim.shown
+
+    @property
+    def claim(self) -> Claim | None:
+        """The AUs claimed beside those of the face; None where the face is not annotated."""
+        shown = self.prediction.question.action_units
+        return None if shown is None else Claim(self.verdict.action_units, frozenset(shown), replied=not self.prediction.failed)
+
+    def to_json(self) -> Json:
+        verdict = self.verdict
+        units = [f"AU{number}" for number in sorted(verdict.action_units)]
+        judged = {"outcome": verdict.outcome, "label": verdict.label, "correct": self.correct}
+        return self.prediction.to_json() | {"verdict": judged | {"well_formed": verdict.well_formed, "AUs": units}}
+
+
+def grade_prediction(prediction: Prediction, spec: DatasetSpec) -> Verdict:
+    """The strict verdict on a prediction; `failed` where there is no reply."""
+    if prediction.failed:
+        return Verdict("failed", None, "", False, frozenset())
+    return grade(prediction.reply, prediction.question.candidate_labels, spec.aliases)

@@ -1,0 +1,93 @@
+"""What a user means by naming runs: a file, a dataset folder, a folder of such folders, or a run's name -> prediction files with datasets.
+
+Knows where predictions lie; reads none of them. A model that answered several datasets is one run name in several folders.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unifer.datasets import DatasetSpec, load_dataset
+from unifer.errors import InputError
+from unifer.evaluate.predictions import Run, find_runs, run_name
+from unifer.places import BENCHMARK, FERBENCH, project_root
+
+_FACTS = "dataset.yaml"
+_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Selected:
+    """One run on one dataset."""
+
+    spec: DatasetSpec
+    run: Run
+
+
+def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -> list[Selected]:
+    """The runs that `tokens` mean, in their order, each file once. `dataset_dir` is the dataset of files that lie elsewhere.
+
+    A token is a predictions file (`.jsonl`, `*_results.json`, an inspect log), a dataset folder (all of its runs), a folder above dataset
+    folders, or the name of a run in the project around `near`. Raises InputError for a token that means nothing, naming what there is.
+    """
+    found: dict[Path, Selected] = {}
+    for token in tokens:
+        for each in _meant(token, near, dataset_dir):
+            found.setdefault(each.run.path.resolve(), each)
+    return list(found.values())
+
+
+def project_datasets(near: Path) -> list[DatasetSpec]:
+    """The dataset folders of the project around `near`: the four of FERBench first, then the other `eval_*`, then `benchmark/*`."""
+    root = project_root(near)
+    others = sorted({*root.glob(f"eval_*/{_FACTS}"), *root.glob(f"{BENCHMARK}/*/{_FACTS}")})
+    folders = [*(root / name for name in FERBENCH if (root / name / _FACTS).is_file()), *(path.parent for path in others)]
+    return [load_dataset(folder) for folder in dict.fromkeys(folders)]
+
+
+def _meant(token: str, near: Path, dataset_dir: Path | None) -> list[Selected]:
+    path = Path(token).expanduser()
+    if path.is_file():
+        spec = load_dataset(dataset_dir) if dataset_dir is not None else _dataset_of(path)
+        return [Selected(spec, Run(run_name(path, spec), path))]
+    if path.is_dir():
+        specs = [load_dataset(folder) for folder in _dataset_folders(path)]
+        runs = [Selected(spec, run) for spec in specs for run in find_runs(spec)]
+        if not runs:
+            what = ", ".join(str(spec.results) for spec in specs) or f"no folder in it has a {_FACTS}"
+            raise InputError(f"{token}: holds no predictions ({what}); make some with `unifer infer` or `unifer bench`, or name a file")
+        return runs
+    return _named(token, near)
+
+
+def _dataset_of(path: Path) -> DatasetSpec:
+    """The dataset in whose results folder the file lies."""
+    for folder in (path.absolute().parent, path.absolute().parent.parent):
+        if (folder / _FACTS).is_file():
+            return load_dataset(folder)
+    raise InputError(f"{path}: no {_FACTS} in the folder above, so nothing says which dataset it answers; name it with --dataset-dir DIR")
+
+
+def _dataset_folders(path: Path) -> Iterator[Path]:
+    """`path` itself, or the dataset folders at most three levels below it."""
+    if (path / _FACTS).is_file():
+        yield path
+        return
+    patterns = ("/".join(["*"] * depth + [_FACTS]) for depth in range(1, _DEPTH + 1))
+    yield from (found.parent for pattern in patterns for found in sorted(path.glob(pattern)))
+
+
+def _named(token: str, near: Path) -> list[Selected]:
+    """The runs called `token` in the project."""
+    runs = [Selected(spec, run) for spec in project_datasets(near) for run in find_runs(spec)]
+    chosen = [each for each in runs if each.run.name == token]
+    if not chosen:
+        names = sorted({each.run.name for each in runs})
+        close = difflib.get_close_matches(token, names, n=1)
+        there = f"did you mean {close[0]!r}? " if close else ""
+        there += f"there are {', '.join(names)}" if names else "the project's dataset folders hold no predictions"
+        raise InputError(f"{token}: no such file or folder, and no run is called so ({there})")
+    return chosen

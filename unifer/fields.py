@@ -1,0 +1,108 @@
+"""One field of a row: its value if it is what the field holds, else ValueError with the field, the value and what is allowed.
+
+Knows the spelling of fields on disk, which all records share; not which record has which (`records`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unifer.action_units import FACS_NUMBERS
+
+
+def check(row: Any, required: Sequence[str], optional: Sequence[str]) -> None:
+    """Refuse what is no object, lacks a required field, or has one that nobody knows."""
+    if not isinstance(row, Mapping):
+        raise ValueError(f"a row must be a JSON object, not {type(row).__name__} ({short(row)})")
+    missing = [field for field in required if field not in row]
+    if missing:
+        raise ValueError(f"missing {named(missing)}; a row needs {named(required)} and may have {named(optional)}")
+    known = [*required, *optional]
+    extra = [field for field in row if field not in known]
+    if extra:
+        near = difflib.get_close_matches(str(extra[0]), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown {named(extra)}{hint}; allowed are {named(known)} (put anything else inside 'provenance')")
+
+
+def named(names: Sequence[str]) -> str:
+    """`['id', 'AUs']` -> `'id', 'AUs'`."""
+    return ", ".join(repr(name) for name in names)
+
+
+def short(value: Any) -> str:
+    """The value as an error shows it, at most 80 characters."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+def text(row: Mapping[str, Any], field: str) -> str:
+    """A string with something in it."""
+    value = row[field]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{field!r} must be a non-empty string, not {short(value)}")
+    return value
+
+
+def optional_text(row: Mapping[str, Any], field: str) -> str | None:
+    """The same, or None where the field is absent or null."""
+    return None if row.get(field) is None else text(row, field)
+
+
+def note(row: Mapping[str, Any], field: str) -> str | None:
+    """Any string, an empty one too, or None."""
+    value = row.get(field)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{field!r} must be a string or null, not {short(value)}")
+    return value
+
+
+def count(row: Mapping[str, Any], field: str) -> int | None:
+    """A whole number from 0, or None."""
+    value = row.get(field)
+    if value is not None and (type(value) is not int or value < 0):
+        raise ValueError(f"{field!r} must be a whole number from 0 or null, not {short(value)}")
+    return value
+
+
+def labels(value: Any) -> tuple[str, ...]:
+    """Candidate labels: at least one, none twice."""
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(label, str) and label.strip() for label in value):
+        raise ValueError(f"'candidate_labels' must be a non-empty list of strings, not {short(value)}")
+    folded = [label.strip().lower() for label in value]
+    if len(set(folded)) != len(folded):
+        raise ValueError(f"'candidate_labels' names a label twice: {short(value)}")
+    return tuple(value)
+
+
+def action_units(value: Any) -> tuple[int, ...] | None:
+    """`["AU12", 6]` -> `(6, 12)`; None stays None: not annotated is not the same as none active."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        raise ValueError(f'\'AUs\' must be a list such as ["AU6", "AU12"] or null, not {short(value)}')
+    numbers = set()
+    for item in value:
+        match = re.fullmatch(r"(?:AU)?\s*(\d{1,2})", str(item).strip(), re.IGNORECASE) if not isinstance(item, bool) else None
+        if match is None or int(match[1]) not in FACS_NUMBERS:
+            raise ValueError(f"'AUs' holds {short(item)}, which is no FACS action unit; write \"AU12\" or 12")
+        numbers.add(int(match[1]))
+    return tuple(sorted(numbers))
+
+
+def provenance(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An object with whatever its maker wrote, or None."""
+    value = row.get("provenance")
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"'provenance' must be an object, not {short(value)}")
+    return value
+
+
+def compact(row: dict[str, Any], action_units: tuple[int, ...] | None, **optional: Any) -> dict[str, Any]:
+    """`row` plus the optional fields that have a value, AUs spelled `AU12`."""
+    if action_units is not None:
+        row["AUs"] = [f"AU{number}" for number in action_units]
+    return row | {key: value for key, value in optional.items() if value is not None}
