@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer.action_units import f1
-from unifer.evaluate.bootstrap import percentile_interval, resampled_sums
+from unifer.evaluate.bootstrap import Drawn, percentile_interval, resampled_sums
 from unifer.evaluate.metrics import LEVEL, RESAMPLES, intervals_json
 from unifer.records import Json, Question
 
@@ -127,7 +127,7 @@ class ActionUnitScores:
         counts = {name: getattr(self, name) for name in ("n", "unanswered", "claims", "showings", "outside")}
         scored = [f"AU{unit}" for unit in self.units] or "all"
         headline = {name: getattr(self, name) for name in HEADLINE}
-        intervals = intervals_json(self.intervals, self.resamples, self.seed)
+        intervals = intervals_json(self.intervals, self.resamples, self.seed, Drawn(self.subjects))
         return counts | {"scored": scored} | headline | {"intervals": intervals, "per_unit": [unit.to_json() for unit in self.per_unit]}
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
-from unifer.evaluate.au_metrics import Claim
+from unifer.evaluate.au_metrics import Claim, claim_on
 from unifer.records import Json, Prediction, Verdict
 
 
 @dataclass(frozen=True)
 class Graded:
-    """One prediction and the verdict on it."""
+    """One prediction and the verdict on it; `units` are the AUs that its dataset is scored over (empty: all)."""
 
     prediction: Prediction
     verdict: Verdict
+    units: tuple[int, ...] = ()
 
     @property
     def correct(self) -> bool:
@@ -30,9 +31,9 @@ class Graded:
 
     @property
     def claim(self) -> Claim | None:
-        """The AUs claimed beside those of the face; None where the face is not annotated."""
-        shown = self.prediction.question.action_units
-        return None if shown is None else Claim(self.verdict.action_units, frozenset(shown), replied=not self.prediction.failed)
+        """The AUs claimed beside those of the face, both kept to what counts there; None where the face is not annotated."""
+        prediction = self.prediction
+        return claim_on(prediction.question, self.verdict.action_units, replied=not prediction.failed, units=self.units)
 
     def to_json(self) -> Json:
         verdict = self.verdict
