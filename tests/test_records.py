@@ -43,7 +43,13 @@ def questions(draw: st.DrawFn) -> Question:
     )
 
 
-@given(questions())
+@st.composite
+def au_questions(draw: st.DrawFn) -> Question:
+    shown = draw(units.filter(lambda found: found is not None))
+    return Question(draw(words), None, draw(words), (), action_units=shown, provenance=draw(provenance))
+
+
+@given(questions() | au_questions())
 def test_a_question_survives_the_disk(question: Question) -> None:
     assert Question.from_json(json.loads(json.dumps(question.to_json()))) == question
 
@@ -183,3 +189,25 @@ def test_a_question_is_known_by_its_id_else_by_its_image() -> None:
 def test_a_result_with_odd_counts_or_reasons_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         Prediction.from_json(QUESTION | {"model_response": "x"} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, "'true_label' is null and the row has no 'AUs'"),
+        ({"AUs": ["AU6"], "candidate_labels": ["anger", "fear"]}, "a question of AUs has none: []"),
+        ({"AUs": ["AU6"], "candidate_labels": []} | {"true_label": "anger"}, "'candidate_labels' must be a non-empty list"),
+        ({"AUs": ["AU6"], "candidate_labels": [], "provenance": {"coded": [12]}}, "AU6 is among 'AUs' but not among provenance.coded"),
+    ],
+)
+def test_a_question_that_nothing_could_score_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Question.from_json(QUESTION | {"true_label": None} | change)
+
+
+def test_what_scores_need_beside_the_label_is_read_from_the_provenance() -> None:
+    made_by = {"subject": 7, "description": "Raised cheeks.", "coded": [6, "AU12"]}
+    question = Question.from_json(QUESTION | {"provenance": made_by})
+    assert (question.subject, question.reference, question.coded) == ("7", "Raised cheeks.", {6, 12})
+    bare = Question.from_json(QUESTION)
+    assert (bare.subject, bare.reference, bare.coded) == (None, None, None)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialogue.hard_replies import ADJECTIVES, CASES, NOUNS
+from unifer.action_units import FACS_NUMBERS
 from unifer.dialogue.answers import PROTOCOLS, grade
 from unifer.emotions import spellings
 
@@ -154,3 +155,37 @@ def test_two_different_labels_are_never_an_answer(first: str, second: str) -> No
     for joint in (" ", ", ", "/", " or ", "\n", "; not "):
         assert grade(f"<answer>{first}{joint}{second}</answer>", NOUNS).outcome == "off_list"
     assert grade(f"<answer>{first}</answer><answer>{second}</answer>", NOUNS).outcome == "no_answer"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "units"),
+    [
+        ("AU6, AU12", "answered", {6, 12}),
+        ("[6, 12]", "answered", {6, 12}),
+        ("6; 12 and 25", "answered", {6, 12, 25}),
+        ("AU6 (cheek raiser), AU12C", "answered", {6, 12}),
+        ("AU1+2+5", "answered", {1, 2, 5}),
+        ("AU6, but no AU4", "answered", {6}),
+        ("none", "answered", set()),
+        ("No AUs.", "answered", set()),
+        ("happiness", "off_list", set()),
+        ("AU99", "off_list", set()),
+        ("", "no_answer", set()),
+    ],
+)
+def test_a_question_of_aus_is_answered_by_the_list_alone(answer: str, outcome: str, units: set[int]) -> None:
+    """AUs weighed in the reasoning are no claim: the question asks which are active, and the answer says so."""
+    verdict = grade(f"<think>AU9 may be there, AU4 too.</think>\n<answer>{answer}</answer>", ())
+    assert (verdict.outcome, verdict.action_units, verdict.label) == (outcome, units, None)
+
+
+def test_aus_without_an_answer_are_no_answer() -> None:
+    assert grade("AU6 and AU12 are active.", ()).action_units == frozenset()
+    assert grade("<answer>AU6</answer> or <answer>AU12</answer>", ()).outcome == "no_answer"
+
+
+@given(st.text(max_size=200))
+def test_any_answer_to_a_question_of_aus_names_real_aus_or_none(answer: str) -> None:
+    verdict = grade(f"<answer>{answer}</answer>", ())
+    assert verdict.action_units <= FACS_NUMBERS
+    assert verdict.outcome == "answered" or not verdict.action_units

@@ -55,3 +55,19 @@ FOUR = run_of(
     ADJECTIVES, [("happy", replied("Happy.")), ("sad", replied("unhappy")), ("angry", {"model_response": "angry"}), ("happy", FAILED)]
 )
 """One right, one off the list, one without tags, one failed."""
+
+
+def au_dataset(root: Path, name: str, units: Sequence[int] | str = "all") -> DatasetSpec:
+    """A folder that asks for AUs alone."""
+    folder = root / f"eval_{name}"
+    (folder / "results").mkdir(parents=True)
+    facts = f"name: {name}\ntitle: Set {name}\nquestions: data/{name}_qa.json\naction_units: {units if units == 'all' else list(units)}\n"
+    (folder / "dataset.yaml").write_text(facts, encoding="utf-8")
+    return load_dataset(folder)
+
+
+def au_row(index: int, shown: Sequence[int], answer: str | None, **provenance: Any) -> dict[str, Any]:
+    """A prediction on a question of AUs; `answer` None: it failed."""
+    row = {"image_path": f"/faces/{index:04d}.png", "true_label": None, "prompt": "Which AUs?", "candidate_labels": []}
+    row |= {"AUs": list(shown)} | ({"provenance": provenance} if provenance else {})
+    return row | (FAILED if answer is None else {"model_response": f"<think>AU9</think>\n<answer>{answer}</answer>"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.evaluate.scored import ADJECTIVES, FAILED, FOUR, NOUNS, dataset, question, replied, run_of, write
+from tests.evaluate.scored import ADJECTIVES, FAILED, FOUR, NOUNS, au_dataset, au_row, dataset, question, replied, run_of, write
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
@@ -221,3 +221,31 @@ def test_the_published_pool_is_one_list_under_canonical_names(tmp_path: Path) ->
     pooled = pool_published([first, second])
     assert pooled["overall"]["accuracy"] == 0.5
     assert [row["emotion"] for row in pooled["per_class"]] == ["anger"]
+
+
+def test_a_set_of_aus_alone_has_au_scores_and_no_war(tmp_path: Path) -> None:
+    spec = au_dataset(tmp_path, "units")
+    rows = [au_row(0, [6, 12], "AU6, AU12"), au_row(1, [4], "happy"), au_row(2, [], "none"), au_row(3, [1], None)]
+    result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
+    assert result.scores is None
+    assert [row.correct for row in result.graded] == [True, False, True, False]
+    assert result.counts == {"asked": 4, "answered": 2, "off_list": 1, "no_answer": 0, "failed": 1, "missing": 0, "well_formed": 3}
+    assert result.action_units is not None
+    assert (result.action_units.n, result.action_units.unanswered, result.action_units.face_f1) == (4, 1, 0.5)
+    with pytest.raises(InputError, match="asks for AUs alone"):
+        overall([result])
+    with pytest.raises(InputError, match="asks for AUs alone"):
+        score_published(spec, result.run)
+
+
+def test_labels_in_a_set_of_aus_alone_are_of_another_dataset(tmp_path: Path) -> None:
+    spec = au_dataset(tmp_path, "units")
+    with pytest.raises(InputError, match="asks for AUs alone"):
+        score_strict(spec, run(write(spec.results / "m.jsonl", FOUR)))
+
+
+def test_questions_without_a_label_stay_out_of_war_and_are_said(spec: DatasetSpec) -> None:
+    rows = [*FOUR, au_row(9, [6], "AU6")]
+    result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
+    assert (result.labelled.war, result.labelled.counts["asked"], result.counts["asked"]) == (0.25, 4, 5)
+    assert any("1 questions ask for AUs alone" in note for note in result.notes)

@@ -114,8 +114,8 @@ def mentioned(text: str) -> frozenset[int]:
     return frozenset(number for number, active in stated(text).items() if active)
 
 
-_NONE = re.compile(r"(?:none|no (?:active |visible )?(?:aus?|action units?)(?: (?:is|are) active)?|null|\[\])")
-_NUMBERS = re.compile(r"\d{1,2}(?: ?[,+ ] ?\d{1,2})*")
+_NONE = re.compile(r"(?:none|no (?:active |visible )?(?:aus?|action units?)(?: (?:is|are) active)?|null)")
+_NUMBERS = re.compile(r"\d{1,2}(?:(?: ?[,;+] ?(?:and )?| and | )\d{1,2})*")
 
 
 def listed(answer: str) -> frozenset[int] | None:

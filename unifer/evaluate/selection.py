@@ -43,7 +43,7 @@ def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -
 def project_datasets(near: Path) -> list[DatasetSpec]:
     """The dataset folders of the project around `near`: the four of FERBench first, then the other `eval_*`, then `benchmark/*`."""
     root = project_root(near)
-    others = sorted({*root.glob(f"eval_*/{_FACTS}"), *root.glob(f"{BENCHMARK}/*/{_FACTS}")})
+    others = [*sorted(root.glob(f"eval_*/{_FACTS}")), *sorted(root.glob(f"{BENCHMARK}/*/{_FACTS}"))]
     folders = [*(root / name for name in FERBENCH if (root / name / _FACTS).is_file()), *(path.parent for path in others)]
     return [load_dataset(folder) for folder in dict.fromkeys(folders)]
 

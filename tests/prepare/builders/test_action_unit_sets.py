@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.prepare.builders import mini
+from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.prepare.builders import rows
-from unifer.records import RewardRow
+from unifer.records import Question, RewardRow
 
 
 def test_a_disfa_au_is_present_from_intensity_two(tmp_path: Path) -> None:
@@ -136,3 +137,12 @@ def test_rafau_reads_sides_and_none(tmp_path: Path) -> None:
 def test_a_faulty_rafau_line_is_refused_with_its_number(tmp_path: Path, line: str, problem: str) -> None:
     with pytest.raises(InputError, match=rf"RAFAU_label.txt:1: .*{problem}"):
         mini.built("rafau", mini.rafau(tmp_path, line))
+
+
+def test_an_au_set_becomes_questions_without_labels(tmp_path: Path) -> None:
+    made = mini.built("disfa", mini.disfa(tmp_path, {12: [0, 1, 2, 5]}))
+    asked = [Question.from_json(row) for row in rows.questions(made.faces, made.asked, None)]
+    assert [(question.true_label, question.candidate_labels) for question in asked] == [(None, ())] * 4
+    assert [question.action_units for question in asked] == [(), (), (12,), (12,)]
+    assert asked[0].prompt == prompts.question("action-units")
+    assert (asked[0].subject, 12 in (asked[0].coded or ())) == ("SN001", True)
