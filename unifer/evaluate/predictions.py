@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files, runs
-from unifer.datasets import DatasetSpec, read_questions
+from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.records import Json, Prediction, Question
+from unifer.evaluate.asked import find_source, read_stated
+from unifer.records import Prediction, Question
 
 GRADED = ".graded.jsonl"
 """Ending of exported rows with verdicts, which are no predictions."""
@@ -78,7 +79,10 @@ def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[Ru
 
 
 def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], list[str]]:
-    """Rows of one file, keys unique, and notes on what is odd. Raises InputError for rows that belong to another dataset."""
+    """Rows of one file, keys unique, and notes on what is odd.
+
+    Raises InputError for rows of another dataset, and for rows that contradict the question file that they answer (`asked`).
+    """
 
     def parse(row: Any) -> Prediction:
         prediction = Prediction.from_json(row)
@@ -96,7 +100,7 @@ def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], l
     notes = [f"no question offers {', '.join(never)}: are these rows of {spec.title}?"] if never else []
     named = {prediction.question.dataset for prediction in predictions} - {None, spec.name}
     notes += [f"rows say that their dataset is {name!r}, not {spec.name!r}" for name in sorted(filter(None, named))]
-    return predictions, notes
+    return predictions, [*notes, *find_source(path, spec, predictions).notes]
 
 
 @dataclass(frozen=True)
@@ -108,55 +112,33 @@ class Missing:
     notes: tuple[str, ...] = ()
 
 
+NOTHING_MISSING = Missing()
+
+
 def find_missing(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction]) -> Missing:
     """Compare the rows of `path` with the number asked that its manifest states. Without a manifest nothing is known to be missing.
 
     Raises InputError where the file holds more rows than were asked.
     """
-    asked = _questions_asked(path)
-    if asked is None:
+    stated = read_stated(path)
+    if stated is None or stated.asked is None:
         expected = sum(spec.expected.values())
-        short = path.name.endswith(_PUBLISHED) and 0 < len(predictions) < expected
+        short = path.name.endswith(_PUBLISHED) and not spec.questions.is_file() and 0 < len(predictions) < expected
         return Missing(notes=(f"{len(predictions):,} rows of the {expected:,} that {spec.title} has",) if short else ())
-    lacking = asked["rows"] - len(predictions)
+    lacking = stated.asked - len(predictions)
     if lacking < 0:
         raise InputError(
-            f"{path}: holds {len(predictions):,} rows, but {runs.manifest_path(path).name} says that {asked['rows']:,} questions were "
+            f"{path}: holds {len(predictions):,} rows, but {runs.manifest_path(path).name} says that {stated.asked:,} questions were "
             "asked; give the run its own file, or remove the manifest of another run"
         )
     if not lacking:
         return Missing()
-    warning = f"incomplete run: {lacking:,} of {asked['rows']:,} questions have no reply yet and count as wrong; run the inference again"
+    warning = f"incomplete run: {lacking:,} of {stated.asked:,} questions have no reply yet and count as wrong; run the inference again"
     done = {prediction.question.key for prediction in predictions}
-    lost = tuple(question for question in _questions(asked, path, spec)[: asked["rows"]] if question.key not in done)
+    source = find_source(path, spec, predictions)
+    asked = source.questions[: stated.asked] if source.unchanged else ()
+    lost = tuple(question for question in asked if question.key not in done)
     if len(lost) == lacking:
         return Missing(lost, notes=(warning,))
     covered = "their question file is not at hand, so UAR, macro-F1 and AU F1 cover answered questions only"
     return Missing(unplaced=lacking, notes=(warning, covered))
-
-
-def _questions_asked(path: Path) -> Json | None:
-    """Name and digest of the question file, and `rows`, how many of its questions were asked; None without a manifest."""
-    manifest = runs.manifest_path(path)
-    if path.suffix != ".jsonl" or not manifest.exists():
-        return None
-    found = files.read_json(manifest, "remove it")
-    try:
-        questions, asked = dict(found["identity"]["questions"]), found["context"]["asked"]
-    except (KeyError, TypeError, ValueError):
-        problem = "is not the manifest of an inference run (identity.questions or context.asked is missing); remove it"
-        raise InputError(f"{manifest}: {problem}") from None
-    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
-        raise InputError(f"{manifest}: context.asked is {asked!r}; a number of questions is expected")
-    return questions | {"rows": asked}
-
-
-def _questions(asked: Json, path: Path, spec: DatasetSpec) -> list[Question]:
-    """The questions of the file that the manifest names, looked for where such files lie; empty if it is not there unchanged."""
-    name = Path(str(asked.get("name", ""))).name
-    beside = [spec.questions.parent, *([spec.sample.parent] if spec.sample else []), path.parent]
-    for folder in dict.fromkeys(beside):
-        candidate = folder / name
-        if name and candidate.is_file() and asked.get("sha256") in (None, files.sha256(candidate)):
-            return read_questions(candidate, spec)
-    return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,13 @@ from unifer.dialogue.published import UNKNOWN, published_label
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
-from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
+from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
+from unifer.evaluate.bootstrap import Drawn, cluster_notes, clusters_of
 from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
-from unifer.evaluate.predictions import Missing, Run, find_missing, read_predictions
+from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
-from unifer.records import OUTCOMES, Json
+from unifer.records import OUTCOMES, Json, Question
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,23 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
     """Grade and score one run. Raises InputError for a file that is not this dataset's."""
     predictions, notes = read_predictions(run.path, spec)
     missing = find_missing(run.path, spec, predictions)
-    graded = tuple(Graded(prediction, grade_prediction(prediction, spec)) for prediction in predictions)
-    seed = _seed(spec.name)
-    table = _table(spec, graded, missing) if spec.labels else None
-    if table is not None:
-        absent = [label for label, support in zip(spec.labels, table.counts.sum(axis=1), strict=True) if not support]
+    graded = tuple(Graded(prediction, grade_prediction(prediction, spec), spec.action_units) for prediction in predictions)
+    scores, units = figures(spec, graded, missing, resamples)
+    if scores is not None:
+        absent = [row.label for row in scores.per_class if not row.support]
         notes += [f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels"] if absent else []
         unlabelled = sum(row.prediction.question.true_label is None for row in graded)
         notes += [f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out"] if unlabelled else []
-    scores = None if table is None else metrics.score(table, resamples=resamples, seed=seed)
-    claims = _claims(graded, missing)
-    units = score_action_units(claims, resamples=resamples, seed=seed) if claims else None
+    notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
     return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes))
+
+
+def figures(
+    spec: DatasetSpec, graded: Sequence[Graded], missing: Missing = NOTHING_MISSING, resamples: int = RESAMPLES
+) -> tuple[Scores | None, ActionUnitScores | None]:
+    """Scores of labels and of AUs over `graded` and what is missing; None where the set asks for no label, and where no face has AUs."""
+    scores = metrics.score(_table(spec, graded, missing), resamples=resamples, seed=_seed(spec.name)) if spec.labels else None
+    return scores, _action_units(spec, graded, missing, resamples)
 
 
 def _counts(graded: Sequence[Graded], missing: Missing) -> dict[str, int]:
@@ -91,23 +97,26 @@ def _counts(graded: Sequence[Graded], missing: Missing) -> dict[str, int]:
     return {"asked": len(graded) + lost, **named, "missing": lost, "well_formed": sum(row.verdict.well_formed for row in graded)}
 
 
-def _claims(graded: Sequence[Graded], missing: Missing) -> list[Claim]:
-    """One claim an annotated question, those without a row among them."""
-    silent = (frozenset(question.action_units) for question in missing.questions if question.action_units is not None)
-    return [row.claim for row in graded if row.claim is not None] + [Claim(frozenset(), shown, replied=False) for shown in silent]
+def _action_units(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing, resamples: int) -> ActionUnitScores | None:
+    """Scores over every annotated question, those without a row among them; None without any."""
+    pairs = [(row.prediction.question, row.claim) for row in graded]
+    pairs += [(question, claim_on(question, frozenset(), replied=False, units=spec.action_units)) for question in missing.questions]
+    faces = [(question, claim) for question, claim in pairs if claim is not None]
+    if not faces:
+        return None
+    clusters = clusters_of([question for question, _ in faces])
+    claims = [claim for _, claim in faces]
+    return score_action_units(claims, units=spec.action_units, clusters=clusters, resamples=resamples, seed=_seed(spec.name))
 
 
 def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Table:
-    def rows() -> Iterator[tuple[str, str, str | None]]:
-        for row in graded:
-            if (truth := row.prediction.question.true_label) is not None:
-                yield truth, row.verdict.outcome, row.verdict.label
-        for question in missing.questions:
-            if question.true_label is not None:
-                yield question.true_label, "missing", None
-
+    rows: list[tuple[Question, str, str | None]] = [(row.prediction.question, row.verdict.outcome, row.verdict.label) for row in graded]
+    rows += [(question, "missing", None) for question in missing.questions]
+    rows = [row for row in rows if row[0].true_label is not None]
+    counted = ((str(question.true_label), outcome, named) for question, outcome, named in rows)
     well_formed = sum(row.verdict.well_formed for row in graded if row.prediction.question.true_label is not None)
-    return metrics.tally(spec.labels, rows(), unplaced=missing.unplaced, well_formed=well_formed)
+    subjects = clusters_of([question for question, _, _ in rows])
+    return metrics.tally(spec.labels, counted, unplaced=missing.unplaced, well_formed=well_formed, subjects=subjects)
 
 
 def _seed(name: str) -> int:
@@ -123,18 +132,19 @@ class Overall:
     pooled: Scores
     mean: dict[str, float]
     mean_intervals: dict[str, tuple[float, float]]
+    mean_drawn: Drawn
 
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(f"{part.spec.title}: {note}" for part in self.datasets for note in part.notes)
 
     def to_json(self) -> Json:
-        resamples = len(self.pooled.samples)
+        mean = metrics.intervals_json(self.mean_intervals, len(self.pooled.samples), self.pooled.seed, self.mean_drawn)
         return {
             "protocol": "strict",
             "run": self.datasets[0].run.name,
             "pooled": self.pooled.to_json(),
-            "mean_of_datasets": {**self.mean, "intervals": metrics.intervals_json(self.mean_intervals, resamples, self.pooled.seed)},
+            "mean_of_datasets": {**self.mean, "intervals": mean},
             "datasets": {part.spec.name: part.to_json() for part in self.datasets},
             "notes": list(self.notes),
         }
@@ -149,13 +159,11 @@ def overall(parts: Sequence[DatasetScores], resamples: int = RESAMPLES) -> Overa
     names = [canonical(label) for part in parts for label in part.spec.labels]
     labels = (*(emotion for emotion in EMOTIONS if emotion in names), *(name for name in dict.fromkeys(names) if name not in EMOTIONS))
     tables = [each.table.relabelled(labels, {label: canonical(label) for label in each.table.labels}) for each in scored]
-    table = tables[0]
-    for more in tables[1:]:
-        table = table + more
-    mean = {name: float(np.mean([getattr(each, name) for each in scored])) for name in ("war", "uar", "macro_f1")}
+    mean = {name: float(np.mean([getattr(each, name) for each in scored])) for name in metrics.HEADLINE}
     samples = np.mean([each.samples for each in scored], axis=0)
-    pooled = metrics.score(table, resamples=resamples, seed=_seed("pooled"))
-    return Overall(tuple(parts), pooled, mean, metrics.intervals_of(samples))
+    pooled = metrics.score_pooled(tables, resamples=resamples, seed=_seed("pooled"))
+    drawn = Drawn.together([each.drawn.clusters for each in scored])
+    return Overall(tuple(parts), pooled, mean, metrics.intervals_of(samples, drawn), drawn)
 
 
 @dataclass(frozen=True)
