@@ -134,13 +134,13 @@ def t_quantile(level: float, freedom: int) -> float:
 
 def clusters_of(questions: Sequence[Question]) -> list[str] | None:
     """The subject of each question; None unless every question names one and there are two or more (`cluster_notes` says so)."""
-    subjects = [subject for subject in map(_subject, questions) if subject is not None]
+    subjects = [question.subject for question in questions if question.subject is not None]
     return subjects if len(subjects) == len(questions) and len(set(subjects)) > 1 else None
 
 
 def cluster_notes(questions: Sequence[Question]) -> list[str]:
     """What a reader of intervals must know of the subjects of `questions`: named for some only, just one, or few."""
-    subjects = [subject for subject in map(_subject, questions) if subject is not None]
+    subjects = [question.subject for question in questions if question.subject is not None]
     distinct = len(set(subjects))
     if not subjects:
         return []
@@ -150,8 +150,3 @@ def cluster_notes(questions: Sequence[Question]) -> list[str]:
     if distinct == 1:
         return ["every question shows the same subject: intervals are over rows and say nothing of other people"]
     return [f"only {distinct} subjects: intervals over them are rough"] if distinct < FEW else []
-
-
-def _subject(question: Question) -> str | None:
-    value = (question.provenance or {}).get("subject")
-    return None if value is None else str(value)
