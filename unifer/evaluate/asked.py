@@ -72,7 +72,8 @@ def find_source(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction]
     named = {} if stated is None else stated.questions
     found, unchanged = _named_file(path, spec, named)
     keys = {prediction.question.key for prediction in predictions}
-    notes = []
+    mixed = {} if stated is None else stated.identity.get(MIXED) or {}
+    notes = [f"merged from parts that differ in {key}: {' / '.join(map(runs.short, values))}" for key, values in mixed.items()]
     if found is None:
         found = _best_match(spec, keys)
     elif not unchanged:
