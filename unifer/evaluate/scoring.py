@@ -25,6 +25,7 @@ from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
+from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
 from unifer.records import OUTCOMES, Json, Question
 
 
@@ -43,6 +44,8 @@ class DatasetScores:
     scores: Scores | None
     action_units: ActionUnitScores | None
     notes: tuple[str, ...]
+    reasoning: ReasoningScores | None = None
+    """None where there is no reference, no annotated AU, and no reply that claims an AU beside its answer."""
 
     @property
     def labelled(self) -> Scores:
@@ -54,6 +57,7 @@ class DatasetScores:
     def to_json(self) -> Json:
         labelled = {"counts": self.counts} if self.scores is None else self.scores.to_json()
         annotated = {} if self.action_units is None else {"action_units": self.action_units.to_json()}
+        reasoned = {} if self.reasoning is None else {"reasoning": self.reasoning.to_json()}
         return {
             "protocol": "strict",
             "dataset": self.spec.name,
@@ -62,6 +66,7 @@ class DatasetScores:
             "predictions": runs.describe_file(self.run.path),
             **labelled,
             **annotated,
+            **reasoned,
             "notes": list(self.notes),
         }
 
@@ -78,7 +83,8 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
         unlabelled = sum(row.prediction.question.true_label is None for row in graded)
         notes += [f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out"] if unlabelled else []
     notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
-    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes))
+    reasoning = score_reasoning(graded, missing.questions, units=units, resamples=resamples, seed=_seed(spec.name))
+    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes), reasoning)
 
 
 def figures(

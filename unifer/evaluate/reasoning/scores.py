@@ -1,0 +1,105 @@
+"""Scores of the reasoning of one run, each with what it is over. Says which text is compared with which.
+
+ROUGE-L compares the whole reply, tags and all, with the reference, as Facial-R1 does. A question whose reply failed or is missing stays:
+it has nothing in common with the reference. Knows no file but that of a judge's scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unifer.evaluate.au_metrics import ActionUnitScores, claim_on
+from unifer.evaluate.bootstrap import clusters_of
+from unifer.evaluate.grading import Graded
+from unifer.evaluate.metrics import LEVEL, RESAMPLES
+from unifer.evaluate.reasoning.checks import Follows, Truth, follows, truth_of
+from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
+from unifer.evaluate.reasoning.rouge import rouge_l
+from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.records import Json, Question
+
+
+@dataclass(frozen=True)
+class ReasoningScores:
+    """What can be said of the reasoning of one run; each part is None where the questions do not allow it.
+
+    `rouge` is over questions with a reference, `unanswered` of them without a reply. `rege` is by what S_re recognises: `accuracy` of
+    emotions, `macro_au_f1`.
+    """
+
+    rouge: Share | None
+    unanswered: int
+    rege: dict[str, Rege]
+    follows: Follows | None
+    truth: Truth | None
+    resamples: int
+    seed: int
+
+    def to_json(self) -> Json:
+        parts = {"rouge_l": self.rouge, "answer_follows_from_claims": self.follows, "claims_are_true": self.truth}
+        made: Json = {name: part.to_json() for name, part in parts.items() if part is not None}
+        if self.rouge is not None:
+            made["rouge_l"]["unanswered"] = self.unanswered
+        if self.rege:
+            made["rege"] = {name: part.to_json() for name, part in self.rege.items()}
+        return made | {"bootstrap": {"level": LEVEL, "resamples": self.resamples, "seed": self.seed}}
+
+
+def score_reasoning(
+    graded: Sequence[Graded],
+    missing: Sequence[Question] = (),
+    *,
+    units: ActionUnitScores | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> ReasoningScores | None:
+    """Scores of a run: its rows, the questions that were asked and have none, and its AU scores.
+
+    None where no question has a reference or annotated AUs and no reply claims an AU beside its answer.
+    """
+    questions = [*(row.prediction.question for row in graded), *missing]
+    rows: list[Graded | None] = [*graded, *(None for _ in missing)]
+    draws = Draws(clusters_of(questions), resamples, seed)
+    overlap = [_overlap(question, row) for question, row in zip(questions, rows, strict=True)]
+    referenced = [row for row, value in zip(rows, overlap, strict=True) if value is not None]
+    checked = follows(rows, draws)
+    if not referenced and units is None and checked is None:
+        return None
+    return ReasoningScores(
+        rouge=draws.share(overlap) if referenced else None,
+        unanswered=sum(row is None or row.prediction.failed for row in referenced),
+        rege=_rege(questions, rows, overlap, units, draws) if referenced else {},
+        follows=checked,
+        truth=None if units is None else truth_of(units),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _overlap(question: Question, row: Graded | None) -> float | None:
+    """ROUGE-L of the reply; None without a reference."""
+    if question.reference is None:
+        return None
+    return 0.0 if row is None or row.prediction.failed else rouge_l(row.prediction.reply, question.reference)
+
+
+def _rege(
+    questions: Sequence[Question],
+    rows: Sequence[Graded | None],
+    overlap: Sequence[float | None],
+    units: ActionUnitScores | None,
+    draws: Draws,
+) -> dict[str, Rege]:
+    """REGE by what its S_re recognises, for what the questions ask."""
+    correct = [
+        None if question.true_label is None else row is not None and row.correct for question, row in zip(questions, rows, strict=True)
+    ]
+    found = {"accuracy": rege_of_answers(correct, overlap, draws)}
+    if units is not None:
+        claims = [
+            claim_on(question, frozenset(), replied=False, units=units.units) if row is None else row.claim
+            for question, row in zip(questions, rows, strict=True)
+        ]
+        found["macro_au_f1"] = rege_of_units(claims, overlap, [unit.action_unit for unit in units.per_unit], draws)
+    return {name: rege for name, rege in found.items() if rege is not None}
