@@ -12,15 +12,16 @@ from typing import Any
 from PIL import Image
 
 from unifer.dialogue import prompts
+from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.prepare.curation.curate import Advance, Limits, Plan, curate, read_plan_rows
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.outcome import Summary
-from unifer.prepare.curation.teachers import Answer, Ask, TeacherError, TeacherSpec
+from unifer.prepare.curation.teachers import TeacherSpec
 from unifer.records import Json
 
 LABELS = ("neutral", "happiness", "fear")
 SETTINGS = FilterSettings(min_words=5, repeats=None)
-Script = Callable[[str, int, str], Answer | TeacherError]
+Script = Callable[[str, int, str], Answer | NoReply]
 
 
 def make_rows(folder: Path, count: int = 10) -> Path:
@@ -58,7 +59,7 @@ class ScriptedTeacher:
         self._script = script
         self.asked: list[tuple[str, int]] = []
         self.prompts: dict[tuple[str, int], str] = {}
-        self.temperatures: dict[tuple[str, int], float] = {}
+        self.temperatures: dict[tuple[str, int], float | None] = {}
 
     def picture(self, path: Path, name: str) -> object:
         from unifer.dialogue import images
@@ -72,7 +73,7 @@ class ScriptedTeacher:
         self.prompts[asked], self.temperatures[asked] = ask.prompt, ask.temperature
         await asyncio.sleep(0)
         found = self._script(*asked, ask.prompt)
-        if isinstance(found, TeacherError):
+        if isinstance(found, NoReply):
             raise found
         return found
 

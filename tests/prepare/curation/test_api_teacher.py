@@ -17,12 +17,10 @@ from tests.prepare.curation.teacher_server import Reaction, TeacherServer, compl
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError
 from unifer.models.api.faults import Fault
+from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.prepare.curation.api_teacher import ApiTeacher
 from unifer.prepare.curation.teachers import (
     KEY_VARIABLE,
-    Answer,
-    Ask,
-    TeacherError,
     TeacherSpec,
     find_teacher,
 )
@@ -54,8 +52,8 @@ def ask(server: TeacherServer | str, picture: Path, **settings: Any) -> Answer:
     return asyncio.run(run())
 
 
-def fault(reaction: Reaction, picture: Path, **settings: Any) -> tuple[TeacherError, TeacherServer]:
-    with serving(lambda number, body: reaction) as server, pytest.raises(TeacherError) as caught:
+def fault(reaction: Reaction, picture: Path, **settings: Any) -> tuple[NoReply, TeacherServer]:
+    with serving(lambda number, body: reaction) as server, pytest.raises(NoReply) as caught:
         ask(server, picture, **settings)
     assert KEY not in str(caught.value)
     return caught.value, server
@@ -151,7 +149,7 @@ def test_a_refused_connection_names_the_address(picture: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    with pytest.raises(TeacherError, match=url) as caught:
+    with pytest.raises(NoReply, match=url) as caught:
         ask(url, picture)
     assert caught.value.fault == "refused"
     assert not caught.value.may_be_billed

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unifer.errors import InputError
-from unifer.prepare.curation.asking import HOPELESS, Asker, Sent
-from unifer.prepare.curation.budget import PICTURE_TOKENS, Budget, BudgetSpent, Prices
+from unifer.models.api.asking import HOPELESS, Asker, Sent
+from unifer.models.api.budget import FREE, PICTURE_TOKENS, Budget, BudgetSpent, Prices
+from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.ledger import Ledger, read_log
 from unifer.prepare.curation.near_duplicates import NearDuplicates
-from unifer.prepare.curation.teachers import Answer, Ask, TeacherError
 
 GOOD = Answer("yes", "stop", 100, 10)
 
@@ -25,7 +25,7 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self, *script: Answer | TeacherError) -> None:
+    def __init__(self, *script: Answer | NoReply) -> None:
         self.script = list(script)
         self.asked: list[str] = []
 
@@ -36,7 +36,7 @@ class Scripted:
         self.asked.append(ask.key)
         found = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         await asyncio.sleep(0)
-        if isinstance(found, TeacherError):
+        if isinstance(found, NoReply):
             raise found
         return found
 
@@ -59,15 +59,17 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def make(path: Path, teacher: Scripted, budget: Budget, retries: int = 2) -> tuple[Asker, Ledger, Clock]:
+def make(path: Path, teacher: Scripted, budget: Budget, retries: int = 2, prices: Prices = FREE) -> tuple[Asker, Ledger, Clock]:
     clock = Clock()
     ledger = Ledger(path, NearDuplicates(FilterSettings()), {})
-    return Asker(teacher, budget, ledger, max_tokens=100, retries=retries, sleep=clock.sleep, clock=clock), ledger, clock
+    return Asker(teacher, budget, ledger, max_tokens=100, retries=retries, prices=prices, sleep=clock.sleep, clock=clock), ledger, clock
 
 
-def run(path: Path, teacher: Scripted, rows: int = 1, budget: Budget | None = None) -> tuple[list[Sent | None], Clock, Ledger]:
-    async def go() -> tuple[list[Sent | None], Clock, Ledger]:
-        asker, ledger, clock = make(path, teacher, budget or Budget(None, None, None))
+def run(
+    path: Path, teacher: Scripted, rows: int = 1, budget: Budget | None = None, prices: Prices = FREE
+) -> tuple[list[Sent | NoReply], Clock, Ledger]:
+    async def go() -> tuple[list[Sent | NoReply], Clock, Ledger]:
+        asker, ledger, clock = make(path, teacher, budget or Budget(None, None), prices=prices)
         found = [await asker.ask(f"row{number}", 1, "prompt", None, 0.0) for number in range(rows)]
         ledger.close()
         return found, clock, ledger
@@ -76,9 +78,9 @@ def run(path: Path, teacher: Scripted, rows: int = 1, budget: Budget | None = No
 
 
 def test_a_transient_fault_is_waited_out_with_growing_waits(tmp_path: Path) -> None:
-    teacher = Scripted(TeacherError("server", "boom"), TeacherError("timeout", "late"), GOOD)
+    teacher = Scripted(NoReply("server", "boom"), NoReply("timeout", "late"), GOOD)
     (found,), clock, _ = run(tmp_path / "log.jsonl", teacher)
-    assert found is not None
+    assert isinstance(found, Sent)
     assert found.number == 3
     assert teacher.asked == ["row0#1"] * 3
     assert 0.7 < clock.sleeps[0] < 1.3 < clock.sleeps[1] < 2.6
@@ -86,8 +88,8 @@ def test_a_transient_fault_is_waited_out_with_growing_waits(tmp_path: Path) -> N
 
 def test_the_wait_that_the_teacher_asks_for_holds_for_every_request(tmp_path: Path) -> None:
     async def go() -> None:
-        teacher = Scripted(TeacherError("rate_limit", "slow down", retry_after=30.0), GOOD)
-        asker, ledger, clock = make(tmp_path / "log.jsonl", teacher, Budget(None, None, None))
+        teacher = Scripted(NoReply("rate_limit", "slow down", retry_after=30.0), GOOD)
+        asker, ledger, clock = make(tmp_path / "log.jsonl", teacher, Budget(None, None))
         await asker.ask("a", 1, "prompt", None, 0.0)
         assert clock.now == 30.0
         await asker.ask("b", 1, "prompt", None, 0.0)
@@ -98,29 +100,29 @@ def test_the_wait_that_the_teacher_asks_for_holds_for_every_request(tmp_path: Pa
 
 
 def test_a_rate_limit_without_a_time_backs_off(tmp_path: Path) -> None:
-    teacher = Scripted(TeacherError("rate_limit", "slow down"), GOOD)
+    teacher = Scripted(NoReply("rate_limit", "slow down"), GOOD)
     (found,), clock, _ = run(tmp_path / "log.jsonl", teacher)
-    assert found is not None
+    assert isinstance(found, Sent)
     assert clock.now > 0.7
 
 
 def test_an_absurd_retry_after_is_cut(tmp_path: Path) -> None:
-    _, clock, _ = run(tmp_path / "log.jsonl", Scripted(TeacherError("rate_limit", "slow", retry_after=1e9), GOOD))
+    _, clock, _ = run(tmp_path / "log.jsonl", Scripted(NoReply("rate_limit", "slow", retry_after=1e9), GOOD))
     assert clock.now == 600.0
 
 
 def test_a_refused_request_is_recorded_and_not_sent_again(tmp_path: Path) -> None:
-    teacher = Scripted(TeacherError("bad_request", "too large"), GOOD)
+    teacher = Scripted(NoReply("bad_request", "too large"), GOOD)
     found, _, ledger = run(tmp_path / "log.jsonl", teacher, rows=2)
-    assert found[0] is None
-    assert found[1] is not None
+    assert isinstance(found[0], NoReply)
+    assert isinstance(found[1], Sent)
     assert teacher.asked == ["row0#1", "row1#1"]
     assert ledger.state("row0").failed == "too large"
 
 
 @pytest.mark.parametrize("fault", ["key", "no_model", "quota"])
 def test_what_every_request_would_meet_ends_the_run_at_once(tmp_path: Path, fault: str) -> None:
-    teacher = Scripted(TeacherError(fault, "no"))  # type: ignore[arg-type]
+    teacher = Scripted(NoReply(fault, "no"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"no\. Nothing more was sent"):
         run(tmp_path / "log.jsonl", teacher, rows=5)
     assert len(teacher.asked) == 1
@@ -128,13 +130,13 @@ def test_what_every_request_would_meet_ends_the_run_at_once(tmp_path: Path, faul
 
 def test_no_connection_from_the_start_ends_the_run_and_one_lost_later_does_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Is the teacher running"):
-        run(tmp_path / "never.jsonl", Scripted(TeacherError("refused", "no connection")))
-    found, _, _ = run(tmp_path / "later.jsonl", Scripted(GOOD, TeacherError("refused", "no connection"), GOOD), rows=2)
-    assert None not in found
+        run(tmp_path / "never.jsonl", Scripted(NoReply("refused", "no connection")))
+    found, _, _ = run(tmp_path / "later.jsonl", Scripted(GOOD, NoReply("refused", "no connection"), GOOD), rows=2)
+    assert all(isinstance(each, Sent) for each in found)
 
 
 def test_rows_that_fail_one_after_the_other_end_the_run(tmp_path: Path) -> None:
-    teacher = Scripted(GOOD, TeacherError("bad_request", "too large"))
+    teacher = Scripted(GOOD, NoReply("bad_request", "too large"))
     with pytest.raises(InputError, match=rf"{HOPELESS} rows in a row.*too large"):
         run(tmp_path / "log.jsonl", teacher, rows=50)
     assert len(teacher.asked) == 1 + HOPELESS
@@ -142,7 +144,7 @@ def test_rows_that_fail_one_after_the_other_end_the_run(tmp_path: Path) -> None:
 
 def test_every_send_is_in_the_log_before_it_leaves(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    run(path, Scripted(TeacherError("server", "boom"), GOOD))
+    run(path, Scripted(NoReply("server", "boom"), GOOD))
     events = [(line["event"], line["try"]) for _, line in read_log(path)]
     assert events == [("sent", 1), ("failed", 1), ("sent", 2)]
     assert Ledger(path, NearDuplicates(FilterSettings()), {}).requests == 2
@@ -152,16 +154,16 @@ def test_every_send_is_in_the_log_before_it_leaves(tmp_path: Path) -> None:
 
 
 def test_no_more_requests_leave_than_allowed_retries_included(tmp_path: Path) -> None:
-    teacher = Scripted(TeacherError("server", "boom"))
+    teacher = Scripted(NoReply("server", "boom"))
     with pytest.raises(BudgetSpent):
-        run(tmp_path / "log.jsonl", teacher, rows=9, budget=Budget(4, None, None))
+        run(tmp_path / "log.jsonl", teacher, rows=9, budget=Budget(4, None))
     assert len(teacher.asked) == 4
 
 
 @given(st.integers(0, 20), st.lists(st.integers(1, 3), max_size=12), st.integers(1, 12))
 def test_cost_never_exceeds_its_bound_however_many_are_in_flight(most: int, costs: list[int], workers: int) -> None:
     async def go() -> float:
-        budget = Budget(None, float(most), Prices(1, 1))
+        budget = Budget(None, float(most))
         todo = iter(costs)
 
         async def worker() -> None:
@@ -183,7 +185,7 @@ def test_cost_never_exceeds_its_bound_however_many_are_in_flight(most: int, cost
 
 def test_a_request_waits_for_those_in_flight_rather_than_give_up(tmp_path: Path) -> None:
     async def go() -> None:
-        budget = Budget(None, 5.0, Prices(1, 1))
+        budget = Budget(None, 5.0)
         await budget.reserve(3.0)
         second = asyncio.create_task(budget.reserve(3.0))
         await asyncio.sleep(0)
@@ -196,18 +198,18 @@ def test_a_request_waits_for_those_in_flight_rather_than_give_up(tmp_path: Path)
 
 
 def test_the_bound_covers_text_picture_and_reply() -> None:
-    budget = Budget(None, 1.0, Prices(2.0, 8.0))
-    assert budget.bound("ab\u00e9", 1000) == pytest.approx((2 * (4 + PICTURE_TOKENS) + 8 * 1000) / 1e6)
-    assert budget.price(100, 10, 9.0) == pytest.approx((200 + 80) / 1e6)
-    assert budget.price(None, 10, 9.0) == 9.0
-    assert Budget(None, None, None).bound("text", 10) == 0
+    prices = Prices(2.0, 8.0)
+    assert prices.bound("ab\u00e9", 1000) == pytest.approx((2 * (4 + PICTURE_TOKENS) + 8 * 1000) / 1e6)
+    assert prices.charge(100, 10, 9.0) == pytest.approx((200 + 80) / 1e6)
+    assert prices.charge(None, 10, 9.0) == 9.0
+    assert FREE.bound("text", 10) == 0
 
 
 def test_a_reply_that_may_have_been_billed_is_charged_with_its_bound(tmp_path: Path) -> None:
     for fault, charged in (("timeout", True), ("cut", True), ("refused", False), ("rate_limit", False)):
-        budget = Budget(None, 10.0, Prices(1.0, 1.0))
-        error = TeacherError(fault, "gone")  # type: ignore[arg-type]
-        run(tmp_path / f"{fault}.jsonl", Scripted(GOOD, error, GOOD), rows=2, budget=budget)
+        budget = Budget(None, 10.0)
+        error = NoReply(fault, "gone")  # type: ignore[arg-type]
+        run(tmp_path / f"{fault}.jsonl", Scripted(GOOD, error, GOOD), rows=2, budget=budget, prices=Prices(1.0, 1.0))
         assert (budget.cost > 0.03) is charged, fault
 
 

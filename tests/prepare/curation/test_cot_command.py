@@ -17,7 +17,7 @@ from tests.prepare.curation.curated import good_reply, lines_of, make_rows
 from tests.prepare.curation.teacher_server import Body, Reaction, TeacherServer, completion, prompt_of, refusal, serving
 from unifer.cli import main
 from unifer.errors import INTERRUPTED
-from unifer.prepare.curation import asking
+from unifer.models.api import asking
 from unifer.prepare.curation.teachers import KEY_VARIABLE
 
 KEY = "sk-very-secret-0123456789"

@@ -13,10 +13,10 @@ from tests.prepare.curation.curated import BAD, SETTINGS, ScriptedTeacher, good_
 from unifer import files
 from unifer.dialogue import prompts
 from unifer.errors import InputError, Interrupted
-from unifer.prepare.curation.budget import Prices
+from unifer.models.api.budget import Prices
+from unifer.models.api.requests import Answer, NoReply
 from unifer.prepare.curation.curate import Limits, curate, read_plan_rows
 from unifer.prepare.curation.filter import FilterSettings
-from unifer.prepare.curation.teachers import Answer, TeacherError
 from unifer.records import CoTRow
 
 
@@ -164,8 +164,8 @@ def test_ctrl_c_says_what_is_kept_and_the_run_goes_on(rows: Path) -> None:
 
 
 def test_a_failed_row_is_recorded_the_run_goes_on_and_the_next_one_asks_it_again(rows: Path) -> None:
-    def sick(key: str, attempt: int, prompt: str) -> Answer | TeacherError:
-        return TeacherError("bad_request", "cannot read it") if key == "r4" else good_reply(key)
+    def sick(key: str, attempt: int, prompt: str) -> Answer | NoReply:
+        return NoReply("bad_request", "cannot read it") if key == "r4" else good_reply(key)
 
     summary, _ = run(make_plan(rows), sick)
     assert (summary.kept, summary.failed, summary.first_error) == (9, 1, "r4: cannot read it")
@@ -265,5 +265,5 @@ def test_the_teacher_is_closed_even_when_the_run_stops(rows: Path) -> None:
             closed.append(True)
 
     with pytest.raises(InputError, match="no key"):
-        curate(make_plan(rows), Limits(), silent, lambda: Closing(lambda key, attempt, prompt: TeacherError("key", "no key")))
+        curate(make_plan(rows), Limits(), silent, lambda: Closing(lambda key, attempt, prompt: NoReply("key", "no key")))
     assert closed == [True]

@@ -91,7 +91,7 @@ def _cot(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> tuple[Plan, Limits]:
-    from unifer.prepare.curation.budget import Prices
+    from unifer.models.api.budget import Prices
     from unifer.prepare.curation.curate import Limits, Plan, read_plan_rows
     from unifer.prepare.curation.filter import FilterSettings
     from unifer.prepare.curation.teachers import find_teacher

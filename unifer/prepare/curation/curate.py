@@ -22,9 +22,10 @@ from unifer.dialogue.images import ImageError
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError, Interrupted
 from unifer.locks import locked
+from unifer.models.api.asking import Asker, Sent
+from unifer.models.api.budget import FREE, Budget, BudgetSpent, Prices
+from unifer.models.api.requests import NoReply
 from unifer.prepare.curation import outcome
-from unifer.prepare.curation.asking import Asker, Sent
-from unifer.prepare.curation.budget import Budget, BudgetSpent, Prices
 from unifer.prepare.curation.filter import FilterSettings, Known, Reason, judge
 from unifer.prepare.curation.ledger import Ledger
 from unifer.prepare.curation.near_duplicates import NearDuplicates
@@ -202,9 +203,10 @@ class _Run:
         if not todo:
             return False
         limits = self._limits
-        budget = Budget(limits.max_requests, limits.max_cost, limits.prices, requests=self._ledger.requests, cost=self._ledger.cost)
+        budget = Budget(limits.max_requests, limits.max_cost, requests=self._ledger.requests, cost=self._ledger.cost)
         teacher = open_teacher() if open_teacher else await self._plan.teacher.open()
-        asker = Asker(teacher, budget, self._ledger, max_tokens=self._plan.teacher.max_tokens, retries=limits.retries)
+        prices = limits.prices or FREE
+        asker = Asker(teacher, budget, self._ledger, max_tokens=self._plan.teacher.max_tokens, retries=limits.retries, prices=prices)
         try:
             with progress(len(self._plan.rows), len(self._plan.rows) - len(todo)) as advance:
                 await self._work(iter(todo), teacher, asker, advance)
@@ -245,7 +247,7 @@ class _Run:
         reasons = state.last_reasons
         for attempt in range(state.attempts + 1, plan.attempts + 1):
             sent = await asker.ask(row.key, attempt, plan.prompt(row, reasons), picture, plan.temperature_at(attempt))
-            if sent is None:
+            if isinstance(sent, NoReply):
                 return
             reasons = self._judged(row, attempt, sent)
             if not reasons:

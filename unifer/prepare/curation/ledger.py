@@ -17,8 +17,8 @@ from pathlib import Path
 
 from unifer import files
 from unifer.errors import InputError
+from unifer.models.api.requests import Answer
 from unifer.prepare.curation.near_duplicates import NearDuplicates
-from unifer.prepare.curation.teachers import Answer
 from unifer.records import Json
 
 

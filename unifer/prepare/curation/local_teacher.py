@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
+from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.models.engines import Engine, EngineSpec, GenerationSettings, Reply, Request
-from unifer.prepare.curation.teachers import Answer, Ask, TeacherError, TeacherSpec
+from unifer.prepare.curation.teachers import TeacherSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,14 +52,14 @@ class LocalTeacher:
         try:
             prompts.check_prompt(ask.prompt)
         except ValueError as error:
-            raise TeacherError("bad_request", str(error)) from None
+            raise NoReply("bad_request", str(error)) from None
         if self._broken is not None:
-            raise TeacherError("other", self._broken)
+            raise NoReply("other", self._broken)
         future = self._waiting[ask.key] = self._loop.create_future()
         self._queue.put(Request(ask.key, ask.prompt, ask.picture, ask.temperature))
         reply = await future
         if reply.error is not None:
-            raise TeacherError("bad_request", f"{self.name}: {reply.error}")
+            raise NoReply("bad_request", f"{self.name}: {reply.error}")
         return Answer(reply.text, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens)
 
     async def close(self) -> None:
@@ -89,5 +90,5 @@ class LocalTeacher:
         self._broken = reason
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(TeacherError("other", reason))
+                future.set_exception(NoReply("other", reason))
         self._waiting.clear()

@@ -12,54 +12,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from unifer.errors import InputError
-from unifer.models.api import faults
-from unifer.models.api.faults import Fault
+from unifer.models.api.client import without_secrets
+from unifer.models.api.requests import Answer, Ask
 from unifer.records import Json
 
 KEY_VARIABLE = "UNIFER_TEACHER_API_KEY"
 """Environment variable that holds the key of a teacher given by its URL. Keys are never flags: those show in process lists."""
-
-
-class TeacherError(Exception):
-    """One request got no reply. The message holds no key."""
-
-    def __init__(self, fault: Fault, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.fault = fault
-        self.retry_after = retry_after
-        """Seconds that the teacher asks to wait."""
-
-    @property
-    def ends_the_run(self) -> bool:
-        return faults.ends_the_run(self.fault)
-
-    @property
-    def worth_retrying(self) -> bool:
-        return faults.worth_retrying(self.fault)
-
-    @property
-    def may_be_billed(self) -> bool:
-        return faults.may_be_billed(self.fault)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a teacher replied, with the tokens it counted (None: it did not say)."""
-
-    text: str
-    finish_reason: str | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request: `key` is unique, `picture` is what the teacher's own `picture` made."""
-
-    key: str
-    prompt: str
-    picture: Any
-    temperature: float
 
 
 class Teacher(Protocol):
@@ -72,7 +30,7 @@ class Teacher(Protocol):
         ...
 
     async def ask(self, ask: Ask) -> Answer:
-        """Send one request once. Raises TeacherError."""
+        """Send one request once. Raises NoReply."""
         ...
 
     async def close(self) -> None: ...
@@ -136,7 +94,7 @@ def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
     """
     try:
         if re.match(r"https?://", text, re.IGNORECASE):
-            return TeacherSpec(_served(text, served), url=_without_secrets(text), **settings)
+            return TeacherSpec(_served(text, served), url=without_secrets(text, "--teacher", KEY_VARIABLE), **settings)
         if served is not None:
             raise InputError(f"--model {served} belongs to a --teacher that is a URL; {text!r} names its model already")
         if Path(text).expanduser().is_dir():
@@ -158,13 +116,3 @@ def _served(url: str, served: str | None) -> str:
     if not served:
         raise InputError(f"--teacher {urlsplit(url).hostname}: a server needs --model NAME, the name it serves the model under")
     return served
-
-
-def _without_secrets(url: str) -> str:
-    """`url` itself. Raises InputError, which does not repeat it, where it carries a user, a password or a query."""
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
-        raise InputError(
-            f"--teacher: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a key goes into {KEY_VARIABLE}"
-        )
-    return url.rstrip("/")

@@ -1,6 +1,6 @@
 """One request until it is answered: reserved from the budget, logged, sent, and sent again after a wait where that makes sense.
 
-Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with jitter, or what the teacher
+Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with jitter, or what the server
 asks for (`Retry-After`); while one request waits for that, the others do not go ahead of it.
 """
 
@@ -11,11 +11,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 from unifer.errors import InputError
-from unifer.prepare.curation.budget import Budget
-from unifer.prepare.curation.ledger import Ledger
-from unifer.prepare.curation.teachers import Answer, Ask, Teacher, TeacherError
+from unifer.models.api.budget import FREE, Budget, Prices
+from unifer.models.api.requests import Answer, Ask, Asked, NoReply
 
 HOPELESS = 8
 """Rows in a row that fail for good before the run stops: nothing has come through for a while."""
@@ -23,9 +23,23 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 _LONGEST_ASKED_FOR = 600.0
 
 
+class Journal(Protocol):
+    """Where requests are written down, each before it leaves, so that no kill hides one from the budget."""
+
+    def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
+        """Try `number` of the request is about to leave, and can cost `bound` dollars."""
+        ...
+
+    def failed(
+        self, key: str, attempt: int, number: int, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
+    ) -> None:
+        """That try brought no reply; `final` where it is not sent again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An answered request: what `Ledger.reply` wants to know of it."""
+    """An answered request: its reply, after how many tries, and what it can have cost and did cost (dollars)."""
 
     answer: Answer
     number: int
@@ -35,65 +49,71 @@ class Sent:
 
 
 class Asker:
-    """Asks one teacher for many rows at once. `sleep` and `clock` are there for tests."""
+    """Asks one model for many rows at once. `sleep` and `clock` are there for tests."""
 
     def __init__(
         self,
-        teacher: Teacher,
+        model: Asked,
         budget: Budget,
-        ledger: Ledger,
+        journal: Journal,
         *,
         max_tokens: int,
         retries: int,
+        prices: Prices = FREE,
+        called: str = "teacher",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._teacher, self._budget, self._ledger = teacher, budget, ledger
-        self._max_tokens, self._retries = max_tokens, retries
+        """`called` is the word that messages have for the model."""
+        self._model, self._budget, self._journal, self._prices = model, budget, journal, prices
+        self._max_tokens, self._retries, self._called = max_tokens, retries, called
         self._sleep, self._clock = sleep, clock
         self._random = Random(0)
         self._not_before = 0.0
         self._answered = False
         self._failed_in_a_row = 0
 
-    async def ask(self, key: str, attempt: int, prompt: str, picture: object, temperature: float) -> Sent | None:
-        """The reply; None where every try failed, which the ledger then says.
+    async def ask(self, key: str, attempt: int, prompt: str, picture: object, temperature: float | None) -> Sent | NoReply:
+        """The reply, or the last of the errors where every try failed, which the journal then has.
 
         Raises BudgetSpent, and InputError where no further request would fare better: a refused key, an unknown model, a spent quota,
         no connection from the start, or `HOPELESS` failed rows in a row.
         """
         ask = Ask(f"{key}#{attempt}", prompt, picture, temperature)
-        bound = self._budget.bound(prompt, self._max_tokens)
-        for number in range(1, self._retries + 2):
+        bound = self._prices.bound(prompt, self._max_tokens)
+        number = 0
+        while True:
+            number += 1
             await self._wait_for_turn()
             await self._budget.reserve(bound)
-            self._ledger.sent(key, attempt, number, bound)
+            self._journal.sent(key, attempt, number, bound)
             started = self._clock()
             try:
-                answer = await self._teacher.ask(ask)
-            except TeacherError as error:
+                answer = await self._model.ask(ask)
+            except NoReply as error:
                 final = not error.worth_retrying or number > self._retries
                 await self._record(key, attempt, number, error, bound, self._clock() - started, final)
                 if final:
-                    return None
+                    return error
                 await self._back_off(number, error)
                 continue
-            cost = self._budget.price(answer.tokens_in, answer.tokens_out, bound)
+            cost = self._prices.charge(answer.tokens_in, answer.tokens_out, bound)
             await self._budget.settle(bound, cost)
             self._answered, self._failed_in_a_row = True, 0
             return Sent(answer, number, bound, cost, self._clock() - started)
-        return None
 
-    async def _record(self, key: str, attempt: int, number: int, error: TeacherError, bound: float, seconds: float, final: bool) -> None:
+    async def _record(self, key: str, attempt: int, number: int, error: NoReply, bound: float, seconds: float, final: bool) -> None:
         cost = bound if error.may_be_billed else 0.0
         await self._budget.settle(bound, cost)
         out_of_reach = error.fault == "refused" and not self._answered
         final = final or error.ends_the_run or out_of_reach
-        self._ledger.failed(key, attempt, number, error=str(error), fault=error.fault, bound=bound, cost=cost, seconds=seconds, final=final)
+        self._journal.failed(
+            key, attempt, number, error=str(error), fault=error.fault, bound=bound, cost=cost, seconds=seconds, final=final
+        )
         if error.ends_the_run:
             raise InputError(f"{error}. Nothing more was sent; once that is put right the same command goes on")
         if out_of_reach:
-            raise InputError(f"{error}. Is the teacher running, and is this its address? Then the same command goes on")
+            raise InputError(f"{error}. Is the {self._called} running, and is this its address? Then the same command goes on")
         if final:
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= HOPELESS:
@@ -103,11 +123,11 @@ class Asker:
                 )
 
     async def _wait_for_turn(self) -> None:
-        """Until the time that the teacher asked for has passed."""
+        """Until the time that the server asked for has passed."""
         while (left := self._not_before - self._clock()) > 0:
             await self._sleep(left)
 
-    async def _back_off(self, number: int, error: TeacherError) -> None:
+    async def _back_off(self, number: int, error: NoReply) -> None:
         if error.retry_after is not None:
             wait = min(max(0.0, error.retry_after), _LONGEST_ASKED_FOR)
             self._not_before = max(self._not_before, self._clock() + wait)
