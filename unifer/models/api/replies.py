@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inspect_ai.model import ModelOutput
-
-_THINK = re.compile(r"<think[^>]*>\s*(.*?)\s*</think>", re.DOTALL)
+    from inspect_ai.model import ModelOutput, ModelUsage
 
 
 def whole(output: ModelOutput) -> str:
@@ -22,8 +19,19 @@ def whole(output: ModelOutput) -> str:
     for part in () if isinstance(content, str) else content:
         if not isinstance(part, ContentReasoning) or part.redacted or not part.reasoning.strip():
             continue
-        left = _THINK.search(text)
-        cut_out = part.internal == "think" and (left is None or left[1] != part.reasoning)
+        cut_out = part.internal == "think" and _first_think(text) != part.reasoning
         if cut_out or "<think" not in text.lower():
             text = f"<think>{part.reasoning}</think>\n{text}"
     return text
+
+
+def _first_think(text: str) -> str | None:
+    """What the first think block of `text` holds, None without one; linear, for a reply may repeat `<think` a hundred thousand times."""
+    opened = text.find(">", max(text.find("<think"), 0)) if "<think" in text else -1
+    closed = text.find("</think>", opened + 1) if opened >= 0 else -1
+    return text[opened + 1 : closed].strip() if closed >= 0 else None
+
+
+def tokens_in(usage: ModelUsage) -> int:
+    """Tokens of the prompt, those that a provider read from or wrote to its cache among them."""
+    return usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)

@@ -1,0 +1,111 @@
+"""Our grader and our figures as scorer and metrics of inspect_ai. Both are called here, not written again.
+
+A score carries the verdict (outcome, label, AUs), so that figures over thousands of samples grade nothing twice. An errored sample is
+graded too, as `failed`: it stays in every denominator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from inspect_ai.scorer import CORRECT, INCORRECT, Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.solver import TaskState
+
+from unifer.datasets import DatasetSpec, PublishedRule
+from unifer.evaluate import scoring
+from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.harness.outputs import prediction_of
+from unifer.evaluate.harness.samples import question_in
+from unifer.records import Json, Prediction, Verdict
+
+_REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "failed": "no_response"}
+"""Inspect's words for what is wrong with a reply."""
+
+
+@metric(scores="unreduced")
+def figures() -> Metric:
+    """WAR, UAR and macro-F1 of the labels, F1 of the AUs (a face, macro, micro), in [0, 1]; those that the questions ask for."""
+
+    def of(scores: list[SampleScore]) -> Value:
+        rows = [_graded(score) for score in scores]
+        labels = tuple(dict.fromkeys(label for row in rows for label in row.prediction.question.candidate_labels))
+        emotion, units = scoring.figures(_spec(labels, units=rows[0].units if rows else ()), rows, resamples=0)
+        found: dict[str, float | None] = {}
+        if emotion is not None:
+            found |= {"WAR": emotion.war, "UAR": emotion.uar, "macro_F1": emotion.macro_f1}
+        if units is not None:
+            found |= {"AU_F1": units.face_f1, "AU_macro_F1": units.macro_f1, "AU_micro_F1": units.micro_f1}
+        return {name: value for name, value in found.items() if value is not None}
+
+    return of
+
+
+@scorer(metrics=[figures()])
+def strict(aliases: Mapping[str, Sequence[str]] | None = None, action_units: Sequence[int] = ()) -> Scorer:
+    """The strict protocol (docs/scoring.md) for a dataset with these further spellings and these scored AUs (none: all)."""
+    spec = _spec((), aliases or {}, tuple(action_units))
+
+    async def score(state: TaskState, target: Target) -> Score:
+        prediction = prediction_of(question_in(state.metadata), state.output)
+        return score_of(Graded(prediction, grade_prediction(prediction, spec), spec.action_units))
+
+    return score
+
+
+def strict_for(spec: DatasetSpec) -> Scorer:
+    """`strict` as the dataset wants it; its arguments stand in the log, so a log can be scored again without the dataset."""
+    return strict({label: list(words) for label, words in spec.aliases.items()}, list(spec.action_units))
+
+
+def score_of(row: Graded) -> Score:
+    """The score of a graded prediction."""
+    verdict = row.verdict
+    named = _listed(verdict.action_units) if verdict.outcome == "answered" and verdict.label is None else verdict.label
+    return Score(
+        value=CORRECT if row.correct else INCORRECT,
+        answer=named,
+        explanation=_explained(row),
+        reason=_REASONS.get(verdict.outcome),
+        metadata=_verdict_json(row),
+    )
+
+
+def _verdict_json(row: Graded) -> Json:
+    verdict = row.verdict
+    found: Json = {
+        "outcome": verdict.outcome,
+        "label": verdict.label,
+        "well_formed": verdict.well_formed,
+        "AUs": sorted(verdict.action_units),
+    }
+    return found | {"scored_AUs": list(row.units)} if row.units else found
+
+
+def _graded(score: SampleScore) -> Graded:
+    """The graded prediction behind a score, as far as figures need it: no reply and no reasoning."""
+    found = score.score.metadata or {}
+    failed = "failed" if found["outcome"] == "failed" else None
+    verdict = Verdict(found["outcome"], found["label"], "", found["well_formed"], frozenset(found["AUs"]))
+    return Graded(Prediction(question_in(score.sample_metadata), "", error=failed), verdict, tuple(found.get("scored_AUs", ())))
+
+
+def _explained(row: Graded) -> str:
+    question, verdict = row.prediction.question, row.verdict
+    lines = [f"{verdict.outcome}{'' if verdict.label is None else f': {verdict.label}'}"]
+    lines += [] if question.true_label is None else [f"true label: {question.true_label}"]
+    if row.claim is not None:
+        lines += [f"AUs claimed: {_listed(row.claim.claimed)}", f"AUs shown: {_listed(row.claim.shown)}", f"F1: {row.claim.f1:.3f}"]
+    return "\n".join(lines)
+
+
+def _listed(units: frozenset[int]) -> str:
+    return ", ".join(f"AU{unit}" for unit in sorted(units)) or "no AU"
+
+
+def _spec(labels: tuple[str, ...], aliases: Mapping[str, Sequence[str]] = MappingProxyType({}), units: tuple[int, ...] = ()) -> DatasetSpec:
+    """As much of a dataset as grading and figures read."""
+    spellings = MappingProxyType({label: tuple(words) for label, words in aliases.items()})
+    rule = PublishedRule(MappingProxyType({}), "one_line")
+    return DatasetSpec("", "", Path(), Path(), labels, rule, action_units=units, aliases=spellings)
