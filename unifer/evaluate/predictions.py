@@ -19,6 +19,8 @@ from unifer.records import Prediction, Question
 
 GRADED = ".graded.jsonl"
 """Ending of exported rows with verdicts, which are no predictions."""
+JUDGED = ".judged.jsonl"
+"""Ending of a judge's scores of a run, which are none either."""
 _PUBLISHED = "_results.json"
 
 
@@ -43,7 +45,7 @@ def find_runs(spec: DatasetSpec) -> list[Run]:
     for path in (*sorted(spec.results.glob("*.jsonl")), *sorted(spec.results.glob(f"*{_PUBLISHED}"))):
         # Inference leaves `<run>.shard-N.jsonl` beside a run that was killed: parts of it, not runs.
         unfinished = ".shard-" in path.name or path.name.startswith(".")
-        if path.is_file() and not unfinished and not path.name.endswith(GRADED):
+        if path.is_file() and not unfinished and not path.name.endswith((GRADED, JUDGED)):
             named.setdefault(run_name(path, spec), path)
     age = {name: path.stat().st_mtime_ns for name, path in named.items()}
     return [Run(name, named[name]) for name in sorted(named, key=lambda name: (-age[name], name))]

@@ -67,11 +67,12 @@ class ApiModel:
         self._secrets = secrets(key, getattr(self._model.api, "api_key", None))
 
     async def ask(self, ask: Ask) -> Answer:
-        """Send one request once; its picture is a data URI. Raises NoReply."""
+        """Send one request once; its picture is a data URI, or None. Raises NoReply."""
         from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig
 
-        shown, said = ContentImage(image=ask.picture), ContentText(text=ask.prompt)
-        turn = ChatMessageUser(content=[shown, said] if self.spec.style == "image_first" else [said, shown])
+        said = ContentText(text=ask.prompt)
+        shown = [] if ask.picture is None else [ContentImage(image=ask.picture)]
+        turn = ChatMessageUser(content=[*shown, said] if self.spec.style == "image_first" else [said, *shown])
         config = GenerateConfig(temperature=ask.temperature)
         try:
             # A task of its own: what inspect records of a call is kept in the task's context, and goes with it.

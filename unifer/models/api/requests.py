@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: `key` is unique, `picture` is in the form that the model asked takes, such as a data URI."""
+    """One request: `key` is unique, `picture` is in the form that the model asked takes, such as a data URI (None: no picture)."""
 
     key: str
     prompt: str
