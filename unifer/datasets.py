@@ -183,6 +183,26 @@ def _published(raw: Any, labels: list[str]) -> PublishedRule:
     return PublishedRule(_aliases(raw.get("aliases"), "published.aliases", labels), tag)
 
 
+def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questions ") -> Path:
+    """The question file `given` by `flag`, as typed or in the dataset's folder; None: the dataset's own. Raises InputError: none there."""
+    if given is not None:
+        found = next((path for path in (given, spec.folder / given) if path.is_file()), None)
+        if found is None:
+            raise InputError(f"{flag}{given}: no such file, neither here nor in {spec.folder}")
+        return found
+    if not spec.questions.is_file():
+        data = spec.questions.parent.name
+        if spec.sample is None:
+            raise InputError(
+                f"{spec.questions}: the questions of {spec.title} are not there. Make them with `unifer data build --rows questions`"
+            )
+        raise InputError(
+            f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench: put "
+            f"{spec.questions.name} into {spec.folder.name}/{data}/. To try now: {flag}{data}/{spec.sample.name}"
+        )
+    return spec.questions
+
+
 def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question]:
     """The questions of a file, keys unique. With `spec`, candidate labels outside the dataset's vocabulary are refused."""
 

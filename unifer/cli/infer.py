@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer.cli import console
-from unifer.datasets import DatasetSpec, load_dataset, read_questions
+from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _infer(args: argparse.Namespace) -> int:
 
 def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Question]]:
     """The question file of a dataset folder that is meant, and its questions."""
-    path = spec.samples if args.sample else _questions_file(spec, args.questions)
+    path = spec.samples if args.sample else find_questions(spec, args.questions)
     return path, read_questions(path, spec)[: args.limit]
 
 
@@ -117,26 +117,6 @@ def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _questions_file(spec: DatasetSpec, given: Path | None) -> Path:
-    """`--questions` as typed, else in the dataset folder; without it the dataset's own file. Raises InputError where there is none."""
-    if given is not None:
-        found = next((path for path in (given, spec.folder / given) if path.is_file()), None)
-        if found is None:
-            raise InputError(f"--questions {given}: no such file, neither here nor in {spec.folder}")
-        return found
-    if not spec.questions.is_file():
-        data = spec.questions.parent.name
-        if spec.sample is None:
-            raise InputError(
-                f"{spec.questions}: the questions of {spec.title} are not there. Make them with `unifer data build --rows questions`"
-            )
-        raise InputError(
-            f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench: put "
-            f"{spec.questions.name} into {spec.folder.name}/{data}/. To try now: --questions {data}/{spec.sample.name}"
-        )
-    return spec.questions
 
 
 def _image_root(given: Path | None) -> Path | None:

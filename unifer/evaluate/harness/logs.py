@@ -1,0 +1,165 @@
+"""A log of inspect_ai as predictions of ours: replies whole, failures with their reason, and what the run was made with.
+
+Knows log files; how one output becomes a prediction is `outputs`, writing a log is `writing`. Pictures and transcripts in a log are not
+read, so memory holds the rows alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer.errors import InputError
+from unifer.evaluate.asked import Stated
+from unifer.evaluate.harness.outputs import prediction_of
+from unifer.evaluate.harness.samples import FACTS, question_in, restored, sample_id
+from unifer.models.api.secrets import redacted, secrets
+from unifer.models.engines import GenerationSettings
+from unifer.records import Json, Prediction
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.model import GenerateConfig
+
+ENGINE = "inspect"
+"""What manifests call the engine of predictions that come from a log."""
+_UNREAD = {"messages", "events", "events_data", "timelines", "attachments", "store", "scores", "error_retries"}
+"""Fields of samples that are not predictions', most of a log's bytes."""
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+"""What reading a damaged log raises."""
+_LONGEST = 500
+_REPR = re.compile(r"\w+\((['\"])(.*)\1\)", re.DOTALL)
+
+_SAMPLING = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "seed": "seed"}
+"""Inspect's names of what our manifests call otherwise."""
+_ALSO_SAMPLING = (
+    "system_message", "stop_seqs", "best_of", "frequency_penalty", "presence_penalty", "logit_bias", "top_k", "num_choices", "verbosity",
+    "effort", "reasoning_effort", "reasoning_mode", "reasoning_tokens", "response_schema", "extra_body", "fallback_models",
+)  # fmt: skip
+"""Further settings that change replies: in the manifest where they are set. Retries, time limits and connections change none."""
+
+
+@dataclass(frozen=True)
+class LogPredictions:
+    """What a log holds: the rows in the order of the dataset, how many questions were asked (those that never ran have no row)."""
+
+    dataset: str
+    predictions: tuple[Prediction, ...]
+    identity: Json
+    """What a manifest of inference says, by the same keys (`infer.plan`)."""
+    asked: int
+    status: str
+    """Inspect's word on the run: success, cancelled or error."""
+
+
+def read_log(path: Path) -> LogPredictions:
+    """The predictions in the log at `path` (.eval or .json).
+
+    Raises InputError: unreadable or truncated, still being written, no task of ours, without samples, several epochs a question.
+    """
+    log = _opened(path, header_only=False)
+    stated = _stated(path, log)
+    if not log.samples:
+        unlogged = log.eval.config.log_samples is False
+        why = "was made with --no-log-samples" if unlogged else f"holds no sample (its run ended with status {log.status!r})"
+        raise InputError(f"{path}: {why}, so there are no replies in it; run the task again")
+    place = {str(name): index for index, name in enumerate(log.eval.dataset.sample_ids or ())}
+    samples = sorted(log.samples, key=lambda sample: place.get(str(sample.id), len(place)))
+    verbatim = "identity" in _facts(log)
+    hidden = () if verbatim else secrets()
+    rows = tuple(_row(path, sample, hidden, verbatim) for sample in samples)
+    return LogPredictions(_facts(log)["dataset"], rows, stated.identity, stated.asked or len(rows), log.status)
+
+
+def read_log_stated(path: Path) -> Stated:
+    """What the log's header says that a manifest would: identity and how many questions were asked. Raises InputError as `read_log`."""
+    return _stated(path, _opened(path, header_only=True))
+
+
+def _opened(path: Path, *, header_only: bool) -> EvalLog:
+    from inspect_ai.log import read_eval_log
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return read_eval_log(path.as_posix(), header_only=header_only, exclude_fields=_UNREAD)
+    except _UNREADABLE as error:
+        said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+        raise InputError(
+            f"{path}: cannot be read as a log of inspect_ai ({said}); it is damaged or was cut off: copy it again, or run the task again"
+        ) from None
+
+
+def _facts(log: EvalLog) -> Json:
+    found = (log.eval.metadata or {}).get(FACTS)
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _stated(path: Path, log: EvalLog) -> Stated:
+    facts = _facts(log)
+    if not isinstance(facts.get("dataset"), str):
+        raise InputError(
+            f"{path}: is a log of the task {log.eval.task!r}, which is none of ours (docs/inspect.md lists them)"
+        )
+    if log.status == "started":
+        raise InputError(
+            f"{path}: is still being written, or its run was killed; wait for its end, or finish it with `inspect eval-retry {path.name}`"
+        )
+    if (log.eval.config.epochs or 1) > 1:
+        raise InputError(
+            f"{path}: asks each question {log.eval.config.epochs} times (epochs), and predictions hold one reply a question; run it "
+            "with --epochs 1"
+        )
+    asked = facts.get("asked", len(log.eval.dataset.sample_ids or ()) or log.eval.dataset.samples)
+    return Stated(_identity(facts, log), asked)
+
+
+def _identity(facts: Json, log: EvalLog) -> Json:
+    if "identity" in facts:
+        return dict(restored(facts["identity"]))
+    return {
+        "questions": facts.get("questions"),
+        "model": {"name": log.eval.model},
+        "prompt": facts.get("prompt"),
+        "engine": ENGINE,
+        "dtype": None,
+        "generation": _generation(log.plan.config, log.eval.model_generate_config),
+        "image_rule": facts.get("image_rule"),
+    }
+
+
+def _generation(plan: GenerateConfig, model: GenerateConfig) -> Json:
+    """Sampling as our manifests spell it; what was not set is what an engine of ours would do by itself."""
+    config = model.merge(plan)
+    found = GenerationSettings().to_json()
+    for theirs, ours in _SAMPLING.items():
+        value = getattr(config, theirs)
+        found[ours] = found[ours] if value is None else value
+    more = {name: getattr(config, name) for name in _ALSO_SAMPLING}
+    return found | {name: json.loads(json.dumps(value, default=str)) for name, value in more.items() if value is not None}
+
+
+def _row(path: Path, sample: EvalSample, hidden: tuple[str, ...], verbatim: bool) -> Prediction:
+    try:
+        question = question_in(sample.metadata)
+        if str(sample.id) != sample_id(question):
+            raise ValueError(f"its question is {question.key!r}")
+        return prediction_of(question, sample.output, _problem(sample, hidden, verbatim))
+    except ValueError as error:
+        raise InputError(f"{path}: sample {sample.id!r}: {error}") from None
+
+
+def _problem(sample: EvalSample, hidden: tuple[str, ...], verbatim: bool) -> str | None:
+    """Why there is no reply: the error, or the limit that stopped the sample."""
+    if sample.error is None:
+        return None if sample.limit is None else f"stopped by the {sample.limit.type} limit ({sample.limit.limit:g})"
+    exact: Any = (sample.metadata or {}).get(FACTS)
+    if verbatim:
+        return str(restored(exact)) if exact is not None else sample.error.message
+    said = _REPR.fullmatch(sample.error.message)
+    return " ".join(redacted(said[2] if said else sample.error.message, hidden).split())[:_LONGEST] or None

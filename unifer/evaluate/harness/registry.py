@@ -1,0 +1,77 @@
+"""The tasks by name, as inspect_ai finds them through this package's entry point: `inspect eval unifer/rafdb --model openai/gpt-4o`.
+
+Knows which folder of the project each task means; what a task is made of is `tasks`. All take the same arguments:
+
+    -T sample=true        the committed questions over drawn faces, for a first try
+    -T questions=FILE     another question file, as typed or below the dataset's folder
+    -T image_root=DIR     the folder that image paths such as /RAF-DB/1.jpg lie below
+    -T image_size=224     side in pixels to which every picture is forced; 0 keeps its own proportions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from inspect_ai import Task, task
+from inspect_ai._util.error import PrerequisiteError
+
+from unifer.datasets import find_questions, load_dataset
+from unifer.dialogue.images import ImageRule
+from unifer.errors import InputError
+from unifer.evaluate.harness.scorer import figures as figures
+from unifer.evaluate.harness.scorer import strict as strict
+from unifer.evaluate.harness.tasks import dataset_task
+from unifer.places import BENCHMARK, current_project
+
+
+def _named(name: str, folder: str) -> Callable[..., Task]:
+    """The task `unifer/NAME` over a dataset folder of the project."""
+
+    @task(name=name)
+    def made(sample: bool = False, questions: str | None = None, image_root: str | None = None, image_size: int = 224) -> Task:
+        return _task(folder, sample, questions, image_root, image_size)
+
+    return made
+
+
+rafdb = _named("rafdb", "eval_rafdb")
+ferplus = _named("ferplus", "eval_ferplus")
+affectnet = _named("affectnet", "eval_affectnet")
+sfew = _named("sfew", "eval_sfew_2.0")
+disfa = _named("disfa", f"{BENCHMARK}/disfa")
+bp4d = _named("bp4d", f"{BENCHMARK}/bp4d")
+rafau = _named("rafau", f"{BENCHMARK}/rafau")
+faba_au = _named("faba_au", f"{BENCHMARK}/faba_au")
+faba_emotion = _named("faba_emotion", f"{BENCHMARK}/faba_emotion")
+fea20k = _named("fea20k", f"{BENCHMARK}/fea20k")
+
+
+@task
+def dataset(
+    dataset_dir: str, sample: bool = False, questions: str | None = None, image_root: str | None = None, image_size: int = 224
+) -> Task:
+    """Any dataset folder, such as a fifth one of your own: `inspect eval unifer/dataset -T dataset_dir=DIR`."""
+    return _task(dataset_dir, sample, questions, image_root, image_size)
+
+
+def _task(folder: str, sample: bool, questions: str | None, image_root: str | None, image_size: int) -> Task:
+    """The task over a dataset folder, relative to the project. Raises PrerequisiteError, which inspect shows as one line."""
+    try:
+        spec = load_dataset(current_project() / folder)
+        if sample and questions:
+            raise InputError(f"-T sample=true names the questions already; leave it or -T questions={questions} away")
+        asked = spec.samples if sample else find_questions(spec, Path(questions) if questions else None, "-T questions=")
+        root = Path(image_root) if image_root else None
+        if root is not None and not root.is_dir():
+            raise InputError(f"-T image_root={root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
+        return dataset_task(spec, questions_file=asked, image_root=root, image_rule=_rule(image_size))
+    except InputError as error:
+        raise PrerequisiteError(str(error)) from None
+
+
+def _rule(image_size: int) -> ImageRule:
+    try:
+        return ImageRule(image_size or None)
+    except ValueError as error:
+        raise InputError(f"-T image_size={image_size}: {error}") from None
