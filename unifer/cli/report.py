@@ -1,0 +1,102 @@
+"""`unifer report`: one self-contained HTML page about runs. Needs no model and no torch; only the prediction files and, if they are there, images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer.cli.console import progress, wrapped
+from unifer.errors import InputError
+
+if TYPE_CHECKING:
+    from unifer.report.page.building import Written
+
+_ABOUT = (
+    "Write one HTML page about runs: scores with intervals, confusions, differences between models, training curves, provenance, and a "
+    "browser of every reply. The page is a single file, fetches nothing, and can be sent to anybody who may see the images in it."
+)
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add `unifer report`."""
+    parser = commands.add_parser("report", help="write an HTML page about runs", description=_ABOUT)
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="a predictions file, a dataset folder (all its runs), a folder above dataset folders, or the name of a run in this project",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page, index.html (required)")
+    parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="dataset folder of prediction files that lie elsewhere")
+    parser.add_argument("--title", default=None, help="heading of the page")
+    parser.add_argument("--images", choices=("thumbnails", "none"), default="thumbnails", help="none: no face leaves this machine")
+    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths lie below (default: as in inference)")
+    parser.add_argument("--training", type=Path, nargs="+", default=[], metavar="DIR", help="checkpoint folders whose curves to show too")
+    parser.add_argument("--max-mb", type=_megabytes, default=15.0, metavar="N", help="size that images are fitted into (default: 15)")
+    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
+    parser.set_defaults(run=_report)
+
+
+def _megabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 500:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 500")
+    return value
+
+
+def _resamples(text: str) -> int:
+    if not text.isdecimal() or int(text) > 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
+    return int(text)
+
+
+def _report(args: argparse.Namespace) -> int:
+    if not args.runs:
+        raise InputError("no RUN given; give prediction files, dataset folders (eval_rafdb), a folder above them, or the name of a run")
+    if args.out is None:
+        raise InputError("no --out DIR given; the page is written there as index.html")
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"--out {args.out}: is a file; the page goes into a folder, as index.html")
+    from unifer.evaluate.scoring import score_strict
+    from unifer.evaluate.selection import select
+    from unifer.report.page.building import Settings, write_report
+
+    chosen = select(args.runs, Path.cwd(), args.dataset_dir)
+    results = [score_strict(one.spec, one.run, args.resamples) for one in chosen]
+    settings = Settings(
+        images=args.images == "thumbnails",
+        image_root=args.image_root,
+        training=tuple(args.training),
+        resamples=args.resamples,
+        budget=int(args.max_mb * 1_000_000),
+    )
+    if args.title is not None:
+        settings = Settings(**{**vars(settings), "title": args.title})
+    say(write_report(results, args.out, settings, images_bar))
+    return 0
+
+
+def images_bar(total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """The progress of a page's images."""
+    return progress("images", total)
+
+
+def say(written: Written) -> None:
+    """What was written, how large, and how to open it; warnings first."""
+    from unifer.report.tables import notes_text, plain
+
+    shown = plain(str(written.path), 4096)
+    lines = [notes_text(written.warnings), ""] if written.warnings else []
+    lines += [f"wrote {shown} ({written.bytes / 1e6:.1f} MB, {written.questions:,} questions)"]
+    lines += wrapped(written.images, "      ")
+    lines += ["      open it in any browser; it needs no network and no other file"]
+    text = "\n".join(lines)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))

@@ -1,0 +1,198 @@
+"""The page as one file: template, style, scripts and data put together, nothing to be fetched.
+
+Knows the template and the order of its scripts. Two rules keep replies data: they go into the file compressed and in base64, so none can
+end an element; and the page's content security policy admits its own script and style by their hashes, and no network at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+from unifer import __version__, files
+from unifer.dialogue.images import ImageError, resolve
+from unifer.emotions import EMOTIONS, canonical
+from unifer.errors import InputError
+from unifer.evaluate.scoring import DatasetScores
+from unifer.places import project_root
+from unifer.records import Json
+from unifer.report.page.samples import Asked, gather, samples_json
+from unifer.report.page.summary import summary
+from unifer.report.page.thumbnails import Picture, Thumbnails, pack
+from unifer.report.page.training import curves_json, training_of
+
+NAME = "index.html"
+BUDGET = 15_000_000
+"""Bytes of the whole page: images take what the replies leave."""
+_LEAST = 500_000
+"""Bytes that images get however long the replies are."""
+_SCRIPTS = ("dom", "marks", "scores", "confusion", "bars", "plots", "provenance", "samples", "list", "detail", "browser", "main")
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Told how many images there are, gives what hears of those done."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted besides those found."""
+
+    title: str = "How well do they read faces?"
+    images: bool = True
+    image_root: Path | None = None
+    training: tuple[Path, ...] = ()
+    resamples: int = 1000
+    budget: int = BUDGET
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the file, its bytes, how many questions and warnings it shows, and what it says of its images."""
+
+    path: Path
+    bytes: int
+    questions: int
+    warnings: tuple[str, ...]
+    images: str
+
+
+def write_report(results: Sequence[DatasetScores], out: Path, settings: Settings, progress: Progress) -> Written:
+    """Write `out/index.html` about `results`. Raises InputError: nothing given, one model twice on a dataset, datasets that disagree."""
+    _check(results)
+    models = list(dict.fromkeys(result.run.name for result in results))
+    asked = gather(results, models, list(dict.fromkeys(result.spec.name for result in results)))
+    about = summary(results, asked, models, settings.resamples)
+    about["training"] = _training(results, settings.training)
+    labels = [canonical(label) for result in results for label in result.spec.labels]
+    about["emotions"] = [name for name in dict.fromkeys((*EMOTIONS, *labels)) if name in labels]
+    thumbnails, shown, said = _images(results, asked, settings, progress)
+    about["images"] = said
+    page = _assembled(settings.title, about, samples_json(asked, shown), thumbnails.text)
+    path = out / NAME
+    files.write_text(path, page)
+    return Written(path, path.stat().st_size, len(asked), tuple(about["warnings"]), said)
+
+
+def _check(results: Sequence[DatasetScores]) -> None:
+    if not results:
+        raise InputError("no run to report on; give prediction files, dataset folders, or names of runs")
+    seen: dict[tuple[str, str], DatasetScores] = {}
+    for result in results:
+        before = seen.setdefault((result.run.name, result.spec.name), result)
+        if before is not result:
+            raise InputError(
+                f"{result.run.path}: is a second run {result.run.name!r} on {result.spec.name}, beside {before.run.path}; "
+                "rename one of the files, or leave one out"
+            )
+        first = next(each for each in results if each.spec.name == result.spec.name)
+        if first.spec.labels != result.spec.labels:
+            raise InputError(
+                f"{result.spec.folder}: dataset {result.spec.name!r} has the labels {', '.join(result.spec.labels)}, but in "
+                f"{first.spec.folder} it has {', '.join(first.spec.labels)}; they are two datasets: give one another name"
+            )
+
+
+def _training(results: Sequence[DatasetScores], wanted: Sequence[Path]) -> list[Json]:
+    """Curves of the checkpoints behind `results` that lie where checkpoints lie, and of the folders that are wanted besides."""
+    folders = {folder.resolve(): None for folder in wanted}
+    for result in results:
+        root, above = project_root(result.spec.folder), result.spec.folder.absolute().parent
+        near = (above, root / "runs", root / "runs" / "quickstart", root / "model")
+        found = training_of(_model(result), near)
+        if found is not None:
+            folders[found.resolve()] = None
+    return [curves_json(folder, folder.name) for folder in folders]
+
+
+def _model(result: DatasetScores) -> Json:
+    stated = result.run.path.with_suffix(".manifest.json")
+    found = files.read_json(stated, "remove it") if result.run.path.suffix == ".jsonl" and stated.exists() else {}
+    model = found.get("identity", {}).get("model")
+    return model if isinstance(model, dict) else {}
+
+
+def _images(
+    results: Sequence[DatasetScores], asked: Sequence[Asked], settings: Settings, progress: Progress
+) -> tuple[Thumbnails, list[object], str]:
+    """The packed thumbnails, what to show of each question (its place in them, or why there is none), and a sentence about them."""
+    if not settings.images:
+        return Thumbnails(), ["left out of this page (--images none)"] * len(asked), "Images were left out of this page (--images none)."
+    specs = list({result.spec.name: result.spec for result in results}.values())
+    folders = [tuple(dict.fromkeys((spec.questions.parent, *([spec.sample.parent] if spec.sample else ())))) for spec in specs]
+    found = [_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
+    order = sorted(range(len(asked)), key=lambda at: asked[at].telling)
+    wanted = dict.fromkeys(Picture(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path))
+    text = _packed(samples_json(asked, [None] * len(asked)))
+    with progress(len(wanted)) as advance:
+        thumbnails = pack(list(wanted), max(_LEAST, settings.budget - len(text) - 200_000), advance)
+    shown = [_shown(each, thumbnails) for each in found]
+    return thumbnails, shown, _about_images(thumbnails, shown)
+
+
+def _file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | str:
+    """The image file that a row means, looked for beside each of the dataset's question files; or why its path is refused."""
+    try:
+        places = [resolve(name, root, folder) for folder in folders]
+    except ImageError as error:
+        return str(error)
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _shown(found: Path | str, thumbnails: Thumbnails) -> object:
+    if isinstance(found, str):
+        return found
+    place = thumbnails.places.get(found)
+    return list(place) if place is not None else thumbnails.faults.get(found, "left out to keep this page small")
+
+
+def _about_images(thumbnails: Thumbnails, shown: Sequence[object]) -> str:
+    number = sum(isinstance(each, list) for each in shown)
+    kept = f"{number:,} of {len(shown):,} questions show their image, at most {thumbnails.side} pixels wide or high"
+    parts = [kept if number else "No image is shown"]
+    if thumbnails.left_out:
+        parts.append(f"{thumbnails.left_out:,} did not fit (questions on which models disagree went first, then wrong answers)")
+    if thumbnails.faults:
+        missing = next(iter(thumbnails.faults.values()))
+        parts.append(f"{len(thumbnails.faults):,} cannot be shown, the first because {missing}")
+    return "; ".join(parts) + "."
+
+
+def _packed(value: Json) -> str:
+    """JSON, compressed, in base64. ASCII JSON: a lone surrogate, which UTF-8 cannot hold, stays an escape."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
+
+
+def _assembled(title: str, about: Json, samples: Json, images: str) -> str:
+    """The whole page; what is filled in is never searched for further marks."""
+    here = resources.files("unifer.report.page")
+    template, style = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css"))
+    script = "\n".join(here.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
+    data = json.dumps(about, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    values = {
+        "policy": _policy(script, style),
+        "generator": f"unifer {__version__}",
+        "title": escape(title),
+        "style": style,
+        # Within a data block only `<` could end it, and JSON spells it otherwise too.
+        "summary": data.replace("<", "\\u003c"),
+        "samples": _packed(samples),
+        "images": images,
+        "scripts": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
+
+
+def _policy(script: str, style: str) -> str:
+    def hashed(text: str) -> str:
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+    return f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; img-src data:; base-uri 'none'; form-action 'none'"

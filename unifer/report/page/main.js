@@ -1,0 +1,132 @@
+// Start: read the data in the page, draw the sections, then the browser; theme, scope and help.
+"use strict";
+((page) => {
+  const { h, count } = page;
+  const SECTIONS = ["scores", "differences", "confusion", "classes", "units", "reasoning", "lengths", "training", "provenance", "samples"];
+  const SHORT = { scores: "Scores", differences: "Differences", confusion: "Confusion", classes: "Emotions", units: "AUs", reasoning: "Reasoning", lengths: "Lengths", training: "Training", provenance: "Made from", samples: "Samples" };
+  const KEYS = [
+    ["j k", "next, previous sample"],
+    ["↓ ↑ Home End", "the same, in the list"],
+    ["/", "search replies and names"],
+    ["x", "clear the filters"],
+    ["r", "a random sample of those listed"],
+    ["t", "light, dark, or as the system"],
+    ["?", "this help"],
+    ["Esc", "leave the search field, close this"],
+  ];
+  const THEMES = ["", "dark", "light"];
+
+  // [model, scores] of what the chosen datasets give: one dataset's run, or the pooled scores.
+  page.inScope = () => {
+    const { runs, together, datasets } = page.summary;
+    if (page.scope === "*" && together.length) return together.map((each) => [each.run, each.pooled]);
+    const name = page.scope === "*" ? datasets[0].name : page.scope;
+    return runs.filter((run) => run.dataset === name).map((run) => [run.run, run]);
+  };
+
+  page.turnTheme = () => {
+    const root = document.documentElement;
+    const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "") + 1) % THEMES.length];
+    setTheme(next);
+    try {
+      localStorage.setItem("unifer-theme", next);
+    } catch {
+      // No storage for this page: the choice lasts as long as the page.
+    }
+  };
+
+  const setTheme = (name) => {
+    const root = document.documentElement;
+    if (name) root.dataset.theme = name;
+    else delete root.dataset.theme;
+    page.at("theme").setAttribute("aria-label", `Colours: ${name || "as the system has them"}`);
+  };
+
+  const remembered = () => {
+    try {
+      return localStorage.getItem("unifer-theme") ?? "";
+    } catch {
+      return "";
+    }
+  };
+
+  const drawHelp = () => {
+    const close = h("button", { type: "button", onclick: () => page.at("help").close() }, "Close");
+    page.fill(
+      page.at("help"),
+      h("h2", { id: "help-h" }, "Keys"),
+      h("dl", { class: "keys" }, KEYS.map(([keys, what]) => [h("dt", null, keys.split(" ").map((key) => [h("kbd", null, key), " "])), h("dd", null, what)])),
+      h("p", null, "The address of this page always names the sample and the filters: copy it to show somebody the same."),
+      close,
+    );
+    page.at("help-button").addEventListener("click", () => page.at("help").showModal());
+  };
+
+  const drawScope = () => {
+    const { datasets, together } = page.summary;
+    page.scope = datasets.length > 1 ? "*" : datasets[0].name;
+    if (datasets.length < 2) return;
+    const all = together.length ? "all, pooled" : "all";
+    page.fill(page.at("scope"), h("option", { value: "*" }, all), datasets.map((each) => h("option", { value: each.name }, each.title)));
+    page.at("scope-label").hidden = false;
+    page.at("scope").addEventListener("change", (event) => {
+      page.scope = event.target.value;
+      drawScoped();
+    });
+  };
+
+  const drawScoped = () => {
+    for (const draw of [page.drawGains, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawLengths]) draw();
+    drawLinks();
+  };
+
+  const drawLinks = () =>
+    page.fill(
+      page.at("links"),
+      SECTIONS.filter((id) => !page.at(id).hidden).map((id) => h("li", null, h("a", { href: `#${id}` }, SHORT[id]))),
+    );
+
+  const drawHead = () => {
+    const { models, datasets, runs, made } = page.summary;
+    const replies = runs.reduce((sum, run) => sum + run.counts.asked - run.counts.missing, 0);
+    const plural = (number, name) => `${count(number)} ${name}${number === 1 ? "" : "s"}`;
+    page.fill(
+      page.at("lede"),
+      `${plural(models.length, "model")} on ${plural(datasets.length, "dataset")}: ${models.join(", ")}. ${count(replies)} replies, read on ${made.slice(0, 10)}.`,
+    );
+    page.fill(page.at("footer"), h("p", null, page.summary.images));
+  };
+
+  const drawSummary = () => {
+    page.hasUnits = page.summary.runs.some((run) => run.action_units);
+    drawHead();
+    drawScope();
+    page.drawWarnings();
+    page.drawScores();
+    page.drawReasoning?.();
+    page.drawTraining();
+    page.drawProvenance();
+    drawScoped();
+    drawHelp();
+    setTheme(remembered());
+    page.at("theme").addEventListener("click", page.turnTheme);
+  };
+
+  const start = async () => {
+    page.summary = JSON.parse(page.at("summary-data").textContent);
+    page.training = page.summary.training;
+    drawSummary();
+    if (typeof DecompressionStream === "undefined") {
+      page.at("count").replaceChildren("This browser cannot unpack the samples (it has no DecompressionStream); any of 2023 or later can.");
+      return;
+    }
+    page.images = page.at("images-data").textContent;
+    page.samples = new page.Samples(await page.unzipped(page.at("samples-data").textContent), page.summary);
+    page.emotionOrder = page.summary.emotions;
+    page.startBrowser();
+    document.documentElement.dataset.ready = "yes";
+    (globalThis.requestIdleCallback ?? setTimeout)(() => page.samples.prepare());
+  };
+
+  start();
+})((globalThis.unifer ??= {}));

@@ -1,0 +1,165 @@
+"""The sample browser's rows: every question once, with what each model replied to it, as columns of plain values.
+
+Knows graded predictions; not how they look. Replies stay text throughout: they are cut where they are immense, and never interpreted.
+Offsets count UTF-16 units, as the page's language does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from unifer.dialogue.answers import places
+from unifer.dialogue.au_spans import Span, spans
+from unifer.emotions import canonical
+from unifer.evaluate.grading import Graded
+from unifer.evaluate.scoring import DatasetScores
+from unifer.records import OUTCOMES, Json, Question
+
+LONGEST = 20_000
+"""Characters of a reply that the page holds at most."""
+TEXT_BUDGET = 40_000_000
+"""Characters of all replies together: where they are more, each is cut shorter, so that a browser can hold the page."""
+
+
+@dataclass
+class Asked:
+    """One question of dataset number `dataset`, and the reply of each model; None where its run has no row."""
+
+    dataset: int
+    question: Question
+    replies: list[Graded | None]
+
+    @property
+    def telling(self) -> int:
+        """0 where the models disagree, 1 where one is wrong, 2 where all are right: what a reader looks at first."""
+        answers = {(reply.verdict.outcome, reply.verdict.label) for reply in self.replies if reply is not None}
+        if len(answers) > 1:
+            return 0
+        return 2 if all(reply is None or reply.correct for reply in self.replies) else 1
+
+
+def gather(results: Sequence[DatasetScores], models: Sequence[str], datasets: Sequence[str]) -> list[Asked]:
+    """Each question of each dataset once, in the order of the first run that has it. Questions of one key that differ stand apart."""
+    found: dict[tuple[object, ...], Asked] = {}
+    for result in results:
+        dataset, model = datasets.index(result.spec.name), models.index(result.run.name)
+        for graded in result.graded:
+            question = graded.prediction.question
+            key = (dataset, question.key, question.true_label, question.action_units)
+            found.setdefault(key, Asked(dataset, question, [None] * len(models))).replies[model] = graded
+    return sorted(found.values(), key=lambda asked: asked.dataset)
+
+
+@dataclass
+class _Index:
+    """Values numbered in the order in which they come."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def of(self, value: str) -> int:
+        return self.numbers.setdefault(value, len(self.numbers))
+
+    def label(self, value: str | None) -> int:
+        return -1 if value is None else self.of(value)
+
+
+def samples_json(asked: Sequence[Asked], images: Sequence[object]) -> Json:
+    """Columns for the page. `images[i]` is what to show of question i: [start, end] of its thumbnail, or why there is none."""
+    labels, prompts, finishes = _Index(), _Index(), _Index()
+    longest = cut_for([len(reply.prediction.reply) for one in asked for reply in one.replies if reply is not None])
+    questions = [one.question for one in asked]
+    columns: Json = {
+        "dataset": [one.dataset for one in asked],
+        "key": [question.key for question in questions],
+        "image": [question.image_path for question in questions],
+        "truth": [labels.label(question.true_label) for question in questions],
+        "prompt": [prompts.of(question.prompt) for question in questions],
+        "units": [None if question.action_units is None else list(question.action_units) for question in questions],
+        "reference": [question.reference for question in questions],
+        "shown": list(images),
+    }
+    models = len(asked[0].replies) if asked else 0
+    replies = [[_reply(one, model, longest, (labels, prompts, finishes)) for one in asked] for model in range(models)]
+    return {
+        "outcomes": list(OUTCOMES),
+        "questions": columns,
+        "replies": [{name: [row[at] for row in rows] for at, name in enumerate(_FIELDS)} for rows in replies],
+        "labels": list(labels.numbers),
+        "emotions": [canonical(label) for label in labels.numbers],
+        "prompts": list(prompts.numbers),
+        "finishes": list(finishes.numbers),
+        "longest": longest,
+    }
+
+
+_FIELDS = ("outcome", "label", "right", "text", "length", "answer", "marks", "claimed", "form", "tokens", "finish", "prompt")
+_NOTHING = (-1, -1, None, "", 0, None, None, None, 0, None, -1, -1)
+
+
+def _reply(one: Asked, model: int, longest: int, indices: tuple[_Index, _Index, _Index]) -> tuple[object, ...]:
+    """Values of `_FIELDS`. `text` is the error where the request failed; `length` the whole length where `text` is cut, else 0."""
+    graded = one.replies[model]
+    if graded is None:
+        return _NOTHING
+    prediction, verdict = graded.prediction, graded.verdict
+    labels, prompts, finishes = indices
+    text = prediction.error if prediction.error is not None else prediction.reply
+    answer, marks = (None, []) if prediction.failed else marked(graded, longest)
+    # Only what another run was asked in other words is worth a mention.
+    other = -1 if prediction.question.prompt == one.question.prompt else prompts.of(prediction.question.prompt)
+    return (
+        OUTCOMES.index(verdict.outcome),
+        labels.label(verdict.label),
+        None if one.question.true_label is None else int(graded.correct),
+        text[:longest],
+        len(text) if len(text) > longest else 0,
+        answer,
+        marks,
+        sorted(verdict.action_units),
+        int(verdict.well_formed),
+        prediction.completion_tokens,
+        finishes.label(prediction.finish_reason),
+        other,
+    )
+
+
+def cut_for(lengths: Sequence[int], budget: int = TEXT_BUDGET) -> int:
+    """The length to which replies of these lengths are cut so that together they keep to `budget`; `LONGEST` at most."""
+    longest = LONGEST
+    while longest > 500 and sum(min(length, longest) for length in lengths) > budget:
+        longest = longest * 3 // 4
+    return longest
+
+
+def marked(graded: Graded, longest: int) -> tuple[list[int] | None, list[int]]:
+    """Where the first `longest` characters of the reply hold its answer ([start, end]), and its AUs (start, end, number, affirmed; ...).
+
+    AUs are marked where the grader read them, or, if what the marks say is not what it read, nowhere.
+    """
+    reply = graded.prediction.reply
+    parts = places(reply)
+    asked_for_units = not graded.prediction.question.candidate_labels
+    pieces = [parts.answer] if asked_for_units and parts.answer else parts.reasoning
+    found = [Span(at + span.start, at + span.end, span.number, span.active) for at, end in pieces for span in spans(reply[at:end])]
+    if frozenset({span.number for span in _last_words(found) if span.active}) != graded.verdict.action_units:
+        found = []
+    unit = _Utf16(reply[:longest])
+    answer = None if parts.answer is None or parts.answer[1] > longest else [unit(place) for place in parts.answer]
+    kept = [span for span in found if span.end <= longest]
+    return answer, [value for span in kept for value in (unit(span.start), unit(span.end), span.number, int(span.active))]
+
+
+def _last_words(found: Iterable[Span]) -> Iterable[Span]:
+    return {span.number: span for span in found}.values()
+
+
+class _Utf16:
+    """Character offset -> UTF-16 offset."""
+
+    def __init__(self, text: str) -> None:
+        self._wide = [] if text.isascii() else [at for at, char in enumerate(text) if char > "\uffff"]
+
+    def __call__(self, at: int) -> int:
+        return at + bisect_left(self._wide, at)

@@ -1,0 +1,96 @@
+"""Small copies of the images a page shows, encoded in several processes and packed into one text, within a budget of bytes.
+
+Knows files and pixels; which images matter most is the order it is given. Each copy can be read out of the text alone: the page makes a
+data URL of a slice, so nothing is decoded before it is looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from unifer.dialogue.images import ImageError, preview
+from unifer.prepare.parallel import in_chunks
+
+SIZES = ((128, 60), (112, 58), (96, 55), (80, 50), (64, 45), (56, 40))
+"""Side in pixels and WebP quality of the copies, largest first: the largest at which all images fit is chosen."""
+_TRIED = 96
+"""Images that are encoded at each size to foretell how large all will be."""
+_SPARE = 1.1
+
+
+class Picture(NamedTuple):
+    """An image file, and how its row names it."""
+
+    path: Path
+    name: str
+
+
+@dataclass
+class Thumbnails:
+    """The packed copies. `places` has start and end within `text` for each image that is shown, `faults` why others cannot be."""
+
+    side: int = 0
+    text: str = ""
+    places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    faults: dict[Path, str] = field(default_factory=dict)
+    left_out: int = 0
+    """Images that can be shown and did not fit."""
+
+
+def pack(
+    pictures: Sequence[Picture], budget: int, advance: Callable[[int], None] | None = None, *, workers: int | None = None
+) -> Thumbnails:
+    """Copies of `pictures`, the most wanted first, as base64 in at most `budget` characters. A broken image is a fault, not an error."""
+    side, quality, expected = _choose(pictures, budget)
+    made, pieces, used = Thumbnails(side), [], 0
+    # Where not all fit, those that cannot are not drawn either.
+    some = pictures[: int(_SPARE * budget / expected) + 1] if expected else pictures
+    work = partial(_encoded, side=side, quality=quality)
+    results = (each for chunk in in_chunks(work, some, workers or os.cpu_count() or 1, advance) for each in chunk)
+    for picture, result in zip(some, results, strict=True):
+        if isinstance(result, str):
+            made.faults[picture.path] = result
+            continue
+        text = base64.b64encode(result).decode("ascii")
+        if used + len(text) <= budget:
+            pieces.append(text)
+            made.places[picture.path] = (used, used + len(text))
+            used += len(text)
+    made.text = "".join(pieces)
+    made.left_out = len(pictures) - len(made.places) - len(made.faults)
+    return made
+
+
+def _choose(pictures: Sequence[Picture], budget: int) -> tuple[int, int, float]:
+    """The largest of `SIZES` at which all pictures should fit, else the smallest; with the characters that one is expected to take."""
+    tried = pictures[:: max(1, len(pictures) // _TRIED)]
+    expected = 0.0
+    for side, quality in SIZES:
+        sizes = [len(each) for each in _encoded(tried, side, quality) if isinstance(each, bytes)]
+        expected = 4 / 3 * sum(sizes) / len(sizes) + 2 if sizes else 0.0
+        if expected * len(pictures) <= budget:
+            break
+    return side, quality, expected
+
+
+def _encoded(pictures: Sequence[Picture], side: int, quality: int) -> list[bytes | str]:
+    """WebP bytes of each picture, or what is wrong with it."""
+    return [_one(picture, side, quality) for picture in pictures]
+
+
+def _one(picture: Picture, side: int, quality: int) -> bytes | str:
+    import io
+
+    try:
+        small = preview(picture.path, side, picture.name)
+    except ImageError as error:
+        return str(error)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
