@@ -12,7 +12,7 @@ about the Bootstrap, The American Statistician 69(4), 2015, section 4.3). benchm
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -25,6 +25,7 @@ from unifer.records import Json, Question
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Counts = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 FEW = 10
@@ -72,13 +73,19 @@ def resampled_sums(rows: Floats, clusters: Sequence[Hashable] | None, resamples:
     if clusters is not None:
         units = cluster_sums(units, clusters)
     cells, count = np.unique(units, axis=0, return_counts=True)
-    draw = np.random.default_rng(seed)
-    sums = np.empty((resamples, cells.shape[1]))
-    step = max(1, _CELLS // len(cells))
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        sums[start : start + size] = draw.multinomial(len(units), count / len(units), size=size) @ cells
-    return sums
+    return drawn_sums(cells, count, resamples, seed)
+
+
+def drawn_sums(cells: Floats, count: Counts, resamples: int, seed: int) -> Floats:
+    """Sums of bootstrap samples where the distinct units `cells` (c, k) stand `count` (c,) times each: (resamples, k)."""
+    number = int(count.sum())
+    return in_pieces(resamples, len(cells), seed, lambda draw, size: draw.multinomial(number, count / number, size=size) @ cells)
+
+
+def in_pieces(samples: int, cells: int, seed: int, make: Callable[[np.random.Generator, int], Floats]) -> Floats:
+    """`make(generator, size)` rows until there are `samples`, each piece small enough for memory; how it is cut changes no figure."""
+    draw, step = np.random.default_rng(seed), max(1, _CELLS // cells)
+    return np.concatenate([make(draw, min(step, samples - start)) for start in range(0, max(samples, 1), step)])
 
 
 def cluster_sums(rows: Floats, clusters: Sequence[Hashable]) -> Floats:

@@ -1,7 +1,6 @@
-"""Two runs on the same questions: what the second gained, question by question, with a paired bootstrap and an exact test.
+"""Two runs on the same questions: what the second gained, with a paired bootstrap and tests; and p values of many such pairs.
 
-Knows graded predictions; no files. Pairing is the point: questions that are hard for both runs cancel out, so the interval of the
-difference is narrower than two separate intervals suggest.
+Knows graded predictions; no files. Drawing and swapping is `paired`, matching questions `matching`, many runs at once `comparison`.
 """
 
 from __future__ import annotations
@@ -12,14 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unifer.emotions import canonical
 from unifer.errors import InputError
+from unifer.evaluate.bootstrap import ROWS, Drawn, clusters_of, percentile_interval
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.metrics import LEVEL, RESAMPLES
+from unifer.evaluate.matching import match
+from unifer.evaluate.metrics import HEADLINE, LEVEL, RESAMPLES, UNNAMED, headline_of
+from unifer.evaluate.paired import SWAPS, Statistic, Sums, Units, mean, p_of, swap_test
 from unifer.records import Json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Counts = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 Measure = Callable[[Graded], float | None]
@@ -28,10 +32,11 @@ Measure = Callable[[Graded], float | None]
 
 @dataclass(frozen=True)
 class Gain:
-    """Mean of after minus before in percentage points over `n` questions, with its 95 % percentile bootstrap interval.
+    """After minus before in percentage points over `n` questions, with its 95 % percentile bootstrap interval.
 
-    `fixed` and `broken` count the questions that got better and worse. `p` is the two-sided exact sign test on them; for right against
-    wrong answers that is McNemar's exact test.
+    `fixed` and `broken` count the questions that got better and worse, `p` is the two-sided exact sign test on them: for right against
+    wrong answers McNemar's exact test. It takes questions for independent, and looks at directions only. `swap_p` is the swap test of this
+    very score, over subjects (`drawn` says how many) where there are any; None where the sign test is that same test.
     """
 
     points: float
@@ -42,9 +47,20 @@ class Gain:
     p: float
     resamples: int
     seed: int
+    swap_p: float | None = None
+    drawn: Drawn = ROWS
+
+    @property
+    def significance(self) -> float:
+        """The p to report: that of the swap test where there is one."""
+        return self.p if self.swap_p is None else self.swap_p
 
     def to_json(self) -> Json:
-        return vars(self) | {"ci95": list(self.ci95), "method": "paired percentile bootstrap over questions", "level": LEVEL}
+        drawn = self.drawn.to_json()
+        method = "paired " + str(drawn.pop("method")).replace("over rows", "over questions")
+        plain = {key: value for key, value in vars(self).items() if key not in ("drawn", "swap_p")}
+        swapped = {} if self.swap_p is None else {"swap_p": self.swap_p}
+        return plain | swapped | {"ci95": list(self.ci95), "method": method, **drawn, "level": LEVEL}
 
 
 def correct(graded: Graded) -> float:
@@ -57,35 +73,104 @@ def face_f1(graded: Graded) -> float | None:
     return None if graded.claim is None else graded.claim.f1
 
 
+MEASURES = (*HEADLINE, "au_f1")
+"""By name: WAR, UAR, macro-F1, and AU F1 a face."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The replies of two runs to one dataset's questions by one measure: `n` questions tell."""
+
+    units: Units
+    statistic: Statistic
+    n: int
+    fixed: int
+    broken: int
+
+
+def pair_up(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str] = ()) -> Pair:
+    """A pair from matched verdicts by one of `MEASURES`; UAR and macro-F1 need the `labels`, under canonical names.
+
+    Raises InputError where no question tells.
+    """
+    if measure in ("uar", "macro_f1"):
+        return _of_tables(before, after, measure, labels)
+    return _of_means(before, after, face_f1 if measure == "au_f1" else correct)
+
+
+def _of_means(before: Sequence[Graded], after: Sequence[Graded], measure: Measure) -> Pair:
+    worth = [(row, measure(row), measure(other)) for row, other in zip(before, after, strict=True)]
+    told = [(row, second - first) for row, first, second in worth if first is not None and second is not None]
+    if not told:
+        raise InputError(f"none of the {len(worth):,} questions tells: there is nothing to compare (are their AUs annotated?)")
+    differences = np.array([difference for _, difference in told])
+    clusters = clusters_of([row.prediction.question for row, _ in told])
+    units = Units.of_rows(np.zeros((len(told), 1)), differences[:, None], clusters)
+    return Pair(units, mean, len(told), int((differences > 0).sum()), int((differences < 0).sum()))
+
+
+def _of_tables(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str]) -> Pair:
+    pairs = [(row, other) for row, other in zip(before, after, strict=True) if row.prediction.question.true_label is not None]
+    if not pairs:
+        raise InputError(f"none of the {len(before):,} questions asks for a label: there is no {measure} to compare; try --measure au_f1")
+    width = len(labels) + len(UNNAMED)
+    clusters = clusters_of([row.prediction.question for row, _ in pairs])
+    first, second = (np.array([_cell(row, labels, width) for row in side]) for side in zip(*pairs, strict=True))
+    units = Units.of_cells(first, second, len(labels) * width, clusters)
+
+    def statistic(sums: Floats, rows: Floats) -> Floats:
+        return headline_of(sums.reshape(len(sums), len(labels), width), rows)[:, HEADLINE.index(measure)]
+
+    moved = [other.correct - row.correct for row, other in pairs]
+    return Pair(units, statistic, len(pairs), moved.count(1), moved.count(-1))
+
+
+def _cell(row: Graded, labels: Sequence[str], width: int) -> int:
+    """The cell of truth x outcome into which the reply falls."""
+    verdict = row.verdict
+    column = labels.index(canonical(verdict.label)) if verdict.label else len(labels) + UNNAMED.index(verdict.outcome)
+    return labels.index(canonical(str(row.prediction.question.true_label))) * width + column
+
+
+def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool = True) -> Gain:
+    """The gain over one dataset, or over several, each drawn and swapped on its own with its seed.
+
+    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. Without
+    `swap`, questions without subjects get no swap test.
+    """
+
+    def differences(sums: Sequence[Sums]) -> Floats:
+        if average:
+            apart = [each.differences(pair.statistic) for each, pair in zip(sums, pairs, strict=True)]
+            return np.asarray(np.mean(apart, axis=0))
+        together = sums[0]
+        for more in sums[1:]:
+            together = together + more
+        return together.differences(pairs[0].statistic)
+
+    units = [pair.units for pair in pairs]
+    drawn = Drawn.together([each.clusters for each in units])
+    samples = differences([each.drawn(resamples, seed) for each, seed in zip(units, seeds, strict=True)])
+    observed = float(differences([each.whole for each in units])[0])
+    low, high = percentile_interval(100 * samples, LEVEL, drawn.clusters)
+    swap_p = None
+    if drawn.clusters is not None or swap:
+        moved = [each.swapped(SWAPS, seed) for each, seed in zip(units, seeds, strict=True)] if len(units) > 1 else []
+        swap_p = p_of(differences(moved), observed) if moved else swap_test(units[0], pairs[0].statistic, seeds[0])
+    n, fixed, broken = (sum(getattr(pair, name) for pair in pairs) for name in ("n", "fixed", "broken"))
+    return Gain(100 * observed, (low, high), n, fixed, broken, sign_test(fixed, broken), resamples, seeds[0], swap_p, drawn)
+
+
 def paired_gain(
     before: Sequence[Graded], after: Sequence[Graded], measure: Measure = correct, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Gain:
-    """What `after` gained over `before` by `measure`, over the questions that tell.
+    """What `after` gained over `before` by `measure`, over the questions that tell, matched by their keys.
 
-    Raises InputError where the two do not answer the same questions, naming the first that differs, and where no question tells.
+    Raises InputError where the two do not answer the same questions, naming them, and where no question tells.
     """
-    pairs = _paired(before, after)
-    worth = [(measure(first), measure(second)) for first, second in pairs]
-    differences = [second - first for first, second in worth if first is not None and second is not None]
-    if not differences:
-        raise InputError(f"none of the {len(pairs):,} questions tells: there is nothing to compare (are their AUs annotated?)")
-    return gain(np.array(differences), resamples=resamples, seed=seed)
-
-
-def gain(differences: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Gain:
-    """The gain from differences after - before, one a question, shape (n,), n >= 1.
-
-    Drawing questions with replacement is one multinomial draw over the distinct differences: for right and wrong answers over fixed,
-    broken and unchanged.
-    """
-    size = len(differences)
-    values, count = np.unique(differences, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(size, count / size, size=resamples)
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(100 * (drawn @ values) / size, [tail, 100 - tail])
-    fixed, broken = int((differences > 0).sum()), int((differences < 0).sum())
-    points = 100 * float(differences.mean())
-    return Gain(points, (float(low), float(high)), size, fixed, broken, sign_test(fixed, broken), resamples, seed)
+    graded = match({"before": before, "after": after}).graded
+    pair = _of_means(graded["before"], graded["after"], measure)
+    return gain_of([pair], resamples=resamples, seeds=[seed], swap=measure is not correct)
 
 
 def sign_test(fixed: int, broken: int) -> float:
@@ -100,27 +185,14 @@ def sign_test(fixed: int, broken: int) -> float:
     return min(1.0, p)
 
 
-def _paired(before: Sequence[Graded], after: Sequence[Graded]) -> list[tuple[Graded, Graded]]:
-    """Both verdicts on every question, in the order of `before`."""
-    first, second = _by_key(before), _by_key(after)
-    for one, other, which in ((first, second, "before"), (second, first, "after")):
-        lone = [key for key in one if key not in other]
-        if lone:
-            problem = f"question {lone[0]!r} stands in the run {which} alone, the first of {len(lone):,} such"
-            raise InputError(f"{problem}; a paired comparison needs the same questions: finish both runs with `unifer infer`")
-    for key, graded in first.items():
-        old, new = graded.prediction.question, second[key].prediction.question
-        if (old.true_label, old.action_units) != (new.true_label, new.action_units):
-            said = f"{old.true_label!r} before and {new.true_label!r} after"
-            raise InputError(f"question {key!r} is another one in each run ({said}, or other AUs); answer one question file with both")
-    return [(graded, second[key]) for key, graded in first.items()]
+def holm(found: Sequence[float]) -> list[float]:
+    """p values adjusted for how many there are: reject those at most alpha, and the chance of any false rejection is at most alpha.
 
-
-def _by_key(graded: Sequence[Graded]) -> dict[str, Graded]:
-    found: dict[str, Graded] = {}
-    for row in graded:
-        key = row.prediction.question.key
-        if key in found:
-            raise InputError(f"question {key!r} stands twice in one run; compare runs of one question file at a time")
-        found[key] = row
-    return found
+    Step-down (Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979): the smallest
+    of m times m, the next times m - 1, ...; none less than one before it, none above 1. Holds however the tests depend on each other.
+    """
+    adjusted, least = [0.0] * len(found), 0.0
+    for rank, index in enumerate(sorted(range(len(found)), key=lambda index: found[index])):
+        least = max(least, min(1.0, (len(found) - rank) * found[index]))
+        adjusted[index] = least
+    return adjusted

@@ -215,8 +215,8 @@ def score_pooled(tables: Sequence[Table], *, resamples: int = RESAMPLES, seed: i
 
 def _scores(table: Table, counts: Counts, asked: Counts, seed: int, drawn: Drawn) -> Scores:
     """Scores of `table` with intervals from the samples `counts` (resamples, labels, outcomes) of `asked` (resamples,) questions."""
-    war, uar, macro_f1 = (float(value) for value in _headline(table.counts[None], np.array([table.asked]))[0])
-    samples = _headline(counts, asked)
+    war, uar, macro_f1 = (float(value) for value in headline_of(table.counts[None], np.array([table.asked]))[0])
+    samples = headline_of(counts, asked)
     return Scores(table, war, uar, macro_f1, tuple(_per_class(table)), intervals_of(samples, drawn), samples, seed, drawn)
 
 
@@ -227,8 +227,8 @@ def intervals_of(samples: Floats, drawn: Drawn = ROWS) -> dict[str, tuple[float,
     return {name: percentile_interval(samples[:, index], LEVEL, drawn.clusters) for index, name in enumerate(HEADLINE)}
 
 
-def _headline(counts: Counts, asked: Counts) -> Floats:
-    """(WAR, UAR, macro-F1) of each table in `counts` (tables, labels, outcomes); shape (tables, 3)."""
+def headline_of(counts: Counts | Floats, asked: Counts | Floats) -> Floats:
+    """The scores `HEADLINE` of each table in `counts` (tables, labels, outcomes) over `asked` (tables,) questions; shape (tables, 3)."""
     size = counts.shape[1]
     hits = np.diagonal(counts, axis1=1, axis2=2)[:, :size]
     support, predicted = counts.sum(axis=2), counts[:, :, :size].sum(axis=1)

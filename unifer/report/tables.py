@@ -123,9 +123,9 @@ def models_text(scored: Mapping[str, DatasetScores]) -> str:
 
 
 def gain_text(title: str, gain: Gain) -> str:
-    """One line: points with their interval, over how many faces, p of the exact test."""
+    """One line: points with their interval, over how many faces, p of the exact or the swap test."""
     low, high = gain.ci95
-    return f"{plain(title)}: {gain.points:+.1f} points [{low:.1f}, {high:.1f}], paired, {gain.n:,} faces (p {gain.p:.1g})"
+    return f"{plain(title)}: {gain.points:+.1f} points [{low:.1f}, {high:.1f}], paired, {gain.n:,} faces (p {gain.significance:.1g})"
 
 
 def class_grid(scores: Scores) -> str:
