@@ -71,7 +71,7 @@
   const MEANS = [["face_f1", "F1 of a face"], ["micro_f1", "micro F1"], ["macro_f1", "macro F1"]];
 
   const means = (runs) =>
-    h(
+    wide(h(
       "table",
       { class: "small" },
       h("caption", null, "In one number, with 95 % intervals"),
@@ -91,7 +91,7 @@
           ),
         ),
       ),
-    );
+    ));
 
   page.drawUnits = () => {
     const tables = page.summary.datasets

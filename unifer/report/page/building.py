@@ -35,7 +35,7 @@ BUDGET = 15_000_000
 """Bytes of the whole page: images take what the replies leave."""
 _LEAST = 500_000
 """Bytes that images get however long the replies are."""
-_SCRIPTS = ("dom", "marks", "scores", "confusion", "bars", "plots", "provenance", "samples", "list", "detail", "browser", "main")
+_SCRIPTS = ("dom", "marks", "scores", "confusion", "bars", "reasoning", "plots", "provenance", "samples", "list", "detail", "browser", "main")
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Told how many images there are, gives what hears of those done."""

@@ -34,7 +34,7 @@
     const { models } = page.summary;
     const source = page.thumbnail(at);
     return [
-      source ? h("img", { src: source, alt: "", loading: "lazy", decoding: "async" }) : h("span", { class: "noface", "aria-hidden": "true" }),
+      source ? h("img", { src: source, alt: "", decoding: "async" }) : h("span", { class: "noface", "aria-hidden": "true" }),
       h("span", { class: "truth" }, truthOf(at), h("small", null, ` ${page.samples.questions.key[at]}`)),
       h("span", { class: "marks" }, models.map((name, model) => badge(page.samples.verdict(at, model), models.length > 3 ? "" : saidOf(at, model)))),
     ];
@@ -87,6 +87,7 @@
     const verdict = page.samples.verdict(at, model);
     const reply = page.samples.reply(at, model);
     const units = page.samples.questions.units[at];
+    const coded = page.samples.questions.coded[at];
     const head = h("header", null, h("h4", null, name), badge(verdict, saidOf(at, model)));
     if (verdict === "missing") return h("section", { class: "card" }, head, h("p", { class: "about" }, "This run has no row for the question."));
     const failed = verdict === "failed";
@@ -96,9 +97,9 @@
       head,
       failed
         ? h("p", { class: "problem", dir: "auto" }, reply.text)
-        : h("div", { class: "reply", dir: "auto", tabindex: "0", role: "group", "aria-label": `Reply of ${name}` }, page.marked(reply, units)),
+        : h("div", { class: "reply", dir: "auto", tabindex: "0", role: "group", "aria-label": `Reply of ${name}` }, page.marked(reply, units, coded)),
       reply.length ? h("p", { class: "cut" }, `cut here: ${count(page.samples.longest)} of ${count(reply.length)} characters are on this page`) : null,
-      failed ? null : page.unitsAgainst(reply.claimed ?? [], units),
+      failed ? null : page.unitsAgainst(reply.claimed ?? [], units, coded),
       reply.prompt >= 0 ? h("details", { class: "prompt" }, h("summary", null, "Asked in other words"), h("p", { dir: "auto" }, page.samples.prompts[reply.prompt])) : null,
       h("p", { class: "about" }, about(reply)),
     );

@@ -76,7 +76,7 @@
   };
 
   const drawScoped = () => {
-    for (const draw of [page.drawGains, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawLengths]) draw();
+    for (const draw of [page.drawGains, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawReasoning, page.drawLengths]) draw();
     drawLinks();
   };
 
@@ -92,7 +92,9 @@
     const plural = (number, name) => `${count(number)} ${name}${number === 1 ? "" : "s"}`;
     page.fill(
       page.at("lede"),
-      `${plural(models.length, "model")} on ${plural(datasets.length, "dataset")}: ${models.join(", ")}. ${count(replies)} replies, read on ${made.slice(0, 10)}.`,
+      `${plural(models.length, "model")} on ${plural(datasets.length, "dataset")}: `,
+      models.map((name, at) => [at ? ", " : "", h("span", { class: "name" }, name)]),
+      `. ${count(replies)} replies, graded on ${made.slice(0, 10)}.`,
     );
     page.fill(page.at("footer"), h("p", null, page.summary.images));
   };
@@ -103,7 +105,6 @@
     drawScope();
     page.drawWarnings();
     page.drawScores();
-    page.drawReasoning?.();
     page.drawTraining();
     page.drawProvenance();
     drawScoped();

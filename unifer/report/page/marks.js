@@ -5,12 +5,12 @@
   const TAG = /<\s*(?:\/\s*)?(?:think|answer)\s*>/gi;
 
   // What a mention says and whether the face's annotation agrees: two things, so two channels (fill and colour).
-  const mention = (text, number, affirmed, units) => {
+  const mention = (text, number, affirmed, units, coded) => {
     const name = page.summary.units[number];
-    const shown = units === null ? null : units.includes(number);
+    const shown = units === null || (coded && !coded.includes(number)) ? null : units.includes(number);
     const fits = shown === null ? "unknown" : shown === Boolean(affirmed) ? "agrees" : "differs";
     const said = affirmed ? "claimed" : "denied";
-    const truth = shown === null ? "not annotated" : shown ? "on the face" : "not on the face";
+    const truth = shown === null ? "not coded on this face" : shown ? "on the face" : "not on the face";
     return h(
       "mark",
       { class: `au ${said} ${fits}`, title: `AU${number}${name ? ` ${name}` : ""}: ${said}, ${truth}` },
@@ -30,7 +30,7 @@
   };
 
   // `reply` has text, answer ([start, end] or null) and marks (start, end, number, affirmed, ...), as the samples' columns hold them.
-  page.marked = (reply, units) => {
+  page.marked = (reply, units, coded) => {
     const stops = [];
     for (let at = 0; at < (reply.marks ?? []).length; at += 4) stops.push(reply.marks.slice(at, at + 4));
     const pieces = [];
@@ -45,7 +45,7 @@
     for (const [start, end, number, affirmed] of stops) {
       for (const place of [from, to]) if (at < place && place <= start) upTo(place, place === to);
       upTo(start, at >= from && at < to);
-      pieces.push(mention(reply.text.slice(at, end), number, affirmed, units));
+      pieces.push(mention(reply.text.slice(at, end), number, affirmed, units, coded));
       at = end;
     }
     for (const place of [from, to]) if (at < place && place <= reply.text.length) upTo(place, place === to);
@@ -59,13 +59,14 @@
   };
 
   // AUs claimed against AUs shown, as three short lists: both, claimed alone, missed.
-  page.unitsAgainst = (claimed, units) => {
+  page.unitsAgainst = (claimed, units, coded) => {
     if (units === null) {
       return claimed.length ? h("p", { class: "against" }, h("span", { class: "what" }, "claims "), chips(claimed, "unknown", "")) : null;
     }
     const lists = [
       ["seen ", claimed.filter((unit) => units.includes(unit)), "agrees", "✓"],
-      ["not there ", claimed.filter((unit) => !units.includes(unit)), "differs", "✗"],
+      ["not there ", claimed.filter((unit) => !units.includes(unit) && (!coded || coded.includes(unit))), "differs", "✗"],
+      ["not coded ", claimed.filter((unit) => coded && !coded.includes(unit)), "unknown", ""],
       ["missed ", units.filter((unit) => !claimed.includes(unit)), "missed", "–"],
     ];
     const filled = lists.filter(([, list]) => list.length);

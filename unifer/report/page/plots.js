@@ -16,7 +16,7 @@
       svg("line", { class: "axis", x1: 2, x2: 98, y1: 8, y2: 8 }),
       svg("line", { class: "zero", x1: 50, x2: 50, y1: 0, y2: 16 }),
       svg("line", { class: "range", x1: x(gain.ci95[0]), x2: x(gain.ci95[1]), y1: 8, y2: 8 }),
-      svg("line", { class: "dot", x1: x(gain.points), x2: x(gain.points), y1: 8, y2: 8 }),
+      svg("line", { class: "dot", x1: x(gain.points), x2: x(gain.points), y1: 2, y2: 14 }),
     );
   };
 

@@ -77,6 +77,7 @@ def samples_json(asked: Sequence[Asked], images: Sequence[object]) -> Json:
         "truth": [labels.label(question.true_label) for question in questions],
         "prompt": [prompts.of(question.prompt) for question in questions],
         "units": [None if question.action_units is None else list(question.action_units) for question in questions],
+        "coded": [None if question.coded is None else sorted(question.coded) for question in questions],
         "reference": [question.reference for question in questions],
         "shown": list(images),
     }

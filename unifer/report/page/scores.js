@@ -31,7 +31,7 @@
         svg("line", { class: "axis", x1: 0, x2: 100, y1: 8, y2: 8 }),
         marks,
         range ? svg("line", { class: "range", x1: 100 * range[0], x2: 100 * range[1], y1: 8, y2: 8 }) : null,
-        svg("line", { class: "dot", x1: 100 * found.war, x2: 100 * found.war, y1: 8, y2: 8 }),
+        svg("line", { class: "dot", x1: 100 * found.war, x2: 100 * found.war, y1: 2, y2: 14 }),
       ),
     );
   };

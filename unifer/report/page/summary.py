@@ -69,20 +69,27 @@ def _together(results: Sequence[DatasetScores], models: Sequence[str], resamples
 
 
 def _gains(results: Sequence[DatasetScores], models: Sequence[str], resamples: int) -> list[Json]:
-    """What the second model of each pair gained over the first: on every dataset both answered, and over all of them."""
+    """What one model of each pair gained over the other, on all datasets that both answered and on each; the better one named first."""
     pairs = list(combinations(models, 2)) if len(models) <= PAIRED else [(models[0], other) for other in models[1:]]
     named = {(result.run.name, result.spec.name): result for result in results}
     found = []
     for first, second in pairs:
-        shared = [name for model, name in named if model == first and (second, name) in named]
-        labelled = [name for name in shared if named[first, name].spec.labels]
-        if len(labelled) > 1:
-            found.append(_gain([(named[first, name], named[second, name]) for name in labelled], ALL, resamples))
-        found += [_gain([(named[first, name], named[second, name])], name, resamples) for name in shared]
+        both = [(named[first, name], named[second, name]) for model, name in named if model == first and (second, name) in named]
+        rows = _rows(both, resamples)
+        if any(row["gain"]["points"] < 0 for row in rows[:1] if "gain" in row):
+            rows = _rows([(other, one) for one, other in both], resamples)
+        found += rows
     told = [row for row in found if "gain" in row]
     for row, adjusted in zip(told, holm([row["gain"]["p"] for row in told]), strict=True):
         row["holm"] = adjusted
     return found
+
+
+def _rows(both: Sequence[tuple[DatasetScores, DatasetScores]], resamples: int) -> list[Json]:
+    """A pair of models on its datasets with labels together, if there are several, and on each of its datasets."""
+    labelled = [pair for pair in both if pair[0].spec.labels]
+    together = [_gain(labelled, ALL, resamples)] if len(labelled) > 1 else []
+    return together + [_gain([pair], pair[0].spec.name, resamples) for pair in both]
 
 
 def _gain(pairs: Sequence[tuple[DatasetScores, DatasetScores]], scope: str, resamples: int) -> Json:
