@@ -39,7 +39,7 @@ def _pad(text: str, width: int, right: bool = False) -> str:
     return blank + text if right else text + blank
 
 
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]], rule_before: int | None = None) -> str:
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], rule_before: int | None = None) -> str:
     """Columns two blanks apart, the first flush left, the others flush right, rules under the head and before a row."""
     widths = [max(_cells(row[index]) for row in (head, *rows)) for index in range(len(head))]
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
@@ -95,7 +95,7 @@ def unit_grid(units: ActionUnitScores) -> str:
     for row in units.per_unit:
         named = f"AU{row.action_unit} {ACTION_UNITS[row.action_unit].name}" if row.action_unit in ACTION_UNITS else f"AU{row.action_unit}"
         rows.append((named, f"{row.support:,}", f"{row.predicted:,}", *(percent(value) for value in (row.precision, row.recall, row.f1))))
-    return _grid(("action unit", "shown", "claimed", "precision", "recall", "F1"), rows)
+    return grid(("action unit", "shown", "claimed", "precision", "recall", "F1"), rows)
 
 
 def outcomes_line(counts: dict[str, int]) -> str:
@@ -119,7 +119,7 @@ def models_text(scored: Mapping[str, DatasetScores]) -> str:
         scores = result.labelled
         war = percent(scores.war) + _interval(scores.intervals.get("war"))
         rows.append((plain(name, 16), war, percent(scores.uar), claimed, f"{result.counts['no_answer']:,}"))
-    return _grid(("percent, 95 %", "WAR", "UAR", "AU F1 a face", "no answer"), rows)
+    return grid(("percent, 95 %", "WAR", "UAR", "AU F1 a face", "no answer"), rows)
 
 
 def gain_text(title: str, gain: Gain) -> str:
@@ -139,7 +139,7 @@ def class_grid(scores: Scores) -> str:
         values = (percent(row.precision), percent(row.recall), percent(row.f1))
         rows.append((plain(row.label, 16), f"{row.support:,}", f"{row.predicted:,}", *values, mistaken))
     head = ("label", "questions", "predicted", "precision", "recall", "F1", "mostly mistaken for")
-    return _grid(head, rows)
+    return grid(head, rows)
 
 
 def overall_text(result: Overall) -> str:
@@ -153,10 +153,10 @@ def overall_text(result: Overall) -> str:
 
     rows = [line(plain(part.spec.title, 12), part.scores) for part in result.datasets]
     rows += [line("pooled", result.pooled), line("mean of sets", None)]
-    grid = _grid(("", "asked", *HEADINGS.values()), rows, rule_before=len(result.datasets))
+    table = grid(("", "asked", *HEADINGS.values()), rows, rule_before=len(result.datasets))
     title = f"{plain(result.datasets[0].run.name)} · protocol strict"
     explained = "percent" + (", 95 % intervals" if result.mean_intervals else "") + "; whatever is not answered counts as wrong"
-    lines = [title, "", grid, "", outcomes_line(result.pooled.counts), explained]
+    lines = [title, "", table, "", outcomes_line(result.pooled.counts), explained]
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
 
 
@@ -170,7 +170,7 @@ def published_text(title: str, parts: Sequence[PublishedScores], pooled: Json | 
     rows = [line(plain(part.spec.title, 16), len(part.pairs), part.metrics) for part in parts]
     if pooled is not None:
         rows.append(line("pooled", sum(len(part.pairs) for part in parts), pooled))
-    grid = _grid(("", "scored", "accuracy", "precision", "recall", "F1"), rows, rule_before=len(parts) if pooled else None)
+    table = grid(("", "scored", "accuracy", "precision", "recall", "F1"), rows, rule_before=len(parts) if pooled else None)
     notes = [f"{part.spec.title}: {note}" for part in parts for note in part.notes]
     warning = "the published, lenient rule: for comparison with published numbers only"
-    return "\n".join([f"{plain(title)} · protocol unifer", "", grid, "", warning, *filter(None, [notes_text(notes)])])
+    return "\n".join([f"{plain(title)} · protocol unifer", "", table, "", warning, *filter(None, [notes_text(notes)])])
