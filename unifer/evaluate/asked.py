@@ -33,8 +33,23 @@ class Stated:
         return dict(self.identity.get("questions") or {})
 
 
+def is_log(path: Path) -> bool:
+    """A log of inspect_ai: `.eval`, or JSON that is an object, where published results are an array."""
+    if path.suffix != ".json" or not path.is_file():
+        return path.suffix == ".eval"
+    with path.open("rb") as stream:
+        return stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
 def read_stated(path: Path) -> Stated | None:
-    """The manifest beside `path`; None for published results and where there is none. Raises InputError for another file of that name."""
+    """The manifest beside `path`, or what a log says itself; None for published results and where there is none.
+
+    Raises InputError for another file of the manifest's name, and for a log that cannot be used.
+    """
+    if is_log(path):
+        from unifer.evaluate.harness.logs import read_log_stated
+
+        return read_log_stated(path)
     beside = runs.manifest_path(path)
     if path.suffix != ".jsonl" or not beside.exists():
         return None

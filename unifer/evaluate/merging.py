@@ -15,6 +15,7 @@ from unifer import files, runs
 from unifer.datasets import read_questions
 from unifer.errors import InputError
 from unifer.evaluate.asked import MIXED, read_stated
+from unifer.evaluate.predictions import read_rows
 from unifer.records import Json, Prediction, Question
 
 COMMAND = "merge"
@@ -89,7 +90,7 @@ def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path
 
 
 def _read(path: Path) -> Part:
-    predictions = tuple(files.read_records(path, Prediction.from_json, key=lambda prediction: prediction.question.key))
+    predictions = tuple(read_rows(path))
     if not predictions:
         raise InputError(f"{path}: holds no predictions; a row has a question's fields and model_response")
     stated = read_stated(path)

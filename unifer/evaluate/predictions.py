@@ -6,7 +6,7 @@ or a file of the published format, `results/<set>_<run>_results.json`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.asked import find_source, read_stated
+from unifer.evaluate.asked import find_source, is_log, read_stated
 from unifer.records import Prediction, Question
 
 GRADED = ".graded.jsonl"
@@ -33,7 +33,10 @@ class Run:
 
 
 def run_name(path: Path, spec: DatasetSpec) -> str:
-    """`UniFER-7B.jsonl` -> `UniFER-7B`; `rafdb_unifer_7b_results.json` -> `unifer_7b`."""
+    """`UniFER-7B.jsonl` -> `UniFER-7B`; `rafdb_unifer_7b_results.json` -> `unifer_7b`; a log: the model that it names."""
+    if is_log(path):
+        stated = read_stated(path)
+        return str((stated.identity if stated else {}).get("model", {}).get("name", path.stem)).rsplit("/", 1)[-1]
     if path.name.endswith(_PUBLISHED):
         return path.name.removesuffix(_PUBLISHED).removeprefix(f"{spec.name}_")
     return path.stem
@@ -86,15 +89,7 @@ def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], l
     Raises InputError for rows of another dataset, and for rows that contradict the question file that they answer (`asked`).
     """
 
-    def parse(row: Any) -> Prediction:
-        prediction = Prediction.from_json(row)
-        for label in prediction.question.candidate_labels:
-            if label not in spec.labels:
-                has = f"labels of {spec.title} are {', '.join(spec.labels)}" if spec.labels else f"{spec.title} asks for AUs alone"
-                raise ValueError(f"'candidate_labels' holds {label!r}, so this row is of another dataset; {has}")
-        return prediction
-
-    predictions = list(files.read_records(path, parse, key=lambda prediction: prediction.question.key))
+    predictions = read_rows(path, lambda prediction: _check_labels(prediction, spec))
     if not predictions:
         raise InputError(f"{path}: holds no predictions; a row has a question's fields and model_response")
     offered = {label for prediction in predictions for label in prediction.question.candidate_labels}
@@ -103,6 +98,28 @@ def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], l
     named = {prediction.question.dataset for prediction in predictions} - {None, spec.name}
     notes += [f"rows say that their dataset is {name!r}, not {spec.name!r}" for name in sorted(filter(None, named))]
     return predictions, [*notes, *find_source(path, spec, predictions).notes]
+
+
+def read_rows(path: Path, check: Callable[[Prediction], None] = lambda prediction: None) -> list[Prediction]:
+    """The rows of a predictions file or a log of inspect_ai, keys unique. Raises InputError also where `check` raises ValueError."""
+    if is_log(path):
+        from unifer.evaluate.harness.logs import read_log
+
+        return list(read_log(path, check).predictions)
+
+    def parse(row: Any) -> Prediction:
+        prediction = Prediction.from_json(row)
+        check(prediction)
+        return prediction
+
+    return list(files.read_records(path, parse, key=lambda prediction: prediction.question.key))
+
+
+def _check_labels(prediction: Prediction, spec: DatasetSpec) -> None:
+    for label in prediction.question.candidate_labels:
+        if label not in spec.labels:
+            has = f"labels of {spec.title} are {', '.join(spec.labels)}" if spec.labels else f"{spec.title} asks for AUs alone"
+            raise ValueError(f"'candidate_labels' holds {label!r}, so this row is of another dataset; {has}")
 
 
 @dataclass(frozen=True)
@@ -129,8 +146,9 @@ def find_missing(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction
         return Missing(notes=(f"{len(predictions):,} rows of the {expected:,} that {spec.title} has",) if short else ())
     lacking = stated.asked - len(predictions)
     if lacking < 0:
+        said = "its header" if is_log(path) else runs.manifest_path(path).name
         raise InputError(
-            f"{path}: holds {len(predictions):,} rows, but {runs.manifest_path(path).name} says that {stated.asked:,} questions were "
+            f"{path}: holds {len(predictions):,} rows, but {said} says that {stated.asked:,} questions were "
             "asked; give the run its own file, or remove the manifest of another run"
         )
     if not lacking:

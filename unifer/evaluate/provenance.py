@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unifer import files, runs
 from unifer.errors import InputError
+from unifer.evaluate.asked import is_log, read_stated
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def differing(selected: Sequence[Selected]) -> list[str]:
 
 
 def identity_of(one: Selected) -> Json | None:
-    """What the run was made from, by the manifest beside it; None without one."""
+    """What the run was made from, by the manifest beside it or by its log; None without one."""
+    if is_log(one.run.path):
+        stated = read_stated(one.run.path)
+        return None if stated is None else stated.identity
     path = runs.manifest_path(one.run.path)
     if one.run.path.suffix != ".jsonl" or not path.exists():
         return None

@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,8 +58,8 @@ class LogPredictions:
     """Inspect's word on the run: success, cancelled or error."""
 
 
-def read_log(path: Path) -> LogPredictions:
-    """The predictions in the log at `path` (.eval or .json).
+def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction: None) -> LogPredictions:
+    """The predictions in the log at `path` (.eval or .json); `check` may refuse one with ValueError.
 
     Raises InputError: unreadable or truncated, still being written, no task of ours, without samples, several epochs a question.
     """
@@ -72,7 +73,7 @@ def read_log(path: Path) -> LogPredictions:
     samples = sorted(log.samples, key=lambda sample: place.get(str(sample.id), len(place)))
     verbatim = "identity" in _facts(log)
     hidden = () if verbatim else secrets()
-    rows = tuple(_row(path, sample, hidden, verbatim) for sample in samples)
+    rows = tuple(_row(path, sample, hidden, verbatim, check) for sample in samples)
     return LogPredictions(_facts(log)["dataset"], rows, stated.identity, stated.asked or len(rows), log.status)
 
 
@@ -103,9 +104,7 @@ def _facts(log: EvalLog) -> Json:
 def _stated(path: Path, log: EvalLog) -> Stated:
     facts = _facts(log)
     if not isinstance(facts.get("dataset"), str):
-        raise InputError(
-            f"{path}: is a log of the task {log.eval.task!r}, which is none of ours (docs/inspect.md lists them)"
-        )
+        raise InputError(f"{path}: is a log of the task {log.eval.task!r}, which is none of ours (docs/inspect.md lists them)")
     if log.status == "started":
         raise InputError(
             f"{path}: is still being written, or its run was killed; wait for its end, or finish it with `inspect eval-retry {path.name}`"
@@ -144,12 +143,14 @@ def _generation(plan: GenerateConfig, model: GenerateConfig) -> Json:
     return found | {name: json.loads(json.dumps(value, default=str)) for name, value in more.items() if value is not None}
 
 
-def _row(path: Path, sample: EvalSample, hidden: tuple[str, ...], verbatim: bool) -> Prediction:
+def _row(path: Path, sample: EvalSample, hidden: tuple[str, ...], verbatim: bool, check: Callable[[Prediction], None]) -> Prediction:
     try:
         question = question_in(sample.metadata)
         if str(sample.id) != sample_id(question):
             raise ValueError(f"its question is {question.key!r}")
-        return prediction_of(question, sample.output, _problem(sample, hidden, verbatim))
+        prediction = prediction_of(question, sample.output, _problem(sample, hidden, verbatim))
+        check(prediction)
+        return prediction
     except ValueError as error:
         raise InputError(f"{path}: sample {sample.id!r}: {error}") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput, ModelUsage, StopReason
 
-from unifer.evaluate.harness.samples import FACTS, kept, restored
+from unifer.evaluate.harness.samples import FACTS, kept, restored, shown
 from unifer.models.api.replies import tokens_in, whole
 from unifer.records import Json, Prediction, Question
 
@@ -49,7 +49,7 @@ def output_of(prediction: Prediction, model: str) -> ModelOutput:
     """`prediction` as inspect would have recorded it; what its fields cannot hold exactly stands in `metadata`."""
     if prediction.failed:
         return ModelOutput(model=model)
-    message = ChatMessageAssistant(content=prediction.reply, model=model, source="generate")
+    message = ChatMessageAssistant(content=shown(prediction.reply), model=model, source="generate")
     stop = _THEIRS.get(prediction.finish_reason, "unknown")
     exact: Json = {}
     if finish_reason(stop) != prediction.finish_reason:

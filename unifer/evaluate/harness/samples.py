@@ -11,16 +11,19 @@ from typing import Any
 
 from inspect_ai.dataset import Sample
 
-from unifer.records import Json, Question
+from unifer.records import Question
 
 QUESTION = "question"
 """Key of a sample's metadata: the question's own JSON."""
+FACTS = "unifer"
+"""Key of what we add to the metadata of a task, of a sample, of an output."""
 _ASCII = "ascii_json"
 
 
 def sample_of(question: Question) -> Sample:
     """The sample that asks `question`; its input is the prompt alone, since the picture is made when the question is asked."""
-    return Sample(input=question.prompt, target=target_of(question), id=sample_id(question), metadata={QUESTION: kept(question.to_json())})
+    metadata = {QUESTION: kept(question.to_json())}
+    return Sample(input=shown(question.prompt), target=shown(target_of(question)), id=sample_id(question), metadata=metadata)
 
 
 def question_in(metadata: Mapping[str, Any] | None) -> Question:
@@ -59,19 +62,14 @@ def restored(value: Any) -> Any:
     return json.loads(value[_ASCII])
 
 
+def shown(text: str) -> str:
+    """`text` for people: what UTF-8 cannot hold is spelled out."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
     return True
-
-
-def facts(value: Json | None) -> Json:
-    """What a task of ours wrote of itself into the metadata of its log; empty for any other task."""
-    found = (value or {}).get(FACTS)
-    return dict(found) if isinstance(found, Mapping) else {}
-
-
-FACTS = "unifer"
-"""Key of a task's metadata: dataset, question file, prompt version and image rule."""

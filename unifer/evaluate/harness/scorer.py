@@ -17,7 +17,7 @@ from unifer.datasets import DatasetSpec, PublishedRule
 from unifer.evaluate import scoring
 from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.harness.outputs import prediction_of
-from unifer.evaluate.harness.samples import question_in
+from unifer.evaluate.harness.samples import kept, question_in, restored, shown
 from unifer.records import Json, Prediction, Verdict
 
 _REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "failed": "no_response"}
@@ -26,20 +26,25 @@ _REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "fai
 
 @metric(scores="unreduced")
 def figures() -> Metric:
-    """WAR, UAR and macro-F1 of the labels, F1 of the AUs (a face, macro, micro), in [0, 1]; those that the questions ask for."""
+    """`figures_of` as a metric."""
 
     def of(scores: list[SampleScore]) -> Value:
-        rows = [_graded(score) for score in scores]
-        labels = tuple(dict.fromkeys(label for row in rows for label in row.prediction.question.candidate_labels))
-        emotion, units = scoring.figures(_spec(labels, units=rows[0].units if rows else ()), rows, resamples=0)
-        found: dict[str, float | None] = {}
-        if emotion is not None:
-            found |= {"WAR": emotion.war, "UAR": emotion.uar, "macro_F1": emotion.macro_f1}
-        if units is not None:
-            found |= {"AU_F1": units.face_f1, "AU_macro_F1": units.macro_f1, "AU_micro_F1": units.micro_f1}
-        return {name: value for name, value in found.items() if value is not None}
+        return dict(figures_of(scores))
 
     return of
+
+
+def figures_of(scores: Sequence[SampleScore]) -> dict[str, float]:
+    """WAR, UAR and macro-F1 of the labels, F1 of the AUs (a face, macro, micro), in [0, 1]; those that the questions ask for."""
+    rows = [_graded(score) for score in scores]
+    labels = tuple(dict.fromkeys(label for row in rows for label in row.prediction.question.candidate_labels))
+    emotion, units = scoring.figures(_spec(labels, units=rows[0].units if rows else ()), rows, resamples=0)
+    found: dict[str, float | None] = {}
+    if emotion is not None:
+        found |= {"WAR": emotion.war, "UAR": emotion.uar, "macro_F1": emotion.macro_f1}
+    if units is not None:
+        found |= {"AU_F1": units.face_f1, "AU_macro_F1": units.macro_f1, "AU_micro_F1": units.micro_f1}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @scorer(metrics=[figures()])
@@ -65,8 +70,8 @@ def score_of(row: Graded) -> Score:
     named = _listed(verdict.action_units) if verdict.outcome == "answered" and verdict.label is None else verdict.label
     return Score(
         value=CORRECT if row.correct else INCORRECT,
-        answer=named,
-        explanation=_explained(row),
+        answer=None if named is None else shown(named),
+        explanation=shown(_explained(row)),
         reason=_REASONS.get(verdict.outcome),
         metadata=_verdict_json(row),
     )
@@ -76,7 +81,7 @@ def _verdict_json(row: Graded) -> Json:
     verdict = row.verdict
     found: Json = {
         "outcome": verdict.outcome,
-        "label": verdict.label,
+        "label": kept(verdict.label),
         "well_formed": verdict.well_formed,
         "AUs": sorted(verdict.action_units),
     }
@@ -87,7 +92,7 @@ def _graded(score: SampleScore) -> Graded:
     """The graded prediction behind a score, as far as figures need it: no reply and no reasoning."""
     found = score.score.metadata or {}
     failed = "failed" if found["outcome"] == "failed" else None
-    verdict = Verdict(found["outcome"], found["label"], "", found["well_formed"], frozenset(found["AUs"]))
+    verdict = Verdict(found["outcome"], restored(found["label"]), "", found["well_formed"], frozenset(found["AUs"]))
     return Graded(Prediction(question_in(score.sample_metadata), "", error=failed), verdict, tuple(found.get("scored_AUs", ())))
 
 
