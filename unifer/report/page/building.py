@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from unifer.errors import InputError
 from unifer.evaluate.scoring import DatasetScores
 from unifer.places import project_root
 from unifer.records import Json
+from unifer.report.page.policy import policy
 from unifer.report.page.samples import Asked, gather, samples_json
 from unifer.report.page.summary import summary
 from unifer.report.page.thumbnails import Picture, Thumbnails, pack
@@ -178,7 +178,7 @@ def _assembled(title: str, about: Json, samples: Json, images: str) -> str:
     script = "\n".join(here.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
     data = json.dumps(about, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     values = {
-        "policy": _policy(script, style),
+        "policy": policy(script, style),
         "generator": f"unifer {__version__}",
         "title": escape(title),
         "style": style,
@@ -189,10 +189,3 @@ def _assembled(title: str, about: Json, samples: Json, images: str) -> str:
         "scripts": script,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
-
-
-def _policy(script: str, style: str) -> str:
-    def hashed(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-
-    return f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; img-src data:; base-uri 'none'; form-action 'none'"
