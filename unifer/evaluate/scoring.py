@@ -25,6 +25,7 @@ from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
+from unifer.evaluate.reasoning.judged import read_judged
 from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
 from unifer.records import OUTCOMES, Json, Question
 
@@ -83,7 +84,8 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
         unlabelled = sum(row.prediction.question.true_label is None for row in graded)
         notes += [f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out"] if unlabelled else []
     notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
-    reasoning = score_reasoning(graded, missing.questions, units=units, resamples=resamples, seed=_seed(spec.name))
+    judged = read_judged(run.path)
+    reasoning = score_reasoning(graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=_seed(spec.name))
     return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes), reasoning)
 
 

@@ -1,7 +1,7 @@
 """Scores of the reasoning of one run, each with what it is over. Says which text is compared with which.
 
 ROUGE-L compares the whole reply, tags and all, with the reference, as Facial-R1 does. A question whose reply failed or is missing stays:
-it has nothing in common with the reference. Knows no file but that of a judge's scores.
+it has nothing in common with the reference. Knows no files.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from unifer.evaluate.bootstrap import clusters_of
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, RESAMPLES
 from unifer.evaluate.reasoning.checks import Follows, Truth, follows, truth_of
+from unifer.evaluate.reasoning.judged import Judged, JudgeScores, score_judged
 from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
 from unifer.evaluate.reasoning.rouge import rouge_l
 from unifer.evaluate.reasoning.shares import Draws, Share
@@ -33,11 +34,13 @@ class ReasoningScores:
     rege: dict[str, Rege]
     follows: Follows | None
     truth: Truth | None
+    judge: JudgeScores | None
     resamples: int
     seed: int
 
     def to_json(self) -> Json:
-        parts = {"rouge_l": self.rouge, "answer_follows_from_claims": self.follows, "claims_are_true": self.truth}
+        checks = {"answer_follows_from_claims": self.follows, "claims_are_true": self.truth}
+        parts = {"rouge_l": self.rouge, **checks, "judge": self.judge}
         made: Json = {name: part.to_json() for name, part in parts.items() if part is not None}
         if self.rouge is not None:
             made["rouge_l"]["unanswered"] = self.unanswered
@@ -51,10 +54,11 @@ def score_reasoning(
     missing: Sequence[Question] = (),
     *,
     units: ActionUnitScores | None = None,
+    judged: Judged | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> ReasoningScores | None:
-    """Scores of a run: its rows, the questions that were asked and have none, and its AU scores.
+    """Scores of a run: its rows, the questions that were asked and have none, its AU scores, and what a judge said of it.
 
     None where no question has a reference or annotated AUs and no reply claims an AU beside its answer.
     """
@@ -72,6 +76,7 @@ def score_reasoning(
         rege=_rege(questions, rows, overlap, units, draws) if referenced else {},
         follows=checked,
         truth=None if units is None else truth_of(units),
+        judge=score_judged(judged, questions, rows, draws) if judged is not None and referenced else None,
         resamples=resamples,
         seed=seed,
     )
