@@ -12,7 +12,22 @@ import sys
 from collections.abc import Sequence
 
 from unifer import __version__
-from unifer.cli import convert_log, curves, data, doctor, infer, judge, merge, quickstart, report, rewards, score, synthesize, train
+from unifer.cli import (
+    convert_log,
+    curves,
+    data,
+    doctor,
+    infer,
+    judge,
+    leaderboard,
+    merge,
+    quickstart,
+    report,
+    rewards,
+    score,
+    synthesize,
+    train,
+)
 from unifer.errors import INTERRUPTED, InputError, Interrupted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -24,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions.")
     parser.add_argument("--version", action="version", version=f"unifer {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (quickstart, data, doctor, train, rewards, curves, infer, score, judge, merge, convert_log, report, synthesize):
+    groups = (quickstart, data, doctor, train, rewards, curves, infer, score, judge, leaderboard, merge, convert_log, report, synthesize)
+    for group in groups:
         group.register(commands)
     # Flags that TRL's own parser reads (`unifer sft --learning_rate 1e-5`) pass through in `args.rest`.
     args, rest = parser.parse_known_args(argv)

@@ -1,0 +1,150 @@
+"""`unifer leaderboard`: every model's scores in one table, as Markdown, CSV and HTML."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unifer.dialogue.answers import PROTOCOLS
+from unifer.errors import InputError
+
+if TYPE_CHECKING:
+    from unifer.report.leaderboard.boards import Board
+    from unifer.report.leaderboard.published import PublishedResult
+
+_FORMATS = ("md", "csv", "html")
+_EPILOG = """\
+A RUN is a predictions file, a dataset folder (all of its runs), a folder above such folders, or the name of a run. Without any, all runs
+of the project's dataset folders (eval_*, benchmark/*) stand in it. Runs over other question files, samples say, get tables of their own.
+Models whose difference may be noise share a rank. Published results are lines of their own, with protocol and source, and have no rank.
+"""
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add `unifer leaderboard`."""
+    parser = commands.add_parser(
+        "leaderboard", help="all models in one table: Markdown, CSV, HTML", description="Score runs side by side.", epilog=_EPILOG
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="runs to show; default: all of the project")
+    parser.add_argument("--out", type=Path, default=Path("leaderboard"), metavar="DIR", help="folder to write to (default: leaderboard)")
+    parser.add_argument("--format", default=",".join(_FORMATS), metavar="LIST", help="of md, csv and html, joined by commas (default: all)")
+    parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="the dataset of prediction files that lie outside dataset folders")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="strict", help="strict (default), or unifer, the published lenient rule")
+    parser.add_argument("--sort", metavar="BY", help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb")
+    parser.add_argument("--no-published", action="store_true", help="leave published results out")
+    parser.add_argument("--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)")
+    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
+    parser.set_defaults(run=_leaderboard)
+
+
+def _resamples(text: str) -> int:
+    if not text.isdecimal() or int(text) > 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
+    return int(text)
+
+
+def _leaderboard(args: argparse.Namespace) -> int:
+    from unifer.evaluate.provenance import differing
+    from unifer.evaluate.selection import project_datasets
+    from unifer.report.leaderboard.boards import arrange
+    from unifer.report.leaderboard.entries import collect
+
+    formats = _formats(args.format)
+    _check_sort(args.sort)
+    near = Path.cwd()
+    published = _published(args, near)
+    selected = _selected(args, near)
+    if not selected and not published:
+        raise InputError("there is nothing to show: no dataset folder holds predictions; make some with `unifer infer` or `unifer bench`")
+    entries, specs = collect(selected, protocol=args.protocol, resamples=args.resamples)
+    known = {spec.name: spec for spec in project_datasets(near)} | specs
+    boards = arrange(entries, known, published, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
+    warnings = [*differing(selected), *(f"{title}: {note}" for title, note in _notes(boards))]
+    written = _write(args.out, formats, boards, warnings, published, args.protocol)
+    return _say(boards, warnings, written)
+
+
+def _formats(text: str) -> list[str]:
+    chosen = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    unknown = [name for name in chosen if name not in _FORMATS]
+    if unknown:
+        raise InputError(f"--format {text}: {unknown[0]!r} is none of {', '.join(_FORMATS)}")
+    return chosen
+
+
+def _check_sort(sort: str | None) -> None:
+    from unifer.report.leaderboard.entries import METRICS
+
+    if sort is not None and sort.partition(":")[0] not in ("name", *METRICS):
+        raise InputError(f"--sort {sort}: name or a metric is expected, of {', '.join(METRICS)}, with a dataset after a colon if wanted")
+
+
+def _published(args: argparse.Namespace, near: Path) -> list[PublishedResult]:
+    from unifer.places import BENCHMARK, project_root
+    from unifer.report.leaderboard.published import FILE, read_published
+
+    if args.no_published:
+        return []
+    path = args.published or project_root(near) / BENCHMARK / FILE
+    return read_published(path) if args.published or path.is_file() else []
+
+
+def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
+    from unifer.evaluate.predictions import find_runs
+    from unifer.evaluate.selection import Selected, project_datasets, select
+
+    if args.runs:
+        return list(select(args.runs, near, args.dataset_dir))
+    return [Selected(spec, run) for spec in project_datasets(near) for run in find_runs(spec)]
+
+
+def _notes(boards: list[Board]) -> list[tuple[str, str]]:
+    """(model on dataset, what is odd about its run), each once."""
+    found: dict[tuple[str, str], None] = {}
+    for board in boards:
+        titles = dict(board.datasets)
+        for entry in board.entries:
+            for name, cell in entry.cells.items():
+                found |= dict.fromkeys((f"{entry.model} on {titles[name]}", note) for note in cell.notes)
+    return list(found)
+
+
+def _write(
+    out: Path, formats: list[str], boards: list[Board], warnings: list[str], published: list[PublishedResult], protocol: str
+) -> list[Path]:
+    from unifer import files
+
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file; a folder is expected")
+    written = []
+    for kind in formats:
+        path = out / f"leaderboard.{kind}"
+        files.write_text(path, _text(kind, boards, warnings, published, protocol))
+        written.append(path)
+    return written
+
+
+def _text(kind: str, boards: list[Board], warnings: list[str], published: list[PublishedResult], protocol: str) -> str:
+    if kind == "csv":
+        from unifer.report.leaderboard.table import csv
+
+        return csv(boards, published, protocol)
+    if kind == "md":
+        from unifer.report.leaderboard.markdown import markdown
+
+        return markdown(boards, warnings)
+    from unifer.report.leaderboard.page import html
+
+    return html(boards, warnings)
+
+
+def _say(boards: list[Board], warnings: list[str], written: list[Path]) -> int:
+    from unifer.report.leaderboard.terminal import summary
+    from unifer.report.tables import notes_text, plain
+
+    print(summary(boards))
+    if warnings:
+        print(notes_text(warnings))
+    print("\nwrote " + "\n      ".join(plain(str(path), 4096) for path in written))
+    return 0

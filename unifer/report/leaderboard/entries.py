@@ -1,0 +1,221 @@
+"""Runs on disk -> entries of the leaderboard: one a model, with its scores on each dataset and whether they can be ranked.
+
+Scores come from `evaluate/scoring`; nothing is computed here but which question file a run answered, whole or in part. A model is one run
+name over several datasets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unifer.datasets import DatasetSpec
+from unifer.errors import InputError
+from unifer.evaluate.asked import Source, find_source, read_stated
+from unifer.evaluate.bootstrap import percentile_interval
+from unifer.evaluate.metrics import LEVEL
+from unifer.evaluate.predictions import Run, read_predictions
+from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published, score_strict
+from unifer.evaluate.selection import Selected
+from unifer.places import BENCHMARK, FERBENCH
+from unifer.records import Prediction
+
+METRICS = {
+    "war": "WAR",
+    "uar": "UAR",
+    "macro_f1": "macro-F1",
+    "au_macro_f1": "AU macro-F1",
+    "au_micro_f1": "AU micro-F1",
+    "au_face_f1": "AU F1 a face",
+    "rouge_l": "ROUGE-L",
+    "rege": "REGE",
+    "judge": "judge, 1 to 10",
+}
+"""Everything that is ranked, in the order of its tables. Shares are in [0, 1]; REGE is at most 200."""
+LABELLED = ("war", "uar", "macro_f1")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One score with its 95 % interval, where something was resampled."""
+
+    score: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one dataset. `counts` holds every denominator, `whole` how many questions the question file has (None: unknown).
+
+    `comparable`: every question of that file was asked, and none besides, so the score may be ranked beside others.
+    """
+
+    values: Mapping[str, Value]
+    counts: Mapping[str, int]
+    whole: int | None = None
+    comparable: bool = True
+    flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    scored: DatasetScores | None = None
+    published: PublishedScores | None = None
+    """What pools the cell with others: strict scores, or those of the published rule."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that may stand in one table: a family of datasets, and one kind of question file."""
+
+    family: str
+    questions: str | None = None
+    """Name of the question file; None for each dataset's own."""
+
+    @property
+    def title(self) -> str:
+        """A heading."""
+        return self.family if self.questions is None else f"{self.family}: questions of {self.questions}"
+
+
+POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Action Units and reasoning"
+"""The four sets of FERBench, which have a pooled score; the sets in the folder `benchmark`. Any other dataset is a family of its own."""
+
+
+def family_of(spec: DatasetSpec) -> str:
+    """The heading under which a dataset stands."""
+    if spec.folder.name in FERBENCH:
+        return POOLED_FAMILY
+    return UNITS_FAMILY if spec.folder.absolute().parent.name == BENCHMARK else spec.title
+
+
+@dataclass
+class Entry:
+    """One model in one group: its cells by the name of the dataset."""
+
+    model: str
+    group: Group
+    cells: dict[str, Cell] = field(default_factory=dict)
+    checkpoints: dict[str, str] = field(default_factory=dict)
+    """Dataset -> fingerprint of the model that answered it, where the manifest tells."""
+
+    @property
+    def one_model(self) -> bool:
+        """False where the same name stands for different checkpoints."""
+        return len(set(self.checkpoints.values())) < 2
+
+
+def collect(selected: Sequence[Selected], *, protocol: str, resamples: int) -> tuple[list[Entry], dict[str, DatasetSpec]]:
+    """Score the runs by `protocol`; entries in order of their first run, and the datasets they speak of by name.
+
+    Raises InputError for a run that cannot be scored, and for two runs of one name on one dataset and question file.
+    """
+    entries: dict[tuple[str, Group], Entry] = {}
+    specs: dict[str, DatasetSpec] = {}
+    paths: dict[tuple[str, Group, str], Run] = {}
+    for each in selected:
+        spec, run = each.spec, each.run
+        _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
+        source, rows = _source(spec, run)
+        group = Group(family_of(spec), _questions_name(spec, source, rows))
+        model = run.name if source.path is None else run.name.removesuffix(f".{source.path.stem}")
+        other = paths.setdefault((model, group, spec.name), run)
+        if other is not run:
+            raise InputError(f"{run.path}: {model!r} has a second run on {spec.title}, {other.path}; leave one out, or rename its file")
+        entry = entries.setdefault((model, group), Entry(model, group))
+        score = _strict if protocol == "strict" else _published
+        entry.cells[spec.name] = score(spec, run, source, rows, resamples)
+        stated = read_stated(run.path)
+        fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
+        if fingerprint is not None:
+            entry.checkpoints[spec.name] = str(fingerprint)
+    return list(entries.values()), specs
+
+
+def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
+    if known.folder.resolve() != spec.folder.resolve() and (known.labels, known.action_units) != (spec.labels, spec.action_units):
+        raise InputError(f"{spec.folder}: is called {spec.name!r} like {known.folder}, but asks for something else; rename one of them")
+
+
+def _source(spec: DatasetSpec, run: Run) -> tuple[Source, list[Prediction]]:
+    """The question file of a run, and its rows."""
+    predictions, _ = read_predictions(run.path, spec)
+    return find_source(run.path, spec, predictions), predictions
+
+
+def _questions_name(spec: DatasetSpec, source: Source, rows: Sequence[Prediction]) -> str | None:
+    """None for the dataset's own questions; else the file's name, or a digest of the rows where it is not at hand."""
+    if source.path is not None:
+        same = spec.questions.is_file() and source.path.samefile(spec.questions)
+        return None if same else source.path.name
+    keys = "\0".join(sorted(row.question.key for row in rows))
+    return f"no file at hand ({hashlib.sha256(keys.encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"
+
+
+def _strict(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
+    result = score_strict(spec, run, resamples)
+    values = {}
+    if result.scores is not None:
+        values = {name: Value(getattr(result.scores, name), result.scores.intervals.get(name)) for name in LABELLED}
+    if (units := result.action_units) is not None:
+        for name in ("macro_f1", "micro_f1", "face_f1"):
+            if (score := getattr(units, name)) is not None:
+                values[f"au_{name}"] = Value(score, units.intervals.get(name))
+    values |= _reasoning(result)
+    whole, comparable, flags = _coverage(source, result.counts, rows)
+    return Cell(values, result.counts, whole, comparable, flags, result.notes, result)
+
+
+def _reasoning(result: DatasetScores) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    reasoning = result.reasoning
+    if reasoning is None:
+        return found
+    if reasoning.rouge is not None and reasoning.rouge.value is not None:
+        found["rouge_l"] = Value(reasoning.rouge.value, reasoning.rouge.interval)
+    # Emotions where the dataset has labels, else AUs: what the published REGE of a set recognises.
+    rege = reasoning.rege.get("accuracy") or reasoning.rege.get("macro_au_f1")
+    if rege is not None:
+        found["rege"] = Value(rege.total, rege.interval)
+    return found
+
+
+def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
+    """By the published rule: accuracy stands where WAR does, macro recall where UAR does; only accuracy has an interval."""
+    result = score_published(spec, run)
+    overall, scored = result.metrics["overall"], len(result.pairs)
+    values = {
+        "war": Value(overall["accuracy"], accuracy_interval(overall["accuracy"], scored, resamples)),
+        "uar": Value(overall["recall"]),
+        "macro_f1": Value(overall["f1"]),
+    }
+    stated = read_stated(run.path)
+    asked = len(rows) if stated is None or stated.asked is None else stated.asked
+    failed = sum(row.failed for row in rows)
+    counts = {"asked": asked, "scored": scored, "failed": failed, "missing": asked - len(rows)}
+    whole, comparable, flags = _coverage(source, counts, rows)
+    # The published pooled script reads every dataset with the one-line expression.
+    pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
+    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled)
+
+
+def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:
+    """Percentile bootstrap over rows: a sample of n right and wrong answers is one binomial draw."""
+    if not resamples:
+        return None
+    samples = np.random.default_rng(0).binomial(scored, accuracy, size=resamples) / scored
+    return percentile_interval(samples, LEVEL)
+
+
+def _coverage(source: Source, counts: Mapping[str, int], rows: Sequence[Prediction]) -> tuple[int | None, bool, tuple[str, ...]]:
+    """How many questions the file has, whether all of them and no others were asked, and what to mark."""
+    flags = [f"incomplete: {counts['missing']:,} without a reply"] if counts["missing"] else []
+    flags += [f"{counts['failed']:,} failed"] if counts["failed"] else []
+    if source.path is None:
+        return None, True, tuple(flags)
+    keys = {question.key for question in source.questions}
+    strangers = sum(row.question.key not in keys for row in rows)
+    asked = counts["asked"] - strangers
+    flags = [f"partial: {asked:,} of {len(keys):,} questions", *flags] if asked < len(keys) else flags
+    flags = [f"{strangers:,} other questions", *flags] if strangers else flags
+    return len(keys), asked == len(keys) and not strangers, tuple(flags)

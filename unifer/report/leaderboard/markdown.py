@@ -1,0 +1,68 @@
+"""Boards as Markdown, for a README or an issue. Names are data: nothing in them is markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from unifer.report.leaderboard.boards import Board, Line, Ranking
+from unifer.report.leaderboard.shown import EXPLAINED, KINDS, NAME_WIDTH, heading, rank_of, ranked_by, shown
+from unifer.report.tables import plain
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+
+
+def markdown(boards: Sequence[Board], warnings: Sequence[str]) -> str:
+    """The whole leaderboard: a heading a board, a table a metric, what to know below."""
+    parts = ["# Leaderboard", ""]
+    if warnings:
+        parts += ["Before comparing:", "", *(f"- {_text(warning, 400)}" for warning in warnings), ""]
+    for board in boards:
+        parts += [f"## {_text(heading(board), 100)}", ""]
+        for ranking in board.rankings:
+            parts += [f"### {ranking.title}", "", *_table(ranking), ""]
+            parts += [*_notes(ranking), ""]
+    return "\n".join([*parts, EXPLAINED, ""])
+
+
+def _table(ranking: Ranking) -> list[str]:
+    titles = [_text(title, 40) for _, title in ranking.columns]
+    head = ["#", "model", *titles, "questions", "protocol"]
+    rule = ["--:", "---", *["--:"] * (len(titles) + 1), "---"]
+    return [_row(head), _row(rule), *(_row(_cells(ranking, line)) for line in ranking.lines)]
+
+
+def _cells(ranking: Ranking, line: Line) -> list[str]:
+    name = _text(line.name, NAME_WIDTH)
+    tag = f" *({KINDS[line.kind]})*" if KINDS[line.kind] else ""
+    scores = [_score(ranking, line, key) for key, _ in ranking.columns]
+    return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, _text(line.protocol, 80)]
+
+
+def _score(ranking: Ranking, line: Line, key: str) -> str:
+    cell = shown(ranking, line, key)
+    if cell is None:
+        return ""
+    number = f"**{cell.number}**" if cell.best else cell.number
+    return f"{'~' if cell.partial else ''}{number}" + (f" [{cell.interval}]" if cell.interval else "")
+
+
+def _notes(ranking: Ranking) -> list[str]:
+    """Which column ranks, and what is to be known of single lines, each thing once."""
+    notes = [f"Ranked by {ranked_by(ranking)}."] if any(line.places for line in ranking.lines) else []
+    by: dict[str, list[str]] = {}
+    for line in ranking.lines:
+        for about in line.about:
+            by.setdefault(about, []).append(line.name)
+    return notes + [
+        f"- {_text(about, 300)}: {', '.join(_text(name, NAME_WIDTH) for name in dict.fromkeys(names))}" for about, names in by.items()
+    ]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(text: str, width: int) -> str:
+    """`text` on one line, as characters and not as markup."""
+    return _MARKUP.sub(r"\\\1", plain(text, width)).replace(r"\-", "-").replace(r"\(", "(").replace(r"\)", ")").replace("<", "&lt;")

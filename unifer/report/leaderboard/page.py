@@ -1,0 +1,131 @@
+"""Boards as one HTML file that fetches nothing: tables that stand without a script, and sort with it.
+
+The style is the report's, so both look alike. Names and notes are data: escaped, on one line, invisible characters shown as escapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+
+from unifer import __version__
+from unifer.report.leaderboard.boards import Board, Line, Ranking
+from unifer.report.leaderboard.shown import EXPLAINED, KINDS, NAME_WIDTH, heading, rank_of, ranked_by, shown
+from unifer.report.page.policy import policy
+from unifer.report.tables import plain
+
+_LONG = 400
+
+
+def html(boards: Sequence[Board], warnings: Sequence[str]) -> str:
+    """The whole page."""
+    here = resources.files("unifer.report.leaderboard")
+    style = resources.files("unifer.report.page").joinpath("style.css").read_text(encoding="utf-8")
+    style += here.joinpath("leaderboard.css").read_text(encoding="utf-8")
+    script = here.joinpath("leaderboard.js").read_text(encoding="utf-8")
+    values = {
+        "policy": policy(script, style),
+        "generator": f"unifer {__version__}",
+        "style": style,
+        "links": "".join(f'<li><a href="#board-{at}">{_text(heading(board))}</a></li>' for at, board in enumerate(boards)),
+        "warnings": _warnings(warnings),
+        "boards": "\n".join(_board(board, at) for at, board in enumerate(boards)),
+        "explained": _text(EXPLAINED, 2 * _LONG),
+        "script": script,
+    }
+    template = here.joinpath("leaderboard.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
+
+
+def _text(text: str, width: int = NAME_WIDTH + 40) -> str:
+    return escape(plain(text, width))
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    listed = "".join(f"<li>{_text(warning, _LONG)}</li>" for warning in warnings)
+    head = '<h2 id="warnings-h">Before comparing</h2>'
+    return f'<section class="warnings" aria-labelledby="warnings-h">{head}<div><ul>{listed}</ul></div></section>'
+
+
+def _board(board: Board, at: int) -> str:
+    tables = "\n".join(_ranking(ranking, board) for ranking in board.rankings)
+    head = f'<h2 id="board-{at}-h">{_text(heading(board))}</h2>'
+    return f'<section class="board" id="board-{at}" aria-labelledby="board-{at}-h">{head}{tables}</section>'
+
+
+def _ranking(ranking: Ranking, board: Board) -> str:
+    ranks = any(line.places for line in ranking.lines)
+    by = f" Ranked by {_text(ranked_by(ranking))}." if ranks else " Published results only; no run of your own yet."
+    caption = f"<caption><strong>{_text(ranking.title)}</strong>{by}</caption>"
+    titles = [("rank", "ascending" if ranks else "none"), ("model", "none"), *((title, "none") for _, title in ranking.columns)]
+    titles += [(f"{ranked_by(ranking)}, 95 %", ""), ("questions", "none"), ("protocol", "none"), ("notes", "")]
+    head = "".join(_head(title, order, 2 <= index < len(ranking.columns) + 2) for index, (title, order) in enumerate(titles))
+    scale = _scale(ranking)
+    rows = "".join(_row(ranking, line, scale) for line in ranking.lines)
+    name = f"{heading(board)}, {ranking.title}"
+    return (
+        f'<div class="wide" role="region" tabindex="0" aria-label="{_text(name)}"><table class="ranking">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _head(title: str, order: str, number: bool) -> str:
+    kind = ' class="num"' if number else ""
+    if not order:
+        return f'<th scope="col"{kind}>{_text(title)}</th>'
+    return f'<th scope="col"{kind} aria-sort="{order}"><button type="button" class="sort">{_text(title)}</button></th>'
+
+
+def _row(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
+    tag = f' <span class="tag">{KINDS[line.kind]}</span>' if KINDS[line.kind] else ""
+    place = line.places.get(ranking.ranked_by)
+    rank = f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
+    name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}</th>'
+    scores = "".join(_score(ranking, line, key) for key, _ in ranking.columns)
+    about = "; ".join(_text(about, _LONG) for about in line.about)
+    questions = f'<td class="num" data-value="{re.sub(r"[^0-9].*", "", line.questions.replace(",", ""))}">{escape(line.questions)}</td>'
+    last = f'{_whisker(ranking, line, scale)}{questions}<td data-value="{_text(line.protocol)}">{_text(line.protocol)}</td>'
+    return f'<tr class="{line.kind}">{rank}{name}{scores}{last}<td class="about-run">{about}</td></tr>'
+
+
+def _score(ranking: Ranking, line: Line, key: str) -> str:
+    cell = shown(ranking, line, key)
+    if cell is None:
+        return '<td class="num none" data-value="">–</td>'
+    best = ' <span class="unseen">(best, or not told apart from it)</span>' if cell.best else ""
+    partial = '<span title="over other or fewer questions">~</span>' if cell.partial else ""
+    interval = f' <small class="ci">{cell.interval}</small>' if cell.interval else ""
+    kind = "num best" if cell.best else "num"
+    return f'<td class="{kind}" data-value="{line.values[key].score!r}">{partial}{cell.number}{interval}{best}</td>'
+
+
+def _scale(ranking: Ranking) -> tuple[float, float]:
+    """The least and greatest value that the whiskers of a table must hold."""
+    values = [line.values[ranking.ranked_by] for line in ranking.lines if ranking.ranked_by in line.values]
+    ends = [end for value in values for end in (value.interval or (value.score, value.score))]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    margin = (high - low or abs(high) or 1.0) * 0.05
+    return low - margin, high + margin
+
+
+def _whisker(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
+    """Score and interval on the scale of the table. The numbers stand beside it, so readers of the page's text lose nothing."""
+    value = line.values.get(ranking.ranked_by)
+    if value is None:
+        return '<td class="plot"></td>'
+    low, high = scale
+
+    def at(score: float) -> str:
+        return f"{100 * (score - low) / (high - low):.2f}"
+
+    bounds = value.interval
+    span = "" if bounds is None else f'<line class="range" x1="{at(bounds[0])}" x2="{at(bounds[1])}" y1="8" y2="8"/>'
+    dot = f'<line class="dot" x1="{at(value.score)}" x2="{at(value.score)}" y1="2" y2="14"/>'
+    return (
+        '<td class="plot"><svg class="whisker" viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">'
+        f'<line x1="0" x2="100" y1="8" y2="8"/>{span}{dot}</svg></td>'
+    )

@@ -1,0 +1,134 @@
+"""Who is ahead, and who cannot be told apart: places from scores, shared wherever the difference may be noise.
+
+Models that answered the same questions are compared question by question (paired bootstrap): hard questions cancel out. Everything else
+is compared by whether intervals overlap, which shares places more readily. Knows scores and verdicts; no files.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unifer.emotions import canonical
+from unifer.evaluate.bootstrap import Drawn, clusters_of, percentile_interval
+from unifer.evaluate.grading import Graded
+from unifer.evaluate.metrics import HEADLINE, LEVEL, UNNAMED, headline_of
+from unifer.evaluate.paired import Sums, Units
+from unifer.evaluate.scoring import DatasetScores
+from unifer.records import Question
+from unifer.report.leaderboard.entries import Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Tied = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True)
+class Place:
+    """`rank` from 1; `shared` with another model; `level` where the difference from the best may be noise."""
+
+    rank: int
+    shared: bool
+    level: bool
+
+
+def places(scores: Mapping[str, float], tied: Tied) -> dict[str, Place]:
+    """Ranks of models by score, best first. A model shares the rank of the best of its group as long as `tied` says so; the first that is
+    told apart opens the next group, at the number of models before it plus one."""
+    order = sorted(scores, key=lambda name: (-scores[name], name))
+    ranks: dict[str, int] = {}
+    leader = ""
+    for index, name in enumerate(order):
+        if not leader or not (scores[name] == scores[leader] or tied(leader, name)):
+            leader, ranks[name] = name, index + 1
+        else:
+            ranks[name] = ranks[leader]
+    held = list(ranks.values())
+    return {
+        name: Place(rank, held.count(rank) > 1, rank == 1 or scores[name] == scores[order[0]] or tied(order[0], name))
+        for name, rank in ranks.items()
+    }
+
+
+def overlap(values: Mapping[str, Value]) -> Tied:
+    """Two models are tied where their own intervals overlap; without intervals, only equal scores are."""
+
+    def tied(one: str, other: str) -> bool:
+        first, second = values[one].interval, values[other].interval
+        return first is not None and second is not None and first[0] <= second[1] and second[0] <= first[1]
+
+    return tied
+
+
+class Pairs:
+    """Paired comparison of models that answered the same questions: `scored` holds, by dataset and model, what may be compared.
+
+    Datasets are resampled each on its own, whole subjects where a dataset names them. What was drawn once serves every metric.
+    """
+
+    def __init__(self, scored: Mapping[str, Mapping[str, DatasetScores]], resamples: int) -> None:
+        self._resamples = resamples
+        names = {canonical(label) for models in scored.values() for part in models.values() for label in part.spec.labels}
+        self._labels = sorted(names)
+        self._answered = {dataset: _Answered(models, self._labels) for dataset, models in scored.items()}
+        self._drawn: dict[tuple[str, str, str], tuple[Sums, int | None]] = {}
+
+    def tied(self, metric: str, datasets: Sequence[str], pool: bool) -> Tied:
+        """Two models are tied where 0 lies in the 95 % interval of their difference of `metric` (war, uar or macro_f1) over `datasets`.
+
+        With `pool` their counts are added under canonical names, else the metric is averaged over them.
+        """
+
+        def tied(one: str, other: str) -> bool:
+            drawn = [self._sums(dataset, one, other) for dataset in datasets]
+            sums = [each for each, _ in drawn]
+            together = [reduce(Sums.__add__, sums)] if pool else sums
+            differences = np.mean([each.differences(partial(self._statistic, metric)) for each in together], axis=0)
+            low, high = percentile_interval(differences, LEVEL, Drawn.together([clusters for _, clusters in drawn]).clusters)
+            return low <= 0 <= high
+
+        return tied
+
+    def _statistic(self, metric: str, sums: Floats, rows: Floats) -> Floats:
+        size = len(self._labels)
+        return headline_of(sums.reshape(len(sums), size, size + len(UNNAMED)), rows)[:, HEADLINE.index(metric)]
+
+    def _sums(self, dataset: str, one: str, other: str) -> tuple[Sums, int | None]:
+        if (dataset, one, other) not in self._drawn:
+            units = self._answered[dataset].units(one, other)
+            self._drawn[dataset, one, other] = units.drawn(self._resamples, zlib.crc32(dataset.encode())), units.clusters
+        return self._drawn[dataset, one, other]
+
+
+class _Answered:
+    """Into which cell of truth x outcome each question of one dataset falls, for each model; `missing` where it has no row."""
+
+    def __init__(self, models: Mapping[str, DatasetScores], labels: Sequence[str]) -> None:
+        self._place = {label: index for index, label in enumerate(labels)}
+        self._columns = len(labels) + len(UNNAMED)
+        rows = {name: self._labelled(part) for name, part in models.items()}
+        questions = {key: row.prediction.question for found in rows.values() for key, row in found.items()}
+        self._clusters = clusters_of(list(questions.values()))
+        self._cells = {
+            name: np.array([self._cell(question, found.get(key)) for key, question in questions.items()]) for name, found in rows.items()
+        }
+
+    def units(self, one: str, other: str) -> Units:
+        return Units.of_cells(self._cells[one], self._cells[other], len(self._place) * self._columns, self._clusters)
+
+    def _labelled(self, part: DatasetScores) -> dict[str, Graded]:
+        rows = {row.prediction.question.key: row for row in part.graded}
+        return {key: row for key, row in rows.items() if row.prediction.question.true_label is not None}
+
+    def _cell(self, question: Question, row: Graded | None) -> int:
+        outcome, label = ("missing", None) if row is None else (row.verdict.outcome, row.verdict.label)
+        column = self._place[canonical(label)] if label else len(self._place) + UNNAMED.index(outcome)
+        return self._place[canonical(str(question.true_label))] * self._columns + column

@@ -1,0 +1,101 @@
+"""Boards as CSV, by pandas: a row a model and dataset, every score at full precision with its interval, every denominator.
+
+Shares are in [0, 1], as in metrics.json; REGE is at most 200, the judge's mean from 1 to 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from unifer.report.leaderboard.boards import Board, Kind, Line
+from unifer.report.leaderboard.entries import METRICS, Cell, Entry, Value
+from unifer.report.leaderboard.published import SCALES, PublishedResult
+
+_FIRST = ("kind", "board", "model", "dataset", "protocol", "setting", "source", "unconfirmed")
+_COUNTS = ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing", "well_formed", "scored")
+_LAST = ("comparable", "flags", "notes")
+Row = dict[str, Any]
+
+
+def csv(boards: Sequence[Board], published: Sequence[PublishedResult], protocol: str) -> str:
+    """The text of the file: runs and their totals first, then every published result, those of other datasets too."""
+    import pandas
+
+    rows = [row for board in boards for row in _rows(board, protocol)] + [_published(result) for result in published]
+    scores = [
+        name
+        for metric in dict.fromkeys((*METRICS, *SCALES))
+        for name in (metric, *(f"{metric}_{end}" for end in ("low", "high", "rank", "level")))
+    ]
+    used = {name for row in rows for name, value in row.items() if value is not None}
+    columns = [name for name in (*_FIRST, *_COUNTS, *scores, *_LAST) if name in used or name in (*_FIRST, *_COUNTS)]
+    frame = pandas.DataFrame(rows, columns=columns, dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _rows(board: Board, protocol: str) -> Iterator[Row]:
+    for entry in board.entries:
+        head = {"kind": "run", "board": board.group.title, "model": _kept(entry.model), "protocol": protocol}
+        for name, cell in entry.cells.items():
+            yield head | {"dataset": name} | _scores(cell.values) | _ranks(board, entry.model, name) | _counts(cell)
+        for name, values in board.totals.get(entry.model, {}).items():
+            if values:
+                yield head | {"dataset": name} | _scores(values) | _ranks(board, entry.model, name) | _summed(entry)
+    for line in _baselines(board):
+        head = {"kind": "baseline", "board": board.group.title, "model": _kept(line[1].name), "protocol": line[1].protocol}
+        yield from (head | {"dataset": name, line[0]: value.score} for name, value in line[1].values.items())
+
+
+def _baselines(board: Board) -> Iterator[tuple[str, Line]]:
+    kind: Kind = "baseline"
+    return ((ranking.metric, line) for ranking in board.rankings for line in ranking.lines if line.kind == kind)
+
+
+def _scores(values: Mapping[str, Value]) -> Row:
+    row: Row = {}
+    for metric, value in values.items():
+        low, high = value.interval or (None, None)
+        row |= {metric: value.score, f"{metric}_low": low, f"{metric}_high": high}
+    return row
+
+
+def _ranks(board: Board, model: str, column: str) -> Row:
+    """Rank in that column, and whether the difference from its best may be noise."""
+    row: Row = {}
+    for ranking in board.rankings:
+        place = next((line.places.get(column) for line in ranking.lines if line.kind == "run" and line.name == model), None)
+        if place is not None:
+            row |= {f"{ranking.metric}_rank": place.rank, f"{ranking.metric}_level": place.level}
+    return row
+
+
+def _counts(cell: Cell) -> Row:
+    notes = {"comparable": cell.comparable, "flags": _kept("; ".join(cell.flags)), "notes": _kept("; ".join(cell.notes))}
+    return {"questions": cell.whole, **cell.counts, **notes}
+
+
+def _summed(entry: Entry) -> Row:
+    """Denominators of all sets together, where each set has them."""
+    cells = list(entry.cells.values())
+    names = [name for name in cells[0].counts if all(name in cell.counts for cell in cells)]
+    return {name: sum(cell.counts[name] for cell in cells) for name in names}
+
+
+def _published(result: PublishedResult) -> Row:
+    share = SCALES[result.metric][1] == 100
+    row = {
+        "kind": "published",
+        "model": _kept(result.system),
+        "dataset": result.dataset,
+        "protocol": f"{result.protocol.key}: {result.protocol.text}",
+    }
+    doubt = {"setting": result.setting, "source": result.source.title, "unconfirmed": result.source.unconfirmed}
+    # 68.84 / 100 is 0.6884 exactly as written; a sum of binary fractions need not be.
+    return row | doubt | {result.metric: float(f"{result.value / 100:.12g}") if share else result.value}
+
+
+def _kept(text: str) -> str:
+    """A text that no spreadsheet takes for a formula, and that UTF-8 can hold."""
+    safe = text.encode("utf-8", "backslashreplace").decode()
+    return f"'{safe}" if safe[:1] in ("=", "+", "-", "@", "\t", "\r") else safe
