@@ -89,6 +89,8 @@ def read_predictions(path: Path, spec: DatasetSpec) -> tuple[list[Prediction], l
     Raises InputError for rows of another dataset, and for rows that contradict the question file that they answer (`asked`).
     """
 
+    if is_log(path):
+        _check_dataset(path, spec)
     predictions = read_rows(path, lambda prediction: _check_labels(prediction, spec))
     if not predictions:
         raise InputError(f"{path}: holds no predictions; a row has a question's fields and model_response")
@@ -113,6 +115,13 @@ def read_rows(path: Path, check: Callable[[Prediction], None] = lambda predictio
         return prediction
 
     return list(files.read_records(path, parse, key=lambda prediction: prediction.question.key))
+
+
+def _check_dataset(path: Path, spec: DatasetSpec) -> None:
+    from unifer.evaluate.harness.logs import read_log_dataset
+
+    if (name := read_log_dataset(path)) != spec.name:
+        raise InputError(f"{path}: is a log of the dataset {name!r}, not of {spec.name!r} ({spec.folder}); give the folder of {name!r}")
 
 
 def _check_labels(prediction: Prediction, spec: DatasetSpec) -> None:

@@ -1,22 +1,20 @@
 """A log of inspect_ai as predictions of ours: replies whole, failures with their reason, and what the run was made with.
 
-Knows log files; how one output becomes a prediction is `outputs`, writing a log is `writing`. Pictures and transcripts in a log are not
-read, so memory holds the rows alone.
+Knows what a log says; its bytes are `log_files`, how one output becomes a prediction is `outputs`, writing a log is `writing`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unifer.errors import InputError
 from unifer.evaluate.asked import Stated
+from unifer.evaluate.harness.log_files import Logged, read_header, read_samples
 from unifer.evaluate.harness.outputs import prediction_of
 from unifer.evaluate.harness.samples import FACTS, question_in, restored, sample_id
 from unifer.models.api.secrets import redacted, secrets
@@ -24,15 +22,11 @@ from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction
 
 if TYPE_CHECKING:
-    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.log import EvalLog
     from inspect_ai.model import GenerateConfig
 
 ENGINE = "inspect"
 """What manifests call the engine of predictions that come from a log."""
-_UNREAD = {"messages", "events", "events_data", "timelines", "attachments", "store", "scores", "error_retries"}
-"""Fields of samples that are not predictions', most of a log's bytes."""
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile, zlib.error, NotImplementedError)
-"""What reading a damaged log raises."""
 _LONGEST = 500
 _REPR = re.compile(r"\w+\((['\"])(.*)\1\)", re.DOTALL)
 
@@ -63,37 +57,30 @@ def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction
 
     Raises InputError: unreadable or truncated, still being written, no task of ours, without samples, several epochs a question.
     """
-    log = _opened(path, header_only=False)
+    log = read_header(path)
     stated = _stated(path, log)
-    if not log.samples:
+    verbatim = "identity" in _facts(log)
+    hidden = () if verbatim else secrets()
+    rows = {sample.id: _row(path, sample, hidden, verbatim, check) for sample in read_samples(path)}
+    if not rows:
         unlogged = log.eval.config.log_samples is False
         why = "was made with --no-log-samples" if unlogged else f"holds no sample (its run ended with status {log.status!r})"
         raise InputError(f"{path}: {why}, so there are no replies in it; run the task again")
     place = {str(name): index for index, name in enumerate(log.eval.dataset.sample_ids or ())}
-    samples = sorted(log.samples, key=lambda sample: place.get(str(sample.id), len(place)))
-    verbatim = "identity" in _facts(log)
-    hidden = () if verbatim else secrets()
-    rows = tuple(_row(path, sample, hidden, verbatim, check) for sample in samples)
-    return LogPredictions(_facts(log)["dataset"], rows, stated.identity, stated.asked or len(rows), log.status)
+    ordered = tuple(rows[name] for name in sorted(rows, key=lambda name: place.get(name, len(place))))
+    return LogPredictions(_facts(log)["dataset"], ordered, stated.identity, stated.asked or len(rows), log.status)
 
 
 def read_log_stated(path: Path) -> Stated:
     """What the log's header says that a manifest would: identity and how many questions were asked. Raises InputError as `read_log`."""
-    return _stated(path, _opened(path, header_only=True))
+    return _stated(path, read_header(path))
 
 
-def _opened(path: Path, *, header_only: bool) -> EvalLog:
-    from inspect_ai.log import read_eval_log
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return read_eval_log(path.as_posix(), header_only=header_only, exclude_fields=_UNREAD)
-    except _UNREADABLE as error:
-        said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
-        raise InputError(
-            f"{path}: cannot be read as a log of inspect_ai ({said}); it is damaged or was cut off: copy it again, or run the task again"
-        ) from None
+def read_log_dataset(path: Path) -> str:
+    """The name of the dataset that the log answers. Raises InputError as `read_log`."""
+    log = read_header(path)
+    _stated(path, log)
+    return str(_facts(log)["dataset"])
 
 
 def _facts(log: EvalLog) -> Json:
@@ -143,10 +130,10 @@ def _generation(plan: GenerateConfig, model: GenerateConfig) -> Json:
     return found | {name: json.loads(json.dumps(value, default=str)) for name, value in more.items() if value is not None}
 
 
-def _row(path: Path, sample: EvalSample, hidden: tuple[str, ...], verbatim: bool, check: Callable[[Prediction], None]) -> Prediction:
+def _row(path: Path, sample: Logged, hidden: tuple[str, ...], verbatim: bool, check: Callable[[Prediction], None]) -> Prediction:
     try:
         question = question_in(sample.metadata)
-        if str(sample.id) != sample_id(question):
+        if sample.id != sample_id(question):
             raise ValueError(f"its question is {question.key!r}")
         prediction = prediction_of(question, sample.output, _problem(sample, hidden, verbatim))
         check(prediction)
@@ -155,12 +142,11 @@ def _row(path: Path, sample: EvalSample, hidden: tuple[str, ...], verbatim: bool
         raise InputError(f"{path}: sample {sample.id!r}: {error}") from None
 
 
-def _problem(sample: EvalSample, hidden: tuple[str, ...], verbatim: bool) -> str | None:
+def _problem(sample: Logged, hidden: tuple[str, ...], verbatim: bool) -> str | None:
     """Why there is no reply: the error, or the limit that stopped the sample."""
     if sample.error is None:
-        return None if sample.limit is None else f"stopped by the {sample.limit.type} limit ({sample.limit.limit:g})"
-    exact: Any = (sample.metadata or {}).get(FACTS)
+        return None if sample.limit is None else f"stopped by the {sample.limit} limit"
     if verbatim:
-        return str(restored(exact)) if exact is not None else sample.error.message
-    said = _REPR.fullmatch(sample.error.message)
-    return " ".join(redacted(said[2] if said else sample.error.message, hidden).split())[:_LONGEST] or None
+        return str(restored(sample.metadata.get(FACTS, sample.error)))
+    said = _REPR.fullmatch(sample.error)
+    return " ".join(redacted(said[2] if said else sample.error, hidden).split())[:_LONGEST] or None
