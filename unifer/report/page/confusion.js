@@ -49,7 +49,7 @@
     const totals = counts.map((row) => row.reduce((sum, value) => sum + value, 0));
     const kept = outcome.map((_, at) => at).filter((at) => at < truth.length || counts.some((row) => row[at]));
     const map = { truth, outcome, counts, run: name };
-    const readout = h("output", { class: "readout", "aria-hidden": "true" }, "hover or move with the arrow keys; Enter shows the samples");
+    const readout = h("output", { class: "readout", "aria-hidden": "true" }, "\u00a0");
     const cells = truth.map((_, row) => kept.map((column) => cell(map, row, column, totals[row], readout)));
     const table = h(
       "table",
@@ -89,7 +89,7 @@
       "confusion",
       found.length
         ? [
-            h("p", { class: "about" }, "Rows are the truth, columns the answer, in percent of the row; right of the grid, how many questions."),
+            h("p", { class: "about" }, "Rows are the truth, columns the answer, in percent of the row; right of the grid, how many questions. Point at a cell, or move with the arrow keys, for its count; click or press Enter for its samples."),
             h("div", { class: "maps" }, found.map(([name, scores]) => heat(name, scores.confusion))),
           ]
         : null,

@@ -42,7 +42,7 @@
   page.short = (value) => {
     if (value === 0) return "0";
     const size = Math.abs(value);
-    if (size >= 1e4 || size < 1e-3) return value.toExponential(1).replace("e+", "e").replace("-", "\u2212");
+    if (size >= 1e4 || size < 1e-3) return value.toExponential(1).replace(".0e", "e").replace("e+", "e").replaceAll("-", "\u2212");
     return String(Number(value.toPrecision(3))).replace("-", "\u2212");
   };
   page.signed = (value, digits = 1) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;

@@ -123,7 +123,7 @@
   };
 
   // --- training ------------------------------------------------------------------------------------------------------------------
-  const PANEL = { wide: 280, high: 150, left: 38, bottom: 18, top: 6, right: 6 };
+  const PANEL = { wide: 280, high: 150, left: 42, bottom: 18, top: 6, right: 6 };
 
   const panelPlot = (panel, steps) => {
     const values = panel.lines.flatMap((line) => line.raw).map((value) => (panel.log ? Math.log10(value) : value));

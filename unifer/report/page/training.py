@@ -29,12 +29,16 @@ def training_of(model: Json, near: Iterable[Path]) -> Path | None:
     if not isinstance(name, str) or not name or Path(name).name != name:
         return None
     for folder in dict.fromkeys(parent / name for parent in near):
-        if (folder / METRICS).is_file() and runs.describe_checkpoint(folder)["fingerprint"] == model.get("fingerprint"):
+        if _logged(folder) and runs.describe_checkpoint(folder)["fingerprint"] == model.get("fingerprint"):
             return folder
     return None
 
 
-def curves_json(folder: Path, name: str) -> Json | None:
+def _logged(folder: Path) -> bool:
+    return (folder / METRICS).is_file() or any(folder.glob("checkpoint-*/trainer_state.json"))
+
+
+def curves_json(folder: Path, name: str) -> Json:
     """Panels of the run in `folder`: lines of [steps, running mean], the points they are the mean of, steps with alarms."""
     try:
         rows = read_metrics(folder)
