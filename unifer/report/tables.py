@@ -12,6 +12,8 @@ from unifer.action_units import ACTION_UNITS
 from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.compare import Gain
 from unifer.evaluate.metrics import UNNAMED, Scores
+from unifer.evaluate.reasoning.judged import JudgeScores
+from unifer.evaluate.reasoning.scores import ReasoningScores
 from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
 from unifer.records import Json
 
@@ -76,12 +78,15 @@ def dataset_text(result: DatasetScores) -> str:
     if scores is not None:
         for name, heading in HEADINGS.items():
             lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
-    lines += [action_units_line(units)] if units else []
+    lines += action_units_lines(units) if units else []
+    lines += reasoning_lines(result.reasoning) if result.reasoning else []
     lines += ["", outcomes_line(result.counts), ""]
     if scores is not None:
         lines += [class_grid(scores), "", f"percent{_level(scores.intervals)}; macro means over labels that have questions"]
     elif units is not None:
         lines += [unit_grid(units), "", f"percent{_level(units.intervals)}; macro mean over the AUs that at least one face shows"]
+    if result.reasoning is not None and result.reasoning.follows is not None:
+        lines.append("follows: no other label's FACS prototype fits the AUs claimed better")
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
 
 
@@ -104,10 +109,47 @@ def outcomes_line(counts: dict[str, int]) -> str:
     return f"  {named}\n  {counts['well_formed']:,} replies of exact form"
 
 
-def action_units_line(units: ActionUnitScores) -> str:
-    """F1 of the AUs claimed: per face with its interval, then micro and macro, and how many faces are annotated."""
-    means = f"a face; micro {percent(units.micro_f1)}, macro {percent(units.macro_f1)}; {units.n:,} annotated"
-    return f"  {'AU F1':<9} {percent(units.face_f1):>5} %{_interval(units.intervals.get('face_f1'))} {means}"
+def action_units_lines(units: ActionUnitScores) -> list[str]:
+    """F1 of the AUs claimed, a face, over all claims and over AUs, with intervals and what each is over."""
+    over = {"face_f1": f"a face; {units.n:,} annotated", "micro_f1": f"micro; {units.claims:,} claims, {units.showings:,} shown"}
+    over["macro_f1"] = f"macro; {sum(unit.support > 0 for unit in units.per_unit)} AUs shown"
+    lines = []
+    for name, text in over.items():
+        lines.append(_line("" if lines else "AU F1", getattr(units, name), units.intervals.get(name), text))
+    if units.outside:
+        lines.append(f"  {'':<9} {units.outside:,} claims of AUs that do not count there are left out")
+    return lines
+
+
+def reasoning_lines(scores: ReasoningScores) -> list[str]:
+    """ROUGE-L, REGE, the two checks, and a judge's mean: what there is of them, with intervals and denominators."""
+    lines = []
+    if scores.rouge is not None:
+        lines.append(_line("ROUGE-L", scores.rouge.value, scores.rouge.interval, f"of {scores.rouge.n:,} references"))
+    for name, rege in scores.rege.items():
+        bounds = "" if rege.interval is None else f" [{rege.interval[0]:.1f}, {rege.interval[1]:.1f}]"
+        parts = f"of 200: {rege.s_re:.1f} {'accuracy' if name == 'accuracy' else 'macro AU F1'} + {rege.s_ge:.1f}"
+        lines.append(f"  {'REGE':<9} {rege.total:>5.1f}  {bounds} {parts}")
+    if scores.follows is not None:
+        share = scores.follows.follows
+        lines.append(_line("follows", share.value, share.interval, f"of {share.n:,} answers; {scores.follows.silent:,} claim no AU"))
+    if scores.truth is not None:
+        precision, exact = scores.truth.precision, scores.truth.exact
+        lines.append(_line("true AUs", precision.value, precision.interval, f"of {precision.n:,} claims"))
+        lines.append(_line("", exact.value, exact.interval, f"of {exact.n:,} faces exactly"))
+    return lines + (_judge_lines(scores.judge) if scores.judge is not None else [])
+
+
+def _judge_lines(judge: JudgeScores) -> list[str]:
+    value = "–" if judge.mean.value is None else f"{judge.mean.value:.2f}"
+    bounds = "" if judge.mean.interval is None else f" [{judge.mean.interval[0]:.2f}, {judge.mean.interval[1]:.2f}]"
+    counts = f"{judge.judged:,} judged, {judge.failed:,} failed, {judge.silent:,} silent"
+    unasked = f", {judge.unasked:,} not asked" if judge.unasked else ""
+    return [f"  {'judge':<9} {value:>5}  {bounds} of 10: {plain(judge.judge, 30)}", f"  {'':<9} {counts}{unasked}"]
+
+
+def _line(heading: str, value: float | None, bounds: tuple[float, float] | None, over: str) -> str:
+    return f"  {heading:<9} {percent(value):>5} %{_interval(bounds)} {over}"
 
 
 def models_text(scored: Mapping[str, DatasetScores]) -> str:
