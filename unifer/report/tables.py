@@ -113,7 +113,7 @@ def action_units_lines(units: ActionUnitScores) -> list[str]:
     """F1 of the AUs claimed, a face, over all claims and over AUs, with intervals and what each is over."""
     over = {"face_f1": f"a face; {units.n:,} annotated", "micro_f1": f"micro; {units.claims:,} claims, {units.showings:,} shown"}
     over["macro_f1"] = f"macro; {sum(unit.support > 0 for unit in units.per_unit)} AUs shown"
-    lines = []
+    lines: list[str] = []
     for name, text in over.items():
         lines.append(_line("" if lines else "AU F1", getattr(units, name), units.intervals.get(name), text))
     if units.outside:
