@@ -12,8 +12,11 @@ from unifer.errors import InputError
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes off `path` while the block runs; the kernel lets go if we are killed. Raises InputError: one has it."""
+def locked(path: Path, elsewhere: str = "give --out FILE to write elsewhere") -> Iterator[None]:
+    """Keep other processes off `path` while the block runs; the kernel lets go if we are killed.
+
+    Raises InputError: one has it; `elsewhere` says how to do without that file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
     while True:
@@ -22,7 +25,7 @@ def locked(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            raise InputError(f"{path}: another process is writing it; wait for it, or give --out FILE to write elsewhere") from None
+            raise InputError(f"{path}: another process is writing it; wait for it, or {elsewhere}") from None
         except OSError:
             pass  # a file system without locks: better unlocked than not at all
         if _is_same_file(handle, lock):

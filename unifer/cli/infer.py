@@ -73,6 +73,7 @@ def _positive(text: str) -> int:
 
 def _infer(args: argparse.Namespace) -> int:
     from unifer.evaluate import infer
+    from unifer.evaluate.outputs import out_name
     from unifer.evaluate.shards import default_shards
 
     folders = [load_dataset(folder) for folder in args.dataset_dir]
@@ -88,7 +89,7 @@ def _infer(args: argparse.Namespace) -> int:
         infer.plan(
             path,
             questions,
-            args.out or folders[index].results / _out_name(model["name"], path, folders[index]),
+            args.out or folders[index].results / out_name(model["name"], path, folders[index]),
             model=model,
             spec=spec,
             image_root=_image_root(args.image_root),
@@ -123,11 +124,6 @@ def _image_root(given: Path | None) -> Path | None:
     if given is not None and not given.is_dir():
         raise InputError(f"--image-root {given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
     return given
-
-
-def _out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
-    default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
-    return f"{model}.jsonl" if default else f"{model}.{questions.stem}.jsonl"
 
 
 def _engine(args: argparse.Namespace) -> tuple[EngineSpec, Json]:

@@ -64,8 +64,11 @@ def plan(
     return Plan(questions_file, tuple(questions), out, image_root, identity)
 
 
-def _check_some_image(plan: Plan) -> None:
-    """One missing image is a failed row; all of them missing is a wrong image root, better said before a model is loaded."""
+def check_some_image(plan: Plan) -> None:
+    """One missing image is a failed row; all of them missing is a wrong image root, better said before a model is loaded.
+
+    Raises InputError.
+    """
     for question in plan.questions:
         try:
             if images.resolve(question.image_path, plan.image_root, plan.questions_file.parent).exists():
@@ -99,21 +102,21 @@ def run_inference(
         opened = [
             stack.enter_context(outputs.opened(each, command=COMMAND, overwrite=overwrite, retry_failed=retry_failed)) for each in plans
         ]
-        resumed = [_rows_of(output) for output in opened]
+        resumed = [rows_of(output) for output in opened]
         total = sum(len(output.plan.questions) for output in opened)
         for output in opened:
             if not output.done:
-                _check_some_image(output.plan)
+                check_some_image(output.plan)
         try:
             if any(output.todo() for output in opened):
                 started = partial(progress, total, sum(resumed))
                 _answer_all(opened, spec, make_engine or spec.open, shards, started)
         except KeyboardInterrupt:
-            kept = sum(_rows_of(output) for output in opened)
+            kept = sum(rows_of(output) for output in opened)
             raise Interrupted(
                 f"stopped; {kept} of {total} questions have their answer on disk. The same command goes on from there"
             ) from None
-        return [_finish(output, before) for output, before in zip(opened, resumed, strict=True)]
+        return [finish(output, before) for output, before in zip(opened, resumed, strict=True)]
 
 
 def _answer_all(
@@ -139,12 +142,13 @@ def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:
     return [opened] if len(set(keys)) == len(keys) else [[output] for output in opened]
 
 
-def _rows_of(output: Output) -> int:
-    """Questions of the plan (a `--limit` may leave some out) that have a row."""
+def rows_of(output: Output) -> int:
+    """How many questions of the plan (a `--limit` may leave some out) that have a row."""
     return sum(question.key in output.done for question in output.plan.questions)
 
 
-def _finish(output: Output, resumed: int) -> Summary:
+def finish(output: Output, resumed: int) -> Summary:
+    """Count what the file holds, `resumed` rows of it from before, and write that into its manifest."""
     wanted = {question.key for question in output.plan.questions}
     failed = 0
     examples: list[str] = []
@@ -153,7 +157,7 @@ def _finish(output: Output, resumed: int) -> Summary:
             failed += 1
             if len(examples) < 3:
                 examples.append(f"{prediction.question.key}: {prediction.error}")
-    rows = _rows_of(output)
+    rows = rows_of(output)
     summary = Summary(output.plan.out, len(wanted), rows - failed, failed, resumed, tuple(examples))
     manifest: dict[str, Any] = runs.refuse_other_run(output.plan.manifest, output.plan.identity, "") or {}
     manifest["context"] |= {"finished": runs.now(), "rows": summary.to_json()}

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unifer import files, runs
+from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.locks import locked
 from unifer.records import Json, Prediction, Question
 
 SUFFIX = ".jsonl"
+_REMEDY = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,6 +45,12 @@ class Plan:
         """Rows of workers that were not merged yet, from this run or from one that was killed."""
         stem = self.out.name.removesuffix(SUFFIX) + ".shard-"
         return sorted(path for path in self.out.parent.glob("*" + SUFFIX) if path.name.startswith(stem)) if self.out.parent.is_dir() else []
+
+
+def out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
+    """`UniFER-7B.jsonl`; `UniFER-7B.sample_qa.jsonl` where `questions` is not the dataset's own question file."""
+    default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
+    return f"{model}{SUFFIX}" if default else f"{model}.{questions.stem}{SUFFIX}"
 
 
 class Output:
@@ -90,7 +98,7 @@ def read_log(path: Path) -> Iterator[Prediction]:
 
 
 @contextmanager
-def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool) -> Iterator[Output]:
+def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool, remedy: str = _REMEDY) -> Iterator[Output]:
     """The results file of `plan`, locked, of this very run, with what earlier runs and their workers left in it.
 
     Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves it aside), disk full.
@@ -98,7 +106,6 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool) -> 
     with locked(plan.out), reporting_full_disk(plan.out):
         if overwrite:
             files.move_aside(plan.out, plan.manifest, *plan.shards())
-        remedy = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
         manifest = runs.refuse_other_run(plan.manifest, plan.identity, remedy)
         if manifest is None:
             if plan.out.exists() and plan.out.stat().st_size:

@@ -61,12 +61,13 @@ class Asker:
         retries: int,
         prices: Prices = FREE,
         called: str = "teacher",
+        again: str = "the same command asks them again",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`called` is the word that messages have for the model."""
+        """`called` is the word that messages have for the model, `again` what brings rows back that failed for good."""
         self._model, self._budget, self._journal, self._prices = model, budget, journal, prices
-        self._max_tokens, self._retries, self._called = max_tokens, retries, called
+        self._max_tokens, self._retries, self._called, self._again = max_tokens, retries, called, again
         self._sleep, self._clock = sleep, clock
         self._random = Random(0)
         self._not_before = 0.0
@@ -118,8 +119,7 @@ class Asker:
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= HOPELESS:
                 raise InputError(
-                    f"{HOPELESS} rows in a row got no reply, the last: {error}. They are recorded; once the cause is gone, the same "
-                    "command asks them again"
+                    f"{HOPELESS} rows in a row got no reply, the last: {error}. They are recorded; once the cause is gone, {self._again}"
                 )
 
     async def _wait_for_turn(self) -> None:

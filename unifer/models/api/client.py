@@ -146,8 +146,8 @@ def _open(spec: ApiSpec, key: str | None) -> Model:
         return get_model(name, config=config, base_url=spec.url, api_key=api_key, memoize=False, **own)
     except PrerequisiteError as error:
         raise InputError(f"{spec.flag} {spec.model}: {_plain(error.message)}") from None
-    except ValueError as error:
-        raise InputError(f"{spec.flag} {spec.model}: {redacted(str(error), secrets())}") from None
+    except Exception as error:  # what a provider's package raises while it is set up, an unknown name for one
+        raise InputError(f"{spec.flag} {spec.model}: {redacted(str(error), secrets()) or type(error).__name__}") from None
 
 
 def _plain(message: Any) -> str:

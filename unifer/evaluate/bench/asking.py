@@ -1,0 +1,142 @@
+"""One model's questions, over all of its datasets in one stream: pictures made, requests sent side by side, each row kept as it comes.
+
+Knows questions, rows and one model that is up; starting servers and losing models is `running`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from unifer.dialogue import prompts
+from unifer.evaluate.bench.cells import Cell
+from unifer.evaluate.bench.entries import ModelEntry
+from unifer.evaluate.bench.spending import Journal, Spending
+from unifer.evaluate.outputs import Output, reporting_full_disk
+from unifer.models.api.asking import Asker, Sent
+from unifer.models.api.budget import FREE, Budget
+from unifer.models.api.client import ApiModel, ApiSpec
+from unifer.models.api.requests import Asked
+from unifer.records import Prediction, Question
+
+_AHEAD = 4
+"""Questions beyond the connections whose pictures are made while all connections are taken."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be spent, over all runs into the same log folder, and how often a failed request is sent again."""
+
+    max_requests: int | None = None
+    max_cost: float | None = None
+    """US dollars."""
+    retries: int = 4
+
+
+def api_spec(entry: ModelEntry, url: str | None = None) -> ApiSpec:
+    """How to reach `entry`; `url` is that of a server which was started for it."""
+    settings = entry.generation
+    return ApiSpec(
+        model=entry.provider or (entry.name if url else entry.served),
+        url=url or entry.url,
+        key_variable=entry.key if entry.url else None,
+        max_tokens=settings.max_tokens,
+        top_p=settings.top_p,
+        timeout=entry.timeout,
+        max_connections=entry.max_connections,
+        style=entry.prompt_style,
+        more=settings.more,
+        flag="provider" if entry.provider else "url",
+        remedy="check its entry in the models file: provider, or served and the URL's /v1",
+    )
+
+
+class Questioning:
+    """Asks one model that is up. `work` holds its open results files, each with its cell."""
+
+    def __init__(self, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], model: Asked, asker: Asker, journal: Journal) -> None:
+        self._entry, self._work, self._model, self._asker, self._journal = entry, work, model, asker, journal
+
+    @classmethod
+    def of(
+        cls, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], model: Asked, budget: Budget, spending: Spending, retries: int
+    ) -> Questioning:
+        """With an asker of its own: waits and failures of one model are none of another's."""
+        cells = {cell.asked.spec.name: cell for cell, _ in work}
+
+        def sent(key: str) -> None:
+            cells[key.partition("/")[0]].requests += 1
+
+        journal = Journal(spending, entry.name, sent)
+        prices = entry.prices if entry.prices is not None and entry.hosted else FREE
+        asker = Asker(
+            model,
+            budget,
+            journal,
+            max_tokens=entry.generation.max_tokens,
+            retries=retries,
+            prices=prices,
+            called="server",
+            again="--retry-failed asks them again",
+        )
+        return cls(entry, work, model, asker, journal)
+
+    async def all(self) -> None:
+        """Ask every open question. Raises what `Asker.ask` raises, once no request of this model is under way any more."""
+        todo = self._todo()
+
+        async def worker() -> None:
+            for cell, output, question in todo:
+                await self._one(cell, output, question)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._entry.max_connections + _AHEAD):
+                group.create_task(worker())
+
+    def _todo(self) -> Iterator[tuple[Cell, Output, Question]]:
+        for cell, output in self._work:
+            cell.state, cell.started = "asking", time.monotonic()
+            for question in output.todo():
+                yield cell, output, question
+
+    async def _one(self, cell: Cell, output: Output, question: Question) -> None:
+        try:
+            prompts.check_prompt(question.prompt)
+            picture = await asyncio.to_thread(self._picture, question, output)
+        except ValueError as error:
+            self._record(cell, output, Prediction(question, "", error=str(error)))
+            return
+        key = f"{cell.asked.spec.name}/{question.key}"
+        found = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
+        if isinstance(found, Sent):
+            answer = found.answer
+            cell.answered(found.cost, answer.tokens_in, answer.tokens_out)
+            reason = finish_reason(answer.finish_reason)
+            self._record(cell, output, Prediction(question, answer.text, None, reason, answer.tokens_in, answer.tokens_out))
+            self._journal.replied(key, found)
+        else:
+            self._record(cell, output, Prediction(question, "", error=str(found)))
+
+    def _picture(self, question: Question, output: Output) -> str:
+        from unifer.evaluate.harness.tasks import picture_uri
+
+        return picture_uri(question, output.plan.questions_file.parent, output.plan.image_root, self._entry.image_rule)
+
+    def _record(self, cell: Cell, output: Output, prediction: Prediction) -> None:
+        with reporting_full_disk(output.plan.out):
+            if output.record(prediction):
+                cell.count(prediction)
+
+
+def finish_reason(stop: str | None) -> str | None:
+    """As our rows call it: inspect's `max_tokens` is `length`."""
+    from unifer.evaluate.harness import outputs
+
+    return outputs.finish_reason(stop or "unknown")  # type: ignore[arg-type]
+
+
+def open_model(entry: ModelEntry, url: str | None) -> ApiModel:
+    """Ready to be asked. Raises InputError: no such provider, its package or its key missing."""
+    return ApiModel(api_spec(entry, url))

@@ -1,0 +1,170 @@
+"""What is to be asked: one cell a model and dataset, with its results file, what it was made with, and how far it has come.
+
+Knows plans and counts; nothing is sent from here. A cell that cannot be planned carries the reason, and takes no other with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from unifer import runs
+from unifer.datasets import DatasetSpec, find_questions, read_questions
+from unifer.dialogue import prompts
+from unifer.errors import InputError
+from unifer.evaluate.bench.entries import ModelEntry
+from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.outputs import Plan, out_name, read_log
+from unifer.models.api.budget import FREE, Prices
+from unifer.models.engines import GenerationSettings
+from unifer.records import Json, Prediction, Question
+
+API, SERVER = "api", "vllm-server"
+"""What manifests call the engine: somebody else's server, or a vLLM server of our own."""
+
+State = Literal["waiting", "starting", "asking", "done", "stopped", "lost"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One dataset's questions, read once for all models."""
+
+    spec: DatasetSpec
+    path: Path
+    questions: tuple[Question, ...]
+
+
+@dataclass
+class Cell:
+    """One model on one dataset. The counts are of all its rows, from earlier runs too; tokens, cost and requests of this run."""
+
+    entry: ModelEntry
+    asked: Asked
+    plan: Plan
+    state: State = "waiting"
+    reason: str = ""
+    """Why it is lost or stopped."""
+    done: int = 0
+    failed: int = 0
+    correct: int = 0
+    requests: int = 0
+    answered_now: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    started: float | None = None
+    seconds: float = 0.0
+    """From the first request to the last answer of this run."""
+    keys: set[str] = field(default_factory=set)
+    """Questions that have a row."""
+
+    @property
+    def total(self) -> int:
+        return len(self.plan.questions)
+
+    @property
+    def open(self) -> list[Question]:
+        return [question for question in self.plan.questions if question.key not in self.keys]
+
+    @property
+    def prices(self) -> Prices:
+        return self.entry.prices if self.entry.prices is not None and self.entry.hosted else FREE
+
+    @property
+    def ceiling(self) -> float:
+        """The most that one request for each open question can cost, in dollars."""
+        return sum(self.prices.bound(question.prompt, self.entry.generation.max_tokens) for question in self.open)
+
+    @property
+    def war(self) -> float | None:
+        """Share of right answers among the rows so far, failed ones wrong; None without labels or rows."""
+        return self.correct / self.done if self.done and self.asked.spec.labels else None
+
+    def count(self, prediction: Prediction) -> None:
+        """Take one row into the counts."""
+        self.keys.add(prediction.question.key)
+        self.done += 1
+        self.failed += prediction.failed
+        self.correct += Graded(prediction, grade_prediction(prediction, self.asked.spec), self.asked.spec.action_units).correct
+        if self.done == self.total:
+            self.state = "done"
+
+    def recount(self) -> None:
+        """Count anew what its file holds. Raises InputError for a row that is no prediction."""
+        self.done = self.failed = self.correct = 0
+        self.state, self.keys = "waiting", set()
+        wanted = {question.key for question in self.plan.questions}
+        for prediction in read_log(self.plan.out):
+            if prediction.question.key in wanted:
+                self.count(prediction)
+
+    def answered(self, requests_cost: float, tokens_in: int | None, tokens_out: int | None) -> None:
+        """Take one answered request into the counts of this run."""
+        self.answered_now += 1
+        self.cost += requests_cost
+        self.tokens_in += tokens_in or 0
+        self.tokens_out += tokens_out or 0
+        self.seconds = time.monotonic() - (self.started or time.monotonic())
+
+    def lose(self, reason: str) -> None:
+        """It ends here. What was answered stays."""
+        if self.state not in ("done", "lost"):
+            self.state, self.reason = "lost", reason
+
+
+def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | None) -> list[Asked]:
+    """The questions of each dataset, or its sample, the first `limit`. Raises InputError: no question file, not this dataset's rows."""
+    if not specs:
+        raise InputError("--datasets: there is no dataset folder to ask; name some, such as eval_rafdb")
+    names = [spec.name for spec in specs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"--datasets: two folders name the same dataset, {twice!r}")
+    paths = [spec.samples if sample else find_questions(spec, None) for spec in specs]
+    return [Asked(spec, path, tuple(read_questions(path, spec)[:limit])) for spec, path in zip(specs, paths, strict=True)]
+
+
+def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[Asked], image_root: Path | None) -> list[Cell]:
+    """A cell for each model and dataset, with what earlier runs left in its file; those of a model that cannot be planned are lost.
+
+    Raises InputError for a results file that cannot be read.
+    """
+    cells = []
+    for entry in entries:
+        about: Json = {}
+        reason = ""
+        try:
+            about = identity(entry)
+        except InputError as error:
+            reason = str(error)
+        for asked in datasets:
+            out = asked.spec.results / out_name(entry.name, asked.path, asked.spec)
+            made = {"questions": runs.describe_file(asked.path), **about}
+            cell = Cell(entry, asked, Plan(asked.path, asked.questions, out, image_root, made))
+            cell.recount()
+            if reason:
+                cell.lose(reason)
+            cells.append(cell)
+    return cells
+
+
+def identity(entry: ModelEntry) -> Json:
+    """What rows of this model were made with, but for the question file: the keys of `unifer infer`'s identity.
+
+    Where a URL leads may change (a port, another replica), as may time limits and connections. Raises InputError: no such folder.
+    """
+    if entry.server is not None:
+        model: Json = entry.server.describe(entry.name)
+    else:
+        model = {"name": entry.name} | ({"provider": entry.provider} if entry.provider else {"served": entry.served})
+    style = "" if entry.prompt_style == "image_first" else f" {entry.prompt_style}"
+    return {
+        "model": model,
+        "prompt": prompts.VERSION + style,
+        "engine": SERVER if entry.server is not None else API,
+        "dtype": entry.server.precision if entry.server is not None else None,
+        "generation": GenerationSettings().to_json() | entry.generation.to_json(),
+        "image_rule": entry.image_rule.to_json(),
+    }

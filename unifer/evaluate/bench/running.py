@@ -1,0 +1,209 @@
+"""A benchmark as a whole: models behind APIs side by side, those that need a server here one after another, each with its own.
+
+The loss of a model (no key, not served, its server dies, another run's file) ends that model with its reason and never another. Knows who
+runs when; how one model is asked is `asking`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unifer.errors import InputError, Interrupted
+from unifer.evaluate import outputs
+from unifer.evaluate.bench.asking import Limits, Questioning, open_model
+from unifer.evaluate.bench.cells import Cell
+from unifer.evaluate.bench.entries import ModelEntry
+from unifer.evaluate.bench.logs import write_cell_log
+from unifer.evaluate.bench.spending import NAME, Spending
+from unifer.evaluate.infer import check_some_image, finish, rows_of
+from unifer.evaluate.outputs import Output
+from unifer.locks import locked
+from unifer.models.api.budget import Budget, BudgetSpent
+from unifer.models.server import LocalServer, ServerLost
+
+COMMAND = "bench"
+_POLL_SECONDS = 0.5
+_REMEDY = "move it and its manifest away to start anew, or give the entry another name in the models file"
+
+Watching = Callable[[Sequence[Cell]], AbstractContextManager[None]]
+"""Shows the cells, whose counts change, while its block runs."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is run: cells, grouped by model in the order of the models file."""
+
+    cells: Sequence[Cell]
+    log_dir: Path
+    limits: Limits = field(default_factory=Limits)
+    retry_failed: bool = False
+
+    def by_model(self) -> list[tuple[ModelEntry, list[Cell]]]:
+        """Each model with its cells that are not lost already."""
+        entries = {cell.entry.name: cell.entry for cell in self.cells}
+        return [(entry, [cell for cell in self.cells if cell.entry is entry and cell.state != "lost"]) for entry in entries.values()]
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the log folder's runs have sent and paid so far, this one among them."""
+
+    requests: int
+    cost: float
+
+
+def check_prices(bench: Bench) -> None:
+    """With a budget of money every model that is not served here needs prices. Raises InputError naming those that have none."""
+    if bench.limits.max_cost is None:
+        return
+    unknown = dict.fromkeys(cell.entry.name for cell in bench.cells if cell.entry.hosted and cell.entry.prices is None)
+    if unknown:
+        raise InputError(
+            f"--max-cost needs to know what tokens cost, and the models file has no prices for {', '.join(unknown)}; write them there "
+            "(in: 0, out: 0 for a server of your own), or leave those models out with --models-only"
+        )
+
+
+def run_bench(bench: Bench, watching: Watching) -> Spent:
+    """Ask every open question of every cell; what became of each is in the cell.
+
+    Raises InputError (another benchmark writes the same log folder, no prices) and Interrupted; what was answered until then is on disk,
+    and the same call goes on from there.
+    """
+    check_prices(bench)
+    bench.log_dir.mkdir(parents=True, exist_ok=True)
+    with locked(bench.log_dir / NAME, "give another --log-dir"):
+        spending = Spending(bench.log_dir / NAME)
+        limits = bench.limits
+        budget = Budget(limits.max_requests, limits.max_cost, requests=spending.requests, cost=spending.cost)
+        try:
+            with watching(bench.cells):
+                asyncio.run(_all(bench, budget, spending))
+        except KeyboardInterrupt:
+            kept = sum(cell.done for cell in bench.cells)
+            total = sum(cell.total for cell in bench.cells)
+            said = f"stopped; {kept:,} of {total:,} questions have their answer on disk. The same command goes on from there"
+            raise Interrupted(said) from None
+        finally:
+            spending.close()
+        return Spent(budget.requests, budget.cost)
+
+
+async def _all(bench: Bench, budget: Budget, spending: Spending) -> None:
+    models = bench.by_model()
+
+    async def here() -> None:
+        for entry, cells in models:
+            if not entry.hosted:
+                await _model(bench, entry, cells, budget, spending)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(here())
+        for entry, cells in models:
+            if entry.hosted:
+                group.create_task(_model(bench, entry, cells, budget, spending))
+
+
+async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget: Budget, spending: Spending) -> None:
+    """Ask one model everything; whatever ends it early is written into its cells."""
+    with ExitStack() as stack:
+        work = [(cell, output) for cell in cells for output in _opened(bench, cell, stack)]
+        before = [rows_of(output) for _, output in work]
+        try:
+            if any(output.todo() for _, output in work):
+                await _ask(bench, entry, work, budget, spending)
+        except* (InputError, ServerLost) as lost:
+            for cell, _ in work:
+                cell.lose(_first(lost))
+        except* BudgetSpent:
+            for cell, _ in work:
+                if cell.state != "done":
+                    cell.state, cell.reason = "stopped", "the budget is spent; a larger one goes on from here"
+        finally:
+            for (cell, output), rows in zip(work, before, strict=True):
+                _end(bench, cell, output, rows)
+
+
+def _end(bench: Bench, cell: Cell, output: Output, before: int) -> None:
+    """Leave the results file counted, its log written anew where it has new rows, and no file where it has none at all."""
+    if not output.done:
+        cell.plan.out.unlink()
+        cell.plan.manifest.unlink()
+        return
+    finish(output, before)
+    if rows_of(output) != before or bench.retry_failed:
+        write_cell_log(bench.log_dir, cell)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    """The message of the first exception in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
+    """The cell's results file; none, and the cell lost, where it cannot be had."""
+    try:
+        opened = outputs.opened(cell.plan, command=COMMAND, overwrite=False, retry_failed=bench.retry_failed, remedy=_REMEDY)
+        output = stack.enter_context(opened)
+        if bench.retry_failed:
+            cell.recount()
+        if output.todo() and not output.done:
+            check_some_image(cell.plan)
+    except InputError as error:
+        cell.lose(str(error))
+        return
+    yield output
+
+
+async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], budget: Budget, spending: Spending) -> None:
+    with _server(bench, entry) as server:
+        if server is not None:
+            for cell, _ in work:
+                cell.state = "starting" if cell.state == "waiting" else cell.state
+            server.start()
+            while not await asyncio.to_thread(server.ready):
+                await asyncio.sleep(_POLL_SECONDS)
+        model = open_model(entry, None if server is None else server.url)
+        try:
+            questioning = Questioning.of(entry, work, model, budget, spending, bench.limits.retries)
+            await _watched(questioning, server)
+        finally:
+            await model.close()
+
+
+@contextmanager
+def _server(bench: Bench, entry: ModelEntry) -> Iterator[LocalServer | None]:
+    """The server that `entry` asks for, not yet started; ended with the block."""
+    if entry.server is None:
+        yield None
+        return
+    server = LocalServer(entry.server, entry.name, bench.log_dir / "servers" / f"{entry.name}.log")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+async def _watched(questioning: Questioning, server: LocalServer | None) -> None:
+    """Ask everything; raises ServerLost as soon as the server is seen to have died, whatever its clients make of that."""
+    asking = asyncio.create_task(questioning.all())
+    try:
+        while not (await asyncio.wait([asking], timeout=_POLL_SECONDS))[0]:
+            if server is not None:
+                server.alive()
+        try:
+            await asking
+        except* InputError:
+            if server is not None:
+                server.alive()
+            raise
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
