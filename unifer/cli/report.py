@@ -1,4 +1,4 @@
-"""`unifer report`: one self-contained HTML page about runs. Needs no model and no torch; only the prediction files and, if they are there, images."""
+"""`unifer report`: one self-contained HTML page about runs. Needs no model and no torch: prediction files and, if there are any, images."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,11 @@ def reply_to(number: int, labels: tuple[str, ...], skill: int) -> Json:
     body = f"Reading {number}: cheek raiser (AU6) and AU12, but no AU4."
     if number % 17 == 9:
         return {"model_response": body}
-    return {"model_response": f"<think>{body}</think>\n<answer>{said}</answer>", "finish_reason": "stop", "completion_tokens": 20 + number % 9}
+    return {
+        "model_response": f"<think>{body}</think>\n<answer>{said}</answer>",
+        "finish_reason": "stop",
+        "completion_tokens": 20 + number % 9,
+    }
 
 
 def write_run(spec: DatasetSpec, name: str, skill: int, count: int = COUNT, replies: dict[int, Json] | None = None) -> Path:
@@ -87,7 +92,19 @@ def write_page(out: Path, runs: list[tuple[DatasetSpec, Path]], **settings: Any)
     return write_report(results, out, Settings(resamples=50, **settings), silent)
 
 
-def small_page(root: Path) -> tuple[Written, list[Path]]:
+@dataclass(frozen=True)
+class SmallPage:
+    """The page as written, its text, and the prediction files behind it."""
+
+    written: Written
+    predictions: list[Path]
+
+    @property
+    def text(self) -> str:
+        return self.written.path.read_text()
+
+
+def small_page(root: Path) -> SmallPage:
     """Two models on two datasets; the second lacks the last five questions of the second dataset."""
     nouns, adjectives = make_dataset(root, "nouns", NOUNS), make_dataset(root, "adjectives", ADJECTIVES)
     odd = {number: {"model_response": f"<think>{text}</think><answer>sadness</answer>"} for number, text in enumerate(HOSTILE.values(), 20)}
@@ -98,7 +115,7 @@ def small_page(root: Path) -> tuple[Written, list[Path]]:
         (nouns, write_run(nouns, "Model-B", 4)),
         (adjectives, write_run(adjectives, "Model-B", 4, count=COUNT - 5)),
     ]
-    return write_page(root / "out", runs), [path for _, path in runs]
+    return SmallPage(write_page(root / "out", runs), [path for _, path in runs])
 
 
 def block(page: str, name: str) -> str:
@@ -112,13 +129,25 @@ def summary_of(page: str) -> Json:
     return found
 
 
+def unzipped(text: str) -> Any:
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
 def samples_of(page: str) -> Json:
-    found: Json = json.loads(gzip.decompress(base64.b64decode(block(page, "samples-data"))))
+    found: Json = unzipped(block(page, "samples-data"))
     return found
 
 
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-MORE_FLAGS = ("--disable-component-update", "--disable-sync")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 def chromium() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.report.page.pages import COUNT, NOUNS, block, make_dataset, samples_of, small_page, summary_of, write_page, write_run
+from tests.report.page.pages import COUNT, NOUNS, SmallPage, block, make_dataset, summary_of, unzipped, write_page, write_run
 from unifer.cli import main
 from unifer.errors import InputError
 from unifer.report.page.lengths import by_length, wilson
@@ -20,31 +21,31 @@ def test_data_cannot_end_the_element_that_holds_it(tmp_path: Path) -> None:
     manifest = {"identity": {"questions": {}, "model": {"name": "</script><script>alert(1)</script>"}}, "context": {"asked": COUNT}}
     path.with_suffix(".manifest.json").write_text(json.dumps(manifest))
     page = write_page(tmp_path / "out", [(spec, path)], title="</title><script>x</script>").path.read_text()
-    assert page.count("<script") == page.count("</script>") == 4
+    assert page.count("<script") == page.count("</script>") == 5
     assert summary_of(page)["runs"][0]["identity"]["model"]["name"] == manifest["identity"]["model"]["name"]  # type: ignore[index]
     assert "default-src 'none'" in page
     assert "unsafe-inline" not in page
 
 
-def test_the_page_repeats_the_scores_of_eval(tmp_path: Path) -> None:
+def test_the_page_repeats_the_scores_of_eval(small: SmallPage) -> None:
     from unifer.evaluate.predictions import Run
     from unifer.evaluate.scoring import score_strict
 
-    written, paths = small_page(tmp_path)
-    runs = {(run["run"], run["dataset"]): run for run in summary_of(written.path.read_text())["runs"]}
-    for path in paths:
+    runs = {(run["run"], run["dataset"]): run for run in summary_of(small.text)["runs"]}
+    for path in small.predictions:
         spec_name = path.parent.parent.name.removeprefix("eval_")
         from unifer.datasets import load_dataset
 
         result = score_strict(load_dataset(path.parent.parent), Run(path.stem, path), 50).to_json()
         shown = runs[path.stem, spec_name]
-        assert {key: shown[key] for key in ("war", "uar", "macro_f1", "intervals")} == {key: result[key] for key in ("war", "uar", "macro_f1", "intervals")}
+        assert {key: shown[key] for key in ("war", "uar", "macro_f1", "intervals")} == {
+            key: result[key] for key in ("war", "uar", "macro_f1", "intervals")
+        }
 
 
-def test_what_makes_runs_hard_to_compare_is_said(tmp_path: Path) -> None:
-    written, _ = small_page(tmp_path)
-    summary = summary_of(written.path.read_text())
-    assert any("partial run: 55 of the 60" in warning for warning in written.warnings)
+def test_what_makes_runs_hard_to_compare_is_said(small: SmallPage) -> None:
+    summary = summary_of(small.text)
+    assert any("partial run: 55 of the 60" in warning for warning in small.written.warnings)
     notes = [note for row in summary["gains"] if row["dataset"] == "adjectives" for note in row["notes"]]
     assert "only the 55 questions that all runs share are counted; 5 are left out" in notes
     assert [row["dataset"] for row in summary["gains"]] == ["*", "nouns", "adjectives"]
@@ -63,17 +64,16 @@ def test_one_model_twice_on_a_dataset_is_refused(tmp_path: Path) -> None:
 
 def test_two_datasets_of_one_name_are_refused(tmp_path: Path) -> None:
     first, second = make_dataset(tmp_path / "a", "same", NOUNS), make_dataset(tmp_path / "b", "same", (*NOUNS, "fear"))
-    with pytest.raises(InputError, match="dataset 'same' has the labels .*fear, but in .* they are two datasets"):
+    with pytest.raises(InputError, match=r"dataset 'same' has the labels .*fear, but in .* they are two datasets"):
         write_page(tmp_path / "out", [(first, write_run(first, "m", 3)), (second, write_run(second, "n", 3))])
 
 
-def test_a_missing_image_is_said_and_not_fatal(tmp_path: Path) -> None:
-    written, _ = small_page(tmp_path)
-    shown = samples_of(written.path.read_text())["questions"]["shown"]
+def test_a_missing_image_is_said_and_not_fatal(small: SmallPage) -> None:
+    shown = unzipped(block(small.text, "shown-data"))
     assert sum(isinstance(each, list) for each in shown) == 2 * (COUNT - 1)
     assert "is missing" in shown[COUNT - 1]
-    assert "118 of 120 questions show their image" in written.images
-    assert "2 cannot be shown" in written.images
+    assert "118 of 120 questions show their image" in small.written.images
+    assert "2 cannot be shown" in small.written.images
 
 
 def test_images_can_be_left_out(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_length_bins_hold_every_reply_once(tmp_path: Path) -> None:
     assert told["unit"] == "characters", "a reply without an answer has no token count here"
     assert sum(each["n"] for each in bins) == sum(not row.prediction.failed for row in graded)
     assert sum(each["n"] * each["accuracy"] for each in bins) == pytest.approx(sum(row.correct for row in graded))
-    assert all(before["high"] < after["low"] for before, after in zip(bins, bins[1:], strict=False))
+    assert all(before["high"] < after["low"] for before, after in pairwise(bins))
     assert by_length({"m": [row for row in graded if row.prediction.failed]}) is None
 
 

@@ -6,36 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.page.pages import COUNT, HOSTILE, NOUNS, make_dataset, samples_of, small_page, write_page, write_run
+from tests.report.page.pages import COUNT, HOSTILE, NOUNS, SmallPage, make_dataset, samples_of, write_page, write_run
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
 from unifer.report.page.samples import LONGEST, cut_for, gather, marked
 
 
-def test_each_question_stands_once_beside_the_replies_of_all_models(tmp_path: Path) -> None:
-    written, _ = small_page(tmp_path)
-    samples = samples_of(written.path.read_text())
-    assert len(samples["questions"]["key"]) == written.questions == 2 * COUNT
+def test_each_question_stands_once_beside_the_replies_of_all_models(small: SmallPage) -> None:
+    samples = samples_of(small.text)
+    assert len(samples["questions"]["key"]) == small.written.questions == 2 * COUNT
     first, second = samples["replies"]
     assert -1 not in first["outcome"]
     assert [at for at, outcome in enumerate(second["outcome"]) if outcome < 0] == list(range(2 * COUNT - 5, 2 * COUNT))
 
 
-def test_replies_come_through_unchanged_whatever_they_hold(tmp_path: Path) -> None:
-    written, _ = small_page(tmp_path)
-    texts = samples_of(written.path.read_text())["replies"][0]["text"]
+def test_replies_come_through_unchanged_whatever_they_hold(small: SmallPage) -> None:
+    texts = samples_of(small.text)["replies"][0]["text"]
     for number, hostile in enumerate(HOSTILE.values(), 20):
         assert texts[number] == f"<think>{hostile}</think><answer>sadness</answer>"
 
 
-def test_a_reply_of_a_megabyte_is_cut_with_its_length(tmp_path: Path) -> None:
-    written, _ = small_page(tmp_path)
-    columns = samples_of(written.path.read_text())["replies"][0]
+def test_a_reply_of_a_megabyte_is_cut_with_its_length(small: SmallPage) -> None:
+    columns = samples_of(small.text)["replies"][0]
     assert len(columns["text"][27]) == LONGEST
     assert columns["length"][27] == len("<think></think><answer>anger</answer>") + 9 * 120_000
     assert columns["answer"][27] is None, "the answer stands behind the cut"
     assert max(columns["marks"][27][1::4]) <= LONGEST
-    assert samples_of(written.path.read_text())["longest"] == LONGEST
+    assert samples_of(small.text)["longest"] == LONGEST
 
 
 def test_many_long_replies_are_cut_shorter_rather_than_make_a_page_nobody_can_open() -> None:

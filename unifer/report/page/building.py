@@ -35,7 +35,23 @@ BUDGET = 15_000_000
 """Bytes of the whole page: images take what the replies leave."""
 _LEAST = 500_000
 """Bytes that images get however long the replies are."""
-_SCRIPTS = ("dom", "marks", "scores", "confusion", "bars", "reasoning", "plots", "provenance", "samples", "list", "detail", "browser", "main")
+_PAGE = 300_000
+"""Bytes kept for what is neither reply nor image."""
+_SCRIPTS = (
+    "dom",
+    "marks",
+    "scores",
+    "confusion",
+    "bars",
+    "reasoning",
+    "plots",
+    "provenance",
+    "samples",
+    "list",
+    "detail",
+    "browser",
+    "main",
+)
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Told how many images there are, gives what hears of those done."""
@@ -43,7 +59,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted besides those found."""
+    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted too."""
 
     title: str = "How well do they read faces?"
     images: bool = True
@@ -73,12 +89,12 @@ def write_report(results: Sequence[DatasetScores], out: Path, settings: Settings
     about["training"] = _training(results, settings.training)
     labels = [canonical(label) for result in results for label in result.spec.labels]
     about["emotions"] = [name for name in dict.fromkeys((*EMOTIONS, *labels)) if name in labels]
-    thumbnails, shown, said = _images(results, asked, settings, progress)
-    about["images"] = said
-    page = _assembled(settings.title, about, samples_json(asked, shown), thumbnails.text)
+    samples = packed(samples_json(asked))
+    thumbnails, shown, about["images"] = _images(results, asked, settings, settings.budget - len(samples), progress)
+    page = _assembled(settings.title, about, samples, packed(shown), thumbnails.text)
     path = out / NAME
     files.write_text(path, page)
-    return Written(path, path.stat().st_size, len(asked), tuple(about["warnings"]), said)
+    return Written(path, path.stat().st_size, len(asked), tuple(about["warnings"]), about["images"])
 
 
 def _check(results: Sequence[DatasetScores]) -> None:
@@ -120,7 +136,7 @@ def _model(result: DatasetScores) -> Json:
 
 
 def _images(
-    results: Sequence[DatasetScores], asked: Sequence[Asked], settings: Settings, progress: Progress
+    results: Sequence[DatasetScores], asked: Sequence[Asked], settings: Settings, left: int, progress: Progress
 ) -> tuple[Thumbnails, list[object], str]:
     """The packed thumbnails, what to show of each question (its place in them, or why there is none), and a sentence about them."""
     if not settings.images:
@@ -130,9 +146,8 @@ def _images(
     found = [_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
     order = sorted(range(len(asked)), key=lambda at: asked[at].telling)
     wanted = dict.fromkeys(Picture(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path))
-    text = _packed(samples_json(asked, [None] * len(asked)))
     with progress(len(wanted)) as advance:
-        thumbnails = pack(list(wanted), max(_LEAST, settings.budget - len(text) - 200_000), advance)
+        thumbnails = pack(list(wanted), max(_LEAST, left - _PAGE), advance)
     shown = [_shown(each, thumbnails) for each in found]
     return thumbnails, shown, _about_images(thumbnails, shown)
 
@@ -165,13 +180,13 @@ def _about_images(thumbnails: Thumbnails, shown: Sequence[object]) -> str:
     return "; ".join(parts) + "."
 
 
-def _packed(value: Json) -> str:
+def packed(value: object) -> str:
     """JSON, compressed, in base64. ASCII JSON: a lone surrogate, which UTF-8 cannot hold, stays an escape."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
 
 
-def _assembled(title: str, about: Json, samples: Json, images: str) -> str:
+def _assembled(title: str, about: Json, samples: str, shown: str, images: str) -> str:
     """The whole page; what is filled in is never searched for further marks."""
     here = resources.files("unifer.report.page")
     template, style = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css"))
@@ -184,7 +199,8 @@ def _assembled(title: str, about: Json, samples: Json, images: str) -> str:
         "style": style,
         # Within a data block only `<` could end it, and JSON spells it otherwise too.
         "summary": data.replace("<", "\\u003c"),
-        "samples": _packed(samples),
+        "samples": samples,
+        "shown": shown,
         "images": images,
         "scripts": script,
     }

@@ -8,7 +8,7 @@
 
   // The thumbnail of question `at` as a data URL; null where the page has none.
   page.thumbnail = (at) => {
-    const shown = page.samples.questions.shown[at];
+    const shown = page.shown[at];
     if (!Array.isArray(shown)) return null;
     return `data:image/webp;base64,${page.images.slice(shown[0], shown[1])}`;
   };
@@ -41,13 +41,14 @@
   };
 
   const picture = (at) => {
-    const { image, shown, key } = page.samples.questions;
+    const { image, key } = page.samples.questions;
+    const shown = page.shown[at];
     const source = page.thumbnail(at);
     const alt = `The face of question ${key[at]}, labelled ${truthOf(at)}`;
     return h(
       "figure",
       { class: "face" },
-      source ? h("img", { src: source, alt, decoding: "async" }) : h("div", { class: "noface", role: "img", "aria-label": `No image: ${shown[at] ?? "left out"}` }, h("span", null, shown[at] ?? "")),
+      source ? h("img", { src: source, alt, decoding: "async" }) : h("div", { class: "noface", role: "img", "aria-label": `No image: ${shown}` }, h("span", null, shown)),
       h("figcaption", null, image[at]),
     );
   };

@@ -122,7 +122,9 @@
       return;
     }
     page.images = page.at("images-data").textContent;
-    page.samples = new page.Samples(await page.unzipped(page.at("samples-data").textContent), page.summary);
+    const [samples, shown] = await Promise.all(["samples-data", "shown-data"].map((id) => page.unzipped(page.at(id).textContent)));
+    page.shown = shown;
+    page.samples = new page.Samples(samples, page.summary);
     page.emotionOrder = page.summary.emotions;
     page.startBrowser();
     document.documentElement.dataset.ready = "yes";

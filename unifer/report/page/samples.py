@@ -65,8 +65,8 @@ class _Index:
         return -1 if value is None else self.of(value)
 
 
-def samples_json(asked: Sequence[Asked], images: Sequence[object]) -> Json:
-    """Columns for the page. `images[i]` is what to show of question i: [start, end] of its thumbnail, or why there is none."""
+def samples_json(asked: Sequence[Asked]) -> Json:
+    """Columns for the page, a value a question; those of a model's replies under its number."""
     labels, prompts, finishes = _Index(), _Index(), _Index()
     longest = cut_for([len(reply.prediction.reply) for one in asked for reply in one.replies if reply is not None])
     questions = [one.question for one in asked]
@@ -79,7 +79,6 @@ def samples_json(asked: Sequence[Asked], images: Sequence[object]) -> Json:
         "units": [None if question.action_units is None else list(question.action_units) for question in questions],
         "coded": [None if question.coded is None else sorted(question.coded) for question in questions],
         "reference": [question.reference for question in questions],
-        "shown": list(images),
     }
     models = len(asked[0].replies) if asked else 0
     replies = [[_reply(one, model, longest, (labels, prompts, finishes)) for one in asked] for model in range(models)]

@@ -35,9 +35,7 @@ def summary(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Se
         "version": __version__,
         "made": runs.now(),
         "models": list(models),
-        "datasets": [
-            {"name": spec.name, "title": spec.title, "labels": list(spec.labels), "lines": []} for spec in specs.values()
-        ],
+        "datasets": [{"name": spec.name, "title": spec.title, "labels": list(spec.labels), "lines": []} for spec in specs.values()],
         "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()},
         "runs": [_run(result) for result in results],
         "together": _together(results, models, resamples),
