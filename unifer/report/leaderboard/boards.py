@@ -33,6 +33,7 @@ class Line:
     partial: frozenset[str] = frozenset()
     questions: str = ""
     about: tuple[str, ...] = ()
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _ranking(board: Board, metric: str, told: Sequence[PublishedResult], protoco
     keys = [key for key, _ in columns]
     ranked_by = next((key for key in (POOLED, MEAN) if key in keys and len(have) != 1), next(iter(sorted(have, key=keys.index)), keys[0]))
     lines = _run_lines(board, metric, keys, ranked_by, protocol, pairs)
-    return Ranking(metric, tuple(columns), ranked_by, (*lines, *_published_lines(told, ranked_by)))
+    return Ranking(metric, tuple(columns), ranked_by, (*lines, *_published_lines(told, ranked_by, protocol)))
 
 
 def _run_lines(board: Board, metric: str, keys: Sequence[str], ranked_by: str, protocol: str, pairs: Pairs | None) -> list[Line]:
@@ -123,7 +124,11 @@ def _run_lines(board: Board, metric: str, keys: Sequence[str], ranked_by: str, p
             continue
         places = {key: placed[key][entry.model] for key in keys if entry.model in placed[key]}
         partial = frozenset(name for name, cell in entry.cells.items() if not cell.comparable)
-        lines.append(Line("run", entry.model, protocol, values[entry.model], places, partial, questions_of(entry), _about(entry, board)))
+        lines.append(
+            Line(
+                "run", entry.model, protocol, values[entry.model], places, partial, questions_of(entry, board), _about(entry, board, metric)
+            )
+        )
     return sorted(lines, key=lambda line: _order(line, ranked_by))
 
 
@@ -138,7 +143,8 @@ def _places(board: Board, metric: str, key: str, values: Mapping[str, Mapping[st
         entry for entry in board.entries if key in values[entry.model] and (key not in entry.cells or entry.cells[key].comparable)
     ]
     column = {entry.model: values[entry.model][key] for entry in comparable}
-    if not column:
+    judges = {entry.cells[key].judge for entry in comparable if key in entry.cells}
+    if not column or (metric == "judge" and len(judges) > 1):
         return {}
     tied = ranks.overlap(column)
     if pairs is not None and metric in LABELLED:
@@ -157,25 +163,26 @@ def _pairs(entries: Sequence[Entry], resamples: int) -> Pairs | None:
     return Pairs(scored, resamples) if scored and resamples else None
 
 
-def questions_of(entry: Entry) -> str:
-    """How many questions were asked, of how many: `3,068 of 3,068`."""
+def questions_of(entry: Entry, board: Board) -> str:
+    """How many questions were asked, of how many that the datasets of the board have: `3,068 of 11,072`."""
     asked = sum(cell.counts["asked"] for cell in entry.cells.values())
-    wholes = [cell.whole for cell in entry.cells.values()]
-    known = [whole for whole in wholes if whole is not None]
+    wholes: dict[str, int | None] = {name: cell.whole for other in (*board.entries, entry) for name, cell in other.cells.items()}
+    known = [whole for whole in wholes.values() if whole is not None]
     return f"{asked:,} of {sum(known):,}" if len(known) == len(wholes) else f"{asked:,}"
 
 
-def _about(entry: Entry, board: Board) -> tuple[str, ...]:
+def _about(entry: Entry, board: Board, metric: str) -> tuple[str, ...]:
     several = len(entry.cells) > 1
     titles = dict(board.datasets)
     flags = [f"{titles[name]}: {flag}" if several else flag for name, cell in entry.cells.items() for flag in cell.flags]
+    flags += [cell.judge for cell in entry.cells.values() if metric == "judge" and cell.judge is not None]
     asked = {name for other in board.entries for name in other.cells}
     lacking = [title for name, title in board.datasets if name in asked and name not in entry.cells]
     flags += [f"not asked: {', '.join(lacking)}"] if lacking else []
     return (*flags, *(() if entry.one_model else ("another checkpoint on each dataset",)))
 
 
-def _published_lines(told: Sequence[PublishedResult], ranked_by: str) -> list[Line]:
+def _published_lines(told: Sequence[PublishedResult], ranked_by: str, graded: str) -> list[Line]:
     """One line a system, source, protocol and setting."""
     found: dict[tuple[str, str, str, str], list[PublishedResult]] = {}
     for result in told:
@@ -186,7 +193,10 @@ def _published_lines(told: Sequence[PublishedResult], ranked_by: str) -> list[Li
         # Shares stand in percent in the file.
         values = {result.dataset: Value(result.value / (100 if SCALES[result.metric][1] == 100 else 1)) for result in results}
         doubt = (f"unconfirmed: {source.unconfirmed}",) if source.unconfirmed else ()
-        lines.append(Line("published", system, f"{protocol.key}, {setting}", values, about=(source.title, *doubt)))
+        same = protocol.grading == graded
+        other = () if same or protocol.grading is None else (f"by the protocol {protocol.grading}: --protocol {protocol.grading} compares",)
+        shown = f"{protocol.key}, {setting}" + (" (graded as here)" if same else "")
+        lines.append(Line("published", system, shown, values, about=(source.title, *doubt, *other), unconfirmed=bool(doubt)))
     return sorted(lines, key=lambda line: _order(line, ranked_by))
 
 

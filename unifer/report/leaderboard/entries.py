@@ -62,6 +62,8 @@ class Cell:
     scored: DatasetScores | None = None
     published: PublishedScores | None = None
     """What pools the cell with others: strict scores, or those of the published rule."""
+    judge: str | None = None
+    """Who gave the judge's scores, and how."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _strict(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predicti
                 values[f"au_{name}"] = Value(score, units.intervals.get(name))
     values |= _reasoning(result)
     whole, comparable, flags = _coverage(source, result.counts, rows)
-    return Cell(values, result.counts, whole, comparable, flags, result.notes, result)
+    return Cell(values, result.counts, whole, comparable, flags, result.notes, result, judge=_judge(result))
 
 
 def _reasoning(result: DatasetScores) -> dict[str, Value]:
@@ -177,7 +179,15 @@ def _reasoning(result: DatasetScores) -> dict[str, Value]:
     rege = reasoning.rege.get("accuracy") or reasoning.rege.get("macro_au_f1")
     if rege is not None:
         found["rege"] = Value(rege.total, rege.interval)
+    if reasoning.judge is not None and reasoning.judge.mean.value is not None:
+        found["judge"] = Value(reasoning.judge.mean.value, reasoning.judge.mean.interval)
     return found
+
+
+def _judge(result: DatasetScores) -> str | None:
+    """Who judged, by which rubric: means of different judges are not compared."""
+    judge = None if result.reasoning is None else result.reasoning.judge
+    return None if judge is None else f"judged by {judge.judge}, {judge.rubric}" + (", shown the picture" if judge.pictured else "")
 
 
 def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from unifer.report.leaderboard.boards import Board, Line, Ranking
-from unifer.report.leaderboard.shown import EXPLAINED, KINDS, NAME_WIDTH, heading, rank_of, ranked_by, shown
+from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, notes_of, rank_of, ranked_by, shown, tag_of
 from unifer.report.tables import plain
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+_MARKUP = re.compile(r"([\\`*_\[\]#|~])")
 
 
 def markdown(boards: Sequence[Board], warnings: Sequence[str]) -> str:
@@ -34,7 +34,7 @@ def _table(ranking: Ranking) -> list[str]:
 
 def _cells(ranking: Ranking, line: Line) -> list[str]:
     name = _text(line.name, NAME_WIDTH)
-    tag = f" *({KINDS[line.kind]})*" if KINDS[line.kind] else ""
+    tag = f" *({tag_of(line)})*" if tag_of(line) else ""
     scores = [_score(ranking, line, key) for key, _ in ranking.columns]
     return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, _text(line.protocol, 80)]
 
@@ -50,13 +50,7 @@ def _score(ranking: Ranking, line: Line, key: str) -> str:
 def _notes(ranking: Ranking) -> list[str]:
     """Which column ranks, and what is to be known of single lines, each thing once."""
     notes = [f"Ranked by {ranked_by(ranking)}."] if any(line.places for line in ranking.lines) else []
-    by: dict[str, list[str]] = {}
-    for line in ranking.lines:
-        for about in line.about:
-            by.setdefault(about, []).append(line.name)
-    return notes + [
-        f"- {_text(about, 300)}: {', '.join(_text(name, NAME_WIDTH) for name in dict.fromkeys(names))}" for about, names in by.items()
-    ]
+    return [*notes, "", *(f"- {_text(about, 300)}: {_text(', '.join(names), 300)}" for about, names in notes_of(ranking).items())]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -65,4 +59,5 @@ def _row(cells: Sequence[str]) -> str:
 
 def _text(text: str, width: int) -> str:
     """`text` on one line, as characters and not as markup."""
-    return _MARKUP.sub(r"\\\1", plain(text, width)).replace(r"\-", "-").replace(r"\(", "(").replace(r"\)", ")").replace("<", "&lt;")
+    safe = _MARKUP.sub(r"\\\1", plain(text, width))
+    return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -12,7 +12,7 @@ from importlib import resources
 
 from unifer import __version__
 from unifer.report.leaderboard.boards import Board, Line, Ranking
-from unifer.report.leaderboard.shown import EXPLAINED, KINDS, NAME_WIDTH, heading, rank_of, ranked_by, shown
+from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, notes_of, rank_of, ranked_by, shown, tag_of
 from unifer.report.page.policy import policy
 from unifer.report.tables import plain
 
@@ -62,15 +62,22 @@ def _ranking(ranking: Ranking, board: Board) -> str:
     by = f" Ranked by {_text(ranked_by(ranking))}." if ranks else " Published results only; no run of your own yet."
     caption = f"<caption><strong>{_text(ranking.title)}</strong>{by}</caption>"
     titles = [("rank", "ascending" if ranks else "none"), ("model", "none"), *((title, "none") for _, title in ranking.columns)]
-    titles += [(f"{ranked_by(ranking)}, 95 %", ""), ("questions", "none"), ("protocol", "none"), ("notes", "")]
+    titles += [(ranked_by(ranking), ""), ("questions", "none")]
     head = "".join(_head(title, order, 2 <= index < len(ranking.columns) + 2) for index, (title, order) in enumerate(titles))
     scale = _scale(ranking)
     rows = "".join(_row(ranking, line, scale) for line in ranking.lines)
     name = f"{heading(board)}, {ranking.title}"
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{_text(name)}"><table class="ranking">{caption}'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{_notes(ranking)}"
     )
+
+
+def _notes(ranking: Ranking) -> str:
+    """What is to be known of single lines, folded: sources, doubts, what a run lacks."""
+    found = notes_of(ranking)
+    listed = "".join(f"<li>{_text(about, _LONG)}: {_text(', '.join(names), _LONG)}</li>" for about, names in found.items())
+    return f'<details class="about"><summary>Notes and sources</summary><ul>{listed}</ul></details>' if found else ""
 
 
 def _head(title: str, order: str, number: bool) -> str:
@@ -81,15 +88,15 @@ def _head(title: str, order: str, number: bool) -> str:
 
 
 def _row(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
-    tag = f' <span class="tag">{KINDS[line.kind]}</span>' if KINDS[line.kind] else ""
+    tag = f' <span class="tag">{tag_of(line)}</span>' if tag_of(line) else ""
     place = line.places.get(ranking.ranked_by)
     rank = f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
-    name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}</th>'
+    made = f'<small class="note">{_text(line.protocol)}</small>'
+    name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}{made}</th>'
     scores = "".join(_score(ranking, line, key) for key, _ in ranking.columns)
-    about = "; ".join(_text(about, _LONG) for about in line.about)
-    questions = f'<td class="num" data-value="{re.sub(r"[^0-9].*", "", line.questions.replace(",", ""))}">{escape(line.questions)}</td>'
-    last = f'{_whisker(ranking, line, scale)}{questions}<td data-value="{_text(line.protocol)}">{_text(line.protocol)}</td>'
-    return f'<tr class="{line.kind}">{rank}{name}{scores}{last}<td class="about-run">{about}</td></tr>'
+    asked = line.questions.partition(" ")[0].replace(",", "")
+    questions = f'<td class="asked" data-value="{asked}">{escape(line.questions)}</td>'
+    return f'<tr class="{line.kind}">{rank}{name}{scores}{_whisker(ranking, line, scale)}{questions}</tr>'
 
 
 def _score(ranking: Ranking, line: Line, key: str) -> str:

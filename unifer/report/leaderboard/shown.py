@@ -8,7 +8,6 @@ from unifer.report.leaderboard.boards import Board, Line, Ranking
 from unifer.report.tables import plain
 
 NAME_WIDTH = 60
-KINDS = {"run": "", "baseline": "baseline", "published": "published"}
 _PERCENT = ("rege", "judge")
 
 
@@ -46,6 +45,13 @@ def rank_of(ranking: Ranking, line: Line) -> str:
     return "–" if place is None else f"{place.rank}{'=' if place.shared else ''}"
 
 
+def tag_of(line: Line) -> str:
+    """What a line is where it is no run: `baseline`, `published`, `published, unconfirmed`; empty for a run."""
+    if line.kind == "run":
+        return ""
+    return line.kind + (", unconfirmed" if line.unconfirmed else "")
+
+
 def heading(board: Board) -> str:
     """The title of a board, on one line."""
     return plain(board.group.title, NAME_WIDTH + 40)
@@ -54,6 +60,15 @@ def heading(board: Board) -> str:
 def ranked_by(ranking: Ranking) -> str:
     """Which column the ranks are of."""
     return plain(dict(ranking.columns)[ranking.ranked_by])
+
+
+def notes_of(ranking: Ranking) -> dict[str, list[str]]:
+    """What is to be known of lines -> the names of those it holds for."""
+    found: dict[str, dict[str, None]] = {}
+    for line in ranking.lines:
+        for about in line.about:
+            found.setdefault(about, {})[line.name] = None
+    return {about: list(names) for about, names in found.items()}
 
 
 EXPLAINED = (
