@@ -66,7 +66,7 @@ def _eval(args: argparse.Namespace) -> int:
     if args.predictions is None:
         run, count = newest_run(spec)
         choice = f" (newest of {count}; choose with --predictions)" if count > 1 else ""
-        _say(f"scoring {_shown(run.path)}{choice}\n")
+        say(f"scoring {shown(run.path)}{choice}\n")
     else:
         run = Run(run_name(args.predictions, spec), args.predictions)
     if args.protocol == "unifer":
@@ -83,16 +83,16 @@ def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
-    _say(dataset_text(result))
+    say(dataset_text(result))
     written = [out]
-    with _writing(out):
+    with writing(out):
         files.write_json(out, result.to_json())
         if result.scores is not None:
             written.append(_figure_of(out))
             _draw(written[1], result.scores.to_json()["confusion"], f"{spec.title} · {run.name}")
     if args.graded is not None:
         graded = _output(args.graded, args.graded, run.path)
-        with _writing(graded):
+        with writing(graded):
             files.write_rows(graded, [row.to_json() for row in result.graded])
         written.append(graded)
     return _wrote(written)
@@ -106,8 +106,8 @@ def _eval_published(spec: DatasetSpec, run: Run, chosen: Path | None) -> int:
     stem = _stem(run) if run.path.suffix == ".json" else f"{spec.name}_{run.name}"
     out = _output(chosen, run.path.with_name(f"{stem}_metrics.json"), run.path)
     result = score_published(spec, run)
-    _say(published_text(f"{spec.title} · {run.name}", [result]))
-    with _writing(out):
+    say(published_text(f"{spec.title} · {run.name}", [result]))
+    with writing(out):
         files.write_json(out, result.metrics)
         _draw_published(_figure_of(out), result.metrics, f"{spec.title} · {run.name} · unifer")
     return _wrote([out, _figure_of(out)])
@@ -124,7 +124,7 @@ def _eval_total(args: argparse.Namespace) -> int:
     if len({spec.name for spec in specs}) < len(specs):
         raise InputError(f"--datasets: two folders name the same dataset: {', '.join(spec.name for spec in specs)}")
     runs = common_run(specs, args.run_name)
-    _say(f"scoring run {plain(runs[0].name)} in {', '.join(_shown(spec.folder) for spec in specs)}\n")
+    say(f"scoring run {plain(runs[0].name)} in {', '.join(shown(spec.folder) for spec in specs)}\n")
     results = root / "eval_total" / "results"
     score = _total_published if args.protocol == "unifer" else _total_strict
     return score(specs, runs, results, args)
@@ -137,8 +137,8 @@ def _total_strict(specs: list[DatasetSpec], runs: list[Run], results: Path, args
 
     out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
     result = overall([score_strict(spec, run, args.resamples) for spec, run in zip(specs, runs, strict=True)], args.resamples)
-    _say(overall_text(result))
-    with _writing(out):
+    say(overall_text(result))
+    with writing(out):
         files.write_json(out, result.to_json())
         _draw(_figure_of(out), result.pooled.to_json()["confusion"], f"{len(specs)} datasets pooled · {runs[0].name}")
     return _wrote([out, _figure_of(out)])
@@ -153,8 +153,8 @@ def _total_published(specs: list[DatasetSpec], runs: list[Run], results: Path, a
     # The published pooled script reads every dataset's answers with the one-line expression, SFEW's too.
     parts = [score_published(spec, run, "one_line") for spec, run in zip(specs, runs, strict=True)]
     pooled = pool_published(parts)
-    _say(published_text(runs[0].name, parts, pooled))
-    with _writing(out):
+    say(published_text(runs[0].name, parts, pooled))
+    with writing(out):
         files.write_json(out, pooled)
         _draw_published(_figure_of(out), pooled, f"{len(specs)} datasets pooled · {runs[0].name} · unifer")
     return _wrote([out, _figure_of(out)])
@@ -171,7 +171,7 @@ def _export(args: argparse.Namespace) -> int:
     for prediction in files.read_records(args.predictions, Prediction.from_json, key=lambda prediction: prediction.question.key):
         row = prediction.question.to_json() | {"model_response": prediction.reply}
         rows.append(row | {"model_response": f"ERROR: {prediction.error}", "error": True} if prediction.failed else row)
-    with _writing(out):
+    with writing(out):
         files.write_rows(out, rows)
     return _wrote([out])
 
@@ -210,7 +210,8 @@ def _draw_published(path: Path, found: dict[str, Any], title: str) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turns a failure to write into an InputError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -218,11 +219,11 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _wrote(paths: list[Path]) -> int:
-    _say("\nwrote " + "\n      ".join(_shown(path) for path in paths))
+    say("\nwrote " + "\n      ".join(shown(path) for path in paths))
     return 0
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """The path as seen from here, on one line."""
     from unifer.report.tables import plain
 
@@ -230,6 +231,7 @@ def _shown(path: Path) -> str:
     return plain(str(path) if relative.count("..") > 2 else relative, 4096)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print what the terminal's encoding can show, and marks for what it cannot."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "replace").decode(encoding))

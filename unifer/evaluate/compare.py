@@ -117,12 +117,17 @@ def _of_tables(before: Sequence[Graded], after: Sequence[Graded], measure: str, 
     clusters = clusters_of([row.prediction.question for row, _ in pairs])
     first, second = (np.array([_cell(row, labels, width) for row in side]) for side in zip(*pairs, strict=True))
     units = Units.of_cells(first, second, len(labels) * width, clusters)
+    moved = [other.correct - row.correct for row, other in pairs]
+    return Pair(units, table_statistic(measure, len(labels)), len(pairs), moved.count(1), moved.count(-1))
+
+
+def table_statistic(measure: str, labels: int) -> Statistic:
+    """The score `measure` of tables truth x outcome over so many labels, their cells in one row."""
 
     def statistic(sums: Floats, rows: Floats) -> Floats:
-        return headline_of(sums.reshape(len(sums), len(labels), width), rows)[:, HEADLINE.index(measure)]
+        return headline_of(sums.reshape(len(sums), labels, labels + len(UNNAMED)), rows)[:, HEADLINE.index(measure)]
 
-    moved = [other.correct - row.correct for row, other in pairs]
-    return Pair(units, statistic, len(pairs), moved.count(1), moved.count(-1))
+    return statistic
 
 
 def _cell(row: Graded, labels: Sequence[str], width: int) -> int:
@@ -135,8 +140,8 @@ def _cell(row: Graded, labels: Sequence[str], width: int) -> int:
 def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool = True) -> Gain:
     """The gain over one dataset, or over several, each drawn and swapped on its own with its seed.
 
-    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. Without
-    `swap`, questions without subjects get no swap test.
+    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. `swap` asks
+    for the swap test.
     """
 
     def differences(sums: Sequence[Sums]) -> Floats:
@@ -154,7 +159,7 @@ def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], aver
     observed = float(differences([each.whole for each in units])[0])
     low, high = percentile_interval(100 * samples, LEVEL, drawn.clusters)
     swap_p = None
-    if drawn.clusters is not None or swap:
+    if swap:
         moved = [each.swapped(SWAPS, seed) for each, seed in zip(units, seeds, strict=True)] if len(units) > 1 else []
         swap_p = p_of(differences(moved), observed) if moved else swap_test(units[0], pairs[0].statistic, seeds[0])
     n, fixed, broken = (sum(getattr(pair, name) for pair in pairs) for name in ("n", "fixed", "broken"))
@@ -170,7 +175,21 @@ def paired_gain(
     """
     graded = match({"before": before, "after": after}).graded
     pair = _of_means(graded["before"], graded["after"], measure)
-    return gain_of([pair], resamples=resamples, seeds=[seed], swap=measure is not correct)
+    return gain_of([pair], resamples=resamples, seeds=[seed], swap=measure is not correct or pair.units.clusters is not None)
+
+
+def score_alone(
+    runs: Sequence[Sequence[Graded]], *, resamples: int, seeds: Sequence[int], average: bool
+) -> tuple[float, tuple[float, float]]:
+    """AU F1 a face over several datasets, and its interval: what the run gains over one that is worth nothing."""
+    pairs = []
+    for graded in runs:
+        told = [(row.prediction.question, worth) for row in graded if (worth := face_f1(row)) is not None]
+        worths = np.array([[worth] for _, worth in told])
+        units = Units.of_rows(np.zeros(worths.shape), worths, clusters_of([question for question, _ in told]))
+        pairs.append(Pair(units, mean, len(told), 0, 0))
+    found = gain_of(pairs, resamples=resamples, seeds=seeds, average=average, swap=False)
+    return found.points / 100, (found.ci95[0] / 100, found.ci95[1] / 100)
 
 
 def sign_test(fixed: int, broken: int) -> float:
