@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from unifer import __version__
 from unifer.cli import (
     bench,
+    compare,
     convert_log,
     curves,
     data,
@@ -40,7 +41,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions.")
     parser.add_argument("--version", action="version", version=f"unifer {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    groups = (quickstart, data, doctor, train, rewards, curves, infer, score, bench, judge, leaderboard, merge, convert_log, report, synthesize)
+    groups = (
+        quickstart,
+        data,
+        doctor,
+        train,
+        rewards,
+        curves,
+        infer,
+        score,
+        bench,
+        compare,
+        judge,
+        leaderboard,
+        merge,
+        convert_log,
+        report,
+        synthesize,
+    )
     for group in groups:
         group.register(commands)
     # Flags that TRL's own parser reads (`unifer sft --learning_rate 1e-5`) pass through in `args.rest`.
