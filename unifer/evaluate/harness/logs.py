@@ -106,14 +106,15 @@ def _stated(path: Path, log: EvalLog) -> Stated:
 
 
 def _identity(facts: Json, log: EvalLog) -> Json:
+    """What the task says of itself; whoever knows more of the model than its name adds `model` and `dtype` to the task's facts."""
     if "identity" in facts:
         return dict(restored(facts["identity"]))
     return {
         "questions": facts.get("questions"),
-        "model": {"name": log.eval.model},
+        "model": facts.get("model") or {"name": log.eval.model},
         "prompt": facts.get("prompt"),
         "engine": ENGINE,
-        "dtype": None,
+        "dtype": facts.get("dtype"),
         "generation": _generation(log.plan.config, log.eval.model_generate_config),
         "image_rule": facts.get("image_rule"),
     }

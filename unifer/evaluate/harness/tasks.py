@@ -63,6 +63,14 @@ def dataset_task(
     )
 
 
+class NotAskedError(Exception):
+    """The question cannot be asked: no such image, a forged prompt. Inspect records `message` as the sample's error."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
     """Puts the picture before the prompt: one user turn, no system message, as `prompts.chat_messages` has it."""
 
@@ -70,8 +78,11 @@ def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
     def made() -> Solver:
         async def show(state: TaskState, generate: Generate) -> TaskState:
             question = question_in(state.metadata)
-            uri = await anyio.to_thread.run_sync(picture_uri, question, beside, image_root, rule)
-            text = prompts.check_prompt(question.prompt)
+            try:
+                text = prompts.check_prompt(question.prompt)
+                uri = await anyio.to_thread.run_sync(picture_uri, question, beside, image_root, rule)
+            except ValueError as error:
+                raise NotAskedError(str(error)) from None
             state.messages = [ChatMessageUser(content=[ContentImage(image=uri), ContentText(text=text)])]
             return state
 
