@@ -20,6 +20,7 @@ from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
+from unifer.evaluate.baselines import Baselines, baselines_of, mean_baselines
 from unifer.evaluate.bootstrap import Drawn, cluster_notes, clusters_of
 from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
@@ -55,8 +56,14 @@ class DatasetScores:
             raise InputError(f"{self.spec.folder}: {self.spec.title} asks for AUs alone, so it has no WAR; leave it out here")
         return self.scores
 
+    @property
+    def baselines(self) -> Baselines | None:
+        """What naming the commonest label would score, and how often people agree; None where no question asks for a label."""
+        return None if self.scores is None else baselines_of(self.scores.table, self.spec)
+
     def to_json(self) -> Json:
         labelled = {"counts": self.counts} if self.scores is None else self.scores.to_json()
+        lines = {} if self.baselines is None else {"baselines": self.baselines.to_json()}
         annotated = {} if self.action_units is None else {"action_units": self.action_units.to_json()}
         reasoned = {} if self.reasoning is None else {"reasoning": self.reasoning.to_json()}
         return {
@@ -66,6 +73,7 @@ class DatasetScores:
             "run": self.run.name,
             "predictions": runs.describe_file(self.run.path),
             **labelled,
+            **lines,
             **annotated,
             **reasoned,
             "notes": list(self.notes),
@@ -143,6 +151,16 @@ class Overall:
     mean_drawn: Drawn
 
     @property
+    def pooled_baselines(self) -> Baselines:
+        """Always naming the label that is commonest in the pool."""
+        return baselines_of(self.pooled.table)
+
+    @property
+    def mean_baselines(self) -> Baselines:
+        """The mean over datasets of naming the commonest label of each."""
+        return mean_baselines([baselines_of(part.labelled.table) for part in self.datasets])
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return tuple(f"{part.spec.title}: {note}" for part in self.datasets for note in part.notes)
 
@@ -151,8 +169,8 @@ class Overall:
         return {
             "protocol": "strict",
             "run": self.datasets[0].run.name,
-            "pooled": self.pooled.to_json(),
-            "mean_of_datasets": {**self.mean, "intervals": mean},
+            "pooled": {**self.pooled.to_json(), "baselines": self.pooled_baselines.to_json()},
+            "mean_of_datasets": {**self.mean, "intervals": mean, "baselines": self.mean_baselines.to_json()},
             "datasets": {part.spec.name: part.to_json() for part in self.datasets},
             "notes": list(self.notes),
         }

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from unifer.action_units import ACTION_UNITS
 from unifer.evaluate.au_metrics import ActionUnitScores
+from unifer.evaluate.baselines import Baselines
 from unifer.evaluate.compare import Gain
 from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.reasoning.judged import JudgeScores
@@ -78,6 +79,7 @@ def dataset_text(result: DatasetScores) -> str:
     if scores is not None:
         for name, heading in HEADINGS.items():
             lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
+    lines += baseline_lines(result.baselines) if result.baselines else []
     lines += action_units_lines(units) if units else []
     lines += reasoning_lines(result.reasoning) if result.reasoning else []
     lines += ["", outcomes_line(result.counts), ""]
@@ -88,6 +90,15 @@ def dataset_text(result: DatasetScores) -> str:
     if result.reasoning is not None and result.reasoning.follows is not None:
         lines.append("follows: no other label's FACS prototype fits the AUs claimed better")
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
+
+
+def baseline_lines(baselines: Baselines) -> list[str]:
+    """What naming the commonest label would score, and how often people agree."""
+    scores = ", ".join(f"{heading} {percent(getattr(baselines, name))}" for name, heading in HEADINGS.items())
+    lines = [f"  always {plain(str(baselines.label), 20)}: {scores}"]
+    if baselines.human is not None:
+        lines.append(f"  people: {percent(baselines.human.accuracy)} ({plain(baselines.human.about, 50)})")
+    return lines
 
 
 def _level(intervals: Mapping[str, object]) -> str:
@@ -198,8 +209,22 @@ def overall_text(result: Overall) -> str:
     table = grid(("", "asked", *HEADINGS.values()), rows, rule_before=len(result.datasets))
     title = f"{plain(result.datasets[0].run.name)} · protocol strict"
     explained = "percent" + (", 95 % intervals" if result.mean_intervals else "") + "; whatever is not answered counts as wrong"
-    lines = [title, "", table, "", outcomes_line(result.pooled.counts), explained]
+    lines = [title, "", table, "", outcomes_line(result.pooled.counts), explained, *_baselines_of_sets(result)]
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
+
+
+def _baselines_of_sets(result: Overall) -> list[str]:
+    """WAR of naming the commonest label of each dataset, of the pool, and their mean; where people were compared, their agreement."""
+    import textwrap
+
+    found = [(plain(part.spec.title, 16), part.baselines) for part in result.datasets]
+    shares = [f"{title} {percent(each.war)}" for title, each in found if each is not None]
+    pooled = result.pooled_baselines
+    shares += [f"pooled {percent(pooled.war)} ({plain(str(pooled.label), 16)})", f"mean {percent(result.mean_baselines.war)}"]
+    people = [f"{title} {percent(each.human.accuracy)} ({plain(each.human.about, 40)})" for title, each in found if each and each.human]
+    lines = ["WAR of always naming the commonest label: " + ", ".join(shares)]
+    lines += ["people agree: " + ", ".join(people)] if people else []
+    return [textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines]
 
 
 def published_text(title: str, parts: Sequence[PublishedScores], pooled: Json | None = None) -> str:
