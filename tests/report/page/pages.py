@@ -43,14 +43,13 @@ def silent(total: int) -> Iterator[Callable[[int], None]]:
     yield lambda amount: None
 
 
-def make_dataset(root: Path, name: str, labels: tuple[str, ...], count: int = COUNT, extra: str = "") -> DatasetSpec:
+def make_dataset(root: Path, name: str, labels: tuple[str, ...], count: int = COUNT) -> DatasetSpec:
     """A dataset folder with `count` questions over small images, the last of which is missing."""
     folder = root / f"eval_{name}"
     (folder / "data/faces").mkdir(parents=True)
     (folder / "results").mkdir()
-    (folder / "dataset.yaml").write_text(
-        f"name: {name}\ntitle: Set {name}\nquestions: data/{name}_qa.json\nsample: data/sample_qa.json\nlabels: [{', '.join(labels)}]\n{extra}"
-    )
+    files = f"questions: data/{name}_qa.json\nsample: data/sample_qa.json\n"
+    (folder / "dataset.yaml").write_text(f"name: {name}\ntitle: Set {name}\n{files}labels: [{', '.join(labels)}]\n")
     rows = []
     for number in range(count):
         if number < count - 1:

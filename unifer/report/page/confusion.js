@@ -32,7 +32,7 @@
       {
         type: "button",
         tabindex: row || column ? "-1" : "0",
-        class: `${row === column ? "hit " : ""}${share > 0.58 ? "deep" : ""}`,
+        class: `${row === column ? "hit " : ""}${share > 0.7 ? "deep" : share > 0.55 ? "middle" : ""}`,
         style: { "--share": `${(100 * share).toFixed(1)}%` },
         "aria-label": text,
         title: text,
