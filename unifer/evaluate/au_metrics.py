@@ -4,11 +4,12 @@ Knows sets of FACS numbers; no files and no replies. Everything follows from one
 
 What counts as what:
 - Every annotated question is a face here. A reply that failed or is missing claims no AU: it stays, and its AUs were missed.
-- On a face count the AUs that the dataset is scored over (all, where it names none) and that somebody coded on it: whether an AU was
-  claimed that nobody looked for, is neither right nor wrong. Such claims are counted in `outside` and nowhere else.
+- On a face count the AUs that the dataset is scored over (all, where it names none) and that somebody coded on it: a claim of an AU that
+  nobody looked for is neither right nor wrong. Such claims are counted in `outside` and nowhere else.
 - Macro F1 is the mean over the AUs that at least one face shows. A spurious AU, claimed though no face shows it, has no F1 of its own
   but lowers micro F1, which counts claims of all faces together, and the F1 of its face.
-- Face F1 is the mean over faces of 2 |both| / (|claimed| + |shown|), 1 where both are empty: the reward `au_f1` pays the same.
+- Face F1 is the mean over faces of 2 |both| / (|claimed| + |shown|), 1 where both are empty: what the reward `au_f1` pays, where every AU
+  counts.
 """
 
 from __future__ import annotations
