@@ -135,6 +135,14 @@ def test_a_spurious_unit_lowers_micro_and_face_f1(rows: list[Claim], at: int) ->
     assert after.recall == pytest.approx(before.recall)
 
 
+def test_a_score_that_no_sample_defines_has_no_interval() -> None:
+    """One claim among many silent faces: a few samples may miss it, and --resamples 2 must not end in a traceback."""
+    rows = [claim([12], [12])] + [claim([], [])] * 400
+    found = [score_action_units(rows, resamples=1, seed=seed).intervals for seed in range(12)]
+    assert {"micro_f1" in intervals for intervals in found} == {True, False}
+    assert all("face_f1" in intervals for intervals in found)
+
+
 def test_faces_of_one_subject_are_drawn_together() -> None:
     """Hundreds of frames of a few people are no hundreds of independent trials."""
     rows = [claim([12] if subject % 2 else [], [12]) for subject in range(12) for _ in range(25)]

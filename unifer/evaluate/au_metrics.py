@@ -206,13 +206,14 @@ def headline_of(sums: Floats, faces: Floats) -> Floats:
 def _intervals(
     rows: Floats, values: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """The middle 95 % of each headline score that has a value; empty without `resamples`."""
+    """The middle 95 % of each headline score that has a value, there and in some sample; empty without `resamples`."""
     if not resamples:
         return {}
     drawn = resampled_sums(rows, clusters, resamples, seed)
     columns = zip(HEADLINE, values, headline_of(drawn[:, :-1], drawn[:, -1]).T, strict=True)
     distinct = None if clusters is None else len(set(clusters))
-    return {name: percentile_interval(column, LEVEL, distinct) for name, value, column in columns if not np.isnan(value)}
+    defined = ((name, column) for name, value, column in columns if not (np.isnan(value) or np.isnan(column).all()))
+    return {name: percentile_interval(column, LEVEL, distinct) for name, column in defined}
 
 
 def _per_unit(claims: Sequence[Claim], sums: Floats, units: Sequence[int]) -> list[UnitScore]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.api_server import Body, Reaction, completion, prompt_of, refusal, serving
 from tests.evaluate.reasoning.asked import DRAWS, graded, question
 from tests.evaluate.scored import dataset, write
-from tests.prepare.curation.teacher_server import Body, Reaction, completion, prompt_of, refusal, serving
 from unifer.cli import main
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
@@ -147,7 +147,9 @@ def test_where_no_reply_came_the_same_command_asks_again(tmp_path: Path) -> None
     assert len(judged_path(work.predictions).read_text().splitlines()) == 7, "append-only: the last row of a question counts"
 
 
-@pytest.mark.parametrize(("fault", "said"), [("key", "refused the key"), ("no_model", "does not serve"), ("quota", "quota")])
+@pytest.mark.parametrize(
+    ("fault", "said"), [("key", "refused the key"), ("no_model", "does not serve"), ("quota", "quota"), ("refused", "Is the judge running")]
+)
 def test_what_ends_the_run_is_said_and_leaves_null(tmp_path: Path, fault: str, said: str) -> None:
     work = task(tmp_path)
     with pytest.raises(InputError, match=said):
@@ -156,6 +158,15 @@ def test_what_ends_the_run_is_said_and_leaves_null(tmp_path: Path, fault: str, s
     assert (found.mean.value, found.failed + found.unasked) == (None, 6)
     _, summary = run(work, good)
     assert summary.judged == 6
+
+
+def test_a_judge_that_answers_nobody_is_not_asked_a_thousand_times(tmp_path: Path) -> None:
+    work = task(tmp_path, rows(9) + tuple(graded("happiness", "A smile.", index=index, description=REFERENCE) for index in range(9, 60)))
+    with pytest.raises(InputError, match="8 rows in a row got no reply"):
+        run(work, lambda _: NoReply("server", "down (HTTP 503)"))
+    found = scores(work)
+    assert (found.judged, found.failed, found.unasked) == (0, 8, 52)
+    assert found.mean.value is None
 
 
 def test_a_kill_loses_and_doubles_nothing(tmp_path: Path) -> None:

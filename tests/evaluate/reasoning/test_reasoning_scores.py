@@ -10,6 +10,7 @@ from tests.evaluate.reasoning.asked import DRAWS, graded, question
 from unifer.evaluate.au_metrics import Claim, score_action_units
 from unifer.evaluate.reasoning.rege import rege_of_answers, rege_of_units
 from unifer.evaluate.reasoning.scores import score_reasoning
+from unifer.evaluate.reasoning.shares import Draws
 
 SMILE = "<think>Lip corners pulled up.</think><answer>happiness</answer>"
 REFERENCE = "think lip corners pulled up think answer happiness answer"
@@ -58,6 +59,13 @@ def test_rege_of_units_is_macro_f1_and_the_texts() -> None:
     assert (rege.s_re, rege.s_ge, rege.n_re, rege.n_ge) == pytest.approx((50, 75, 2, 2))
     assert rege_of_units([None], [1.0], (4,), DRAWS) is None
     assert rege_of_units([Claim(frozenset(), frozenset())], [1.0], (4,), DRAWS) is None, "no AU is shown, so there is no macro F1"
+
+
+def test_a_sum_that_no_sample_defines_has_no_interval() -> None:
+    """One reference among many questions: a single sample may miss it."""
+    values: list[float | None] = [0.5, *[None] * 400]
+    found = [rege_of_answers([True] * 401, values, Draws(None, 1, seed)) for seed in range(12)]
+    assert {rege is not None and rege.interval is None for rege in found} == {True, False}
 
 
 def test_the_scores_file_names_every_denominator() -> None:

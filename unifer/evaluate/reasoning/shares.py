@@ -59,4 +59,5 @@ class Draws:
         if distinct == 1:
             clusters = distinct = None
         with np.errstate(invalid="ignore"):
-            return percentile_interval(score(resampled_sums(rows, clusters, self.resamples, self.seed)), LEVEL, distinct)
+            samples = score(resampled_sums(rows, clusters, self.resamples, self.seed))
+        return None if np.isnan(samples).all() else percentile_interval(samples, LEVEL, distinct)
