@@ -38,11 +38,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Ranking:
-    """One metric: columns (key, title) in order, the one that ranks, and the lines, best first."""
+    """One metric: columns (key, title) in order, the one that ranks (None: no model has all sets), and the lines, best first."""
 
     metric: str
     columns: tuple[tuple[str, str], ...]
-    ranked_by: str
+    ranked_by: str | None
     lines: tuple[Line, ...]
 
     @property
@@ -110,12 +110,14 @@ def _ranking(board: Board, metric: str, told: Sequence[PublishedResult], protoco
         if any(metric in totals.get(total, {}) for totals in board.totals.values()) or any(result.dataset == total for result in told):
             columns.append((total, title))
     keys = [key for key, _ in columns]
-    ranked_by = next((key for key in (POOLED, MEAN) if key in keys and len(have) != 1), next(iter(sorted(have, key=keys.index)), keys[0]))
-    lines = _run_lines(board, metric, keys, ranked_by, protocol, pairs)
-    return Ranking(metric, tuple(columns), ranked_by, (*lines, *_published_lines(told, ranked_by, protocol)))
+    whole = next((total for total in (POOLED, MEAN) if any(metric in each.get(total, {}) for each in board.totals.values())), None)
+    ranked_by = next(iter(have)) if len(have) == 1 else whole
+    order = ranked_by or keys[0]
+    lines = _run_lines(board, metric, keys, order, protocol, pairs)
+    return Ranking(metric, tuple(columns), ranked_by, (*lines, *_published_lines(told, order, protocol)))
 
 
-def _run_lines(board: Board, metric: str, keys: Sequence[str], ranked_by: str, protocol: str, pairs: Pairs | None) -> list[Line]:
+def _run_lines(board: Board, metric: str, keys: Sequence[str], order: str, protocol: str, pairs: Pairs | None) -> list[Line]:
     values = {entry.model: _values(entry, board, metric, keys) for entry in board.entries}
     placed = {key: _places(board, metric, key, values, pairs) for key in keys}
     lines = []
@@ -129,7 +131,7 @@ def _run_lines(board: Board, metric: str, keys: Sequence[str], ranked_by: str, p
                 "run", entry.model, protocol, values[entry.model], places, partial, questions_of(entry, board), _about(entry, board, metric)
             )
         )
-    return sorted(lines, key=lambda line: _order(line, ranked_by))
+    return sorted(lines, key=lambda line: _order(line, order))
 
 
 def _values(entry: Entry, board: Board, metric: str, keys: Sequence[str]) -> dict[str, Value]:
@@ -182,7 +184,7 @@ def _about(entry: Entry, board: Board, metric: str) -> tuple[str, ...]:
     return (*flags, *(() if entry.one_model else ("another checkpoint on each dataset",)))
 
 
-def _published_lines(told: Sequence[PublishedResult], ranked_by: str, graded: str) -> list[Line]:
+def _published_lines(told: Sequence[PublishedResult], order: str, graded: str) -> list[Line]:
     """One line a system, source, protocol and setting."""
     found: dict[tuple[str, str, str, str], list[PublishedResult]] = {}
     for result in told:
@@ -197,7 +199,7 @@ def _published_lines(told: Sequence[PublishedResult], ranked_by: str, graded: st
         other = () if same or protocol.grading is None else (f"by the protocol {protocol.grading}: --protocol {protocol.grading} compares",)
         shown = f"{protocol.key}, {setting}" + (" (graded as here)" if same else "")
         lines.append(Line("published", system, shown, values, about=(source.title, *doubt, *other), unconfirmed=bool(doubt)))
-    return sorted(lines, key=lambda line: _order(line, ranked_by))
+    return sorted(lines, key=lambda line: _order(line, order))
 
 
 def _order(line: Line, key: str) -> tuple[int, float, str]:

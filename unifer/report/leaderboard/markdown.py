@@ -49,8 +49,12 @@ def _score(ranking: Ranking, line: Line, key: str) -> str:
 
 def _notes(ranking: Ranking) -> list[str]:
     """Which column ranks, and what is to be known of single lines, each thing once."""
-    notes = [f"Ranked by {ranked_by(ranking)}."] if any(line.places for line in ranking.lines) else []
-    return [*notes, "", *(f"- {_text(about, 300)}: {_text(', '.join(names), 300)}" for about, names in notes_of(ranking).items())]
+    said = ranked_by(ranking)
+    return [
+        f"{said[:1].upper()}{said[1:]}.",
+        "",
+        *(f"- {_text(about, 300)}: {_text(', '.join(names), 300)}" for about, names in notes_of(ranking).items()),
+    ]
 
 
 def _row(cells: Sequence[str]) -> str:

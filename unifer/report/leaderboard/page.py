@@ -59,10 +59,10 @@ def _board(board: Board, at: int) -> str:
 
 def _ranking(ranking: Ranking, board: Board) -> str:
     ranks = any(line.places for line in ranking.lines)
-    by = f" Ranked by {_text(ranked_by(ranking))}." if ranks else " Published results only; no run of your own yet."
-    caption = f"<caption><strong>{_text(ranking.title)}</strong>{by}</caption>"
+    caption = f"<caption><strong>{_text(ranking.title)}</strong>, {_text(ranked_by(ranking))}</caption>"
     titles = [("rank", "ascending" if ranks else "none"), ("model", "none"), *((title, "none") for _, title in ranking.columns)]
-    titles += [(ranked_by(ranking), ""), ("questions", "none")]
+    drawn = "" if ranking.ranked_by is None else dict(ranking.columns)[ranking.ranked_by]
+    titles += [(drawn, ""), ("questions", "none")]
     head = "".join(_head(title, order, 2 <= index < len(ranking.columns) + 2) for index, (title, order) in enumerate(titles))
     scale = _scale(ranking)
     rows = "".join(_row(ranking, line, scale) for line in ranking.lines)
@@ -89,7 +89,7 @@ def _head(title: str, order: str, number: bool) -> str:
 
 def _row(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
     tag = f' <span class="tag">{tag_of(line)}</span>' if tag_of(line) else ""
-    place = line.places.get(ranking.ranked_by)
+    place = line.places.get(ranking.ranked_by or "")
     rank = f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
     made = f'<small class="note">{_text(line.protocol)}</small>'
     name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}{made}</th>'
@@ -112,7 +112,8 @@ def _score(ranking: Ranking, line: Line, key: str) -> str:
 
 def _scale(ranking: Ranking) -> tuple[float, float]:
     """The least and greatest value that the whiskers of a table must hold."""
-    values = [line.values[ranking.ranked_by] for line in ranking.lines if ranking.ranked_by in line.values]
+    key = ranking.ranked_by or ""
+    values = [line.values[key] for line in ranking.lines if key in line.values]
     ends = [end for value in values for end in (value.interval or (value.score, value.score))]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     margin = (high - low or abs(high) or 1.0) * 0.05
@@ -121,7 +122,7 @@ def _scale(ranking: Ranking) -> tuple[float, float]:
 
 def _whisker(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
     """Score and interval on the scale of the table. The numbers stand beside it, so readers of the page's text lose nothing."""
-    value = line.values.get(ranking.ranked_by)
+    value = line.values.get(ranking.ranked_by or "")
     if value is None:
         return '<td class="plot"></td>'
     low, high = scale

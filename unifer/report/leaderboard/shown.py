@@ -41,7 +41,7 @@ def _number(metric: str, score: float, digits: int) -> str:
 
 def rank_of(ranking: Ranking, line: Line) -> str:
     """`1`, `2=` where shared, a dash where there is none."""
-    place = line.places.get(ranking.ranked_by)
+    place = line.places.get(ranking.ranked_by or "")
     return "–" if place is None else f"{place.rank}{'=' if place.shared else ''}"
 
 
@@ -58,8 +58,12 @@ def heading(board: Board) -> str:
 
 
 def ranked_by(ranking: Ranking) -> str:
-    """Which column the ranks are of."""
-    return plain(dict(ranking.columns)[ranking.ranked_by])
+    """Which column the ranks are of, or why there are none."""
+    if not any(line.kind == "run" for line in ranking.lines):
+        return "published results only, no run of your own yet"
+    if ranking.ranked_by is None:
+        return "not ranked: no model has answered all sets in full"
+    return f"ranked by {plain(dict(ranking.columns)[ranking.ranked_by])}"
 
 
 def notes_of(ranking: Ranking) -> dict[str, list[str]]:

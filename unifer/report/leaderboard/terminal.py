@@ -25,7 +25,7 @@ def _grid(ranking: Ranking) -> str:
     rows = []
     for line in ranking.lines:
         if line.kind == "run":
-            cell = shown(ranking, line, ranking.ranked_by)
+            cell = None if ranking.ranked_by is None else shown(ranking, line, ranking.ranked_by)
             score = "–" if cell is None else cell.number + (f" [{cell.interval}]" if cell.interval else "")
             rows.append((plain(line.name, 30), rank_of(ranking, line), score, line.questions))
     return grid(("model", "rank", "percent", "questions"), rows)

@@ -1,0 +1,134 @@
+"""Published results: what the repository ships, and a reader that names the entry and the key."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from unifer.errors import InputError
+from unifer.report.leaderboard.published import PublishedResult, read_published
+
+SHIPPED = ROOT / "benchmark" / "published.yaml"
+SMALL: dict[str, Any] = {
+    "sources": {"a": {"title": "Paper A, table 1"}, "b": {"title": "Paper B", "unconfirmed": "withdrawn"}},
+    "protocols": {"p": {"text": "accuracy", "grading": "unifer"}, "q": {"text": "F1"}},
+    "tables": [
+        {
+            "source": "b",
+            "protocol": "p",
+            "metric": "war",
+            "setting": "not stated",
+            "columns": ["rafdb", "affectnet"],
+            "rows": {"One": [60.5, None], "Two": [70, 71.25]},
+            "settings": {"Two": "zero-shot"},
+        }
+    ],
+}
+
+
+def write(folder: Path, value: Any) -> Path:
+    path = folder / "published.yaml"
+    path.write_text(yaml.safe_dump(value, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def value_of(results: list[PublishedResult], system: str, dataset: str, metric: str, source: str) -> PublishedResult:
+    found = [each for each in results if (each.system, each.dataset, each.metric, each.source.key) == (system, dataset, metric, source)]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_row_becomes_one_result_a_column_that_has_a_value(tmp_path: Path) -> None:
+    results = read_published(write(tmp_path, SMALL))
+    assert [(each.system, each.dataset, each.value, each.setting) for each in results] == [
+        ("One", "rafdb", 60.5, "not stated"),
+        ("Two", "rafdb", 70, "zero-shot"),
+        ("Two", "affectnet", 71.25, "zero-shot"),
+    ]
+    assert (results[0].source.unconfirmed, results[0].protocol.grading) == ("withdrawn", "unifer")
+
+
+def test_the_shipped_file_holds_what_the_papers_say() -> None:
+    """A spot check of each table, against the papers' figures as the project knows them."""
+    results = read_published(SHIPPED)
+    for system, dataset, metric, source, value in (
+        ("UniFER-7B", "pooled", "war", "unifer", 68.84),
+        ("Facial-R1", "disfa", "au_macro_f1", "facial-r1-table-2", 73.1),
+        ("EmoLA", "faba_au", "au_macro_f1", "facial-r1-table-2", 56.3),
+        ("Facial-R1", "rafdb", "war", "facial-r1-table-3", 92.1),
+        ("LLaVA-Next", "affectnet", "war", "facial-r1-table-3", 7.7),
+        ("EmoLA", "faba_emotion", "rege", "facial-r1-table-4", 96.2),
+        ("Facial-R1", "fea20k", "rouge_l", "facial-r1-table-4", 37.3),
+        ("GPT-4o", "fea20k", "judge", "facial-r1-table-4", 5.80),
+        ("EmoLA", "faba_au", "rege", "emola", 91.5),
+        ("GPT-4o-mini", "rafdb", "war", "face-llava", 75.8),
+    ):
+        assert value_of(results, system, dataset, metric, source).value == value
+
+
+def test_numbers_of_the_withdrawn_paper_are_all_marked() -> None:
+    """arXiv 2511.10254 was withdrawn by its author: none of its tables may pass for confirmed."""
+    results = [each for each in read_published(SHIPPED) if each.source.key.startswith("facial-r1")]
+    assert len(results) > 90
+    assert all("withdrawn" in str(each.source.unconfirmed) for each in results)
+
+
+def test_only_what_our_rule_reproduces_is_said_to_be_graded_alike() -> None:
+    alike = {(each.system, each.dataset) for each in read_published(SHIPPED) if each.protocol.grading is not None}
+    assert alike == {("UniFER-7B", "pooled")}
+
+
+def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> None:
+    from unifer.evaluate.selection import project_datasets
+
+    ours = {spec.name for spec in project_datasets(ROOT)} | {"pooled"}
+    others = {"fer2013", "dfew", "ravdess", "mer2023", "disfa_plus", "affectnet_kaggle", "affectnet_7", "own_test_set"}
+    assert {each.dataset for each in read_published(SHIPPED)} <= ours | others
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ((), [], "the file: a mapping with sources, protocols, tables is expected"),
+        (("tables",), {}, "'tables' must be a list"),
+        (("extra",), 1, "the file: unknown key 'extra'"),
+        (("sources", "a"), {"titel": "x"}, "source 'a': missing 'title'"),
+        (("sources", "a", "unconfirmd"), "x", "unknown key 'unconfirmd', did you mean 'unconfirmed'?"),
+        (("sources", "a", "title"), " ", "source 'a': 'title' must be a non-empty text"),
+        (("protocols", "p", "grading"), "lenient", "protocol 'p': 'grading' is 'lenient'; allowed are strict and unifer"),
+        (("tables", 0, "source"), "c", "table 1: 'source' is 'c'"),
+        (("tables", 0, "protocol"), "pp", "table 1: 'protocol' is 'pp', did you mean 'p'?"),
+        (("tables", 0, "metric"), "WAR", "table 1: 'metric' is 'WAR'"),
+        (("tables", 0, "setting"), "zeroshot", "did you mean 'zero-shot'?"),
+        (("tables", 0, "settings"), {"Three": "zero-shot"}, "table 1: 'settings' is 'Three'"),
+        (("tables", 0, "columns"), ["rafdb", "rafdb"], "'columns' must be a list of different dataset names"),
+        (("tables", 0, "rows", "One"), [60.5], "table 1: 'One': 2 values, one a column, are expected"),
+        (("tables", 0, "rows", "One"), [160.5, None], "table 1: 'One': 160.5 is no war; a number from 0 to 100 or null is expected"),
+        (("tables", 0, "rows", "One"), [True, None], "True is no war"),
+        (("tables", 0, "rows", "One"), ["60.5", None], "'60.5' is no war"),
+        (("tables", 0, "rows"), {1: [60.5, None]}, "must map names to entries"),
+    ],
+)
+def test_bad_entries_are_named(tmp_path: Path, place: tuple[Any, ...], value: Any, message: str) -> None:
+    changed = copy.deepcopy(SMALL)
+    if place:
+        at: Any = changed
+        for key in place[:-1]:
+            at = at[key]
+        at[place[-1]] = value
+    path = write(tmp_path, changed if place else value)
+    with pytest.raises(InputError) as refusal:
+        read_published(path)
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert message in str(refusal.value)
+
+
+def test_a_number_given_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, SMALL | {"tables": SMALL["tables"] * 2})
+    with pytest.raises(InputError, match="'One' has two values of war on rafdb from b"):
+        read_published(path)
