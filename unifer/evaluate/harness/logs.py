@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ENGINE = "inspect"
 """What manifests call the engine of predictions that come from a log."""
+_CANCELLATIONS = ("CancelledError(", "Cancelled(")
+"""How inspect records a sample that it cancelled itself."""
 _LONGEST = 500
 _REPR = re.compile(r"\w+\((['\"])(.*)\1\)", re.DOTALL)
 
@@ -61,7 +63,8 @@ def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction
     stated = _stated(path, log)
     verbatim = "identity" in _facts(log)
     hidden = () if verbatim else secrets()
-    rows = {sample.id: _row(path, sample, hidden, verbatim, check) for sample in read_samples(path)}
+    finished = (sample for sample in read_samples(path) if verbatim or not _cancelled(sample))
+    rows = {sample.id: _row(path, sample, hidden, verbatim, check) for sample in finished}
     if not rows:
         unlogged = log.eval.config.log_samples is False
         why = "was made with --no-log-samples" if unlogged else f"holds no sample (its run ended with status {log.status!r})"
@@ -141,6 +144,11 @@ def _row(path: Path, sample: Logged, hidden: tuple[str, ...], verbatim: bool, ch
         return prediction
     except ValueError as error:
         raise InputError(f"{path}: sample {sample.id!r}: {error}") from None
+
+
+def _cancelled(sample: Logged) -> bool:
+    """The run ended around this sample before it had a reply: it is as missing as one that never began."""
+    return sample.output.empty and sample.error is not None and sample.error.startswith(_CANCELLATIONS)
 
 
 def _problem(sample: Logged, hidden: tuple[str, ...], verbatim: bool) -> str | None:

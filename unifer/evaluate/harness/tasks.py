@@ -95,5 +95,5 @@ def picture_uri(question: Question, beside: Path, image_root: Path | None, rule:
     """The pixels that `images.load` makes, as a PNG in a data URI: no loss between them and the model. Raises ImageError."""
     image = images.load(images.resolve(question.image_path, image_root, beside), rule, question.image_path)
     encoded = io.BytesIO()
-    image.save(encoded, format="PNG")
+    image.save(encoded, format="PNG", compress_level=1)  # a fifth of the time for a tenth more bytes
     return f"data:image/png;base64,{base64.b64encode(encoded.getvalue()).decode()}"
