@@ -13,7 +13,7 @@ from PIL import Image
 
 pytest.importorskip("inspect_ai", reason="comes with the full environment")
 
-from tests.prepare.curation.teacher_server import Reaction, TeacherServer, completion, picture_of, prompt_of, refusal, serving
+from tests.api_server import ApiServer, Reaction, completion, picture_of, prompt_of, refusal, serving
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError
 from unifer.models.api.faults import Fault
@@ -39,7 +39,7 @@ def picture(tmp_path: Path) -> Path:
     return tmp_path / "face.png"
 
 
-def ask(server: TeacherServer | str, picture: Path, **settings: Any) -> Answer:
+def ask(server: ApiServer | str, picture: Path, **settings: Any) -> Answer:
     url = server if isinstance(server, str) else server.url
 
     async def run() -> Answer:
@@ -52,7 +52,7 @@ def ask(server: TeacherServer | str, picture: Path, **settings: Any) -> Answer:
     return asyncio.run(run())
 
 
-def fault(reaction: Reaction, picture: Path, **settings: Any) -> tuple[NoReply, TeacherServer]:
+def fault(reaction: Reaction, picture: Path, **settings: Any) -> tuple[NoReply, ApiServer]:
     with serving(lambda number, body: reaction) as server, pytest.raises(NoReply) as caught:
         ask(server, picture, **settings)
     assert KEY not in str(caught.value)

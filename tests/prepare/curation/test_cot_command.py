@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("inspect_ai", reason="comes with the full environment")
 
+from tests.api_server import ApiServer, Body, Reaction, completion, prompt_of, refusal, serving
 from tests.prepare.curation.curated import good_reply, lines_of, make_rows
-from tests.prepare.curation.teacher_server import Body, Reaction, TeacherServer, completion, prompt_of, refusal, serving
 from unifer.cli import main
 from unifer.errors import INTERRUPTED
 from unifer.models.api import asking
@@ -40,7 +40,7 @@ def good(number: int, body: Body) -> Reaction:
     return completion(good_reply(f"r{2 * number + happy}").text)
 
 
-def cot(rows: Path, server: TeacherServer, *more: str) -> int:
+def cot(rows: Path, server: ApiServer, *more: str) -> int:
     flags = [
         "--teacher",
         server.url,

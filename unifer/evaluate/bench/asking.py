@@ -16,7 +16,7 @@ from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.spending import Journal, Spending
 from unifer.evaluate.outputs import Output, reporting_full_disk
 from unifer.models.api.asking import Asker, Sent
-from unifer.models.api.budget import FREE, Budget
+from unifer.models.api.budget import FREE, Budget, BudgetSpent
 from unifer.models.api.client import ApiModel, ApiSpec
 from unifer.models.api.requests import Asked
 from unifer.records import Prediction, Question
@@ -84,16 +84,25 @@ class Questioning:
         return cls(entry, work, model, asker, journal)
 
     async def all(self) -> None:
-        """Ask every open question. Raises what `Asker.ask` raises, once no request of this model is under way any more."""
+        """Ask every open question. Raises what `Asker.ask` raises; BudgetSpent once the answers under way are in, for they are paid."""
         todo = self._todo()
+        spent = False
 
         async def worker() -> None:
+            nonlocal spent
             for cell, output, question in todo:
-                await self._one(cell, output, question)
+                try:
+                    await self._one(cell, output, question)
+                except BudgetSpent:
+                    spent = True
+                if spent:
+                    return
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._entry.max_connections + _AHEAD):
                 group.create_task(worker())
+        if spent:
+            raise BudgetSpent
 
     def _todo(self) -> Iterator[tuple[Cell, Output, Question]]:
         for cell, output in self._work:

@@ -121,7 +121,7 @@ async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget:
                 cell.lose(_first(lost))
         except* BudgetSpent:
             for cell, _ in work:
-                if cell.state != "done":
+                if cell.state not in ("done", "lost"):
                     cell.state, cell.reason = "stopped", "the budget is spent; a larger one goes on from here"
         finally:
             for (cell, output), rows in zip(work, before, strict=True):

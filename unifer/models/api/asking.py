@@ -112,14 +112,15 @@ class Asker:
             key, attempt, number, error=str(error), fault=error.fault, bound=bound, cost=cost, seconds=seconds, final=final
         )
         if error.ends_the_run:
-            raise InputError(f"{error}. Nothing more was sent; once that is put right the same command goes on")
+            raise InputError(f"{_unpointed(error)}. Nothing more was sent; once that is put right the same command goes on")
         if out_of_reach:
-            raise InputError(f"{error}. Is the {self._called} running, and is this its address? Then the same command goes on")
+            raise InputError(f"{_unpointed(error)}. Is the {self._called} running, and is this its address? Then the same command goes on")
         if final:
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= HOPELESS:
                 raise InputError(
-                    f"{HOPELESS} rows in a row got no reply, the last: {error}. They are recorded; once the cause is gone, {self._again}"
+                    f"{HOPELESS} rows in a row got no reply, the last: {_unpointed(error)}. They are recorded; "
+                    f"once the cause is gone, {self._again}"
                 )
 
     async def _wait_for_turn(self) -> None:
@@ -137,3 +138,8 @@ class Asker:
             self._not_before = max(self._not_before, self._clock() + wait)
         else:
             await self._sleep(wait)
+
+
+def _unpointed(error: NoReply) -> str:
+    """The message as the beginning of a sentence that goes on."""
+    return str(error).rstrip(".")

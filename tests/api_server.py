@@ -1,4 +1,4 @@
-"""A small OpenAI-compatible server on 127.0.0.1 whose every fault can be chosen: what teachers do to us in practice."""
+"""A small OpenAI-compatible server on 127.0.0.1 whose every fault can be chosen: what APIs do to us in practice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None,
     return Reaction(status, json.dumps({"error": {"message": message, "type": "error", **fields}}), headers or {})
 
 
-class TeacherServer:
+class ApiServer:
     """`react(number, body)` decides on each request, counted from 1."""
 
     def __init__(self, react: Callable[[int, Body], Reaction]) -> None:
@@ -77,28 +77,28 @@ class TeacherServer:
 
 
 @contextmanager
-def serving(react: Callable[[int, Body], Reaction]) -> Iterator[TeacherServer]:
+def serving(react: Callable[[int, Body], Reaction]) -> Iterator[ApiServer]:
     """A server for the block; every hanging request is let go when it ends."""
-    teacher = TeacherServer(react)
+    api = ApiServer(react)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            teacher.answer(self)
+            api.answer(self)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    teacher.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    api.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield teacher
+        yield api
     finally:
-        teacher.released.set()
+        api.released.set()
         server.shutdown()
         server.server_close()
         thread.join()

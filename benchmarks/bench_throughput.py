@@ -1,0 +1,175 @@
+"""`unifer bench` against a real vLLM server on this machine: its requests per second beside those of a plain load client, in one run.
+
+Both ask the same questions about the same drawn faces over as many connections, greedily, and take turns; the median round counts:
+  plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own throughput
+  unifer   `run_bench`: questions and image files in; decoded, encoded, budgeted, journalled, appended, graded; .eval log and manifest out
+The server keeps no prefix and no picture from round to round. Then the command is killed in the middle and started again: no question
+with an answer on disk may be asked a second time.
+
+    python benchmarks/bench_throughput.py --model runs/quickstart/UniFER-Tiny --images 256
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from unifer import files
+from unifer.datasets import load_dataset, read_questions
+from unifer.evaluate.bench.cells import Asked, Cell, make_cells, read_datasets
+from unifer.evaluate.bench.entries import Generation, ModelEntry
+from unifer.evaluate.bench.running import Bench, run_bench
+from unifer.evaluate.bench.spending import NAME
+from unifer.evaluate.harness.tasks import picture_uri
+from unifer.models.server import ServerOptions, serving
+from unifer.places import QUICKSTART_MODEL
+from unifer.prepare import corpus
+from unifer.records import Question
+
+ROOT = Path(__file__).parents[1]
+TARGET = 0.8
+SERVED = "UniFER-Tiny"
+WARM_UP = 24
+
+
+def make_dataset(folder: Path, count: int) -> Path:
+    """A dataset folder with RAF-DB's labels over `count` freshly drawn faces."""
+    spec = load_dataset(ROOT / "eval_rafdb")
+    prompt = read_questions(spec.samples)[0].prompt
+    (folder / "data").mkdir(parents=True)
+    drawn = [corpus.emotional_face("bench", index, emotion) for index, emotion in enumerate(corpus.balanced(count))]
+    paths = [folder / "data" / f"{index}.png" for index in range(count)]
+    corpus.save_faces(list(zip(drawn, paths, strict=True)), workers=2)
+    questions = [Question(path.name, spec.labels[0], prompt, spec.labels) for path in paths]
+    files.write_rows(folder / "data/qa.json", [question.to_json() for question in questions])
+    labels = json.dumps(list(spec.labels))
+    (folder / "dataset.yaml").write_text(f"name: drawn\ntitle: Drawn\nquestions: data/qa.json\nlabels: {labels}\n")
+    return folder
+
+
+def bodies(asked: Asked, entry: ModelEntry) -> list[bytes]:
+    """The very requests that `unifer bench` sends, made beforehand."""
+    made = []
+    for question in asked.questions:
+        uri = picture_uri(question, asked.path.parent, None, entry.image_rule)
+        content = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": question.prompt}]
+        body: dict[str, Any] = {"model": SERVED, "messages": [{"role": "user", "content": content}], "temperature": 0.0}
+        made.append(json.dumps(body | {"max_tokens": entry.generation.max_tokens}).encode())
+    return made
+
+
+def plain_rate(url: str, requests: Sequence[bytes], connections: int) -> float:
+    """Requests per second of a client that does nothing but send."""
+
+    async def go() -> float:
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        todo = iter(requests)
+        async with httpx.AsyncClient(limits=limits, timeout=600, trust_env=False) as client:
+
+            async def worker() -> None:
+                for body in todo:
+                    answer = await client.post(f"{url}/chat/completions", content=body, headers={"Content-Type": "application/json"})
+                    answer.raise_for_status()
+
+            started = time.perf_counter()
+            await asyncio.gather(*(worker() for _ in range(connections)))
+            return len(requests) / (time.perf_counter() - started)
+
+    return asyncio.run(go())
+
+
+@contextlib.contextmanager
+def unseen(cells: Sequence[Cell]) -> Iterator[None]:
+    yield
+
+
+def unifer_rate(asked: Asked, entry: ModelEntry, folder: Path) -> float:
+    started = time.perf_counter()
+    spec = replace(asked.spec, folder=folder)
+    (cell,) = make_cells([entry], [replace(asked, spec=spec)], None)
+    run_bench(Bench([cell], folder / "logs"), unseen)
+    seconds = time.perf_counter() - started
+    assert cell.state == "done", cell
+    assert not cell.failed, cell
+    return len(asked.questions) / seconds
+
+
+def killed_and_resumed(dataset: Path, entry: ModelEntry, folder: Path) -> dict[str, int]:
+    """Kill `unifer bench` once a third of its questions are answered, run it to its end, and count what was sent again without need."""
+    served = {"name": entry.name, "url": entry.url, "served": SERVED, "generation": {"max_tokens": entry.generation.max_tokens}}
+    (folder / "models.yaml").write_text(json.dumps({"models": [served]}))
+    command = [sys.executable, "-m", "unifer", "bench", "--models", str(folder / "models.yaml"), "--datasets", str(dataset)]
+    command += ["--log-dir", str(folder / "logs")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    out = dataset / "results" / f"{entry.name}.jsonl"
+    total = len(files.read_json(dataset / "data/qa.json"))
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    while process.poll() is None and _lines(out) < total // 3:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    files.AppendLog(out).close()
+    before = {row["image_path"] for _, row in files.read_rows(out)}
+    journal = folder / "logs" / NAME
+    sent_before = _lines(journal)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, check=True)
+    later = [line["id"].partition("/")[2] for _, line in list(files.read_rows(journal))[sent_before:] if line["event"] == "sent"]
+    rows = [row["image_path"] for _, row in files.read_rows(out)]
+    doubled = len(rows) - len(set(rows))
+    again = len([key for key in later if key in before])
+    return {"answered_before_the_kill": len(before), "answered": len(set(rows)), "doubled": doubled, "asked_again": again}
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    dataset = make_dataset(folder / "drawn", args.images)
+    (asked,) = read_datasets([load_dataset(dataset)], sample=False, limit=None)
+    options = ServerOptions(str(args.model), dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",))
+    with serving(options, SERVED, folder / "server.log") as server:
+        settings = Generation(max_tokens=args.max_tokens)
+        entry = ModelEntry(SERVED, SERVED, url=server.url, served=SERVED, generation=settings, max_connections=args.connections)
+        requests = bodies(asked, entry)
+        plain_rate(server.url, requests[:WARM_UP], args.connections)
+        unifer_rate(replace(asked, questions=asked.questions[:WARM_UP]), entry, folder / "warm")
+        rounds = []
+        for number in range(args.rounds):
+            plain = plain_rate(server.url, requests, args.connections)
+            rounds.append((plain, unifer_rate(asked, entry, folder / f"round-{number}")))
+            print(f"round {number}: plain {rounds[-1][0]:.2f}/s, unifer {rounds[-1][1]:.2f}/s", file=sys.stderr, flush=True)
+        resumed = killed_and_resumed(dataset, entry, folder)
+    plain, ours = (statistics.median(rates) for rates in zip(*rounds, strict=True))
+    ratio = statistics.median(unifer / other for other, unifer in rounds)
+    found = {"requests": args.images, "requests_per_second": {"plain": plain, "unifer": ours}, "rounds": rounds}
+    return found | {"unifer_over_plain": ratio, "target": TARGET, "killed_and_resumed": resumed}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=Path(QUICKSTART_MODEL), help="checkpoint folder")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--max-tokens", type=int, default=128)
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(parser.parse_args(), Path(folder)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
