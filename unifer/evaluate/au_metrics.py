@@ -14,6 +14,7 @@ What counts as what:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -218,7 +219,9 @@ def _intervals(
 
 def _per_unit(claims: Sequence[Claim], sums: Floats, units: Sequence[int]) -> list[UnitScore]:
     table = sums[_FACE:].reshape(_KINDS, -1).astype(int).T.tolist()
-    faces = {unit: sum(claim.scored is None or unit in claim.scored for claim in claims) for unit in units}
+    everywhere = sum(claim.scored is None for claim in claims)
+    coded = Counter(unit for claim in claims for unit in claim.scored or ())
+    faces = {unit: everywhere + coded[unit] for unit in units}
     return [
         UnitScore(
             unit,
