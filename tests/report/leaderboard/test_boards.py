@@ -46,6 +46,11 @@ def line(board: Board, name: str, metric: str = "war") -> Line:
     return next(each for each in ranking(board, metric).lines if each.name == name)
 
 
+def names(board: Board) -> list[str]:
+    """Lines in order, those of no model apart."""
+    return [each.name for each in ranking(board).lines if each.kind != "baseline"]
+
+
 def answered(specs: dict[str, DatasetSpec], model: str, right: float) -> None:
     for spec in specs.values():
         answer(spec, model, right)
@@ -93,7 +98,7 @@ def test_a_model_without_all_sets_has_neither_a_pooled_score_nor_a_rank(tmp_path
     assert set(part.places) == {"rafdb"}
     assert "not asked: Set affectnet" in part.about
     assert part.questions == f"{COUNT} of {2 * COUNT}"
-    assert [each.name for each in ranking(board).lines] == ["whole", "part"]
+    assert names(board) == ["whole", "part"]
     assert line(board, "whole").places["pooled"].rank == 1
 
 
@@ -138,7 +143,7 @@ def test_published_lines_have_no_rank_however_good_they_are(tmp_path: Path) -> N
     assert theirs.values["rafdb"].score == pytest.approx(0.999)
     assert (theirs.places, theirs.kind, theirs.protocol) == ({}, "published", "p, zero-shot")
     assert line(board, "own").places["rafdb"].level, "the best of a column is the best of the runs"
-    assert [each.name for each in ranking(board).lines] == ["own", "UniFER-7B", "Theirs"]
+    assert names(board) == ["own", "UniFER-7B", "Theirs"]
     assert any("--protocol unifer compares" in each for each in unifer.about)
     assert not any(each.name == "Film" for each in ranking(board).lines)
     same = line(boards_of(specs, "unifer", told=tuple(TOLD))[0], "UniFER-7B")
@@ -154,7 +159,7 @@ def test_published_lines_do_not_stand_beside_sample_questions(tmp_path: Path) ->
     specs = project(tmp_path, ("rafdb",))
     answer(specs["rafdb"], "m", 0.95, sample=True)
     boards = {board.group.title: board for board in boards_of(specs, told=tuple(TOLD))}
-    assert {each.kind for each in ranking(boards["FERBench: questions of sample_qa.json"]).lines} == {"run"}
+    assert {each.kind for each in ranking(boards["FERBench: questions of sample_qa.json"]).lines} == {"run", "baseline"}
     assert {each.kind for each in ranking(boards["FERBench"]).lines} == {"published"}
 
 
@@ -184,7 +189,7 @@ def test_models_that_noise_parts_share_a_rank(tmp_path: Path) -> None:
     for model, right in (("a", 0.70), ("b", 0.69), ("c", 0.3)):
         answered(specs, model, right)
     (board,) = boards_of(specs, resamples=500)
-    places = {each.name: each.places["pooled"] for each in ranking(board).lines}
+    places = {name: line(board, name).places["pooled"] for name in names(board)}
     assert [(places[name].rank, places[name].shared, places[name].level) for name in "abc"] == [
         (1, True, True),
         (1, True, True),
@@ -221,8 +226,8 @@ def test_lines_can_be_sorted_by_name_or_by_another_metric_without_moving_ranks(t
         answered(specs, model, right)
     for sort, order in ((None, "bca"), ("name", "abc"), ("uar", "bca"), ("war:rafdb", "bca")):
         (board,) = boards_of(specs, sort=sort)
-        assert "".join(each.name for each in ranking(board).lines) == order
-        assert {each.name: each.places["pooled"].rank for each in ranking(board).lines} == {"b": 1, "c": 2, "a": 3}
+        assert "".join(names(board)) == order
+        assert {name: line(board, name).places["pooled"].rank for name in names(board)} == {"b": 1, "c": 2, "a": 3}
 
 
 def test_a_dataset_outside_the_benchmark_has_a_table_of_its_own(tmp_path: Path) -> None:
@@ -231,3 +236,26 @@ def test_a_dataset_outside_the_benchmark_has_a_table_of_its_own(tmp_path: Path) 
     boards = {board.group.title: board for board in boards_of(specs)}
     assert set(boards) == {"FERBench", "Set mine"}
     assert [key for key, _ in ranking(boards["Set mine"]).columns] == ["mine"]
+
+
+@pytest.mark.parametrize("protocol", ["strict", "unifer"])
+def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) -> None:
+    """A share of 62.5 % happy faces: naming happiness alone scores that, and no model has a rank for it."""
+    human = {"accuracy": 0.9, "about": "two annotators"}
+    specs = project(tmp_path, ("affectnet",)) | {"rafdb": dataset(tmp_path / "eval_rafdb", "rafdb", human=human)}
+    rows = [
+        row | {"true_label": "happiness"} if index % 2 else row
+        for index, row in enumerate(json.loads(specs["rafdb"].questions.read_text()))
+    ]
+    specs["rafdb"].questions.write_text(json.dumps(rows))
+    answered(specs, "m", 0.8)
+    (board,) = boards_of(specs, protocol)
+    common, people = line(board, "commonest label"), line(board, "people agree")
+    share = sum(row["true_label"] == "happiness" for row in rows) / COUNT
+    assert {key: value.score for key, value in common.values.items()} == pytest.approx(
+        {"rafdb": share, "affectnet": 0.25, "pooled": (share + 0.25) / 2, "mean": (share + 0.25) / 2}
+    )
+    assert "Set rafdb: the commonest is happiness" in common.about
+    assert {key: value.score for key, value in people.values.items()} == {"rafdb": 0.9}
+    assert common.places == people.places == {}
+    assert line(board, "commonest label", "uar").values["affectnet"].score == 0.25

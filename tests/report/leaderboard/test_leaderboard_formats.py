@@ -60,7 +60,7 @@ class Parsed(HTMLParser):
 # --- CSV -------------------------------------------------------------------------------------------------------------------------------
 def test_csv_has_full_precision_and_every_denominator(boards: list[Board], told: list[PublishedResult]) -> None:
     frame = pandas.read_csv(io.StringIO(csv(boards, told, "strict")), keep_default_na=False, dtype=str)
-    assert list(frame["kind"].unique()) == ["run", "published"]
+    assert list(frame["kind"].unique()) == ["run", "baseline", "published"]
     good = frame[(frame["model"] == "good") & (frame["dataset"] == "rafdb")].iloc[0]
     counts = {name: int(float(good[name])) for name in ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing")}
     assert counts == {"questions": COUNT, "asked": COUNT, "answered": COUNT - 2, "off_list": 0, "no_answer": 0, "failed": 2, "missing": 0}

@@ -16,9 +16,12 @@ from unifer.report.leaderboard import ranks
 from unifer.report.leaderboard.entries import LABELLED, METRICS, POOLED_FAMILY, UNITS_FAMILY, Entry, Group, Value, family_of
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 from unifer.report.leaderboard.ranks import Pairs, Place
+from unifer.report.leaderboard.reference import Columns, reference_lines
 from unifer.report.leaderboard.summaries import MEAN, POOLED, summaries
 
 Kind = Literal["run", "baseline", "published"]
+_KINDS: tuple[Kind, ...] = ("run", "baseline", "published")
+"""In the order of their lines."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Board:
     entries: Sequence[Entry]
     totals: Mapping[str, Mapping[str, Mapping[str, Value]]]
     """Model -> `pooled` or `mean` -> metric -> value."""
+    reference: Mapping[str, tuple[Columns, tuple[str, ...]]]
     rankings: list[Ranking] = field(default_factory=list)
 
 
@@ -83,7 +87,8 @@ def arrange(
         asked = {name for entry in own for name in entry.cells} | {result.dataset for result in told}
         datasets = tuple((spec.name, spec.title) for spec in shown if spec.name in asked)
         totals = summaries(own, [name for name, _ in datasets], group, protocol, resamples)
-        board = Board(group, datasets, own, totals)
+        reference = reference_lines(own, specs, [name for name, _ in datasets], group)
+        board = Board(group, datasets, own, totals, reference)
         pairs = _pairs(own, resamples)
         board.rankings += filter(None, (_ranking(board, metric, told, protocol, pairs) for metric in METRICS))
         if sort is not None:
@@ -114,7 +119,9 @@ def _ranking(board: Board, metric: str, told: Sequence[PublishedResult], protoco
     ranked_by = next(iter(have)) if len(have) == 1 else whole
     order = ranked_by or keys[0]
     lines = _run_lines(board, metric, keys, order, protocol, pairs)
-    return Ranking(metric, tuple(columns), ranked_by, (*lines, *_published_lines(told, order, protocol)))
+    return Ranking(
+        metric, tuple(columns), ranked_by, (*lines, *_reference_lines(board, metric, keys), *_published_lines(told, order, protocol))
+    )
 
 
 def _run_lines(board: Board, metric: str, keys: Sequence[str], order: str, protocol: str, pairs: Pairs | None) -> list[Line]:
@@ -184,6 +191,14 @@ def _about(entry: Entry, board: Board, metric: str) -> tuple[str, ...]:
     return (*flags, *(() if entry.one_model else ("another checkpoint on each dataset",)))
 
 
+def _reference_lines(board: Board, metric: str, keys: Sequence[str]) -> list[Line]:
+    found = [
+        Line("baseline", name, "no model", {key: columns[key][metric] for key in keys if metric in columns.get(key, {})}, about=about)
+        for name, (columns, about) in board.reference.items()
+    ]
+    return [line for line in found if line.values]
+
+
 def _published_lines(told: Sequence[PublishedResult], order: str, graded: str) -> list[Line]:
     """One line a system, source, protocol and setting."""
     found: dict[tuple[str, str, str, str], list[PublishedResult]] = {}
@@ -203,10 +218,9 @@ def _published_lines(told: Sequence[PublishedResult], order: str, graded: str) -
 
 
 def _order(line: Line, key: str) -> tuple[int, float, str]:
-    kinds = {"run": 0, "baseline": 1, "published": 2}
-    first = kinds[line.kind] if line.kind != "run" or key in line.places else 0.5
+    unranked = line.kind == "run" and key not in line.places
     score = line.values[key].score if key in line.values else -1.0
-    return int(2 * first), -score, line.name
+    return 2 * _KINDS.index(line.kind) + unranked, -score, line.name
 
 
 def _sorted(ranking: Ranking, sort: str, board: Board) -> Ranking:
@@ -217,5 +231,5 @@ def _sorted(ranking: Ranking, sort: str, board: Board) -> Ranking:
     else:
         by = {entry.model: _values(entry, board, metric, [column] if column else [POOLED, MEAN, *entry.cells]) for entry in board.entries}
         order = {name: ("", -next(iter(values.values())).score if values else 1.0) for name, values in by.items()}
-    lines = sorted(ranking.lines, key=lambda line: (line.kind == "published", order.get(line.name, ("", 2.0))))
+    lines = sorted(ranking.lines, key=lambda line: (_KINDS.index(line.kind), order.get(line.name, ("", 2.0))))
     return Ranking(ranking.metric, ranking.columns, ranking.ranked_by, tuple(lines))

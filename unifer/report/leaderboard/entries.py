@@ -16,7 +16,7 @@ from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
 from unifer.evaluate.bootstrap import percentile_interval
-from unifer.evaluate.metrics import LEVEL
+from unifer.evaluate.metrics import LEVEL, Table, tally
 from unifer.evaluate.predictions import Run, read_predictions
 from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published, score_strict
 from unifer.evaluate.selection import Selected
@@ -62,6 +62,8 @@ class Cell:
     scored: DatasetScores | None = None
     published: PublishedScores | None = None
     """What pools the cell with others: strict scores, or those of the published rule."""
+    table: Table | None = None
+    """How often each label is true."""
     judge: str | None = None
     """Who gave the judge's scores, and how."""
 
@@ -165,7 +167,8 @@ def _strict(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predicti
                 values[f"au_{name}"] = Value(score, units.intervals.get(name))
     values |= _reasoning(result)
     whole, comparable, flags = _coverage(source, result.counts, rows)
-    return Cell(values, result.counts, whole, comparable, flags, result.notes, result, judge=_judge(result))
+    table = None if result.scores is None else result.scores.table
+    return Cell(values, result.counts, whole, comparable, flags, result.notes, result, table=table, judge=_judge(result))
 
 
 def _reasoning(result: DatasetScores) -> dict[str, Value]:
@@ -206,7 +209,8 @@ def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
     whole, comparable, flags = _coverage(source, counts, rows)
     # The published pooled script reads every dataset with the one-line expression.
     pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
-    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled)
+    table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
+    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table)
 
 
 def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:

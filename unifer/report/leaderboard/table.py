@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unifer.report.leaderboard.boards import Board, Kind, Line
+from unifer.report.leaderboard.boards import Board
 from unifer.report.leaderboard.entries import METRICS, Cell, Entry, Value
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 
@@ -42,14 +42,9 @@ def _rows(board: Board, protocol: str) -> Iterator[Row]:
         for name, values in board.totals.get(entry.model, {}).items():
             if values:
                 yield head | {"dataset": name} | _scores(values) | _ranks(board, entry.model, name) | _summed(entry)
-    for line in _baselines(board):
-        head = {"kind": "baseline", "board": board.group.title, "model": _kept(line[1].name), "protocol": line[1].protocol}
-        yield from (head | {"dataset": name, line[0]: value.score} for name, value in line[1].values.items())
-
-
-def _baselines(board: Board) -> Iterator[tuple[str, Line]]:
-    kind: Kind = "baseline"
-    return ((ranking.metric, line) for ranking in board.rankings for line in ranking.lines if line.kind == kind)
+    for name, (columns, about) in board.reference.items():
+        head = {"kind": "baseline", "board": board.group.title, "model": name, "notes": _kept("; ".join(about))}
+        yield from (head | {"dataset": column} | _scores(values) for column, values in columns.items())
 
 
 def _scores(values: Mapping[str, Value]) -> Row:
