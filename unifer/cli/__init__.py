@@ -32,6 +32,25 @@ from unifer.cli import (
 )
 from unifer.errors import INTERRUPTED, InputError, Interrupted
 
+_GROUPS = (
+    quickstart,
+    data,
+    doctor,
+    train,
+    rewards,
+    curves,
+    infer,
+    score,
+    bench,
+    compare,
+    judge,
+    leaderboard,
+    merge,
+    convert_log,
+    report,
+    synthesize,
+)
+"""In the order of `unifer --help`."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -41,25 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions.")
     parser.add_argument("--version", action="version", version=f"unifer {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    groups = (
-        quickstart,
-        data,
-        doctor,
-        train,
-        rewards,
-        curves,
-        infer,
-        score,
-        bench,
-        compare,
-        judge,
-        leaderboard,
-        merge,
-        convert_log,
-        report,
-        synthesize,
-    )
-    for group in groups:
+    for group in _GROUPS:
         group.register(commands)
     # Flags that TRL's own parser reads (`unifer sft --learning_rate 1e-5`) pass through in `args.rest`.
     args, rest = parser.parse_known_args(argv)
