@@ -133,7 +133,8 @@ def test_stages_run_in_order_and_a_second_run_only_scores(root: Path, commands: 
     assert cli.main(["quickstart"]) == 0
     assert commands.ran == SCORES
     left = {path.name for path in (root / "runs" / "quickstart").iterdir()}
-    assert {"scores.png", "gallery.png", "curves.png", "summary.json"} <= left
+    assert {"scores.png", "gallery.png", "curves.png", "summary.json", "report"} <= left
+    assert "<title>UniFER-Tiny on faces" in (root / "runs/quickstart/report/index.html").read_text(encoding="utf-8")
 
 
 def test_the_summary_says_what_the_files_say(root: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

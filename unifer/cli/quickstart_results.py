@@ -1,4 +1,4 @@
-"""What a quickstart ends with: summary.json, three figures, and a table of base, SFT and GRPO with the paired gain.
+"""What a quickstart ends with: summary.json, three figures, a report page, and a table of base, SFT and GRPO with the paired gain.
 
 Everything is computed from the predictions on disk, by the same functions as `unifer eval`.
 """
@@ -39,8 +39,9 @@ def show(root: Path, work: Path, models: Mapping[str, str], stages: Mapping[str,
         work / "summary.json", {stage: model_summary(each) for stage, each in scored.items()} | {"gain": gain, "seconds": seconds}
     )
     _figures(root, work, names["grpo"], scored)
+    _page(work, scored)
     _print(scored, gains, seconds)
-    shown = ["scores.png", "gallery.png", "curves.png", "summary.json", names["sft"], names["grpo"]]
+    shown = ["report/index.html", "scores.png", "gallery.png", "curves.png", "summary.json", names["sft"], names["grpo"]]
     print("wrote " + "\n      ".join(os.path.relpath(work / name) for name in shown))
 
 
@@ -81,6 +82,13 @@ def _figures(root: Path, work: Path, model: str, scored: Mapping[str, DatasetSco
     bars_png(work / "scores.png", bars + [_bar(part["title"], part) for part in sets], ("WAR", "AU F1 a face"), title, sections)
     _gallery(work, model)
     curves_png(work / "curves.png", read_metrics(work / model), f"{model} · GRPO")
+
+
+def _page(work: Path, scored: Mapping[str, DatasetScores]) -> None:
+    from unifer.cli.report import images_bar
+    from unifer.report.page.building import Settings, write_report
+
+    write_report(list(scored.values()), work / "report", Settings(title="UniFER-Tiny on faces it has never seen"), images_bar)
 
 
 def _bar(name: str, part: Json) -> Bar:

@@ -68,7 +68,7 @@
     return [wide(table(caption, order.map((key) => [head(key), key]), columns, chosen.units, supports)), means(runs)];
   };
 
-  const MEANS = [["face_f1", "F1 of a face"], ["micro_f1", "micro F1"], ["macro_f1", "macro F1"]];
+  const MEANS = [["face_f1", "F1, per face"], ["micro_f1", "micro F1"], ["macro_f1", "macro F1"]];
 
   const means = (runs) =>
     wide(h(

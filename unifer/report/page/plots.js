@@ -44,7 +44,7 @@
     const limit = Math.max(1, ...rows.filter((row) => row.gain).flatMap((row) => row.gain.ci95.map(Math.abs)));
     const heads = ["Model", "Dataset", `±${short(Number(limit.toFixed(1)))} points`, "gain, points", "questions", "fixed", "broken", "p"];
     const units = rows.some((row) => row.measure === "au_f1") ? " (AU F1 a face where AUs alone are asked for)" : "";
-    const about = `Gain in WAR${units}, paired over the same questions: 95 % bootstrap interval; p of McNemar's exact test (of a swap test over subjects where there are any), by Holm for all rows of this page. Fixed: questions that only the model named first got right; broken: only the other.`;
+    const about = `Gain in WAR${units}, paired over the same questions: 95 % bootstrap interval; p of McNemar's exact test (of a swap test over all datasets together, and over subjects where there are any), by Holm for the pairs of a dataset. Fixed: questions that only the model named first got right; broken: only the other.`;
     const table = h(
       "table",
       { class: "gains" },
@@ -153,9 +153,11 @@
   };
 
   const logTicks = (low, high) => {
+    const every = Math.max(1, Math.ceil((high - low) / 4));
     const found = [];
-    for (let power = Math.ceil(low); power <= high; power += Math.max(1, Math.ceil((high - low) / 4))) found.push(10 ** power);
-    return found.length ? found : [10 ** low, 10 ** high];
+    for (let power = Math.floor(low); power <= high; power += every) for (const part of high - low < 2 ? [1, 2, 5] : [1]) found.push(part * 10 ** power);
+    const inside = found.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
+    return inside.length ? inside : [10 ** low, 10 ** high];
   };
 
   const described = (panel) =>

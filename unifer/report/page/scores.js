@@ -20,7 +20,7 @@
     if (found === null || found.war === undefined) return h("td", { class: "plot" });
     const range = interval(found, "war");
     const marks = lines.map((line) =>
-      svg("line", { class: `ref ${line.kind}`, x1: 100 * line.accuracy, x2: 100 * line.accuracy, y1: 1, y2: 15 }, svg("title", null, line.name)),
+      svg("line", { class: `ref ${line.kind}`, x1: 100 * line.war, x2: 100 * line.war, y1: 1, y2: 15 }, svg("title", null, line.name)),
     );
     return h(
       "td",
@@ -55,8 +55,7 @@
       { class: "line" },
       h("th", { scope: "row" }, each.name, each.about ? h("small", { class: "about" }, ` ${each.about}`) : null),
       h("td", { class: "plot" }),
-      h("td", { class: "num" }, percent(each.accuracy)),
-      SCORES.slice(1).map(([key]) => h("td", { class: "num" }, each[key] === undefined || each[key] === null ? "" : percent(each[key]))),
+      SCORES.map(([key]) => h("td", { class: "num" }, each[key] === undefined || each[key] === null ? "" : percent(each[key]))),
       h("td", { colspan: columns - 5 }),
     );
 
@@ -73,8 +72,18 @@
     return best;
   };
 
-  const group = (title, about, rows, lines, columns) => {
+  // What always naming the commonest label scores, and how often people agree: of the run that was asked most.
+  const linesOf = (rows) => {
+    const told = rows.filter(([, found]) => found?.baselines);
+    if (!told.length) return [];
+    const { majority, human } = told.reduce((one, other) => ((other[3]?.asked ?? 0) > (one[3]?.asked ?? 0) ? other : one))[1].baselines;
+    const always = { kind: "majority", name: majority.label ? `always ${majority.label}` : "always the commonest label", ...majority };
+    return human ? [always, { kind: "human", name: "people", ...human }] : [always];
+  };
+
+  const group = (title, about, rows, columns) => {
     const best = bestOf(rows);
+    const lines = linesOf(rows);
     return h(
       "tbody",
       null,
@@ -91,21 +100,21 @@
       const pooled = together.map((each) => [each.run, each.pooled, null, each.pooled.counts]);
       const asked = new Set(together.map((each) => each.pooled.counts.asked));
       const about = asked.size === 1 ? `every question alike, ${count([...asked][0])} in all` : "every question alike; models answered different sets";
-      found.push(group("All datasets, pooled", about, pooled, [], columns));
+      found.push(group("All datasets, pooled", about, pooled, columns));
       const means = together.map((each) => [each.run, each.mean_of_datasets, null, null]);
-      found.push(group("Mean of datasets", "every dataset alike", means, [], columns));
+      found.push(group("Mean of datasets", "every dataset alike", means, columns));
     }
     for (const dataset of datasets) {
       const here = runs.filter((run) => run.dataset === dataset.name);
       const rows = here.map((run) => [run.run, run.war === undefined ? null : run, run.action_units ?? null, run.counts]);
       const asked = [...new Set(here.map((run) => run.counts.asked))].map(count).join(" or ");
-      found.push(group(dataset.title, `${asked} questions${dataset.labels.length ? "" : ", of Action Units alone"}`, rows, dataset.lines, columns));
+      found.push(group(dataset.title, `${asked} questions${dataset.labels.length ? "" : ", of Action Units alone"}`, rows, columns));
     }
     return found;
   };
 
   page.drawScores = () => {
-    const heads = ["Model", "WAR, 0 to 100", ...SCORES.map(([, name]) => name), ...(page.hasUnits ? ["AU F1 a face"] : []), ...OUTCOMES.map(page.outcome)];
+    const heads = ["Model", "WAR, 0 to 100", ...SCORES.map(([, name]) => name), ...(page.hasUnits ? ["AU F1, per face"] : []), ...OUTCOMES.map(page.outcome)];
     const table = h(
       "table",
       { class: "headline" },

@@ -35,7 +35,7 @@ def summary(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Se
         "version": __version__,
         "made": runs.now(),
         "models": list(models),
-        "datasets": [{"name": spec.name, "title": spec.title, "labels": list(spec.labels), "lines": []} for spec in specs.values()],
+        "datasets": [{"name": spec.name, "title": spec.title, "labels": list(spec.labels)} for spec in specs.values()],
         "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()},
         "runs": [_run(result) for result in results],
         "together": _together(results, models, resamples),
@@ -77,9 +77,10 @@ def _gains(results: Sequence[DatasetScores], models: Sequence[str], resamples: i
         if any(row["gain"]["points"] < 0 for row in rows[:1] if "gain" in row):
             rows = _rows([(other, one) for one, other in both], resamples)
         found += rows
-    told = [row for row in found if "gain" in row]
-    for row, adjusted in zip(told, holm([row["gain"]["p"] for row in told]), strict=True):
-        row["holm"] = adjusted
+    for scope in {row["dataset"] for row in found}:
+        told = [row for row in found if row["dataset"] == scope and "gain" in row]
+        for row, adjusted in zip(told, holm([row["gain"]["p"] for row in told]), strict=True):
+            row["holm"] = adjusted
     return found
 
 
@@ -100,8 +101,9 @@ def _gain(pairs: Sequence[tuple[DatasetScores, DatasetScores]], scope: str, resa
         made = [pair_up(each.graded["first"], each.graded["second"], measure) for each in matched]
     except InputError as error:
         return row | {"problem": str(error)}
-    seeds = [zlib.crc32(one.spec.name.encode()) for one, _ in pairs]
-    gain = gain_of(made, resamples=max(resamples, 1), seeds=seeds, swap=False)
+    # As `unifer compare` draws them, so that both say the same.
+    seeds = [zlib.crc32(one.spec.name.encode()) for one, _ in pairs] if len(pairs) > 1 else [0]
+    gain = gain_of(made, resamples=max(resamples, 1), seeds=seeds, swap=len(pairs) > 1 or measure != "war")
     notes = [note for each in matched for note in each.notes]
     return row | {"gain": gain.to_json() | {"p": gain.significance}, "notes": notes}
 
