@@ -26,7 +26,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Part:
-    """One prediction file. `identity` and `asked` are what its manifest says, None where it has none."""
+    """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None where it has none."""
 
     path: Path
     predictions: tuple[Prediction, ...]

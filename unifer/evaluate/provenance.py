@@ -10,9 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unifer import files, runs
-from unifer.errors import InputError
-from unifer.evaluate.asked import is_log, read_stated
+from unifer.evaluate.asked import read_stated
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -49,17 +47,8 @@ def differing(selected: Sequence[Selected]) -> list[str]:
 
 def identity_of(one: Selected) -> Json | None:
     """What the run was made from, by the manifest beside it or by its log; None without one."""
-    if is_log(one.run.path):
-        stated = read_stated(one.run.path)
-        return None if stated is None else stated.identity
-    path = runs.manifest_path(one.run.path)
-    if one.run.path.suffix != ".jsonl" or not path.exists():
-        return None
-    found = files.read_json(path, "remove it")
-    identity = found.get("identity") if isinstance(found, dict) else None
-    if not isinstance(identity, dict):
-        raise InputError(f"{path}: is not the manifest of an inference run (identity is missing); remove it")
-    return identity
+    stated = read_stated(one.run.path)
+    return None if stated is None else stated.identity
 
 
 def _conditions(identity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
