@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api_server import Body, Reaction, completion, prompt_of, refusal, serving
+from tests.api_server import Body, Reaction, completion, picture_of, prompt_of, refusal, serving
 from tests.evaluate.reasoning.asked import DRAWS, graded, question
 from tests.evaluate.scored import dataset, write
 from unifer.cli import main
+from unifer.datasets import load_dataset
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.predictions import Run, find_runs
@@ -305,7 +306,7 @@ def test_the_command_judges_and_eval_reports(results: Path, capsys: pytest.Captu
         assert "mean 6.00 of 10 over 3 judged" in printed.out
         assert main(argv) == 1
         assert len(server.requests) == 3 + ATTEMPTS, "nothing is asked twice"
-    spec = dataset_of(results)
+    spec = load_dataset(results)
     assert [each.name for each in find_runs(spec)] == ["m"], "a judge's file is no run"
     reasoning = score_strict(spec, Run("m", results / "results" / "m.jsonl"), 0).reasoning
     assert reasoning is not None
@@ -314,16 +315,35 @@ def test_the_command_judges_and_eval_reports(results: Path, capsys: pytest.Captu
     assert "secret-of-the-test" not in (results / "results" / "m.judged.jsonl").read_text()
 
 
-def dataset_of(folder: Path):  # type: ignore[no-untyped-def]
-    from unifer.datasets import load_dataset
-
-    return load_dataset(folder)
-
-
-def test_an_expired_key_ends_the_command_with_the_variable_to_look_at(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(lambda *_: refusal(401, "Incorrect API key provided")) as server:
+@pytest.mark.parametrize(
+    ("reaction", "said"),
+    [
+        (refusal(401, "Incorrect API key provided"), "UNIFER_JUDGE_API_KEY"),
+        (refusal(404, "The model `j` does not exist"), "does not serve 'j'"),
+    ],
+)
+def test_an_expired_key_or_an_unknown_model_ends_the_command(
+    results: Path, capsys: pytest.CaptureFixture[str], reaction: Reaction, said: str
+) -> None:
+    with serving(lambda *_: reaction) as server:
         assert main(["judge", "--predictions", str(results / "results/m.jsonl"), "--url", server.url, "--model", "j"]) == 2
-    assert "UNIFER_JUDGE_API_KEY" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
+    scored = score_strict(load_dataset(results), Run("m", results / "results" / "m.jsonl"), 0).reasoning
+    assert scored is not None
+    assert scored.judge is not None
+    assert (scored.judge.mean.value, scored.judge.judged, scored.judge.failed + scored.judge.unasked) == (None, 0, 4)
+
+
+def test_the_command_shows_the_judge_the_face(results: Path) -> None:
+    from PIL import Image
+
+    for index in range(3):
+        Image.new("RGB", (8, 8)).save(results / f"{index}.png")
+    with serving(lambda *_: completion('{"score": 5}')) as server:
+        argv = ["judge", "--dataset-dir", str(results), "--url", server.url, "--model", "j", "--images", "--image-root", str(results)]
+        assert main(argv) == 1, "one of the four faces is missing"
+        assert {picture_of(body).partition(",")[0] for body in server.requests} == {"data:image/jpeg;base64"}
+    assert {row.fault for row in read_rows(results / "results/m.judged.jsonl").values()} == {None, "image"}
 
 
 @pytest.mark.parametrize(
