@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.evaluate import asked as asking
 from tests.evaluate.scored import FAILED, NOUNS, dataset, question, replied, run_of
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
@@ -18,7 +19,7 @@ from unifer.evaluate import asked, merging
 from unifer.evaluate.merging import merge
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
-from unifer.records import Json
+from unifer.records import Json, Prediction
 
 IDENTITY: Json = {
     "questions": {"name": "toy_qa.json", "bytes": 9, "sha256": "a" * 64},
@@ -291,3 +292,30 @@ def test_overwriting_moves_the_old_file_and_its_manifest_aside(tmp_path: Path, m
     assert (tmp_path / "there.jsonl.1").exists()
     assert (tmp_path / "there.manifest.json.1").exists()
     assert json.loads((tmp_path / "there.manifest.json").read_text())["command"] == merging.COMMAND
+
+
+# --- with inference and logs -----------------------------------------------------------------------------------------------------------
+def test_inference_goes_on_with_what_two_machines_answered(tmp_path: Path) -> None:
+    """Two machines were stopped at different places: merged under the run's name, the same command asks only the rest."""
+    folder = asking.make_dataset(tmp_path / "eval_toy")
+    asking.run(folder)
+    whole = folder / "results/model.jsonl"
+    lines, beside = whole.read_text().splitlines(keepends=True), whole.with_suffix(".manifest.json")
+    for name, rows in (("a", lines[:10]), ("b", lines[8:25])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(rows))
+        (tmp_path / f"{name}.manifest.json").write_text(beside.read_text())
+    merge([tmp_path / "a.jsonl", tmp_path / "b.jsonl"]).write(whole)
+    summary = asking.run(folder)
+    assert (summary.resumed, summary.answered, summary.missing) == (25, asking.COUNT, 0)
+    asking.assert_each_answered_once(asking.rows_of(folder))
+    assert len(json.loads(beside.read_text())["context"]["parts"]) == 2, "where the rows came from is not forgotten"
+
+
+def test_a_log_of_inspect_is_a_part_like_any_other(toy: DatasetSpec, tmp_path: Path) -> None:
+    from unifer.evaluate.harness.writing import write_log
+
+    rows = [Prediction.from_json(row(index, FAILED if index == 1 else None)) for index in range(3)]
+    write_log(tmp_path / "a.eval", toy, rows, IDENTITY, asked=6)
+    merged = merge([tmp_path / "a.eval", part(tmp_path / "b.jsonl", [row(1), row(4)])])
+    assert merged.counts == {"asked": 6, "answered": 4, "failed": 0, "missing": 2}
+    assert merged.manifest["identity"] == IDENTITY
