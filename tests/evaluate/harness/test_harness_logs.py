@@ -227,3 +227,29 @@ def test_files_that_are_no_logs_are_refused_and_nothing_half_written_is_left(tmp
     with pytest.raises(OSError, match="gone"):
         write_log(tmp_path / "x.eval", spec, [row], IDENTITY, picture=broken)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.eval", "b.json", "c.json", "d.json", "eval_toy"]
+
+
+HOSTILE = (
+    "a\0b<answer>happiness</answer>",
+    "\ud800 alone <answer>happiness</answer>",
+    "\x1b[31m\u202e<script>alert(1)</script><answer>happiness</answer>",
+    "<think>" * 3 + "<answer>happiness</answer>",
+    "x" * 2**20,
+    "<answer>happiness</answer><think>too late</think>",
+    "attachment://0123456789",
+    "data:image/png;base64,AAAA",
+)
+
+
+def test_hostile_replies_of_a_live_run_are_in_its_log_and_graded_as_they_were(tmp_path: Path) -> None:
+    spec = faces(tmp_path, asked(len(HOSTILE)))
+    log = answered(dataset_task(spec), tmp_path / "logs", lambda prompt, *_: said(HOSTILE[int(prompt.split()[-1])]))
+    path = Path(log.location)
+    found = read_log(path).predictions
+    # What UTF-8 cannot hold is spelled out by inspect; everything else is kept.
+    assert [row.reply for row in found] == [reply.replace("\ud800", "\\ud800") for reply in HOSTILE]
+    assert log.results is not None
+    scored = score_strict(spec, Run("m", path), 0)
+    assert log.results.scores[0].metrics["WAR"].value == scored.labelled.war > 0
+    write_log(tmp_path / "again.eval", spec, found, IDENTITY)
+    assert read_log(tmp_path / "again.eval").predictions == found

@@ -143,3 +143,11 @@ def test_a_folder_that_is_none_or_has_no_questions_says_what_to_do(tmp_path: Pat
     with pytest.raises(PrerequisiteError) as caught:
         registry.dataset(str(load_dataset(spec.folder).folder))
     assert "To try now: -T questions=data/sample_qa.json" in str(caught.value.message)
+
+
+def test_an_image_root_that_holds_none_of_the_images_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    spec = faces(tmp_path, asked(3))
+    assert registry.dataset(str(spec.folder)).name == "toy"
+    with pytest.raises(PrerequisiteError) as caught:
+        registry.dataset(str(spec.folder), image_root=str(tmp_path))
+    assert "none of its 3 images is there" in str(caught.value.message)

@@ -19,9 +19,12 @@ from inspect_ai._util.error import PrerequisiteError
 from unifer.datasets import find_questions, load_dataset
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
+from unifer.evaluate.harness.samples import question_in
 from unifer.evaluate.harness.scorer import figures as figures
 from unifer.evaluate.harness.scorer import strict as strict
 from unifer.evaluate.harness.tasks import dataset_task
+from unifer.evaluate.infer import check_some_image
+from unifer.evaluate.outputs import Plan
 from unifer.places import BENCHMARK, current_project
 
 
@@ -65,7 +68,9 @@ def _task(folder: str, sample: bool, questions: str | None, image_root: str | No
         root = Path(image_root) if image_root else None
         if root is not None and not root.is_dir():
             raise InputError(f"-T image_root={root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
-        return dataset_task(spec, questions_file=asked, image_root=root, image_rule=_rule(image_size))
+        made = dataset_task(spec, questions_file=asked, image_root=root, image_rule=_rule(image_size))
+        check_some_image(Plan(asked, tuple(question_in(sample.metadata) for sample in made.dataset), Path(), root, {}))
+        return made
     except InputError as error:
         raise PrerequisiteError(str(error)) from None
 
