@@ -14,7 +14,7 @@ from tests.report.leaderboard.models import answer, project
 from unifer.evaluate.metrics import score
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.report.leaderboard.entries import Value
+from unifer.report.leaderboard.entries import Said, Value, said_of
 from unifer.report.leaderboard.ranks import Pairs, Place, overlap, places
 
 
@@ -50,11 +50,13 @@ def test_without_intervals_only_equal_scores_share_a_rank() -> None:
     assert [found[name].rank for name in "abc"] == [1, 3, 1]
 
 
-def scored(root: Path, right: dict[str, float], **options: int) -> dict[str, dict[str, DatasetScores]]:
-    specs = project(root, ("rafdb",), **options)
-    return {
-        "rafdb": {name: score_strict(specs["rafdb"], Run(name, answer(specs["rafdb"], name, share)), 0) for name, share in right.items()}
-    }
+def said(models: dict[str, DatasetScores]) -> dict[str, dict[str, dict[str, Said]]]:
+    return {"rafdb": {name: said_of(result.graded) for name, result in models.items()}}
+
+
+def scored(root: Path, right: dict[str, float]) -> dict[str, DatasetScores]:
+    spec = project(root, ("rafdb",))["rafdb"]
+    return {name: score_strict(spec, Run(name, answer(spec, name, share)), 0) for name, share in right.items()}
 
 
 def test_a_paired_comparison_parts_what_overlapping_intervals_do_not(tmp_path: Path) -> None:
@@ -70,12 +72,12 @@ def test_a_paired_comparison_parts_what_overlapping_intervals_do_not(tmp_path: P
     values = {name: Value(each.labelled.war, each.labelled.intervals["war"]) for name, each in (("a", first), ("b", second))}
     assert overlap(values)("a", "b")
     for metric in ("war", "uar", "macro_f1"):
-        assert not Pairs({"rafdb": {"a": first, "b": second}}, 1000).tied(metric, ["rafdb"], pool=False)("a", "b")
+        assert not Pairs(said({"a": first, "b": second}), 1000).tied(metric, ["rafdb"], pool=False)("a", "b")
 
 
 def test_equal_models_are_tied_and_unequal_ones_are_not(tmp_path: Path) -> None:
     models = scored(tmp_path, {"a": 0.7, "b": 0.7, "c": 0.4})
-    pairs = Pairs(models, 500)
+    pairs = Pairs(said(models), 500)
     for metric in ("war", "uar", "macro_f1"):
         tied = pairs.tied(metric, ["rafdb"], pool=True)
         assert tied("a", "b")
@@ -84,8 +86,8 @@ def test_equal_models_are_tied_and_unequal_ones_are_not(tmp_path: Path) -> None:
 
 def test_paired_samples_are_of_the_metric_that_is_shown(tmp_path: Path) -> None:
     """The mean of the resampled differences is the difference of the scores, for each metric: another formula would drift."""
-    models = scored(tmp_path, {"a": 0.8, "b": 0.5})["rafdb"]
-    pairs = Pairs({"rafdb": models}, 4000)
+    models = scored(tmp_path, {"a": 0.8, "b": 0.5})
+    pairs = Pairs(said(models), 4000)
     sums, _ = pairs._sums("rafdb", "a", "b")
     for metric in ("war", "uar", "macro_f1"):
         drawn = -sums.differences(partial(pairs._statistic, metric))
@@ -100,4 +102,4 @@ def test_questions_without_a_row_are_wrong_for_that_model_alone(tmp_path: Path) 
         "whole": score_strict(spec, Run("whole", answer(spec, "whole", 0.7)), 0),
         "torn": score_strict(spec, Run("torn", answer(spec, "torn", 0.7, skip=range(60))), 0),
     }
-    assert not Pairs({"rafdb": models}, 500).tied("war", ["rafdb"], pool=False)("whole", "torn")
+    assert not Pairs(said(models), 500).tied("war", ["rafdb"], pool=False)("whole", "torn")

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from unifer.datasets import DatasetSpec
-from unifer.evaluate.scoring import DatasetScores
 from unifer.report.leaderboard import ranks
-from unifer.report.leaderboard.entries import LABELLED, METRICS, POOLED_FAMILY, UNITS_FAMILY, Entry, Group, Value, family_of
+from unifer.report.leaderboard.entries import LABELLED, METRICS, POOLED_FAMILY, UNITS_FAMILY, Entry, Group, Said, Value, family_of
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 from unifer.report.leaderboard.ranks import Pairs, Place
 from unifer.report.leaderboard.reference import Columns, reference_lines
@@ -164,12 +163,12 @@ def _places(board: Board, metric: str, key: str, values: Mapping[str, Mapping[st
 
 def _pairs(entries: Sequence[Entry], resamples: int) -> Pairs | None:
     """What may be compared question by question; None where nothing is resampled, or scores are not by our own verdicts."""
-    scored: dict[str, dict[str, DatasetScores]] = {}
+    said: dict[str, dict[str, Mapping[str, Said]]] = {}
     for entry in entries:
         for name, cell in entry.cells.items():
-            if cell.comparable and cell.scored is not None and cell.scored.scores is not None:
-                scored.setdefault(name, {})[entry.model] = cell.scored
-    return Pairs(scored, resamples) if scored and resamples else None
+            if cell.comparable and cell.said:
+                said.setdefault(name, {})[entry.model] = cell.said
+    return Pairs(said, resamples) if said and resamples else None
 
 
 def questions_of(entry: Entry, board: Board) -> str:

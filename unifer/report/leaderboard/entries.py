@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,12 +17,13 @@ from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
 from unifer.evaluate.bootstrap import percentile_interval
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, Table, tally
 from unifer.evaluate.predictions import Run, read_predictions
 from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published, score_strict
 from unifer.evaluate.selection import Selected
 from unifer.places import BENCHMARK, FERBENCH
-from unifer.records import Prediction
+from unifer.records import Prediction, Question
 
 METRICS = {
     "war": "WAR",
@@ -46,6 +48,14 @@ class Value:
     interval: tuple[float, float] | None = None
 
 
+class Said(NamedTuple):
+    """One question, what became of it, and the label named."""
+
+    question: Question
+    outcome: str
+    label: str | None
+
+
 @dataclass(frozen=True)
 class Cell:
     """One model on one dataset. `counts` holds every denominator, `whole` how many questions the question file has (None: unknown).
@@ -60,8 +70,11 @@ class Cell:
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     scored: DatasetScores | None = None
+    """Strict scores, without the replies."""
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """By question, what strict grading found; what pairs the cell with another model's."""
     published: PublishedScores | None = None
-    """What pools the cell with others: strict scores, or those of the published rule."""
+    """Scores of the published rule."""
     table: Table | None = None
     """How often each label is true."""
     judge: str | None = None
@@ -120,15 +133,17 @@ def collect(selected: Sequence[Selected], *, protocol: str, resamples: int) -> t
     for each in selected:
         spec, run = each.spec, each.run
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
-        source, rows = _source(spec, run)
+        strict = score_strict(spec, run, resamples) if protocol == "strict" else None
+        rows = [row.prediction for row in strict.graded] if strict is not None else read_predictions(run.path, spec)[0]
+        source = find_source(run.path, spec, rows)
         group = Group(family_of(spec), _questions_name(spec, source, rows))
         model = run.name if source.path is None else run.name.removesuffix(f".{source.path.stem}")
         other = paths.setdefault((model, group, spec.name), run)
         if other is not run:
             raise InputError(f"{run.path}: {model!r} has a second run on {spec.title}, {other.path}; leave one out, or rename its file")
         entry = entries.setdefault((model, group), Entry(model, group))
-        score = _strict if protocol == "strict" else _published
-        entry.cells[spec.name] = score(spec, run, source, rows, resamples)
+        cell = _published(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
+        entry.cells[spec.name] = cell
         stated = read_stated(run.path)
         fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
         if fingerprint is not None:
@@ -141,12 +156,6 @@ def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
         raise InputError(f"{spec.folder}: is called {spec.name!r} like {known.folder}, but asks for something else; rename one of them")
 
 
-def _source(spec: DatasetSpec, run: Run) -> tuple[Source, list[Prediction]]:
-    """The question file of a run, and its rows."""
-    predictions, _ = read_predictions(run.path, spec)
-    return find_source(run.path, spec, predictions), predictions
-
-
 def _questions_name(spec: DatasetSpec, source: Source, rows: Sequence[Prediction]) -> str | None:
     """None for the dataset's own questions; else the file's name, or a digest of the rows where it is not at hand."""
     if source.path is not None:
@@ -156,8 +165,7 @@ def _questions_name(spec: DatasetSpec, source: Source, rows: Sequence[Prediction
     return f"no file at hand ({hashlib.sha256(keys.encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"
 
 
-def _strict(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
-    result = score_strict(spec, run, resamples)
+def _strict(result: DatasetScores, source: Source, rows: Sequence[Prediction]) -> Cell:
     values = {}
     if result.scores is not None:
         values = {name: Value(getattr(result.scores, name), result.scores.intervals.get(name)) for name in LABELLED}
@@ -168,7 +176,17 @@ def _strict(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predicti
     values |= _reasoning(result)
     whole, comparable, flags = _coverage(source, result.counts, rows)
     table = None if result.scores is None else result.scores.table
-    return Cell(values, result.counts, whole, comparable, flags, result.notes, result, table=table, judge=_judge(result))
+    # Without replies: those of 24 models over FERBench would fill gigabytes.
+    kept = replace(result, graded=())
+    said = said_of(result.graded, source.questions)
+    return Cell(values, result.counts, whole, comparable, flags, result.notes, kept, said, table=table, judge=_judge(result))
+
+
+def said_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, Said]:
+    """What was said to each question that asks for a label; a question at hand in `questions` is taken from there, and held once."""
+    known = {question.key: question for question in questions}
+    rows = [(row.prediction.question, row.verdict) for row in graded if row.prediction.question.true_label is not None]
+    return {question.key: Said(known.get(question.key, question), verdict.outcome, verdict.label) for question, verdict in rows}
 
 
 def _reasoning(result: DatasetScores) -> dict[str, Value]:

@@ -16,12 +16,10 @@ import numpy as np
 
 from unifer.emotions import canonical
 from unifer.evaluate.bootstrap import Drawn, clusters_of, percentile_interval
-from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import HEADLINE, LEVEL, UNNAMED, headline_of
 from unifer.evaluate.paired import Sums, Units
-from unifer.evaluate.scoring import DatasetScores
 from unifer.records import Question
-from unifer.report.leaderboard.entries import Value
+from unifer.report.leaderboard.entries import Said, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,16 +67,17 @@ def overlap(values: Mapping[str, Value]) -> Tied:
 
 
 class Pairs:
-    """Paired comparison of models that answered the same questions: `scored` holds, by dataset and model, what may be compared.
+    """Paired comparison of models that answered the same questions: `said` holds, by dataset, model and question, what may be compared.
 
     Datasets are resampled each on its own, whole subjects where a dataset names them. What was drawn once serves every metric.
     """
 
-    def __init__(self, scored: Mapping[str, Mapping[str, DatasetScores]], resamples: int) -> None:
+    def __init__(self, said: Mapping[str, Mapping[str, Mapping[str, Said]]], resamples: int) -> None:
         self._resamples = resamples
-        names = {canonical(label) for models in scored.values() for part in models.values() for label in part.spec.labels}
-        self._labels = sorted(names)
-        self._answered = {dataset: _Answered(models, self._labels) for dataset, models in scored.items()}
+        rows = [row for models in said.values() for found in models.values() for row in found.values()]
+        named = {label for row in rows for label in (row.question.true_label, row.label) if label is not None}
+        self._labels = sorted({canonical(label) for label in named})
+        self._answered = {dataset: _Answered(models, self._labels) for dataset, models in said.items()}
         self._drawn: dict[tuple[str, str, str], tuple[Sums, int | None]] = {}
 
     def tied(self, metric: str, datasets: Sequence[str], pool: bool) -> Tied:
@@ -111,24 +110,19 @@ class Pairs:
 class _Answered:
     """Into which cell of truth x outcome each question of one dataset falls, for each model; `missing` where it has no row."""
 
-    def __init__(self, models: Mapping[str, DatasetScores], labels: Sequence[str]) -> None:
+    def __init__(self, models: Mapping[str, Mapping[str, Said]], labels: Sequence[str]) -> None:
         self._place = {label: index for index, label in enumerate(labels)}
         self._columns = len(labels) + len(UNNAMED)
-        rows = {name: self._labelled(part) for name, part in models.items()}
-        questions = {key: row.prediction.question for found in rows.values() for key, row in found.items()}
+        questions = {key: row.question for found in models.values() for key, row in found.items()}
         self._clusters = clusters_of(list(questions.values()))
         self._cells = {
-            name: np.array([self._cell(question, found.get(key)) for key, question in questions.items()]) for name, found in rows.items()
+            name: np.array([self._cell(question, found.get(key)) for key, question in questions.items()]) for name, found in models.items()
         }
 
     def units(self, one: str, other: str) -> Units:
         return Units.of_cells(self._cells[one], self._cells[other], len(self._place) * self._columns, self._clusters)
 
-    def _labelled(self, part: DatasetScores) -> dict[str, Graded]:
-        rows = {row.prediction.question.key: row for row in part.graded}
-        return {key: row for key, row in rows.items() if row.prediction.question.true_label is not None}
-
-    def _cell(self, question: Question, row: Graded | None) -> int:
-        outcome, label = ("missing", None) if row is None else (row.verdict.outcome, row.verdict.label)
+    def _cell(self, question: Question, row: Said | None) -> int:
+        outcome, label = ("missing", None) if row is None else (row.outcome, row.label)
         column = self._place[canonical(label)] if label else len(self._place) + UNNAMED.index(outcome)
         return self._place[canonical(str(question.true_label))] * self._columns + column

@@ -1,4 +1,4 @@
-"""Boards as lines for a terminal of 80 columns: the first ranking of each, runs only."""
+"""Boards as lines for a terminal of 80 columns: the first ranking of each, without published lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def summary(boards: Sequence[Board]) -> str:
 def _grid(ranking: Ranking) -> str:
     rows = []
     for line in ranking.lines:
-        if line.kind == "run":
+        if line.kind != "published":
             cell = None if ranking.ranked_by is None else shown(ranking, line, ranking.ranked_by)
             score = "–" if cell is None else cell.number + (f" [{cell.interval}]" if cell.interval else "")
             rows.append((plain(line.name, 30), rank_of(ranking, line), score, line.questions))
