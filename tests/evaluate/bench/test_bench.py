@@ -1,0 +1,336 @@
+"""Whole benchmarks against APIs that fail in every way: nothing is lost, nothing asked twice, no model takes another with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("inspect_ai", reason="comes with the full environment")
+
+from tests.api_server import Body, Reaction, completion, prompt_of, refusal, serving
+from tests.evaluate.bench.benched import GOOD, asked_about, bench, dataset, models_file, rows_of
+from unifer.datasets import load_dataset
+from unifer.errors import InputError
+from unifer.evaluate.bench.asking import Limits
+from unifer.evaluate.bench.spending import NAME, Spending
+from unifer.evaluate.predictions import Run
+from unifer.evaluate.scoring import score_strict
+from unifer.models.api import asking
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_FIRST_WAIT", 0.01)
+
+
+def good(number: int, body: Body) -> Reaction:
+    return completion(GOOD)
+
+
+def test_every_question_is_answered_once_whatever_goes_wrong_in_between(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 14)
+    faults = [
+        refusal(429, "slow down", {"Retry-After": "0"}),
+        refusal(429, "slow down"),
+        refusal(500, "boom"),
+        Reaction(body="<html>Bad gateway</html>"),
+        Reaction(body=completion("cut off").body[:40], promised=500),
+        Reaction(),
+        Reaction(hangs=True),
+    ]
+    seen: set[str] = set()
+    lock = threading.Lock()
+
+    def react(number: int, body: Body) -> Reaction:
+        with lock:
+            again = prompt_of(body) in seen
+            seen.add(prompt_of(body))
+            return completion(GOOD) if again or not faults else faults.pop()
+
+    with serving(react) as server:
+        entry = {"name": "m", "url": server.url, "timeout": 1}
+        (cell,), spent = bench(models_file(tmp_path / "m.yaml", entry), [folder], tmp_path / "logs")
+    rows = rows_of(folder, "m")
+    assert not faults
+    assert len({row["image_path"] for row in rows}) == len(rows) == 14
+    assert all(row["model_response"] == GOOD for row in rows)
+    assert (cell.state, cell.failed, cell.war) == ("done", 0, 1.0)
+    assert spent.requests == len(server.requests) == 14 + 7
+
+
+def test_predictions_manifest_and_log_say_the_same(tmp_path: Path) -> None:
+    from unifer.evaluate.predictions import read_predictions
+
+    folder = dataset(tmp_path / "eval_toy", 6)
+    with serving(good) as server:
+        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url, "served": "small"})
+        bench(models, [folder], tmp_path / "logs")
+    assert {body["model"] for body in server.requests} == {"small"}
+    spec = load_dataset(folder)
+    ours = read_predictions(folder / "results/m.jsonl", spec)[0]
+    theirs = read_predictions(tmp_path / "logs/m_toy.eval", spec)[0]
+    assert sorted(row.question.key for row in ours) == sorted(row.question.key for row in theirs)
+    assert {row.reply for row in ours} == {row.reply for row in theirs} == {GOOD}
+    assert (ours[0].prompt_tokens, ours[0].completion_tokens, ours[0].finish_reason) == (100, 20, "stop")
+    manifest = json.loads((folder / "results/m.manifest.json").read_text())
+    assert manifest["command"] == "bench"
+    assert set(manifest["identity"]) == {"questions", "model", "prompt", "engine", "dtype", "generation", "image_rule"}
+    assert manifest["context"]["rows"] == {"asked": 6, "answered": 6, "failed": 0, "missing": 0}
+    assert score_strict(spec, Run("m", folder / "results/m.jsonl"), 0).counts["answered"] == 6
+
+
+def test_one_lost_model_of_three_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNIFER_BENCH_API_KEY", "sk-very-secret-0123456789")
+    folder = dataset(tmp_path / "eval_toy")
+
+    def expired(number: int, body: Body) -> Reaction:
+        return completion(GOOD) if number <= 3 else refusal(401, "key sk-very-secret-0123456789 has expired")
+
+    with serving(good) as one, serving(expired) as two, serving(lambda number, body: refusal(404, "no such model")) as three:
+        entries = [{"name": name, "url": server.url, "max_connections": 1} for name, server in (("a", one), ("b", two), ("c", three))]
+        cells, _ = bench(models_file(tmp_path / "m.yaml", *entries), [folder], tmp_path / "logs")
+    states = {cell.entry.name: cell.state for cell in cells}
+    assert states == {"a": "done", "b": "lost", "c": "lost"}
+    reasons = {cell.entry.name: cell.reason for cell in cells}
+    assert "refused the key (HTTP 401)" in reasons["b"]
+    assert "UNIFER_BENCH_API_KEY" in reasons["b"]
+    assert "does not serve 'c' (HTTP 404)" in reasons["c"]
+    assert "very-secret" not in json.dumps(reasons)
+    assert len(rows_of(folder, "b")) == 3
+    assert not (folder / "results/c.jsonl").exists()
+    assert "very-secret" not in (tmp_path / "logs" / NAME).read_text()
+
+
+def test_a_missing_key_a_missing_folder_and_a_dead_address_lose_their_models_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    folder = dataset(tmp_path / "eval_toy", 3)
+    with serving(good) as server:
+        entries = [
+            {"name": "keyless", "provider": "openai/gpt-4o"},
+            {"name": "nobody", "provider": "nobody/knows"},
+            {"name": "gone", "url": "http://127.0.0.1:9/v1"},
+            {"name": "folderless", "vllm": {"model": "runs/not/there"}},
+            {"name": "fine", "url": server.url},
+        ]
+        cells, _ = bench(models_file(tmp_path / "m.yaml", *entries), [folder], tmp_path / "logs")
+    reasons = {cell.entry.name: cell.reason for cell in cells}
+    assert [cell.state for cell in cells] == ["lost"] * 4 + ["done"]
+    assert "OPENAI_API_KEY" in reasons["keyless"]
+    assert "not recognized" in reasons["nobody"]
+    assert "Is the server running" in reasons["gone"]
+    assert "runs/not/there: no such folder" in reasons["folderless"]
+
+
+def test_what_is_done_is_skipped_and_a_failed_question_is_asked_again_when_asked_for(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 5)
+    broken = {"Question 2: which?"}
+
+    def react(number: int, body: Body) -> Reaction:
+        return refusal(400, "the image is too large") if prompt_of(body) in broken else completion(GOOD)
+
+    with serving(react) as server:
+        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url})
+        (cell,), _ = bench(models, [folder], tmp_path / "logs")
+        assert (cell.state, cell.failed) == ("done", 1)
+        (message,) = [row["error_message"] for row in rows_of(folder, "m") if row.get("error")]
+        assert message.startswith(f"{server.url}: refused the request (HTTP 400)")
+        assert "the image is too large" in message
+        bench(models, [folder], tmp_path / "logs")
+        assert len(server.requests) == 5
+        broken.clear()
+        (cell,), _ = bench(models, [folder], tmp_path / "logs", retry_failed=True)
+        assert len(server.requests) == 6
+    assert (cell.done, cell.failed) == (5, 0)
+
+
+def test_another_runs_predictions_are_never_added_to(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 3)
+    with serving(good) as server:
+        bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
+        before = (folder / "results/m.jsonl").read_bytes()
+        warmer = {"name": "m", "url": server.url, "generation": {"temperature": 1}}
+        (cell,), _ = bench(models_file(tmp_path / "m.yaml", warmer), [folder], tmp_path / "logs")
+        assert len(server.requests) == 3
+    assert (cell.state, (folder / "results/m.jsonl").read_bytes()) == ("lost", before)
+    assert "generation.temperature: 0.0 -> 1.0" in cell.reason
+    assert "give the entry another name" in cell.reason
+
+
+def test_a_picture_that_is_not_there_is_a_failed_row_and_costs_no_request(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 4)
+    (folder / "data/faces/2.png").unlink()
+    with serving(good) as server:
+        (cell,), _ = bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
+    assert (cell.done, cell.failed, len(server.requests)) == (4, 1, 3)
+    assert any("is missing" in row.get("error_message", "") for row in rows_of(folder, "m"))
+
+
+HOSTILE = ("\x1b]0;owned\x07\x1b[2J", "<script>alert(1)</script>", "\u202eright to left", "\0", "\ud800", "x" * 1_000_000)
+
+
+@pytest.mark.parametrize("reply", HOSTILE, ids=["ANSI", "script", "bidi", "NUL", "surrogate", "1 MB"])
+def test_hostile_replies_are_kept_as_they_are(reply: str, tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 2)
+    with serving(lambda number, body: completion(reply)) as server:
+        (cell,), _ = bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
+    assert {row["model_response"] for row in rows_of(folder, "m")} == {reply}
+    assert (cell.state, cell.war) == ("done", 0.0)
+    assert (tmp_path / "logs/m_toy.eval").exists()
+
+
+# --- the budget ---
+
+
+@pytest.mark.parametrize("most", [0, 1, 7, 30])
+def test_no_more_requests_leave_than_allowed_over_all_models_and_runs(most: int, tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 12)
+
+    def react(number: int, body: Body) -> Reaction:
+        return refusal(500, "boom") if number % 3 == 0 else completion(GOOD)
+
+    with serving(react) as one, serving(react) as two:
+        models = models_file(tmp_path / "m.yaml", {"name": "a", "url": one.url}, {"name": "b", "url": two.url})
+        for _ in range(2):
+            cells, spent = bench(models, [folder], tmp_path / "logs", Limits(max_requests=most))
+        sent = len(one.requests) + len(two.requests)
+    assert sent == spent.requests == most
+    assert all(cell.state == "stopped" and "the budget is spent" in cell.reason for cell in cells if cell.done < 12)
+    assert sum(cell.done for cell in cells) >= most // 2
+
+
+def test_money_is_never_overspent_and_what_was_under_way_in_a_kill_counts(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 12)
+    price = {"in": 1000.0, "out": 1000.0, "picture_tokens": 100}
+    with serving(good) as server:  # each reply costs 120 tokens, 0.12 USD; at most some 1.1 USD
+        entry = {"name": "m", "url": server.url, "prices": price, "generation": {"max_tokens": 1000}}
+        models = models_file(tmp_path / "m.yaml", entry)
+        (cell,), spent = bench(models, [folder], tmp_path / "logs", Limits(max_cost=1.6))
+        assert spent.cost <= 1.6
+        assert 0 < cell.done < 12
+        assert spent.cost == pytest.approx(0.12 * cell.done)
+        left = Spending(tmp_path / "logs" / NAME)
+        left.append({"event": "sent", "model": "m", "id": "toy/x", "try": 1, "bound": 1.0})
+        left.close()
+        again = Spending(tmp_path / "logs" / NAME)
+        assert again.cost == pytest.approx(spent.cost + 1.0)
+        again.close()
+
+
+def test_a_budget_of_money_needs_prices(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 2)
+    models = models_file(tmp_path / "m.yaml", {"name": "unpriced", "url": "http://127.0.0.1:9/v1"})
+    with pytest.raises(InputError, match=r"no prices for unpriced"):
+        bench(models, [folder], tmp_path / "logs", Limits(max_cost=1.0))
+
+
+def test_a_file_that_is_no_journal_is_refused_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text('{"image_path": "a"}\n')
+    with pytest.raises(InputError, match=rf"{NAME}:1: is no line of a benchmark's requests"):
+        Spending(tmp_path / NAME)
+
+
+# --- killed and stopped ---
+
+
+class Gate:
+    """Answers the first requests, then holds all others until it is opened."""
+
+    def __init__(self, free: int) -> None:
+        self.free, self.opened, self.held = free, threading.Event(), threading.Event()
+
+    def __call__(self, number: int, body: Body) -> Reaction:
+        if number > self.free and not self.opened.is_set():
+            self.held.set()
+            self.opened.wait(60)
+        return completion(GOOD)
+
+
+def command(models: Path, folder: Path, log_dir: Path) -> list[str]:
+    return [sys.executable, "-m", "unifer", "bench", "--models", str(models), "--datasets", str(folder), "--log-dir", str(log_dir)]
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+def test_stopped_in_the_middle_it_goes_on_and_asks_nothing_twice(by: signal.Signals, tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 12)
+    gate = Gate(5)
+    with serving(gate) as server:
+        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url, "max_connections": 1})
+        process = subprocess.Popen(command(models, folder, tmp_path / "logs"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert gate.held.wait(120)
+        process.send_signal(by)
+        _, said = process.communicate(timeout=120)
+        answered = {row["prompt"] for row in rows_of(folder, "m")}
+        gate.opened.set()
+        before = len(server.requests)
+        again = subprocess.run(command(models, folder, tmp_path / "logs"), cwd=ROOT, capture_output=True, text=True, check=False)
+        later = asked_about(server.requests[before:])
+    assert len(answered) == 5
+    if by == signal.SIGINT:
+        assert process.returncode == 130
+        assert "5 of 12 questions have their answer on disk" in said
+    assert again.returncode == 0, again.stderr
+    assert not answered & later.keys()
+    assert set(later.values()) == {1}
+    assert len(rows_of(folder, "m")) == 12
+
+
+# --- the command ---
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    return subprocess.run(
+        [sys.executable, "-m", "unifer", "bench", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, env=environment
+    )
+
+
+def test_a_lost_model_makes_the_exit_status_one_and_stands_in_the_table(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 4)
+    with serving(good) as server:
+        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}, {"name": "gone", "url": "http://127.0.0.1:9/v1"})
+        done = run("--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs")
+    assert done.returncode == 1, done.stderr
+    assert "gone (toy): http://127.0.0.1:9/v1: no connection" in done.stdout
+    assert "m on toy, done: 4 of 4" in done.stderr
+    assert "inspect view" in done.stdout
+
+
+def test_a_dry_run_says_requests_and_cost_and_sends_nothing(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 4)
+
+    def never(number: int, body: Body) -> Reaction:
+        raise AssertionError("sent")
+
+    with serving(never) as server:
+        price = {"in": 1000.0, "out": 0.0, "picture_tokens": 482}
+        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url, "prices": price})
+        done = run("--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs", "--dry-run")
+        assert not server.requests
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["all", "4", "2.00"]
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--max-requests", "-1"], "--max-requests -1 must not be negative"),
+        (["--image-root", "nowhere"], "--image-root nowhere: no such folder"),
+        (["--datasets", "nowhere"], "nowhere: no such folder; a dataset folder holds dataset.yaml"),
+        (["--models-only", "GPT4o"], "did you mean 'GPT-4o'?"),
+        (["--models", "nowhere.yaml"], "nowhere.yaml: no such file"),
+    ],
+)
+def test_what_the_user_typed_wrong_is_said_before_anything_is_asked(flags: list[str], says: str) -> None:
+    done = run("--sample", "--dry-run", *flags)
+    assert done.returncode == 2
+    assert says in done.stderr
