@@ -12,7 +12,7 @@ about the Bootstrap, The American Statistician 69(4), 2015, section 4.3). benchm
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FEW = 10
 """Fewer clusters than this make any interval rough: what they have in common cannot be told from what people have in common."""
+RARE = 20
+"""Fewer questions of a label than this, or faces of an AU, make the interval of a mean over labels or AUs rough (measured)."""
 _CELLS = 2**24
 """Counts drawn at a time: 128 MiB."""
 
@@ -137,6 +139,13 @@ def t_quantile(level: float, freedom: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if chance(middle) < level else (low, middle)
     return math.sqrt(freedom) * math.tan(low)
+
+
+def rare_notes(what: str, counts: Mapping[str, int]) -> list[str]:
+    """A note where a mean over labels or AUs, `what`, hangs on some that hardly occur; `counts` are questions or faces by name."""
+    rare = [f"{name} {count:,}" for name, count in counts.items() if 0 < count < RARE]
+    more = f" and {len(rare) - 4} more" if len(rare) > 4 else ""
+    return [f"few examples of {', '.join(rare[:4])}{more}: {what} and intervals of them are rough"] if rare else []
 
 
 def clusters_of(questions: Sequence[Question]) -> list[str] | None:

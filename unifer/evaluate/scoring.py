@@ -21,7 +21,7 @@ from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
 from unifer.evaluate.baselines import Baselines, baselines_of, mean_baselines
-from unifer.evaluate.bootstrap import Drawn, cluster_notes, clusters_of
+from unifer.evaluate.bootstrap import Drawn, cluster_notes, clusters_of, rare_notes
 from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
@@ -91,6 +91,9 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
         notes += [f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels"] if absent else []
         unlabelled = sum(row.prediction.question.true_label is None for row in graded)
         notes += [f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out"] if unlabelled else []
+        notes += rare_notes("UAR and macro-F1", {row.label: row.support for row in scores.per_class})
+    if units is not None:
+        notes += rare_notes("means over AUs", {f"AU{row.action_unit}": row.support for row in units.per_unit})
     notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
     judged = read_judged(run.path)
     reasoning = score_reasoning(graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=_seed(spec.name))
