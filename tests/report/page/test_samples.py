@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.report.page.pages import COUNT, HOSTILE, NOUNS, SmallPage, make_dataset, samples_of, write_page, write_run
+from unifer.dialogue.answers import grade
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
-from unifer.report.page.samples import LONGEST, cut_for, gather, marked
+from unifer.report.page.marking import Said, mark
+from unifer.report.page.samples import LONGEST, cut_for, gather
 
 
 def test_each_question_stands_once_beside_the_replies_of_all_models(small: SmallPage) -> None:
@@ -50,11 +52,8 @@ def test_many_long_replies_are_cut_shorter_rather_than_make_a_page_nobody_can_op
         ("<think>AU1</think>and<think>AU2</think><answer>sadness</answer>", ["AU1", "AU2"]),
     ],
 )
-def test_marks_and_answer_are_places_in_utf_16_as_the_page_counts(tmp_path: Path, reply: str, marks: list[str]) -> None:
-    spec = make_dataset(tmp_path, "nouns", NOUNS, count=2)
-    path = write_run(spec, "m", 3, replies={0: {"model_response": reply}})
-    graded = score_strict(spec, Run("m", path), 0).graded[0]
-    answer, places = marked(graded, LONGEST)
+def test_marks_and_answer_are_places_in_utf_16_as_the_page_counts(reply: str, marks: list[str]) -> None:
+    answer, places = mark(Said(reply, grade(reply, NOUNS).action_units, in_answer=False), LONGEST)
     units = reply.encode("utf-16-le")
     assert [units[2 * start : 2 * end].decode("utf-16-le") for start, end in zip(places[::4], places[1::4], strict=True)] == marks
     assert answer is not None

@@ -1,21 +1,18 @@
 """The sample browser's rows: every question once, with what each model replied to it, as columns of plain values.
 
 Knows graded predictions; not how they look. Replies stay text throughout: they are cut where they are immense, and never interpreted.
-Offsets count UTF-16 units, as the page's language does.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from unifer.dialogue.answers import places
-from unifer.dialogue.au_spans import Span, spans
 from unifer.emotions import canonical
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.scoring import DatasetScores
 from unifer.records import OUTCOMES, Json, Question
+from unifer.report.page.marking import Marks, Said, mark_all
 
 LONGEST = 20_000
 """Characters of a reply that the page holds at most."""
@@ -81,7 +78,7 @@ def samples_json(asked: Sequence[Asked]) -> Json:
         "reference": [question.reference for question in questions],
     }
     models = len(asked[0].replies) if asked else 0
-    replies = [[_reply(one, model, longest, (labels, prompts, finishes)) for one in asked] for model in range(models)]
+    replies = [_replies(asked, model, longest, (labels, prompts, finishes)) for model in range(models)]
     return {
         "outcomes": list(OUTCOMES),
         "questions": columns,
@@ -98,25 +95,33 @@ _FIELDS = ("outcome", "label", "right", "text", "length", "answer", "marks", "cl
 _NOTHING = (-1, -1, None, "", 0, None, None, None, 0, None, -1, -1)
 
 
-def _reply(one: Asked, model: int, longest: int, indices: tuple[_Index, _Index, _Index]) -> tuple[object, ...]:
-    """Values of `_FIELDS`. `text` is the error where the request failed; `length` the whole length where `text` is cut, else 0."""
-    graded = one.replies[model]
-    if graded is None:
-        return _NOTHING
+def _replies(asked: Sequence[Asked], model: int, longest: int, indices: tuple[_Index, _Index, _Index]) -> list[tuple[object, ...]]:
+    """Values of `_FIELDS` for one model's reply to each question."""
+    given = [graded for one in asked if (graded := one.replies[model]) is not None]
+    marks = iter(mark_all([_said(graded) for graded in given], longest))
+    return [_NOTHING if (graded := one.replies[model]) is None else _row(one, graded, next(marks), longest, indices) for one in asked]
+
+
+def _said(graded: Graded) -> Said:
+    prediction = graded.prediction
+    return Said(prediction.reply, graded.verdict.action_units, in_answer=not prediction.question.candidate_labels)
+
+
+def _row(one: Asked, graded: Graded, marks: Marks, longest: int, indices: tuple[_Index, _Index, _Index]) -> tuple[object, ...]:
+    """`text` is the error where the request failed; `length` the whole length where `text` is cut, else 0."""
     prediction, verdict = graded.prediction, graded.verdict
     labels, prompts, finishes = indices
     text = prediction.error if prediction.error is not None else prediction.reply
-    answer, marks = (None, []) if prediction.failed else marked(graded, longest)
     # Only what another run was asked in other words is worth a mention.
     other = -1 if prediction.question.prompt == one.question.prompt else prompts.of(prediction.question.prompt)
     return (
         OUTCOMES.index(verdict.outcome),
         labels.label(verdict.label),
-        None if one.question.true_label is None else int(graded.correct),
+        int(graded.correct),
         text[:longest],
         len(text) if len(text) > longest else 0,
-        answer,
-        marks,
+        marks.answer,
+        marks.units,
         sorted(verdict.action_units),
         int(verdict.well_formed),
         prediction.completion_tokens,
@@ -131,35 +136,3 @@ def cut_for(lengths: Sequence[int], budget: int = TEXT_BUDGET) -> int:
     while longest > 500 and sum(min(length, longest) for length in lengths) > budget:
         longest = longest * 3 // 4
     return longest
-
-
-def marked(graded: Graded, longest: int) -> tuple[list[int] | None, list[int]]:
-    """Where the first `longest` characters of the reply hold its answer ([start, end]), and its AUs (start, end, number, affirmed; ...).
-
-    AUs are marked where the grader read them, or, if what the marks say is not what it read, nowhere.
-    """
-    reply = graded.prediction.reply
-    parts = places(reply)
-    asked_for_units = not graded.prediction.question.candidate_labels
-    pieces = [parts.answer] if asked_for_units and parts.answer else parts.reasoning
-    found = [Span(at + span.start, at + span.end, span.number, span.active) for at, end in pieces for span in spans(reply[at:end])]
-    if frozenset({span.number for span in _last_words(found) if span.active}) != graded.verdict.action_units:
-        found = []
-    unit = _Utf16(reply[:longest])
-    answer = None if parts.answer is None or parts.answer[1] > longest else [unit(place) for place in parts.answer]
-    kept = [span for span in found if span.end <= longest]
-    return answer, [value for span in kept for value in (unit(span.start), unit(span.end), span.number, int(span.active))]
-
-
-def _last_words(found: Iterable[Span]) -> Iterable[Span]:
-    return {span.number: span for span in found}.values()
-
-
-class _Utf16:
-    """Character offset -> UTF-16 offset."""
-
-    def __init__(self, text: str) -> None:
-        self._wide = [] if text.isascii() else [at for at, char in enumerate(text) if char > "\uffff"]
-
-    def __call__(self, at: int) -> int:
-        return at + bisect_left(self._wide, at)
