@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import console
 from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 
@@ -57,7 +58,8 @@ def _leaderboard(args: argparse.Namespace) -> int:
     selected = _selected(args, near)
     if not selected and not published:
         raise InputError("there is nothing to show: no dataset folder holds predictions; make some with `unifer infer` or `unifer bench`")
-    entries, specs = collect(selected, protocol=args.protocol, resamples=args.resamples)
+    with console.progress("scoring", len(selected), unit="runs") as advance:
+        entries, specs = collect(selected, protocol=args.protocol, resamples=args.resamples, advance=advance)
     known = {spec.name: spec for spec in project_datasets(near)} | specs
     boards = arrange(entries, known, published, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
     warnings = [*differing(selected), *(f"{title}: {note}" for title, note in _notes(boards))]

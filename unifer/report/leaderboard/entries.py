@@ -7,7 +7,7 @@ name over several datasets.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -122,8 +122,10 @@ class Entry:
         return len(set(self.checkpoints.values())) < 2
 
 
-def collect(selected: Sequence[Selected], *, protocol: str, resamples: int) -> tuple[list[Entry], dict[str, DatasetSpec]]:
-    """Score the runs by `protocol`; entries in order of their first run, and the datasets they speak of by name.
+def collect(
+    selected: Sequence[Selected], *, protocol: str, resamples: int, advance: Callable[[], None] = lambda: None
+) -> tuple[list[Entry], dict[str, DatasetSpec]]:
+    """Score the runs by `protocol`; entries in order of their first run, and the datasets they speak of by name. `advance` hears of each.
 
     Raises InputError for a run that cannot be scored, and for two runs of one name on one dataset and question file.
     """
@@ -148,6 +150,7 @@ def collect(selected: Sequence[Selected], *, protocol: str, resamples: int) -> t
         fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
         if fingerprint is not None:
             entry.checkpoints[spec.name] = str(fingerprint)
+        advance()
     return list(entries.values()), specs
 
 
