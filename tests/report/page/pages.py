@@ -60,6 +60,17 @@ def make_dataset(root: Path, name: str, labels: tuple[str, ...], count: int = CO
     return load_dataset(folder)
 
 
+def units_dataset(root: Path) -> DatasetSpec:
+    """Six questions that ask for AUs alone; AU12 and AU6 are coded, AU4 is not."""
+    folder = root / "eval_units"
+    (folder / "results").mkdir(parents=True)
+    head = "name: units\ntitle: Set units\nquestions: units_qa.json\naction_units: [4, 6, 12]\n"
+    (folder / "dataset.yaml").write_text(head)
+    asked = {"true_label": None, "prompt": "Which AUs?", "candidate_labels": [], "AUs": ["AU12"], "provenance": {"coded": ["AU6", "AU12"]}}
+    (folder / "units_qa.json").write_text(json.dumps([asked | {"image_path": f"{number}.png"} for number in range(6)]))
+    return load_dataset(folder)
+
+
 def reply_to(number: int, labels: tuple[str, ...], skill: int) -> Json:
     """Right, wrong, off the list, without an answer or failed, by number."""
     if number % 11 == 5:

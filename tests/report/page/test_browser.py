@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report.page.pages import COUNT, HOSTILE, SmallPage, samples_of, summary_of
+from tests.report.page.pages import COUNT, HOSTILE, SmallPage, samples_of, summary_of, units_dataset, write_page
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -306,6 +308,29 @@ def test_names_roles_and_headings_are_there_for_screen_readers(opened: Open) -> 
     assert page.evaluate("[...document.querySelectorAll('select,input')].every((field) => field.labels.length)")
     active = page.locator("#list").get_attribute("aria-activedescendant")
     assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
+
+
+def test_a_dataset_of_action_units_alone_has_a_page_too(browser: Browser, tmp_path: Path) -> None:
+    spec = units_dataset(tmp_path)
+    replies = ["AU12", "AU6", "AU12, AU4", "AU12, not AU6", "", "AU12"]
+    rows = json.loads(spec.questions.read_text())
+    answered = [row | {"model_response": f"<answer>{reply}</answer>"} for row, reply in zip(rows, replies, strict=True)]
+    path = spec.results / "m.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in answered))
+    page = browser.new_page()
+    page.goto(write_page(tmp_path / "out", [(spec, path)]).path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#units table").count() == 2
+    assert not page.locator("#confusion").is_visible()
+    assert page.locator("#scores tbody th").last.inner_text() == "m"
+    verdicts = page.evaluate("unifer.samples.questions.key.map((_, at) => unifer.samples.verdict(at, 0))")
+    assert verdicts == ["right", "wrong", *verdicts[2:4], "no_answer", "right"]
+    page.keyboard.press("j")
+    assert page.locator(".told h3").inner_text() == "AU12 is the truth"
+    assert page.locator(".card mark.au").all_text_contents() == ["AU6 (claimed, not on the face)"]
+    page.keyboard.press("j")
+    assert page.locator(".card mark.au.unknown").text_content() == "AU4 (claimed, not coded on this face)"
+    page.close()
 
 
 def test_a_missing_image_says_why(opened: Open) -> None:

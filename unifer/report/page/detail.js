@@ -35,7 +35,7 @@
     const source = page.thumbnail(at);
     return [
       source ? h("img", { src: source, alt: "", decoding: "async" }) : h("span", { class: "noface", "aria-hidden": "true" }),
-      h("span", { class: "truth" }, truthOf(at), h("small", null, ` ${page.samples.questions.key[at]}`)),
+      h("span", { class: "truth" }, truthOf(at), h("small", null, ` ${page.samples.questions.key[at].split("/").at(-1)}`)),
       h("span", { class: "marks" }, models.map((name, model) => badge(page.samples.verdict(at, model), models.length > 3 ? "" : saidOf(at, model)))),
     ];
   };
@@ -49,7 +49,7 @@
       "figure",
       { class: "face" },
       source ? h("img", { src: source, alt, decoding: "async" }) : h("div", { class: "noface", role: "img", "aria-label": `No image: ${shown}` }, h("span", null, shown)),
-      h("figcaption", null, image[at]),
+      image[at] === key[at] ? null : h("figcaption", null, image[at]),
     );
   };
 
