@@ -15,7 +15,7 @@ from unifer.evaluate.predictions import Run, find_runs
 from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
 from unifer.evaluate.selection import Selected
 from unifer.report.leaderboard.boards import Board, Line, Ranking, arrange
-from unifer.report.leaderboard.entries import collect
+from unifer.report.leaderboard.entries import Cell, Entry, Group, Value, collect
 from unifer.report.leaderboard.published import Protocol, PublishedResult, Source
 
 OWN = Source("own", "Paper")
@@ -259,3 +259,20 @@ def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) 
     assert {key: value.score for key, value in people.values.items()} == {"rafdb": 0.9}
     assert common.places == people.places == {}
     assert line(board, "commonest label", "uar").values["affectnet"].score == 0.25
+
+
+@pytest.mark.parametrize(
+    ("judges", "ranks"), [(("gpt-4o-mini, judge-1", "gpt-4o-mini, judge-1"), [1, 2]), (("gpt-4o-mini, judge-1", "other"), [])]
+)
+def test_means_of_different_judges_are_not_ranked_against_each_other(tmp_path: Path, judges: tuple[str, str], ranks: list[int]) -> None:
+    specs = {"fea20k": dataset(tmp_path / "benchmark" / "fea20k", "fea20k")}
+    group = Group("Action Units and reasoning")
+    counts = {"asked": COUNT, "missing": 0, "failed": 0}
+    entries = [
+        Entry(name, group, {"fea20k": Cell({"judge": Value(mean, (mean - 0.1, mean + 0.1))}, counts, COUNT, judge=judge)})
+        for name, mean, judge in (("a", 6.0, judges[0]), ("b", 5.0, judges[1]))
+    ]
+    (board,) = arrange(entries, specs, [], protocol="strict", resamples=100)
+    lines = ranking(board, "judge").lines
+    assert [each.places["fea20k"].rank for each in lines if each.places] == ranks
+    assert [each.about[0] for each in lines] == list(judges)
