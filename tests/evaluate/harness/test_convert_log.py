@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from inspect_ai.log import read_eval_log
 
 from tests.evaluate.harness.mocked import RIGHT, answered, asked, faces
 from tests.evaluate.scored import FAILED, write
@@ -103,3 +106,14 @@ def test_pictures_are_made_by_the_rule_of_the_manifest(folder: Path) -> None:
     assert main(["convert-log", str(rows), "--out", "x.eval", "--images"]) == 1
     assert Path("x.eval").stat().st_size > Path("plain.eval").stat().st_size
     assert read_log(Path("x.eval")).predictions == read_log(Path("plain.eval")).predictions
+
+
+def test_a_written_log_is_scored_again_by_inspects_own_command(folder: Path) -> None:
+    main(["convert-log", str(folder / "results/base.jsonl"), "--out", "x.eval"])
+    command = [Path(sys.executable).with_name("inspect"), "score", "x.eval", "--output-file", "y.eval", "--action", "overwrite"]
+    subprocess.run([*command, "--display", "plain"], check=True, capture_output=True, timeout=300)
+    first, again = (read_eval_log(name, header_only=True).results for name in ("x.eval", "y.eval"))
+    assert first is not None
+    assert again is not None
+    assert again.scores[0].metrics == first.scores[0].metrics
+    assert first.scores[0].metrics["WAR"].value == 1 / 3
