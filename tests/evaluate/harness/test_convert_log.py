@@ -110,7 +110,7 @@ def test_pictures_are_made_by_the_rule_of_the_manifest(folder: Path) -> None:
 
 def test_a_written_log_is_scored_again_by_inspects_own_command(folder: Path) -> None:
     main(["convert-log", str(folder / "results/base.jsonl"), "--out", "x.eval"])
-    command = [Path(sys.executable).with_name("inspect"), "score", "x.eval", "--output-file", "y.eval", "--action", "overwrite"]
+    command = [str(Path(sys.executable).with_name("inspect")), "score", "x.eval", "--output-file", "y.eval", "--action", "overwrite"]
     subprocess.run([*command, "--display", "plain"], check=True, capture_output=True, timeout=300)
     first, again = (read_eval_log(name, header_only=True).results for name in ("x.eval", "y.eval"))
     assert first is not None

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from unifer.errors import InputError
 from unifer.models.api.faults import SAID, cause, fault_of, message_of, status_of
-from unifer.models.api.replies import whole
+from unifer.models.api.replies import tokens_in, whole
 from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.models.api.secrets import redacted, secrets
 
@@ -106,8 +106,7 @@ class ApiModel:
         text = redacted(whole(output), self._secrets)
         if usage is None:
             return Answer(text, output.stop_reason)
-        tokens_in = usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
-        return Answer(text, output.stop_reason, tokens_in, usage.output_tokens)
+        return Answer(text, output.stop_reason, tokens_in(usage), usage.output_tokens)
 
     def _failure(self, raised: Exception) -> NoReply:
         error = cause(raised)
