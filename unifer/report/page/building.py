@@ -21,6 +21,7 @@ from unifer import __version__, files
 from unifer.dialogue.images import ImageError, resolve
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
+from unifer.evaluate.asked import read_stated
 from unifer.evaluate.scoring import DatasetScores
 from unifer.places import project_root
 from unifer.records import Json
@@ -129,9 +130,8 @@ def _training(results: Sequence[DatasetScores], wanted: Sequence[Path]) -> list[
 
 
 def _model(result: DatasetScores) -> Json:
-    stated = result.run.path.with_suffix(".manifest.json")
-    found = files.read_json(stated, "remove it") if result.run.path.suffix == ".jsonl" and stated.exists() else {}
-    model = found.get("identity", {}).get("model")
+    stated = read_stated(result.run.path)
+    model = None if stated is None else stated.identity.get("model")
     return model if isinstance(model, dict) else {}
 
 

@@ -42,9 +42,12 @@
     select(place) {
       this.rows.get(this.place)?.setAttribute("aria-selected", "false");
       this.place = place;
-      const top = place * this.height;
-      if (top < this.box.scrollTop) this.box.scrollTop = top;
-      else if (top + this.height > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + this.height - this.box.clientHeight;
+      const [top, shown] = [place * this.height, this.box.clientHeight];
+      const [above, below] = [this.box.scrollTop - top, top + this.height - this.box.scrollTop - shown];
+      // A row just out of view scrolls in; one far away comes to the middle.
+      if (Math.max(above, below) > 2 * this.height) this.box.scrollTop = top - (shown - this.height) / 2;
+      else if (above > 0) this.box.scrollTop -= above;
+      else if (below > 0) this.box.scrollTop += below;
       this.render();
       const row = this.rows.get(place);
       row?.setAttribute("aria-selected", "true");

@@ -12,6 +12,7 @@ from itertools import combinations
 from unifer import __version__, files, runs
 from unifer.action_units import ACTION_UNITS
 from unifer.errors import InputError
+from unifer.evaluate.asked import read_stated
 from unifer.evaluate.compare import gain_of, holm, pair_up
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.matching import match
@@ -47,11 +48,11 @@ def summary(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Se
 
 
 def _run(result: DatasetScores) -> Json:
-    row = result.to_json()
+    row, stated = result.to_json(), read_stated(result.run.path)
     manifest = runs.manifest_path(result.run.path)
     made = files.read_json(manifest, "remove it") if result.run.path.suffix == ".jsonl" and manifest.exists() else {}
     told = {key: made.get("context", {}).get(key) for key in ("versions", "commit", "started", "finished")}
-    return row | {"identity": made.get("identity"), "context": told, "counts": result.counts}
+    return row | {"identity": None if stated is None else stated.identity, "context": told, "counts": result.counts}
 
 
 def _together(results: Sequence[DatasetScores], models: Sequence[str], resamples: int) -> list[Json]:
