@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ pytest.importorskip("inspect_ai", reason="comes with the full environment")
 
 from tests.api_server import Body, Reaction, completion, prompt_of, refusal, serving
 from tests.evaluate.bench.benched import GOOD, asked_about, bench, dataset, models_file, rows_of
+from unifer.cli import main
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
 from unifer.evaluate.bench.asking import Limits
@@ -23,6 +23,7 @@ from unifer.evaluate.bench.spending import NAME, Spending
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
 from unifer.models.api import asking
+from unifer.records import Json
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,7 +58,7 @@ def test_every_question_is_answered_once_whatever_goes_wrong_in_between(tmp_path
             return completion(GOOD) if again or not faults else faults.pop()
 
     with serving(react) as server:
-        entry = {"name": "m", "url": server.url, "timeout": 1}
+        entry = {"name": "m", "url": server.url, "timeout": 5}
         (cell,), spent = bench(models_file(tmp_path / "m.yaml", entry), [folder], tmp_path / "logs")
     rows = rows_of(folder, "m")
     assert not faults
@@ -114,7 +115,7 @@ def test_a_missing_key_a_missing_folder_and_a_dead_address_lose_their_models_alo
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     folder = dataset(tmp_path / "eval_toy", 3)
     with serving(good) as server:
-        entries = [
+        entries: list[Json] = [
             {"name": "keyless", "provider": "openai/gpt-4o"},
             {"name": "nobody", "provider": "nobody/knows"},
             {"name": "gone", "url": "http://127.0.0.1:9/v1"},
@@ -286,37 +287,35 @@ def test_stopped_in_the_middle_it_goes_on_and_asks_nothing_twice(by: signal.Sign
 # --- the command ---
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    return subprocess.run(
-        [sys.executable, "-m", "unifer", "bench", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, env=environment
-    )
+Said = pytest.CaptureFixture[str]
 
 
-def test_a_lost_model_makes_the_exit_status_one_and_stands_in_the_table(tmp_path: Path) -> None:
+def run(said: Said, *arguments: str | Path) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    status = main(["bench", *map(str, arguments)])
+    return status, *said.readouterr()
+
+
+def test_a_lost_model_makes_the_exit_status_one_and_stands_in_the_table(tmp_path: Path, capsys: Said) -> None:
     folder = dataset(tmp_path / "eval_toy", 4)
     with serving(good) as server:
         models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}, {"name": "gone", "url": "http://127.0.0.1:9/v1"})
-        done = run("--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs")
-    assert done.returncode == 1, done.stderr
-    assert "gone (toy): http://127.0.0.1:9/v1: no connection" in done.stdout
-    assert "m on toy, done: 4 of 4" in done.stderr
-    assert "inspect view" in done.stdout
+        status, out, errors = run(capsys, "--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs")
+    assert status == 1
+    assert "gone (toy): http://127.0.0.1:9/v1: no connection" in out
+    assert "m on toy, done: 4 of 4" in errors
+    assert "inspect view" in out
 
 
-def test_a_dry_run_says_requests_and_cost_and_sends_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_says_requests_and_cost_and_sends_nothing(tmp_path: Path, capsys: Said) -> None:
     folder = dataset(tmp_path / "eval_toy", 4)
-
-    def never(number: int, body: Body) -> Reaction:
-        raise AssertionError("sent")
-
-    with serving(never) as server:
+    with serving(good) as server:
         price = {"in": 1000.0, "out": 0.0, "picture_tokens": 482}
         models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url, "prices": price})
-        done = run("--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs", "--dry-run")
+        status, out, _ = run(capsys, "--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs", "--dry-run")
         assert not server.requests
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["all", "4", "2.00"]
+    assert status == 0
+    assert out.splitlines()[-1].split() == ["all", "4", "2.00"]
     assert not (tmp_path / "logs").exists()
 
 
@@ -330,7 +329,10 @@ def test_a_dry_run_says_requests_and_cost_and_sends_nothing(tmp_path: Path) -> N
         (["--models", "nowhere.yaml"], "nowhere.yaml: no such file"),
     ],
 )
-def test_what_the_user_typed_wrong_is_said_before_anything_is_asked(flags: list[str], says: str) -> None:
-    done = run("--sample", "--dry-run", *flags)
-    assert done.returncode == 2
-    assert says in done.stderr
+def test_what_the_user_typed_wrong_is_said_before_anything_is_asked(
+    flags: list[str], says: str, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status, _, errors = run(capsys, "--sample", "--dry-run", *flags)
+    assert status == 2
+    assert says in errors

@@ -52,7 +52,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"name": "a", "provider": "gpt-4o"}, r"'provider' 'gpt-4o' must be a name of inspect_ai's"),
     ({"name": "a", "provider": "openai/x", "served": "y"}, r"'served' belongs to 'url'"),
     ({"name": "a", "url": "http://u:secret@h:1/v1"}, rf"a key goes into {KEY_VARIABLE}"),
-    ({"name": "a", "vllm": {"model": "o/m", "dtype": "fp16"}}, r"'dtype' is 'fp16'; did you mean 'float16'\?; allowed are auto"),
+    ({"name": "a", "vllm": {"model": "o/m", "dtype": "float61"}}, r"'dtype' is 'float61'; did you mean 'float16'\?; allowed are auto"),
     ({"name": "a", "vllm": {"model": "o/m", "tensor_paralel": 2}}, r"'vllm' has an unknown key 'tensor_paralel'; did you mean"),
     ({"name": "a", "vllm": {"model": "o/m", "gpu_memory": 1.5}}, r"'gpu_memory' 1.5 is a share"),
     ({"name": "a", "vllm": {"model": "o/m", "args": "--x"}}, r"'args' must be a list of strings"),

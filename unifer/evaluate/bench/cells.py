@@ -25,6 +25,9 @@ from unifer.records import Json, Prediction, Question
 API, SERVER = "api", "vllm-server"
 """What manifests call the engine: somebody else's server, or a vLLM server of our own."""
 
+REMEDY = "move it and its manifest away to start anew, or give the entry another name in the models file"
+"""What to do about a results file of another run."""
+
 State = Literal["waiting", "starting", "asking", "done", "stopped", "lost"]
 
 
@@ -127,10 +130,7 @@ def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | No
 
 
 def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[Asked], image_root: Path | None) -> list[Cell]:
-    """A cell for each model and dataset, with what earlier runs left in its file; those of a model that cannot be planned are lost.
-
-    Raises InputError for a results file that cannot be read.
-    """
+    """A cell for each model and dataset, with what earlier runs left in its file; those that cannot be planned are lost."""
     cells = []
     for entry in entries:
         about: Json = {}
@@ -143,11 +143,21 @@ def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[Asked], image_r
             out = asked.spec.results / out_name(entry.name, asked.path, asked.spec)
             made = {"questions": runs.describe_file(asked.path), **about}
             cell = Cell(entry, asked, Plan(asked.path, asked.questions, out, image_root, made))
-            cell.recount()
-            if reason:
-                cell.lose(reason)
+            _resume(cell, reason)
             cells.append(cell)
     return cells
+
+
+def _resume(cell: Cell, reason: str) -> None:
+    """Count what earlier runs left; the cell is lost for `reason`, or where its file is another run's, whose rows do not count."""
+    try:
+        if not reason:
+            runs.refuse_other_run(cell.plan.manifest, cell.plan.identity, REMEDY)
+        cell.recount()
+    except InputError as error:
+        reason = str(error)
+    if reason:
+        cell.lose(reason)
 
 
 def identity(entry: ModelEntry) -> Json:

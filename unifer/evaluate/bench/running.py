@@ -15,7 +15,7 @@ from pathlib import Path
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate import outputs
 from unifer.evaluate.bench.asking import Limits, Questioning, open_model
-from unifer.evaluate.bench.cells import Cell
+from unifer.evaluate.bench.cells import REMEDY, Cell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.logs import write_cell_log
 from unifer.evaluate.bench.spending import NAME, Spending
@@ -27,7 +27,6 @@ from unifer.models.server import LocalServer, ServerLost
 
 COMMAND = "bench"
 _POLL_SECONDS = 0.5
-_REMEDY = "move it and its manifest away to start anew, or give the entry another name in the models file"
 
 Watching = Callable[[Sequence[Cell]], AbstractContextManager[None]]
 """Shows the cells, whose counts change, while its block runs."""
@@ -150,7 +149,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> str:
 def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
     """The cell's results file; none, and the cell lost, where it cannot be had."""
     try:
-        opened = outputs.opened(cell.plan, command=COMMAND, overwrite=False, retry_failed=bench.retry_failed, remedy=_REMEDY)
+        opened = outputs.opened(cell.plan, command=COMMAND, overwrite=False, retry_failed=bench.retry_failed, remedy=REMEDY)
         output = stack.enter_context(opened)
         if bench.retry_failed:
             cell.recount()
