@@ -71,9 +71,9 @@ def _logistic(values: Floats) -> Floats:
 def _outcomes(right: Floats, shares: Floats) -> Floats:
     """Chances of outcomes given the truth: right with `right`, else mostly a frequent label, sometimes none: (labels, outcomes)."""
     size = len(shares)
-    wrong = np.tile(np.append(0.85 * shares + 0.1 / size, [0.02, 0.02, 0.01, 0.0]), (size, 1))
+    wrong: Floats = np.tile(np.append(0.85 * shares + 0.1 / size, [0.02, 0.02, 0.01, 0.0]), (size, 1))
     wrong[np.arange(size), np.arange(size)] = 0
-    chances = (1 - right)[:, None] * wrong / wrong.sum(axis=1, keepdims=True)
+    chances: Floats = (1 - right)[:, None] * wrong / wrong.sum(axis=1, keepdims=True)
     chances[np.arange(size), np.arange(size)] = right
     return chances
 
@@ -164,7 +164,8 @@ def _paired_rows(chances: Floats, number: int, draw: np.random.Generator, seed: 
     labels, width = chances.shape
     first = draw.choice(labels * width, size=number, p=chances.ravel())
     given = chances / chances.sum(axis=1, keepdims=True)
-    anew = np.array([draw.choice(width, p=given[truth]) for truth in first // width]) + first // width * width
+    reached = np.cumsum(given, axis=1)[first // width, :-1]
+    anew = (draw.random((number, 1)) > reached).sum(axis=1) + first // width * width
     units = Units.of_cells(first, np.where(draw.random(number) < 0.5, first, anew), labels * width, None)
     return _gains(units, labels, seed)
 

@@ -137,11 +137,11 @@ def _cell(row: Graded, labels: Sequence[str], width: int) -> int:
     return labels.index(canonical(str(row.prediction.question.true_label))) * width + column
 
 
-def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool = True) -> Gain:
+def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool | None = True) -> Gain:
     """The gain over one dataset, or over several, each drawn and swapped on its own with its seed.
 
-    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. `swap` asks
-    for the swap test.
+    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. `swap`: make
+    the swap test always, never, or (None) where questions name subjects.
     """
 
     def differences(sums: Sequence[Sums]) -> Floats:
@@ -159,7 +159,7 @@ def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], aver
     observed = float(differences([each.whole for each in units])[0])
     low, high = percentile_interval(100 * samples, LEVEL, drawn.clusters)
     swap_p = None
-    if swap:
+    if swap or (swap is None and drawn.clusters is not None):
         moved = [each.swapped(SWAPS, seed) for each, seed in zip(units, seeds, strict=True)] if len(units) > 1 else []
         swap_p = p_of(differences(moved), observed) if moved else swap_test(units[0], pairs[0].statistic, seeds[0])
     n, fixed, broken = (sum(getattr(pair, name) for pair in pairs) for name in ("n", "fixed", "broken"))
@@ -175,7 +175,7 @@ def paired_gain(
     """
     graded = match({"before": before, "after": after}).graded
     pair = _of_means(graded["before"], graded["after"], measure)
-    return gain_of([pair], resamples=resamples, seeds=[seed], swap=measure is not correct or pair.units.clusters is not None)
+    return gain_of([pair], resamples=resamples, seeds=[seed], swap=None if measure is correct else True)
 
 
 def score_alone(

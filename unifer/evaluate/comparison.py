@@ -183,7 +183,7 @@ def _enter(runs: dict[str, DatasetScores], common: bool, resamples: int) -> _Ent
 def _contest(entered: _Entered, pairs: Sequence[tuple[str, str]], measure: str, resamples: int) -> Contest:
     labels = [canonical(label) for label in entered.first.spec.labels]
     scores = {name: _standing(part, measure) for name, part in entered.parts.items()}
-    swap = measure != "war" or entered.first.labelled.drawn.clusters is not None
+    swap = None if measure == "war" else True
     gains = [gain_of([_paired(entered, *pair, measure, labels)], resamples=resamples, seeds=[0], swap=swap) for pair in pairs]
     spec = entered.first.spec
     return _judged(Contest(spec.name, spec.title, gains[0].n, scores, (), gains[0].drawn, entered.notes), pairs, gains)

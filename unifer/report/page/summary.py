@@ -104,7 +104,7 @@ def _gain(pairs: Sequence[tuple[DatasetScores, DatasetScores]], scope: str, resa
         return row | {"problem": str(error)}
     # As `unifer compare` draws them, so that both say the same.
     seeds = [zlib.crc32(one.spec.name.encode()) for one, _ in pairs] if len(pairs) > 1 else [0]
-    gain = gain_of(made, resamples=max(resamples, 1), seeds=seeds, swap=len(pairs) > 1 or measure != "war")
+    gain = gain_of(made, resamples=max(resamples, 1), seeds=seeds, swap=True if len(pairs) > 1 or measure != "war" else None)
     notes = [note for each in matched for note in each.notes]
     return row | {"gain": gain.to_json() | {"p": gain.significance}, "notes": notes}
 
