@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from unifer import files, runs
@@ -34,11 +35,19 @@ class Stated:
 
 
 def is_log(path: Path) -> bool:
-    """A log of inspect_ai: `.eval`, or JSON that is an object, where published results are an array."""
-    if path.suffix != ".json" or not path.is_file():
-        return path.suffix == ".eval"
+    """A log of inspect_ai: `.eval`, or JSON that begins as its logs do. Raises InputError where inspect_ai is not installed."""
+    if path.suffix != ".eval" and not (path.suffix == ".json" and path.is_file() and _begins_as_log(path)):
+        return False
+    if find_spec("inspect_ai") is None:
+        raise InputError(f"{path}: reading a log of inspect_ai needs inspect_ai: pip install -r requirements.txt")
+    return True
+
+
+def _begins_as_log(path: Path) -> bool:
+    """An object with a field `eval`; published results are an array, and predictions have no such field."""
     with path.open("rb") as stream:
-        return stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+        head = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return head.startswith(b"{") and b'"eval"' in head
 
 
 def read_stated(path: Path) -> Stated | None:

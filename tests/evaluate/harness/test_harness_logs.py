@@ -23,6 +23,8 @@ from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
+from unifer.evaluate import asked as asked_of_runs
+from unifer.evaluate.asked import is_log
 from unifer.evaluate.harness.logs import read_log, read_log_stated
 from unifer.evaluate.harness.tasks import dataset_task, picture_uri
 from unifer.evaluate.harness.writing import write_log
@@ -227,6 +229,23 @@ def test_files_that_are_no_logs_are_refused_and_nothing_half_written_is_left(tmp
     with pytest.raises(OSError, match="gone"):
         write_log(tmp_path / "x.eval", spec, [row], IDENTITY, picture=broken)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.eval", "b.json", "c.json", "d.json", "eval_toy"]
+
+
+def test_json_is_a_log_only_where_it_begins_as_one_and_a_log_needs_inspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {
+        "rows.json": '{"image_path": "a"}\n{}',
+        "array.json": '[{"eval": 1}]',
+        "log.json": '\ufeff {"version": 2, "eval": {}}',
+        "x.eval": "PK",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert {name for name in texts if is_log(tmp_path / name)} == {"log.json", "x.eval"}
+    assert not is_log(tmp_path / "none.json")
+    monkeypatch.setattr(asked_of_runs, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"x\.eval: reading a log of inspect_ai needs inspect_ai: pip install"):
+        is_log(tmp_path / "x.eval")
+    assert not is_log(tmp_path / "rows.json")
 
 
 HOSTILE = (
