@@ -69,7 +69,11 @@ def _report(args: argparse.Namespace) -> int:
     from unifer.report.page.building import Settings, write_report
 
     chosen = select(args.runs, Path.cwd(), args.dataset_dir)
-    results = [score_strict(one.spec, one.run, args.resamples) for one in chosen]
+    results = []
+    with progress("scoring", len(chosen), unit="runs") as advance:
+        for one in chosen:
+            results.append(score_strict(one.spec, one.run, args.resamples))
+            advance()
     settings = Settings(
         images=args.images == "thumbnails",
         image_root=args.image_root,

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report.page.pages import COUNT, HOSTILE, SmallPage, samples_of, summary_of, units_dataset, write_page
+from tests.report.page.pages import (
+    COUNT,
+    HOSTILE,
+    NOUNS,
+    SmallPage,
+    make_dataset,
+    samples_of,
+    summary_of,
+    units_dataset,
+    write_page,
+    write_run,
+)
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -192,6 +203,20 @@ def test_replies_stay_text(opened: Open, number: int, name: str) -> None:
         assert HOSTILE[name] in shown
     if name == "bidi":
         assert "⟨U+202E⟩" in shown
+
+
+def test_names_stay_text(browser: Browser, tmp_path: Path) -> None:
+    spec = make_dataset(tmp_path, "nouns", NOUNS, count=8)
+    name = "<img src=x onerror=window.broken=1>\u202eevil"
+    runs = [(spec, write_run(spec, name, 3)), (spec, write_run(spec, "other", 4))]
+    page = browser.new_page()
+    page.goto(write_page(tmp_path / "out", runs, title="<b>bold</b>").path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate("window.broken") is None
+    assert page.locator("main img[src=x], h1 b").count() == 0
+    assert page.locator("h1").inner_text() == "<b>bold</b>"
+    assert page.locator("#scores tbody th").nth(1).inner_text() == "<img src=x onerror=window.broken=1>⟨U+202E⟩evil"
+    page.close()
 
 
 def test_a_cut_reply_says_so(opened: Open) -> None:

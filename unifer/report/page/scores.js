@@ -113,12 +113,18 @@
     return found;
   };
 
+  // How the intervals were made, in the words of the scores themselves.
+  const drawn = () => {
+    const methods = new Set(page.summary.runs.map((run) => run.intervals?.method ?? run.action_units?.intervals?.method).filter(Boolean));
+    return methods.size ? `, with 95 % intervals (${[...methods].join("; ")})` : "";
+  };
+
   page.drawScores = () => {
     const heads = ["Model", "WAR, 0 to 100", ...SCORES.map(([, name]) => name), ...(page.hasUnits ? ["AU F1, per face"] : []), ...OUTCOMES.map(page.outcome)];
     const table = h(
       "table",
       { class: "headline" },
-      h("caption", null, "Percent, with 95 % bootstrap intervals. Whatever is not answered from the list counts as wrong. Bold: highest of its group."),
+      h("caption", null, `Percent${drawn()}. Whatever is not answered from the list counts as wrong. Bold: highest of its group.`),
       h("thead", null, h("tr", null, heads.map((head, at) => h("th", { scope: "col", class: at > 1 ? "num" : "" }, head)))),
       groups(heads.length),
     );
