@@ -219,6 +219,12 @@ def test_names_stay_text(browser: Browser, tmp_path: Path) -> None:
     page.close()
 
 
+def test_no_model_is_called_best_that_was_asked_other_questions(opened: Open) -> None:
+    page = opened()
+    bold = page.locator("#scores tbody").evaluate_all("all => all.map((group) => group.querySelectorAll('.best').length)")
+    assert [number > 0 for number in bold] == [False, False, True, False], "pooled, mean, nouns, adjectives: Model-B lacks five of the last"
+
+
 def test_a_cut_reply_says_so(opened: Open) -> None:
     page = opened("#sample=nouns%2Ffaces%2F027.png")
     assert "cut here: 20,000 of 1,080,037 characters" in page.locator(".card .cut").inner_text()

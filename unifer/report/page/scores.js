@@ -11,7 +11,7 @@
 
   const score = (found, name, best) => {
     const value = found?.[name] ?? null;
-    if (value === null) return h("td", { class: "num" }, "–");
+    if (value === null) return h("td", { class: "num" }, found ? "–" : "");
     return h("td", { class: `num${best ? " best" : ""}` }, percent(value), " ", bounds(interval(found, name)));
   };
 
@@ -61,7 +61,8 @@
 
   const bestOf = (rows) => {
     const best = {};
-    if (rows.length < 2) return best;
+    // Of models that were asked different questions none is the best.
+    if (rows.length < 2 || new Set(rows.map(([, , , counts, number]) => number ?? counts.asked)).size > 1) return best;
     for (const key of [...SCORES.map(([name]) => name), "face_f1"]) {
       const ranked = rows
         .map(([name, found, units]) => [name, key === "face_f1" ? units?.[key] : found?.[key]])
@@ -101,7 +102,7 @@
       const asked = new Set(together.map((each) => each.pooled.counts.asked));
       const about = asked.size === 1 ? `every question alike, ${count([...asked][0])} in all` : "every question alike; models answered different sets";
       found.push(group("All datasets, pooled", about, pooled, columns));
-      const means = together.map((each) => [each.run, each.mean_of_datasets, null, null]);
+      const means = together.map((each) => [each.run, each.mean_of_datasets, null, null, each.pooled.counts.asked]);
       found.push(group("Mean of datasets", "every dataset alike", means, columns));
     }
     for (const dataset of datasets) {
@@ -124,7 +125,7 @@
     const table = h(
       "table",
       { class: "headline" },
-      h("caption", null, `Percent${drawn()}. Whatever is not answered from the list counts as wrong. Bold: highest of its group.`),
+      h("caption", null, `Percent${drawn()}. Whatever is not answered from the list counts as wrong. Bold: highest of a group whose models were asked the same questions.`),
       h("thead", null, h("tr", null, heads.map((head, at) => h("th", { scope: "col", class: at > 1 ? "num" : "" }, head)))),
       groups(heads.length),
     );
