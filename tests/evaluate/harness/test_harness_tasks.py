@@ -145,6 +145,14 @@ def test_a_folder_that_is_none_or_has_no_questions_says_what_to_do(tmp_path: Pat
     assert "To try now: -T questions=data/sample_qa.json" in str(caught.value.message)
 
 
+def test_a_folder_is_seen_from_here_or_else_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces(tmp_path, asked(1), "rafdb")
+    monkeypatch.chdir(tmp_path)
+    assert len(registry.dataset("eval_rafdb").dataset) == 1
+    monkeypatch.chdir(ROOT / "docs")
+    assert len(registry.dataset("eval_rafdb", sample=True).dataset) > 1
+
+
 def test_an_image_root_that_holds_none_of_the_images_is_said_before_anything_is_asked(tmp_path: Path) -> None:
     spec = faces(tmp_path, asked(3))
     assert registry.dataset(str(spec.folder)).name == "toy"

@@ -109,15 +109,15 @@ def _stated(path: Path, log: EvalLog) -> Stated:
 
 
 def _identity(facts: Json, log: EvalLog) -> Json:
-    """What the task says of itself; whoever knows more of the model than its name adds `model` and `dtype` to the task's facts."""
+    """What wrote the log says of the run it holds; of a run of inspect's own, what its task and its settings say."""
     if "identity" in facts:
         return dict(restored(facts["identity"]))
     return {
         "questions": facts.get("questions"),
-        "model": facts.get("model") or {"name": log.eval.model},
+        "model": {"name": log.eval.model},
         "prompt": facts.get("prompt"),
         "engine": ENGINE,
-        "dtype": facts.get("dtype"),
+        "dtype": None,
         "generation": _generation(log.plan.config, log.eval.model_generate_config),
         "image_rule": facts.get("image_rule"),
     }

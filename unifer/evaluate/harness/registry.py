@@ -54,8 +54,9 @@ fea20k = _named("fea20k", f"{BENCHMARK}/fea20k")
 def dataset(
     dataset_dir: str, sample: bool = False, questions: str | None = None, image_root: str | None = None, image_size: int = 224
 ) -> Task:
-    """Any dataset folder, such as a fifth one of your own: `inspect eval unifer/dataset -T dataset_dir=DIR`."""
-    return _task(dataset_dir, sample, questions, image_root, image_size)
+    """Any dataset folder, seen from here or in the project: `inspect eval unifer/dataset -T dataset_dir=DIR`."""
+    here = Path(dataset_dir)
+    return _task(str(here.absolute()) if here.is_dir() else dataset_dir, sample, questions, image_root, image_size)
 
 
 def _task(folder: str, sample: bool, questions: str | None, image_root: str | None, image_size: int) -> Task:

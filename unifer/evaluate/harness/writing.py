@@ -94,7 +94,9 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
     status: EvalStatus = "success" if asked == len(predictions) else "cancelled"
     model = str((identity.get("model") or {}).get("name") or "unknown")
     options = {"aliases": {label: list(words) for label, words in spec.aliases.items()}, "action_units": list(spec.action_units)}
-    scorer = EvalScorer(name=f"unifer/{_SCORER}", options=options, metrics=[EvalMetricDefinition(name="unifer/figures", options={})], metadata={})
+    scorer = EvalScorer(
+        name=f"unifer/{_SCORER}", options=options, metrics=[EvalMetricDefinition(name="unifer/figures", options={})], metadata={}
+    )
     made = EvalSpec(
         created=now,
         run_id=_digest(identity),
