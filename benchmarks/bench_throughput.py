@@ -3,7 +3,8 @@
 Both ask the same questions about the same drawn faces over as many connections, greedily, and take turns; the median round counts:
   plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own throughput
   unifer   `run_bench`: questions and image files in; decoded, encoded, budgeted, journalled, appended, graded; .eval log and manifest out
-The server keeps no prefix and no picture from round to round. Then the command is killed in the middle and started again: no question
+The server keeps no prefix and no picture from round to round. Where other work takes the processor, rates waver; so the processor time a
+request is counted too, of the server and of each client, which is what the rates of a machine of its own would follow. Then the command is killed in the middle and started again: no question
 with an answer on disk may be asked a second time.
 
     python benchmarks/bench_throughput.py --model runs/quickstart/UniFER-Tiny --images 256
@@ -21,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from unifer.evaluate.bench.entries import Generation, ModelEntry
 from unifer.evaluate.bench.running import Bench, run_bench
 from unifer.evaluate.bench.spending import NAME
 from unifer.evaluate.harness.tasks import picture_uri
-from unifer.models.server import ServerOptions, serving
+from unifer.models.server import LocalServer, ServerOptions, serving
 from unifer.places import QUICKSTART_MODEL
 from unifer.prepare import corpus
 from unifer.records import Question
@@ -138,6 +140,39 @@ def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+def server_seconds(server: LocalServer) -> float:
+    """Processor time that the server and its workers have taken so far."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12]) if int(fields[2]) == server.group else 0
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Processor:
+    """Processor time a request, of this process and of the server, over the rounds of one client."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+        self._own = self._served = 0.0
+        self._requests = 0
+
+    def of(self, requests: int, rate: Callable[[], float]) -> float:
+        """What `rate` returns; the time it takes is counted."""
+        own, served = time.process_time(), server_seconds(self._server)
+        found = rate()
+        self._own += time.process_time() - own
+        self._served += server_seconds(self._server) - served
+        self._requests += requests
+        return found
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """A request, averaged."""
+        return {"client": 1000 * self._own / self._requests, "server": 1000 * self._served / self._requests}
+
+
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     dataset = make_dataset(folder / "drawn", args.images)
     (asked,) = read_datasets([load_dataset(dataset)], sample=False, limit=None)
@@ -148,15 +183,19 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         requests = bodies(asked, entry)
         plain_rate(server.url, requests[:WARM_UP], args.connections)
         unifer_rate(replace(asked, questions=asked.questions[:WARM_UP]), entry, folder / "warm")
-        rounds = []
+        rounds, plainly, ourselves = [], Processor(server), Processor(server)
         for number in range(args.rounds):
-            plain = plain_rate(server.url, requests, args.connections)
-            rounds.append((plain, unifer_rate(asked, entry, folder / f"round-{number}")))
+            plain = plainly.of(args.images, lambda: plain_rate(server.url, requests, args.connections))
+            place = folder / f"round-{number}"
+            rounds.append((plain, ourselves.of(args.images, partial(unifer_rate, asked, entry, place))))
             print(f"round {number}: plain {rounds[-1][0]:.2f}/s, unifer {rounds[-1][1]:.2f}/s", file=sys.stderr, flush=True)
         resumed = killed_and_resumed(dataset, entry, folder)
     plain, ours = (statistics.median(rates) for rates in zip(*rounds, strict=True))
     ratio = statistics.median(unifer / other for other, unifer in rounds)
     found = {"requests": args.images, "requests_per_second": {"plain": plain, "unifer": ours}, "rounds": rounds}
+    times = {"plain": plainly.milliseconds, "unifer": ourselves.milliseconds}
+    by_time = sum(times["plain"].values()) / sum(times["unifer"].values())
+    found |= {"processor_ms_per_request": times, "unifer_over_plain_by_processor_time": by_time}
     return found | {"unifer_over_plain": ratio, "target": TARGET, "killed_and_resumed": resumed}
 
 

@@ -102,6 +102,11 @@ class LocalServer:
         self._health = ""
         self._deadline = 0.0
 
+    @property
+    def group(self) -> int | None:
+        """Its process group, once it is started."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Begin to start it. Raises InputError where `model` is no folder and no hub id."""
         port = _free_port()

@@ -153,6 +153,17 @@ def test_what_is_done_is_skipped_and_a_failed_question_is_asked_again_when_asked
     assert (cell.done, cell.failed) == (5, 0)
 
 
+def test_a_dataset_added_later_is_asked_and_those_done_stay_done(tmp_path: Path) -> None:
+    first, second = dataset(tmp_path / "eval_toy", 3), dataset(tmp_path / "eval_more", 4)
+    (second / "dataset.yaml").write_text((second / "dataset.yaml").read_text().replace("name: toy", "name: more"))
+    with serving(good) as server:
+        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url})
+        bench(models, [first], tmp_path / "logs")
+        cells, _ = bench(models, [first, second], tmp_path / "logs")
+        assert len(server.requests) == 7
+    assert [(cell.asked.spec.name, cell.state, cell.done) for cell in cells] == [("toy", "done", 3), ("more", "done", 4)]
+
+
 def test_another_runs_predictions_are_never_added_to(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "eval_toy", 3)
     with serving(good) as server:
@@ -224,6 +235,15 @@ def test_money_is_never_overspent_and_what_was_under_way_in_a_kill_counts(tmp_pa
         again = Spending(tmp_path / "logs" / NAME)
         assert again.cost == pytest.approx(spent.cost + 1.0)
         again.close()
+
+
+def test_a_wrong_image_root_is_no_models_fault(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "eval_toy", 2)
+    for picture in (folder / "data/faces").iterdir():
+        picture.unlink()
+    with serving(good) as server, pytest.raises(InputError, match=r"none of its 2 images is there.*--image-root"):
+        bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
+    assert not server.requests
 
 
 def test_a_budget_of_money_needs_prices(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def api_spec(entry: ModelEntry, url: str | None = None) -> ApiSpec:
 class Questioning:
     """Asks one model that is up. `work` holds its open results files, each with its cell."""
 
-    def __init__(self, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], model: Asked, asker: Asker, journal: Journal) -> None:
-        self._entry, self._work, self._model, self._asker, self._journal = entry, work, model, asker, journal
+    def __init__(self, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], asker: Asker, journal: Journal) -> None:
+        self._entry, self._work, self._asker, self._journal = entry, work, asker, journal
 
     @classmethod
     def of(
@@ -81,7 +81,7 @@ class Questioning:
             called="server",
             again="--retry-failed asks them again",
         )
-        return cls(entry, work, model, asker, journal)
+        return cls(entry, work, asker, journal)
 
     async def all(self) -> None:
         """Ask every open question. Raises what `Asker.ask` raises; BudgetSpent once the answers under way are in, for they are paid."""
@@ -106,8 +106,10 @@ class Questioning:
 
     def _todo(self) -> Iterator[tuple[Cell, Output, Question]]:
         for cell, output in self._work:
-            cell.state, cell.started = "asking", time.monotonic()
-            for question in output.todo():
+            todo = output.todo()
+            if todo:
+                cell.state, cell.started = "asking", time.monotonic()
+            for question in todo:
                 yield cell, output, question
 
     async def _one(self, cell: Cell, output: Output, question: Question) -> None:

@@ -1,14 +1,15 @@
 """A benchmark as a whole: models behind APIs side by side, those that need a server here one after another, each with its own.
 
-The loss of a model (no key, not served, its server dies, another run's file) ends that model with its reason and never another. Knows who
-runs when; how one model is asked is `asking`.
+The loss of a model (no key, not served, its server dies, another run's file) ends that model with its reason and never another. Models are
+asked through inspect_ai's providers and leave its logs; its own eval loop is not used, since it takes more of the processor for a question
+than the request itself, and sends again what a hard budget has not counted. Knows who runs when; how one model is asked is `asking`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def check_prices(bench: Bench) -> None:
     """With a budget of money every model that is not served here needs prices. Raises InputError naming those that have none."""
     if bench.limits.max_cost is None:
         return
-    unknown = dict.fromkeys(cell.entry.name for cell in bench.cells if cell.entry.hosted and cell.entry.prices is None)
+    hosted = [cell.entry for cell in bench.cells if cell.entry.hosted and cell.state == "waiting"]
+    unknown = dict.fromkeys(entry.name for entry in hosted if entry.prices is None)
     if unknown:
         raise InputError(
             f"--max-cost needs to know what tokens cost, and the models file has no prices for {', '.join(unknown)}; write them there "
@@ -67,13 +69,20 @@ def check_prices(bench: Bench) -> None:
         )
 
 
+def check_images(bench: Bench) -> None:
+    """A dataset none of whose images is there is a wrong image root, no fault of any model. Raises InputError."""
+    for name in dict.fromkeys(cell.asked.spec.name for cell in bench.cells if cell.state == "waiting"):
+        check_some_image(next(cell.plan for cell in bench.cells if cell.asked.spec.name == name))
+
+
 def run_bench(bench: Bench, watching: Watching) -> Spent:
     """Ask every open question of every cell; what became of each is in the cell.
 
-    Raises InputError (another benchmark writes the same log folder, no prices) and Interrupted; what was answered until then is on disk,
-    and the same call goes on from there.
+    Raises InputError (another benchmark writes the same log folder, no prices, no images) and Interrupted; what was answered until then is
+    on disk, and the same call goes on from there.
     """
     check_prices(bench)
+    check_images(bench)
     bench.log_dir.mkdir(parents=True, exist_ok=True)
     with locked(bench.log_dir / NAME, "give another --log-dir"):
         spending = Spending(bench.log_dir / NAME)
@@ -124,7 +133,7 @@ async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget:
                     cell.state, cell.reason = "stopped", "the budget is spent; a larger one goes on from here"
         finally:
             for (cell, output), rows in zip(work, before, strict=True):
-                _end(bench, cell, output, rows)
+                await asyncio.to_thread(_end, bench, cell, output, rows)
 
 
 def _end(bench: Bench, cell: Cell, output: Output, before: int) -> None:
@@ -153,8 +162,6 @@ def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
         output = stack.enter_context(opened)
         if bench.retry_failed:
             cell.recount()
-        if output.todo() and not output.done:
-            check_some_image(cell.plan)
     except InputError as error:
         cell.lose(str(error))
         return
@@ -162,7 +169,7 @@ def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
 
 
 async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], budget: Budget, spending: Spending) -> None:
-    with _server(bench, entry) as server:
+    async with _server(bench, entry) as server:
         if server is not None:
             for cell, _ in work:
                 cell.state = "starting" if cell.state == "waiting" else cell.state
@@ -177,8 +184,8 @@ async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[Cell, Outpu
             await model.close()
 
 
-@contextmanager
-def _server(bench: Bench, entry: ModelEntry) -> Iterator[LocalServer | None]:
+@asynccontextmanager
+async def _server(bench: Bench, entry: ModelEntry) -> AsyncIterator[LocalServer | None]:
     """The server that `entry` asks for, not yet started; ended with the block."""
     if entry.server is None:
         yield None
@@ -187,7 +194,7 @@ def _server(bench: Bench, entry: ModelEntry) -> Iterator[LocalServer | None]:
     try:
         yield server
     finally:
-        server.stop()
+        await asyncio.to_thread(server.stop)
 
 
 async def _watched(questioning: Questioning, server: LocalServer | None) -> None:
