@@ -3,9 +3,9 @@
 Both ask the same questions about the same drawn faces over as many connections, greedily, and take turns; the median round counts:
   plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own throughput
   unifer   `run_bench`: questions and image files in; decoded, encoded, budgeted, journalled, appended, graded; .eval log and manifest out
-The server keeps no prefix and no picture from round to round. Where other work takes the processor, rates waver; so the processor time a
-request is counted too, of the server and of each client, which is what the rates of a machine of its own would follow. Then the command is killed in the middle and started again: no question
-with an answer on disk may be asked a second time.
+The server keeps no prefix and no picture from round to round. Where other work takes the processor, rates waver; so the processor time
+of a request is counted too, of the server and of each client, which the rates of a machine of its own would follow. Then the command is
+killed in the middle and started again: no question with an answer on disk may be asked a second time.
 
     python benchmarks/bench_throughput.py --model runs/quickstart/UniFER-Tiny --images 256
 """

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unifer.report.bench import LIVE, live_line, live_row
+from unifer.report.tables import plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from unifer.evaluate.bench.cells import Cell
 
 _LOOK_SECONDS = 1.0
+_NAME, _FIGURES = 16, 64
+"""Columns that a model's name has at least, and those that everything else takes."""
 _COLOURS = {"asking": "cyan", "starting": "yellow", "done": "green", "lost": "red", "stopped": "yellow"}
 
 
@@ -27,7 +30,7 @@ def watching(cells: Sequence[Cell]) -> Iterator[None]:
         from rich.live import Live
 
         console = Console(stderr=True)
-        with Live(get_renderable=lambda: _table(cells, console.height), console=console, refresh_per_second=4):
+        with Live(get_renderable=lambda: _table(cells, console.width, console.height), console=console, refresh_per_second=4):
             yield
         return
     lines = _Lines(cells)
@@ -47,7 +50,7 @@ def _repeat(look: Callable[[], None], ended: threading.Event) -> None:
         look()
 
 
-def _table(cells: Sequence[Cell], height: int) -> RenderableType:
+def _table(cells: Sequence[Cell], width: int, height: int) -> RenderableType:
     """Every cell if there is room for all, else those at work first, and how many are not shown."""
     from rich.table import Table
     from rich.text import Text
@@ -55,12 +58,14 @@ def _table(cells: Sequence[Cell], height: int) -> RenderableType:
     order = {"asking": 0, "starting": 1, "lost": 2, "stopped": 3, "waiting": 4, "done": 5}
     room = max(5, height - 6)
     shown = list(cells) if len(cells) <= room else sorted(cells, key=lambda cell: order[cell.state])[:room]
-    table = Table(box=None, pad_edge=False, caption_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
     for name in LIVE:
         left = name in ("model", "dataset", "state")
         table.add_column(name, justify="left" if left else "right", no_wrap=True, overflow="ellipsis")
     for cell in shown:
-        table.add_row(*(Text(value, style=_COLOURS.get(cell.state, "dim")) for value in live_row(cell)))
+        model, dataset, *figures = live_row(cell)
+        row = (plain(model, max(_NAME, width - _FIGURES)), plain(dataset, 9), *figures)
+        table.add_row(*(Text(value, style=_COLOURS.get(cell.state, "dim")) for value in row))
     hidden = len(cells) - len(shown)
     total = f"{sum(cell.done for cell in cells):,} of {sum(cell.total for cell in cells):,} questions"
     spent = f", {sum(cell.cost for cell in cells):.2f} USD now" if any(cell.cost for cell in cells) else ""

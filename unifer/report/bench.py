@@ -5,11 +5,12 @@ Model names are letters and digits by the reader of the models file; reasons may
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from unifer.evaluate.bench.cells import Cell
 from unifer.evaluate.scoring import DatasetScores
-from unifer.report.tables import grid, percent, plain
+from unifer.report.tables import WIDTH, grid, percent, plain
 
 LIVE = ("model", "dataset", "state", "done", "asked", "per s", "failed", "tokens", "USD", "WAR")
 _LONGEST_REASON = 600
@@ -93,4 +94,5 @@ def _reasons(cells: Sequence[Cell]) -> list[str]:
         if cell.reason:
             said.setdefault((cell.entry.name, cell.reason), []).append(cell.asked.spec.name)
     lines = [f"{model} ({', '.join(sets)}): {plain(reason, _LONGEST_REASON)}" for (model, reason), sets in said.items()]
-    return ["", *lines] if lines else []
+    filled = [textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False) for line in lines]
+    return ["", *filled] if filled else []
