@@ -24,8 +24,19 @@ _COUNTS = ("expected", "training")
 _OPTIONAL = ("sample", "labels", "action_units", "aliases", "human", *_COUNTS, "published")
 
 
+class _Sendable:
+    """Can travel to another process: its read-only mappings, which pickle refuses, go as plain ones."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, MappingProxyType(value) if isinstance(value, dict) else value)
+
+
 @dataclass(frozen=True)
-class PublishedRule:
+class PublishedRule(_Sendable):
     """What the published scripts of one dataset do differently from the others' (protocol `unifer`).
 
     `aliases` is their ordered fallback table; `answer_tag` their regular expression of the answer: `one_line` ignores case and
@@ -45,7 +56,7 @@ class HumanAgreement:
 
 
 @dataclass(frozen=True)
-class DatasetSpec:
+class DatasetSpec(_Sendable):
     """One benchmark set: what it asks for, where its question files lie, and how many rows of each label to expect."""
 
     name: str

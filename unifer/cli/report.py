@@ -64,16 +64,13 @@ def _report(args: argparse.Namespace) -> int:
         raise InputError("no --out DIR given; the page is written there as index.html")
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: is a file; the page goes into a folder, as index.html")
-    from unifer.evaluate.scoring import score_strict
     from unifer.evaluate.selection import select
     from unifer.report.page.building import Settings, write_report
+    from unifer.report.page.scoring import score_all
 
     chosen = select(args.runs, Path.cwd(), args.dataset_dir)
-    results = []
     with progress("scoring", len(chosen), unit="runs") as advance:
-        for one in chosen:
-            results.append(score_strict(one.spec, one.run, args.resamples))
-            advance()
+        results = score_all(chosen, args.resamples, advance)
     settings = Settings(
         images=args.images == "thumbnails",
         image_root=args.image_root,

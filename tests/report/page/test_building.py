@@ -11,7 +11,10 @@ import pytest
 from tests.report.page.pages import COUNT, NOUNS, SmallPage, block, make_dataset, summary_of, unzipped, write_page, write_run
 from unifer.cli import main
 from unifer.errors import InputError
+from unifer.evaluate.predictions import Run
+from unifer.evaluate.selection import Selected
 from unifer.report.page.lengths import by_length, wilson
+from unifer.report.page.scoring import score_all
 from unifer.report.page.thumbnails import SIZES, Picture, pack
 
 
@@ -98,6 +101,17 @@ def test_where_not_all_images_fit_the_first_ones_go_in(tmp_path: Path) -> None:
     assert some.left_out == 40 - len(some.places) > 0
     every = pack(pictures, 10_000_000, workers=1)
     assert (every.side, every.left_out) == (SIZES[0][0], 0)
+
+
+def test_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
+    specs = [make_dataset(tmp_path, name, NOUNS, count=size) for name, size in (("small", 4), ("large", 12))]
+    chosen = [Selected(spec, Run("m", write_run(spec, "m", 3))) for spec in specs]
+    apart, together = (score_all(chosen, 20, workers=workers) for workers in (2, 1))
+    assert [result.to_json() for result in apart] == [result.to_json() for result in together]
+    assert [result.spec for result in apart] == specs
+    chosen[0].run.path.write_text("{}\n")
+    with pytest.raises(InputError, match=r"m\.jsonl:1: missing"):
+        score_all(chosen, 20, workers=2)
 
 
 def test_wilson_against_its_known_values() -> None:

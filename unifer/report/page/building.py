@@ -183,7 +183,7 @@ def _about_images(thumbnails: Thumbnails, shown: Sequence[object]) -> str:
 def packed(value: object) -> str:
     """JSON, compressed, in base64. ASCII JSON: a lone surrogate, which UTF-8 cannot hold, stays an escape."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
 
 
 def _assembled(title: str, about: Json, samples: str, shown: str, images: str) -> str:

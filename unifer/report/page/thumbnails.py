@@ -21,7 +21,7 @@ SIZES = ((128, 60), (112, 58), (96, 55), (80, 50), (64, 45), (56, 40))
 """Side in pixels and WebP quality of the copies, largest first: the largest at which all images fit is chosen."""
 _EFFORT = 2
 """Of WebP, 0 to 6: at this size the next ones cost seven tenths more time for 4 % of the bytes."""
-_TRIED = 64
+_TRIED = 40
 """Images that are encoded at each size to foretell how large all will be."""
 _SPARE = 1.1
 
