@@ -6,6 +6,7 @@ Knows questions, rows and one model that is up; starting servers and losing mode
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from unifer.models.api.client import ApiModel, ApiSpec
 from unifer.models.api.requests import Asked
 from unifer.records import Prediction, Question
 
-_AHEAD = 4
-"""Questions beyond the connections whose pictures are made while all connections are taken."""
+_AHEAD = 0.5
+"""Share of the connections by which more questions are prepared: a server whose batches run thin takes longer for each."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Questioning:
                     return
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._entry.max_connections + _AHEAD):
+            for _ in range(self._entry.max_connections + math.ceil(_AHEAD * self._entry.max_connections)):
                 group.create_task(worker())
         if spent:
             raise BudgetSpent
