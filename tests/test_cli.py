@@ -142,3 +142,13 @@ def test_progress_without_a_terminal_says_nothing_when_nothing_was_done(capsys: 
     with progress("working", 10) as advance:
         advance(10)
     assert "working: 10/10" in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_on_ends_without_a_traceback() -> None:
+    """`unifer data prompts | head -1` ended in a BrokenPipeError, and in a second one at exit."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "unifer", "data", "prompts"]
+    outcome = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (outcome.returncode, outcome.stderr) == (141, "")

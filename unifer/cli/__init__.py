@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -67,11 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and not getattr(args, "passes_flags_on", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.rest = rest
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         status: int = args.run(args)
+        sys.stdout.flush()
     except InputError as error:
         print(f"unifer: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has enough, as `head` does. What is still buffered goes nowhere, or it would raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None and error.errno not in _FULL:
             raise
