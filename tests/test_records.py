@@ -208,6 +208,6 @@ def test_a_question_that_nothing_could_score_is_refused(change: dict[str, Any], 
 def test_what_scores_need_beside_the_label_is_read_from_the_provenance() -> None:
     made_by = {"subject": 7, "description": "Raised cheeks.", "coded": [6, "AU12"]}
     question = Question.from_json(QUESTION | {"provenance": made_by})
-    assert (question.subject, question.reference, question.coded) == ("7", "Raised cheeks.", {6, 12})
+    assert (question.subject, question.reference, question.coded) == ("7", "Raised cheeks.", frozenset({6, 12}))
     bare = Question.from_json(QUESTION)
     assert (bare.subject, bare.reference, bare.coded) == (None, None, None)

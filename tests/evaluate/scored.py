@@ -68,6 +68,6 @@ def au_dataset(root: Path, name: str, units: Sequence[int] | str = "all") -> Dat
 
 def au_row(index: int, shown: Sequence[int], answer: str | None, **provenance: Any) -> dict[str, Any]:
     """A prediction on a question of AUs; `answer` None: it failed."""
-    row = {"image_path": f"/faces/{index:04d}.png", "true_label": None, "prompt": "Which AUs?", "candidate_labels": []}
+    row: dict[str, Any] = {"image_path": f"/faces/{index:04d}.png", "true_label": None, "prompt": "Which AUs?", "candidate_labels": []}
     row |= {"AUs": list(shown)} | ({"provenance": provenance} if provenance else {})
     return row | (FAILED if answer is None else {"model_response": f"<think>AU9</think>\n<answer>{answer}</answer>"})
