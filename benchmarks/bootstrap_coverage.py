@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer.datasets import load_dataset
-from unifer.evaluate.bootstrap import percentile_interval, t_quantile
-from unifer.evaluate.compare import Pair, gain_of, table_statistic
 from unifer.evaluate.metrics import HEADLINE, LEVEL, Table, headline_of, score
-from unifer.evaluate.paired import Units
+from unifer.evaluate.statistics.bootstrap import percentile_interval, t_quantile
+from unifer.evaluate.statistics.compare import Pair, gain_of, table_statistic
+from unifer.evaluate.statistics.paired import Units
 from unifer.places import FERBENCH
 
 if TYPE_CHECKING:

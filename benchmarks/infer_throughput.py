@@ -26,7 +26,7 @@ from unifer.cli.console import Advance
 from unifer.datasets import load_dataset, read_questions
 from unifer.dialogue import images
 from unifer.dialogue.images import ImageRule
-from unifer.evaluate import infer
+from unifer.evaluate.inference import infer
 from unifer.models.checkpoints import find_checkpoint
 from unifer.models.engines import EngineSpec, GenerationSettings
 from unifer.places import QUICKSTART_MODEL

@@ -10,4 +10,4 @@ export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false VLLM_NO_USAGE_STATS=1 DO_NO
 timed "Lint" .venv/bin/ruff check .
 timed "Format" .venv/bin/ruff format --check .
 timed "Types" .venv/bin/mypy
-timed "Tests" .venv/bin/python -m pytest "$@"
+timed "Tests" .venv/bin/python -m pytest -n "${TEST_WORKERS:-2}" --dist loadfile "$@"

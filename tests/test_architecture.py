@@ -24,7 +24,7 @@ BROAD_EXCEPTS = {
 }
 """Where (a file or a folder) `except Exception` may stand without raising again, and why."""
 
-WORKERS = {"evaluate/shards.py": "its child process tells its parent by exit status, and ends with it"}
+WORKERS = {"evaluate/inference/shards.py": "its child process tells its parent by exit status, and ends with it"}
 """Files besides the command line that may write to the terminal and exit, and why."""
 
 

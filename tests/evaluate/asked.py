@@ -12,8 +12,8 @@ from PIL import Image
 
 from unifer.cli.console import Advance
 from unifer.datasets import read_questions
-from unifer.evaluate import infer
-from unifer.evaluate.outputs import Plan
+from unifer.evaluate.inference import infer
+from unifer.evaluate.inference.outputs import Plan
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
 from unifer.models.engines.scripted import ScriptedEngine
 from unifer.records import Json

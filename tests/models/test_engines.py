@@ -57,7 +57,7 @@ def test_cli_help_and_scripted_engine_import_no_torch() -> None:
         "import sys; from unifer.cli import main\n"
         "try: main(['infer', '--help'])\n"
         "except SystemExit: pass\n"
-        "import unifer.evaluate.infer, unifer.models.checkpoints, unifer.models.engines.scripted\n"
+        "import unifer.evaluate.inference.infer, unifer.models.checkpoints, unifer.models.engines.scripted\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -42,8 +42,8 @@ def _resamples(text: str) -> int:
 def _compare(args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.cli.score import say, shown, writing
-    from unifer.evaluate.comparison import compare
     from unifer.evaluate.selection import select
+    from unifer.evaluate.statistics.comparison import compare
     from unifer.report.comparisons import comparison_text
 
     selected = select(args.runs, Path.cwd(), args.dataset_dir)

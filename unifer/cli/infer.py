@@ -14,7 +14,7 @@ from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_ques
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.evaluate.infer import Summary
+    from unifer.evaluate.inference.infer import Summary
     from unifer.models.engines import EngineSpec
     from unifer.records import Json, Question
 
@@ -72,9 +72,9 @@ def _positive(text: str) -> int:
 
 
 def _infer(args: argparse.Namespace) -> int:
-    from unifer.evaluate import infer
-    from unifer.evaluate.outputs import out_name
-    from unifer.evaluate.shards import default_shards
+    from unifer.evaluate.inference import infer
+    from unifer.evaluate.inference.outputs import out_name
+    from unifer.evaluate.inference.shards import default_shards
 
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):

@@ -46,8 +46,8 @@ def _resamples(text: str) -> int:
 
 
 def _leaderboard(args: argparse.Namespace) -> int:
-    from unifer.evaluate.provenance import differing
     from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.statistics.provenance import differing
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
 

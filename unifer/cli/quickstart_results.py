@@ -14,8 +14,8 @@ from unifer import files
 from unifer.records import Json
 
 if TYPE_CHECKING:
-    from unifer.evaluate.compare import Gain
     from unifer.evaluate.scoring import DatasetScores
+    from unifer.evaluate.statistics.compare import Gain
     from unifer.report.figures import Bar
 
 _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
@@ -24,9 +24,9 @@ _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
 def show(root: Path, work: Path, models: Mapping[str, str], stages: Mapping[str, float]) -> None:
     """Score `models` (stage -> checkpoint) on the held-out faces; write summary and figures into `work`; print the table."""
     from unifer.datasets import load_dataset
-    from unifer.evaluate.compare import face_f1, paired_gain
     from unifer.evaluate.predictions import Run
     from unifer.evaluate.scoring import score_strict
+    from unifer.evaluate.statistics.compare import face_f1, paired_gain
 
     spec = load_dataset(work / "heldout")
     names = {stage: Path(model).name for stage, model in models.items()}

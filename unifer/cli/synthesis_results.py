@@ -18,8 +18,8 @@ from unifer.records import Json
 
 if TYPE_CHECKING:
     from unifer.cli.synthesis_rounds import Start
-    from unifer.evaluate.compare import Gain
     from unifer.evaluate.scoring import DatasetScores
+    from unifer.evaluate.statistics.compare import Gain
     from unifer.prepare.synthesis.settings import Synthesis
 
 
@@ -53,9 +53,9 @@ class Scored:
 
 def score(held_out: DatasetSpec, before: Path, after: Path, names: tuple[str, str]) -> Scored:
     """Grade the predictions `before` and `after` and pair them. Raises InputError where they do not answer the same questions."""
-    from unifer.evaluate.compare import face_f1, paired_gain
     from unifer.evaluate.predictions import Run
     from unifer.evaluate.scoring import score_strict
+    from unifer.evaluate.statistics.compare import face_f1, paired_gain
 
     first, second = (score_strict(held_out, Run(name, path)) for name, path in zip(names, (before, after), strict=True))
     annotated = first.action_units is not None

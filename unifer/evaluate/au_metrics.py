@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer.action_units import f1
-from unifer.evaluate.bootstrap import Drawn, percentile_interval, resampled_sums
 from unifer.evaluate.metrics import LEVEL, RESAMPLES, intervals_json
+from unifer.evaluate.statistics.bootstrap import Drawn, percentile_interval, resampled_sums
 from unifer.records import Json, Question
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unifer.evaluate.bootstrap import ROWS, Drawn, percentile_interval, resampled_sums
+from unifer.evaluate.statistics.bootstrap import ROWS, Drawn, percentile_interval, resampled_sums
 from unifer.records import Json, Outcome
 
 if TYPE_CHECKING:

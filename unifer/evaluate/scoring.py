@@ -20,14 +20,14 @@ from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
-from unifer.evaluate.baselines import Baselines, baselines_of, mean_baselines
-from unifer.evaluate.bootstrap import Drawn, cluster_notes, clusters_of, rare_notes
 from unifer.evaluate.grading import Graded, grade_prediction
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
 from unifer.evaluate.reasoning.judged import read_judged
 from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
+from unifer.evaluate.statistics.baselines import Baselines, baselines_of, mean_baselines
+from unifer.evaluate.statistics.bootstrap import Drawn, cluster_notes, clusters_of, rare_notes
 from unifer.records import OUTCOMES, Json, Question
 
 

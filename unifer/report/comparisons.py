@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from string import ascii_uppercase
 
-from unifer.evaluate.bootstrap import Drawn
-from unifer.evaluate.comparison import Comparison, Contest, Difference, Value
+from unifer.evaluate.statistics.bootstrap import Drawn
+from unifer.evaluate.statistics.comparison import Comparison, Contest, Difference, Value
 from unifer.report.tables import HEADINGS, grid, notes_text, percent, plain
 
 _TITLES = {**HEADINGS, "face_f1": "AU F1 a face", "micro_f1": "micro"}

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from unifer.action_units import ACTION_UNITS
 from unifer.evaluate.au_metrics import ActionUnitScores
-from unifer.evaluate.baselines import Baselines
-from unifer.evaluate.compare import Gain
 from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.reasoning.judged import JudgeScores
 from unifer.evaluate.reasoning.scores import ReasoningScores
 from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
+from unifer.evaluate.statistics.baselines import Baselines
+from unifer.evaluate.statistics.compare import Gain
 from unifer.records import Json
 
 WIDTH = 80

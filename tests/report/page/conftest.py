@@ -18,8 +18,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallPage:
     return small_page(tmp_path_factory.mktemp("report"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not longer than a file of tests: while Playwright runs, its event loop does, and no other test of this process could start its own.
     path = chromium()
     from playwright.sync_api import sync_playwright
 

@@ -15,7 +15,7 @@ from unifer.dialogue import prompts
 from unifer.evaluate.bench.cells import Cell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.spending import Journal, Spending
-from unifer.evaluate.outputs import Output, reporting_full_disk
+from unifer.evaluate.inference.outputs import Output, reporting_full_disk
 from unifer.models.api.asking import Asker, Sent
 from unifer.models.api.budget import FREE, Budget, BudgetSpent
 from unifer.models.api.client import ApiModel, ApiSpec

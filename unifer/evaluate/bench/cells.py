@@ -17,7 +17,7 @@ from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.grading import Graded, grade_prediction
-from unifer.evaluate.outputs import Plan, out_name, read_log
+from unifer.evaluate.inference.outputs import Plan, out_name, read_log
 from unifer.models.api.budget import FREE, Prices
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unifer.evaluate.bench.cells import Cell
-from unifer.evaluate.outputs import read_log
+from unifer.evaluate.inference.outputs import read_log
 
 
 def log_path(log_dir: Path, cell: Cell) -> Path:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate import outputs
 from unifer.evaluate.bench.asking import Limits, Questioning, open_model
 from unifer.evaluate.bench.cells import REMEDY, Cell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.logs import write_cell_log
 from unifer.evaluate.bench.spending import NAME, Spending
-from unifer.evaluate.infer import check_some_image, finish, rows_of
-from unifer.evaluate.outputs import Output
+from unifer.evaluate.inference import outputs
+from unifer.evaluate.inference.infer import check_some_image, finish, rows_of
+from unifer.evaluate.inference.outputs import Output
 from unifer.locks import locked
 from unifer.models.api.budget import Budget, BudgetSpent
 from unifer.models.server import LocalServer, ServerLost

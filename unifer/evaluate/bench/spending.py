@@ -12,7 +12,7 @@ from typing import Any
 
 from unifer import files
 from unifer.errors import InputError
-from unifer.evaluate.outputs import reporting_full_disk
+from unifer.evaluate.inference.outputs import reporting_full_disk
 from unifer.models.api.asking import Sent
 
 NAME = "requests.jsonl"

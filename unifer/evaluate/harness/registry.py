@@ -23,8 +23,8 @@ from unifer.evaluate.harness.samples import question_in
 from unifer.evaluate.harness.scorer import figures as figures
 from unifer.evaluate.harness.scorer import strict as strict
 from unifer.evaluate.harness.tasks import dataset_task
-from unifer.evaluate.infer import check_some_image
-from unifer.evaluate.outputs import Plan
+from unifer.evaluate.inference.infer import check_some_image
+from unifer.evaluate.inference.outputs import Plan
 from unifer.places import BENCHMARK, current_project
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on
-from unifer.evaluate.bootstrap import clusters_of
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, RESAMPLES
 from unifer.evaluate.reasoning.checks import Follows, Truth, follows, truth_of
@@ -18,6 +17,7 @@ from unifer.evaluate.reasoning.judged import Judged, JudgeScores, score_judged
 from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
 from unifer.evaluate.reasoning.rouge import rouge_l
 from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.evaluate.statistics.bootstrap import clusters_of
 from unifer.records import Json, Question
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unifer.evaluate.bootstrap import percentile_interval, resampled_sums
 from unifer.evaluate.metrics import LEVEL
+from unifer.evaluate.statistics.bootstrap import percentile_interval, resampled_sums
 from unifer.records import Json
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import numpy as np
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
-from unifer.evaluate.bootstrap import percentile_interval
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, Table, tally
 from unifer.evaluate.predictions import Run, read_predictions
 from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published, score_strict
 from unifer.evaluate.selection import Selected
+from unifer.evaluate.statistics.bootstrap import percentile_interval
 from unifer.places import BENCHMARK, FERBENCH
 from unifer.records import Prediction, Question
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer.emotions import canonical
-from unifer.evaluate.bootstrap import Drawn, clusters_of, percentile_interval
 from unifer.evaluate.metrics import HEADLINE, LEVEL, UNNAMED, headline_of
-from unifer.evaluate.paired import Sums, Units
+from unifer.evaluate.statistics.bootstrap import Drawn, clusters_of, percentile_interval
+from unifer.evaluate.statistics.paired import Sums, Units
 from unifer.records import Question
 from unifer.report.leaderboard.entries import Said, Value
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from unifer.datasets import DatasetSpec
 from unifer.emotions import canonical
-from unifer.evaluate.baselines import Baselines, baselines_of, mean_baselines
 from unifer.evaluate.metrics import Table
+from unifer.evaluate.statistics.baselines import Baselines, baselines_of, mean_baselines
 from unifer.report.leaderboard.entries import LABELLED, POOLED_FAMILY, Entry, Group, Value
 from unifer.report.leaderboard.summaries import MEAN, POOLED
 

@@ -13,12 +13,12 @@ from unifer import __version__, files, runs
 from unifer.action_units import ACTION_UNITS
 from unifer.errors import InputError
 from unifer.evaluate.asked import read_stated
-from unifer.evaluate.compare import gain_of, holm, pair_up
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.matching import match
-from unifer.evaluate.provenance import differing
 from unifer.evaluate.scoring import DatasetScores, overall
 from unifer.evaluate.selection import Selected
+from unifer.evaluate.statistics.compare import gain_of, holm, pair_up
+from unifer.evaluate.statistics.matching import match
+from unifer.evaluate.statistics.provenance import differing
 from unifer.records import Json
 from unifer.report.page.lengths import by_length
 from unifer.report.page.samples import Asked

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluate.scored import ADJECTIVES
-from unifer.evaluate.bootstrap import cluster_notes, cluster_sums, clusters_of, percentile_interval, rare_notes, resampled_sums, t_quantile
+from unifer.evaluate.statistics.bootstrap import (
+    cluster_notes,
+    cluster_sums,
+    clusters_of,
+    percentile_interval,
+    rare_notes,
+    resampled_sums,
+    t_quantile,
+)
 from unifer.records import Question
 
 counts = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
@@ -71,7 +79,7 @@ def test_many_samples_of_many_rows_are_drawn_piece_by_piece_to_the_same_result(m
     """100,000 samples of 11,072 distinct rows at once are 8.9 GB."""
     rows = np.arange(50, dtype=np.float64)[:, None]
     whole = resampled_sums(rows, None, 40, 7)
-    monkeypatch.setattr("unifer.evaluate.bootstrap._CELLS", 300)
+    monkeypatch.setattr("unifer.evaluate.statistics.bootstrap._CELLS", 300)
     assert (resampled_sums(rows, None, 40, 7) == whole).all()
 
 

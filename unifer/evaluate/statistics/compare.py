@@ -13,11 +13,11 @@ import numpy as np
 
 from unifer.emotions import canonical
 from unifer.errors import InputError
-from unifer.evaluate.bootstrap import ROWS, Drawn, clusters_of, percentile_interval
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.matching import match
 from unifer.evaluate.metrics import HEADLINE, LEVEL, RESAMPLES, UNNAMED, headline_of
-from unifer.evaluate.paired import SWAPS, Statistic, Sums, Units, mean, p_of, swap_test
+from unifer.evaluate.statistics.bootstrap import ROWS, Drawn, clusters_of, percentile_interval
+from unifer.evaluate.statistics.matching import match
+from unifer.evaluate.statistics.paired import SWAPS, Statistic, Sums, Units, mean, p_of, swap_test
 from unifer.records import Json
 
 if TYPE_CHECKING:

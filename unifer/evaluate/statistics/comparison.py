@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from unifer.emotions import canonical
 from unifer.errors import InputError
-from unifer.evaluate.bootstrap import Drawn
-from unifer.evaluate.compare import MEASURES, Gain, Pair, gain_of, holm, pair_up, score_alone
-from unifer.evaluate.matching import Matched, match
 from unifer.evaluate.metrics import HEADLINE, LEVEL, RESAMPLES
-from unifer.evaluate.provenance import differing
 from unifer.evaluate.scoring import DatasetScores, figures, overall, score_strict
+from unifer.evaluate.statistics.bootstrap import Drawn
+from unifer.evaluate.statistics.compare import MEASURES, Gain, Pair, gain_of, holm, pair_up, score_alone
+from unifer.evaluate.statistics.matching import Matched, match
+from unifer.evaluate.statistics.provenance import differing
 from unifer.records import Json
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from tests.evaluate.scored import ADJECTIVES
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
-from unifer.evaluate.compare import MEASURES, Gain, Pair, face_f1, gain_of, holm, pair_up, paired_gain, sign_test
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.paired import Units, mean
+from unifer.evaluate.statistics.compare import MEASURES, Gain, Pair, face_f1, gain_of, holm, pair_up, paired_gain, sign_test
+from unifer.evaluate.statistics.paired import Units, mean
 from unifer.records import Prediction, Question
 
 if TYPE_CHECKING:

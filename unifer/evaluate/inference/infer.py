@@ -16,10 +16,10 @@ from unifer import files, runs
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate import outputs
-from unifer.evaluate.answering import Advance, answer
-from unifer.evaluate.outputs import Output, Plan
-from unifer.evaluate.shards import answer_in_processes
+from unifer.evaluate.inference import outputs
+from unifer.evaluate.inference.answering import Advance, answer
+from unifer.evaluate.inference.outputs import Output, Plan
+from unifer.evaluate.inference.shards import answer_in_processes
 from unifer.models.engines import Engine, EngineSpec
 from unifer.records import Json, Question
 

@@ -12,8 +12,8 @@ from tests.evaluate.scored import FOUR, NOUNS, dataset, write
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.predictions import Run
-from unifer.evaluate.provenance import differing
 from unifer.evaluate.selection import Selected
+from unifer.evaluate.statistics.provenance import differing
 
 SAME: dict[str, Any] = {
     "questions": {"name": "toy_qa.json", "sha256": "a" * 64},

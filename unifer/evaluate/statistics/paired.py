@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unifer.evaluate.bootstrap import cluster_sums, drawn_sums, in_pieces
+from unifer.evaluate.statistics.bootstrap import cluster_sums, drawn_sums, in_pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, make_p
 from unifer import files
 from unifer.cli import main
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate import answering, infer
+from unifer.evaluate.inference import answering, infer
 from unifer.models.engines import Request
 from unifer.models.engines.scripted import ScriptedEngine
 from unifer.records import Json

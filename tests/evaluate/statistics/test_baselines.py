@@ -8,10 +8,10 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from tests.evaluate.scored import ADJECTIVES, NOUNS, dataset, replied, run_of, write
-from unifer.evaluate.baselines import baselines_of
 from unifer.evaluate.metrics import tally
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import DatasetScores, overall, score_strict
+from unifer.evaluate.statistics.baselines import baselines_of
 from unifer.report.tables import dataset_text, overall_text
 
 TRUTHS = ["happy"] * 5 + ["sad"] * 3 + ["angry"] * 2

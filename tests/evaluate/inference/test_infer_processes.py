@@ -16,7 +16,7 @@ import pytest
 
 from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, make_dataset, make_plan, reply_to, rows_of, run, silent
 from unifer.errors import InputError
-from unifer.evaluate import infer, outputs, shards
+from unifer.evaluate.inference import infer, outputs, shards
 from unifer.models.engines import EngineSpec, Reply, Request
 from unifer.models.engines.scripted import ScriptedEngine
 

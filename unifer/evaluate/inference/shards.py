@@ -1,7 +1,7 @@
 """Inference in several processes, one engine each: on GPUs one process a device. Rows go to a file a process, merged at the end.
 
 A process that dies loses nothing it had written and takes no other with it. This file is both sides: `answer_in_processes` is the
-parent; `python -m unifer.evaluate.shards` the child, told its work in one line of JSON on standard input. That pipe ends with the
+parent; `python -m unifer.evaluate.inference.shards` the child, told its work in one line of JSON on standard input. That pipe ends with the
 parent, and the child ends with the pipe.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from unifer.errors import INTERRUPTED, InputError
-from unifer.evaluate.answering import Advance, answer
-from unifer.evaluate.outputs import Output, Plan
+from unifer.evaluate.inference.answering import Advance, answer
+from unifer.evaluate.inference.outputs import Output, Plan
 from unifer.files import AppendLog
 from unifer.models.devices import visible_gpus
 from unifer.models.engines import EngineSpec
@@ -71,7 +71,7 @@ class _Worker:
         plans = [output.plan for output in opened]
         self._read_to = {plan.shard(index): 0 for plan in plans}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "unifer.evaluate.shards"],
+            [sys.executable, "-m", "unifer.evaluate.inference.shards"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=os.environ | _environment(index, of, spec),

@@ -1,0 +1,1 @@
+"""Intervals, differences between runs, and what stands against reading two figures side by side. Knows no file formats."""
