@@ -7,13 +7,12 @@ The server keeps no prefix and no picture from round to round. Where other work 
 of a request is counted too, of the server and of each client, which the rates of a machine of its own would follow. Then the command is
 killed in the middle and started again: no question with an answer on disk may be asked a second time.
 
-    python benchmarks/bench_throughput.py --model runs/quickstart/UniFER-Tiny --images 256
+    python -m benchmarks.bench_throughput --model runs/quickstart/UniFER-Tiny --images 256
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
 import os
@@ -28,8 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from benchmarks.load_client import body, plain_rate
 from unifer import files
 from unifer.datasets import load_dataset, read_questions
 from unifer.evaluate.bench.cells import Asked, Cell, make_cells, read_datasets
@@ -65,33 +63,9 @@ def make_dataset(folder: Path, count: int) -> Path:
 
 def bodies(asked: Asked, entry: ModelEntry) -> list[bytes]:
     """The very requests that `unifer bench` sends, made beforehand."""
-    made = []
-    for question in asked.questions:
-        uri = picture_uri(question, asked.path.parent, None, entry.image_rule)
-        content = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": question.prompt}]
-        body: dict[str, Any] = {"model": SERVED, "messages": [{"role": "user", "content": content}], "temperature": 0.0}
-        made.append(json.dumps(body | {"max_tokens": entry.generation.max_tokens}).encode())
-    return made
-
-
-def plain_rate(url: str, requests: Sequence[bytes], connections: int) -> float:
-    """Requests per second of a client that does nothing but send."""
-
-    async def go() -> float:
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        todo = iter(requests)
-        async with httpx.AsyncClient(limits=limits, timeout=600, trust_env=False) as client:
-
-            async def worker() -> None:
-                for body in todo:
-                    answer = await client.post(f"{url}/chat/completions", content=body, headers={"Content-Type": "application/json"})
-                    answer.raise_for_status()
-
-            started = time.perf_counter()
-            await asyncio.gather(*(worker() for _ in range(connections)))
-            return len(requests) / (time.perf_counter() - started)
-
-    return asyncio.run(go())
+    pictures = (picture_uri(question, asked.path.parent, None, entry.image_rule) for question in asked.questions)
+    pairs = zip(pictures, asked.questions, strict=True)
+    return [body(SERVED, picture, question.prompt, entry.generation.max_tokens) for picture, question in pairs]
 
 
 @contextlib.contextmanager

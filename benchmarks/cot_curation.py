@@ -6,18 +6,14 @@ Both send the same prompts and pictures over as many connections, greedily, and 
 The server keeps no prefix and no picture from round to round. Then a curation process is killed in the middle and started again: no row
 that was kept or exhausted may be asked a second time.
 
-    python benchmarks/cot_curation.py --model runs/quickstart/UniFER-Tiny --images 256
+    python -m benchmarks.cot_curation --model runs/quickstart/UniFER-Tiny --images 256
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
-import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,11 +23,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from benchmarks.load_client import body, plain_rate
 from unifer import files
 from unifer.datasets import load_dataset
 from unifer.dialogue import images
+from unifer.models.server import ServerOptions, serving
 from unifer.places import FERBENCH, QUICKSTART_MODEL
 from unifer.prepare import corpus
 from unifer.prepare.curation.api_teacher import ApiTeacher
@@ -61,37 +57,6 @@ def draw_rows(folder: Path, count: int) -> Path:
     return folder / "rlvr.json"
 
 
-@contextlib.contextmanager
-def serving(model: Path, log: Path) -> Iterator[str]:
-    """A vLLM server of `model`; the URL of its API."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--served-model-name", SERVED]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "2048", "--generation-config", "vllm"]
-    command += ["--limit-mm-per-prompt", '{"image": 1, "video": 0}', "--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    with log.open("w") as stream:
-        server = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
-        try:
-            wait_until_up(f"http://127.0.0.1:{port}/health", server, log)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
-
-
-def wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        if server.poll() is not None:
-            raise SystemExit(f"the server did not start:\n{log.read_text()[-3000:]}")
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(url).is_success:
-                return
-        time.sleep(0.5)
-    raise SystemExit("the server did not come up within five minutes")
-
-
 def make_plan(rows: Path, url: str, out: Path, args: argparse.Namespace, limit: int | None = None) -> Plan:
     teacher = TeacherSpec(SERVED, url=url, max_tokens=args.max_tokens, max_connections=args.connections)
     settings = FilterSettings(repeats=None)
@@ -104,30 +69,8 @@ def bodies(plan: Plan) -> list[bytes]:
     made = []
     for row in plan.rows:
         picture = teacher.picture(images.resolve(row.image_path, None, plan.rows_file.parent), row.image_path)
-        content = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": plan.prompt(row, ())}]
-        body: dict[str, Any] = {"model": SERVED, "messages": [{"role": "user", "content": content}]}
-        made.append(json.dumps(body | {"max_tokens": plan.teacher.max_tokens, "temperature": 0.0}).encode())
+        made.append(body(SERVED, picture, plan.prompt(row, ()), plan.teacher.max_tokens))
     return made
-
-
-def plain_rate(url: str, requests: list[bytes], connections: int) -> float:
-    """Requests per second of a client that does nothing but send."""
-
-    async def go() -> float:
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        todo = iter(requests)
-        async with httpx.AsyncClient(limits=limits, timeout=600) as client:
-
-            async def worker() -> None:
-                for body in todo:
-                    answer = await client.post(f"{url}/chat/completions", content=body, headers={"Content-Type": "application/json"})
-                    answer.raise_for_status()
-
-            started = time.perf_counter()
-            await asyncio.gather(*(worker() for _ in range(connections)))
-            return len(requests) / (time.perf_counter() - started)
-
-    return asyncio.run(go())
 
 
 def unifer_rate(plan: Plan) -> float:
@@ -162,7 +105,9 @@ def replies(out: Path) -> list[str]:
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     rows = draw_rows(folder, args.images)
-    with serving(Path(args.model), folder / "server.log") as url:
+    options = ServerOptions(args.model, dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",))
+    with serving(options, SERVED, folder / "server.log") as server:
+        url = server.url
         requests = bodies(make_plan(rows, url, folder / "unused.json", args))
         plain_rate(url, requests[:WARM_UP], args.connections)
         unifer_rate(make_plan(rows, url, folder / "warm.json", args, WARM_UP))
