@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,10 @@ EVAL_FOLDERS = ("eval_rafdb", "eval_ferplus", "eval_affectnet", "eval_sfew_2.0")
 
 # No test may reach for the network: a missing file must fail, not wait for a hub.
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", VLLM_NO_USAGE_STATS="1", DO_NOT_TRACK="1")
+
+# A shell that starts the tests in its background makes them ignore Ctrl-C, and every command that they start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run, and no deadline: a busy machine is no bug.
 hypothesis.settings.register_profile("unifer", deadline=None, derandomize=True)

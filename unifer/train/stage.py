@@ -164,6 +164,8 @@ def _finish(trainer: Any, this: Run, outcome: Json) -> None:
         check_checkpoint(this.out)
         checkpoints.write_manifest(this.out, this.manifest, **outcome)
     this.config.distributed_state.wait_for_everyone()
+    # A rank that exits with gloo's threads still running may be aborted on the way out, and the launcher then ends the others.
+    this.config.distributed_state.destroy_process_group()
 
 
 def _merge(out: Path, model: Any) -> None:

@@ -199,7 +199,7 @@ def test_a_damaged_sample_and_a_forged_one_are_named(tmp_path: Path) -> None:
         read_log(changed(path, name, lambda sample: sample.pop("id")))
     with pytest.raises(InputError, match=r"sample 'faces/000\d.png': its metadata has no 'question'"):
         read_log(changed(path, name, lambda sample: sample.update(metadata={})))
-    with pytest.raises(InputError, match=r"sample 'faces/0009.png': its question is 'faces/0000.png'"):
+    with pytest.raises(InputError, match=r"sample 'faces/0009.png': its question is 'faces/000\d.png'"):
         read_log(changed(path, name, lambda sample: sample.update(id="faces/0009.png")))
 
     def other_label(sample: Json) -> None:
