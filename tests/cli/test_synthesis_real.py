@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -75,6 +76,8 @@ def kill_while_asking(command: list[str], log: Path) -> None:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
+    with log.with_name(f".{log.name}.lock").open() as lock:  # the leader is gone; the process that wrote may take a moment longer
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def test_a_round_with_the_real_model_survives_a_kill(corpus: Path, tmp_path: Path) -> None:
