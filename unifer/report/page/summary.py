@@ -121,7 +121,11 @@ def _lengths(results: Sequence[DatasetScores], models: Sequence[str]) -> Mapping
 
 def _warnings(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Sequence[str]) -> list[str]:
     """What a reader must know before comparing: notes of runs, other conditions, other questions, datasets not answered by all."""
-    found = [f"{result.run.name} on {result.spec.title}: {note}" for result in results for note in result.notes]
+    noted: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            noted.setdefault((result.spec.title, note), []).append(result.run.name)
+    found = [f"{', '.join(names)} on {title}: {note}" for (title, note), names in noted.items()]
     found += differing([Selected(result.spec, result.run) for result in results])
     answered = {model: {result.spec.title for result in results if result.run.name == model} for model in models}
     every = set().union(*answered.values())
