@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.api_server import Body, prompt_of
+from tests.api_server import Body, Reaction, completion, prompt_of
 from tests.evaluate.asked import make_dataset
 from unifer.datasets import load_dataset
 from unifer.evaluate.bench.asking import Limits
@@ -55,3 +55,7 @@ def rows_of(folder: Path, model: str) -> list[Json]:
 def asked_about(requests: Sequence[Body]) -> Counter[str]:
     """How often each question was sent."""
     return Counter(prompt_of(body) for body in requests)
+
+
+def good(number: int, body: Body) -> Reaction:
+    return completion(GOOD)

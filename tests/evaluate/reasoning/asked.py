@@ -10,6 +10,7 @@ from unifer.evaluate.reasoning.shares import Draws
 from unifer.records import Prediction, Question, Verdict
 
 LABELS = ("happiness", "sadness", "anger", "neutral", "surprise")
+REFERENCE = "The lip corners are pulled up: a smile."
 DRAWS = Draws(None, resamples=50, seed=0)
 
 
