@@ -1,10 +1,9 @@
-"""`unifer infer`: ask a model every question of one or more dataset folders."""
+"""`unifer infer`: ask one model after another every question of one or more dataset folders."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,19 @@ from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_ques
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.evaluate.inference.infer import Summary
+    from unifer.evaluate.inference.infer import Job, Summary
     from unifer.models.engines import EngineSpec
     from unifer.records import Json, Question
 
 _EPILOG = """\
 Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they come, with a manifest beside them. Stopped or killed,
-the same command goes on where it stopped. A question whose image cannot be read, or that the engine fails on, becomes a row with
+the same command goes on where it stopped. Several models, after --model or --then, share one engine start where they differ in nothing
+but their weights. A question whose image cannot be read, or that the engine fails on, becomes a row with
 "error": true and counts as wrong; the exit status stays 0, the last lines say so, and --retry-failed asks those again.
 """
+_THEN = "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X --then --model B --limit 200"
+_OF_THE_RUN = ("out", "shards", "overwrite", "retry_failed")
+"""Flags that mean every model of a command."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -34,7 +37,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         epilog=_EPILOG,
     )
     parser.add_argument("--dataset-dir", type=Path, nargs="+", default=[], metavar="DIR", help="folders with a dataset.yaml")
-    parser.add_argument("--model", help="checkpoint folder or hub id (default: model/UniFER-7B)")
+    parser.add_argument(
+        "--model", nargs="+", metavar="DIR", help="checkpoint folders or hub ids, asked one after the other (default: model/UniFER-7B)"
+    )
     parser.add_argument("--engine", choices=("transformers", "vllm", "scripted"), help="default: vllm where installed, else transformers")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder; alone with --out")
     parser.add_argument("--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)")
@@ -44,6 +49,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew")
     parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
     parser.add_argument("--shards", type=_positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
+    _add_generation(parser)
+    _add_engine(parser)
+    parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
+    parser.set_defaults(run=partial(_infer, parser))
+
+
+def _add_generation(parser: argparse.ArgumentParser) -> None:
     generation = parser.add_argument_group("generation")
     generation.add_argument("--max-new-tokens", type=_positive, default=1024, metavar="N")
     generation.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0, the default, is greedy")
@@ -53,6 +65,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     generation.add_argument(
         "--image-size", type=int, default=224, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)"
     )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
     engine = parser.add_argument_group("engine")
     engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), default="auto")
     engine.add_argument("--batch-size", type=_positive, metavar="N", help="transformers only: requests a batch (default: 32)")
@@ -61,7 +76,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     engine.add_argument("--tensor-parallel-size", type=_positive, default=1, metavar="N", help="vllm only: GPUs an engine")
     engine.add_argument("--replies", type=Path, metavar="FILE", help="scripted only: JSON of replies, for dry runs without a model")
     engine.add_argument("--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes")
-    parser.set_defaults(run=_infer)
 
 
 def _positive(text: str) -> int:
@@ -71,10 +85,45 @@ def _positive(text: str) -> int:
     return value
 
 
-def _infer(args: argparse.Namespace) -> int:
+def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from unifer.evaluate.inference import infer
+    from unifer.evaluate.inference.shards import default_shards
+
+    calls = _calls(parser, args)
+    models = [(call, model) for call in calls for model in call.model or [None]]
+    if args.out and len(models) > 1:
+        raise InputError(f"--out names one file, but {len(models)} models are to be asked; leave --out away, or ask them one by one")
+    jobs = [_job(call, model, alone=len(models) == 1) for call, model in models]
+    shards = args.shards or min(default_shards(job.spec) for job in jobs)
+    for job in jobs:
+        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, f"{shards} processes" if shards > 1 else None)
+        _say(", ".join(filter(None, parts)))
+    summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
+    for summary in summaries:
+        _report(summary)
+    return 1 if any(summary.missing for summary in summaries) else 0
+
+
+def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[argparse.Namespace]:
+    """The flags before `--then`, and after each; a flag that is not given again means what it meant before.
+
+    Raises InputError for a flag that no single call could obey.
+    """
+    calls = [args]
+    while calls[-1].then is not None:
+        inherited = argparse.Namespace(**vars(calls[-1]) | {"then": None})
+        calls.append(parser.parse_args(calls[-1].then, inherited))
+    for call in calls[1:]:
+        for flag in _OF_THE_RUN:
+            if getattr(call, flag) != getattr(args, flag):
+                raise InputError(f"--{flag.replace('_', '-')} is meant for the whole command; give it before the first --then")
+    return calls
+
+
+def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
+    """What one model is asked by the flags of one call. Raises InputError for flags that do not go together."""
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
-    from unifer.evaluate.inference.shards import default_shards
 
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
@@ -84,8 +133,8 @@ def _infer(args: argparse.Namespace) -> int:
     if args.sample and args.questions:
         raise InputError(f"--sample names the questions already; leave it or --questions {args.questions} away")
     asked = [_asked(folder, args) for folder in folders] or [(args.questions, read_questions(args.questions)[: args.limit])]
-    spec, model = _engine(args)
-    plans = [
+    spec, model = _engine(args, named)
+    plans = tuple(
         infer.plan(
             path,
             questions,
@@ -95,25 +144,18 @@ def _infer(args: argparse.Namespace) -> int:
             image_root=_image_root(args.image_root),
         )
         for index, (path, questions) in enumerate(asked)
-    ]
-    shards = args.shards or default_shards(spec)
-    _say(", ".join(filter(None, (model["name"], f"{spec.name} engine", spec.precision, f"{shards} processes" if shards > 1 else None))))
-    summaries = infer.run_inference(
-        plans, spec, progress=_progress, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed
     )
-    for summary in summaries:
-        _report(summary)
-    return 1 if any(summary.missing for summary in summaries) else 0
+    return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
+
+
+def _name(job: Job) -> str:
+    return str(job.plans[0].identity["model"]["name"])
 
 
 def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Question]]:
     """The question file of a dataset folder that is meant, and its questions."""
     path = spec.samples if args.sample else find_questions(spec, args.questions)
     return path, read_questions(path, spec)[: args.limit]
-
-
-def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
-    return console.progress("answering", total, done)
 
 
 def _say(line: str) -> None:
@@ -126,7 +168,7 @@ def _image_root(given: Path | None) -> Path | None:
     return given
 
 
-def _engine(args: argparse.Namespace) -> tuple[EngineSpec, Json]:
+def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
     """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of range."""
     from unifer import runs
     from unifer.dialogue.images import ImageRule
@@ -156,8 +198,8 @@ def _engine(args: argparse.Namespace) -> tuple[EngineSpec, Json]:
             raise InputError(
                 f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
             )
-        return make(path=args.replies), runs.describe_file(args.replies) | {"name": Path(args.model or "scripted").name}
-    checkpoint = find_checkpoint(args.model, next(iter(args.dataset_dir), Path()))
+        return make(path=args.replies), runs.describe_file(args.replies) | {"name": Path(model or "scripted").name}
+    checkpoint = find_checkpoint(model, next(iter(args.dataset_dir), Path()))
     return make(path=checkpoint.path), checkpoint.describe()
 
 

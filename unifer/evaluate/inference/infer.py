@@ -1,14 +1,14 @@
-"""Inference as a whole: what to answer into which file, resumed where it stopped, with one engine or several processes.
+"""Inference as a whole: which model answers what into which file, resumed where it stopped, with one engine or several processes.
 
 Knows no grading: a reply is text here. How questions are asked is `answering`, how rows are kept `outputs`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,24 @@ from unifer.errors import InputError, Interrupted
 from unifer.evaluate.inference import outputs
 from unifer.evaluate.inference.answering import Advance, answer
 from unifer.evaluate.inference.outputs import Output, Plan
-from unifer.evaluate.inference.shards import answer_in_processes
+from unifer.evaluate.inference.shards import Share, answer_in_processes
 from unifer.models.engines import Engine, EngineSpec
+from unifer.models.engines.succession import EngineSlot
 from unifer.records import Json, Question
 
 COMMAND = "infer"
 
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 """(questions in all, of them already answered) -> a context that is told of every further one."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one model is asked, by which engine, and where its progress is shown."""
+
+    plans: tuple[Plan, ...]
+    spec: EngineSpec
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -93,47 +103,85 @@ def run_inference(
     retry_failed: bool = False,
     make_engine: Callable[[], Engine] | None = None,
 ) -> list[Summary]:
-    """Answer every question of `plans` that has no row yet; one engine is loaded for all of them, or one in each of `shards` processes.
+    """`run_jobs` for one model. `make_engine` replaces `spec.open` (one process only); its engine stays open."""
+    slot = None if make_engine is None else EngineSlot(lambda _: make_engine())
+    return run_jobs([Job(tuple(plans), spec, progress)], shards=shards, overwrite=overwrite, retry_failed=retry_failed, slot=slot)
 
-    `make_engine` replaces `spec.open` (one process only). Raises InputError (another run's file, a full disk, images not found, an engine
-    that answers nothing) and Interrupted; whatever was answered until then is on disk, and the same call goes on from there.
+
+def run_jobs(
+    jobs: Sequence[Job], *, shards: int = 1, overwrite: bool = False, retry_failed: bool = False, slot: EngineSlot | None = None
+) -> list[Summary]:
+    """Answer every question of `jobs` that has no row yet, job after job, by one engine, or one in each of `shards` processes.
+
+    Every results file is opened, and refused, before the first engine starts. `slot` is where the engine goes, the caller's to close.
+    Raises InputError (another run's file, a full disk, images not found, an engine that answers nothing) and Interrupted; whatever was
+    answered until then is on disk, and the same call goes on from there.
     """
+    _refuse_one_file_twice(jobs)
     with ExitStack() as stack:
-        opened = [
-            stack.enter_context(outputs.opened(each, command=COMMAND, overwrite=overwrite, retry_failed=retry_failed)) for each in plans
-        ]
-        resumed = [rows_of(output) for output in opened]
-        total = sum(len(output.plan.questions) for output in opened)
-        for output in opened:
+        opened = [_open_job(stack, job, overwrite, retry_failed) for job in jobs]
+        outputs_of_all = [output for job in opened for output in job.outputs]
+        resumed = [rows_of(output) for output in outputs_of_all]
+        for output in outputs_of_all:
             if not output.done:
                 check_some_image(output.plan)
         try:
-            if any(output.todo() for output in opened):
-                started = partial(progress, total, sum(resumed))
-                _answer_all(opened, spec, make_engine or spec.open, shards, started)
+            _answer_all([job for job in opened if job.todo()], shards, slot)
         except KeyboardInterrupt:
-            kept = sum(rows_of(output) for output in opened)
+            kept, total = (sum(job.rows() for job in opened), sum(job.total() for job in opened))
             raise Interrupted(
                 f"stopped; {kept} of {total} questions have their answer on disk. The same command goes on from there"
             ) from None
-        return [finish(output, before) for output, before in zip(opened, resumed, strict=True)]
+        return [finish(output, before) for output, before in zip(outputs_of_all, resumed, strict=True)]
 
 
-def _answer_all(
-    opened: Sequence[Output],
-    spec: EngineSpec,
-    make_engine: Callable[[], Engine],
-    shards: int,
-    progress: Callable[[], AbstractContextManager[Advance]],
-) -> None:
-    if shards > 1:
-        with progress() as advance:
-            answer_in_processes(opened, spec, shards, advance)
+def _refuse_one_file_twice(jobs: Sequence[Job]) -> None:
+    """Raises InputError where two models would write one file; its lock would blame another process."""
+    written = Counter(plan.out.absolute() for job in jobs for plan in job.plans)
+    twice = [path for path, times in written.items() if times > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]}: {written[twice[0]]} of the models asked for would write this file, whose name is the model's folder; "
+            "name each model once, and ask two folders of one name in two commands with --out"
+        )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A job with its open results files."""
+
+    job: Job
+    outputs: list[Output]
+
+    def todo(self) -> bool:
+        return any(output.todo() for output in self.outputs)
+
+    def total(self) -> int:
+        return sum(len(output.plan.questions) for output in self.outputs)
+
+    def rows(self) -> int:
+        return sum(rows_of(output) for output in self.outputs)
+
+    def progress(self) -> AbstractContextManager[Advance]:
+        return self.job.progress(self.total(), self.rows())
+
+
+def _open_job(stack: ExitStack, job: Job, overwrite: bool, retry_failed: bool) -> _Opened:
+    opening = (outputs.opened(plan, command=COMMAND, overwrite=overwrite, retry_failed=retry_failed) for plan in job.plans)
+    return _Opened(job, [stack.enter_context(output) for output in opening])
+
+
+def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None) -> None:
+    if shards > 1 and opened:
+        answer_in_processes([Share(each.outputs, each.job.spec, each.progress) for each in opened], shards)
         return
-    engine = make_engine()  # before the clock of the progress display starts: loading is no part of images/s
-    with progress() as advance:
-        for together in _streams(opened):
-            answer(together, engine, spec.image_rule, advance)
+    with EngineSlot() if slot is None else nullcontext(slot) as room:
+        for each in opened:
+            # Before the clock of the progress display starts: loading is no part of images/s.
+            engine = room.engine_for(each.job.spec)
+            with each.progress() as advance:
+                for together in _streams(each.outputs):
+                    answer(together, engine, each.job.spec.image_rule, advance)
 
 
 def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:

@@ -13,7 +13,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +25,7 @@ from unifer.evaluate.inference.outputs import Output, Plan
 from unifer.files import AppendLog
 from unifer.models.devices import visible_gpus
 from unifer.models.engines import EngineSpec
+from unifer.models.engines.succession import EngineSlot
 from unifer.records import Json, Question
 
 _POLL_SECONDS = 0.2
@@ -34,25 +37,41 @@ def default_shards(spec: EngineSpec) -> int:
     return 1 if spec.name == "scripted" else max(1, len(visible_gpus()) // spec.tensor_parallel_size)
 
 
-def answer_in_processes(opened: Sequence[Output], spec: EngineSpec, shards: int, advance: Advance) -> None:
-    """Split the open questions of `opened` over `shards` processes, wait, and merge their rows.
+@dataclass(frozen=True)
+class Share:
+    """The open results files of one model, to be answered by the engine of `spec`; `progress` shows how far it is."""
+
+    outputs: Sequence[Output]
+    spec: EngineSpec
+    progress: Callable[[], AbstractContextManager[Advance]]
+
+
+def answer_in_processes(shares: Sequence[Share], shards: int) -> None:
+    """Split the open questions of every share over `shards` processes, which take the shares in turn, wait, and merge their rows.
 
     Raises InputError if there are fewer GPUs than that takes; naming the processes that failed, after merging what every one wrote.
     """
     gpus = len(visible_gpus())
-    if gpus and shards * spec.tensor_parallel_size > gpus:
-        needed = f"{shards} processes of {spec.tensor_parallel_size} GPU(s) each"
-        raise InputError(f"--shards: {needed} need {shards * spec.tensor_parallel_size} GPUs, {gpus} are visible; ask for fewer")
-    parts = [[output.todo()[index::shards] for output in opened] for index in range(shards)]
-    workers = [_Worker(index, shards, opened, part, spec) for index, part in enumerate(parts) if any(part)]
+    widest = max((share.spec for share in shares), key=lambda spec: spec.tensor_parallel_size)
+    if gpus and shards * widest.tensor_parallel_size > gpus:
+        needed = f"{shards} processes of {widest.tensor_parallel_size} GPU(s) each"
+        raise InputError(f"--shards: {needed} need {shards * widest.tensor_parallel_size} GPUs, {gpus} are visible; ask for fewer")
+    jobs = [[_job(share, index, shards) for share in shares] for index in range(shards)]
+    outputs = [output for share in shares for output in share.outputs]
+    workers = [
+        _Worker(index, [output.plan for output in outputs], [job for job in own if job["work"]], _environment(index, shards, widest))
+        for index, own in enumerate(jobs)
+        if any(job["work"] for job in own)
+    ]
     try:
+        for share in shares:
+            _watch(share, workers)
         while any(worker.running() for worker in workers):
-            advance(sum(worker.new_rows() for worker in workers))
-        advance(sum(worker.new_rows() for worker in workers))
+            pass  # they close their engines
     finally:
         for worker in workers:
             worker.stop()
-        for output in opened:
+        for output in outputs:
             output.adopt_shards()
     dead = [worker for worker in workers if worker.status]
     if dead:
@@ -63,23 +82,35 @@ def answer_in_processes(opened: Sequence[Output], spec: EngineSpec, shards: int,
         )
 
 
+def _watch(share: Share, workers: Sequence[_Worker]) -> None:
+    """Show the rows of one share as they come, until they are all there or no worker runs."""
+    missing = sum(len(output.todo()) for output in share.outputs)
+    plans = [output.plan for output in share.outputs]
+    with share.progress() as advance:
+        while missing > 0:
+            going = any(worker.running() for worker in workers)
+            rows = sum(worker.new_rows(plan) for worker in workers for plan in plans)
+            advance(rows)
+            missing -= rows
+            if not going:
+                return
+
+
 class _Worker:
     """One child process and the row files that it fills."""
 
-    def __init__(self, index: int, of: int, opened: Sequence[Output], part: Sequence[list[Question]], spec: EngineSpec) -> None:
+    def __init__(self, index: int, plans: Sequence[Plan], jobs: Sequence[Json], environment: dict[str, str]) -> None:
         self._index = index
-        plans = [output.plan for output in opened]
         self._read_to = {plan.shard(index): 0 for plan in plans}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "unifer.evaluate.inference.shards"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env=os.environ | _environment(index, of, spec),
+            env=os.environ | environment,
             text=True,
         )
-        work = [_work(plan, index, questions) for plan, questions in zip(plans, part, strict=True) if questions]
         try:
-            self._pipe().write(json.dumps({"spec": spec.to_json(), "work": work}) + "\n")
+            self._pipe().write(json.dumps(jobs) + "\n")
             self._pipe().flush()
         except BrokenPipeError:
             return  # it died at once: its exit status will say so
@@ -100,15 +131,14 @@ class _Worker:
             return True
         return False
 
-    def new_rows(self) -> int:
-        """Rows written since the last call."""
-        rows = 0
-        for path, start in self._read_to.items():
-            if path.exists():
-                with path.open("rb") as stream:
-                    stream.seek(start)
-                    rows += stream.read().count(b"\n")
-                    self._read_to[path] = stream.tell()
+    def new_rows(self, plan: Plan) -> int:
+        """Rows written for `plan` since the last call."""
+        path, rows = plan.shard(self._index), 0
+        if path.exists():
+            with path.open("rb") as stream:
+                stream.seek(self._read_to[path])
+                rows = stream.read().count(b"\n")
+                self._read_to[path] = stream.tell()
         return rows
 
     def stop(self) -> None:
@@ -138,6 +168,12 @@ def _environment(index: int, of: int, spec: EngineSpec) -> dict[str, str]:
     return paths | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // of)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 
 
+def _job(share: Share, index: int, of: int) -> Json:
+    """What worker `index` has to do for one share."""
+    parts = [(output.plan, output.todo()[index::of]) for output in share.outputs]
+    return {"spec": share.spec.to_json(), "work": [_work(plan, index, questions) for plan, questions in parts if questions]}
+
+
 def _work(plan: Plan, index: int, questions: list[Question]) -> Json:
     return {
         "questions_file": str(plan.questions_file),
@@ -149,23 +185,29 @@ def _work(plan: Plan, index: int, questions: list[Question]) -> Json:
 
 def main() -> int:
     """The child: read the work, answer it. Returns the exit status."""
-    job = json.loads(sys.stdin.readline())
+    jobs = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    spec = EngineSpec.from_json(job["spec"])
     try:
-        engine = spec.open()
-        for work in job["work"]:
-            questions = tuple(Question.from_json(row) for row in work["questions"])
-            root = None if work["image_root"] is None else Path(work["image_root"])
-            plan = Plan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
-            with AppendLog(plan.out) as log:
-                answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
+        with EngineSlot() as slot:
+            for job in jobs:
+                _answer_job(job, slot)
     except InputError as error:
         sys.stderr.write(f"unifer worker: {error}\n")
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _answer_job(job: Json, slot: EngineSlot) -> None:
+    spec = EngineSpec.from_json(job["spec"])
+    engine = slot.engine_for(spec)
+    for work in job["work"]:
+        questions = tuple(Question.from_json(row) for row in work["questions"])
+        root = None if work["image_root"] is None else Path(work["image_root"])
+        plan = Plan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
+        with AppendLog(plan.out) as log:
+            answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
 
 
 def _end_with_parent() -> None:

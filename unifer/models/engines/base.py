@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from unifer.records import Json
@@ -96,4 +97,12 @@ class Engine(Protocol):
 
         A request that cannot be answered yields a reply with `error`; what `requests` itself raises passes through.
         """
+        ...
+
+    def exchange(self, checkpoint: Path) -> bool:
+        """Go on with the weights of another checkpoint of the same architecture and processor; False where it cannot."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds; no request afterwards."""
         ...

@@ -34,6 +34,12 @@ class ScriptedEngine:
             else:
                 yield Reply(request.key, text, "stop", len(request.prompt.split()), len(text.split()))
 
+    def exchange(self, checkpoint: Path) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
 
 def replies_from(path: Path) -> Callable[[Request], str]:
     """A reply function from a JSON object `{question key: reply}`, with `"*"` for the rest. Raises InputError for another shape."""

@@ -41,6 +41,13 @@ class TransformersEngine:
         while batch := list(islice(source, self._batch_size)):
             yield from self._answer(batch)
 
+    def exchange(self, checkpoint: Path) -> bool:
+        return False  # loading the next one takes no longer
+
+    def close(self) -> None:
+        self._model = None
+        torch.cuda.empty_cache()
+
     def _answer(self, batch: list[Request]) -> Iterator[Reply]:
         try:
             replies = self._generate(batch)

@@ -5,6 +5,8 @@ Knows no files and no questions. vLLM itself is imported when an engine is made,
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import queue
 import threading
@@ -17,11 +19,14 @@ from typing import Any
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.base import GenerationSettings, Reply, Request
+from unifer.models.engines.vllm_weights import exchange_weights
 from unifer.models.loading import decode_reply, load_processor, render_prompt
 
 _TEXT_TOKENS = 2048
 _MOST_IMAGE_TOKENS = 16384
 _CPU_ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+_GPU_TALK = ("vllm.triton_utils.importing", "torch.utils.cpp_extension")
+"""Loggers that, without a GPU, warn of what only a GPU has: Triton's backends, CUDA's runtime."""
 
 
 class VllmEngine:
@@ -69,6 +74,16 @@ class VllmEngine:
         finally:
             if in_flight:
                 engine.abort_request(list(in_flight))
+
+    def exchange(self, checkpoint: Path) -> bool:
+        return exchange_weights(self.llm, checkpoint)
+
+    def close(self) -> None:
+        """End vLLM and its processes now: left to the interpreter's exit, it finds its process group gone and says so."""
+        self._preparing.shutdown()
+        self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
+        gc.collect()
 
     def _prepare(self, request: Request) -> Any:
         """Tokens and pixel values of one request, as vLLM's scheduler takes them."""
@@ -162,6 +177,8 @@ def prepare_environment() -> None:
     if not visible_gpus():
         for name, value in _CPU_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        for name in _GPU_TALK:
+            logging.getLogger(name).setLevel(logging.ERROR)
     # vLLM's own use of what torch deprecates is nothing a user could act on.
     warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
 
