@@ -14,11 +14,10 @@ from PIL import Image
 
 from tests.conftest import EVAL_FOLDERS, ROOT
 from unifer import cli, files
-from unifer.cli import quickstart, stages
+from unifer.cli import machine, quickstart, stages
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-SCORES = ["eval", "eval", "eval", "eval-total"]
-STAGES = ["faces", "faces", "faces", "sft", "grpo", "infer grpo", "infer sft", "infer base", *SCORES]
+STAGES = ["faces", "faces", "faces", "sft", "grpo", "infer grpo", "infer sft", "infer base"]
 RIGHT = {"UniFER-Tiny-Base": 0, "UniFER-Tiny-SFT": 3, "UniFER-Tiny": 6}
 """Model -> how many of the eight faces it names; it says nothing of the others."""
 
@@ -26,7 +25,7 @@ RIGHT = {"UniFER-Tiny-Base": 0, "UniFER-Tiny-SFT": 3, "UniFER-Tiny": 6}
 class Commands:
     """Stands where `subprocess` stood: keeps what was run, and writes what the real command would."""
 
-    STDOUT, TimeoutExpired = subprocess.STDOUT, subprocess.TimeoutExpired
+    DEVNULL, STDOUT, TimeoutExpired = subprocess.DEVNULL, subprocess.STDOUT, subprocess.TimeoutExpired
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -35,25 +34,20 @@ class Commands:
         self.failing = ""
         self.stopping = ""
 
-    def run(self, argv: Sequence[str], env: Any = None, **_: Any) -> SimpleNamespace:
+    def Popen(self, argv: Sequence[str], env: Any, stdout: Any, **_: Any) -> SimpleNamespace:
+        """A process that has ended when it is looked at."""
         name = stage_of(argv)
         self.ran.append(name)
         self.argv[name] = argv
-        self.environment[name] = env or {}
+        self.environment[name] = env
         if name == self.stopping:
             raise KeyboardInterrupt
-        if name == self.failing:
-            return SimpleNamespace(returncode=3)
-        if name in SCORES:
-            return SimpleNamespace(returncode=cli.main([*argv[argv.index("unifer") + 1 :], "--resamples", "20"]))
-        {"faces": draw, "sft": train, "grpo": train}.get(name, answer)(argv)
-        return SimpleNamespace(returncode=0)
-
-    def Popen(self, argv: Sequence[str], env: Any = None, stdout: Any = None, **_: Any) -> SimpleNamespace:
-        """A process that has ended when it is looked at."""
-        status = self.run(argv, env).returncode
-        if stdout is not None and status:
+        status = 3 if name == self.failing else 0
+        if status:
             stdout.write(b"the engine broke\n")
+        else:
+            stdout.write(b"a library warns\n")
+            {"faces": draw, "sft": train, "grpo": train}.get(name, answer)(argv)
         return SimpleNamespace(poll=lambda: status, returncode=status, wait=lambda _=None: status, terminate=None, kill=None)
 
 
@@ -90,7 +84,9 @@ def train(argv: Sequence[str]) -> None:
 def answer(argv: Sequence[str]) -> None:
     """Names the first faces, with both AUs, and lists one AU without an answer for the others; the last image cannot be read."""
     model = Path(argv[argv.index("--model") + 1]).name
-    for folder in map(Path, argv[argv.index("--dataset-dir") + 1 :]):
+    words = list(argv[argv.index("--dataset-dir") + 1 :])
+    limit = int(words[words.index("--limit") + 1]) if "--limit" in words else None
+    for folder in map(Path, words[: -2 if limit else None]):
         name = f"{model}.jsonl" if folder.name == "heldout" else f"{model}.sample_qa.jsonl"
         labels = files.read_json(folder / "labels.json") if folder.name != "heldout" else LABELS
         rows = []
@@ -98,6 +94,7 @@ def answer(argv: Sequence[str]) -> None:
             said = f"<think>AU6, AU12.</think>\n<answer>{label}</answer>" if index < RIGHT[model] else "AU12."
             rows.append(question(index) | {"true_label": label, "candidate_labels": list(labels), "model_response": said})
         rows[-1] |= {"model_response": "", "error": True, "error_message": "no such file"}
+        rows = rows[:limit]
         files.write_rows(folder / "results" / name, rows)
 
 
@@ -131,7 +128,7 @@ def test_stages_run_in_order_and_a_second_run_only_scores(root: Path, commands: 
     assert commands.ran == STAGES
     commands.ran.clear()
     assert cli.main(["quickstart"]) == 0
-    assert commands.ran == SCORES
+    assert commands.ran == []
     left = {path.name for path in (root / "runs" / "quickstart").iterdir()}
     assert {"scores.png", "gallery.png", "curves.png", "summary.json", "report"} <= left
     assert "<title>UniFER-Tiny on faces" in (root / "runs/quickstart/report/index.html").read_text(encoding="utf-8")
@@ -141,7 +138,7 @@ def test_the_summary_says_what_the_files_say(root: Path, commands: Commands, mon
     monkeypatch.setenv("UNIFER_SETUP_SECONDS", "6")
     cli.main(["quickstart"])
     found = summary(root)
-    assert set(found) == {"base", "sft", "grpo", "gain", "seconds"}
+    assert set(found) == {"base", "sft", "grpo", "gain", "recall", "won", "lost", "verdict", "seconds", "yardstick"}
     for stage, model in (("base", "UniFER-Tiny-Base"), ("sft", "UniFER-Tiny-SFT"), ("grpo", "UniFER-Tiny")):
         one, right = found[stage], RIGHT[model]
         assert (one["n"], one["accuracy"], one["uar"], one["no_answer"]) == (8, right / 8, right / 8, 7 - right)
@@ -170,8 +167,8 @@ def test_the_closing_table_fits_a_terminal(root: Path, commands: Commands, capsy
     assert max(map(len, text.splitlines())) <= 80
     lines = [line for line in text.splitlines() if line.startswith(("base ", "after SFT", "after GRPO"))]
     assert [line.split()[-1] for line in lines] == ["7", "4", "1"]
-    assert "GRPO over SFT: +37.5 points [" in text
-    assert ", paired, 8 faces (p 0.2)" in text
+    assert "WAR: no difference that 8 faces can show; 95 % [+0.0, " in text
+    assert "labels: GRPO won or lost no label that the counts can show" in text, "one face a label shows nothing"
 
 
 def test_all_models_answer_the_same_faces_with_the_same_settings(root: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +182,74 @@ def test_all_models_answer_the_same_faces_with_the_same_settings(root: Path, com
         assert list(between) == [*quickstart.ANSWERING, "--dtype", "float32"]
         assert argv[argv.index("--dataset-dir") + 1] == held_out
     assert len(commands.argv["infer grpo"]) == len(commands.argv["infer sft"]) + len(EVAL_FOLDERS)
+    assert list(commands.argv["infer base"][-2:]) == ["--limit", "200"], "it says nothing but to its last token, and scores 0"
+
+
+def test_the_base_is_asked_about_fewer_faces_and_the_table_says_so(
+    root: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(quickstart, "BASE_LIMIT", 4)
+    cli.main(["quickstart"])
+    assert [summary(root)[stage]["n"] for stage in quickstart.MODELS] == [4, 8, 8]
+    assert "\nbase (n=4) " in capsys.readouterr().out
+
+
+def test_each_label_has_its_recall_before_and_after(root: Path, commands: Commands) -> None:
+    cli.main(["quickstart"])
+    found = summary(root)
+    assert list(found["recall"]) == list(LABELS)
+    assert [(each["before"], each["after"]) for each in found["recall"].values()] == [(1, 1)] * 3 + [(0, 1)] * 3 + [(0, 0)] * 2
+    assert found["recall"]["surprise"] | {"n": 1, "fixed": 1, "broken": 0, "p_holm": 1.0} == found["recall"]["surprise"]
+    assert (found["won"], found["lost"]) == ([], [])
+    assert found["verdict"]["war"] == "no difference", "three better of eight: drawn anew, often none"
+
+
+def test_what_commands_say_goes_to_their_logs_alone(root: Path, commands: Commands, capfd: pytest.CaptureFixture[str]) -> None:
+    """A new user met warnings of five libraries, and could not tell them from trouble."""
+    cli.main(["quickstart"])
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert "a library warns" not in said.out
+    assert "scoring run" not in said.out
+    logs = root / "runs/quickstart/logs"
+    names = {"faces-train", "faces-rlvr", "faces-heldout", "sft", "grpo", "infer-grpo", "infer-sft", "infer-base", "score"}
+    assert {path.stem for path in logs.glob("*.log")} == names
+    assert "a library warns" in (logs / "sft.log").read_text(encoding="utf-8")
+    assert "scoring run UniFER-Tiny.sample_qa" in (logs / "score.log").read_text(encoding="utf-8")
+
+
+def test_the_speed_of_the_machine_is_kept_with_the_times(root: Path, commands: Commands) -> None:
+    """Machines slow down by half within minutes: seconds alone compare nothing."""
+    cli.main(["quickstart"])
+    found = summary(root)
+    assert found["yardstick"]["before"] == ["faces", "sft", "grpo", "infer", "score"]
+    assert list(files.read_json(root / "runs/quickstart/stages.json")["yardsticks"].values()) == found["yardstick"]["seconds"]
+    assert found["yardstick"]["total_ratio"] == pytest.approx(found["seconds"]["total"] / found["yardstick"]["median"], abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("refused", "message"),
+    [
+        ({"free_disk": lambda path: 3e8}, "0.3 GB are free on its disk, 1.0 GB are needed; free some space"),
+        ({"free_memory": lambda: 1e9}, "GRPO takes 4.0 GB of memory, 0.9 GB are free; close other programs"),
+    ],
+    ids=["disk", "memory"],
+)
+def test_a_machine_that_is_too_small_is_refused_before_any_work(
+    refused: dict[str, Any],
+    message: str,
+    root: Path,
+    commands: Commands,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, answer in refused.items():
+        monkeypatch.setattr(machine, name, answer)
+    assert cli.main(["quickstart"]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert commands.ran == []
 
 
 def test_no_two_series_of_faces_are_one() -> None:
@@ -218,7 +283,9 @@ def test_a_failed_stage_stops_the_run_and_the_next_goes_on_from_it(
 ) -> None:
     commands.failing = stage
     assert cli.main(["quickstart"]) == 2
-    assert "ended with status 3" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{stage.replace(' ', '-')} ended with status 3" in said
+    assert "the engine broke" in said
     assert commands.ran == STAGES[: STAGES.index(stage) + 1]
     assert not (root / "runs" / "quickstart" / "summary.json").exists()
     commands.failing = ""

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from unifer.progress import teller
+
 
 class Advance(Protocol):
     """Call it as work gets done: `advance(3)` adds three units."""
@@ -17,7 +19,13 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Iterator[Advance]:
-    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every tenth."""
+    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every tenth.
+
+    Where another command of ours waits for this one, it is told instead (`unifer.progress`).
+    """
+    if (telling := teller(title, total, done, unit)) is not None:
+        yield telling
+        return
     if not sys.stderr.isatty():
         yield _Lines(title, total, done, unit)
         return

@@ -1,17 +1,22 @@
 """`unifer quickstart`: the whole pipeline on the embedded default, each stage the very command a user would type.
 
-A finished stage is skipped when the command runs again; an unfinished one goes on where it stopped, as its command does.
+A finished stage is skipped when the command runs again; an unfinished one goes on where it stopped, as its command does. The screen shows
+how far each stage is; what its commands say goes to runs/quickstart/logs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.cli.stages import Stages, command, share_of_machine, side_by_side, unifer
+from unifer.cli import machine, yardstick
+from unifer.cli.board import Board, board
+from unifer.cli.stages import Stages, share_of_machine, side_by_side, unifer
 from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE, project_root
 
 # The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
@@ -24,10 +29,29 @@ FACES = {
 }
 """What is drawn into which folder; every seed is another series of faces."""
 
+TRAINING: dict[str, list[str]] = {"sft": [], "grpo": []}
+"""Flags of the training commands beside their configs."""
+
 MODELS = {"base": TINY_BASE, "sft": QUICKSTART_SFT, "grpo": QUICKSTART_MODEL}
 """The checkpoints that answer the held-out faces, relative to the project, in the order of training."""
 ANSWERING = ["--sample", "--max-new-tokens", "160"]
 """Settings of inference, the same for every model; `_infer` adds how precisely it computes."""
+BASE_LIMIT = 200
+"""Held-out faces that the base is asked about: it was never taught to answer, and each reply runs to the limit of tokens."""
+
+TITLES = {
+    "install": "packages into .venv",
+    "faces": "draw synthetic faces with their rows",
+    "sft": "SFT of UniFER-Tiny on rows with reasoning",
+    "grpo": "GRPO on rows with labels alone, rollouts by vLLM",
+    "infer": "base, SFT and GRPO model answer held-out faces",
+    "score": "score every reply, draw figures, write the report",
+}
+TYPICAL = {"faces": 11, "sft": 132, "grpo": 489, "infer": 110, "score": 10}
+"""Seconds on two cores of a cloud machine, for the time left of stages that have not begun."""
+
+DISK, MEMORY = 1 * machine.GB, 4.0 * machine.GB
+"""What the run needs: checkpoints, faces and reports take a tenth of a gigabyte; GRPO is the largest process."""
 
 _SETUP = "UNIFER_SETUP_SECONDS"
 _HELD_OUT = """\
@@ -52,63 +76,95 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _quickstart(args: argparse.Namespace) -> int:
+    from unifer.cli import quickstart_results as results
+
     root = project_root(Path(__file__).parent)
     work = root / Path(QUICKSTART_MODEL).parent
     if args.fresh and (aside := files.move_aside(work)):
         print(f"the earlier run is now in {os.path.relpath(aside)}")
     stages = Stages(work / "stages.json", FACES, "start anew with --fresh, which moves that run aside")
+    _look_at_machine(work, "grpo" in stages.seconds)
     if not stages.seconds:
         _forget_samples(root)
     if "install" not in stages.seconds and _SETUP in os.environ:
         stages.note("install", float(os.environ[_SETUP]))
-    stages.run("faces", "draw synthetic faces with their rows", lambda: _faces(work))
-    stages.run("sft", "cold-start SFT of UniFER-Tiny on chain-of-thought rows", lambda: _train(root, "run_sft_fer.sh", "sft"))
-    stages.run("grpo", "GRPO on rows with labels alone, rollouts by vLLM", lambda: _train(root, "run_grpo_vllm.sh", "grpo"))
-    stages.run("infer", "base, SFT and GRPO model answer the held-out faces", lambda: _infer(root, work))
     stages.forget("score")  # seconds of work, and its tables are what one wants to see
-    stages.run("score", "score, on every reply and every question", lambda: _score(root, work))
-    from unifer.cli.quickstart_results import show
-
-    show(root, work, MODELS, stages.seconds)
+    scored: results.Scored = {}
+    shown = {name: title for name, title in TITLES.items() if name != "install" or name in stages.seconds}
+    with board(shown, TYPICAL) as screen:
+        run = Runner(stages, screen, work / "logs")
+        run.stage("faces", lambda: run.commands(_faces(work), lanes=len(FACES)))
+        run.stage("sft", lambda: run.commands({"sft": _train(root, "run_sft_fer.sh", "sft")}, NPROC="1"))
+        run.stage("grpo", lambda: run.commands({"grpo": _train(root, "run_grpo_vllm.sh", "grpo")}, NPROC="1"))
+        run.stage("infer", lambda: _infer(run, root, work))
+        run.stage("score", lambda: scored.update(results.score(root, work, MODELS)))
+    results.show(work, MODELS, scored, stages)
     return 0
 
 
-def _faces(work: Path) -> None:
+class Runner:
+    """Runs stages that are not done yet, shows them on the board, and times the yardstick before each."""
+
+    def __init__(self, stages: Stages, screen: Board, logs: Path) -> None:
+        self._stages, self._screen, self._logs = stages, screen, logs
+        if "install" in stages.seconds:
+            screen.done("install", stages.seconds["install"])
+
+    def stage(self, name: str, work: Callable[[], None]) -> None:
+        """Do `work` and note its seconds, unless it was done before."""
+        stages = self._stages
+        if name not in stages.seconds:
+            stages.note_yardstick(name, yardstick.measure())
+            self._screen.begin(name)
+            started = time.monotonic()
+            work()
+            stages.note(name, time.monotonic() - started)
+        self._screen.done(name, stages.seconds[name])
+
+    def commands(self, commands: Mapping[str, list[str]], lanes: int = 1, **environment: str) -> None:
+        """Run commands, each with its log."""
+        side_by_side(commands, self._logs, lanes, self._screen.hear, **environment)
+
+
+def _look_at_machine(work: Path, trained: bool) -> None:
+    """Refuse a machine on which hours of work would end in an error; say what will be slow."""
+    machine.refuse_full_disk(work, DISK)
+    if not trained:
+        machine.refuse_little_memory("GRPO", MEMORY)
+    if machine.cores() == 1:
+        print("one processor core: everything works, and takes about twice as long as on two")
+
+
+def _faces(work: Path) -> dict[str, list[str]]:
     held_out = work / "heldout"
     files.write_text(held_out / "dataset.yaml", _HELD_OUT)
     places = {"heldout": ["--out", str(held_out / "data"), "--datasets", str(held_out)]}
-    for name, series in FACES.items():
-        command(unifer("data", "faces", *series, *places.get(name, ["--out", str(work / name)])))
+    return {
+        f"faces-{name}": unifer("data", "faces", *series, *places.get(name, ["--out", str(work / name)])) for name, series in FACES.items()
+    }
 
 
-def _train(root: Path, launcher: str, stage: str) -> None:
-    """By one process: a rank a GPU would multiply the batch that the config was tuned for."""
+def _train(root: Path, launcher: str, stage: str) -> list[str]:
+    """By one process (NPROC=1): a rank a GPU would multiply the batch that the config was tuned for."""
     folder = root / "train_unifer"
     config = ["--config", str(folder / "configs" / f"{stage}_tiny.yaml"), "--output_dir", str(root / MODELS[stage])]
-    command(["bash", str(folder / "src/scripts" / launcher), *config], NPROC="1")
+    return ["bash", str(folder / "src/scripts" / launcher), *config, *TRAINING[stage]]
 
 
-def _infer(root: Path, work: Path) -> None:
+def _infer(run: Runner, root: Path, work: Path) -> None:
     """All models over the held-out faces, the last one over the four samples too. It has most to answer, so it starts first."""
     from unifer.models.devices import visible_gpus
 
     # Left to itself each engine takes the precision of its checkpoint, and the base is stored in another one than the trained models.
     settings = [*ANSWERING, *([] if visible_gpus() else ["--dtype", "float32"])]
-    samples = [str(root / name) for name in FERBENCH]
-    asked = {stage: [str(work / "heldout"), *(samples if stage == "grpo" else [])] for stage in reversed(MODELS)}
+    own = {"grpo": [str(root / name) for name in FERBENCH], "base": ["--limit", str(BASE_LIMIT)]}
     commands = {
-        stage: unifer("infer", "--model", str(root / MODELS[stage]), *settings, "--dataset-dir", *folders)
-        for stage, folders in asked.items()
+        f"infer-{stage}": unifer(
+            "infer", "--model", str(root / MODELS[stage]), *settings, "--dataset-dir", str(work / "heldout"), *own.get(stage, [])
+        )
+        for stage in reversed(MODELS)
     }
-    side_by_side(commands, work / "logs", **share_of_machine(len(commands)))
-
-
-def _score(root: Path, work: Path) -> None:
-    held_out = work / "heldout"
-    for model in MODELS.values():
-        name = Path(model).name
-        command(unifer("eval", "--dataset-dir", str(held_out), "--predictions", str(held_out / "results" / f"{name}.jsonl")))
-    command(unifer("eval-total", "--root", str(root), "--run", f"{Path(QUICKSTART_MODEL).name}.sample_qa"))
+    run.commands(commands, **share_of_machine(len(commands)))
 
 
 def _forget_samples(root: Path) -> None:

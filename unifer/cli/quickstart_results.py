@@ -1,4 +1,4 @@
-"""What a quickstart ends with: summary.json, three figures, a report page, and a table of base, SFT and GRPO with the paired gain.
+"""What a quickstart ends with: scores, figures, a report page, summary.json, and tables of base, SFT and GRPO with what GRPO gained.
 
 Everything is computed from the predictions on disk, by the same functions as `unifer eval`.
 """
@@ -6,43 +6,106 @@ Everything is computed from the predictions on disk, by the same functions as `u
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unifer import files
+from unifer.cli import yardstick
 from unifer.records import Json
 
 if TYPE_CHECKING:
+    from unifer.cli.stages import Stages
     from unifer.evaluate.scoring import DatasetScores
     from unifer.evaluate.statistics.compare import Gain
+    from unifer.evaluate.statistics.recalls import LabelChange
     from unifer.report.figures import Bar
+
+    Scored = dict[str, DatasetScores]
+    """Stage -> the scores of its model on the held-out faces."""
 
 _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
 
 
-def show(root: Path, work: Path, models: Mapping[str, str], stages: Mapping[str, float]) -> None:
-    """Score `models` (stage -> checkpoint) on the held-out faces; write summary and figures into `work`; print the table."""
+def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
+    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do; figures and page go into `work`.
+
+    In this process: each command of its own would spend more time on starting than on scoring. What they say goes to the log.
+    """
+    from unifer.cli import main
     from unifer.datasets import load_dataset
+    from unifer.errors import InputError
     from unifer.evaluate.predictions import Run
     from unifer.evaluate.scoring import score_strict
-    from unifer.evaluate.statistics.compare import face_f1, paired_gain
 
-    spec = load_dataset(work / "heldout")
-    names = {stage: Path(model).name for stage, model in models.items()}
-    scored = {stage: score_strict(spec, Run(name, spec.results / f"{name}.jsonl")) for stage, name in names.items()}
+    log = work / "logs" / "score.log"
+    with _into(log):
+        spec = load_dataset(work / "heldout")
+        names = {stage: Path(model).name for stage, model in models.items()}
+        scored = {stage: score_strict(spec, Run(name, spec.results / f"{name}.jsonl")) for stage, name in names.items()}
+        for each in scored.values():
+            _write_scores(each)
+        if main(["eval-total", "--root", str(root), "--run", f"{names['grpo']}.sample_qa"]):
+            raise InputError(f"the four samples cannot be scored; {os.path.relpath(log)} says why")
+        _figures(root, work, names["grpo"], scored)
+        _page(work, scored)
+    return scored
+
+
+def show(work: Path, models: Mapping[str, str], scored: Scored, stages: Stages) -> None:
+    """Write summary.json and print the tables."""
+    from unifer.evaluate.statistics.compare import face_f1, paired_gain
+    from unifer.evaluate.statistics.recalls import label_changes
+
     before, after = scored["sft"].graded, scored["grpo"].graded
     gains = {"WAR": paired_gain(before, after), "AU F1": paired_gain(before, after, face_f1)}
-    seconds = {**stages, "total": round(sum(stages.values()), 1)}
-    gain = gains["WAR"].to_json() | {"au_f1": gains["AU F1"].to_json()}
+    changes = label_changes(before, after, scored["grpo"].spec.labels)
+    seconds = {**stages.seconds, "total": round(sum(stages.seconds.values()), 1)}
     files.write_json(
-        work / "summary.json", {stage: model_summary(each) for stage, each in scored.items()} | {"gain": gain, "seconds": seconds}
+        work / "summary.json",
+        {stage: model_summary(each) for stage, each in scored.items()}
+        | {"gain": gains["WAR"].to_json() | {"au_f1": gains["AU F1"].to_json()}, **_in_words(gains, changes), "seconds": seconds}
+        | {"yardstick": yardstick.summary(stages.yardsticks, stages.seconds)},
     )
-    _figures(root, work, names["grpo"], scored)
-    _page(work, scored)
-    _print(scored, gains, seconds)
-    shown = ["report/index.html", "scores.png", "gallery.png", "curves.png", "summary.json", names["sft"], names["grpo"]]
-    print("wrote " + "\n      ".join(os.path.relpath(work / name) for name in shown))
+    _print(scored, gains, changes, seconds)
+    made = [
+        "report/index.html",
+        "scores.png",
+        "gallery.png",
+        "curves.png",
+        "summary.json",
+        *(Path(models[name]).name for name in ("sft", "grpo")),
+    ]
+    print("wrote " + "\n      ".join(os.path.relpath(work / name) for name in made))
+
+
+def _in_words(gains: Mapping[str, Gain], changes: list[LabelChange]) -> Json:
+    """What may be said of GRPO: by label, and by score."""
+    from unifer.report.gains import verdict
+
+    named = {verb: [each.label for each in changes if each.verdict == verb] for verb in ("won", "lost")}
+    verdicts = {"war": verdict(gains["WAR"]), "au_f1": verdict(gains["AU F1"])}
+    return {"recall": {each.label: each.to_json() for each in changes}, **named, "verdict": verdicts}
+
+
+@contextmanager
+def _into(log: Path) -> Iterator[None]:
+    """What is printed meanwhile goes to the end of `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as out, redirect_stdout(out), redirect_stderr(out):
+        yield
+
+
+def _write_scores(result: DatasetScores) -> None:
+    """The files of `unifer eval`: scores and confusion matrix beside the predictions."""
+    from unifer.report.figures import confusion_png
+
+    found = result.to_json()
+    files.write_json(result.run.path.with_suffix(".metrics.json"), found)
+    table = found["confusion"]
+    title = f"{result.spec.title} · {result.run.name}"
+    confusion_png(result.run.path.with_suffix(".confusion.png"), table["counts"], table["truth"], table["outcome"], title)
 
 
 def model_summary(result: DatasetScores) -> Json:
@@ -56,16 +119,25 @@ def model_summary(result: DatasetScores) -> Json:
     return {"accuracy": scores.war, "uar": scores.uar, "ci95": scores.intervals["war"], **counts, **claimed}
 
 
-def _print(scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], seconds: Mapping[str, float]) -> None:
-    from unifer.report.tables import gain_text, models_text
+def _print(
+    scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], changes: list[LabelChange], seconds: Mapping[str, float]
+) -> None:
+    from unifer.cli.score import say
+    from unifer.report.gains import labels_text, recalls_text, verdict_text
+    from unifer.report.tables import models_text
 
     asked, labels = scored["grpo"].counts["asked"], len(scored["grpo"].spec.labels)
-    print(f"\nUniFER-Tiny on {asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n")
-    print(models_text({_TITLES[stage]: each for stage, each in scored.items()}))
-    print("the base was taught another question, to list AUs; this one it never saw\n")
-    for score, gain in gains.items():
-        print(gain_text("GRPO over SFT" if score == "WAR" else f"{'in ' + score:>13}", gain))
-    print("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items()))
+    fewer = {stage: n for stage, each in scored.items() if (n := each.counts["asked"]) < asked}
+    titles = {stage: f"{_TITLES[stage]} (n={fewer[stage]:,})" if stage in fewer else _TITLES[stage] for stage in scored}
+    say(f"\nUniFER-Tiny on {asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n")
+    say(models_text({titles[stage]: each for stage, each in scored.items()}))
+    say("the base was taught another question, to list AUs; this one it never saw\n")
+    say(recalls_text(changes, _TITLES["sft"], _TITLES["grpo"]))
+    say("better, worse: faces that only the later, only the earlier model names\n")
+    for name, gain in gains.items():
+        say(verdict_text("GRPO", name, gain))
+    say("labels: " + labels_text("GRPO", changes))
+    say("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items()))
 
 
 def _figures(root: Path, work: Path, model: str, scored: Mapping[str, DatasetScores]) -> None:

@@ -9,17 +9,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unifer import files
-from unifer.errors import InputError, Interrupted
+from unifer import files, progress
+from unifer.errors import INTERRUPTED, InputError, Interrupted
+from unifer.progress import Progress
 from unifer.records import Json
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
 _GIGABYTES_AN_ENGINE = 4
+_LAST_LINES = 12
+_KILLED = (-9, 128 + 9)
+
+Heard = Callable[[Sequence[Progress]], None]
+"""Called a few times a second with how far each running command is that has said so."""
 
 
 class Stages:
@@ -34,10 +40,18 @@ class Stages:
         if found.get("recipe") != recipe:
             raise InputError(f"{path}: tells of a run with another recipe, {found.get('recipe')} where this one has {recipe}; {remedy}")
         self.seconds: dict[str, float] = found["seconds"]
+        self.yardsticks: dict[str, float] = found.get("yardsticks", {})
+        """Stage -> seconds of the fixed piece of work that was timed before it; see `yardstick`."""
 
     def note(self, name: str, seconds: float) -> None:
+        """`name` is done and took so long."""
         self.seconds[name] = round(seconds, 1)
-        files.write_json(self._path, {"recipe": self._recipe, "seconds": self.seconds})
+        self._save()
+
+    def note_yardstick(self, before: str, seconds: float) -> None:
+        """How long the fixed piece of work took before the stage `before`."""
+        self.yardsticks[before] = round(seconds, 4)
+        self._save()
 
     def forget(self, name: str) -> None:
         self.seconds.pop(name, None)
@@ -52,6 +66,10 @@ class Stages:
         work()
         self.note(name, time.monotonic() - started)
         print(f"── {name}: done in {self.seconds[name]:.0f} s", flush=True)
+
+    def _save(self) -> None:
+        timed = {"yardsticks": self.yardsticks} if self.yardsticks else {}
+        files.write_json(self._path, {"recipe": self._recipe, "seconds": self.seconds} | timed)
 
 
 def unifer(*argv: str) -> list[str]:
@@ -69,19 +87,23 @@ def command(argv: list[str], **environment: str) -> None:
         raise _failed(argv, status)
 
 
-def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, **environment: str) -> None:
-    """Run commands at most `lanes` at once, in their order. One at a time shows its progress; what the others say goes to
-    `logs/<name>.log`, and to the screen if they fail. The first failure stops the rest.
+def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, heard: Heard | None = None, **environment: str) -> None:
+    """Run commands at most `lanes` at once, in their order. The first failure stops the rest.
+
+    One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are shown if they fail. With `heard`
+    all of them write logs, and it hears how far they are.
     """
     waiting, running = dict(commands), dict[str, _Running]()
     try:
         while waiting or running:
             while waiting and len(running) < lanes:
                 name = next(iter(waiting))
-                seen = not any(each.log is None for each in running.values())
+                seen = heard is None and not any(each.log is None for each in running.values())
                 running[name] = _Running(waiting.pop(name), None if seen else logs / f"{name}.log", environment)
             for name in [name for name, each in running.items() if each.ended()]:
                 running.pop(name).check()
+            if heard is not None:
+                heard([told for each in running.values() if (told := each.told()) is not None])
             if running:
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
@@ -108,34 +130,44 @@ def share_of_machine(engines: int) -> dict[str, Any]:
 
 
 class _Running:
-    """One process, its output on the screen or in a log."""
+    """One process, its output on the screen or at the end of a log, beside which it tells how far it is."""
 
     def __init__(self, argv: list[str], log: Path | None, environment: Mapping[str, str]) -> None:
-        self._argv, self.log = argv, log
-        where: dict[str, Any] = {}
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            where = {"stdout": log.open("wb"), "stderr": subprocess.STDOUT}
-        self._process = subprocess.Popen(argv, env=os.environ | environment, **where)
-        if log is not None:
-            where["stdout"].close()
+        self._argv, self.log, self._telling = argv, log, Path()
+        if log is None:
+            self._process = subprocess.Popen(argv, env=os.environ | environment)
+            return
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._telling = log.with_suffix(".progress")
+        self._telling.unlink(missing_ok=True)
+        told = {progress.VARIABLE: str(self._telling.absolute())}
+        with log.open("ab") as out:
+            self._start = out.tell()
+            self._process = subprocess.Popen(
+                argv, env={**os.environ, **told, **environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+            )
 
     def ended(self) -> bool:
         return self._process.poll() is not None
 
+    def told(self) -> Progress | None:
+        """How far it is, if it has said so."""
+        return None if self.log is None else progress.heard(self._telling)
+
     def check(self) -> None:
-        """Raise InputError if it failed, after showing what it said."""
-        if self._process.returncode:
-            if self.log is not None:
-                print(self.log.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
-            raise _failed(self._argv, self._process.returncode)
+        """Raise Interrupted if it was, InputError if it failed, with the last lines of its log."""
+        status = self._process.returncode
+        if status == INTERRUPTED:
+            raise _interrupted()
+        if status:
+            raise _failed(self._argv, status) if self.log is None else _failed_with_log(self.log, self._start, status)
 
     def stop(self) -> None:
         """End it: a moment to end by itself after a Ctrl-C, which it got too, then by request, then by force."""
         for end in (self._process.terminate, self._process.kill):
             try:
                 self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):  # who presses Ctrl-C twice does not want to wait
                 end()
         self._process.wait()
 
@@ -146,4 +178,20 @@ def _interrupted() -> Interrupted:
 
 def _failed(argv: list[str], status: int) -> InputError:
     shown = " ".join(map(os.path.relpath, argv[:2]))
-    return InputError(f"stopped: `{shown} ...` ended with status {status}; its message stands above")
+    return InputError(f"stopped: `{shown} ...` ended with status {status}; its message stands above{_killed(status)}")
+
+
+def _failed_with_log(log: Path, start: int, status: int) -> InputError:
+    with log.open("rb") as file:
+        file.seek(start)
+        said = file.read().decode("utf-8", errors="replace").replace("\r", "\n")
+    lines = [line for line in said.splitlines() if line.strip()][-_LAST_LINES:]
+    shown = "".join(f"  | {line[:200]}\n" for line in lines)
+    return InputError(
+        f"{log.stem} ended with status {status}{_killed(status)}; its log {os.path.relpath(log)} ends with\n{shown}"
+        "the same command goes on from here"
+    )
+
+
+def _killed(status: int) -> str:
+    return " (killed: most likely memory ran out)" if status in _KILLED else ""

@@ -1,4 +1,7 @@
-"""What a training run shows: one bar with step, loss and time left, instead of a printed dictionary at every logging step."""
+"""What a training run shows: one bar with step, loss and time left, instead of a printed dictionary at every logging step.
+
+Where another command of ours waits for this one, it is told instead (`unifer.progress`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback
 
+from unifer.progress import Teller, teller
 from unifer.train.alarms import Alarms
 from unifer.train.history import MetricsLog, RolloutLog
 
@@ -14,23 +18,47 @@ log = logging.getLogger(__name__)
 
 
 class TrainingBar(ProgressCallback):
-    """The trainer's own bar, the newest loss behind it."""
+    """The trainer's own bar, the newest loss behind it; or nothing on the screen, where somebody is told."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
         self.title = title
+        self._teller: Teller | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            self._teller = teller(self.title, state.max_steps, state.global_step, "steps")
+        if self._teller is not None:
+            return
         super().on_train_begin(args, state, control, **kwargs)
         if self.training_bar is not None:
             self.training_bar.set_description(self.title)
             self.training_bar.update(state.global_step)
             self.current_step = state.global_step
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._teller is not None:
+            self._teller()
+        elif self.training_bar is not None:
+            super().on_step_end(args, state, control, **kwargs)
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any) -> None:
+        if self._teller is None:
+            super().on_prediction_step(args, state, control, eval_dataloader, **kwargs)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.training_bar is not None:
+            super().on_train_end(args, state, control, **kwargs)
+
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        if self.training_bar is not None and logs and "loss" in logs:
-            reward = f", reward {float(logs['reward']):.2f}" if "reward" in logs else ""
-            self.training_bar.set_postfix_str(f"loss {float(logs['loss']):.3f}{reward}")
+        if not logs or "loss" not in logs:
+            return
+        reward = f", reward {float(logs['reward']):.2f}" if "reward" in logs else ""
+        text = f"loss {float(logs['loss']):.3f}{reward}"
+        if self._teller is not None:
+            self._teller.say(text)
+        elif self.training_bar is not None:
+            self.training_bar.set_postfix_str(text)
 
 
 class MetricsRecorder(TrainerCallback):

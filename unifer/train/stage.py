@@ -164,8 +164,19 @@ def _finish(trainer: Any, this: Run, outcome: Json) -> None:
         check_checkpoint(this.out)
         checkpoints.write_manifest(this.out, this.manifest, **outcome)
     this.config.distributed_state.wait_for_everyone()
+    close_sampler(trainer)
     # A rank that exits with gloo's threads still running may be aborted on the way out, and the launcher then ends the others.
     this.config.distributed_state.destroy_process_group()
+
+
+def close_sampler(trainer: Any) -> None:
+    """End the vLLM engine inside the trainer, if there is one, while the process groups that it made still stand.
+
+    Left to the interpreter's exit, it takes them down after the group that holds them: a traceback at the end of every good run.
+    """
+    engine = getattr(getattr(trainer, "vllm_generation", None), "llm", None)
+    if engine is not None:
+        engine.llm_engine.engine_core.shutdown()
 
 
 def _merge(out: Path, model: Any) -> None:
