@@ -15,9 +15,10 @@ from PIL import Image
 from tests.conftest import EVAL_FOLDERS, ROOT
 from unifer import cli, files
 from unifer.cli import machine, quickstart, stages
+from unifer.places import FERBENCH
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-STAGES = ["faces", "faces", "faces", "sft", "grpo", "infer grpo", "infer sft", "infer base"]
+STAGES = ["faces", "faces", "faces", "sft", "grpo", "infer"]
 RIGHT = {"UniFER-Tiny-Base": 0, "UniFER-Tiny-SFT": 3, "UniFER-Tiny": 6}
 """Model -> how many of the eight faces it names; it says nothing of the others."""
 
@@ -55,11 +56,24 @@ def stage_of(argv: Sequence[str]) -> str:
     for script, name in (("run_sft_fer.sh", "sft"), ("run_grpo_vllm.sh", "grpo")):
         if any(script in word for word in argv):
             return name
-    name = argv[argv.index("unifer") + 1]
-    if name == "infer":
-        model = Path(argv[argv.index("--model") + 1]).name
-        return "infer " + next(stage for stage, path in quickstart.MODELS.items() if Path(path).name == model)
+    name = str(argv[argv.index("unifer") + 1])
     return {"data": "faces"}.get(name, name)
+
+
+def calls(argv: Sequence[str]) -> dict[str, list[str]]:
+    """Model -> the flags by which it is asked, of one `unifer infer` with `--then`."""
+    found: dict[str, list[str]] = {}
+    for words in " ".join(argv[argv.index("infer") + 1 :]).split(" --then "):
+        model, *rest = words.removeprefix("--model ").split(" ")
+        found[Path(model).name] = rest
+    return found
+
+
+def after(words: Sequence[str], flag: str) -> list[str]:
+    """The values of a flag."""
+    rest = words[words.index(flag) + 1 :] if flag in words else []
+    end = next((index for index, word in enumerate(rest) if word.startswith("--")), len(rest))
+    return list(rest[:end])
 
 
 def question(index: int) -> dict[str, Any]:
@@ -83,19 +97,19 @@ def train(argv: Sequence[str]) -> None:
 
 def answer(argv: Sequence[str]) -> None:
     """Names the first faces, with both AUs, and lists one AU without an answer for the others; the last image cannot be read."""
-    model = Path(argv[argv.index("--model") + 1]).name
-    words = list(argv[argv.index("--dataset-dir") + 1 :])
-    limit = int(words[words.index("--limit") + 1]) if "--limit" in words else None
-    for folder in map(Path, words[: -2 if limit else None]):
-        name = f"{model}.jsonl" if folder.name == "heldout" else f"{model}.sample_qa.jsonl"
-        labels = files.read_json(folder / "labels.json") if folder.name != "heldout" else LABELS
-        rows = []
-        for index, label in enumerate(labels):
-            said = f"<think>AU6, AU12.</think>\n<answer>{label}</answer>" if index < RIGHT[model] else "AU12."
-            rows.append(question(index) | {"true_label": label, "candidate_labels": list(labels), "model_response": said})
-        rows[-1] |= {"model_response": "", "error": True, "error_message": "no such file"}
-        rows = rows[:limit]
-        files.write_rows(folder / "results" / name, rows)
+    folders: list[str] = []
+    for model, words in calls(argv).items():
+        folders = after(words, "--dataset-dir") or folders
+        limit = int((after(words, "--limit") or ["8"])[0])
+        for folder in map(Path, folders):
+            held_out = folder.name == "heldout"
+            labels = LABELS if held_out else files.read_json(folder / "labels.json")
+            rows = []
+            for index, label in enumerate(labels):
+                said = f"<think>AU6, AU12.</think>\n<answer>{label}</answer>" if index < RIGHT[model] else "AU12."
+                rows.append(question(index) | {"true_label": label, "candidate_labels": list(labels), "model_response": said})
+            rows[-1] |= {"model_response": "", "error": True, "error_message": "no such file"}
+            files.write_rows(folder / "results" / f"{model}{'' if held_out else '.sample_qa'}.jsonl", rows[:limit])
 
 
 @pytest.fixture
@@ -176,13 +190,11 @@ def test_all_models_answer_the_same_faces_with_the_same_settings(root: Path, com
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     cli.main(["quickstart"])
     held_out = str(root / "runs/quickstart/heldout")
-    for stage in quickstart.MODELS:
-        argv = commands.argv[f"infer {stage}"]
-        between = argv[argv.index("--model") + 2 : argv.index("--dataset-dir")]
-        assert list(between) == [*quickstart.ANSWERING, "--dtype", "float32"]
-        assert argv[argv.index("--dataset-dir") + 1] == held_out
-    assert len(commands.argv["infer grpo"]) == len(commands.argv["infer sft"]) + len(EVAL_FOLDERS)
-    assert list(commands.argv["infer base"][-2:]) == ["--limit", "200"], "it says nothing but to its last token, and scores 0"
+    last, before, base = calls(commands.argv["infer"]).values()
+    assert last[: last.index("--dataset-dir")] == [*quickstart.ANSWERING, "--dtype", "float32"]
+    assert after(last, "--dataset-dir") == [held_out, *(str(root / name) for name in FERBENCH)]
+    assert before == ["--dataset-dir", held_out], "whatever is not said again stays as it was"
+    assert base == ["--limit", "200"], "it says nothing to its last token, and scores 0: a few faces show that"
 
 
 def test_the_base_is_asked_about_fewer_faces_and_the_table_says_so(
@@ -212,7 +224,7 @@ def test_what_commands_say_goes_to_their_logs_alone(root: Path, commands: Comman
     assert "a library warns" not in said.out
     assert "scoring run" not in said.out
     logs = root / "runs/quickstart/logs"
-    names = {"faces-train", "faces-rlvr", "faces-heldout", "sft", "grpo", "infer-grpo", "infer-sft", "infer-base", "score"}
+    names = {"faces-train", "faces-rlvr", "faces-heldout", "sft", "grpo", "infer", "score"}
     assert {path.stem for path in logs.glob("*.log")} == names
     assert "a library warns" in (logs / "sft.log").read_text(encoding="utf-8")
     assert "scoring run UniFER-Tiny.sample_qa" in (logs / "score.log").read_text(encoding="utf-8")
@@ -277,21 +289,21 @@ def test_the_time_to_install_is_that_of_the_first_run(root: Path, commands: Comm
     assert summary(root)["seconds"]["install"] == 6
 
 
-@pytest.mark.parametrize("stage", ["sft", "grpo", "infer base"])
+@pytest.mark.parametrize("stage", ["sft", "grpo", "infer"])
 def test_a_failed_stage_stops_the_run_and_the_next_goes_on_from_it(
     stage: str, root: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands.failing = stage
     assert cli.main(["quickstart"]) == 2
     said = capsys.readouterr().err
-    assert f"{stage.replace(' ', '-')} ended with status 3" in said
+    assert f"{stage} ended with status 3" in said
     assert "the engine broke" in said
     assert commands.ran == STAGES[: STAGES.index(stage) + 1]
     assert not (root / "runs" / "quickstart" / "summary.json").exists()
     commands.failing = ""
     commands.ran.clear()
     assert cli.main(["quickstart"]) == 0
-    assert commands.ran == STAGES[STAGES.index("infer grpo" if "infer" in stage else stage) :], "each model goes on with its own rows"
+    assert commands.ran == STAGES[STAGES.index(stage) :], "the command goes on with its own rows"
 
 
 def test_the_small_model_trains_on_one_process(root: Path, commands: Commands) -> None:
@@ -300,7 +312,7 @@ def test_the_small_model_trains_on_one_process(root: Path, commands: Commands) -
     assert commands.environment["sft"]["NPROC"] == commands.environment["grpo"]["NPROC"] == "1"
 
 
-@pytest.mark.parametrize(("stage", "done"), [("sft", ["faces"]), ("grpo", ["faces", "sft"]), ("infer sft", ["faces", "sft", "grpo"])])
+@pytest.mark.parametrize(("stage", "done"), [("sft", ["faces"]), ("grpo", ["faces", "sft"]), ("infer", ["faces", "sft", "grpo"])])
 def test_ctrl_c_in_a_stage_leaves_it_unfinished(stage: str, done: list[str], root: Path, commands: Commands) -> None:
     commands.stopping = stage
     assert cli.main(["quickstart"]) == 130

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -35,16 +35,16 @@ class Board(Protocol):
     def begin(self, name: str) -> None:
         """`name` runs now."""
 
-    def hear(self, told: Sequence[Progress]) -> None:
+    def hear(self, told: Mapping[str, Progress]) -> None:
         """How far the commands of the running stage are."""
 
 
-def board(titles: Mapping[str, str], expected: Mapping[str, float]) -> Board:
-    """The board of stages name -> title; `expected` are the seconds that they take about, 0 for unknown."""
+def board(titles: Mapping[str, str], expected: Mapping[str, float], counts: Mapping[str, int]) -> Board:
+    """The board of stages name -> title: `expected` are seconds that they take about, `counts` the units of work that they have."""
     import os
 
     live = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "unknown")
-    return LiveBoard(titles, expected) if live else LineBoard(titles)
+    return LiveBoard(titles, expected, counts) if live else LineBoard(titles, counts)
 
 
 def clock(seconds: float) -> str:
@@ -56,24 +56,27 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class _Run:
-    """The running stage: when it began, and how far its commands are, taken together."""
+    """The running stage: when it began, and how far its commands are, taken together. `least` is what they count at least."""
 
     name: str
     began: float
+    least: int = 0
     done: int = 0
     total: int = 0
-    unit: str = ""
-    text: str = ""
+    told: dict[str, Progress] = field(default_factory=dict)
+    past: int = 0
+    """Units of pieces of work that a command has left behind it: `unifer infer` answers for one model after another."""
     first: tuple[float, int] | None = None
     """When it told of its progress first, and what was done by then."""
 
-    def hear(self, told: Sequence[Progress], now: float) -> None:
+    def hear(self, told: Mapping[str, Progress], now: float) -> None:
         if not told:
             return
-        done, total = sum(each.done for each in told), sum(each.total for each in told)
-        if self.first is None or done < self.done:
-            self.first = (now, done)
-        self.done, self.total, self.unit, self.text = done, total, told[-1].unit, told[-1].text
+        self.past += sum(old.total for name, old in self.told.items() if name in told and told[name].title != old.title)
+        self.told = dict(told)
+        self.done = self.past + sum(each.done for each in told.values())
+        self.total = max(self.least, self.past + sum(each.total for each in told.values()))
+        self.first = self.first or (now, self.done)
 
     def left(self, now: float) -> float | None:
         """Seconds left at the speed so far; None while that is not known."""
@@ -83,17 +86,22 @@ class _Run:
 
     @property
     def counted(self) -> str:
-        more = f", {self.text}" if self.text else ""
-        return f"{self.done:,}/{self.total:,} {self.unit}{more}"
+        newest = list(self.told.values())[-1]
+        more = f", {newest.text}" if newest.text else ""
+        return f"{self.done:,}/{self.total:,} {newest.unit}{more}"
 
 
 class LineBoard:
     """For pipes and logs. `say` prints a line."""
 
     def __init__(
-        self, titles: Mapping[str, str], say: Callable[[str], None] | None = None, now: Callable[[], float] = time.monotonic
+        self,
+        titles: Mapping[str, str],
+        counts: Mapping[str, int],
+        say: Callable[[str], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._titles, self._now = titles, now
+        self._titles, self._counts, self._now = titles, counts, now
         self._say = say or (lambda line: print(line, flush=True))
         self._run = _Run("", now())
         self._due = 0.0
@@ -109,11 +117,11 @@ class LineBoard:
         self._say(f"{name}: done{before}, in {clock(seconds)}")
 
     def begin(self, name: str) -> None:
-        self._run = _Run(name, self._now())
+        self._run = _Run(name, self._now(), self._counts.get(name, 0))
         self._due = self._run.began + _LINE_SECONDS
         self._say(f"{name}: {self._titles[name]}")
 
-    def hear(self, told: Sequence[Progress]) -> None:
+    def hear(self, told: Mapping[str, Progress]) -> None:
         now, run = self._now(), self._run
         run.hear(told, now)
         if now < self._due:
@@ -127,16 +135,24 @@ class LineBoard:
 class LiveBoard:
     """For terminals of 80 columns and more."""
 
-    def __init__(self, titles: Mapping[str, str], expected: Mapping[str, float], now: Callable[[], float] = time.monotonic) -> None:
-        self._titles, self._expected, self._now = titles, expected, now
+    def __init__(
+        self,
+        titles: Mapping[str, str],
+        expected: Mapping[str, float],
+        counts: Mapping[str, int],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._titles, self._expected, self._counts, self._now = titles, expected, counts, now
         self._seconds: dict[str, float] = {}
         self._run: _Run | None = None
         self._live: Any = None
 
     def __enter__(self) -> Self:
+        from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(get_renderable=self.table, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False)
+        screen = Console(file=sys.stdout)  # fixed now: scoring sends what is printed to its log
+        self._live = Live(console=screen, get_renderable=self.table, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False)
         self._live.start()
         return self
 
@@ -149,9 +165,9 @@ class LiveBoard:
             self._run = None
 
     def begin(self, name: str) -> None:
-        self._run = _Run(name, self._now())
+        self._run = _Run(name, self._now(), self._counts.get(name, 0))
 
-    def hear(self, told: Sequence[Progress]) -> None:
+    def hear(self, told: Mapping[str, Progress]) -> None:
         if self._run is not None:
             self._run.hear(told, self._now())
 

@@ -16,7 +16,7 @@ from typing import Any
 from unifer import files
 from unifer.cli import machine, yardstick
 from unifer.cli.board import Board, board
-from unifer.cli.stages import Stages, share_of_machine, side_by_side, unifer
+from unifer.cli.stages import Stages, side_by_side, unifer
 from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE, project_root
 
 # The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
@@ -36,6 +36,8 @@ MODELS = {"base": TINY_BASE, "sft": QUICKSTART_SFT, "grpo": QUICKSTART_MODEL}
 """The checkpoints that answer the held-out faces, relative to the project, in the order of training."""
 ANSWERING = ["--sample", "--max-new-tokens", "160"]
 """Settings of inference, the same for every model; `_infer` adds how precisely it computes."""
+SAMPLES = 4 * 48
+"""Questions of the four samples, which the last model is asked too."""
 BASE_LIMIT = 200
 """Held-out faces that the base is asked about: it was never taught to answer, and each reply runs to the limit of tokens."""
 
@@ -91,12 +93,14 @@ def _quickstart(args: argparse.Namespace) -> int:
     stages.forget("score")  # seconds of work, and its tables are what one wants to see
     scored: results.Scored = {}
     shown = {name: title for name, title in TITLES.items() if name != "install" or name in stages.seconds}
-    with board(shown, TYPICAL) as screen:
+    held_out = _count(FACES["heldout"])
+    counts = {"faces": sum(map(_count, FACES.values())), "infer": 2 * held_out + SAMPLES + min(held_out, BASE_LIMIT)}
+    with board(shown, TYPICAL, counts) as screen:
         run = Runner(stages, screen, work / "logs")
         run.stage("faces", lambda: run.commands(_faces(work), lanes=len(FACES)))
         run.stage("sft", lambda: run.commands({"sft": _train(root, "run_sft_fer.sh", "sft")}, NPROC="1"))
         run.stage("grpo", lambda: run.commands({"grpo": _train(root, "run_grpo_vllm.sh", "grpo")}, NPROC="1"))
-        run.stage("infer", lambda: _infer(run, root, work))
+        run.stage("infer", lambda: run.commands({"infer": _infer(root, work)}))
         run.stage("score", lambda: scored.update(results.score(root, work, MODELS)))
     results.show(work, MODELS, scored, stages)
     return 0
@@ -144,6 +148,10 @@ def _faces(work: Path) -> dict[str, list[str]]:
     }
 
 
+def _count(series: list[str]) -> int:
+    return int(series[series.index("--count") + 1])
+
+
 def _train(root: Path, launcher: str, stage: str) -> list[str]:
     """By one process (NPROC=1): a rank a GPU would multiply the batch that the config was tuned for."""
     folder = root / "train_unifer"
@@ -151,20 +159,17 @@ def _train(root: Path, launcher: str, stage: str) -> list[str]:
     return ["bash", str(folder / "src/scripts" / launcher), *config, *TRAINING[stage]]
 
 
-def _infer(run: Runner, root: Path, work: Path) -> None:
-    """All models over the held-out faces, the last one over the four samples too. It has most to answer, so it starts first."""
+def _infer(root: Path, work: Path) -> list[str]:
+    """All models over the held-out faces, the last one over the four samples too, by one start of the engine."""
     from unifer.models.devices import visible_gpus
 
     # Left to itself each engine takes the precision of its checkpoint, and the base is stored in another one than the trained models.
     settings = [*ANSWERING, *([] if visible_gpus() else ["--dtype", "float32"])]
-    own = {"grpo": [str(root / name) for name in FERBENCH], "base": ["--limit", str(BASE_LIMIT)]}
-    commands = {
-        f"infer-{stage}": unifer(
-            "infer", "--model", str(root / MODELS[stage]), *settings, "--dataset-dir", str(work / "heldout"), *own.get(stage, [])
-        )
-        for stage in reversed(MODELS)
-    }
-    run.commands(commands, **share_of_machine(len(commands)))
+    held_out, model = str(work / "heldout"), {stage: ["--model", str(root / path)] for stage, path in MODELS.items()}
+    samples = [str(root / name) for name in FERBENCH]
+    last = [*model["grpo"], *settings, "--dataset-dir", held_out, *samples]
+    before = [*model["sft"], "--dataset-dir", held_out]
+    return unifer("infer", *last, "--then", *before, "--then", *model["base"], "--limit", str(BASE_LIMIT))
 
 
 def _forget_samples(root: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ _GIGABYTES_AN_ENGINE = 4
 _LAST_LINES = 12
 _KILLED = (-9, 128 + 9)
 
-Heard = Callable[[Sequence[Progress]], None]
-"""Called a few times a second with how far each running command is that has said so."""
+Heard = Callable[[Mapping[str, Progress]], None]
+"""Called a few times a second: name -> how far that command is, of those that have said so."""
 
 
 class Stages:
@@ -93,17 +93,18 @@ def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, hear
     One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are shown if they fail. With `heard`
     all of them write logs, and it hears how far they are.
     """
-    waiting, running = dict(commands), dict[str, _Running]()
+    waiting, running, told = dict(commands), dict[str, _Running](), dict[str, Progress]()
     try:
         while waiting or running:
             while waiting and len(running) < lanes:
                 name = next(iter(waiting))
                 seen = heard is None and not any(each.log is None for each in running.values())
                 running[name] = _Running(waiting.pop(name), None if seen else logs / f"{name}.log", environment)
+            told |= {name: found for name, each in running.items() if (found := each.told()) is not None}
             for name in [name for name, each in running.items() if each.ended()]:
                 running.pop(name).check()
             if heard is not None:
-                heard([told for each in running.values() if (told := each.told()) is not None])
+                heard(told)
             if running:
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
