@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -76,6 +77,8 @@ class EngineSpec:
             from unifer.models.engines.scripted import ScriptedEngine, replies_from
 
             return ScriptedEngine(replies_from(self.path), self.seconds)
+        # Read once, when torch is imported: without it vLLM's CPU kernels report how they bind memory.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         if self.name == "vllm":
             from unifer.models.engines.vllm_engine import VllmEngine
 
