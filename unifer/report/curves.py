@@ -57,7 +57,9 @@ class Panel:
 
 _DIFFERENCE = "sampling/sampling_logp_difference"
 _LENGTH = "completions/{}_length".format
+_HELD_OUT = Panel("Held-out WAR", "percent, 95 %", (Line("heldout/war", "greedy", "heldout/war_low", "heldout/war_high", bold=True),), 100)
 _AFTER_REWARDS = (
+    _HELD_OUT,
     Panel("Policy entropy", "nats per token", (Line("entropy", "entropy"),)),
     Panel("KL from the reference", "nats per token", (Line("kl", "KL"),)),
     Panel("Completion length", "tokens", (Line(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),)),
@@ -72,6 +74,7 @@ _AFTER_REWARDS = (
     Panel("Importance-sampling ratio", "mean ratio", (Line("sampling/importance_sampling_ratio/mean", "ratio"),)),
 )
 _SUPERVISED = (
+    _HELD_OUT,
     Panel("Loss", "nats per token", (Line("loss", "training", bold=True), Line("eval_loss", "evaluation"))),
     Panel("Tokens predicted", "percent", (Line("mean_token_accuracy", "accuracy"),), 100),
     Panel("Entropy", "nats per token", (Line("entropy", "entropy"),)),

@@ -11,11 +11,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
+from unifer.datasets import read_questions
 from unifer.models.engines.vllm_engine import prepare_environment
 from unifer.models.loading import load_processor
 from unifer.records import Json
 from unifer.train import context, cpu_ranks, grpo_settings, rows, settings, stage
 from unifer.train.alarms import Alarms, Limits
+from unifer.train.curriculum import Curriculum
 from unifer.train.history import MetricsLog, RolloutLog, read_metrics
 from unifer.train.rewards import trainer_rewards
 
@@ -33,7 +35,10 @@ class Grpo:
         processor = load_processor(this.start.path)
         context.check_pixels(this.start.path, processor, rule, rescales=this.fer.processor_rescales)
         dataset = rows.reward_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
-        prompt = context.longest_prompt(rows.distinct(dataset, "problem"), processor, rule)
+        texts = rows.distinct(dataset, "problem")
+        if this.fer.eval_questions:
+            texts = [*texts, *{question.prompt for question in read_questions(Path(this.fer.eval_questions))}]
+        prompt = context.longest_prompt(texts, processor, rule)
         needed = context.check_context(this.start.path, prompt, config.max_completion_length, config.vllm_max_model_length)
         if this.fer.rollouts == "colocate":
             config.vllm_max_model_length = config.vllm_max_model_length or needed
@@ -66,7 +71,27 @@ class Grpo:
                 callbacks=[MetricsRecorder(metrics, rollouts, alarms)],
                 rollout_log=rollouts,
                 probe_limit=limit,
+                curriculum=_curriculum(this, dataset),
+                trained=this.fer.trained_completions,
             )
+
+
+def _curriculum(this: stage.Run, dataset: Any) -> Curriculum | None:
+    """Who draws the rows where they are drawn by difficulty, as it stood at the checkpoint that the run goes on from."""
+    config = this.config
+    if not this.fer.hard_labels:
+        return None
+    made = Curriculum(
+        dataset.data.column("label").to_pylist(),
+        prompts=config.generation_batch_size // config.num_generations,
+        group=config.num_generations,
+        repeats=config.num_iterations * config.steps_per_generation,
+        strength=this.fer.hard_labels,
+        seed=config.seed,
+    )
+    if this.resume.checkpoint is not None:
+        made.load(this.resume.checkpoint)
+    return made
 
 
 def _logs(this: stage.Run, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:

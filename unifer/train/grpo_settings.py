@@ -27,6 +27,14 @@ class GrpoArguments(FerArguments):
     rewards: list[str] = field(
         default_factory=lambda: list(rewards.DEFAULT), metadata={"help": "Names of the rewards; their weights: reward_weights."}
     )
+    hard_labels: float = field(
+        default=0.0,
+        metadata={"help": "Draw prompts by difficulty: 0 as the rows come, 1 in proportion to a label's share of wrong samples."},
+    )
+    trained_completions: int | None = field(
+        default=None,
+        metadata={"help": "Completions of each group that are trained on, those with the largest |advantage| (default: all)."},
+    )
     probe_limit: float | None = field(
         default=None,
         metadata={"help": "Mean |log-probability difference| of sampler and trainer that training accepts (default: by dtype)."},
@@ -83,9 +91,25 @@ def check(fer: GrpoArguments, config: Any) -> Json:
         _refuse_unknown(name, str(getattr(config, name)).lower(), allowed)
     _refuse_torn_windows(config)
     chosen = rewards.choose(fer.rewards, config.reward_weights)
+    _refuse_choice_of_samples(fer, config)
     config.reward_weights = list(chosen.weights)
     facts = {name: getattr(config, name) for name in _IDENTITY}
+    facts |= {"hard_labels": fer.hard_labels, "trained_completions": fer.trained_completions}
     return {"rewards": dict(zip(chosen.names, chosen.weights, strict=True)), "rollouts": fer.rollouts, **facts}
+
+
+def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
+    if not 0 <= fer.hard_labels <= 1:
+        raise InputError(f"--hard_labels {fer.hard_labels}: a number from 0 (as the rows come) to 1 (by errors alone) is expected")
+    if fer.hard_labels and "accuracy" not in fer.rewards:
+        raise InputError("--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it without paying it)")
+    if fer.hard_labels and not config.shuffle_dataset:
+        raise InputError("--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out")
+    most = config.num_generations
+    if fer.trained_completions is not None and not 2 <= fer.trained_completions <= most:
+        raise InputError(f"--trained_completions {fer.trained_completions}: from 2 to num_generations, which is {most}")
+    if fer.trained_completions is not None and config.beta:
+        raise InputError(f"--trained_completions with --beta {config.beta}: the KL term needs every completion; use --beta 0")
 
 
 def _set_mode(fer: GrpoArguments, config: Any) -> None:

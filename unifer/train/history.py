@@ -26,6 +26,7 @@ from unifer.records import Json
 from unifer.train.checkpoints import last_whole
 
 METRICS = "metrics.jsonl"
+HELD_OUT = "heldout.jsonl"
 ROLLOUTS = "rollouts"
 STEPS_PER_PART = 100
 _PART = re.compile(r"rollouts-(\d{6,})\.jsonl\.gz")
@@ -118,10 +119,26 @@ def read_metrics(folder: Path) -> list[Json]:
     rows = list(_whole_rows(log)) if log.exists() else []
     if not rows and checkpoint is not None:
         rows = _remembered(checkpoint / "trainer_state.json")
+    rows = _with_held_out(rows, read_held_out(folder))
     if not rows:
         problem = f"no step in its {METRICS} and no checkpoint-N/trainer_state.json"
         raise InputError(f"{folder}: {problem}; give the output_dir of a run that has logged a step or saved a checkpoint")
     return rows
+
+
+def read_held_out(folder: Path) -> list[Json]:
+    """Scores of the held-out questions of the run in `folder`, a row per evaluation, steps rising; none where none were asked."""
+    path = folder / HELD_OUT
+    return list(_whole_rows(path)) if path.exists() else []
+
+
+def _with_held_out(rows: Sequence[Json], held_out: Sequence[Json]) -> list[Json]:
+    """`rows` with what was measured at their steps as `heldout/NAME`; an evaluation at a step that logged nothing is a row of its own."""
+    by_step = {row["step"]: dict(row) for row in rows}
+    for row in held_out:
+        values = {f"heldout/{name}": value for name, value in row.items() if name != "step"}
+        by_step[row["step"]] = by_step.get(row["step"], {"step": row["step"]}) | values
+    return [by_step[step] for step in sorted(by_step)]
 
 
 def _remembered(path: Path) -> list[Json]:

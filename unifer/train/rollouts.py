@@ -82,12 +82,38 @@ class Sampler(vllm_generation.VLLMGeneration):
         asked = prompts
         if self.mode == "colocate" and images is not None:
             asked = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
-        answered, completions, logprobs, token_ids = super().generate(asked, images, num_generations, profiler)
+        group = self._group(asked, images, num_generations)
+        if group > 1:
+            answered, completions, logprobs, token_ids = self._generate_groups(asked, images, group, profiler)
+        else:
+            answered, completions, logprobs, token_ids = super().generate(asked, images, num_generations, profiler)
         for index, (ours, theirs) in enumerate(zip(prompts, answered, strict=True)):
             if list(ours) != list(theirs):
                 raise InputError(_other_prompt(index, list(ours), list(theirs), self.processing_class.image_token_id))
         completions, logprobs = self._with_ends(completions, logprobs)
         return prompts, completions, logprobs, token_ids
+
+    def _group(self, prompts: Any, images: Any, num_generations: int) -> int:
+        """`num_generations` where this process holds whole groups, in order, of one image object each; else 1."""
+        if self.mode != "colocate" or self.tensor_parallel_size > 1 or images is None or len(prompts) % num_generations:
+            return 1
+        for first in range(0, len(prompts), num_generations):
+            for place in range(first + 1, first + num_generations):
+                if prompts[place] != prompts[first] or images[place][0] is not images[first][0]:
+                    return 1
+        return num_generations
+
+    def _generate_groups(self, prompts: Any, images: Any, group: int, profiler: Any) -> Any:
+        """One request a group with `group` samples. TRL's colocated mode sends each completion as a request of its own, and vLLM then
+        hashes, renders and schedules the same image and prompt `group` times.
+        """
+        own: dict[str, Any] = self.generation_kwargs
+        self.generation_kwargs = {**own, "n": group}
+        try:
+            answered, completions, logprobs, token_ids = super().generate(prompts[::group], images[::group], group, profiler)
+        finally:
+            self.generation_kwargs = own
+        return [ids for ids in answered for _ in range(group)], completions, logprobs, token_ids
 
     def _with_ends(self, completions: Any, logprobs: Any) -> tuple[Any, Any]:
         """An empty completion said its end token and nothing else: TRL looks at the last token of each and fails where there is none.
@@ -174,6 +200,9 @@ def open_engine(dtype: str) -> Iterator[None]:
 def _prepare_cpu() -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
+    import torch._dynamo
     import vllm._custom_ops as operations
 
+    # vLLM compiles two small functions of its sampler, which takes longer than a tiny model's run gains by them, and wants a compiler.
+    torch._dynamo.config.disable = True
     operations._supports_onednn = False  # oneDNN repacks linear weights, which then cannot be loaded again

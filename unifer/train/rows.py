@@ -133,7 +133,9 @@ def reward_rows(path: Path, digest: str, image_root: Path | None, rule: images.I
 
     def fetch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         prompt = [prompts.trainer_prompt(problem) for problem in batch["problem"]]
-        return batch | {"prompt": prompt, "image": [load_image(path, image, image_root, rule) for image in batch["image_path"]]}
+        # A group's rows are one row, repeated: its image is decoded once, and all of them hold the same object.
+        pictures = {image: load_image(path, image, image_root, rule) for image in dict.fromkeys(batch["image_path"])}
+        return batch | {"prompt": prompt, "image": [pictures[image] for image in batch["image_path"]]}
 
     return rows.with_transform(fetch)
 

@@ -34,6 +34,14 @@ class FerArguments:
     )
     freeze_vision_tower: bool = field(default=False, metadata={"help": "Train the language model alone."})
     preflight: bool = field(default=True, metadata={"help": "Look first at packages, disk and memory, as `unifer doctor` does."})
+    eval_questions: str | None = field(
+        default=None, metadata={"help": "Question file answered every eval_steps while training: held-out WAR in the curves."}
+    )
+    eval_image_root: str | None = field(default=None, metadata={"help": "Its image root (default: that of the rows)."})
+    eval_max_new_tokens: int | None = field(
+        default=None, metadata={"help": "Most tokens of such a reply (default: max_completion_length of GRPO, 1024 for SFT)."}
+    )
+    keep: str = field(default="last", metadata={"help": "Which model the run ends with: the last, or the best on eval_questions."})
     fresh: bool = field(default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."})
 
 
@@ -73,6 +81,25 @@ def refuse_dead_flags(config: Any, model: Any) -> None:
         given = getattr(config, name, None) or getattr(model, name, None) or ()
         if value in ([given] if isinstance(given, str) else given) and importlib.util.find_spec(package) is None:
             raise InputError(f"--{name} {value} needs the package {package.replace('_', '-')}: install it, or use {instead}")
+
+
+def check_held_out(fer: FerArguments, config: Any) -> None:
+    """Refuse, before any weight is loaded, a held-out evaluation that could not be run. Raises InputError."""
+    if fer.keep not in ("last", "best"):
+        raise InputError(f"--keep {fer.keep}: allowed are last and best")
+    if fer.eval_questions is None:
+        if fer.keep == "best":
+            raise InputError("--keep best: best on what? name held-out questions with --eval_questions FILE and --eval_steps N")
+        return
+    steps = config.eval_steps
+    if steps is None or steps < 1 or steps != int(steps):
+        raise InputError(
+            f"--eval_questions {fer.eval_questions} with --eval_steps {steps}: say every how many steps, such as --eval_steps 20"
+        )
+    if not Path(fer.eval_questions).is_file():
+        raise InputError(
+            f"--eval_questions {fer.eval_questions}: no such file; a question file is expected (`unifer data build`, or a sample)"
+        )
 
 
 def image_rule(fer: FerArguments) -> ImageRule:

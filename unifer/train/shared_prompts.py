@@ -11,6 +11,7 @@ from types import MethodType
 from typing import Any
 
 import torch
+from PIL.Image import Image
 
 
 def distinct(pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
@@ -52,6 +53,31 @@ def share_images(model: Any) -> None:
         return made
 
     tower.forward = MethodType(forward, tower)
+
+
+def share_pixels(image_processor: Any) -> None:
+    """Make an image processor compute the pixels of each distinct image object of a batch once.
+
+    Rows of a group hold the very same object (`rows.reward_rows`), and TRL hands all of them to the processor, twice.
+    """
+    stock = image_processor.preprocess
+
+    def preprocess(self: Any, images: Any, *args: Any, **kwargs: Any) -> Any:
+        nested = isinstance(images, list) and all(isinstance(image, list | tuple) and len(image) == 1 for image in images)
+        flat = [image[0] for image in images] if nested else images
+        if not isinstance(flat, list) or not all(isinstance(image, Image) for image in flat):
+            return stock(images, *args, **kwargs)
+        places = {id(image): place for place, image in enumerate({id(image): image for image in flat}.values())}
+        if len(places) == len(flat):
+            return stock(images, *args, **kwargs)
+        made = stock(list({id(image): image for image in flat}.values()), *args, **kwargs)
+        which = [places[id(image)] for image in flat]
+        patches = torch.split(made["pixel_values"], made["image_grid_thw"].prod(dim=-1).tolist())
+        made["pixel_values"] = torch.cat([patches[place] for place in which])
+        made["image_grid_thw"] = made["image_grid_thw"][torch.tensor(which)]
+        return made
+
+    image_processor.preprocess = MethodType(preprocess, image_processor)
 
 
 class SharedPrompts:

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from unifer.datasets import read_questions
 from unifer.errors import InputError, Interrupted
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
 from unifer.records import Json
 from unifer.train import checkpoints, doctor, provenance, settings
 
 log = logging.getLogger(__name__)
+
+_REPLY_TOKENS = 1024
 
 
 @dataclass
@@ -79,6 +82,7 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run
     """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run` does."""
     fer, config, model = settings.parse(types, argv)
     settings.refuse_dead_flags(config, model)
+    settings.check_held_out(fer, config)
     own = stage.check(fer, config)
     model.lora_target_modules = model.lora_target_modules or "all-linear"
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
@@ -140,6 +144,23 @@ def _dress(trainer: Any, this: Run, command: str) -> None:
     for shown in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(shown)
     trainer.add_callback(TrainingBar(f"{command.upper()} {this.out.name}"))
+    _watch(trainer, this)
+
+
+def _watch(trainer: Any, this: Run) -> None:
+    """Held-out questions, where the run names some."""
+    from unifer.train import heldout
+
+    fer = this.fer
+    if fer.eval_questions is None:
+        return
+    path = Path(fer.eval_questions)
+    root = Path(fer.eval_image_root) if fer.eval_image_root else this.image_root
+    most = fer.eval_max_new_tokens or getattr(this.config, "max_completion_length", None) or _REPLY_TOKENS
+    asked = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
+    watch = heldout.Watch(asked, this.out, every=int(this.config.eval_steps), keep_best=fer.keep == "best", resumed=this.resume.step)
+    watch.trainer = trainer
+    trainer.add_callback(watch)
 
 
 def _train(trainer: Any, this: Run) -> Any:
@@ -159,6 +180,7 @@ def _finish(trainer: Any, this: Run, outcome: Json) -> None:
     trainer.save_model(str(this.out / "adapter" if this.model.use_peft else this.out))
     this.config.distributed_state.wait_for_everyone()
     if this.config.process_index == 0:
+        outcome |= _keep(this)
         if this.model.use_peft:
             _merge(this.out, this.model)
         check_checkpoint(this.out)
@@ -167,6 +189,16 @@ def _finish(trainer: Any, this: Run, outcome: Json) -> None:
     close_sampler(trainer)
     # A rank that exits with gloo's threads still running may be aborted on the way out, and the launcher then ends the others.
     this.config.distributed_state.destroy_process_group()
+
+
+def _keep(this: Run) -> Json:
+    """The best model in the place of the last, where that is wanted; what the manifest says of it."""
+    from unifer.train import heldout
+
+    if this.fer.keep != "best":
+        return {}
+    step = heldout.restore_best(this.out, this.out / "adapter" if this.model.use_peft else this.out)
+    return {"kept_step": step}
 
 
 def close_sampler(trainer: Any) -> None:

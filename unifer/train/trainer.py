@@ -6,6 +6,7 @@ Every override calls TRL's own method and looks at what goes in or comes out; no
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,21 +16,38 @@ from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from unifer.records import Json
-from unifer.train import probe
+from unifer.train import down_sampling, probe
+from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.resume import ResumesWholeModels
 from unifer.train.rollouts import ban, placeholders
-from unifer.train.shared_prompts import SharedPrompts, share_images
+from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixels
 
 DIFFERENCE = "sampling/sampling_logp_difference"
+_MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
+"""Losses that divide by the rows they are given; the others divide by the tokens of the whole generation batch."""
 
 
 class Trainer(ResumesWholeModels, GRPOTrainer):
-    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference| that training accepts."""
+    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference| that training accepts.
 
-    def __init__(self, *args: Any, rollout_log: RolloutLog, probe_limit: float, **kwargs: Any) -> None:
+    `curriculum` draws the rows (None: TRL's sampler does); of each group the `trained` completions with the largest |advantage| are
+    trained on (None: all).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        rollout_log: RolloutLog,
+        probe_limit: float,
+        curriculum: Curriculum | None = None,
+        trained: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.curriculum, self.trained = curriculum, trained
         super().__init__(*args, **kwargs)
         self.rollout_log, self.probe_limit = rollout_log, probe_limit
+        share_pixels(self.processing_class.image_processor)
         self._probed = not self.use_vllm
         self._scored: torch.Tensor | None = None
         self._seconds: dict[str, float] = {}
@@ -51,6 +69,8 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         if not self._probed:
             probe.check(self, inputs, output)
             self._probed = True
+        if self.model.training:
+            self._choose_teaching(inputs, output)
         self._note_seconds(time.perf_counter() - started)
         self._note_equal_groups(len(inputs) * self.accelerator.num_processes)
         self._log_rollouts(inputs, output)
@@ -86,6 +106,26 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         if self.model.training:
             self._metrics["train"]["frac_reward_zero_std"][-1] = equal.float().mean().item()
 
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        return self.curriculum or super()._get_train_sampler(dataset)
+
+    def _choose_teaching(self, inputs: Any, output: Any) -> None:
+        """Tell the curriculum what was right, and take the advantage of completions that are not trained on."""
+        count = len(inputs) * self.accelerator.num_processes
+        if self.curriculum is not None:
+            right = [value == 1.0 for value in list(self._logs["rewards"]["accuracy"])[-count:]]
+            self.curriculum.note(gather_object([row["label"] for row in inputs]), right)
+        if self.trained is not None:
+            every = torch.tensor(list(self._logs["advantages"])[-count:])
+            kept = down_sampling.strongest(every, self.num_generations, self.trained)
+            first = self.accelerator.process_index * len(inputs)
+            output["advantages"] = output["advantages"] * (kept[first : first + len(inputs)] != 0).to(output["advantages"])
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        super()._save_checkpoint(*args, **kwargs)
+        if self.curriculum is not None and self.accelerator.is_main_process:
+            self.curriculum.save(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
     ) -> Any:
@@ -106,7 +146,13 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         return scored
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
+        share = 1.0
+        if self._skips_idle:
+            inputs, share = down_sampling.teaching(inputs)
         loss = super()._compute_loss(model, inputs)
+        if self.loss_type in _MEAN_OVER_ROWS:
+            loss = loss * share
+        self._metrics["train" if self.model.training else "eval"]["trained_share"].append(share)
         sampled = inputs.get("sampling_per_token_logps")
         if sampled is not None and not self.vllm_importance_sampling_correction and self._on_policy():
             # TRL measures the difference only where it corrects for it, at the price of another forward.
@@ -115,6 +161,11 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
             metrics[f"{DIFFERENCE}/mean"].append(self.accelerator.gather(mean).mean().item())
             metrics[f"{DIFFERENCE}/max"].append(self.accelerator.gather(most).max().item())
         return loss
+
+    @property
+    def _skips_idle(self) -> bool:
+        """Whether a completion without advantage has no gradient: nothing but the advantage is in the loss."""
+        return self.beta == 0.0 and not self._entropy_bonus_enabled and self.loss_type != "bnpo" and self.top_entropy_quantile == 1.0
 
     def _on_policy(self) -> bool:
         """Whether the weights are still those that sampled the batch in hand."""

@@ -1,0 +1,221 @@
+"""What GRPO adds to SFT on the embedded default, over seeds and over kinds of arithmetic, as the quickstart trains and scores.
+
+Each run is a cold start of its own (SFT), GRPO from it, and the answers of both to the same held-out faces. Runs of seeds 0 to N-1 use
+this machine's own arithmetic; seed 0 is run again under each disturbance of `ARITHMETIC`. A finished run is kept in `OUT/runs.jsonl`, so
+the same command goes on where it was stopped.
+
+    python benchmarks/grpo_seeds.py --seeds 5                       # 5 + 3 runs
+    python benchmarks/grpo_seeds.py --seeds 8 --lanes 2             # two runs at once, a thread each
+    python benchmarks/grpo_seeds.py --seeds 3 --only "one thread"   # these seeds under one disturbance
+    python benchmarks/grpo_seeds.py --seeds 1 --beside              # and what SFT alone does with more rows, or more time
+
+Prints JSON: every run, median and range of the gains in WAR and AU F1, the pooled AU F1 gain, the lowest recall of a label.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unifer import files
+from unifer.cli import quickstart
+from unifer.cli.stages import unifer
+from unifer.datasets import load_dataset
+from unifer.evaluate.predictions import Run
+from unifer.evaluate.scoring import DatasetScores, score_strict
+from unifer.evaluate.statistics.compare import face_f1, paired_gain
+
+ROOT = Path(__file__).parents[1]
+OWN = "own"
+ARITHMETIC: dict[str, dict[str, str]] = {
+    OWN: {},
+    "one thread": {"OMP_NUM_THREADS": "1"},
+    "avx2 kernels": {"ATEN_CPU_CAPABILITY": "avx2"},
+    "avx2 kernels and MKL": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+}
+"""Name -> environment under which the same program rounds differently."""
+_BESIDE = {"sft on the rows of GRPO": ("rlvr", 1.0), "sft for the time of both": ("train", None)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the study."""
+
+    seed: int
+    arithmetic: str
+
+    @property
+    def name(self) -> str:
+        return f"seed-{self.seed}-{self.arithmetic.replace(' ', '-')}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", choices=tuple(ARITHMETIC), help="all seeds under this arithmetic, and nothing else")
+    parser.add_argument("--lanes", type=int, default=1, help="runs at once, each on its share of the cores")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "grpo_seeds")
+    parser.add_argument("--beside", action="store_true", help="also SFT alone, on as many labelled rows and for as much time (seed 0)")
+    args, flags = parser.parse_known_args()
+    args.out = args.out.resolve()
+    draw(args.out)
+    done = {row["run"]: row for row in _finished(args.out)}
+    waiting = [cell for cell in cells(args.seeds, args.only) if cell.name not in done]
+    with ThreadPoolExecutor(args.lanes) as pool:
+        for row in pool.map(lambda cell: run(cell, args.out, args.lanes, flags), waiting):
+            done[row["run"]] = row
+    if args.beside:
+        beside(args.out, args.lanes)
+    print(json.dumps(summary(_finished(args.out)), indent=2))
+
+
+def cells(seeds: int, only: str | None) -> list[Cell]:
+    if only:
+        return [Cell(seed, only) for seed in range(seeds)]
+    disturbed = [Cell(0, name) for name in ARITHMETIC if name != OWN]
+    return [*(Cell(seed, OWN) for seed in range(seeds)), *disturbed]
+
+
+def draw(out: Path) -> None:
+    """The faces of the quickstart, the same for every run."""
+    if (out / "faces-drawn").exists():
+        return
+    for name, command in quickstart._faces(out).items():
+        _call(command, out / "logs" / f"{name}.log", {})
+    (out / "faces-drawn").touch()
+
+
+def run(cell: Cell, out: Path, lanes: int, flags: Sequence[str] = ()) -> dict[str, Any]:
+    """Train, answer and score one cell; its row is appended to `runs.jsonl`. `flags` go to GRPO."""
+    folder, environment = out / cell.name, _environment(cell, lanes)
+    sft, grpo = folder / f"sft-{cell.name}", folder / f"grpo-{cell.name}"
+    seconds: dict[str, float] = {}
+    train = ["--rows", str(out / "train" / "cot.json"), "--output_dir", str(sft), "--seed", str(cell.seed)]
+    seconds["sft"] = _train("sft", train, folder, environment)
+    more = ["--rows", str(out / "rlvr" / "rlvr.json"), "--model_name_or_path", str(sft), "--output_dir", str(grpo)]
+    seconds["grpo"] = _train("grpo", [*more, "--seed", str(cell.seed), *flags], folder, environment)
+    held_out = ["--dataset-dir", str(out / "heldout"), *quickstart.ANSWERING, "--dtype", "float32"]
+    models = ["--model", str(sft), *held_out, "--then", "--model", str(grpo), "--dataset-dir", str(out / "heldout")]
+    seconds["infer"] = _call(unifer("infer", *models), folder / "infer.log", environment)
+    row = {"run": cell.name, "seed": cell.seed, "arithmetic": cell.arithmetic, "lanes": lanes, "flags": list(flags)}
+    row |= {**scores(out, sft.name, grpo.name), "seconds": {name: round(value) for name, value in seconds.items()}}
+    with files.AppendLog(out / "runs.jsonl") as log:
+        log.append(row)
+    print(json.dumps(row), file=sys.stderr, flush=True)
+    return row
+
+
+def _environment(cell: Cell, lanes: int) -> dict[str, str]:
+    """Runs side by side share the cores; pinned threads of several engines would all land on the first ones."""
+    shared = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // lanes)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"} if lanes > 1 else {}
+    return shared | ARITHMETIC[cell.arithmetic]
+
+
+def _train(stage: str, flags: list[str], folder: Path, environment: dict[str, str]) -> float:
+    launcher = {"sft": "run_sft_fer.sh", "grpo": "run_grpo_vllm.sh"}[stage]
+    scripts = ROOT / "train_unifer"
+    command = ["bash", str(scripts / "src/scripts" / launcher), "--config", str(scripts / "configs" / f"{stage}_tiny.yaml"), *flags]
+    return _call([*command, "--report_to", "none"], folder / f"{stage}.log", environment | {"NPROC": "1"})
+
+
+def _call(command: list[str], log: Path, environment: dict[str, str]) -> float:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with log.open("wb") as stream:
+        status = subprocess.run(command, cwd=ROOT, env=os.environ | environment, stdout=stream, stderr=subprocess.STDOUT).returncode
+    if status:
+        raise SystemExit(f"{' '.join(command[:4])} ... ended with {status}:\n{log.read_text(errors='replace')[-2000:]}")
+    return time.monotonic() - started
+
+
+def scored(out: Path, model: str) -> DatasetScores:
+    spec = load_dataset(out / "heldout")
+    return score_strict(spec, Run(model, spec.results / f"{model}.jsonl"))
+
+
+def scores(out: Path, before: str, after: str) -> dict[str, Any]:
+    sft, grpo = scored(out, before), scored(out, after)
+    gains = {"war_gain": paired_gain(sft.graded, grpo.graded), "au_f1_gain": paired_gain(sft.graded, grpo.graded, face_f1)}
+    return {
+        "war": [round(100 * part.labelled.war, 1) for part in (sft, grpo)],
+        "au_f1": [round(100 * part.action_units.face_f1, 1) for part in (sft, grpo) if part.action_units],
+        **{name: [round(value, 2) for value in (gain.points, *gain.ci95)] for name, gain in gains.items()},
+        "recall": [_recalls(part) for part in (sft, grpo)],
+    }
+
+
+def _recalls(part: DatasetScores) -> dict[str, float]:
+    return {row.label: round(100 * row.recall, 1) for row in part.labelled.per_class if row.recall is not None}
+
+
+def beside(out: Path, lanes: int) -> None:
+    """SFT alone: on the rows of GRPO with the reasoning that those have too, and on its own rows for as long as both stages took."""
+    own = next(row for row in _finished(out) if row["run"] == Cell(0, OWN).name)
+    ratio = (own["seconds"]["sft"] + own["seconds"]["grpo"]) / own["seconds"]["sft"]
+    steps = files.read_yaml(ROOT / "train_unifer/configs/sft_tiny.yaml")["max_steps"]
+    for name, (rows, _) in _BESIDE.items():
+        folder = out / name.replace(" ", "-")
+        flags = ["--rows", str(out / rows / "cot.json"), "--output_dir", str(folder / folder.name), "--max_steps", str(int(steps * ratio))]
+        environment = _environment(Cell(0, OWN), lanes)
+        seconds = _train("sft", [*flags, "--save_strategy", "no"], folder, environment)
+        answer = ["--model", str(folder / folder.name), "--dataset-dir", str(out / "heldout"), *quickstart.ANSWERING, "--dtype", "float32"]
+        _call(unifer("infer", *answer), folder / "infer.log", environment)
+        part = scored(out, folder.name)
+        row = {"beside": name, "steps": int(steps * ratio), "seconds": round(seconds), "war": round(100 * part.labelled.war, 1)}
+        with files.AppendLog(out / "runs.jsonl") as log:
+            log.append(row | {"au_f1": round(100 * part.action_units.face_f1, 1) if part.action_units else None})
+
+
+def _finished(out: Path) -> list[dict[str, Any]]:
+    path = out / "runs.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Median and range over the runs, and what holds in every one of them."""
+    runs = [row for row in rows if "run" in row]
+    gains = [row["war_gain"][0] for row in runs]
+    units = [row["au_f1_gain"][0] for row in runs]
+    lowest = min((recall, label, row["run"]) for row in runs for label, recall in row["recall"][1].items())
+    return {
+        "machine": _machine(),
+        "runs": runs,
+        "beside": [row for row in rows if "beside" in row],
+        "war_gain": _spread(gains) | {"lowest_bound": min(row["war_gain"][1] for row in runs)},
+        "au_f1_gain": _spread(units),
+        "au_f1_surely_lost_in": [row["run"] for row in runs if row["au_f1_gain"][2] < 0],
+        "lowest_recall": lowest,
+        "holds": all(row["war_gain"][0] >= 5 and row["war_gain"][1] > 0 for row in runs),
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    """Median, range and mean, with the mean's own 95 % interval over the runs (Student's t)."""
+    mean = statistics.mean(values)
+    spread: dict[str, Any] = {"median": statistics.median(values), "range": [min(values), max(values)], "mean": round(mean, 2)}
+    if len(values) > 2:
+        from scipy.stats import t
+
+        half = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+        spread["mean_ci95"] = [round(mean - half, 2), round(mean + half, 2)]
+    return spread
+
+
+def _machine() -> str:
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0].partition(': ')[2] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+if __name__ == "__main__":
+    main()

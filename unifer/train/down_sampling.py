@@ -1,0 +1,81 @@
+"""Which completions of a group are trained on: all are sampled and paid, those that teach most are learnt from.
+
+A completion whose advantage is 0 adds nothing to the gradient, so leaving it out of forward and backward changes nothing but the time
+(`teaching`). Of the others, those with the largest |advantage| carry most of what a group says: training on `kept` of `n` costs
+kept / n of the time and learns nearly as much per step (rollout down-sampling, arXiv 2504.13818).
+
+Knows tensors of a batch as TRL makes them; no model, no reward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+_PER_ROW = (
+    "prompt_ids",
+    "prompt_mask",
+    "completion_ids",
+    "completion_mask",
+    "advantages",
+    "old_per_token_logps",
+    "sampling_per_token_logps",
+    "importance_sampling_ratio",
+    "token_type_ids",
+    "mm_token_type_ids",
+    "tool_mask",
+)
+
+
+def strongest(advantages: torch.Tensor, group: int, kept: int) -> torch.Tensor:
+    """`advantages` (completions of whole groups, in order) with all but the `kept` largest of each group by |value| set to 0.
+
+    Equal ones are kept in their order, so every rank that sees the same advantages keeps the same completions.
+    """
+    grouped = advantages.view(-1, group)
+    order = grouped.abs().argsort(dim=1, descending=True, stable=True)
+    return grouped.scatter(1, order[:, kept:], 0.0).view(-1)
+
+
+def teaching(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """(the rows of a batch whose advantage is not 0, their share of its rows); at least one row, so that every rank runs its model.
+
+    `inputs` holds one image a row, or none. The batch is returned as it is where every row teaches.
+    """
+    chosen = torch.nonzero(inputs["advantages"]).flatten()
+    rows = len(inputs["advantages"])
+    if len(chosen) == rows:
+        return inputs, 1.0
+    if not len(chosen):
+        chosen = chosen.new_zeros(1)
+    taken = dict(inputs)
+    for name in _PER_ROW:
+        if inputs.get(name) is not None:
+            taken[name] = inputs[name][chosen]
+    # What no remaining completion reaches is padding.
+    width = int(taken["completion_mask"].sum(dim=1).max().clamp(min=1))
+    for name in ("completion_ids", "completion_mask", "old_per_token_logps", "sampling_per_token_logps"):
+        if taken.get(name) is not None:
+            taken[name] = taken[name][:, :width]
+    _cut_kinds(taken, inputs, width)
+    places = chosen.tolist()
+    if inputs.get("pixel_values") is not None:
+        patches = inputs["image_grid_thw"].prod(dim=-1).tolist()
+        blocks = torch.split(inputs["pixel_values"], patches)
+        taken["pixel_values"] = torch.cat([blocks[place] for place in places])
+        taken["image_grid_thw"] = inputs["image_grid_thw"][chosen]
+    if inputs.get("num_images") is not None:
+        taken["num_images"] = [inputs["num_images"][place] for place in places]
+    return taken, len(chosen) / rows
+
+
+def _cut_kinds(taken: dict[str, Any], inputs: dict[str, Any], width: int) -> None:
+    """Token kinds cover prompt and completion, and importance ratios may be one a row: both follow the narrower completions."""
+    whole = inputs["completion_ids"].size(1)
+    for name in ("token_type_ids", "mm_token_type_ids"):
+        if taken.get(name) is not None:
+            taken[name] = taken[name][:, : taken[name].size(1) - whole + width]
+    ratio = taken.get("importance_sampling_ratio")
+    if ratio is not None and ratio.dim() == 2 and ratio.size(1) == whole:
+        taken["importance_sampling_ratio"] = ratio[:, :width]
