@@ -23,16 +23,16 @@ if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; the
 fi
 
 python=$(choose_python)
+case $extra in cpu) needed=7 ;; gpu) needed=12 ;; esac # GB of packages as unpacked (cpu: measured); most are torch and vLLM
+[ -x .venv/bin/python ] || enough_disk $((needed * 1048576))
 uv=$(find_uv "$python")
 if [ ! -x .venv/bin/python ]; then
     say "Making .venv with $("$python" --version)"
     "$uv" venv --quiet --python "$python" .venv
 fi
-quiet=(--quiet)
-[ -t 2 ] && quiet=() # on a terminal uv shows what it downloads
-timed "Installing the $extra stack${1:+ and development tools} (the first time it downloads several GB)" \
-    "$uv" pip install "${quiet[@]}" --python .venv/bin/python --require-hashes --no-deps --build-constraints requirements/tools.txt \
+logged "Installing the $extra stack${1:+ and development tools} (the first time it downloads several GB)" \
+    "$uv" pip install --python .venv/bin/python --require-hashes --no-deps --build-constraints requirements/tools.txt \
     "${lists[@]/#/--requirements=}"
-timed "Installing unifer from this checkout" \
+logged "Installing unifer from this checkout" \
     "$uv" pip install --quiet --python .venv/bin/python --no-deps --build-constraints requirements/tools.txt --editable .
 printf '%s\n' "$wanted" >"$stamp"
