@@ -104,7 +104,7 @@ def run_inference(
     make_engine: Callable[[], Engine] | None = None,
 ) -> list[Summary]:
     """`run_jobs` for one model. `make_engine` replaces `spec.open` (one process only); its engine stays open."""
-    slot = None if make_engine is None else EngineSlot(lambda _: make_engine())
+    slot = None if make_engine is None else _lent(make_engine)
     return run_jobs([Job(tuple(plans), spec, progress)], shards=shards, overwrite=overwrite, retry_failed=retry_failed, slot=slot)
 
 
@@ -133,6 +133,10 @@ def run_jobs(
                 f"stopped; {kept} of {total} questions have their answer on disk. The same command goes on from there"
             ) from None
         return [finish(output, before) for output, before in zip(outputs_of_all, resumed, strict=True)]
+
+
+def _lent(make_engine: Callable[[], Engine]) -> EngineSlot:
+    return EngineSlot(lambda _: make_engine())
 
 
 def _refuse_one_file_twice(jobs: Sequence[Job]) -> None:
@@ -175,7 +179,8 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
     if shards > 1 and opened:
         answer_in_processes([Share(each.outputs, each.job.spec, each.progress) for each in opened], shards)
         return
-    with EngineSlot() if slot is None else nullcontext(slot) as room:
+    ours: AbstractContextManager[EngineSlot] = EngineSlot() if slot is None else nullcontext(slot)
+    with ours as room:
         for each in opened:
             # Before the clock of the progress display starts: loading is no part of images/s.
             engine = room.engine_for(each.job.spec)

@@ -73,8 +73,7 @@ def exchangeable(running: EngineSpec, following: EngineSpec) -> bool:
     """Whether both want the same engine and differ in nothing but the weights of their checkpoints."""
     if running.precision != following.precision:
         return False
-    same = {"path": running.path, "dtype": running.dtype}
-    if replace(following, **same) != running or running.name == "scripted":  # type: ignore[arg-type]
+    if running.name == "scripted" or replace(following, path=running.path, dtype=running.dtype) != running:
         return False
     return _all_but_weights(running.path) == _all_but_weights(following.path)
 
