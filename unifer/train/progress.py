@@ -24,6 +24,7 @@ class TrainingBar(ProgressCallback):
         super().__init__()
         self.title = title
         self._teller: Teller | None = None
+        self._newest: dict[str, str] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
@@ -51,10 +52,15 @@ class TrainingBar(ProgressCallback):
             super().on_train_end(args, state, control, **kwargs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        if not logs or "loss" not in logs:
-            return
-        reward = f", reward {float(logs['reward']):.2f}" if "reward" in logs else ""
-        text = f"loss {float(logs['loss']):.3f}{reward}"
+        """The reward where there is one, since GRPO's loss says nothing; else the loss; and the newest held-out WAR."""
+        logs = logs or {}
+        if "reward" in logs:
+            self._newest["reward"] = f"reward {float(logs['reward']):.2f}"
+        elif "loss" in logs:
+            self._newest["loss"] = f"loss {float(logs['loss']):.3f}"
+        if "heldout/war" in logs:
+            self._newest["war"] = f"WAR {100 * float(logs['heldout/war']):.1f} %"
+        text = ", ".join(self._newest.values())
         if self._teller is not None:
             self._teller.say(text)
         elif self.training_bar is not None:
