@@ -108,7 +108,8 @@ def run(cell: Cell, out: Path, lanes: int, flags: Sequence[str] = ()) -> dict[st
     held_out = ["--dataset-dir", str(out / "heldout"), *quickstart.ANSWERING, "--dtype", "float32"]
     models = ["--model", str(sft), *held_out, "--then", "--model", str(grpo), "--dataset-dir", str(out / "heldout")]
     seconds["infer"] = _call(unifer("infer", *models), folder / "infer.log", environment)
-    row = {"run": cell.name, "seed": cell.seed, "arithmetic": cell.arithmetic, "lanes": lanes, "flags": list(flags)}
+    threads = (os.environ | environment).get("OMP_NUM_THREADS", str(os.cpu_count()))
+    row = {"run": cell.name, "seed": cell.seed, "arithmetic": cell.arithmetic, "threads": int(threads), "flags": list(flags)}
     row |= {**scores(out, sft.name, grpo.name), "seconds": {name: round(value) for name, value in seconds.items()}}
     with files.AppendLog(out / "runs.jsonl") as log:
         log.append(row)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import gather_object
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
 
 from unifer import files
 from unifer.dialogue import prompts
@@ -174,7 +174,8 @@ class Watch(TrainerCallback):
             with files.AppendLog(self._out / HELD_OUT) as log:
                 log.append(row)
         logged = {f"heldout/{name}": row[name] for name in ("war", "uar", "au_f1") if row[name] is not None}
-        self.trainer.log(logged)
+        # Past TRL's own `log`, which would take the figures of this step with it.
+        Trainer.log(self.trainer, logged)
 
     def _save(self, step: int, first_rank: bool) -> None:
         older = best_folders(self._out)
