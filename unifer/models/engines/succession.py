@@ -100,5 +100,5 @@ def _end_tokens(checkpoint: Path, config: dict[str, Any]) -> set[int]:
     """The tokens that end a reply besides the tokenizer's own; trainers list the same one once more with each stage."""
     generation = checkpoint / "generation_config.json"
     places = [files.read_json(generation)] if generation.is_file() else [config, config.get("text_config") or {}]
-    named = next((place["eos_token_id"] for place in places if place.get("eos_token_id") is not None), [])
+    named: Any = next((place["eos_token_id"] for place in places if place.get("eos_token_id") is not None), [])
     return set(named) if isinstance(named, list) else {named}
