@@ -1,8 +1,8 @@
 """What GRPO adds to SFT on the embedded default, over seeds and over kinds of arithmetic, as the quickstart trains and scores.
 
-Each run is a cold start of its own (SFT), GRPO from it, and the answers of both to the same held-out faces. Runs of seeds 0 to N-1 use
-this machine's own arithmetic; seed 0 is run again under each disturbance of `ARITHMETIC`. A finished run is kept in `OUT/runs.jsonl`, so
-the same command goes on where it was stopped.
+Each run is GRPO from a cold start (SFT; `--cold-starts` of them take turns), and the answers of both to the same held-out faces. Runs of
+seeds 0 to N-1 use this machine's own arithmetic; seed 0 is run again under each disturbance of `ARITHMETIC`, with a cold start of its own.
+A finished run is kept in `OUT/runs.jsonl`, so the same command goes on where it was stopped.
 
     python benchmarks/grpo_seeds.py --seeds 5                       # 5 + 3 runs
     python benchmarks/grpo_seeds.py --seeds 8 --lanes 2             # two runs at once, a thread each
@@ -59,12 +59,17 @@ class Cell:
     def name(self) -> str:
         return f"seed-{self.seed}-{self.arithmetic.replace(' ', '-')}"
 
+    def cold_start(self, cold_starts: int) -> Cell:
+        """The cell whose SFT this one goes on from."""
+        return Cell(self.seed % cold_starts, self.arithmetic)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", choices=tuple(ARITHMETIC), help="all seeds under this arithmetic, and nothing else")
     parser.add_argument("--lanes", type=int, default=1, help="runs at once, each on its share of the cores")
+    parser.add_argument("--cold-starts", type=int, default=2, help="SFT runs per arithmetic; GRPO seed S starts from number S modulo this")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "grpo_seeds")
     parser.add_argument("--beside", action="store_true", help="also SFT alone, on as many labelled rows and for as much time (seed 0)")
     args, flags = parser.parse_known_args()
@@ -72,8 +77,10 @@ def main() -> None:
     draw(args.out)
     done = {row["run"]: row for row in _finished(args.out)}
     waiting = [cell for cell in cells(args.seeds, args.only) if cell.name not in done]
+    colds = {cell.cold_start(args.cold_starts) for cell in waiting}
     with ThreadPoolExecutor(args.lanes) as pool:
-        for row in pool.map(lambda cell: run(cell, args.out, args.lanes, flags), waiting):
+        list(pool.map(lambda cold: start_cold(cold, args.out, args.lanes), colds))
+        for row in pool.map(lambda cell: run(cell, args.out, args.lanes, args.cold_starts, flags), waiting):
             done[row["run"]] = row
     if args.beside:
         beside(args.out, args.lanes)
@@ -96,25 +103,44 @@ def draw(out: Path) -> None:
     (out / "faces-drawn").touch()
 
 
-def run(cell: Cell, out: Path, lanes: int, flags: Sequence[str] = ()) -> dict[str, Any]:
+def run(cell: Cell, out: Path, lanes: int, cold_starts: int, flags: Sequence[str] = ()) -> dict[str, Any]:
     """Train, answer and score one cell; its row is appended to `runs.jsonl`. `flags` go to GRPO."""
     folder, environment = out / cell.name, _environment(cell, lanes)
-    sft, grpo = folder / f"sft-{cell.name}", folder / f"grpo-{cell.name}"
-    seconds: dict[str, float] = {}
-    train = ["--rows", str(out / "train" / "cot.json"), "--output_dir", str(sft), "--seed", str(cell.seed)]
-    seconds["sft"] = _train("sft", train, folder, environment)
+    cold = cell.cold_start(cold_starts)
+    seconds = {"sft": start_cold(cold, out, lanes)}
+    sft, grpo = _cold_folder(cold, out), folder / f"grpo-{cell.name}"
     more = ["--rows", str(out / "rlvr" / "rlvr.json"), "--model_name_or_path", str(sft), "--output_dir", str(grpo)]
     seconds["grpo"] = _train("grpo", [*more, "--seed", str(cell.seed), *flags], folder, environment)
     held_out = ["--dataset-dir", str(out / "heldout"), *quickstart.ANSWERING, "--dtype", "float32"]
     models = ["--model", str(sft), *held_out, "--then", "--model", str(grpo), "--dataset-dir", str(out / "heldout")]
     seconds["infer"] = _call(unifer("infer", *models), folder / "infer.log", environment)
     threads = (os.environ | environment).get("OMP_NUM_THREADS", str(os.cpu_count()))
-    row = {"run": cell.name, "seed": cell.seed, "arithmetic": cell.arithmetic, "threads": int(threads), "flags": list(flags)}
+    row = {
+        "run": cell.name,
+        "seed": cell.seed,
+        "cold_start": cold.name,
+        "arithmetic": cell.arithmetic,
+        "threads": int(threads),
+        "flags": list(flags),
+    }
     row |= {**scores(out, sft.name, grpo.name), "seconds": {name: round(value) for name, value in seconds.items()}}
     with files.AppendLog(out / "runs.jsonl") as log:
         log.append(row)
     print(json.dumps(row), file=sys.stderr, flush=True)
     return row
+
+
+def start_cold(cold: Cell, out: Path, lanes: int) -> float:
+    """SFT of one cold start, unless it is finished; its seconds."""
+    path = out / cold.name / "sft-seconds.json"
+    if not path.exists():
+        flags = ["--rows", str(out / "train" / "cot.json"), "--output_dir", str(_cold_folder(cold, out)), "--seed", str(cold.seed)]
+        files.write_json(path, _train("sft", flags, out / cold.name, _environment(cold, lanes)))
+    return float(files.read_json(path))
+
+
+def _cold_folder(cold: Cell, out: Path) -> Path:
+    return out / cold.name / f"sft-{cold.name}"
 
 
 def _environment(cell: Cell, lanes: int) -> dict[str, str]:
