@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ from PIL import Image
 
 from tests.conftest import EVAL_FOLDERS, ROOT
 from unifer import cli, files
-from unifer.cli import machine, quickstart, stages
+from unifer.cli import machine, quickstart, quickstart_results, stages
 from unifer.places import FERBENCH
+from unifer.report import figures
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 STAGES = ["faces", "faces", "faces", "sft", "grpo", "infer"]
@@ -34,6 +36,7 @@ class Commands:
         self.environment: dict[str, Any] = {}
         self.failing = ""
         self.stopping = ""
+        self.signal = signal.SIGINT
 
     def Popen(self, argv: Sequence[str], env: Any, stdout: Any, **_: Any) -> SimpleNamespace:
         """A process that has ended when it is looked at."""
@@ -42,7 +45,7 @@ class Commands:
         self.argv[name] = argv
         self.environment[name] = env
         if name == self.stopping:
-            raise KeyboardInterrupt
+            signal.raise_signal(self.signal)
         status = 3 if name == self.failing else 0
         if status:
             stdout.write(b"the engine broke\n")
@@ -127,9 +130,17 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, specs: list[Any]) -> P
 
 
 @pytest.fixture
-def commands(root: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+def drawn() -> None:
+    """A test that asks for this gets real figures and pages; for the others they would be seconds of nothing."""
+
+
+@pytest.fixture
+def commands(root: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Commands:
     double = Commands()
     monkeypatch.setattr(stages, "subprocess", double)
+    if "drawn" not in request.fixturenames:
+        for place, name in ((quickstart_results, "_figures"), (quickstart_results, "_page"), (figures, "confusion_png")):
+            monkeypatch.setattr(place, name, lambda *_, **__: None)
     return double
 
 
@@ -137,7 +148,7 @@ def summary(root: Path) -> Any:
     return json.loads((root / "runs" / "quickstart" / "summary.json").read_text(encoding="utf-8"))
 
 
-def test_stages_run_in_order_and_a_second_run_only_scores(root: Path, commands: Commands) -> None:
+def test_stages_run_in_order_and_a_second_run_only_scores(root: Path, drawn: None, commands: Commands) -> None:
     assert cli.main(["quickstart"]) == 0
     assert commands.ran == STAGES
     commands.ran.clear()
@@ -216,7 +227,7 @@ def test_each_label_has_its_recall_before_and_after(root: Path, commands: Comman
     assert found["verdict"]["war"] == "no difference", "three better of eight: drawn anew, often none"
 
 
-def test_what_commands_say_goes_to_their_logs_alone(root: Path, commands: Commands, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_commands_say_goes_to_their_logs_alone(root: Path, drawn: None, commands: Commands, capfd: pytest.CaptureFixture[str]) -> None:
     """A new user met warnings of five libraries, and could not tell them from trouble."""
     cli.main(["quickstart"])
     said = capfd.readouterr()
@@ -313,9 +324,14 @@ def test_the_small_model_trains_on_one_process(root: Path, commands: Commands) -
 
 
 @pytest.mark.parametrize(("stage", "done"), [("sft", ["faces"]), ("grpo", ["faces", "sft"]), ("infer", ["faces", "sft", "grpo"])])
-def test_ctrl_c_in_a_stage_leaves_it_unfinished(stage: str, done: list[str], root: Path, commands: Commands) -> None:
-    commands.stopping = stage
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_a_stage_leaves_it_unfinished(
+    stage: str, done: list[str], asked: signal.Signals, root: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`kill` too: the training would go on, unseen, with the next quickstart beside it."""
+    commands.stopping, commands.signal = stage, asked
     assert cli.main(["quickstart"]) == 130
+    assert capsys.readouterr().err == "\nunifer: stopped; run the same command to go on\n"
     assert list(files.read_json(root / "runs" / "quickstart" / "stages.json")["seconds"]) == done
 
 
