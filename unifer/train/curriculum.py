@@ -28,32 +28,38 @@ _DELAY = 2
 
 
 class Curriculum(Sampler[int]):
-    """Row indices, each `group` times in a row and each batch of `prompts` distinct rows `repeats` times, without an end.
+    """Row indices, each `group` times in a row and each batch of `prompts` rows `repeats` times; as many prompts per epoch as rows.
 
     Draws depend on `seed` and on the errors noted so far alone: every rank draws the same, and so does a run that goes on.
     """
 
-    def __init__(
-        self, labels: Sequence[str], *, prompts: int, group: int, repeats: int, strength: float, seed: int, epoch_rows: int | None = None
-    ) -> None:
+    def __init__(self, labels: Sequence[str], *, prompts: int, group: int, repeats: int, strength: float, seed: int) -> None:
         names = sorted(set(labels))
         self._rows = {name: [index for index, label in enumerate(labels) if label == name] for name in names}
         self._prompts, self._group, self._repeats = prompts, group, repeats
-        self._strength, self._seed, self._total = strength, seed, epoch_rows or len(labels)
+        self._strength, self._seed, self._epoch = strength, seed, 0
+        self._batches = len(labels) // prompts
         self._drawn: list[dict[str, int]] = []
         self._errors: list[dict[str, float]] = []
 
     def __len__(self) -> int:
         """Indices of one pass over the rows, as TRL's own sampler counts them."""
-        return (self._total // self._prompts) * self._prompts * self._group * self._repeats
+        return self._batches * self._prompts * self._group * self._repeats
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass `epoch`, from 0, is the next; turns and errors go on over its start. The loader says so."""
+        self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
+        first = self._epoch * self._batches
         places = dict.fromkeys(self._rows, 0)
         orders: dict[tuple[str, int], list[int]] = {}
-        batch = 0
-        while True:
+        for batch in range(first + self._batches):
             if batch == len(self._drawn):
                 self._drawn.append(self._shares(batch))
+            if batch < first:
+                places = {label: place + self._drawn[batch].get(label, 0) for label, place in places.items()}
+                continue
             chosen = []
             for label, count in self._drawn[batch].items():
                 for _ in range(count):
@@ -64,7 +70,6 @@ class Curriculum(Sampler[int]):
             for _ in range(self._repeats):
                 for index in mixed:
                     yield from [index] * self._group
-            batch += 1
 
     def _row(self, label: str, place: int, orders: dict[tuple[str, int], list[int]]) -> int:
         """The row of `label` that is `place`-th in turn; every pass over the label's rows is in another order."""

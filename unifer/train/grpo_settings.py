@@ -105,9 +105,8 @@ def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
         raise InputError("--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it without paying it)")
     if fer.hard_labels and not config.shuffle_dataset:
         raise InputError("--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out")
-    most = config.num_generations
-    if fer.trained_completions is not None and not 2 <= fer.trained_completions <= most:
-        raise InputError(f"--trained_completions {fer.trained_completions}: from 2 to num_generations, which is {most}")
+    if fer.trained_completions is not None and fer.trained_completions < 2:
+        raise InputError(f"--trained_completions {fer.trained_completions}: at least 2, one above and one below the mean of a group")
     if fer.trained_completions is not None and config.beta:
         raise InputError(f"--trained_completions with --beta {config.beta}: the KL term needs every completion; use --beta 0")
 
