@@ -49,7 +49,7 @@ def test_a_label_that_the_policy_gets_wrong_comes_more_often() -> None:
     later = batches(draw(0.5), 12, wrong)[4:]
     counts = sum((labels_of(batch) for batch in later), Counter[str]())
     assert counts["contempt"] > 1.5 * counts["anger"] > counts["neutral"] > 0
-    assert counts["contempt"] / counts.total() == pytest.approx(draw(0.5).shares(wrong)["contempt"], abs=0.04)
+    assert counts["contempt"] / counts.total() == pytest.approx(draw(0.5).shares(wrong)["contempt"], abs=0.08), "64 draws"
 
 
 def test_strength_0_draws_all_alike_and_1_by_errors_alone() -> None:

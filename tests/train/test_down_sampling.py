@@ -52,12 +52,14 @@ def test_rows_without_advantage_leave_with_their_images_and_padding() -> None:
 def test_a_batch_that_teaches_whole_is_left_as_it_is() -> None:
     inputs = batch() | {"advantages": torch.ones(4)}
     taken, share = teaching(inputs)
-    assert taken is inputs and share == 1.0
+    assert taken is inputs
+    assert share == 1.0
 
 
 def test_a_batch_that_teaches_nothing_keeps_one_row_so_that_every_rank_runs_its_model() -> None:
     taken, share = teaching(batch() | {"advantages": torch.zeros(4)})
-    assert len(taken["completion_ids"]) == 1 and share == 0.25
+    assert len(taken["completion_ids"]) == 1
+    assert share == 0.25
 
 
 def test_ratios_of_a_whole_row_keep_their_width() -> None:

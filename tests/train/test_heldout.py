@@ -37,7 +37,9 @@ def test_the_score_counts_what_the_metric_counts() -> None:
     questions = [question(0, "happy", (12,)), question(1, "sad", (15,)), question(2, "sad"), question(3, "neutral", ())]
     replies = [reply("Happy"), reply("happy"), "I cannot say", reply("neutral", "Nothing moves.")]
     scored = heldout.score(questions, replies)
-    assert scored["war"] == 0.5 and scored["asked"] == 4 and scored["no_answer"] == 1
+    assert scored["war"] == 0.5
+    assert scored["asked"] == 4
+    assert scored["no_answer"] == 1
     assert scored["recall"] == {"happy": 1.0, "neutral": 1.0, "sad": 0.0}
     assert scored["uar"] == pytest.approx(2 / 3)
     assert scored["au_f1"] == pytest.approx((1 + 0 + 1) / 3), "one face is not annotated, one claims the wrong unit"
@@ -70,7 +72,8 @@ def test_every_question_is_answered_once_whatever_the_ranks(ranks: int, monkeypa
                 patch.setattr(heldout, "gather_object", lambda rows, own=own: own.append(list(rows)) or [(q.key, "") for q in questions])
             scored = asked.measure(trainer)
         shares += own
-    assert scored["asked"] == 7 and scored["war"] == pytest.approx(3 / 7)
+    assert scored["asked"] == 7
+    assert scored["war"] == pytest.approx(3 / 7)
     assert len({len(share) for share in shares}) <= 1, "a server answers all ranks in one call: they must ask alike often"
 
 
