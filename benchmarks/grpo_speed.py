@@ -1,10 +1,11 @@
-"""GRPO step time against a bare `trl.GRPOTrainer` with the same mends, and vLLM rollouts against transformers rollouts.
+"""GRPO step time against a bare `trl.GRPOTrainer` with the same mends, vLLM rollouts against transformers rollouts, and an earlier version.
 
-Three kinds of short runs over the same rows, in turns, each in a process of its own on an otherwise idle machine:
+Short runs over the same rows, in turns, each in a process of its own on an otherwise idle machine:
 
 - `ours`: `unifer grpo`, with probe, rollout log, metrics, alarms and prompts that are read once;
 - `bare`: TRL's trainer with what it needs to be right (`rollouts.open_engine`, the ban on placeholders) and nothing else;
-- `transformers`: `unifer grpo --rollouts none`.
+- `transformers`: `unifer grpo --rollouts none`;
+- `earlier`: `unifer grpo` of the checkout that `--against` names, with the `grpo_tiny.yaml` of its own.
 
 Prints JSON: medians over all steps but the first two of each run, and the two ratios. Targets: ours at most 1.05 of bare; vLLM at least
 1.5 times the generated tokens a second of transformers.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +25,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-CONFIG = Path(__file__).parents[1] / "train_unifer" / "configs" / "grpo_tiny.yaml"
+ROOT = Path(__file__).parents[1]
+CONFIG = Path("train_unifer", "configs", "grpo_tiny.yaml")
 SKIPPED = 2
 
 
@@ -34,18 +37,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--completions", type=int, default=128, help="completions a step")
     parser.add_argument("--rounds", type=int, default=2, help="how often each kind takes its turn")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="an earlier version of this project, measured in turns")
+    parser.add_argument("--kinds", nargs="+", default=["ours", "bare", "transformers"], help="what takes turns, beside --against")
     parser.add_argument("--bare", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.bare:
         _bare(args, Path(args.bare))
         return
-    measured: dict[str, list[list[dict[str, float]]]] = {"ours": [], "bare": [], "transformers": []}
+    kinds = [*args.kinds, *(["earlier"] if args.against else [])]
+    measured: dict[str, list[list[dict[str, float]]]] = {kind: [] for kind in kinds}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(args.rounds):
             for kind, runs in measured.items():
                 out = Path(folder) / f"{kind}-{turn}"
                 command = _command(kind, args, out)
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                tree = args.against.resolve() if kind == "earlier" else ROOT
+                environment = os.environ | {"PYTHONPATH": str(tree)}
+                subprocess.run(command, check=True, cwd=tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 runs.append([json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()][SKIPPED:])
     print(json.dumps(_summary(measured, args.completions), indent=2))
 
@@ -54,12 +62,14 @@ def _command(kind: str, args: argparse.Namespace, out: Path) -> list[str]:
     if kind == "bare":
         more = ["--model", args.model, "--rows", args.rows, "--steps", str(args.steps), "--completions", str(args.completions)]
         return [sys.executable, __file__, *more, "--bare", str(out)]
-    return [sys.executable, "-m", "unifer", "grpo", *_flags(args, out), "--rollouts", "none" if kind == "transformers" else "colocate"]
+    config = args.against.resolve() / CONFIG if kind == "earlier" else ROOT / CONFIG
+    rollouts = "none" if kind == "transformers" else "colocate"
+    return [sys.executable, "-m", "unifer", "grpo", *_flags(args, out, config), "--rollouts", rollouts]
 
 
-def _flags(args: argparse.Namespace, out: Path) -> list[str]:
+def _flags(args: argparse.Namespace, out: Path, config: Path = ROOT / CONFIG) -> list[str]:
     steps = ["--max_steps", str(args.steps), "--save_strategy", "no", "--report_to", "none"]
-    paths = ["--config", str(CONFIG), "--rows", args.rows, "--model_name_or_path", args.model, "--output_dir", str(out)]
+    paths = ["--config", str(config), "--rows", args.rows, "--model_name_or_path", args.model, "--output_dir", str(out)]
     return [*paths, *steps, "--per_device_train_batch_size", str(args.completions)]
 
 
@@ -105,15 +115,16 @@ def _summary(measured: dict[str, list[list[dict[str, float]]]], completions: int
         kind: statistics.median(
             completions * row["completions/mean_length"] / row["time/generate"] for run in measured[kind] for row in run
         )
-        for kind in ("ours", "transformers")
+        for kind in measured
+        if kind != "bare"
     }
     gap = max(row["sampling/sampling_logp_difference/mean"] for run in measured["ours"] for row in run)
     return {
         "completions": completions,
-        "seconds_a_step": {kind: round(value, 3) for kind, value in median.items()},
-        "ours_over_bare": round(median["ours"] / median["bare"], 3),
-        "generated_tokens_a_second": {"vllm": round(tokens["ours"]), "transformers": round(tokens["transformers"])},
-        "vllm_over_transformers": round(tokens["ours"] / tokens["transformers"], 2),
+        "steps_measured": {kind: len(seconds) for kind, seconds in steps.items()},
+        "seconds_per_step": {kind: round(value, 3) for kind, value in median.items()},
+        "ours_over": {kind: round(median["ours"] / value, 3) for kind, value in median.items() if kind != "ours"},
+        "generated_tokens_per_second": {kind: round(value) for kind, value in tokens.items()},
         "largest_mean_logp_difference": gap,
     }
 
