@@ -45,3 +45,24 @@ def test_what_a_failed_command_said_in_silence_is_shown_and_the_rest_is_stopped(
 def test_every_command_gets_the_environment(tmp_path: Path) -> None:
     code = "import os, sys; sys.exit(os.environ['OMP_NUM_THREADS'] != '1')"
     side_by_side({"a": python(code), "b": python(code)}, tmp_path, 2, OMP_NUM_THREADS="1")
+
+
+def test_a_disk_that_filled_up_is_named_even_where_the_log_could_not_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unifer.cli.stages.free_disk", lambda path: 0.0)
+    with pytest.raises(InputError, match="the disk is full: free some space, then the same command goes on from here"):
+        side_by_side({"a": python("raise SystemExit(1)")}, tmp_path / "logs", 1, heard=lambda told: None)
+
+
+def test_a_command_killed_for_memory_says_so(tmp_path: Path) -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(InputError, match="killed: most likely memory ran out"):
+        side_by_side({"a": python(code)}, tmp_path / "logs", 1, heard=lambda told: None)
+
+
+def test_a_log_keeps_what_an_earlier_try_said_and_only_the_last_is_shown(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        with pytest.raises(InputError) as error:
+            side_by_side({"a": python(f"raise SystemExit('{word}')")}, tmp_path / "logs", 1, heard=lambda told: None)
+    assert "second" in str(error.value)
+    assert "first" not in str(error.value)
+    assert (tmp_path / "logs" / "a.log").read_text(encoding="utf-8") == "first\nsecond\n"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files, progress
+from unifer.cli.machine import free_disk
 from unifer.errors import INTERRUPTED, InputError, Interrupted
 from unifer.progress import Progress
 from unifer.records import Json
@@ -23,6 +24,7 @@ _STOP_SECONDS = 5.0
 _GIGABYTES_AN_ENGINE = 4
 _LAST_LINES = 12
 _KILLED = (-9, 128 + 9)
+_FULL_DISK = 64 * 2**20
 
 Heard = Callable[[Mapping[str, Progress]], None]
 """Called a few times a second: name -> how far that command is, of those that have said so."""
@@ -188,9 +190,11 @@ def _failed_with_log(log: Path, start: int, status: int) -> InputError:
         said = file.read().decode("utf-8", errors="replace").replace("\r", "\n")
     lines = [line for line in said.splitlines() if line.strip()][-_LAST_LINES:]
     shown = "".join(f"  | {line[:200]}\n" for line in lines)
+    # A full disk takes the last words of the log too.
+    full = "the disk is full: free some space, then " if free_disk(log.parent) < _FULL_DISK else ""
     return InputError(
         f"{log.stem} ended with status {status}{_killed(status)}; its log {os.path.relpath(log)} ends with\n{shown}"
-        "the same command goes on from here"
+        f"{full}the same command goes on from here"
     )
 
 
