@@ -17,8 +17,8 @@ def gain(points: float, low: float, high: float) -> Gain:
     ("found", "word", "line"),
     [
         (gain(6.0, 4.1, 7.9), "helped", "WAR: GRPO helped, +6.0 points; 95 % [+4.1, +7.9], paired, 1,000 faces"),
-        (gain(1.5, -0.2, 3.2), "no difference", "WAR: no difference that 1,000 faces can show; 95 % [-0.2, +3.2] points, paired"),
-        (gain(1.5, 0.0, 3.2), "no difference", "WAR: no difference that 1,000 faces can show; 95 % [+0.0, +3.2] points, paired"),
+        (gain(1.5, -0.2, 3.2), "no difference", "WAR: no difference that 1,000 faces can show; 95 % [-0.2, +3.2] points"),
+        (gain(1.5, 0.0, 3.2), "no difference", "WAR: no difference that 1,000 faces can show; 95 % [+0.0, +3.2] points"),
         (gain(-2.0, -3.9, -0.1), "hurt", "WAR: GRPO hurt, -2.0 points; 95 % [-3.9, -0.1], paired, 1,000 faces"),
     ],
 )

@@ -25,7 +25,7 @@ def verdict_text(what: str, score: str, gain: Gain) -> str:
     low, high = gain.ci95
     found, bounds = verdict(gain), f"95 % [{low:+.1f}, {high:+.1f}]"
     if found == NO_DIFFERENCE:
-        return f"{score}: no difference that {gain.n:,} faces can show; {bounds} points, paired"
+        return f"{score}: no difference that {gain.n:,} faces can show; {bounds} points"
     return f"{score}: {what} {found}, {gain.points:+.1f} points; {bounds}, paired, {gain.n:,} faces"
 
 
