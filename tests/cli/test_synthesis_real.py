@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,13 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.shared import ROOT, unifer
 from unifer.models.checkpoints import check_checkpoint
 
 pytestmark = pytest.mark.slow
 
 CONFIGS = ROOT / "train_unifer/configs"
-BASE = ROOT / "train_unifer/checkpoints/UniFER-Tiny-Base"
 SCRIPT = ROOT / "train_unifer/src/scripts/run_synthesis.sh"
 HELD_OUT = """\
 name: heldout
@@ -32,28 +30,20 @@ labels: [neutral, happiness, sadness, surprise, fear, disgust, anger, contempt]
 """
 
 
-def unifer(*argv: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "unifer", *argv], env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
-def make_config(folder: Path, corpus: Path) -> Path:
-    """A model that has learnt the corpus somewhat, eight held-out faces, and a round small enough for a test."""
+def make_config(folder: Path, corpus: Path, trained: Path) -> Path:
+    """Eight held-out faces, and a round of a model that has learnt the corpus somewhat, small enough for a test."""
     held = folder / "heldout"
     held.mkdir()
     (held / "dataset.yaml").write_text(HELD_OUT)
     unifer("data", "faces", "--count", "8", "--seed", "held", "--out", str(held / "data"), "--datasets", str(held))
-    short = ["--max_steps", "80", "--per_device_train_batch_size", "12", "--learning_rate", "2e-3", "--warmup_steps", "10"]
-    rows = ["--rows", str(corpus / "cot.json"), "--model_name_or_path", str(BASE), "--output_dir", str(folder / "Tiny")]
-    unifer("sft", "--config", str(CONFIGS / "sft_tiny.yaml"), *rows, *short, "--report_to", "none")
     small = {"max_steps": 2, "per_device_train_batch_size": 8, "report_to": "none"}
     config = {
         "out": str(folder / "run"),
-        "model": str(folder / "Tiny"),
+        "model": str(trained),
         "pool": [str(corpus / "rlvr.json")],
         "cot": str(corpus / "cot.json"),
         "heldout": str(held),
@@ -62,7 +52,7 @@ def make_config(folder: Path, corpus: Path) -> Path:
         "selection": {"rows": 12, "faces": 12},
         "sft": {"config": str(CONFIGS / "sft_tiny.yaml"), "processes": 1, "settings": small},
         "grpo": {"config": str(CONFIGS / "grpo_tiny.yaml"), "processes": 1, "settings": small | {"num_generations": 4, "save_steps": 2}},
-        "evaluation": {"max_new_tokens": 100},
+        "evaluation": {"max_new_tokens": 100, "settings": {"engine": "transformers"}},
     }
     path = folder / "synthesis.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -80,8 +70,8 @@ def kill_while_asking(command: list[str], log: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def test_a_round_with_the_real_model_survives_a_kill(corpus: Path, tmp_path: Path) -> None:
-    command = ["bash", str(SCRIPT), "--config", str(make_config(tmp_path, corpus))]
+def test_a_round_with_the_real_model_survives_a_kill(corpus: Path, trained: Path, tmp_path: Path) -> None:
+    command = ["bash", str(SCRIPT), "--config", str(make_config(tmp_path, corpus, trained))]
     folder = tmp_path / "run/round_1"
     log = folder / "generations.jsonl"
     kill_while_asking(command, log)

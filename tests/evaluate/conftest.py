@@ -1,4 +1,4 @@
-"""A dataset folder of its own for every test of inference."""
+"""What tests of evaluation share: a dataset folder for every test, and what the committed base replies without a server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluate.asked import make_dataset
+from tests.evaluate import asked, served
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    return make_dataset(tmp_path / "eval_toy")
+    return asked.make_dataset(tmp_path / "eval_toy")
+
+
+@pytest.fixture(scope="session")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> served.Answers:
+    """The replies of the committed base to the first sample questions of RAF-DB, by vLLM in this process."""
+    pytest.importorskip("vllm", reason="comes with the full environment")
+    return served.ask_base(tmp_path_factory.mktemp("offline") / "rows.jsonl")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import pytest
 
 httpx = pytest.importorskip("httpx", reason="comes with the full environment")
 
+from tests.shared import BASE  # noqa: E402
 from unifer.errors import InputError  # noqa: E402
 from unifer.train import server  # noqa: E402
 
@@ -258,44 +257,12 @@ def test_image_tokens_are_those_of_the_checkpoints_processor(tiny: Path) -> None
     assert server._image_tokens(tiny, [28, 224, 336]) == TOKENS
 
 
-@pytest.fixture(scope="module")
-def real(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The project's own server script on CPU with `tiny`; up in about a minute."""
-    import socket
-    import time
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    script = Path(__file__).parents[2] / "train_unifer" / "src" / "scripts" / "run_vllm_server.sh"
-    flags = ["--model", str(tiny), "--port", str(port), "--dtype", "float32", "--max-model-len", "512", "--enforce-eager"]
-    settings = {"OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 1800
-    with log.open("wb") as stream:
-        process = subprocess.Popen(["bash", str(script), *flags], env=os.environ | settings, stdout=stream, stderr=stream)
-    try:
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if httpx.get(f"{url}/health", timeout=5).is_success:
-                    break
-            except httpx.HTTPError:
-                threading.Event().wait(1)
-        else:
-            pytest.fail(log.read_text(encoding="utf-8", errors="replace")[-3000:])
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="vLLM runs on Linux")
-def test_a_real_server_is_refused_for_its_device_alone(real: str, tiny: Path) -> None:
+def test_a_real_server_is_refused_for_its_device_alone(vllm_server: str) -> None:
     """Every endpoint and key that the check reads is what vLLM of this version answers; on CPU one thing is missing, NCCL."""
-    pytest.importorskip("vllm", reason="needs vLLM")
     with pytest.raises(InputError) as caught:
-        server.check_server(real, tiny, "float32", 512)
+        server.check_server(vllm_server, BASE, "bfloat16", 1024)
     assert "cannot sample from that vLLM server: it runs on a CPU, and NCCL carries weights between GPUs only" in str(caught.value)
     assert ";" not in str(caught.value).partition("Start it again")[0], "something else was found wrong with the right server"
 

@@ -32,12 +32,13 @@ def weights(folder: Path) -> dict[str, Any]:
     return dict(load_file(folder / "model.safetensors"))
 
 
-@pytest.fixture
-def trainer(corpus: Path, tiny: Path, tmp_path: Path) -> Any:
-    """The trainer of a run, before its first step."""
+@pytest.fixture(scope="module")
+def trainer(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The trainer of a run, before its first step; no test takes one."""
     from unifer.train import sft, stage
 
-    return stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), sft.types(), flags(corpus, tiny, tmp_path / "out")))
+    argv = flags(corpus, tiny, tmp_path_factory.mktemp("untrained") / "out")
+    return stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), sft.types(), argv))
 
 
 def test_unmasked_labels_are_the_reply_and_nothing_else(trainer: Any) -> None:
@@ -161,23 +162,20 @@ def test_a_finished_run_is_not_trained_again_and_another_is_refused(corpus: Path
     assert (tmp_path / "out.1" / "model.safetensors").is_file()
 
 
-def command(argv: list[str]) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-m", "unifer", "sft", *argv], env=environment, stderr=subprocess.PIPE)
-
-
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    from unifer.train import sft
+
     steps = ["--max_steps", "8", "--save_steps", "2"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert command(flags(corpus, tiny, whole, *steps)).wait() == 0
-    process = command(flags(corpus, tiny, killed, *steps))
+    whole, killed = sft.run(flags(corpus, tiny, tmp_path / "whole", *steps)), tmp_path / "killed"
+    command = [sys.executable, "-m", "unifer", "sft", *flags(corpus, tiny, killed, *steps)]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     while not (killed / "checkpoint-4" / "trainer_state.json").exists():
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "model.safetensors").exists()
-    assert command(flags(corpus, tiny, killed, *steps)).wait() == 0
+    sft.run(flags(corpus, tiny, killed, *steps))
     expected, found = weights(whole), weights(killed)
     assert all(expected[name].equal(found[name]) for name in expected)
     for checkpoint in killed.glob("checkpoint-*"):
@@ -197,9 +195,10 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
 STEPS = 20
 
 
-def launch(argv: list[str], ranks: int) -> None:
+def launch(argv: list[str]) -> None:
+    """Two ranks, as a user starts them."""
     launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
-    environment = os.environ | {"NPROC": str(ranks), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     subprocess.run(["bash", str(launcher), *argv], env=environment, check=True, timeout=600)
 
 
@@ -216,12 +215,12 @@ def losses(out: Path) -> list[float]:
 @pytest.fixture(scope="module")
 def one_rank(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
     """Losses of one rank on the whole batch."""
-    out = tmp_path_factory.mktemp("one") / "rank"
-    launch(zero_flags(corpus, tiny, out, 8), 1)
-    return losses(out)
+    from unifer.train import sft
+
+    return losses(sft.run(zero_flags(corpus, tiny, tmp_path_factory.mktemp("one") / "rank", 8)))
 
 
-@pytest.mark.parametrize("stage", ["zero2", "zero3"])
+@pytest.mark.parametrize("stage", [pytest.param("zero2", marks=pytest.mark.matrix), "zero3"])
 def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
     stage: str, corpus: Path, tiny: Path, tmp_path: Path, one_rank: list[float]
 ) -> None:
@@ -229,7 +228,7 @@ def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
     from unifer.models.checkpoints import check_checkpoint
 
     out = tmp_path / stage
-    launch(zero_flags(corpus, tiny, out, 4, "--deepspeed", str(ROOT / f"train_unifer/configs/deepspeed/{stage}.json")), 2)
+    launch(zero_flags(corpus, tiny, out, 4, "--deepspeed", str(ROOT / f"train_unifer/configs/deepspeed/{stage}.json")))
     assert losses(out) == pytest.approx(one_rank, abs=1e-4)
     assert one_rank[-1] < one_rank[0] - 1, "a loss that does not fall would agree with anything"
     check_checkpoint(out)
@@ -243,10 +242,11 @@ def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
     assert any(not before[name].equal(after[name]) for name in before)
 
 
+@pytest.mark.matrix
 def test_lora_under_zero3_is_merged_without_waiting_for_the_other_rank(corpus: Path, tiny: Path, tmp_path: Path) -> None:
     from unifer.models.checkpoints import check_checkpoint
 
     out, zero3 = tmp_path / "lora", ROOT / "train_unifer/configs/deepspeed/zero3.json"
-    launch([*zero_flags(corpus, tiny, out, 4, "--deepspeed", str(zero3), "--use_peft", "true"), "--max_steps", "2"], 2)
+    launch([*zero_flags(corpus, tiny, out, 4, "--deepspeed", str(zero3), "--use_peft", "true"), "--max_steps", "2"])
     check_checkpoint(out)
     assert any(not weights(tiny)[name].equal(weights(out)[name]) for name in weights(tiny))
