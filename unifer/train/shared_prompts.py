@@ -58,26 +58,28 @@ def share_images(model: Any) -> None:
 def share_pixels(image_processor: Any) -> None:
     """Make an image processor compute the pixels of each distinct image object of a batch once.
 
-    Rows of a group hold the very same object (`rows.reward_rows`), and TRL hands all of them to the processor, twice.
+    Rows of a group hold the very same object (`rows.reward_rows`), and TRL hands all of them to the processor, twice. The processor keeps
+    its name and its fields: checkpoints save both.
     """
-    stock = image_processor.preprocess
+    stock: Any = type(image_processor)
 
     def preprocess(self: Any, images: Any, *args: Any, **kwargs: Any) -> Any:
         nested = isinstance(images, list) and all(isinstance(image, list | tuple) and len(image) == 1 for image in images)
         flat = [image[0] for image in images] if nested else images
         if not isinstance(flat, list) or not all(isinstance(image, Image) for image in flat):
-            return stock(images, *args, **kwargs)
-        places = {id(image): place for place, image in enumerate({id(image): image for image in flat}.values())}
-        if len(places) == len(flat):
-            return stock(images, *args, **kwargs)
-        made = stock(list({id(image): image for image in flat}.values()), *args, **kwargs)
+            return stock.preprocess(self, images, *args, **kwargs)
+        firsts = {id(image): image for image in flat}
+        if len(firsts) == len(flat):
+            return stock.preprocess(self, images, *args, **kwargs)
+        places = {key: place for place, key in enumerate(firsts)}
         which = [places[id(image)] for image in flat]
+        made = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
         patches = torch.split(made["pixel_values"], made["image_grid_thw"].prod(dim=-1).tolist())
         made["pixel_values"] = torch.cat([patches[place] for place in which])
         made["image_grid_thw"] = made["image_grid_thw"][torch.tensor(which)]
         return made
 
-    image_processor.preprocess = MethodType(preprocess, image_processor)
+    image_processor.__class__ = type(stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__})
 
 
 class SharedPrompts:
