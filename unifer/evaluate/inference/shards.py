@@ -211,8 +211,13 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
 
 
 def _end_with_parent() -> None:
-    """Every finished row is on disk already, so there is nothing to tidy up when the pipe from the parent closes."""
-    sys.stdin.read()
+    """Every finished row is on disk already, so there is nothing to tidy up when the pipe from the parent closes.
+
+    Reads the descriptor, not `sys.stdin`: a thread inside that object's read holds its lock, and a process that is forked meanwhile (vLLM's
+    engine on a GPU), whose first act is to close its standard input, would wait for that lock for ever.
+    """
+    while os.read(0, 65536):
+        pass
     os._exit(1)
 
 
