@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from unifer.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 @contextmanager
@@ -36,6 +42,28 @@ def locked(path: Path, elsewhere: str = "give --out FILE to write elsewhere") ->
     finally:
         lock.unlink(missing_ok=True)
         os.close(handle)
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Processes of one machine, its ranks for instance, run the block one after the other; `path` is the lock file, which stays.
+
+    On a file system without locks (Lustre mounted without `-o flock`) they run at once, and a warning says so.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            log.warning(
+                "%s: this file system has no locks (%s), so every rank does the same work; mount it with -o flock, or name a cache folder "
+                "on a local disk: UNIFER_CACHE=/tmp/unifer",
+                path.parent,
+                error.strerror,
+            )
+        yield
 
 
 def _is_same_file(handle: int, path: Path) -> bool:

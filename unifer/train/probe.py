@@ -13,6 +13,9 @@ import torch
 from unifer.errors import InputError
 from unifer.train.rollouts import collapse
 
+NAN_SHARE = 0.01
+"""Most tokens of replies that may be without a log-probability; the lone end token of an empty reply, which vLLM does not score, apart."""
+
 LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 """Mean |difference of log-probabilities| a token that rounding explains, by the precision of the weights."""
 
@@ -35,6 +38,7 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
     chosen = slice(0, _HANDFUL)
     ours = _scored(trainer, output, chosen)
     theirs, mask = output["sampling_per_token_logps"][chosen], output["completion_mask"][chosen]
+    _refuse_unscored(trainer, ours, theirs, mask)
     mean = trainer.accelerator.gather(difference(ours, theirs, mask)[0]).mean().item()
     if mean <= trainer.probe_limit:
         return
@@ -43,6 +47,19 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
         f"sampler and trainer disagree: mean |log-probability difference| {mean:.2g} a token on {len(ours)} replies of the first batch, "
         f"{trainer.probe_limit:.2g} is allowed for {_dtype(trainer.model)}. {found}"
     )
+
+
+def _refuse_unscored(trainer: Any, ours: torch.Tensor, theirs: torch.Tensor, mask: torch.Tensor) -> None:
+    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number: a difference of nothing proves nothing."""
+    scored = mask.bool() & (mask.sum(dim=1, keepdim=True) > 1)
+    counts = torch.stack([torch.isnan(values)[scored].sum() for values in (ours, theirs)] + [scored.sum()])
+    trained, sampled, tokens = trainer.accelerator.gather(counts.unsqueeze(0)).sum(dim=0).tolist()
+    for number, who in ((trained, "the trainer"), (sampled, "vLLM")):
+        if number > NAN_SHARE * tokens:
+            raise InputError(
+                f"{who} gives {number} of the first {tokens} sampled tokens no log-probability (NaN): its weights or its arithmetic are "
+                "broken. Look for NaN in the checkpoint, try --dtype float32, or --rollouts none to rule vLLM out"
+            )
 
 
 _SERVER = (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from unifer.dialogue import images
 from unifer.errors import InputError
+from unifer.locks import in_turn
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,15 @@ def check(path: Path, image_paths: Sequence[str], image_root: Path | None, stamp
     """Decode the images that the rows of `path` name. Raises InputError that lists every one that cannot be read.
 
     `stamp` remembers that all of them once could, under that image root and with those files' folder: after that, evenly spread
-    samples are looked at.
+    samples are looked at. Ranks of one machine take turns, so that one looks at all and the others at samples.
     """
     key = hashlib.sha256(f"{path.parent.resolve()}\0{image_root and image_root.resolve()}".encode()).hexdigest()[:16]
     done = stamp.with_name(f"{stamp.name}-{key}")
+    with in_turn(done.with_name(f"lock-{key}")):
+        _look(path, image_paths, image_root, done)
+
+
+def _look(path: Path, image_paths: Sequence[str], image_root: Path | None, done: Path) -> None:
     later = done.exists()
     chosen = _sample(image_paths) if later else image_paths
     if len(chosen) > _REPORT:

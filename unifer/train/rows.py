@@ -6,7 +6,6 @@ neither a rank's memory nor the time to the first batch grows with the number of
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from unifer import files
 from unifer.dialogue import images, prompts
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
+from unifer.locks import in_turn
 from unifer.records import CoTRow, Json, RewardRow
 from unifer.train import row_images
 
@@ -58,10 +58,8 @@ def table(path: Path, columns: dict[str, str], parse: Callable[[Any], Any], dige
     import datasets
 
     folder = cache_root() / "rows"
-    folder.mkdir(parents=True, exist_ok=True)
     prepared = folder / f"{digest[:32]}-{'-'.join(columns)}-v{_FORMAT}.arrow"
-    with (folder / f"{prepared.stem}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with in_turn(folder / f"{prepared.stem}.lock"):
         if not prepared.exists():
             _prepare(path, prepared, columns, parse)
     return datasets.Dataset.from_file(str(prepared))
