@@ -76,3 +76,21 @@ def test_another_rank_tells_and_draws_nothing(tmp_path: Path, monkeypatch: pytes
     bar.on_train_end(args, state, None)
     assert not told.exists()
     assert capsys.readouterr().err == ""
+
+
+def test_what_deepspeed_repeats_at_every_gather_is_not_logged() -> None:
+    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would have written tens of gigabytes."""
+    import warnings
+
+    import torch.distributed as distributed
+
+    from unifer.train import stage
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        stage.speak()
+        for collective in (distributed.reduce_scatter_tensor, distributed.all_gather_into_tensor):
+            with pytest.raises(TypeError, match="torch.Tensor"):
+                collective(None, None)
+        warnings.warn("something else", FutureWarning, stacklevel=1)
+    assert [str(warning.message) for warning in said] == ["something else"]

@@ -7,6 +7,8 @@ Each piece and why it exists:
   expand them twice and answer, without an error, another prompt than the one that the trainer scores (huggingface/trl#6294).
 - `Sampler.generate` asserts on every call that both hold the same prompt tokens, and gives an empty completion its end token.
 - `Sampler.sync_weights` drops vLLM's cached image features with the weights that made them, and looks whether the weights arrived.
+- `merged_weights`: a LoRA policy is merged into copies; TRL merges into the base and takes it out again, and in bfloat16 (W + d) - d is
+  not W: over thousands of syncs base, KL reference and final merge would become another model's.
 - `open_engine`: vLLM in the trainer's precision and, without a GPU, with weights that it can be given again.
 
 Knows no rewards and no rows.
@@ -23,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
 
@@ -140,7 +144,8 @@ class Sampler(vllm_generation.VLLMGeneration):
 
     def _iter_named_params(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Stream the weights, keeping a few numbers of the last layer's output projection: LoRA changes it, vLLM fuses it with nothing."""
-        for name, param in super()._iter_named_params():
+        merged_here = isinstance(self.model, PeftModel) and not self._dist.is_fsdp
+        for name, param in merged_weights(self) if merged_here else super()._iter_named_params():
             if name.endswith("self_attn.o_proj.weight"):
                 self._watched = (name.rpartition("layers.")[2], param[0, :_WATCHED].detach().clone())
             yield name, param
@@ -162,6 +167,35 @@ class Sampler(vllm_generation.VLLMGeneration):
     def weights(self) -> dict[str, torch.Tensor]:
         """The colocated engine's own parameters by vLLM's names."""
         return dict(self.llm.llm_engine.model_executor.driver_worker.model_runner.model.named_parameters())
+
+
+def merged_weights(sampler: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """The weights of a LoRA policy by vLLM's names, adapters added in float32 to a copy of one tensor at a time; the base is only read.
+
+    A collective operation under ZeRO-3: every rank must iterate. Raises ValueError for an adapter that is more than a sum (DoRA).
+    """
+    model = sampler.model
+    layers = {f"{name}.base_layer.weight": module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
+    for name, param in model.named_parameters():
+        if model.prefix in name or "original_module" in name:
+            continue
+        spelled = sampler._fix_param_name_to_vllm(
+            name.removeprefix("base_model.model.").replace(".base_layer", ""), extra_prefixes=["modules_to_save.default."]
+        )
+        layer = layers.get(name)
+        parts = [] if layer is None else [part for key, part in layer.named_parameters() if model.prefix in key]
+        with sampler._dist.gather_params([param, *parts]):
+            yield spelled, param.data if layer is None else _with_adapters(param.data, layer)
+
+
+def _with_adapters(weight: torch.Tensor, layer: Any) -> torch.Tensor:
+    active = [adapter for adapter in layer.active_adapters if adapter in layer.lora_A]
+    if any(getattr(layer, "use_dora", {}).get(adapter) for adapter in active):
+        raise ValueError("DoRA scales the base weight, which a sum of adapters is not; train with --use_dora false")
+    whole = weight.float()
+    for adapter in active:
+        whole = whole + layer.get_delta_weight(adapter).float()
+    return whole.to(weight.dtype)
 
 
 def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: int) -> str:

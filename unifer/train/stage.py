@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,6 +225,9 @@ def _merge(out: Path, model: Any) -> None:
 
 
 def speak() -> None:
-    """Warnings of rank 0 alone go to standard error, as plain lines."""
+    """Warnings of rank 0 alone go to standard error, as plain lines; what libraries repeat at every gather goes nowhere."""
+    # DeepSpeed calls both for each partitioned weight: gigabytes of log on a real run.
+    collectives = r"`torch\.distributed\.(all_gather_into_tensor|reduce_scatter_tensor)` is deprecated"
+    warnings.filterwarnings("ignore", message=collectives, category=FutureWarning)
     level = logging.WARNING if int(os.environ.get("RANK", "0")) == 0 else logging.ERROR
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
