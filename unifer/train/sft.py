@@ -32,10 +32,12 @@ class Sft:
         from trl import SFTTrainer
 
         from unifer.train.resume import ResumesWholeModels
+        from unifer.train.shared_prompts import score_labelled_tokens
 
         class Trainer(ResumesWholeModels, SFTTrainer):
             """TRL's trainer with the resume that its base class breaks."""
 
+        score_labelled_tokens()
         trainer = Trainer(
             model=this.model.model_name_or_path,
             args=this.config,

@@ -21,7 +21,7 @@ from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.resume import ResumesWholeModels
 from unifer.train.rollouts import ban, placeholders
-from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixels
+from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, share_images, share_pixels
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
@@ -48,6 +48,7 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
         super().__init__(*args, **kwargs)
         self.rollout_log, self.probe_limit = rollout_log, probe_limit
         share_pixels(self.processing_class.image_processor)
+        score_labelled_tokens()
         self._probed = not self.use_vllm
         self._scored: torch.Tensor | None = None
         self._seconds: dict[str, float] = {}
