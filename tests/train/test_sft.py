@@ -199,7 +199,7 @@ def launch(argv: list[str]) -> None:
     """Two ranks, as a user starts them."""
     launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
     environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run(["bash", str(launcher), *argv], env=environment, check=True, timeout=600)
+    subprocess.run(["bash", str(launcher), *argv], env=environment, check=True, timeout=1800)
 
 
 def zero_flags(corpus: Path, model: Path, out: Path, batch: int, *more: str) -> list[str]:
