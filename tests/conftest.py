@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 hypothesis.settings.register_profile("unifer", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("unifer")
 
-_LEFT = pytest.StashKey[list[str]]()
+_LEFT = pytest.StashKey[Sequence[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

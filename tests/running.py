@@ -17,6 +17,7 @@ IN_ONE_PROCESS = (
     "tests/train/test_sft.py",
     "tests/test_end_to_end.py",
     "tests/train/test_rollouts.py",
+    "tests/train/test_shared_groups.py",
     "tests/models/test_engines.py",
     "tests/prepare/curation/test_curation_with_a_model.py",
     "tests/evaluate/harness/test_real_server.py",
@@ -60,7 +61,7 @@ def scheduler(config: pytest.Config, log: Any) -> Any:
     """xdist's `--dist loadfile`, in our order, with the files of `IN_ONE_PROCESS` as one."""
     from xdist.scheduler import LoadFileScheduling
 
-    class Scheduling(LoadFileScheduling):
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             return STACK if file_of(nodeid) in IN_ONE_PROCESS else file_of(nodeid)
 

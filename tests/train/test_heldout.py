@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from transformers import Trainer
 
 from unifer import files
 from unifer.dialogue.images import ImageRule
@@ -98,7 +99,7 @@ def run(out: Path, wars: dict[int, float], *, steps: int, resumed: int = 0, keep
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heldout.Trainer, "log", lambda trainer, values: trainer.logged.append(values))
+    monkeypatch.setattr(Trainer, "log", lambda trainer, values: trainer.logged.append(values))
 
 
 def test_measured_before_the_first_step_every_so_often_and_at_the_end(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def policy(dtype: torch.dtype) -> Any:
 
     torch.manual_seed(0)
     layers = torch.nn.ModuleDict({"first": torch.nn.Linear(32, 48, bias=False), "second": torch.nn.Linear(48, 16)})
-    model = get_peft_model(layers.to(dtype), LoraConfig(r=4, lora_alpha=16, target_modules=["first"]))  # type: ignore[arg-type]
+    model = get_peft_model(layers.to(dtype), LoraConfig(r=4, lora_alpha=16, target_modules=["first"]))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.05)
@@ -79,7 +79,7 @@ def test_the_watched_tensor_is_the_one_that_is_sent() -> None:
     from peft import LoraConfig, get_peft_model
 
     layers = torch.nn.ModuleDict({"self_attn": torch.nn.ModuleDict({"o_proj": torch.nn.Linear(80, 8, bias=False)})})
-    model = get_peft_model(torch.nn.ModuleDict({"layers": torch.nn.ModuleList([layers])}), LoraConfig(target_modules=["o_proj"]))  # type: ignore[arg-type]
+    model = get_peft_model(torch.nn.ModuleDict({"layers": torch.nn.ModuleList([layers])}), LoraConfig(target_modules=["o_proj"]))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.ones_(weight)

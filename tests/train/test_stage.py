@@ -33,7 +33,7 @@ def test_the_sampler_ends_before_the_process_group_that_it_shares(tmp_path: Path
         manifest={},
     )
     monkeypatch.setattr(stage, "check_checkpoint", note("checked"))
-    monkeypatch.setattr(stage.checkpoints, "write_manifest", note("finished"))
+    monkeypatch.setattr("unifer.train.checkpoints.write_manifest", note("finished"))
     stage._finish(trainer, run, {})
     assert happened == ["saved", "wait", "checked", "finished", "wait", "engine ends", "group ends"]
 
@@ -90,7 +90,7 @@ def test_what_deepspeed_repeats_at_every_gather_is_not_logged() -> None:
         warnings.simplefilter("always")
         stage.speak()
         for collective in (distributed.reduce_scatter_tensor, distributed.all_gather_into_tensor):
-            with pytest.raises(TypeError, match="torch.Tensor"):
+            with pytest.raises(TypeError, match=r"torch\.Tensor"):
                 collective(None, None)
         warnings.warn("something else", FutureWarning, stacklevel=1)
     assert [str(warning.message) for warning in said] == ["something else"]

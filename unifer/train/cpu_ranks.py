@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 from typing import Any
@@ -30,11 +31,19 @@ def prepare() -> None:
     stock = state.PartialState._prepare_backend
 
     def prepare_backend(self: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+            _without_compiled_collectives()
         backend, distributed = stock(self, *args, **kwargs)
         return (backend, distributed) if backend is not None else ("gloo", DistributedType.MULTI_CPU)
 
     prepare_backend.answers_gloo = True  # type: ignore[attr-defined]
     state.PartialState._prepare_backend = prepare_backend
+
+
+def _without_compiled_collectives() -> None:
+    """Keep DeepSpeed from compiling its shared-memory collectives at the first start: minutes of C++, where gloo does as well."""
+    backend: Any = importlib.import_module("deepspeed.comm.torch")  # `from deepspeed.comm import torch` is torch itself
+    backend.build_shm_op = lambda: None
 
 
 def free_port() -> int:

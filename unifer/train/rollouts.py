@@ -76,6 +76,8 @@ def collapse(ids: Sequence[int], placeholder: int) -> list[int]:
 class Sampler(vllm_generation.VLLMGeneration):
     """TRL's vLLM backend for image prompts; `sync_seconds` adds up what its weight syncs took."""
 
+    generation_kwargs: dict[str, Any]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.sync_seconds = 0.0
         self._watched: tuple[str, torch.Tensor] | None = None
@@ -111,7 +113,7 @@ class Sampler(vllm_generation.VLLMGeneration):
         """One request a group with `group` samples. TRL's colocated mode sends each completion as a request of its own, and vLLM then
         hashes, renders and schedules the same image and prompt `group` times.
         """
-        own: dict[str, Any] = self.generation_kwargs
+        own = self.generation_kwargs
         self.generation_kwargs = {**own, "n": group}
         try:
             answered, completions, logprobs, token_ids = super().generate(prompts[::group], images[::group], group, profiler)

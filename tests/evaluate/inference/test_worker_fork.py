@@ -29,8 +29,9 @@ def test_a_forked_child_closes_its_standard_input_while_the_worker_waits_on_it()
     try:
         worker.stdin.write("job\n")
         worker.stdin.flush()
-        lines = []
-        reader = threading.Thread(target=lambda: lines.extend(worker.stdout.readline() for _ in range(2)), daemon=True)
+        lines: list[str] = []
+        said = worker.stdout
+        reader = threading.Thread(target=lambda: lines.extend(said.readline() for _ in range(2)), daemon=True)
         reader.start()
         reader.join(timeout=60)
         assert lines == ["forked\n", "joined 0\n"]
