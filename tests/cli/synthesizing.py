@@ -28,7 +28,7 @@ class Commands:
     `right` is how many held-out questions a model answers rightly, by its name; the pool's replies stand in replies.json.
     """
 
-    STDOUT, TimeoutExpired = subprocess.STDOUT, subprocess.TimeoutExpired
+    STDOUT, DEVNULL, TimeoutExpired = subprocess.STDOUT, subprocess.DEVNULL, subprocess.TimeoutExpired
 
     def __init__(self, right: Mapping[str, int]) -> None:
         self.right = right
