@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unifer.cli import main
+from tests.shared import unifer
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def replies(path: Path) -> dict[str, str]:
     return {row["image_path"]: row["model_response"] for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
 
 
-def test_sft_then_both_engines_then_scores(corpus: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sft_then_both_engines_then_scores(corpus: Path, trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "eval_held"
     (folder / "data").mkdir(parents=True)
     (folder / "dataset.yaml").write_text(DATASET + LABELS)
@@ -29,15 +29,14 @@ def test_sft_then_both_engines_then_scores(corpus: Path, trained: Path, tmp_path
     for engine in ("transformers", "vllm"):
         out = folder / "results" / f"{engine}.jsonl"
         asked = ["--dataset-dir", str(folder), "--model", str(trained), "--engine", engine, "--out", str(out), "--max-new-tokens", "120"]
-        assert main(["infer", *asked]) == 0
+        unifer("infer", *asked)
         said[engine] = replies(out)
     assert len(said["vllm"]) == 24
     assert said["transformers"] == said["vllm"]
 
-    capsys.readouterr()
-    assert main(["eval", "--dataset-dir", str(folder), "--predictions", str(folder / "results/vllm.jsonl")]) == 0
+    said_by_eval = unifer("eval", "--dataset-dir", str(folder), "--predictions", str(folder / "results/vllm.jsonl"))
     metrics = json.loads((folder / "results/vllm.metrics.json").read_text())
     assert metrics["counts"]["asked"] == 24
     assert metrics["counts"]["well_formed"] > 12, "eighty steps from the base teach the form of a reply"
-    assert "WAR" in capsys.readouterr().out
+    assert "WAR" in said_by_eval
     assert (folder / "results/vllm.confusion.png").read_bytes().startswith(b"\x89PNG")
