@@ -174,3 +174,18 @@ def test_a_fifth_eval_folder_changes_no_drawn_row(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("unifer.places.project_root", lambda near: tmp_path)
     found = [spec.folder.name for spec in dataset_specs(None)]
     assert found == ["eval_affectnet", "eval_ferplus", "eval_rafdb", "eval_sfew_2.0"]
+
+
+def test_a_least_share_is_taken_from_the_frequent_in_proportion() -> None:
+    """A label of one row in twenty is hardly ever answered after the cold start, and what is never sampled is never rewarded."""
+    weights = {"happiness": 60, "neutral": 30, "fear": 9, "contempt": 1}
+    drawn_so = Counter(drawn.in_shares(1000, weights, "x", 0.1))
+    assert drawn_so == {"happiness": 533, "neutral": 267, "fear": 100, "contempt": 100}
+    assert Counter(drawn.in_shares(1000, weights, "x", 0.25)) == dict.fromkeys(weights, 250)
+    assert drawn.in_shares(1000, weights, "x", 0.0) == drawn.in_shares(1000, weights, "x")
+
+
+@pytest.mark.parametrize("least", [-0.1, 0.26])
+def test_a_least_share_that_cannot_be_is_refused(least: float) -> None:
+    with pytest.raises(InputError, match=r"least share of .*; allowed are 0 to 0\.25"):
+        drawn.in_shares(10, {"happiness": 60, "neutral": 30, "fear": 9, "contempt": 1}, "x", least)

@@ -81,16 +81,33 @@ def balanced(count: int) -> list[str]:
     return [EMOTIONS[index % len(EMOTIONS)] for index in range(count)]
 
 
-def in_shares(count: int, weights: dict[str, int], seed: str) -> list[str]:
-    """`count` emotions in the shares of `weights` (largest remainder), shuffled."""
-    total = sum(weights.values())
-    exact = {emotion: count * weight / total for emotion, weight in weights.items()}
+def in_shares(count: int, weights: dict[str, int], seed: str, least: float = 0.0) -> list[str]:
+    """`count` emotions in the shares of `weights` (largest remainder), shuffled; none below the share `least` in [0, 1 / emotions].
+
+    What the rare ones need is taken from the others in proportion to their shares. Raises InputError where `least` is out of range.
+    """
+    exact = {emotion: count * share for emotion, share in _raised(weights, least).items()}
     whole = {emotion: int(share) for emotion, share in exact.items()}
     for emotion in sorted(exact, key=lambda name: whole[name] - exact[name])[: count - sum(whole.values())]:
         whole[emotion] += 1
     drawn = [emotion for emotion, number in whole.items() for _ in range(number)]
     Random(f"{seed}/order").shuffle(drawn)
     return drawn
+
+
+def _raised(weights: dict[str, int], least: float) -> dict[str, float]:
+    """Emotion -> its share, at least `least`."""
+    if not 0 <= least <= 1 / len(weights):
+        raise InputError(f"a least share of {least} for {len(weights)} emotions; allowed are 0 to {1 / len(weights):.3g}")
+    raised: set[str] = set()
+    while True:
+        rest = sum(weight for emotion, weight in weights.items() if emotion not in raised)
+        free = 1 - least * len(raised)
+        shares = {emotion: least if emotion in raised else free * weight / rest for emotion, weight in weights.items()}
+        below = {emotion for emotion, share in shares.items() if share < least - 1e-12}
+        if not below:
+            return shares
+        raised |= below
 
 
 SHARES = {"benchmark": "expected", "training": "training"}

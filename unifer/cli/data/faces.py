@@ -27,6 +27,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         default="equal",
         help="emotions in equal shares, or as in the datasets' question files or training splits, pooled",
     )
+    faces.add_argument(
+        "--least-share", type=float, default=0.0, metavar="S", help="with --shares: no emotion below this share, such as 0.08 (default 0)"
+    )
     faces.add_argument("--task", choices=("emotion", "action-units"), default="emotion", help="which rows to write")
     faces.add_argument("--for-questions", type=Path, metavar="FILE", help="draw a stand-in at the image path of every question instead")
     faces.add_argument("--image-root", type=Path, metavar="DIR", help="with --for-questions: folder the stand-ins go below")
@@ -57,7 +60,7 @@ def _faces(args: argparse.Namespace) -> int:
         if args.shares == "equal":
             emotions = corpus.balanced(args.count)
         else:
-            emotions = corpus.in_shares(args.count, corpus.dataset_shares(specs, args.shares), args.seed)
+            emotions = corpus.in_shares(args.count, corpus.dataset_shares(specs, args.shares), args.seed, args.least_share)
         drawn = [corpus.emotional_face(args.seed, index, emotion) for index, emotion in enumerate(emotions)]
     _save([(face, args.out / corpus.image_name(face)) for face in drawn], args.workers)
     if args.task == "action-units":
