@@ -62,6 +62,15 @@ def test_a_batch_that_teaches_nothing_keeps_one_row_so_that_every_rank_runs_its_
     assert share == 0.25
 
 
+def test_ranks_keep_equally_many_rows_whatever_teaches_on_each() -> None:
+    """Two ranks with 3 and 2 rows gathered figures of unequal length, and one of them was aborted in the middle of a step."""
+    taken, share = teaching(batch(), least=3)
+    assert share == 0.75
+    assert taken["advantages"].tolist() == [0.0, 1.0, -1.0], "an idle row fills up, in its place"
+    assert taken["pixel_values"].flatten().tolist() == [1.0, 2.0, 2.0, 3.0, 3.0, 3.0]
+    assert teaching(batch(), least=4)[1] == 1.0
+
+
 def test_ratios_of_a_whole_row_keep_their_width() -> None:
     taken, _ = teaching(batch() | {"importance_sampling_ratio": torch.ones(4, 1)})
     assert taken["importance_sampling_ratio"].shape == (2, 1)

@@ -38,17 +38,18 @@ def strongest(advantages: torch.Tensor, group: int, kept: int) -> torch.Tensor:
     return grouped.scatter(1, order[:, kept:], 0.0).view(-1)
 
 
-def teaching(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    """(the rows of a batch whose advantage is not 0, their share of its rows); at least one row, so that every rank runs its model.
+def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], float]:
+    """(the rows of a batch whose advantage is not 0, their share of its rows); idle ones fill up to `least` rows.
 
-    `inputs` holds one image a row, or none. The batch is returned as it is where every row teaches.
+    Ranks must keep equally many: they run their sharded model in step, and TRL gathers figures of every row. `inputs` holds one image a row,
+    or none. The batch is returned as it is where every row is kept.
     """
-    chosen = torch.nonzero(inputs["advantages"]).flatten()
-    rows = len(inputs["advantages"])
-    if len(chosen) == rows:
+    idle = inputs["advantages"] == 0
+    rows = len(idle)
+    kept = max(int((~idle).sum()), least)
+    if kept >= rows:
         return inputs, 1.0
-    if not len(chosen):
-        chosen = chosen.new_zeros(1)
+    chosen = idle.long().argsort(stable=True)[:kept].sort().values  # those that teach first, each in its order
     taken = dict(inputs)
     for name in _PER_ROW:
         if inputs.get(name) is not None:

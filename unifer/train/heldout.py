@@ -174,8 +174,10 @@ class Watch(TrainerCallback):
             with files.AppendLog(self._out / HELD_OUT) as log:
                 log.append(row)
         logged = {f"heldout/{name}": row[name] for name in ("war", "uar", "au_f1") if row[name] is not None}
-        # Past TRL's own `log`, which would take the figures of this step with it.
+        # Past TRL's own `log`, which would take the figures of this step with it; and the step's own row is still to be logged.
+        due = self.trainer.control.should_log
         Trainer.log(self.trainer, logged)
+        self.trainer.control.should_log = due
 
     def _save(self, step: int, first_rank: bool) -> None:
         older = best_folders(self._out)

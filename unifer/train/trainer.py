@@ -149,7 +149,8 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         share = 1.0
         if self._skips_idle:
-            inputs, share = down_sampling.teaching(inputs)
+            counts = self.accelerator.gather((inputs["advantages"] != 0).sum().reshape(1))
+            inputs, share = down_sampling.teaching(inputs, least=max(1, int(counts.max())))
         loss = super()._compute_loss(model, inputs)
         if self.loss_type in _MEAN_OVER_ROWS:
             loss = loss * share
