@@ -41,8 +41,8 @@ def strongest(advantages: torch.Tensor, group: int, kept: int) -> torch.Tensor:
 def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], float]:
     """(the rows of a batch whose advantage is not 0, their share of its rows); idle ones fill up to `least` rows.
 
-    Ranks must keep equally many: they run their sharded model in step, and TRL gathers figures of every row. `inputs` holds one image a row,
-    or none. The batch is returned as it is where every row is kept.
+    Ranks must keep equally many: they run their sharded model in step, and TRL gathers figures of every row. `inputs` holds one image per
+    row, or none. The batch is returned as it is where every row is kept.
     """
     idle = inputs["advantages"] == 0
     rows = len(idle)
