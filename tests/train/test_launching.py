@@ -33,7 +33,8 @@ def test_the_status_of_a_rank_comes_through(tmp_path: Path, body: str, status: i
 
 def test_ctrl_c_reaches_the_ranks_and_leaves_no_traceback(tmp_path: Path) -> None:
     # A rank says that it waits from inside the `try`: the signal may come before its next line.
-    waits = "try:\n    os.write(1, b'waits\\n')\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    os.write(1, b'kept\\n')\n    sys.exit(130)\n"
+    waits = "try:\n    os.write(1, b'waits\\n')\n    time.sleep(600)\n"
+    waits += "except KeyboardInterrupt:\n    os.write(1, b'kept\\n')\n    sys.exit(130)\n"
     process = start(tmp_path, waits)
     assert process.stdout is not None
     assert sorted(process.stdout.readline() for _ in range(4)) == ["ready\n", "ready\n", "waits\n", "waits\n"]
