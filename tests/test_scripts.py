@@ -249,7 +249,8 @@ def test_the_slurm_job_gives_each_node_its_rank_and_keeps_the_batch(checkout: Pa
     executable(checkout.parent / "bin" / "srun", FAKE_SRUN)
     executable(checkout.parent / "bin" / "scontrol", "#!/usr/bin/env bash\nprintf 'n7\\nn8\\n'\n")
     job = checkout / "train_unifer" / "src" / "scripts" / "slurm_grpo.sbatch"
-    variables = {"SLURM_JOB_NODELIST": "n[7-8]", "SLURM_CPUS_PER_TASK": "64", "PATH": f"{checkout.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{checkout.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    variables = {"SLURM_JOB_NODELIST": "n[7-8]", "SLURM_CPUS_PER_TASK": "64", "PATH": path}
     run = subprocess.run(["bash", str(job), "--beta", "0"], cwd=job.parent, env=variables, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert (job.parent / "srun.flags").read_text() == "--nodes=2 --cpus-per-task=64 --kill-on-bad-exit=1 ", (
