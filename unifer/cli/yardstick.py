@@ -13,7 +13,7 @@ from statistics import median
 
 from unifer.records import Json
 
-_OBJECTS, _PRODUCTS, _SIDE = 30_000, 25, 256
+_OBJECTS, _PRODUCTS, _SIDE = 200_000, 200, 256
 
 
 def measure() -> float:
