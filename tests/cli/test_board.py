@@ -42,12 +42,12 @@ def shown(live: board.LiveBoard) -> list[str]:
 def test_a_pipe_gets_a_line_a_stage_and_one_every_half_minute(clock: Clock) -> None:
     said: list[str] = []
     lines = board.LineBoard(TITLES, {}, said.append, clock)
-    lines.done("faces", 11)
+    lines.done("faces", 11, before=True)
     lines.begin("grpo")
     for second in range(70):
         clock.now = 100.0 + second
         lines.hear(steps(second // 2, "reward 2.31") if second > 9 else {})
-    lines.done("grpo", 489)
+    lines.done("grpo", 489, before=False)
     assert said == [
         "faces: done before, in 0:11",
         "grpo: GRPO on rows with labels alone, rollouts by vLLM",
@@ -59,7 +59,7 @@ def test_a_pipe_gets_a_line_a_stage_and_one_every_half_minute(clock: Clock) -> N
 
 def test_a_terminal_of_80_columns_shows_every_stage(clock: Clock) -> None:
     live = board.LiveBoard(TITLES, {"grpo": 489, "score": 10}, {}, clock)
-    live.done("faces", 11)
+    live.done("faces", 11, before=True)
     live.begin("grpo")
     assert [line.split()[-1] for line in shown(live)[1:]] == ["done", "~8:09", "~0:10"]
     live.hear(steps(0))

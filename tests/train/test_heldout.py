@@ -90,13 +90,13 @@ def run(out: Path, wars: dict[int, float], *, steps: int, resumed: int = 0, keep
         def measure(self, trainer: Any) -> Json:
             return {"war": wars[state.global_step], "uar": 0.5, "au_f1": None}
 
-    watch = heldout.Watch(Held(), out, every=10, keep_best=keep_best, resumed=resumed)
-    watch.trainer = FakeTrainer(out)
+    trainer = FakeTrainer(out)
+    watch = heldout.Watch(Held(), trainer, out, every=10, keep_best=keep_best, resumed=resumed)
     watch.on_train_begin(None, state, None)
     for step in range(resumed + 1, steps + 1):
         state.global_step = step
         watch.on_step_end(None, state, None)
-        assert watch.trainer.control.should_log, "the step's own figures would be lost with this log"
+        assert trainer.control.should_log, "the step's own figures would be lost with this log"
 
 
 @pytest.fixture(autouse=True)

@@ -29,8 +29,8 @@ class Board(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
-    def done(self, name: str, seconds: float) -> None:
-        """`name` is done, now or in an earlier run."""
+    def done(self, name: str, seconds: float, *, before: bool) -> None:
+        """`name` is done, now or in an earlier run (`before`)."""
 
     def begin(self, name: str) -> None:
         """`name` runs now."""
@@ -112,9 +112,8 @@ class LineBoard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
-    def done(self, name: str, seconds: float) -> None:
-        before = "" if name == self._run.name else " before"
-        self._say(f"{name}: done{before}, in {clock(seconds)}")
+    def done(self, name: str, seconds: float, *, before: bool) -> None:
+        self._say(f"{name}: done{' before' if before else ''}, in {clock(seconds)}")
 
     def begin(self, name: str) -> None:
         self._run = _Run(name, self._now(), self._counts.get(name, 0))
@@ -159,7 +158,7 @@ class LiveBoard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
 
-    def done(self, name: str, seconds: float) -> None:
+    def done(self, name: str, seconds: float, *, before: bool) -> None:
         self._seconds[name] = seconds
         if self._run is not None and self._run.name == name:
             self._run = None

@@ -10,7 +10,7 @@ import argparse
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,15 +92,16 @@ def _quickstart(args: argparse.Namespace) -> int:
     _look_at_machine(work, "grpo" in stages.seconds)
     if not stages.seconds:
         _forget_samples(root)
-    if "install" not in stages.seconds and _SETUP in os.environ:
-        stages.note("install", float(os.environ[_SETUP]))
     stages.forget("score")  # seconds of work, and its tables are what one wants to see
+    done_before = frozenset(stages.seconds)
+    if "install" not in done_before and _SETUP in os.environ:
+        stages.note("install", float(os.environ[_SETUP]))
     scored: results.Scored = {}
     shown = {name: title for name, title in TITLES.items() if name != "install" or name in stages.seconds}
     held_out = _count(FACES["heldout"])
     counts = {"faces": sum(map(_count, FACES.values())), "infer": 2 * held_out + SAMPLES + min(held_out, BASE_LIMIT)}
     with _ends_when_asked(), board(shown, TYPICAL, counts) as screen:
-        run = Runner(stages, screen, work / "logs")
+        run = Runner(stages, screen, work / "logs", done_before)
         run.stage("faces", lambda: run.commands(_faces(work), lanes=len(FACES)))
         run.stage("sft", lambda: run.commands({"sft": _train(root, "run_sft_fer.sh", "sft")}, NPROC="1"))
         run.stage("grpo", lambda: run.commands({"grpo": _train(root, "run_grpo_vllm.sh", "grpo")}, NPROC="1"))
@@ -123,10 +124,10 @@ def _ends_when_asked() -> Iterator[None]:
 class Runner:
     """Runs stages that are not done yet, shows them on the board, and times the yardstick before each."""
 
-    def __init__(self, stages: Stages, screen: Board, logs: Path) -> None:
-        self._stages, self._screen, self._logs = stages, screen, logs
+    def __init__(self, stages: Stages, screen: Board, logs: Path, done_before: Set[str]) -> None:
+        self._stages, self._screen, self._logs, self._done_before = stages, screen, logs, done_before
         if "install" in stages.seconds:
-            screen.done("install", stages.seconds["install"])
+            screen.done("install", stages.seconds["install"], before="install" in done_before)
 
     def stage(self, name: str, work: Callable[[], None]) -> None:
         """Do `work` and note its seconds, unless it was done before."""
@@ -137,7 +138,7 @@ class Runner:
             started = time.monotonic()
             work()
             stages.note(name, time.monotonic() - started)
-        self._screen.done(name, stages.seconds[name])
+        self._screen.done(name, stages.seconds[name], before=name in self._done_before)
 
     def commands(self, commands: Mapping[str, list[str]], lanes: int = 1, **environment: str) -> None:
         """Run commands, each with its log."""

@@ -9,6 +9,7 @@ Knows indices, labels and right or wrong; no model and no reward.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -131,6 +132,4 @@ class Curriculum(Sampler[int]):
 
 
 def _seed(*parts: object) -> int:
-    import hashlib
-
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7])

@@ -140,9 +140,8 @@ def _by_generate(trainer: Any, texts: Sequence[str], images: Sequence[Any], most
 class Watch(TrainerCallback):
     """Measures `held_out` before the first step, every `every` steps and at the end; writes `heldout.jsonl`; keeps the best model."""
 
-    def __init__(self, held_out: HeldOut, out: Path, *, every: int, keep_best: bool, resumed: int) -> None:
-        self._held_out, self._out, self._every, self._keep_best = held_out, out, every, keep_best
-        self.trainer: Any = None
+    def __init__(self, held_out: HeldOut, trainer: Any, out: Path, *, every: int, keep_best: bool, resumed: int) -> None:
+        self._held_out, self._trainer, self._out, self._every, self._keep_best = held_out, trainer, out, every, keep_best
         self._first = resumed == 0
         rows = [row for row in read_held_out(out) if row["step"] <= resumed]
         self._best = -1.0
@@ -163,7 +162,7 @@ class Watch(TrainerCallback):
 
     def _measure(self, state: Any) -> None:
         started = time.perf_counter()
-        row = self._held_out.measure(self.trainer)
+        row = self._held_out.measure(self._trainer)
         best = row["war"] > self._best
         if best:
             self._best = row["war"]
@@ -175,13 +174,13 @@ class Watch(TrainerCallback):
                 log.append(row)
         logged = {f"heldout/{name}": row[name] for name in ("war", "uar", "au_f1") if row[name] is not None}
         # Past TRL's own `log`, which would take the figures of this step with it; and the step's own row is still to be logged.
-        due = self.trainer.control.should_log
-        Trainer.log(self.trainer, logged)
-        self.trainer.control.should_log = due
+        due = self._trainer.control.should_log
+        Trainer.log(self._trainer, logged)
+        self._trainer.control.should_log = due
 
     def _save(self, step: int, first_rank: bool) -> None:
         older = best_folders(self._out)
-        self.trainer.save_model(str(self._out / f"best-{step}"))
+        self._trainer.save_model(str(self._out / f"best-{step}"))
         if first_rank:
             for folder in older:
                 shutil.rmtree(folder, ignore_errors=True)

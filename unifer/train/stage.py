@@ -159,8 +159,8 @@ def _watch(trainer: Any, this: Run) -> None:
     root = Path(fer.eval_image_root) if fer.eval_image_root else this.image_root
     most = fer.eval_max_new_tokens or getattr(this.config, "max_completion_length", None) or _REPLY_TOKENS
     asked = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
-    watch = heldout.Watch(asked, this.out, every=int(this.config.eval_steps), keep_best=fer.keep == "best", resumed=this.resume.step)
-    watch.trainer = trainer
+    every, best = int(this.config.eval_steps), fer.keep == "best"
+    watch = heldout.Watch(asked, trainer, this.out, every=every, keep_best=best, resumed=this.resume.step)
     trainer.add_callback(watch)
 
 
