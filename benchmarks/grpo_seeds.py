@@ -41,10 +41,11 @@ OWN = "own"
 ARITHMETIC: dict[str, dict[str, str]] = {
     OWN: {},
     "one thread": {"OMP_NUM_THREADS": "1"},
+    "two threads": {"OMP_NUM_THREADS": "2"},
     "avx2 kernels": {"ATEN_CPU_CAPABILITY": "avx2"},
     "avx2 kernels and MKL": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
 }
-"""Name -> environment under which the same program rounds differently."""
+"""Name -> environment under which the same program rounds differently; a number of threads that a lane has anyway is left out."""
 _BESIDE = {"sft on the rows of GRPO": ("rlvr", 1.0), "sft for the time of both": ("train", None)}
 
 
@@ -76,7 +77,7 @@ def main() -> None:
     args.out = args.out.resolve()
     draw(args.out)
     done = {row["run"]: row for row in _finished(args.out)}
-    waiting = [cell for cell in cells(args.seeds, args.only) if cell.name not in done]
+    waiting = [cell for cell in cells(args.seeds, args.only, args.lanes) if cell.name not in done]
     colds = {cell.cold_start(args.cold_starts) for cell in waiting}
     with ThreadPoolExecutor(args.lanes) as pool:
         list(pool.map(lambda cold: start_cold(cold, args.out, args.lanes), colds))
@@ -87,11 +88,16 @@ def main() -> None:
     print(json.dumps(summary(_finished(args.out)), indent=2))
 
 
-def cells(seeds: int, only: str | None) -> list[Cell]:
+def cells(seeds: int, only: str | None, lanes: int) -> list[Cell]:
     if only:
         return [Cell(seed, only) for seed in range(seeds)]
-    disturbed = [Cell(0, name) for name in ARITHMETIC if name != OWN]
+    usual = {"OMP_NUM_THREADS": str(_threads(lanes))}
+    disturbed = [Cell(0, name) for name, environment in ARITHMETIC.items() if environment and environment != usual]
     return [*(Cell(seed, OWN) for seed in range(seeds)), *disturbed]
+
+
+def _threads(lanes: int) -> int:
+    return max(1, (os.cpu_count() or 1) // lanes)
 
 
 def draw(out: Path) -> None:
@@ -145,7 +151,7 @@ def _cold_folder(cold: Cell, out: Path) -> Path:
 
 def _environment(cell: Cell, lanes: int) -> dict[str, str]:
     """Runs side by side share the cores; pinned threads of several engines would all land on the first ones."""
-    shared = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // lanes)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"} if lanes > 1 else {}
+    shared = {"OMP_NUM_THREADS": str(_threads(lanes)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"} if lanes > 1 else {}
     return shared | ARITHMETIC[cell.arithmetic]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -239,35 +241,61 @@ def test_the_server_starts_with_what_the_trainer_asks_of_it(checkout: Path) -> N
 
 FAKE_SRUN = """#!/usr/bin/env bash
 while [ "${1#--}" != "$1" ]; do printf '%s ' "$1" >>srun.flags; shift; done
-for rank in 0 1; do SLURM_PROCID=$rank "$@"; done
+for rank in 0 1; do SLURM_PROCID=$rank "$@" || exit; done
+"""
+FAKE_SCONTROL = """#!/usr/bin/env bash
+if [ "$1" = requeue ]; then echo "$@"; else printf 'n7\\nn8\\n'; fi
 """
 
 
-def test_the_slurm_job_gives_each_node_its_rank_and_keeps_the_batch(checkout: Path) -> None:
-    """Every node with rank 0, or one that waits for a master of its own, hangs until the time limit."""
-    executable(checkout / ".venv" / "bin" / "python", ECHO)
+def a_slurm_job(checkout: Path, python: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The example job with doubles of SLURM's programs; `python` is what the launchers start."""
+    executable(checkout / ".venv" / "bin" / "python", python)
     executable(checkout.parent / "bin" / "srun", FAKE_SRUN)
-    executable(checkout.parent / "bin" / "scontrol", "#!/usr/bin/env bash\nprintf 'n7\\nn8\\n'\n")
+    executable(checkout.parent / "bin" / "scontrol", FAKE_SCONTROL)
     job = checkout / "train_unifer" / "src" / "scripts" / "slurm_grpo.sbatch"
     path = f"{checkout.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    variables = {"SLURM_JOB_NODELIST": "n[7-8]", "SLURM_CPUS_PER_TASK": "64", "PATH": path}
-    run = subprocess.run(["bash", str(job), "--beta", "0"], cwd=job.parent, env=variables, capture_output=True, text=True)
+    slurm = {"SLURM_JOB_NODELIST": "n[7-8]", "SLURM_CPUS_PER_TASK": "64", "SLURM_JOB_ID": "42", "PATH": path, **variables}
+    return subprocess.run(["bash", str(job), "--beta", "0"], cwd=job.parent, env=slurm, capture_output=True, text=True)
+
+
+def test_the_slurm_job_gives_each_node_its_rank(checkout: Path) -> None:
+    """Every node with rank 0, or one that waits for a master of its own, hangs until the time limit."""
+    run = a_slurm_job(checkout, ECHO)
     assert run.returncode == 0, run.stderr
-    assert (job.parent / "srun.flags").read_text() == "--nodes=2 --cpus-per-task=64 --kill-on-bad-exit=1 ", (
+    scripts = checkout / "train_unifer" / "src" / "scripts"
+    assert (scripts / "srun.flags").read_text() == "--nodes=2 --cpus-per-task=64 --kill-on-bad-exit=1 ", (
         "srun takes no --cpus-per-task from sbatch: each node's eight ranks would share one core"
     )
     told = " ".join(run.stdout.split())
     for rank in "01":
         assert f"--nnodes 2 --node_rank {rank} --master_addr n7 --master_port 29500 --nproc_per_node 8" in told
-    assert told.count("--gradient_accumulation_steps 2 --beta 0") == 2
-    recipe = yaml.safe_load((ROOT / "train_unifer" / "configs" / "grpo_7b.yaml").read_text(encoding="utf-8"))
-    assert recipe["per_device_train_batch_size"] * 2 * 16 == recipe["num_generations"] * 28
+    assert told.count("--beta 0") == 2
+    assert "requeue" not in told
+    assert "--max_minutes" not in told
+
+
+def test_a_slurm_job_at_its_time_limit_queues_itself_again(checkout: Path) -> None:
+    """The run takes days, a job ends after one: it stops by itself before that and goes on in the next."""
+    later = str(int(time.time()) + 3 * 3600)
+    run = a_slurm_job(checkout, f"{ECHO}\nexit 75\n", SLURM_JOB_END_TIME=later)
+    assert run.returncode == 0, run.stderr
+    told = " ".join(run.stdout.split())
+    assert re.search(r"--max_minutes 1(49|50) --beta 0", told)
+    assert told.endswith("requeue 42")
+    assert not list((checkout / "train_unifer" / "src" / "scripts").glob("again-*"))
+
+
+def test_a_slurm_job_that_fails_is_not_queued_again(checkout: Path) -> None:
+    run = a_slurm_job(checkout, f"{ECHO}\nexit 3\n")
+    assert run.returncode != 0
+    assert "requeue" not in run.stdout
 
 
 def test_the_published_grpo_run_is_kept() -> None:
     """28 prompts x 8 replies, and the loss as its code computes it; TRL counts replies in a batch now."""
     recipe = yaml.safe_load((ROOT / "train_unifer" / "configs" / "grpo_7b.yaml").read_text(encoding="utf-8"))
-    assert recipe["per_device_train_batch_size"] * recipe["gradient_accumulation_steps"] * 8 == 28 * 8
+    assert recipe["global_batch"] == 28 * 8
     assert (recipe["learning_rate"], recipe["beta"], recipe["temperature"]) == (1e-6, 0.04, 1.0)
     assert (recipe["num_generations"], recipe["max_completion_length"], recipe["num_train_epochs"]) == (8, 1024, 1)
     assert (recipe["max_grad_norm"], recipe["weight_decay"], recipe["lr_scheduler_type"]) == (5, 0.01, "cosine")

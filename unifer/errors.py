@@ -1,4 +1,4 @@
-"""The two ways a command stops on purpose. Anything else that escapes is a bug and shows its traceback."""
+"""The ways a command stops on purpose. Anything else that escapes is a bug and shows its traceback."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 INTERRUPTED = 130
 """Exit status of a command that the user stopped, as shells count it: 128 + SIGINT."""
+OUT_OF_TIME = 75
+"""Exit status of a run that stopped at its own time limit and wants to be started again: EX_TEMPFAIL of sysexits.h."""
 
 
 class InputError(Exception):
@@ -20,3 +22,11 @@ class InputError(Exception):
 
 class Interrupted(Exception):
     """The user pressed Ctrl-C; the message says what is kept and how to go on."""
+
+    status = INTERRUPTED
+
+
+class OutOfTime(Interrupted):
+    """The run reached the time that it was given; the message says what is kept and how to go on."""
+
+    status = OUT_OF_TIME

@@ -79,7 +79,7 @@ def test_the_7b_recipe_keeps_the_published_hyperparameters() -> None:
     import yaml
 
     recipe = yaml.safe_load((Path(__file__).parents[2] / "train_unifer/configs/sft_7b.yaml").read_text(encoding="utf-8"))
-    assert recipe["per_device_train_batch_size"] * recipe["gradient_accumulation_steps"] * 4 == 16
+    assert recipe["global_batch"] == 4 * 1 * 4
     assert (recipe["num_train_epochs"], recipe["lr_scheduler_type"], recipe["max_grad_norm"]) == (2, "cosine", 5)
 
 

@@ -182,6 +182,21 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(corpus: Path, ti
         assert {"tokenizer.json", "processor_config.json", "optimizer.pt"} <= {path.name for path in checkpoint.iterdir()}
 
 
+def test_a_run_at_its_time_limit_saves_and_goes_on(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    """A job of a cluster ends at its time limit, and what was trained since the last checkpoint was lost."""
+    from unifer.errors import OutOfTime
+    from unifer.train import sft
+
+    argv = flags(corpus, tiny, tmp_path / "out", "--max_steps", "3", "--save_steps", "100")
+    with pytest.raises(OutOfTime, match="stopped in step 1 of 3.*the same command goes on") as stop:
+        sft.run([*argv, "--max_minutes", "0.0001"])
+    assert stop.value.status == 75
+    assert "finished" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["context"]
+    sft.run(argv)
+    state = json.loads((tmp_path / "out" / "checkpoint-3" / "trainer_state.json").read_text())
+    assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [1, 2, 3]
+
+
 def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     from unifer.train import checkpoints
 

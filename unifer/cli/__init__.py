@@ -90,7 +90,7 @@ def _run(args: argparse.Namespace) -> int:
         return 2
     except Interrupted as stop:
         print(f"\nunifer: {stop}", file=sys.stderr)
-        return INTERRUPTED
+        return stop.status
     except KeyboardInterrupt:
         print("\nunifer: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -63,8 +63,9 @@ def _for_config(args: argparse.Namespace) -> list[Any]:
     from unifer.train.doctor import planned
 
     stage: Literal["sft", "grpo"] = args.stage or planned.stage_of(args.config, args.rest)
-    fer, config, model = planned.parse(stage, ["--config", str(args.config), *args.rest])
-    return doctor.examine_run(stage, fer, config, model, args.gpus, args.gpu_memory * 2**30 if args.gpu_memory else None)
+    gpus = doctor.planned_gpus(args.gpus)
+    fer, config, model = planned.parse(stage, ["--config", str(args.config), *args.rest], gpus)
+    return doctor.examine_run(stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None)
 
 
 def _count(number: int, noun: str) -> str:

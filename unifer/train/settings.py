@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from unifer import files
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
+from unifer.train import global_batch
 
 
 @dataclass
@@ -42,6 +43,14 @@ class FerArguments:
         default=None, metadata={"help": "Most tokens of such a reply (default: max_completion_length of GRPO, 1024 for SFT)."}
     )
     keep: str = field(default="last", metadata={"help": "Which model the run ends with: the last, or the best on eval_questions."})
+    global_batch: int | None = field(
+        default=None,
+        metadata={"help": "Rows (SFT) or replies (GRPO) per optimizer step over all processes: derives gradient_accumulation_steps (0: does not)."},
+    )
+    max_minutes: float | None = field(
+        default=None,
+        metadata={"help": "After so many minutes save, and end with status 75: for a cluster's time limit; the same command goes on."},
+    )
     fresh: bool = field(default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."})
 
 
@@ -102,6 +111,12 @@ def check_held_out(fer: FerArguments, config: Any) -> None:
         )
 
 
+def check_time(fer: FerArguments) -> None:
+    """Raise InputError for a time limit under which no step could be taken."""
+    if fer.max_minutes is not None and fer.max_minutes <= 0:
+        raise InputError(f"--max_minutes {fer.max_minutes}: minutes above 0 are expected; how long the run may take, from its start")
+
+
 def image_rule(fer: FerArguments) -> ImageRule:
     """The rule that `--image_size` means. Raises InputError for a size that is no multiple of the patch."""
     try:
@@ -110,10 +125,11 @@ def image_rule(fer: FerArguments) -> ImageRule:
         raise InputError(f"--image_size: {error}") from None
 
 
-def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...]:
-    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win.
+def parse(argument_types: Sequence[type], argv: Sequence[str], processes: int | None = None) -> tuple[Any, ...]:
+    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win. `processes` (default: those of this launch)
+    share `global_batch`.
 
-    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one).
+    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one), a batch that cannot be shared.
     """
     from trl import TrlParser
 
@@ -121,8 +137,8 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     parser.error = _refuse  # argparse would print every flag there is and exit
     config, flags = _split_config(list(argv))
     known = sorted({action.dest for action in parser._actions} - {"help"})
+    values = {} if config is None else _read(config)
     if config is not None:
-        values = _read(config)
         for key in values:
             if key not in known:
                 raise InputError(f"{config}: unknown key {key!r}; {_nearest(key, known)}")
@@ -135,6 +151,9 @@ def parse(argument_types: Sequence[type], argv: Sequence[str]) -> tuple[Any, ...
     for flag in flags:
         if flag.startswith("--") and flag.split("=", 1)[0] not in spelled:
             raise InputError(f"unknown flag {flag}; {_nearest(flag.lstrip('-').split('=')[0], known)}")
+    accumulation = global_batch.derive(values | _batch_flags(flags), processes or int(os.environ.get("WORLD_SIZE", "1")))
+    if accumulation is not None:
+        flags += [f"--{global_batch.ACCUMULATION}", str(accumulation)]
     try:
         *parsed, rest = parser.parse_args_into_dataclasses(args=flags, return_remaining_strings=True)
     except ValueError as error:
@@ -155,6 +174,14 @@ def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
     own.add_argument("--config", type=Path)
     found, flags = own.parse_known_args(argv)
     return found.config, flags
+
+
+def _batch_flags(flags: Sequence[str]) -> dict[str, Any]:
+    """What flags say of the batch. Accumulation is settled before TRL reads it: GRPO derives more from it at once."""
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for name in global_batch.NAMES:
+        own.add_argument(f"--{name}", f"--{name.replace('_', '-')}")
+    return vars(own.parse_known_args(list(flags))[0])
 
 
 def _read(config: Path) -> dict[str, Any]:

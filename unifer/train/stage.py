@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from unifer.datasets import read_questions
-from unifer.errors import InputError, Interrupted
+from unifer.errors import InputError, Interrupted, OutOfTime
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
 from unifer.records import Json
 from unifer.train import checkpoints, doctor, provenance, settings
@@ -32,6 +34,7 @@ class Run:
     start: Checkpoint
     manifest: Json
     resume: checkpoints.Resume = checkpoints.START
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def out(self) -> Path:
@@ -67,7 +70,7 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     """Train as `argv` (`--config FILE` and flags) says and return the folder of the final model; goes on with an interrupted run.
 
     Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings, rows, checkpoint or
-    output folder that cannot be used; Interrupted on Ctrl-C.
+    output folder that cannot be used; Interrupted on Ctrl-C, OutOfTime after `max_minutes`.
     """
     this, dataset = begin(stage, types, argv)
     if this.resume.finished:
@@ -75,6 +78,12 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
         return this.out
     trainer = make_trainer(stage, this, dataset)
     result = _train(trainer, this)
+    if this.fer.max_minutes is not None and trainer.state.global_step < trainer.state.max_steps:
+        _end_ranks(trainer, this)
+        raise OutOfTime(
+            f"stopped in step {trainer.state.global_step} of {trainer.state.max_steps}, {this.fer.max_minutes:g} minutes after the start; "
+            "a checkpoint is kept, the same command goes on from there"
+        )
     _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
     return this.out
 
@@ -84,10 +93,14 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run
     fer, config, model = settings.parse(types, argv)
     settings.refuse_dead_flags(config, model)
     settings.check_held_out(fer, config)
+    settings.check_time(fer)
     own = stage.check(fer, config)
     model.lora_target_modules = model.lora_target_modules or "all-linear"
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
     model.model_name_or_path = str(start.path)
+    if fer.global_batch:
+        each, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
+        log.warning("%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps)
     this = Run(fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own))
     _preflight(stage, this)
     dataset = stage.rows(this)
@@ -137,6 +150,7 @@ def _dress(trainer: Any, this: Run, command: str) -> None:
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from unifer.train.progress import TrainingBar
+    from unifer.train.time_limit import TimeLimit
 
     if this.fer.freeze_vision_tower:
         for name, weight in trainer.model.named_parameters():
@@ -146,6 +160,10 @@ def _dress(trainer: Any, this: Run, command: str) -> None:
         trainer.remove_callback(shown)
     trainer.add_callback(TrainingBar(f"{command.upper()} {this.out.name}"))
     _watch(trainer, this)
+    if this.fer.max_minutes is not None:
+        window = getattr(this.config, "steps_per_generation", 1) * getattr(this.config, "num_iterations", 1)
+        every = math.lcm(window, this.config.gradient_accumulation_steps) // this.config.gradient_accumulation_steps
+        trainer.add_callback(TimeLimit(this.fer.max_minutes, this.started, every=every))
 
 
 def _watch(trainer: Any, this: Run) -> None:
@@ -186,6 +204,11 @@ def _finish(trainer: Any, this: Run, outcome: Json) -> None:
             _merge(this.out, this.model)
         check_checkpoint(this.out)
         checkpoints.write_manifest(this.out, this.manifest, **outcome)
+    _end_ranks(trainer, this)
+
+
+def _end_ranks(trainer: Any, this: Run) -> None:
+    """The sampler and the process groups, on every rank, once all are here."""
     this.config.distributed_state.wait_for_everyone()
     close_sampler(trainer)
     # A rank that exits with gloo's threads still running may be aborted on the way out, and the launcher then ends the others.

@@ -15,7 +15,7 @@ from unifer.train.doctor.findings import Finding, Section, size
 
 Stage = Literal["sft", "grpo"]
 
-__all__ = ["Finding", "Section", "examine", "examine_run", "preflight"]
+__all__ = ["Finding", "Section", "examine", "examine_run", "planned_gpus", "preflight"]
 
 
 def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[Finding]:
@@ -46,10 +46,15 @@ def examine(root: Path, image_root: Path | None = None) -> list[Section]:
     ]
 
 
+def planned_gpus(asked: int | None) -> int:
+    """GPUs of the run that is planned: as `asked`, else those of this machine times NNODES, else one."""
+    return asked or len(machine.gpus()) * int(os.environ.get("NNODES", "1")) or 1
+
+
 def examine_run(stage: Stage, fer: Any, config: Any, model: Any, gpus: int | None = None, gpu_memory: float | None = None) -> list[Section]:
     """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80 GB where nothing is known."""
     here = machine.gpus()
-    count = gpus or len(here) * int(os.environ.get("NNODES", "1")) or 1
+    count = planned_gpus(gpus)
     each = gpu_memory or (min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU)
     run = needs.Run.of(stage, fer, config, model, gpus=count)
     where = machine.describe({"output_dir": Path(config.output_dir)}, needs.disk(run))

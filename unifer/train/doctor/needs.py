@@ -169,6 +169,8 @@ def disk(run: Run) -> DiskNeed | None:
         return None
     each = 2 if plan.deepspeed and plan.bf16 else plan.dtype_bytes
     saved = sizes.trained_parameters(shape, plan) * 4 if plan.lora else shape.parameters * each
+    if plan.deepspeed and plan.deepspeed.stage < 3:
+        saved *= 2  # transformers writes model.safetensors, DeepSpeed the same weights in mp_rank_00_model_states.pt
     return DiskNeed(saved + sizes.optimizer_bytes(shape, plan), run.saved, shape.parameters * each)
 
 

@@ -19,7 +19,7 @@ def stage_of(config: Path, flags: Sequence[str]) -> Any:
     return "grpo" if given & {"num_generations", "max_completion_length", "rollouts", "rewards", "beta"} else "sft"
 
 
-def parse(stage: str, argv: Sequence[str]) -> tuple[Any, Any, Any]:
+def parse(stage: str, argv: Sequence[str], processes: int = 1) -> tuple[Any, Any, Any]:
     """`settings.parse` without the checks that ask this machine for a GPU or start DeepSpeed: a plan for another one can be read.
 
     Raises InputError as `settings.parse` does.
@@ -37,7 +37,7 @@ def parse(stage: str, argv: Sequence[str]) -> tuple[Any, Any, Any]:
             self.report_to = [self.report_to] if isinstance(self.report_to, str) else self.report_to
 
     own: Any = settings.FerArguments if stage == "sft" else grpo_settings.GrpoArguments
-    fer, config, model = settings.parse((own, Planned, ModelConfig), argv)
+    fer, config, model = settings.parse((own, Planned, ModelConfig), argv, processes)
     if stage == "grpo":
         if fer.rollouts not in grpo_settings.MODES:
             raise InputError(f"--rollouts {fer.rollouts}: no such way to sample; allowed are {', '.join(grpo_settings.MODES)}")
