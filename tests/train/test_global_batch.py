@@ -46,7 +46,7 @@ def test_a_number_of_gpus_that_cannot_share_the_batch_is_told_what_would_do() ->
 
 def test_replies_are_refused_by_whole_groups() -> None:
     """12 processes of 7 replies: a step that is no multiple of 8 replies would cut a group in two."""
-    with pytest.raises(InputError, match="--global_batch 168 or 336$"):
+    with pytest.raises(InputError, match=r"--global_batch 168 or 336$"):
         derive(recipe("grpo_7b.yaml"), 12)
     with pytest.raises(InputError, match=r"--per_device_train_batch_size 1, 2, 4, 8 or 16; or"):
         derive(recipe("grpo_7b.yaml"), 7)
@@ -61,7 +61,7 @@ def test_an_accumulation_that_says_otherwise_is_refused() -> None:
 
 @pytest.mark.parametrize("value", ["sixteen", "-16", 1.5j])
 def test_a_batch_that_is_no_number_is_named(value: object) -> None:
-    with pytest.raises(InputError, match="--global_batch .*: a whole number above 0"):
+    with pytest.raises(InputError, match=r"--global_batch .*: a whole number above 0"):
         derive({"global_batch": value}, 1)
 
 
@@ -72,9 +72,8 @@ def test_flags_win_and_trl_gets_the_derived_number(tmp_path: Path) -> None:
     from unifer.train.grpo_settings import GrpoArguments
 
     config = tmp_path / "run.yaml"
-    config.write_text(
-        f"rows: rows.json\nmodel_name_or_path: model\noutput_dir: {tmp_path}\nbf16: false\nglobal_batch: 64\nper_device_train_batch_size: 8\n"
-    )
+    batch = "global_batch: 64\nper_device_train_batch_size: 8\n"
+    config.write_text(f"rows: rows.json\nmodel_name_or_path: model\noutput_dir: {tmp_path}\nbf16: false\n{batch}")
     types = (GrpoArguments, GRPOConfig, ModelConfig)
     fer, made, _ = settings.parse(types, ["--config", str(config), "--per-device-train-batch-size=4", "--global_batch", "32"])
     assert (fer.global_batch, made.gradient_accumulation_steps, made.steps_per_generation) == (32, 8, 8)

@@ -50,7 +50,7 @@ def test_two_hundred_syncs_in_bfloat16_leave_the_base_bit_for_bit() -> None:
 
 
 def test_stock_trl_would_have_moved_it() -> None:
-    """If this fails, TRL is mended: drop merged_weights."""
+    """If this fails, TRL is mended: drop the copies of weight_sync."""
     from trl.generation.vllm_generation import VLLMGeneration
 
     model = policy(torch.bfloat16)
@@ -89,3 +89,30 @@ def test_the_watched_tensor_is_the_one_that_is_sent() -> None:
     name, first = synced._watched
     assert name == "0.self_attn.o_proj.weight"
     assert torch.equal(first, sent["layers.0.self_attn.o_proj.weight"][0, :64])
+
+
+def test_a_layer_is_loaded_by_one_call() -> None:
+    """One call a tensor: vLLM looked through its whole model 729 times a sync, hours over a run of a 7B."""
+    from unifer.train.weight_sync import by_layer
+
+    def linear() -> torch.nn.Module:
+        return torch.nn.Linear(4, 4, bias=False)
+
+    layers = torch.nn.ModuleList([torch.nn.ModuleDict({"q": linear(), "k": linear()}) for _ in range(3)])
+    blocks = torch.nn.ModuleList([torch.nn.ModuleDict({"up": linear()}) for _ in range(2)])
+    model = torch.nn.ModuleDict({"embed": linear(), "text": torch.nn.ModuleDict({"layers": layers}), "norm": linear()})
+    model["visual"] = torch.nn.ModuleDict({"blocks": blocks})
+    gathered: list[int] = []
+
+    def gather(params: list[Any]) -> Any:
+        gathered.append(len(params))
+        return nullcontext()
+
+    made = [[name for name, _ in layer] for layer in by_layer(model, SimpleNamespace(gather_params=gather), lambda name: f"v.{name}")]
+    assert made == [
+        ["v.embed.weight"],
+        *([f"v.text.layers.{number}.q.weight", f"v.text.layers.{number}.k.weight"] for number in range(3)),
+        ["v.norm.weight"],
+        *([f"v.visual.blocks.{number}.up.weight"] for number in range(2)),
+    ]
+    assert gathered == [1, 2, 2, 2, 1, 1, 1], "under ZeRO-3 no more than a layer is gathered at a time"

@@ -46,3 +46,10 @@ def test_the_end_token_of_an_empty_reply_does_not_count() -> None:
     empty = SOUND.clone()
     empty[2:, 0] = float("nan")
     probe._refuse_unscored(trainer(), SOUND, empty, mask)
+
+
+def test_the_limit_is_that_of_the_arithmetic() -> None:
+    """vLLM's attention on a GPU multiplies float32 in TF32: the limit of a CPU would refuse a sound run."""
+    assert probe.limit("float32", "cpu") == 1e-3
+    assert probe.limit("float32", "cuda") == 1e-2
+    assert probe.limit("bfloat16", "cpu") == probe.limit("bfloat16", "cuda") == 5e-2

@@ -202,6 +202,37 @@ def test_the_probe_names_other_pixels(trainer: Any, batch: list[Any], monkeypatc
         trainer._generate_and_score_completions(batch)
 
 
+def test_the_probe_names_other_pixels_that_the_limit_of_bfloat16_hides(
+    trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5e-2 a token refuses no sound run in bfloat16, and passed one whose sampler saw another image."""
+    trainer._probed = False
+    monkeypatch.setattr(trainer, "probe_limit", 100.0)
+    monkeypatch.setattr(trainer.processing_class.image_processor, "resample", 0)
+    with pytest.raises(InputError, match=r"do not see the same image: pixels differ by up to \d+ of 255 levels.*--image_size"):
+        trainer._generate_and_score_completions(batch)
+
+
+def test_the_probe_explains_though_the_engine_sleeps(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asleep, vLLM's weights are unmapped: the explanation read them and the process died without a word."""
+    trainer._probed = False
+    monkeypatch.setattr(trainer, "probe_limit", -1.0)
+    real = trainer._generate_and_score_completions
+    monkeypatch.setattr(trainer.vllm_generation, "weights", lambda: pytest.fail("the engine's memory is unmapped"))
+    monkeypatch.setattr(trainer.vllm_generation, "_check_arrival", lambda: None)
+    from unifer.train import probe
+
+    reasons = probe._reasons
+
+    def asleep(*args: Any) -> list[str]:
+        monkeypatch.setattr(trainer.vllm_generation, "enable_sleep_mode", True)
+        return reasons(*args)
+
+    monkeypatch.setattr(probe, "_reasons", asleep)
+    with pytest.raises(InputError, match=r"pixels are equal; weights are not compared, vLLM's are asleep"):
+        real(batch)
+
+
 def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(trainer: Any, batch: list[Any]) -> None:
     import torch
 

@@ -188,7 +188,7 @@ def test_a_run_at_its_time_limit_saves_and_goes_on(corpus: Path, tiny: Path, tmp
     from unifer.train import sft
 
     argv = flags(corpus, tiny, tmp_path / "out", "--max_steps", "3", "--save_steps", "100")
-    with pytest.raises(OutOfTime, match="stopped in step 1 of 3.*the same command goes on") as stop:
+    with pytest.raises(OutOfTime, match=r"stopped in step 1 of 3.*the same command goes on") as stop:
         sft.run([*argv, "--max_minutes", "0.0001"])
     assert stop.value.status == 75
     assert "finished" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["context"]

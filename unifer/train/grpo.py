@@ -49,12 +49,13 @@ class Grpo:
         return dataset
 
     def trainer(self, this: stage.Run, dataset: Any) -> Any:
-        from unifer.train.probe import LIMITS
+        from unifer.train import probe
         from unifer.train.progress import MetricsRecorder
         from unifer.train.rollouts import open_engine, vllm_ban
         from unifer.train.trainer import Trainer
 
-        config, limit = this.config, this.fer.probe_limit or LIMITS[this.model.dtype]
+        config = this.config
+        limit = this.fer.probe_limit or probe.limit(this.model.dtype, config.device.type)
         if config.use_vllm:
             config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
         if this.fer.rollouts == "colocate":

@@ -16,13 +16,19 @@ from unifer.train.rollouts import collapse
 NAN_SHARE = 0.01
 """Most tokens of replies that may be without a log-probability; the lone end token of an empty reply, which vLLM does not score, apart."""
 
-LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
-"""Mean |difference of log-probabilities| a token that rounding explains, by the precision of the weights."""
+_LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
+_TF32 = 1e-2
+"""float32 on a GPU: vLLM's Triton attention multiplies in TF32, ten bits of mantissa."""
 
 _HANDFUL = 8
 _NORMALISED = 10.0
 """Normalised pixels lie within a few standard deviations, levels reach 255."""
 _SAME_LEVEL = 0.6
+
+
+def limit(dtype: str, device: str) -> float:
+    """Mean |difference of log-probabilities| a token that rounding explains for weights of `dtype` on `device` (cpu, cuda)."""
+    return _TF32 if dtype == "float32" and device != "cpu" else _LIMITS[dtype]
 
 
 def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,13 +40,17 @@ def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.T
 
 
 def check(trainer: Any, inputs: Any, output: Any) -> None:
-    """Score the first replies of the first batch with the trainer too. Raises InputError, on every rank, above the limit."""
+    """Score the first replies of the first batch with the trainer too, and compare the pixels of an image.
+
+    Raises InputError, on every rank, where the scores differ above the limit, or the pixels at all: what bfloat16 may round hides them.
+    """
     chosen = slice(0, _HANDFUL)
     ours = _scored(trainer, output, chosen)
     theirs, mask = output["sampling_per_token_logps"][chosen], output["completion_mask"][chosen]
     _refuse_unscored(trainer, ours, theirs, mask)
     mean = trainer.accelerator.gather(difference(ours, theirs, mask)[0]).mean().item()
     if mean <= trainer.probe_limit:
+        _refuse_other_pixels(trainer, inputs[0])
         return
     found = "; ".join(_reasons(trainer, inputs[chosen])) if trainer.vllm_generation.mode == "colocate" else _SERVER
     raise InputError(
@@ -62,6 +72,21 @@ def _refuse_unscored(trainer: Any, ours: torch.Tensor, theirs: torch.Tensor, mas
             )
 
 
+def _refuse_other_pixels(trainer: Any, row: Any) -> None:
+    """In colocate mode; a server's image processor was compared before the start."""
+    if trainer.vllm_generation.mode != "colocate":
+        return
+    seen = _pixels(trainer, row)
+    differs = torch.tensor([seen != _EQUAL_PIXELS], device=trainer.accelerator.device)
+    if bool(trainer.accelerator.gather(differs).any()):
+        where = seen if seen != _EQUAL_PIXELS else "on another rank pixels differ"
+        raise InputError(
+            f"sampler and trainer do not see the same image: {where}. Look at preprocessor_config.json of --model_name_or_path, and at "
+            "--image_size and --processor_rescales"
+        )
+
+
+_EQUAL_PIXELS = "pixels are equal"
 _SERVER = (
     "Tokens are equal. Check that the server serves the checkpoint of --model_name_or_path in the trainer's dtype, and was started by "
     "run_vllm_server.sh (--logprobs-mode processed_logprobs)"
@@ -91,22 +116,32 @@ def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
 def _reasons(trainer: Any, inputs: Any) -> list[str]:
     """What differs of tokens, pixels, dtype and weights, looked at one by one."""
     sampler = trainer.vllm_generation
-    held = {name.rpartition("visual" if "visual" in name else "layers")[2]: value for name, value in sampler.weights().items()}
     found = ["Tokens are equal"]
     dtypes = (_dtype(trainer.model), str(sampler.llm.llm_engine.model_config.dtype).removeprefix("torch."))
     found.append(f"dtype differs: {dtypes[0]} for the trainer, {dtypes[1]} for vLLM" if dtypes[0] != dtypes[1] else "dtype is equal")
-    found.append(_pixels(trainer, inputs[0]))
+    return [*found, _pixels(trainer, inputs[0]), _weights(sampler)]
+
+
+def _weights(sampler: Any) -> str:
+    """The tensor that differs most. Under sleep mode TRL has put the engine to sleep by now, and reading its weights would crash."""
+    if sampler.enable_sleep_mode:
+        return "weights are not compared, vLLM's are asleep (--vllm_enable_sleep_mode false compares them)"
+    held = {_tail(name): value for name, value in sampler.weights().items()}
     gaps = {}
-    for name, ours in sampler._iter_named_params():
-        theirs = held.get(name.rpartition("visual" if "visual" in name else "layers")[2])
-        if theirs is not None and theirs.shape == ours.shape:
-            gaps[name] = float((theirs.to(ours) - ours).detach().abs().max())
+    for layer in sampler.layers():
+        for name, ours in layer:
+            theirs = held.get(_tail(name))
+            if theirs is not None and theirs.shape == ours.shape:
+                gaps[name] = float((theirs.to(ours) - ours).detach().abs().max())
     worst = max(gaps, key=gaps.__getitem__, default=None)
     if worst is not None and gaps[worst] > 0:
-        found.append(f"weights differ: {worst} by up to {gaps[worst]:.2g}")
-    else:
-        found.append(f"weights are equal ({len(gaps)} tensors compared)")
-    return found
+        return f"weights differ: {worst} by up to {gaps[worst]:.2g}"
+    return f"weights are equal ({len(gaps)} tensors compared)"
+
+
+def _tail(name: str) -> str:
+    """The part of a tensor's name on which trainer and vLLM agree."""
+    return name.rpartition("visual" if "visual" in name else "layers")[2]
 
 
 def _pixels(trainer: Any, row: Any) -> str:
@@ -130,7 +165,7 @@ def _pixels(trainer: Any, row: Any) -> str:
     gap = float((_levels(mine, mean, std) - _levels(theirs, mean, std)).abs().max())
     if gap > _SAME_LEVEL:
         return f"pixels differ by up to {gap:.0f} of 255 levels: the two processors scale or normalise images differently"
-    return "pixels are equal"
+    return _EQUAL_PIXELS
 
 
 def _levels(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,7 @@ Each piece and why it exists:
   expand them twice and answer, without an error, another prompt than the one that the trainer scores (huggingface/trl#6294).
 - `Sampler.generate` asserts on every call that both hold the same prompt tokens, and gives an empty completion its end token.
 - `Sampler.sync_weights` drops vLLM's cached image features with the weights that made them, and looks whether the weights arrived.
-- `merged_weights`: a LoRA policy is merged into copies; TRL merges into the base and takes it out again, and in bfloat16 (W + d) - d is
-  not W: over thousands of syncs base, KL reference and final merge would become another model's.
+- The weights themselves come from `weight_sync`, a layer at a time.
 - `open_engine`: vLLM in the trainer's precision and, without a GPU, with weights that it can be given again.
 
 Knows no rewards and no rows.
@@ -25,14 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
-from peft.tuners.lora import LoraLayer
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
 
 from unifer import files
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
+from unifer.train import weight_sync
 
 BAN = -100.0
 """Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a factor."""
@@ -135,7 +133,10 @@ class Sampler(vllm_generation.VLLMGeneration):
         """TRL's sync; then no image feature of the old weights is left. Raises InputError if the new ones did not arrive."""
         started = time.perf_counter()
         self._watched = None
-        super().sync_weights()
+        if self.mode == "colocate" and not self._dist.is_fsdp:
+            self._load()
+        else:
+            super().sync_weights()
         # vLLM keeps image features by the image's hash; `reset_prefix_cache`, all that TRL calls, leaves them.
         if self.mode == "colocate":
             self.llm.llm_engine.reset_encoder_cache()
@@ -144,13 +145,32 @@ class Sampler(vllm_generation.VLLMGeneration):
             self.vllm_client.session.post(f"{self.vllm_client.base_url}/reset_encoder_cache", timeout=60).raise_for_status()
         self.sync_seconds += time.perf_counter() - started
 
+    def _load(self) -> None:
+        """Give the engine in this process the trainer's weights, a layer a call."""
+        if self.enable_sleep_mode:
+            torch.cuda.empty_cache()  # asleep, vLLM's weights are unmapped: waking wants the memory back
+            self.llm.wake_up(tags=["weights"])
+            self._llm_weights_sleeping = False
+        model = self._held()
+        for layer in self.layers():
+            model.load_weights(layer)
+        self.llm.reset_prefix_cache()
+
+    def layers(self) -> Iterator[weight_sync.Layer]:
+        """The trainer's weights. Some of the last layer's output projection are kept: LoRA changes it, vLLM fuses it with nothing."""
+        for layer in weight_sync.by_layer(self.model, self._dist, self._fix_param_name_to_vllm):
+            for name, weight in layer:
+                if name.endswith("self_attn.o_proj.weight"):
+                    self._watched = (name.rpartition("layers.")[2], weight[0, :_WATCHED].detach().clone())
+            yield layer
+
     def _iter_named_params(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Stream the weights, keeping a few numbers of the last layer's output projection: LoRA changes it, vLLM fuses it with nothing."""
-        merged_here = isinstance(self.model, PeftModel) and not self._dist.is_fsdp
-        for name, param in merged_weights(self) if merged_here else super()._iter_named_params():
-            if name.endswith("self_attn.o_proj.weight"):
-                self._watched = (name.rpartition("layers.")[2], param[0, :_WATCHED].detach().clone())
-            yield name, param
+        """What TRL sends to a server, one by one."""
+        if self._dist.is_fsdp:
+            yield from super()._iter_named_params()
+        else:
+            for layer in self.layers():
+                yield from layer
 
     def _check_arrival(self) -> None:
         if self._watched is None or self.accelerator.process_index % self.tensor_parallel_size:
@@ -168,36 +188,10 @@ class Sampler(vllm_generation.VLLMGeneration):
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The colocated engine's own parameters by vLLM's names."""
-        return dict(self.llm.llm_engine.model_executor.driver_worker.model_runner.model.named_parameters())
+        return dict(self._held().named_parameters())
 
-
-def merged_weights(sampler: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """The weights of a LoRA policy by vLLM's names, adapters added in float32 to a copy of one tensor at a time; the base is only read.
-
-    A collective operation under ZeRO-3: every rank must iterate. Raises ValueError for an adapter that is more than a sum (DoRA).
-    """
-    model = sampler.model
-    layers = {f"{name}.base_layer.weight": module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
-    for name, param in model.named_parameters():
-        if model.prefix in name or "original_module" in name:
-            continue
-        spelled = sampler._fix_param_name_to_vllm(
-            name.removeprefix("base_model.model.").replace(".base_layer", ""), extra_prefixes=["modules_to_save.default."]
-        )
-        layer = layers.get(name)
-        parts = [] if layer is None else [part for key, part in layer.named_parameters() if model.prefix in key]
-        with sampler._dist.gather_params([param, *parts]):
-            yield spelled, param.data if layer is None else _with_adapters(param.data, layer)
-
-
-def _with_adapters(weight: torch.Tensor, layer: Any) -> torch.Tensor:
-    active = [adapter for adapter in layer.active_adapters if adapter in layer.lora_A]
-    if any(getattr(layer, "use_dora", {}).get(adapter) for adapter in active):
-        raise ValueError("DoRA scales the base weight, which a sum of adapters is not; train with --use_dora false")
-    whole = weight.float()
-    for adapter in active:
-        whole = whole + layer.get_delta_weight(adapter).float()
-    return whole.to(weight.dtype)
+    def _held(self) -> Any:
+        return self.llm.llm_engine.model_executor.driver_worker.model_runner.model
 
 
 def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: int) -> str:

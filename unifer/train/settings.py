@@ -45,7 +45,7 @@ class FerArguments:
     keep: str = field(default="last", metadata={"help": "Which model the run ends with: the last, or the best on eval_questions."})
     global_batch: int | None = field(
         default=None,
-        metadata={"help": "Rows (SFT) or replies (GRPO) per optimizer step over all processes: derives gradient_accumulation_steps (0: does not)."},
+        metadata={"help": "Rows (SFT) or replies (GRPO) per step over all processes; gradient_accumulation_steps follows."},
     )
     max_minutes: float | None = field(
         default=None,
