@@ -1,7 +1,7 @@
 """A vLLM server of one model on this machine, started on a free loopback port, waited for, and ended with everything it started.
 
-It runs in a process group of its own, which ends with `stop`, with the block of `serving`, with Ctrl-C and with our own death, by whatever
-signal: a small watcher holds a pipe from us. Knows processes, ports and vLLM's arguments; not what is asked.
+It ends with `stop`, with the block of `serving`, with Ctrl-C and with our own death, by whatever signal. Knows ports and vLLM's arguments;
+not what is asked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from unifer import runs
 from unifer.errors import InputError
 from unifer.models.devices import auto_dtype, visible_gpus
 from unifer.places import project_root
+from unifer.processes import ProcessGroup
 from unifer.records import Json
 
 _HOST = "127.0.0.1"
@@ -29,13 +29,6 @@ _POLL_SECONDS = 0.5
 _STOP_SECONDS = 20.0
 _TAIL = 65536
 _QUOTED = 3
-_WATCH = """
-cat > /dev/null
-kill -s TERM -- "-$1" 2> /dev/null
-for i in 1 2 3 4 5 6 7 8 9 10; do kill -s 0 -- "-$1" 2> /dev/null || exit 0; sleep 1; done
-kill -s KILL -- "-$1" 2> /dev/null
-"""
-"""Waits until the pipe from us closes, which it does however we end, then ends the server's process group."""
 
 
 class ServerLost(Exception):
@@ -97,15 +90,14 @@ class LocalServer:
         """`served` is the name requests give; what the server says goes to `log`, which is kept."""
         self.options, self.served, self.log = options, served, log
         self.url = ""
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watcher: subprocess.Popen[bytes] | None = None
+        self._group: ProcessGroup | None = None
         self._health = ""
         self._deadline = 0.0
 
     @property
     def group(self) -> int | None:
         """Its process group, once it is started."""
-        return None if self._process is None else self._process.pid
+        return None if self._group is None else self._group.id
 
     def start(self) -> None:
         """Begin to start it. Raises InputError where `model` is no folder and no hub id."""
@@ -113,16 +105,9 @@ class LocalServer:
         command = self.options.command(self.served, port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as stream:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=_environment(), start_new_session=True
+            self._group = ProcessGroup(
+                command, patience=_STOP_SECONDS, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=_environment()
             )
-        self._watcher = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCH, "watch", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
         self.url, self._health = f"http://{_HOST}:{port}/v1", f"http://{_HOST}:{port}/health"
         self._deadline = time.monotonic() + self.options.start_seconds
 
@@ -142,22 +127,15 @@ class LocalServer:
 
     def alive(self) -> None:
         """Raises ServerLost if it died."""
-        status = None if self._process is None else self._process.poll()
+        status = None if self._group is None else self._group.process.poll()
         if status is not None:
             end = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
             raise ServerLost(f"the vLLM server of {self.served} {end}; {self._last_words()}")
 
     def stop(self) -> None:
         """End it and all that it started; it may have died, or never have been started."""
-        if self._process is not None:
-            _signal_group(self._process.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_SECONDS)
-            _signal_group(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        if self._watcher is not None:
-            self._watcher.kill()
-            self._watcher.communicate()
+        if self._group is not None:
+            self._group.end()
 
     def _last_words(self) -> str:
         """The last errors in the log, or else its last lines, and where it lies."""
@@ -195,8 +173,3 @@ def _environment() -> dict[str, str]:
     if not visible_gpus():
         defaults["VLLM_CPU_KVCACHE_SPACE"] = "1"
     return defaults | os.environ
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)

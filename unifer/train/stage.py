@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from unifer.datasets import read_questions
 from unifer.errors import InputError, Interrupted, OutOfTime
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
+from unifer.processes import end_with_parent
 from unifer.records import Json
 from unifer.train import checkpoints, doctor, provenance, settings
 
@@ -72,6 +73,8 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings, rows, checkpoint or
     output folder that cannot be used; Interrupted on Ctrl-C, OutOfTime after `max_minutes`.
     """
+    if "LOCAL_RANK" in os.environ:
+        end_with_parent()  # torchrun, killed, would leave its ranks training, and their GPUs taken
     this, dataset = begin(stage, types, argv)
     if this.resume.finished:
         log.warning("%s: this run is finished; --fresh true starts over", this.out)

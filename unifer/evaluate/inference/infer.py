@@ -176,7 +176,7 @@ def _open_job(stack: ExitStack, job: Job, overwrite: bool, retry_failed: bool) -
 
 
 def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None) -> None:
-    if shards > 1 and opened:
+    if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
         answer_in_processes([Share(each.outputs, each.job.spec, each.progress) for each in opened], shards)
         return
     ours: AbstractContextManager[EngineSlot] = EngineSlot() if slot is None else nullcontext(slot)

@@ -26,6 +26,7 @@ from unifer.files import AppendLog
 from unifer.models.devices import visible_gpus
 from unifer.models.engines import EngineSpec
 from unifer.models.engines.succession import EngineSlot
+from unifer.processes import ProcessGroup
 from unifer.records import Json, Question
 
 _POLL_SECONDS = 0.2
@@ -102,8 +103,9 @@ class _Worker:
     def __init__(self, index: int, plans: Sequence[Plan], jobs: Sequence[Json], environment: dict[str, str]) -> None:
         self._index = index
         self._read_to = {plan.shard(index): 0 for plan in plans}
-        self._process = subprocess.Popen(
+        self._group = ProcessGroup(
             [sys.executable, "-m", "unifer.evaluate.inference.shards"],
+            patience=_STOP_SECONDS,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=os.environ | environment,
@@ -116,19 +118,20 @@ class _Worker:
             return  # it died at once: its exit status will say so
 
     def _pipe(self) -> IO[str]:
-        assert self._process.stdin is not None
-        return self._process.stdin
+        assert self._group.process.stdin is not None
+        return self._group.process.stdin
 
     @property
     def status(self) -> int:
-        return self._process.returncode
+        return self._group.process.returncode
 
     def running(self) -> bool:
         """False once it ended; waits a moment before saying True."""
         try:
-            self._process.wait(_POLL_SECONDS)
+            self._group.process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             return True
+        self._group.sweep()  # killed alone, it leaves its engine with most of a GPU
         return False
 
     def new_rows(self, plan: Plan) -> int:
@@ -145,11 +148,9 @@ class _Worker:
         """End it if it still runs: first by closing its pipe, then by force."""
         with contextlib.suppress(BrokenPipeError):
             self._pipe().close()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._group.process.wait(_STOP_SECONDS)
+        self._group.end()
 
     def obituary(self) -> str:
         """`number 2 was killed by signal 9`, or its exit status."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
-from unifer.models.devices import auto_dtype
+from unifer.models.devices import auto_dtype, visible_gpus
 from unifer.models.engines.base import Engine, GenerationSettings, Reply, Request
 from unifer.records import Json
 
@@ -50,6 +50,11 @@ class EngineSpec:
         if self.name == "scripted":
             return None
         return auto_dtype(self.path) if self.dtype == "auto" else self.dtype
+
+    @property
+    def has_processes(self) -> bool:
+        """Whether vLLM runs it in processes of its own, as it does on GPUs: they would outlive one that is killed."""
+        return self.name == "vllm" and (bool(visible_gpus()) or os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "1")
 
     def identity(self) -> Json:
         """What of this a run must keep: engine, precision, sampling, image rule. Batch size and memory are free to change."""
