@@ -73,6 +73,20 @@ why_failed() {
     die "$1 failed; above are the last lines of $LOG"
 }
 
+# gpu_ready PYTHON: says what a GPU run will miss, which Triton and torch would say after the weights are loaded.
+gpu_ready() {
+    local driver
+    driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1)
+    if [ -n "$driver" ] && [ "${driver%%.*}" -lt 580 ] 2>/dev/null; then
+        say "The NVIDIA driver $driver is too old: torch and vLLM are built for CUDA 13, which needs 580 or newer (or, on a data centre" \
+            "GPU, the package cuda-compat-13-0)"
+    fi
+    command -v "${CC:-gcc}" >/dev/null || command -v clang >/dev/null ||
+        say "No C compiler: Triton needs one on the GPU machine. apt install build-essential, or module load gcc"
+    "$1" -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_paths()["include"], "Python.h"))' 2>/dev/null ||
+        say "Python.h of $1 is missing: Triton needs it on the GPU machine. apt install python3-dev"
+}
+
 # enough_disk KB: ends where that much is not free for .venv and for uv's cache. What is in the cache already takes no more space.
 enough_disk() {
     local needed=$1 cache=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv} folder free

@@ -23,6 +23,7 @@ if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; the
 fi
 
 python=$(choose_python)
+[ "$extra" = cpu ] || gpu_ready "$python"
 case $extra in cpu) needed=7 ;; gpu) needed=12 ;; esac # GB of packages as unpacked (cpu: measured); most are torch and vLLM
 [ -x .venv/bin/python ] || enough_disk $((needed * 1048576))
 uv=$(find_uv "$python")

@@ -325,3 +325,23 @@ def test_every_key_of_the_grpo_recipe_is_read(monkeypatch: pytest.MonkeyPatch, f
     grpo_settings.check(fer, config)
     assert Path(fer.rows) == ROOT / "data" / "UniFER_RLVR_360K.json"
     assert config.vllm_mode == (flags[1] if flags else "colocate")
+
+
+@pytest.mark.parametrize(
+    ("driver", "compiler", "said"),
+    [("570.86.15", True, ["driver 570.86.15 is too old", "Python.h"]), ("580.65.06", False, ["No C compiler", "Python.h"])],
+)
+def test_setup_says_what_a_gpu_run_will_miss(checkout: Path, driver: str, compiler: bool, said: list[str]) -> None:
+    """Triton says so in the middle of a traceback, once the weights are loaded."""
+    folder = checkout.parent / "programs"
+    executable(folder / "nvidia-smi", f"#!/bin/sh\necho {driver}\n")
+    executable(folder / "python", "#!/bin/sh\nexit 1\n")
+    if compiler:
+        executable(folder / "gcc", "#!/bin/sh\n")
+    for name in ("head", "bash"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    script = f"source {ROOT / 'scripts' / 'common.sh'}; gpu_ready {folder / 'python'}"
+    run = subprocess.run(["bash", "-c", script], env={"PATH": str(folder), "HOME": str(checkout)}, capture_output=True, text=True)
+    assert run.stderr.count("\033[1m") == len(said), run.stderr
+    for words in said:
+        assert words in run.stderr

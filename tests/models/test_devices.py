@@ -22,7 +22,9 @@ def test_device_files_of_a_container_are_counted_from_0(
     assert devices.visible_gpus() == ids
 
 
-@pytest.mark.parametrize(("chosen", "ids"), [("", []), ("-1", []), ("2, 0", ["2", "0"]), ("GPU-5f", ["GPU-5f"])])
+@pytest.mark.parametrize(
+    ("chosen", "ids"), [("", []), ("-1", []), ("2, 0", ["2", "0"]), ("GPU-5f", ["GPU-5f"]), ("NoDevFiles", []), ("1,-1,2", ["1"])]
+)
 def test_what_the_user_chose_stands(chosen: str, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert devices.visible_gpus() == ids

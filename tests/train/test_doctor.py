@@ -18,7 +18,8 @@ from unifer.models.plans import DeepSpeed, Lora, Plan, Vllm
 from unifer.models.shapes import KNOWN, shape_of
 from unifer.records import CoTRow, RewardRow
 from unifer.train import doctor
-from unifer.train.doctor import data, machine, needs, packages
+from unifer.train.doctor import data, machine, needs, packages, toolchain
+from unifer.train.doctor.findings import Finding
 from unifer.train.doctor.needs import Run
 
 ROOT = Path(__file__).parents[2]
@@ -142,16 +143,19 @@ def test_absent_published_files_are_no_problem(tmp_path: Path) -> None:
 
 
 def test_a_disk_too_small_for_the_checkpoints_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """16.6 GB of weights and 99.5 GB of optimizer state each; four while the fourth is written, and the final model."""
+    """Weights of 16.6 GB, which transformers and DeepSpeed write each, and 99.5 GB of optimizer state; four, and the final model."""
     need = needs.disk(a_run(Plan(deepspeed=DeepSpeed(2))))
     assert need is not None
-    assert need.checkpoint == 14 * 8_292_166_656
+    assert need.checkpoint == (2 + 2 + 12) * 8_292_166_656
     assert need.whole == 4 * need.checkpoint + 2 * 8_292_166_656
     with_disk(monkeypatch, 100 * GB)
     (found,) = machine.disks({"output_dir": tmp_path / "not" / "yet"}, need)
     assert found.level == "problem"
     assert "100 GB free" in found.text
-    with_disk(monkeypatch, 500 * GB)
+    sharded = needs.disk(a_run(Plan(deepspeed=DeepSpeed(3))))
+    assert sharded is not None
+    assert sharded.checkpoint == (2 + 12) * 8_292_166_656
+    with_disk(monkeypatch, 520 * GB)
     assert machine.disks({"output_dir": tmp_path}, need)[0].level == "ok"
     assert machine.disks({"output_dir": tmp_path}, replace_kept(need))[0].level == "warning"
 
@@ -229,6 +233,7 @@ def test_preflight_passes_what_can_run(monkeypatch: pytest.MonkeyPatch, tmp_path
     with_versions(monkeypatch)
     with_disk(monkeypatch, 1000 * GB)
     monkeypatch.setattr(machine, "gpus", lambda: [machine.Gpu("card", 80 * GB)])
+    monkeypatch.setattr(toolchain, "check", lambda: [])
     assert doctor.preflight("sft", *settings(tmp_path)) == []
 
 
@@ -236,9 +241,10 @@ def test_preflight_lists_every_problem_at_once(monkeypatch: pytest.MonkeyPatch, 
     with_versions(monkeypatch, trl=None)
     with_disk(monkeypatch, GB)
     monkeypatch.setattr(machine, "gpus", lambda: [machine.Gpu("card", 24 * GB)])
+    monkeypatch.setattr(toolchain, "check", lambda: [Finding("problem", "driver", "550; too old", "a newer one")])
     with pytest.raises(InputError) as refused:
         doctor.preflight("sft", *settings(tmp_path))
-    for part in ("trl: not installed", "disk of output_dir: 1.0 GB free", "verdict: does not fit", "--use_peft true"):
+    for part in ("trl: not installed", "disk of output_dir: 1.0 GB free", "verdict: does not fit", "--use_peft true", "driver: 550"):
         assert part in str(refused.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from pathlib import Path
 
 from unifer import files
@@ -17,9 +18,13 @@ def visible_gpus() -> list[str]:
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
-        ids = [part.strip() for part in chosen.split(",") if part.strip()]
-        return [] if "-1" in ids else ids
+        return list(takewhile(_is_id, (part.strip() for part in chosen.split(",") if part.strip())))
     return [str(index) for index, _ in enumerate(_DEVICES.glob("nvidia[0-9]*"))]
+
+
+def _is_id(part: str) -> bool:
+    """A number or a UUID. CUDA ignores all from the first part on that is neither: -1, none, or what clusters say for no device."""
+    return part.isdigit() or part.startswith(("GPU-", "MIG-"))
 
 
 def auto_dtype(checkpoint: Path) -> str:

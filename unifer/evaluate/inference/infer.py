@@ -20,6 +20,7 @@ from unifer.evaluate.inference import outputs
 from unifer.evaluate.inference.answering import Advance, answer
 from unifer.evaluate.inference.outputs import Output, Plan
 from unifer.evaluate.inference.shards import Share, answer_in_processes
+from unifer.models import gpus
 from unifer.models.engines import Engine, EngineSpec
 from unifer.models.engines.succession import EngineSlot
 from unifer.records import Json, Question
@@ -176,6 +177,8 @@ def _open_job(stack: ExitStack, job: Job, overwrite: bool, retry_failed: bool) -
 
 
 def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None) -> None:
+    if slot is None and (spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)):
+        gpus.refuse_full(spec.gpu_memory_utilization)
     if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
         answer_in_processes([Share(each.outputs, each.job.spec, each.progress) for each in opened], shards)
         return

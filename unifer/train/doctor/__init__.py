@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unifer.errors import InputError
-from unifer.train.doctor import data, machine, needs, packages
+from unifer.train.doctor import data, machine, needs, packages, toolchain
 from unifer.train.doctor.findings import Finding, Section, size
 
 Stage = Literal["sft", "grpo"]
@@ -25,6 +25,7 @@ def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[Finding]:
     """
     found = packages.check(packages.needed(config))
     gpus = machine.gpus()
+    found += toolchain.check() if gpus else []
     run = needs.Run.of(stage, fer, config, model, gpus=int(getattr(config, "world_size", 1)))
     found += machine.disks({"output_dir": Path(config.output_dir)}, needs.disk(run))
     if gpus and run.shape is not None:

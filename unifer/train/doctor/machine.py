@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from unifer.models.devices import visible_gpus
+from unifer.models.gpus import states
+from unifer.train.doctor import toolchain
 from unifer.train.doctor.findings import Finding, size
 from unifer.train.rows import cache_root
 
@@ -41,24 +42,12 @@ def gpus() -> list[Gpu]:
     if not visible:
         return []
     torch: Any = sys.modules.get("torch")
-    if torch is None and (listed := _asked_of_the_driver()) is not None:
+    if torch is None and (listed := [Gpu(each.name, float(each.total)) for each in states()]):
         return listed
     if torch is None:
         import torch
     found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     return [Gpu(each.name, each.total_memory) for each in found]
-
-
-def _asked_of_the_driver() -> list[Gpu] | None:
-    """The visible GPUs by nvidia-smi; None where it does not answer."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits", *(["-i", chosen] if chosen else [])]
-    try:
-        listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
-        rows = [line.rpartition(",") for line in listing.splitlines() if line.strip()]
-        return [Gpu(name.strip(), float(mib) * 2**20) for name, _, mib in rows]
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
 
 
 def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[Finding]:
@@ -70,6 +59,7 @@ def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[F
     return [
         Finding("ok", "GPUs", listed),
         Finding("ok", "processor", f"{cores} core{'s' if cores > 1 else ''}, {size(total)} memory, {size(available)} of it free"),
+        *(toolchain.check() if found else ()),
         *disks(places, need),
         *disks({"cache": cache_root()}),
     ]

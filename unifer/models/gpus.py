@@ -1,0 +1,84 @@
+"""What nvidia-smi says of the GPUs that this process may use: driver, memory, and who holds it. Nothing where it does not answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from unifer.errors import InputError
+from unifer.models.devices import visible_gpus
+
+_MIB = 2**20
+_SECONDS = 20
+_VLLM_SHARE = 0.92
+"""vLLM's own default of the share of a GPU that it takes, and wants free at its start."""
+
+
+@dataclass(frozen=True)
+class GpuState:
+    """One GPU: sizes in bytes; `uuid` as the driver names it."""
+
+    uuid: str
+    name: str
+    driver: str
+    total: int
+    used: int
+
+
+def states() -> list[GpuState]:
+    """The visible GPUs, in the driver's order; empty without any, or where nvidia-smi does not answer."""
+    return [
+        GpuState(uuid, name, driver, int(float(total)) * _MIB, int(float(used)) * _MIB)
+        for uuid, name, driver, total, used in _asked("--query-gpu=uuid,name,driver_version,memory.total,memory.used", 5)
+    ]
+
+
+def holders(gpu: GpuState) -> list[str]:
+    """`process 123 (VLLM::EngineCore, 70 GB)` for each that this machine shows on `gpu`."""
+    rows = _asked("--query-compute-apps=gpu_uuid,pid,process_name,used_memory", 4)
+    return [f"process {pid} ({_title(pid, name)}, {_gigabytes(used)})" for uuid, pid, name, used in rows if uuid == gpu.uuid]
+
+
+def refuse_full(share: float | None) -> None:
+    """Raise InputError where a visible GPU has less than `share` of its memory free (None: vLLM's default), and say who holds it."""
+    for number, gpu in enumerate(states()):
+        wanted = (share or _VLLM_SHARE) * gpu.total
+        free = gpu.total - gpu.used
+        if free < wanted:
+            held = ", ".join(holders(gpu)) or "a process that this machine does not show (another user's, or another container's)"
+            have = f"{free / 2**30:.0f} of {gpu.total / 2**30:.0f} GB are free, {wanted / 2**30:.0f} are asked for"
+            raise InputError(
+                f"GPU {number} ({gpu.name}): {have}; held by {held}. End it, choose other GPUs with CUDA_VISIBLE_DEVICES, or ask for "
+                f"less with --gpu-memory-utilization {max(0.05, free / gpu.total - 0.03):.2f}"
+            )
+
+
+def _asked(query: str, columns: int) -> Iterator[list[str]]:
+    if not visible_gpus():
+        return
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    command = ["nvidia-smi", query, "--format=csv,noheader,nounits", *(["-i", chosen] if chosen else [])]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SECONDS).stdout
+    except (OSError, subprocess.SubprocessError):
+        return
+    for line in listing.splitlines():
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) == columns and all(cell and not cell.startswith("[") for cell in cells):
+            yield cells
+
+
+def _title(pid: str, name: str) -> str:
+    """What the process calls itself; vLLM's engine says so there, while the driver knows it as Python."""
+    try:
+        said = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        said = ""
+    return said[:60] or Path(name).name
+
+
+def _gigabytes(mib: str) -> str:
+    return f"{float(mib) * _MIB / 2**30:.0f} GB" if mib.replace(".", "", 1).isdigit() else mib
