@@ -76,13 +76,15 @@ def main() -> None:
     args, flags = parser.parse_known_args()
     args.out = args.out.resolve()
     draw(args.out)
-    done = {row["run"]: row for row in _finished(args.out)}
+    done = {row.get("run") for row in _finished(args.out)}
     waiting = [cell for cell in cells(args.seeds, args.only, args.lanes) if cell.name not in done]
-    colds = {cell.cold_start(args.cold_starts) for cell in waiting}
-    with ThreadPoolExecutor(args.lanes) as pool:
-        list(pool.map(lambda cold: start_cold(cold, args.out, args.lanes), colds))
-        for row in pool.map(lambda cell: run(cell, args.out, args.lanes, args.cold_starts, flags), waiting):
-            done[row["run"]] = row
+    # A run with a number of threads of its own has the machine for itself.
+    alone = [cell for cell in waiting if "OMP_NUM_THREADS" in ARITHMETIC[cell.arithmetic]]
+    for cells_now, lanes in (([cell for cell in waiting if cell not in alone], args.lanes), (alone, 1)):
+        colds = {cell.cold_start(args.cold_starts) for cell in cells_now}
+        with ThreadPoolExecutor(lanes) as pool:
+            list(pool.map(lambda cold, lanes=lanes: start_cold(cold, args.out, lanes), sorted(colds, key=lambda cold: cold.name)))
+            list(pool.map(lambda cell, lanes=lanes: run(cell, args.out, lanes, args.cold_starts, flags), cells_now))
     if args.beside:
         beside(args.out, args.lanes)
     print(json.dumps(summary(_finished(args.out)), indent=2))
