@@ -41,7 +41,7 @@ def main() -> None:
         policy = deep_model(Path(folder))
         llm = make_llm(Path(folder), dtype="float32", context=1024, seed=0)
         held = llm.llm_engine.model_executor.driver_worker.model_runner.model
-        layers = [layer for layer in by_layer(policy, SimpleNamespace(gather_params=lambda _: nullcontext()), vllm_name)]
+        layers = list(by_layer(policy, SimpleNamespace(gather_params=lambda _: nullcontext()), vllm_name))
         singles = [[tensor] for layer in layers for tensor in layer]
         seconds: dict[str, list[float]] = {"layer": [], "tensor": []}
         arrived = {}

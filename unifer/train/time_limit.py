@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 
-class TimeLimit(TrainerCallback):  # type: ignore[misc]
+class TimeLimit(TrainerCallback):
     """Asks for a checkpoint and the end at the first step that `minutes` after `started` lie behind, on every rank at the same step.
 
     `every` is the number of steps between places where a checkpoint may lie (a GRPO run resumes with fresh rollouts). `reached` says so
