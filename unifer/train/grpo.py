@@ -61,7 +61,8 @@ class Grpo:
         if this.fer.rollouts == "colocate":
             config.generation_kwargs["detokenize"] = False  # TRL decodes the tokens itself; a sixth of vLLM's time on CPU
         metrics, rollouts, alarms = _logs(this, limit)
-        with open_engine(this.model.dtype) if this.fer.rollouts == "colocate" else nullcontext():
+        side = settings.image_rule(this.fer).size
+        with open_engine(this.model.dtype, side) if this.fer.rollouts == "colocate" else nullcontext():
             return Trainer(
                 model=this.model.model_name_or_path,
                 reward_funcs=trainer_rewards(this.fer.rewards, completion_limit=config.max_completion_length),

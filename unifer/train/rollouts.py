@@ -30,6 +30,7 @@ from trl.trainer import grpo_trainer
 from unifer import files
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
+from unifer.models.engines.vllm_engine import one_image
 from unifer.train import weight_sync
 
 BAN = -100.0
@@ -204,12 +205,14 @@ def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: i
 
 
 @contextmanager
-def open_engine(dtype: str) -> Iterator[None]:
+def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
     """While it is open, a GRPOTrainer that is made gets `Sampler`, in the precision `dtype` of the trainer's weights.
+
+    Images are `image_side` pixels wide and high (None: of any size).
 
     TRL passes no dtype; vLLM's own choice turns a float32 checkpoint into bfloat16.
     """
-    own: dict[str, Any] = {"dtype": dtype, "limit_mm_per_prompt": {"image": 1, "video": 0}}
+    own: dict[str, Any] = {"dtype": dtype, "limit_mm_per_prompt": one_image(image_side)}
     if not visible_gpus():
         _prepare_cpu()
         own["enforce_eager"] = True

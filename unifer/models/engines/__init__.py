@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from unifer.dialogue.images import PATCH, ImageRule
+from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.models.devices import auto_dtype, visible_gpus
 from unifer.models.engines.base import Engine, GenerationSettings, Reply, Request
@@ -87,12 +87,11 @@ class EngineSpec:
         if self.name == "vllm":
             from unifer.models.engines.vllm_engine import VllmEngine
 
-            size = self.image_rule.size
             return VllmEngine(
                 self.path,
                 self.settings,
                 dtype=self.precision or "float32",
-                image_tokens=None if size is None else (size // PATCH) ** 2,
+                image_side=self.image_rule.size,
                 gpu_memory_utilization=self.gpu_memory_utilization,
                 tensor_parallel_size=self.tensor_parallel_size,
             )

@@ -15,11 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from unifer.dialogue.images import PATCH
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.base import GenerationSettings, Reply, Request
 from unifer.models.engines.vllm_weights import exchange_weights
 from unifer.models.loading import decode_reply, load_processor, render_prompt
+from unifer.records import Json
 
 _TEXT_TOKENS = 2048
 _MOST_IMAGE_TOKENS = 16384
@@ -29,7 +31,7 @@ _GPU_TALK = ("vllm.triton_utils.importing", "torch.utils.cpp_extension")
 
 
 class VllmEngine:
-    """A checkpoint inside vLLM. `image_tokens` bounds what one image takes (None: as much as a processor may give)."""
+    """A checkpoint inside vLLM, for images of `image_side` x `image_side` pixels (None: of any size)."""
 
     shows_images = True
 
@@ -39,16 +41,17 @@ class VllmEngine:
         settings: GenerationSettings,
         *,
         dtype: str,
-        image_tokens: int | None,
+        image_side: int | None,
         gpu_memory_utilization: float | None = None,
         tensor_parallel_size: int = 1,
     ) -> None:
         self.processor: Any = load_processor(path)
-        context = (image_tokens or _MOST_IMAGE_TOKENS) + _TEXT_TOKENS + settings.max_new_tokens
+        image_tokens = _MOST_IMAGE_TOKENS if image_side is None else (image_side // PATCH) ** 2
+        context = image_tokens + _TEXT_TOKENS + settings.max_new_tokens
         options: dict[str, Any] = {"tensor_parallel_size": tensor_parallel_size}
         if gpu_memory_utilization is not None:
             options["gpu_memory_utilization"] = gpu_memory_utilization
-        self.llm = make_llm(path, dtype=dtype, context=context, seed=settings.seed, **options)
+        self.llm = make_llm(path, dtype=dtype, context=context, seed=settings.seed, image_side=image_side, **options)
         self._settings = settings
         limit = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
@@ -184,7 +187,15 @@ def prepare_environment() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
 
 
-def make_llm(path: Path, *, dtype: str, context: int, seed: int, **options: Any) -> Any:
+def one_image(side: int | None) -> Json:
+    """vLLM's `limit_mm_per_prompt` for one image of `side` x `side` pixels (None: any).
+
+    Told no size, vLLM measures its memory with the largest image that the processor lets through, 16,384 tokens: 2 to 3 GB of a GPU.
+    """
+    return {"image": 1 if side is None else {"count": 1, "width": side, "height": side}, "video": 0}
+
+
+def make_llm(path: Path, *, dtype: str, context: int, seed: int, image_side: int | None = None, **options: Any) -> Any:
     """A `vllm.LLM` for one image a prompt and at most `context` tokens. Raises InputError if vLLM is missing or refuses the model.
 
     On CPU: eager, in this process, 1 GiB of cache unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's defaults, CUDA
@@ -208,7 +219,7 @@ def make_llm(path: Path, *, dtype: str, context: int, seed: int, **options: Any)
             dtype=dtype,
             seed=seed,
             max_model_len=min(context, getattr(text, "max_position_embeddings", context)),
-            limit_mm_per_prompt={"image": 1, "video": 0},
+            limit_mm_per_prompt=one_image(image_side),
             mm_processor_cache_gb=0,
             enable_prefix_caching=False,
             disable_log_stats=True,
