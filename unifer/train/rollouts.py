@@ -235,7 +235,10 @@ def _prepare_cpu() -> None:
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
     import torch._dynamo
     import vllm._custom_ops as operations
+    from vllm.model_executor.layers import utils as linear_layers
 
     # vLLM compiles two small functions of its sampler, which takes longer than a tiny model's run gains by them, and wants a compiler.
     torch._dynamo.config.disable = True
-    operations._supports_onednn = False  # oneDNN repacks linear weights, which then cannot be loaded again
+    # Both repack linear weights, which then cannot be loaded again: oneDNN, and in bfloat16 on processors with AMX the sgl kernels.
+    operations._supports_onednn = False
+    linear_layers.check_cpu_sgl_kernel = lambda *_: False

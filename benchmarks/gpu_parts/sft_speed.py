@@ -4,8 +4,8 @@ Shapes: `7b-lora` (LoRA on all linear layers), `3b-full` (every weight), `tiny` 
 is built from the published dimensions with UniFER-Tiny's tokenizer, the rows are drawn faces with replies made long, the training
 is `unifer sft`'s own. Each shape runs in a process of its own. Targets: the doctor's estimate within 15 % of the peak.
 
-    python benchmarks/gpu_sft.py
-    python benchmarks/gpu_sft.py --shape tiny --device cpu --steps 2
+    python -m benchmarks.gpu_parts.sft_speed
+    python -m benchmarks.gpu_parts.sft_speed --shape tiny --device cpu --steps 2
 
 Model FLOPs utilisation is that of PaLM (Chowdhery et al., arXiv 2204.02311, appendix B): what the model must compute, recomputation
 under gradient checkpointing not counted, over what the GPU could. A token costs 2 FLOPs a weight forward, 2 for the gradient of its
@@ -26,11 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu_parts.checkpoints import PIXELS, build_checkpoint, draw_rows
 from unifer import files
-from unifer.models.shapes import KNOWN, Shape, shape_of
+from unifer.models.shapes import Shape, shape_of
 
 SHAPES = {"7b-lora": ("Qwen/Qwen2.5-VL-7B-Instruct", True), "3b-full": ("Qwen/Qwen2.5-VL-3B-Instruct", False), "tiny": (None, False)}
-PIXELS, WARM_UP, TARGET = 224, 3, 0.15
+WARM_UP, TARGET = 3, 0.15
 PEAK_TFLOPS = {"H200": 989.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "B200": 2250.0, "H20": 148.0, "4090": 165.2}
 """Dense bf16 TFLOP/s on the makers' data sheets, by a part of the GPU's name."""
 
@@ -76,52 +77,6 @@ def model_flops(shape: Shape, counts: Counts, lora: bool) -> float:
         + attention
         + seeing
     )
-
-
-def build_checkpoint(folder: Path, hub_id: str | None, device: str) -> None:
-    """A random checkpoint of the shape of `hub_id` that takes UniFER-Tiny's tokens and 224 x 224 pixels; None is UniFER-Tiny."""
-    import torch
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
-
-    from unifer.models import tiny
-
-    if hub_id is None:
-        tiny.build(folder)
-        return
-    tiny.build(folder / "tiny")
-    processor: Any = Qwen2_5_VLProcessor.from_pretrained(folder / "tiny")
-    processor.image_processor.size = {"shortest_edge": 28**2, "longest_edge": PIXELS**2}
-    own = files.read_json(folder / "tiny" / "config.json")
-    known = KNOWN[hub_id]
-    tokens = {name: own[name] for name in ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")}
-    rope = {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6}
-    ends = {name: own["text_config"][name] for name in ("eos_token_id", "pad_token_id")}
-    text = {**known["text_config"], **ends, "rope_parameters": rope, "tie_word_embeddings": known["tie_word_embeddings"]}
-    config = Qwen2_5_VLConfig(
-        text_config=text, vision_config=known["vision_config"], tie_word_embeddings=known["tie_word_embeddings"], **tokens
-    )
-    with torch.device(device):
-        torch.set_default_dtype(torch.bfloat16)
-        model: Any = Qwen2_5_VLForConditionalGeneration(config)
-        torch.set_default_dtype(torch.float32)
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-
-
-def draw_rows(folder: Path, count: int, words: int) -> Path:
-    """Drawn faces by `unifer data faces`, their reasoning repeated to about `words` words."""
-    from unifer.cli import main as unifer
-
-    if unifer(["data", "faces", "--out", str(folder), "--count", str(count), "--workers", "1"]):
-        raise SystemExit("drawing faces failed")
-    rows = files.read_json(folder / "cot.json")
-    for row in rows:
-        think, answer = row["response"].split("</think>")
-        reasoning = think.removeprefix("<think>")
-        times = max(1, words // max(1, len(reasoning.split())))
-        row["response"] = f"<think>{' '.join([reasoning.strip()] * times)}</think>{answer}"
-    files.write_rows(folder / "long.json", rows)
-    return folder / "long.json"
 
 
 def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]:
@@ -259,6 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True, help="gradient checkpointing")
     parser.add_argument("--attention", help="default: flash_attention_2 if flash-attn is installed, else sdpa")
     parser.add_argument("--peak-tflops", type=float, help="dense bf16 TFLOP/s of the GPU, where its name is not known here")
+    parser.add_argument("--out", type=Path, help="write the results there too")
     parser.add_argument("--work", type=Path, help="folder for checkpoints, 40 GB (default: a temporary one)")
     return parser
 
@@ -270,18 +226,31 @@ def main() -> None:
 
     args = _parser().parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("gpu_sft.py: no GPU here; try the script itself with --shape tiny --device cpu --steps 2")
+        raise SystemExit("no GPU here; try it with --shape tiny --device cpu --steps 2")
     if args.attention is None:
         flash = args.device == "cuda" and importlib.util.find_spec("flash_attn") is not None
         args.attention = "flash_attention_2" if flash else "sdpa"
+    results = {}
     if len(args.shape) == 1:
         with tempfile.TemporaryDirectory(dir=args.work) as folder:
-            print(json.dumps(measure(args, args.shape[0], Path(folder))))
-        return
-    rest = [word for word in sys.argv[1:] if word != "--shape" and word not in SHAPES]
-    for name in args.shape:
-        # A process of its own: what one shape leaves on the GPU would count as the other's.
-        subprocess.run([sys.executable, __file__, "--shape", name, *rest], check=True)
+            results[args.shape[0]] = measure(args, args.shape[0], Path(folder))
+        print(json.dumps(results[args.shape[0]]))
+    else:
+        for name in args.shape:
+            results |= _in_a_process(name)
+    if args.out:
+        args.out.write_text(json.dumps(results))
+
+
+def _in_a_process(name: str) -> dict[str, Any]:
+    """One shape by itself: what it leaves on the GPU would count as the next one's."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.json"
+        given = [word for word in sys.argv[1:] if word != "--shape" and word not in SHAPES]
+        command = [sys.executable, "-m", "benchmarks.gpu_parts.sft_speed", *given, "--shape", name, "--out", str(out)]
+        subprocess.run(command, check=True)
+        made: dict[str, Any] = json.loads(out.read_text())
+    return made
 
 
 if __name__ == "__main__":
