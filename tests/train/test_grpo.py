@@ -112,7 +112,7 @@ def test_two_ranks_roll_out_with_vllm_under_zero(stage: str, corpus: Path, tmp_p
         ({"max_completion_length": 4000}, r"longest prompt takes \d+ tokens .* above the model's context of 2,048"),
         ({"processor_rescales": "false"}, "784 to 12,544 pixels"),
         ({"rewards": "accurcy"}, "did you mean 'accuracy'"),
-        ({"load_in_4bit": "true"}, "--load_in_4bit has no effect here"),
+        ({"load_in_4bit": "true"}, "--load_in_4bit true is for SFT"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_folder_is_made(

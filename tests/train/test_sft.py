@@ -101,7 +101,7 @@ def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, t
 
 @pytest.mark.parametrize(
     ("flag", "value", "remedy"),
-    [("load_in_4bit", "true", "--use_peft"), ("save_only_model", "true", "resumed"), ("resume_from_checkpoint", "x", "by itself")],
+    [("load_in_8bit", "true", "--use_peft"), ("save_only_model", "true", "resumed"), ("resume_from_checkpoint", "x", "by itself")],
 )
 def test_a_flag_that_would_change_nothing_is_refused(flag: str, value: str, remedy: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
     from unifer.train import sft
@@ -138,6 +138,39 @@ def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(corpus: P
     with pytest.raises(InputError, match=r"cot\.json: the row with image_path .* is not an image") as error:
         stage._train(trainer, this)
     assert "Traceback" not in str(error.value)
+
+
+@pytest.mark.parametrize(("lora", "remedy"), [(False, "--use_peft true"), (True, "--deepspeed")])
+def test_four_bit_weights_are_refused_where_nothing_could_train_them(lora: bool, remedy: str) -> None:
+    from types import SimpleNamespace
+
+    from unifer.train import settings
+
+    model = SimpleNamespace(load_in_4bit=True, use_peft=lora)
+    with pytest.raises(InputError, match=f"--load_in_4bit true: .*{remedy}"):
+        settings.check_quantised("sft", SimpleNamespace(deepspeed="zero2.json"), model)
+
+
+def test_lora_on_four_bit_weights_trains_goes_on_and_is_merged_into_whole_ones(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+    """The recipe for one card of 24 GB; bitsandbytes, like flash-attn, is installed by who needs it."""
+    pytest.importorskip("bitsandbytes")
+    from unifer.errors import OutOfTime
+    from unifer.models.checkpoints import check_checkpoint
+    from unifer.train import sft
+
+    argv = flags(corpus, tiny, tmp_path / "out", "--max_steps", "6", "--load_in_4bit", "true", "--use_peft", "true", "--logging_steps", "1")
+    with pytest.raises(OutOfTime):
+        sft.run([*argv, "--max_minutes", "0.0001"])
+    out = sft.run(argv)
+    check_checkpoint(out)
+    state = json.loads((out / "checkpoint-6" / "trainer_state.json").read_text())
+    losses = [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+    before, after = weights(tiny), weights(out)
+    assert {tensor.dtype for tensor in after.values()} == {tensor.dtype for tensor in before.values()}
+    assert any(not before[name].equal(after[name]) for name in before)
+    assert json.loads((out / "manifest.json").read_text())["identity"]["quantised"]["bnb_4bit_quant_type"] == "nf4"
 
 
 @pytest.mark.parametrize("flag", [["--report_to", "wandb"], ["--attn_implementation", "flash_attention_2"]])

@@ -14,6 +14,8 @@ from unifer.models.plans import Plan, Vllm
 from unifer.models.shapes import Shape
 
 GB = 2**30
+_FOUR_BIT = 0.5 + (8 / 64 + 32 / (64 * 256)) / 8
+"""Bytes of a 4-bit weight with its scales, quantised too: 8 bits per 64 weights, 32 per 256 scales (QLoRA, arXiv 2305.14314, 3)."""
 _CONTEXT, _NCCL, _FRAGMENTATION = 0.6 * GB, 0.8 * GB, 0.03
 """CUDA context of a process; buffers of NCCL, from two GPUs on; what the allocator holds beyond what is in use."""
 _TILE = 4096 * 32768
@@ -104,6 +106,11 @@ def _weights(shape: Shape, plan: Plan) -> Term:
     adapters = trained_parameters(shape, plan) if plan.lora else 0
     whole = shape.parameters * each + adapters * _trained_bytes(plan)
     note = f"{_count(shape.parameters)} x {each} bytes"
+    if plan.four_bit:
+        linears = [linear.inputs * linear.outputs for linear in shape.linears()]
+        packed = sum(linear.inputs * linear.outputs * linear.times for linear in shape.linears())
+        whole -= packed * (each - _FOUR_BIT)
+        return Term("weights", whole + max(linears) * each, f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked")
     if plan.deepspeed and plan.deepspeed.stage == 3:
         live = min(_LIVE, shape.parameters) * each
         kept = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus

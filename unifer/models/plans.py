@@ -51,6 +51,8 @@ class Plan:
     """Bytes of optimizer moments a trained parameter; None for AdamW's two."""
     deepspeed: DeepSpeed | None = None
     lora: Lora | None = None
+    four_bit: bool = False
+    """Linear layers of the base in 4 bits (bitsandbytes), under LoRA."""
     freeze_vision: bool = False
     checkpointing: bool = True
     flash: bool = False

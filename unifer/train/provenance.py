@@ -26,6 +26,7 @@ _OPTIMISATION = (
     "seed",
 )
 _LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rslora", "use_dora")
+_FOUR_BIT = ("bnb_4bit_quant_type", "use_bnb_nested_quant")
 _PATHS = ("rows", "image_root", "output_dir", "logging_dir", "deepspeed", "model_name_or_path")
 
 
@@ -44,6 +45,7 @@ def manifest(command: str, fer: settings.FerArguments, config: Any, model: Any, 
         "lora": {name: _plain(getattr(model, name)) for name in _LORA} if model.use_peft else None,
         "dtype": model.dtype,
         "optimisation": {name: _plain(getattr(config, name)) for name in _OPTIMISATION},
+        **({"quantised": {name: _plain(getattr(model, name)) for name in _FOUR_BIT}} if model.load_in_4bit else {}),
         **own,
     }
     chosen = {name: value for part in (fer, config, model) for name, value in _chosen(part)}

@@ -55,8 +55,7 @@ class FerArguments:
 
 
 _DEAD = {
-    "load_in_4bit": "quantised training is not offered; use --use_peft true",
-    "load_in_8bit": "quantised training is not offered; use --use_peft true",
+    "load_in_8bit": "SFT with LoRA takes 4-bit weights: --load_in_4bit true --use_peft true",
     "model_revision": "give --model_name_or_path a folder that holds the revision",
     "trust_remote_code": "checkpoints run no code of their own here",
     "resume_from_checkpoint": "a run in output_dir is resumed by itself; --fresh true starts over",
@@ -67,7 +66,11 @@ _DEAD = {
 }
 """Flags of TRL that have no effect on these runs, and what to do instead."""
 
-_PACKAGES = (("wandb", "report_to", "wandb", "tensorboard"), ("flash_attn", "attn_implementation", "flash_attention_2", "sdpa"))
+_PACKAGES = (
+    ("wandb", "report_to", "wandb", "tensorboard"),
+    ("flash_attn", "attn_implementation", "flash_attention_2", "sdpa"),
+    ("bitsandbytes", "load_in_4bit", True, "whole weights"),
+)
 """(package, flag, its value that needs the package, the value that does not)"""
 
 
@@ -88,8 +91,9 @@ def refuse_dead_flags(config: Any, model: Any) -> None:
                 raise InputError(f"--{name} has no effect here: {instead}")
     for package, name, value, instead in _PACKAGES:
         given = getattr(config, name, None) or getattr(model, name, None) or ()
-        if value in ([given] if isinstance(given, str) else given) and importlib.util.find_spec(package) is None:
-            raise InputError(f"--{name} {value} needs the package {package.replace('_', '-')}: install it, or use {instead}")
+        if value in (given if isinstance(given, list | tuple) else [given]) and importlib.util.find_spec(package) is None:
+            said = "true" if value is True else value
+            raise InputError(f"--{name} {said} needs the package {package.replace('_', '-')}: install it, or use {instead}")
 
 
 def check_held_out(fer: FerArguments, config: Any) -> None:
@@ -109,6 +113,18 @@ def check_held_out(fer: FerArguments, config: Any) -> None:
         raise InputError(
             f"--eval_questions {fer.eval_questions}: no such file; a question file is expected (`unifer data build`, or a sample)"
         )
+
+
+def check_quantised(command: str, config: Any, model: Any) -> None:
+    """Refuse 4-bit weights where nothing could train them. Raises InputError."""
+    if not model.load_in_4bit:
+        return
+    if command != "sft":
+        raise InputError("--load_in_4bit true is for SFT: vLLM samples from whole weights, which is another policy; --use_peft true alone")
+    if not model.use_peft:
+        raise InputError("--load_in_4bit true: weights of 4 bits cannot be trained themselves, adapters on them can: --use_peft true")
+    if config.deepspeed:
+        raise InputError('--load_in_4bit true: DeepSpeed cannot shard weights of 4 bits; --deepspeed ""')
 
 
 def check_time(fer: FerArguments) -> None:

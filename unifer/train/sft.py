@@ -29,7 +29,7 @@ class Sft:
         return rows.cot_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
 
     def trainer(self, this: stage.Run, dataset: Any) -> Any:
-        from trl import SFTTrainer
+        from trl import SFTTrainer, get_quantization_config
 
         from unifer.train.resume import ResumesWholeModels
         from unifer.train.shared_prompts import score_labelled_tokens
@@ -44,6 +44,7 @@ class Sft:
             train_dataset=dataset,
             processing_class=load_processor(this.start.path),
             peft_config=stage.lora(this),
+            quantization_config=get_quantization_config(this.model),
         )
         # Qwen2.5-VL's own forward does not take the number of tokens in a batch, so transformers does not count them; TRL, which computes
         # the loss, does take it. Else each rank and each accumulated batch would weigh alike, however many tokens its replies have.

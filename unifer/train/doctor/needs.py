@@ -94,6 +94,7 @@ def _plan(stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, c
         moments_bytes=_MOMENTS.get(str(getattr(config.optim, "value", config.optim))),
         deepspeed=read_deepspeed(config.deepspeed),
         lora=lora,
+        four_bit=bool(getattr(model, "load_in_4bit", False)),
         freeze_vision=bool(fer.freeze_vision_tower),
         checkpointing=bool(config.gradient_checkpointing),
         flash=model.attn_implementation not in _NO_FLASH,
