@@ -26,6 +26,23 @@ def test_flags_without_a_config_are_refused(capsys: pytest.CaptureFixture[str]) 
     assert "without --config" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (
+            ["--card", "b300", "--config", str(CONFIGS / "sft_7b.yaml")],
+            "--card b300: its figures are not known here; allowed are a100, a800",
+        ),
+        (["--card", "h100"], "--card h100: without --config there is no run to predict"),
+    ],
+)
+def test_a_card_that_says_nothing_is_refused_in_a_line(flags: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", *flags]) == 2
+    shown = capsys.readouterr().err.strip()
+    assert said in shown
+    assert len(shown.splitlines()) == 1
+
+
 def test_the_report_is_written_as_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
     status = main(["doctor", "--json", str(report)])
@@ -47,6 +64,18 @@ def test_a_config_for_gpus_is_judged_on_a_machine_without_any(corpus: Path, caps
     assert "24 rows; 24 of 24 sampled images decoded" in shown
     assert main([*argv, "--gpus", "1", "--gpu-memory", "24"]) == 1
     assert "does not fit" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_card_adds_what_the_run_costs_and_its_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("trl")
+    argv = ["doctor", "--config", str(CONFIGS / "grpo_7b.yaml"), "--output_dir", str(tmp_path / "o"), "--gpus", "64", "--card", "h200"]
+    main([*argv, "--global_batch", "256", "--per_device_train_batch_size", "4"])
+    shown = capsys.readouterr().out
+    assert " of 141 GB" in shown
+    assert "Cost\n" in shown
+    assert "64 x H200" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
 
 
 @pytest.mark.slow

@@ -28,21 +28,29 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     doctor.add_argument("--config", type=Path, metavar="FILE", help="training config, such as train_unifer/configs/sft_7b.yaml")
     doctor.add_argument("--stage", choices=("sft", "grpo"), help="which training the config is for (default: by its keys)")
     doctor.add_argument("--gpus", type=int, metavar="N", help="estimate for N GPUs (default: those here, else 1)")
-    doctor.add_argument("--gpu-memory", type=float, metavar="GB", help="memory of each (default: as here, else 80)")
+    doctor.add_argument(
+        "--gpu-memory", type=float, metavar="GB", help="memory of each (default: that of --card or of the GPUs here, else 80)"
+    )
+    doctor.add_argument("--card", metavar="NAME", help="with --config: what the run costs on a100, a800, h100, h200 or rtx4090")
     doctor.add_argument("--image-root", type=Path, metavar="DIR", help="without --config: folder that holds the images")
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too")
     doctor.set_defaults(run=_doctor, passes_flags_on=True)
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    from unifer.models import cards
+
+    card = cards.card(args.card) if args.card else None
     from unifer.train import doctor
 
     if args.config is None:
+        if card:
+            raise InputError(f"--card {card.name}: without --config there is no run to predict")
         if args.rest:
             raise InputError(f"{args.rest[0]}: without --config there is nothing to override")
         sections = doctor.examine(project_root(Path.cwd()), args.image_root)
     else:
-        sections = _for_config(args)
+        sections = _for_config(args, card)
     for section in sections:
         print(section.title)
         for finding in section.findings:
@@ -56,7 +64,7 @@ def _doctor(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _for_config(args: argparse.Namespace) -> list[Any]:
+def _for_config(args: argparse.Namespace, card: Any) -> list[Any]:
     if (args.gpus is not None and args.gpus < 1) or (args.gpu_memory is not None and args.gpu_memory <= 0):
         raise InputError("--gpus and --gpu-memory must be above 0")
     from unifer.train import doctor
@@ -65,7 +73,7 @@ def _for_config(args: argparse.Namespace) -> list[Any]:
     stage: Literal["sft", "grpo"] = args.stage or planned.stage_of(args.config, args.rest)
     gpus = doctor.planned_gpus(args.gpus)
     fer, config, model = planned.parse(stage, ["--config", str(args.config), *args.rest], gpus)
-    return doctor.examine_run(stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None)
+    return doctor.examine_run(stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None, card)
 
 
 def _count(number: int, noun: str) -> str:

@@ -243,14 +243,18 @@ def kv_bytes(shape: Shape) -> int:
     return 2 * 2 * shape.layers * shape.kv_width
 
 
+def engine_cache(shape: Shape, engine: Vllm, gpu: float) -> float:
+    """Bytes of cache that vLLM's share of one GPU of `gpu` bytes leaves beside weights and workspace; below 0 if it cannot start."""
+    return engine.utilization * gpu - 2 * shape.parameters / engine.tensor_parallel - _VLLM_WORKSPACE
+
+
 def _vllm(shape: Shape, plan: Plan, engine: Vllm, gpu: float, freed: float) -> tuple[Term, float]:
     """vLLM takes `gpu_memory_utilization` of the whole GPU: its weights, its workspace, and cache with the rest.
 
     With sleep mode it is awake only while the trainer holds neither gradients nor activations (`freed` bytes).
     """
     share = engine.utilization * gpu
-    weights = 2 * shape.parameters / engine.tensor_parallel
-    cache = share - weights - _VLLM_WORKSPACE
+    weights, cache = 2 * shape.parameters / engine.tensor_parallel, engine_cache(shape, engine, gpu)
     one = kv_bytes(shape) / engine.tensor_parallel * (plan.text_tokens + plan.patches // shape.merge**2 + plan.completion_tokens)
     taken = max(0.0, share - freed) if engine.sleeps else share
     held = f"{weights / GB:.1f} GB weights, {max(0.0, cache) / GB:.1f} GB KV cache: {max(0, int(cache // one))} sequences"

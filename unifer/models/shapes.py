@@ -44,6 +44,19 @@ KNOWN: Mapping[str, Json] = {
         },
         "vision_config": {**_VISION, "out_hidden_size": 3584},
     },
+    "Qwen/Qwen2.5-VL-72B-Instruct": {
+        "model_type": "qwen2_5_vl",
+        "tie_word_embeddings": False,
+        "text_config": {
+            "hidden_size": 8192,
+            "intermediate_size": 29568,
+            "num_hidden_layers": 80,
+            "num_attention_heads": 64,
+            "num_key_value_heads": 8,
+            "vocab_size": 152064,
+        },
+        "vision_config": {**_VISION, "intermediate_size": 3456, "out_hidden_size": 8192},
+    },
 }
 """Hub id -> the part of its published config.json that decides its size, for machines that have not downloaded it."""
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unifer.errors import InputError
-from unifer.train.doctor import data, machine, needs, packages, toolchain
+from unifer.models.cards import Card
+from unifer.train.doctor import data, machine, needs, packages, price, toolchain
 from unifer.train.doctor.findings import Finding, Section, size
 
 Stage = Literal["sft", "grpo"]
@@ -52,20 +53,30 @@ def planned_gpus(asked: int | None) -> int:
     return asked or len(machine.gpus()) * int(os.environ.get("NNODES", "1")) or 1
 
 
-def examine_run(stage: Stage, fer: Any, config: Any, model: Any, gpus: int | None = None, gpu_memory: float | None = None) -> list[Section]:
-    """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80 GB where nothing is known."""
+def examine_run(
+    stage: Stage, fer: Any, config: Any, model: Any, gpus: int | None = None, gpu_memory: float | None = None, card: Card | None = None
+) -> list[Section]:
+    """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80 GB where nothing is known.
+
+    With a `card` its memory is what `gpu_memory` is by default, and a section says what the run costs on it.
+    """
     here = machine.gpus()
     count = planned_gpus(gpus)
-    each = gpu_memory or (min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU)
+    each = gpu_memory or (card.memory if card else min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU)
     run = needs.Run.of(stage, fer, config, model, gpus=count)
+    run, by_name = price.named(run) if card else (run, "")
     where = machine.describe({"output_dir": Path(config.output_dir)}, needs.disk(run))
     if not here and (config.bf16 or config.deepspeed):
         what = "bf16" if config.bf16 else "DeepSpeed"
         text = f"the run asks for {what}; {count} x {size(each)} assumed for the estimate"
         where.append(Finding("warning", "GPUs", text, "on CPU alone: --bf16 false --dtype float32"))
-    return [
+    sections = [
         Section("Installed", packages.check(packages.needed(config))),
         Section("Machine", where),
         Section("Data", data.of_run(stage, fer)),
         Section(f"Memory on each of {count} GPU{'s' if count > 1 else ''}", needs.memory(run, each)),
     ]
+    if card:
+        work, said = price.work_of(stage, fer, config, run)
+        sections.append(Section("Cost", price.findings(run, work, card, [by_name, *said] if by_name else said)))
+    return sections

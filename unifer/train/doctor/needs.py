@@ -22,7 +22,8 @@ from unifer.train.doctor.machine import DiskNeed, ram
 USUAL_GPU = 80 * GB
 _SAFE = 0.92
 """Share of a GPU up to which an estimate is trusted to fit."""
-_TEMPLATE_TOKENS = 30
+TEMPLATE_TOKENS = 30
+"""Tokens that the chat template adds to a prompt."""
 _ROWS = 256
 _ANY_SIZE = 1024 * 784
 _MOMENTS = {"sgd": 0, "adafactor": 0, "adamw_8bit": 2, "adamw_bnb_8bit": 2, "paged_adamw_8bit": 2, "lion": 4, "adagrad": 4}
@@ -140,7 +141,7 @@ def _lengths(stage: str, fer: Any, config: Any, folder: Path | None) -> tuple[in
     if stage == "grpo":
         longest[1] = config.max_completion_length
     pixels = fer.image_size**2 or _ANY_SIZE
-    return longest[0] + _TEMPLATE_TOKENS, longest[1], min(pixels, _pixel_limit(folder)) // 14**2
+    return longest[0] + TEMPLATE_TOKENS, longest[1], min(pixels, _pixel_limit(folder)) // 14**2
 
 
 def _counter(folder: Path | None) -> Any:

@@ -1,0 +1,268 @@
+"""The tables of docs/cost.md, as Markdown: inputs, what SFT and GRPO cost, and two published runs predicted. No GPU, no torch.
+
+    python benchmarks/cost_tables.py
+
+Every figure comes from `unifer/models/cost.py`; a test holds docs/cost.md to what this prints. The recipes are those of sft_7b.yaml and
+grpo_7b.yaml, with the step kept where the GPUs can share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from unifer.models.cards import CARDS, Card, ratios
+from unifer.models.cost import Cost, Work, predict
+from unifer.models.memory import GB, estimate
+from unifer.models.moves import fits, moves
+from unifer.models.plans import DeepSpeed, Plan, Vllm
+from unifer.models.shapes import KNOWN, Shape, shape_of
+from unifer.train.doctor import needs, price
+from unifer.train.doctor.needs import Run
+
+CONFIGS = Path(__file__).parents[1] / "train_unifer" / "configs" / "deepspeed"
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
+PATCHES, LONGEST_REPLY = 256, 1024
+"""Patches of a 224 x 224 image; `max_completion_length`, which decides memory."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A run whose cost somebody published, as it is assumed to have been."""
+
+    name: str
+    shape: Shape
+    plan: Plan
+    work: Work
+    card: Card
+    hours: float
+    assumed: str
+
+    def cost(self) -> Cost:
+        return predict(self.shape, self.plan, self.work, self.card)
+
+
+def shape(size: str) -> Shape:
+    found = shape_of(KNOWN[f"Qwen/Qwen2.5-VL-{size}-Instruct"])
+    assert found is not None
+    return found
+
+
+def zero(stage: int) -> DeepSpeed:
+    found = needs.read_deepspeed(CONFIGS / f"zero{stage}.json")
+    assert found is not None
+    return found
+
+
+def recipe(stage: str, size: str, gpus: int) -> tuple[Plan, Work]:
+    """sft_7b.yaml or grpo_7b.yaml on so many GPUs; 72B shards the weights in SFT too and samples on eight GPUs together.
+
+    A step takes 16 rows or 224 replies as published; where the GPUs cannot share that, as many rows as GPUs, or 256 replies.
+    """
+    if stage == "sft":
+        step, widest = (16 if 16 % gpus == 0 else gpus), 1
+    else:
+        step, widest = (224 if 224 % gpus == 0 else 256), 7
+    each = step // gpus
+    batch = max(size for size in range(1, widest + 1) if each % size == 0)
+    plan = Plan(
+        gpus=gpus,
+        batch=batch,
+        accumulation=each // batch,
+        text_tokens=price.PROMPT_TOKENS,
+        completion_tokens=price.REPLY_TOKENS if stage == "sft" else LONGEST_REPLY,
+        patches=PATCHES,
+        deepspeed=zero(3 if stage == "grpo" or size == "72B" else 2),
+        reference=stage == "grpo",
+        vllm=Vllm(0.3, True, min(8, gpus) if size == "72B" else 1, each) if stage == "grpo" else None,
+    )
+    need = needs.disk(Run(plan, shape(size), None, None, size))
+    assert need is not None
+    epochs, group = (2, 1) if stage == "sft" else (1, 8)
+    work = Work(
+        steps=-(-price.PUBLISHED_ROWS[stage] * epochs * group // step),
+        text_tokens=price.PROMPT_TOKENS,
+        reply_tokens=price.REPLY_TOKENS,
+        longest_reply=price.REPLY_TOKENS,
+        checkpoint_bytes=need.checkpoint,
+        save_steps=2000,
+    )
+    if stage == "sft":
+        return plan, work
+    longest = price.LONGEST * price.REPLY_TOKENS
+    return plan, replace(work, longest_reply=longest, padded=True, group=8, sampler="vllm", scorings=1, reference=True, save_steps=300)
+
+
+def facial_r1() -> Published:
+    """Facial-R1's step 3: GRPO on RAF-DB, replies by transformers' generate."""
+    plan = Plan(gpus=8, batch=8, accumulation=4, text_tokens=500, completion_tokens=256, patches=64, deepspeed=zero(3), flash=True)
+    work = Work(
+        steps=-(-12_271 * 10 * 8 // 256),
+        text_tokens=500,
+        reply_tokens=200,
+        longest_reply=256,
+        padded=True,
+        group=8,
+        sampler="transformers",
+        rounds=4,
+        shared_images=False,
+        losses=3,
+    )
+    assumed = (
+        "from its README and code: 8 x A800 for about 240 hours, 10 iterations on one dataset such as RAF-DB, batch 8 x accumulation 4, "
+        "ZeRO-3, groups of 8, replies cut at 256 tokens, no reference model, no vLLM, each batch generated apart, one forward and "
+        "backward pass per reward. Assumed: an iteration is an epoch of RAF-DB's 12,271 training rows, three rewards, prompts of 500 "
+        "tokens, faces of 112 x 112 pixels, replies of 200 tokens, one of each batch cut at 256, generation with a cache"
+    )
+    return Published("Facial-R1, on RAF-DB", shape("7B"), plan, work, CARDS["a800"], 240, assumed)
+
+
+def facial_r1_short() -> Published:
+    """The same on the excerpt of RAF-DB that its later scripts name: what the README leaves open decides more than the model does."""
+    run = facial_r1()
+    work = replace(run.work, steps=-(-1_000 * 10 * 8 // 256))
+    assumed = "as above, but an iteration is an epoch of the 1,000 rows in the file `RAF-DB-Train-1000` of its later scripts"
+    return replace(run, name="the same, on 1,000 rows of it", work=work, assumed=assumed)
+
+
+def simple_rl() -> Published:
+    """SimpleRL-Zoo's Qwen2.5-7B: text alone, so a shape without vision tower."""
+    plan = Plan(gpus=16, batch=2, accumulation=64, text_tokens=150, completion_tokens=8192, patches=0, deepspeed=DeepSpeed(3), flash=True)
+    plan = replace(plan, reference=True, vllm=Vllm(0.75, True, 2, 512))
+    work = Work(
+        steps=400,
+        text_tokens=150,
+        reply_tokens=800,
+        longest_reply=8192,
+        group=8,
+        sampler="vllm",
+        reuse=4,
+        scorings=1,
+        reference=True,
+    )
+    assumed = (
+        "from its README and script: 16 x H100 for about 15 hours, 100 sets of 1,024 prompts x 8 replies, each for four optimizer "
+        "steps, batch 2, vLLM on pairs of GPUs with 0.75 of their memory, replies cut at 8,192 tokens, a reference model, gradient "
+        "checkpointing, padding removed. Assumed: prompts of 150 tokens, replies of 800 (its authors name 800 for the 32B, issue 69), "
+        "one of each set cut at 8,192, FSDP counted as ZeRO-3, checkpoints and evaluation left out"
+    )
+    return Published("SimpleRL-Zoo, Qwen2.5-7B", replace(shape("7B"), depth=0), plan, work, CARDS["h100"], 15, assumed)
+
+
+def runs() -> tuple[Published, ...]:
+    return facial_r1(), facial_r1_short(), simple_rl()
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; columns whose cells are numbers stand right."""
+    right = [all(row[index][:1].isdigit() or row[index] == "-" for row in rows) for index in range(len(head))]
+    line = "|".join("---:" if numbers else "---" for numbers in right)
+    return "\n".join([_row(head), f"|{line}|", *map(_row, rows)])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def cards() -> str:
+    head = ("`--card`", "Card", "bf16 TFLOP/s", "GB", "Memory TB/s", "Link GB/s", "Network GB/s", "Source")
+    return table(head, [_card(card) for card in CARDS.values()])
+
+
+def _card(card: Card) -> tuple[str, ...]:
+    figures = (
+        f"{card.flops / 1e12:.0f}",
+        f"{card.memory / GB:.0f}",
+        f"{card.hbm / 1e12:.2f}",
+        f"{card.link / 1e9:.0f}",
+        f"{card.network / 1e9:.1f}",
+    )
+    source = "data sheet" if card.network_source == "data sheet" else "data sheet; network assumed"
+    return (f"`{card.name}`", card.title, *figures, f"{source} ({card.note})")
+
+
+def assumptions() -> str:
+    rows = [(f"`{name}`", f"{value:g}", "assumed", reason) for name, value, reason in ratios()]
+    own = (
+        ("prompt", price.PROMPT_TOKENS, "tokens with template, without image: FERBench's questions, four characters per token"),
+        ("reply", price.REPLY_TOKENS, "mean tokens of a CoT reply, where no row file says it"),
+        ("longest reply", price.LONGEST, "times the mean, the longest of a step"),
+    )
+    return table(("Input", "Value", "Source", "What it is"), [*rows, *((name, f"{value}", "assumed", why) for name, value, why in own)])
+
+
+def hours() -> str:
+    head = ("Run", "Card", "GPUs", "Step", "GB", "s per step", "Steps", "Hours", "GPU-hours", "Bottleneck", "What moves it most")
+    return table(head, list(_hours()))
+
+
+def _hours() -> Iterator[tuple[str, ...]]:
+    for stage in ("sft", "grpo"):
+        for size in ("7B", "72B"):
+            for name in ("h100", "h200"):
+                card = CARDS[name]
+                smallest = next((count for count in COUNTS if fits(shape(size), recipe(stage, size, count)[0], card)), None)
+                for gpus in sorted({8, 16, 64, *([smallest] if smallest else [])}):
+                    yield _run(stage, size, gpus, card, least=gpus == smallest)
+
+
+def _run(stage: str, size: str, gpus: int, card: Card, least: bool) -> tuple[str, ...]:
+    plan, work = recipe(stage, size, gpus)
+    memory = estimate(shape(size), plan, card.memory)
+    step = f"{gpus} x {plan.batch} x {plan.accumulation}"
+    head = (f"{stage.upper()} {size}", card.title.split()[0], f"{gpus}{' (least)' if least else ''}", step, f"{memory.total / GB:.0f}")
+    if not fits(shape(size), plan, card):
+        return (*head, "-", "-", "-", "-", "does not fit", "")
+    made = predict(shape(size), plan, work, card)
+    best = moves(shape(size), plan, work, card)
+    worst = f"{made.bottleneck.name} {made.bottleneck.seconds / made.step:.0%}" + (
+        f": {made.bottleneck.bound}" if made.bottleneck.bound else ""
+    )
+    advice = f"{best[0].setting}: {best[0].cost.hours:,.1f} h" if best else ""
+    numbers = (f"{made.step:.2f}", f"{made.steps:,}", f"{made.hours:,.1f}", f"{made.gpu_hours:,.0f}")
+    return (*head, *numbers, worst, advice.replace("--", "`--", 1).replace(":", "`:", 1) if advice.startswith("--") else advice)
+
+
+def split() -> str:
+    """Seconds per step by part, of the recipes on H100s."""
+    chosen = [("sft", "7B", 8), ("sft", "72B", 64), ("grpo", "7B", 8), ("grpo", "7B", 64), ("grpo", "72B", 64)]
+    costs = [predict(shape(size), *recipe(stage, size, gpus), CARDS["h100"]) for stage, size, gpus in chosen]
+    names = list(dict.fromkeys(part.name for made in reversed(costs) for part in made.parts))
+    rows = [(name, *(f"{made.of(name):.2f}" if any(part.name == name for part in made.parts) else "-" for made in costs)) for name in names]
+    head = ("Part", *(f"{stage.upper()} {size}, {gpus}" for stage, size, gpus in chosen))
+    return table(head, [*rows, ("sum", *(f"{made.step:.2f}" for made in costs))])
+
+
+def published() -> str:
+    head = ("Run", "Published", "Predicted", "Published / predicted", "s per step", "Steps", "Largest parts of a step")
+    return table(head, [_published(run) for run in runs()])
+
+
+def _published(run: Published) -> tuple[str, ...]:
+    made = run.cost()
+    parts = sorted(made.parts, key=lambda part: -part.seconds)[:3]
+    return (
+        run.name,
+        f"{run.hours:,.0f} h on {made.gpus} x {run.card.title.split()[0]} = {run.hours * made.gpus:,.0f} GPU-hours",
+        f"{made.hours:,.1f} h = {made.gpu_hours:,.0f} GPU-hours",
+        f"{run.hours / made.hours:.1f}",
+        f"{made.step:.1f}",
+        f"{made.steps:,}",
+        ", ".join(f"{part.name} {part.seconds / made.step:.0%}" for part in parts),
+    )
+
+
+def settings() -> str:
+    return table(("Run", "What the prediction takes"), [(run.name, run.assumed) for run in runs()])
+
+
+TABLES = (cards, assumptions, hours, split, published, settings)
+
+
+def main() -> None:
+    print("\n\n".join(each() for each in TABLES))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Settings of a run -> what it goes through, and what that costs on a card of which only the data sheet is known."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from unifer import files
+from unifer.errors import InputError
+from unifer.models.cards import Card
+from unifer.models.cost import Cost, Sampler, Work, predict
+from unifer.models.moves import Move, moves
+from unifer.models.shapes import KNOWN, shape_of
+from unifer.train.doctor import needs
+from unifer.train.doctor.findings import Finding
+from unifer.train.doctor.needs import Run
+
+PUBLISHED_ROWS = {"sft": 230_000, "grpo": 360_000}
+"""Rows of the published files, UniFER-CoT-230K and UniFER-RLVR-360K."""
+PROMPT_TOKENS, REPLY_TOKENS, LONGEST = 120, 300, 2
+"""Assumed where no row says it: tokens of a prompt with its template (the questions of FERBench, four characters a token), mean tokens
+of a reply, and how many times the mean the longest reply of a step has."""
+_FIRST = 256
+_SHOWN = 0.01
+"""Share of a step below which a part is not shown."""
+
+
+def named(run: Run) -> tuple[Run, str]:
+    """The run with the shape of the published model whose size its name holds, if its own config.json is not here; and what to say."""
+    found = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
+    if run.shape is not None or run.stored is not None or found is None:
+        return run, ""
+    hub_id = f"Qwen/Qwen2.5-VL-{found[1]}B-Instruct"
+    shape = shape_of(KNOWN.get(hub_id, {}))
+    return (replace(run, shape=shape), f"{run.model} is not here: the shape of {hub_id}, by its name") if shape else (run, "")
+
+
+def work_of(stage: str, fer: Any, config: Any, run: Run) -> tuple[Work, list[str]]:
+    """What the run goes through, and what was assumed because no file says it. `config` is what `planned.parse` gives."""
+    said: list[str] = []
+    rows = _rows(stage, Path(fer.rows), said)
+    text, reply = _means(stage, Path(fer.rows), said)
+    grpo = stage == "grpo"
+    longest = reply
+    if grpo:
+        reply = min(REPLY_TOKENS, config.max_completion_length / 2)
+        longest = min(config.max_completion_length, LONGEST * reply)
+        said.append(f"replies of {reply:.0f} tokens, the longest of a step {longest:.0f}: assumed")
+    step = run.plan.gpus * run.plan.batch * run.plan.accumulation
+    group = config.num_generations if grpo else 1
+    iterations = config.num_iterations if grpo else 1
+    steps = config.max_steps if config.max_steps > 0 else math.ceil(rows * config.num_train_epochs * group * iterations / step)
+    zero, need = run.plan.deepspeed, needs.disk(run)
+    if zero and (zero.offload_optimizer or zero.offload_parameters):
+        said.append("offloading to CPU memory is not counted and takes long")
+    work = Work(
+        steps=steps,
+        text_tokens=text,
+        reply_tokens=reply,
+        longest_reply=longest,
+        checkpoint_bytes=need.checkpoint if need else 0.0,
+        save_steps=_save_steps(config, steps),
+    )
+    return (_rollouts(work, fer, config, run, said), said) if grpo else (work, said)
+
+
+def _rollouts(work: Work, fer: Any, config: Any, run: Run, said: list[str]) -> Work:
+    """`work` with what GRPO adds to it."""
+    sampler: Sampler = ("server" if config.vllm_mode == "server" else "vllm") if config.use_vllm else "transformers"
+    if sampler == "server":
+        said.append("one GPU that serves and does not train, besides --gpus")
+    accumulation = config.gradient_accumulation_steps
+    reuse = config.num_iterations * (config.steps_per_generation or accumulation) / accumulation
+    trained = getattr(fer, "trained_completions", None)
+    return replace(
+        work,
+        padded=True,
+        group=config.num_generations,
+        sampler=sampler,
+        servers=1 if sampler == "server" else 0,
+        reuse=reuse,
+        trained=trained / config.num_generations if trained else 1.0,
+        scorings=1 if reuse > 1 or (config.use_vllm and config.vllm_importance_sampling_correction) else 0,
+        reference=bool(config.beta),
+    )
+
+
+def _rows(stage: str, path: Path, said: list[str]) -> int:
+    try:
+        return sum(1 for _ in files.read_rows(path))
+    except InputError:
+        said.append(f"{PUBLISHED_ROWS[stage]:,} rows, as published: {path.name} is not here")
+        return PUBLISHED_ROWS[stage]
+
+
+def _means(stage: str, path: Path, said: list[str]) -> tuple[float, float]:
+    """Mean tokens of prompt (with its template) and reply over the first rows, four characters a token."""
+    fields = ("question", "response") if stage == "sft" else ("problem", "solution")
+    try:
+        rows = [row for _, row in islice(files.read_rows(path), _FIRST) if isinstance(row, dict)]
+    except InputError:
+        rows = []
+    if not rows:
+        what = f"prompts of {PROMPT_TOKENS} tokens" + (f" and replies of {REPLY_TOKENS}" if stage == "sft" else "")
+        said.append(f"{what}: assumed")
+        return PROMPT_TOKENS, REPLY_TOKENS
+    prompt, reply = (sum(len(str(row.get(field, ""))) // 4 for row in rows) / len(rows) for field in fields)
+    return prompt + needs.TEMPLATE_TOKENS, reply
+
+
+def _save_steps(config: Any, steps: int) -> int:
+    strategy = str(getattr(config.save_strategy, "value", config.save_strategy))
+    if strategy == "epoch":
+        return math.ceil(steps / max(1, config.num_train_epochs))
+    if strategy != "steps":
+        return 0
+    return math.ceil(config.save_steps * steps) if config.save_steps < 1 else int(config.save_steps)
+
+
+def findings(run: Run, work: Work, card: Card, said: Sequence[str]) -> list[Finding]:
+    """A line per part of a step, the sum over the run, what bounds it with the settings that move it, and what was assumed."""
+    if run.shape is None:
+        text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no prediction"
+        return [Finding("warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path")]
+    made = predict(run.shape, run.plan, work, card)
+    shown = [part for part in made.parts if part.seconds >= _SHOWN * made.step]
+    lines = [Finding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / made.step:.0%})") for part in shown]
+    whole = f"{work.steps:,} steps of {seconds(made.step)}: {made.hours:,.1f} hours, {made.gpu_hours:,.0f} GPU-hours"
+    worst = made.bottleneck
+    text = f"{worst.name}, {worst.seconds / made.step:.0%} of a step" + (f", bound by {worst.bound}" if worst.bound else "")
+    lines += [
+        Finding("ok", "step", seconds(made.step)),
+        Finding("ok", "run", f"{whole} on {made.gpus} x {card.title}"),
+        Finding("ok", "bottleneck", text, listed(made, moves(run.shape, run.plan, work, card))),
+    ]
+    return [*lines, Finding("ok", "predicted, not measured", "; ".join([*said, "docs/cost.md lists what is assumed of the card"]))]
+
+
+def listed(now: Cost, offered: Sequence[Move], count: int = 3) -> str:
+    """The first changes with the hours each leaves; some change the result, which docs/training.md tells."""
+    return "; or ".join(f"{move.setting}: {move.cost.hours:,.1f} hours" for move in offered[:count])
+
+
+def seconds(value: float) -> str:
+    """Seconds as people read them."""
+    return f"{value:.0f} s" if value >= 99.5 else f"{value:.1f} s" if value >= 9.95 else f"{value:.2f} s"
