@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,37 @@ def test_ctrl_c_reaches_the_ranks_and_leaves_no_traceback(tmp_path: Path) -> Non
     assert process.returncode == 130
     assert out.count("kept") == 2
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("rank", "said"), [(0, "1/2 clients joined"), (1, "timed out after 2000ms while trying to connect")])
+def test_a_machine_that_does_not_appear_is_one_line(rank: int, said: str) -> None:
+    """torchrun's own words come after forty lines of traceback."""
+    nodes = ["--nnodes", "2", "--node_rank", str(rank), "--master_addr", "127.0.0.1", "--master_port", str(free_port())]
+    argv = [sys.executable, "-m", "unifer.cli.launch", *nodes, "--rdzv-conf", "timeout=2", "--nproc_per_node", "1", "-m", "unifer"]
+    done = subprocess.run(argv, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("unifer: ")]
+    assert line.startswith(f"unifer: machine {rank} of 2: ")
+    assert said in line
+    assert "RENDEZVOUS_MINUTES" in line
+    assert "Traceback" not in done.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_ranks_that_nccl_cannot_connect_are_one_line() -> None:
+    from torch.distributed import DistBackendError
+
+    from unifer.errors import InputError
+    from unifer.train import stage
+
+    with (
+        pytest.raises(InputError, match=r"could not talk to each other: .*remote process exited.*NCCL_SOCKET_IFNAME"),
+        stage._ranks_connected(),
+    ):
+        raise DistBackendError("NCCL error in: x.cpp:1\nncclRemoteError: A call failed, remote process exited")

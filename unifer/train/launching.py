@@ -5,18 +5,21 @@ A rank that refuses its input, or that Ctrl-C stops, has said so in a line; torc
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 from unifer.errors import INTERRUPTED
 from unifer.models.devices import visible_gpus
 
 
 def launch(argv: Sequence[str]) -> int:
-    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, else 0.
+    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, 2 where the machines
+    did not find each other, else 0.
 
     The word `visible` stands for the number of GPUs this process may use, one at least.
     """
-    from torch.distributed import run
+    from torch.distributed import DistNetworkError, DistStoreError, run
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
@@ -24,7 +27,21 @@ def launch(argv: Sequence[str]) -> int:
         run.main([str(max(1, len(visible_gpus()))) if word == "visible" else word for word in argv])
     except SignalException:
         return INTERRUPTED
+    except (DistNetworkError, DistStoreError) as error:
+        sys.stderr.write(f"unifer: {_not_together(argv, str(error))}\n")
+        return 2
     except ChildFailedError as failed:
         _, failure = failed.get_first_failure()
         return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
     return 0
+
+
+def _not_together(argv: Sequence[str], said: str) -> str:
+    """Why several machines are not one launch, in one line."""
+    given = dict(pairwise(argv))
+    first = f"{given.get('--master_addr', 'the first machine')}:{given.get('--master_port', '29500')}"
+    who = f"machine {given.get('--node_rank', '0')} of {given.get('--nnodes', '?')}"
+    return (
+        f"{who}: {said.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with its own NODE_RANK, and "
+        f"see that all reach {first}; RENDEZVOUS_MINUTES is how long they wait"
+    )

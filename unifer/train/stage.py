@@ -8,7 +8,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -79,8 +80,9 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     if this.resume.finished:
         log.warning("%s: this run is finished; --fresh true starts over", this.out)
         return this.out
-    trainer = make_trainer(stage, this, dataset)
-    result = _train(trainer, this)
+    with _ranks_connected():
+        trainer = make_trainer(stage, this, dataset)
+        result = _train(trainer, this)
     if this.fer.max_minutes is not None and trainer.state.global_step < trainer.state.max_steps:
         _end_ranks(trainer, this)
         raise OutOfTime(
@@ -89,6 +91,21 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
         )
     _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
     return this.out
+
+
+@contextmanager
+def _ranks_connected() -> Iterator[None]:
+    """A line instead of a page where NCCL cannot connect the ranks. Raises InputError."""
+    from torch.distributed import DistBackendError
+
+    try:
+        yield
+    except DistBackendError as error:
+        said = " ".join(str(error).split())[-300:]
+        raise InputError(
+            f"the ranks could not talk to each other: ... {said}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
+            "leaves InfiniBand out, NCCL_DEBUG=INFO says more"
+        ) from None
 
 
 def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run, Any]:
