@@ -5,13 +5,18 @@ the next file. At the end of every run: each question answered exactly once, no 
 
     python benchmarks/kill_resume.py --kills 200
     python benchmarks/kill_resume.py --kills 200 --engine vllm --model runs/quickstart/UniFER-Tiny
+    python benchmarks/kill_resume.py --kills 20 --engine vllm --processes --shards 2 --victim either --questions 24   # as on GPUs
+
+With `--processes` vLLM's engine is a process of its own. After each kill nothing that the command had started may run ten seconds later.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +28,7 @@ from typing import Any
 from unifer.places import QUICKSTART_MODEL
 
 ROOT = Path(__file__).parents[1]
+_LATER = 10.0
 
 
 def command(args: argparse.Namespace, folder: Path, out: Path, slow: bool) -> list[str]:
@@ -71,20 +77,53 @@ def finish(args: argparse.Namespace, folder: Path, out: Path) -> dict[str, str]:
     return replies_in(out, args.questions)
 
 
+def descendants(pid: int) -> list[int]:
+    """All processes below `pid`, its own children first."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [*children, *(below for child in children for below in descendants(child))]
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def kill(process: subprocess.Popen[bytes], victim: str, chance: random.Random) -> int:
+    """SIGKILL the first process that the command started, then it, or it alone; how many of those below run `_LATER` seconds later."""
+    started = descendants(process.pid)
+    left = 0
+    if started and (victim == "child" or (victim == "either" and chance.random() < 0.5)):
+        below = descendants(started[0])
+        os.kill(started[0], signal.SIGKILL)
+        left += still_running(below)
+    process.kill()
+    process.wait()
+    return left + still_running(started)
+
+
+def still_running(pids: list[int]) -> int:
+    end = time.monotonic() + _LATER
+    while time.monotonic() < end and any(map(running, pids)):
+        time.sleep(0.05)
+    return sum(map(running, pids))
+
+
 def kill_many(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     expected = finish(args, folder, folder / "whole.jsonl")
     span = args.span or time.perf_counter() - started + args.questions * args.reply_seconds / args.shards
     moments = random.Random(args.seed)
-    killed = midway = finished = run = 0
+    killed = midway = finished = run = orphans = 0
     while killed < args.kills:
         out = folder / f"run-{run}.jsonl"
         process = subprocess.Popen(command(args, folder, out, slow=True), stderr=subprocess.DEVNULL)
         try:
             process.wait(moments.uniform(0, span))
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            orphans += kill(process, args.victim, moments)
             killed += 1
             midway += out.exists() and 0 < out.read_bytes().count(b"\n") < args.questions
             print(f"\r{killed} kills, {finished} files whole", end="", file=sys.stderr, flush=True)
@@ -95,7 +134,14 @@ def kill_many(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     assert finish(args, folder, folder / f"run-{run}.jsonl") == expected, "replies differ from the uninterrupted run"
     print(file=sys.stderr)
     seconds = round(time.perf_counter() - started, 1)
-    return {"kills": killed, "with_rows_to_keep": midway, "files": finished + 1, "questions": args.questions, "seconds": seconds}
+    return {
+        "kills": killed,
+        "running_later": orphans,
+        "with_rows_to_keep": midway,
+        "files": finished + 1,
+        "questions": args.questions,
+        "seconds": seconds,
+    }
 
 
 def main() -> None:
@@ -106,10 +152,14 @@ def main() -> None:
     parser.add_argument("--model", default=QUICKSTART_MODEL)
     parser.add_argument("--dataset", type=Path, default=ROOT / "eval_rafdb")
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--victim", choices=("parent", "child", "either"), default="parent", help="the command, or a worker of it")
+    parser.add_argument("--processes", action="store_true", help="vllm: its engine in a process of its own, as on GPUs")
     parser.add_argument("--reply-seconds", type=float, default=0.005, help="scripted: time each reply takes")
     parser.add_argument("--span", type=float, help="latest moment of a kill, seconds after start (default: how long a whole run takes)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if args.processes:
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         make_questions(args, Path(folder))
         print(json.dumps(kill_many(args, Path(folder))))
