@@ -22,9 +22,10 @@ Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they 
 the same command goes on where it stopped. Several models, after --model or --then, share one engine start where they differ in nothing
 but their weights. A question whose image cannot be read, or that the engine fails on, becomes a row with
 "error": true and counts as wrong; the exit status stays 0, the last lines say so, and --retry-failed asks those again.
+On a cluster each job of an array answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
 _THEN = "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X --then --model B --limit 200"
-_OF_THE_RUN = ("out", "shards", "overwrite", "retry_failed")
+_OF_THE_RUN = ("out", "part", "shards", "overwrite", "retry_failed")
 """Flags that mean every model of a command."""
 
 
@@ -46,6 +47,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
     parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
+    parser.add_argument("--part", metavar="K/N", help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`")
     parser.add_argument("--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew")
     parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
     parser.add_argument("--shards", type=_positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
@@ -101,6 +103,8 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
         _report(summary)
+    if args.part:
+        _say_how_to_merge([summary.out for summary in summaries])
     return 1 if any(summary.missing for summary in summaries) else 0
 
 
@@ -124,7 +128,9 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     """What one model is asked by the flags of one call. Raises InputError for flags that do not go together."""
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
+    from unifer.evaluate.parts import Part
 
+    part = None if args.part is None else Part.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
         raise InputError("say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for questions of no dataset")
@@ -142,6 +148,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
             model=model,
             spec=spec,
             image_root=_image_root(args.image_root),
+            part=part,
         )
         for index, (path, questions) in enumerate(asked)
     )
@@ -212,3 +219,11 @@ def _report(summary: Summary) -> None:
             _say(f"    {line}")
     if summary.missing:
         _say(f"  {summary.missing} have no answer yet: run the same command again")
+
+
+def _say_how_to_merge(answered: list[Path]) -> None:
+    from unifer.evaluate.parts import all_parts, whole_name
+
+    _say("when all parts are there:")
+    for path in answered:
+        _say(f"  unifer merge {path.with_name(all_parts(path))} --out {path.with_name(whole_name(path))}")
