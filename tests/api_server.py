@@ -48,6 +48,16 @@ class ApiServer:
         self._counting = threading.Lock()
         self.released = threading.Event()
         self.url = ""
+        self.pages: dict[str, Reaction] = {}
+        """What GET finds, by path."""
+        self.dead = threading.Event()
+        self.close: Callable[[], None] = lambda: None
+
+    def kill(self) -> None:
+        """As by SIGKILL: connections break off unanswered, new ones are refused."""
+        self.dead.set()
+        self.released.set()
+        self.close()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
@@ -64,7 +74,20 @@ class ApiServer:
                 self._at_once -= 1
         if reaction.hangs:
             self.released.wait()
-            return
+        if reaction.hangs or self.dead.is_set():
+            handler.close_connection = True
+        else:
+            self.send(handler, reaction)
+
+    def page(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a GET; a path that nobody filled is not there."""
+        if self.dead.is_set():
+            handler.close_connection = True
+        else:
+            self.send(handler, self.pages.get(handler.path) or refusal(404, f"{handler.path}: not found"))
+
+    def send(self, handler: BaseHTTPRequestHandler, reaction: Reaction) -> None:
+        """Write a whole reply, or one that breaks off."""
         sent = reaction.body.encode()
         handler.send_response(reaction.status)
         handler.send_header("Content-Type", reaction.content_type)
@@ -87,6 +110,9 @@ def serving(react: Callable[[int, Body], Reaction]) -> Iterator[ApiServer]:
         def do_POST(self) -> None:
             api.answer(self)
 
+        def do_GET(self) -> None:
+            api.page(self)
+
         def log_message(self, format: str, *args: object) -> None:
             pass
 
@@ -95,12 +121,17 @@ def serving(react: Callable[[int, Body], Reaction]) -> Iterator[ApiServer]:
     api.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+
+    api.close = close
     try:
         yield api
     finally:
         api.released.set()
-        server.shutdown()
-        server.server_close()
+        close()
         thread.join()
 
 

@@ -194,6 +194,19 @@ def test_another_config_is_refused_with_what_differs(config: Path, commands: Com
     assert (out(config).parent / "synthesis.1/round_1/scores.json").exists()
 
 
+def test_generation_asks_servers_and_goes_on_at_other_addresses(config: Path, commands: Commands) -> None:
+    """Servers move; which model answers, and by which engine, does not."""
+    commands.failing = "generate"
+    ask = ["--generation.engine", "server", "--generation.url"]
+    for urls in (["http://node1:8000/v1", "http://node2:8000/v1"], ["http://node3:8000/v1"]):
+        assert synthesize(config, *ask, *urls) == 2
+        asked = commands.argv["generate"]
+        assert after(asked, "--engine") == "server"
+        assert asked[asked.index("--url") + 1 : asked.index("--url") + 1 + len(urls)] == urls
+    assert commands.ran == ["generate"] * 2
+    assert "node1" not in (out(config) / "manifest.json").read_text()
+
+
 def test_no_machine_path_stands_in_a_manifest(config: Path, commands: Commands) -> None:
     synthesize(config)
     for path in out(config).rglob("*manifest.json"):

@@ -22,9 +22,11 @@ Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they 
 the same command goes on where it stopped. Several models, after --model or --then, share one engine start where they differ in nothing
 but their weights. A question whose image cannot be read, or that the engine fails on, becomes a row with
 "error": true and counts as wrong; the exit status stays 0, the last lines say so, and --retry-failed asks those again.
+--engine server --url URL ... asks vLLM servers that run already, here or elsewhere, in place of an engine of this process.
+On a cluster each job of an array answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
 _THEN = "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X --then --model B --limit 200"
-_OF_THE_RUN = ("out", "shards", "overwrite", "retry_failed")
+_OF_THE_RUN = ("out", "part", "shards", "overwrite", "retry_failed")
 """Flags that mean every model of a command."""
 
 
@@ -40,12 +42,15 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--model", nargs="+", metavar="DIR", help="checkpoint folders or hub ids, asked one after the other (default: model/UniFER-7B)"
     )
-    parser.add_argument("--engine", choices=("transformers", "vllm", "scripted"), help="default: vllm where installed, else transformers")
+    parser.add_argument(
+        "--engine", choices=("transformers", "vllm", "server", "scripted"), help="default: vllm where installed, else transformers"
+    )
     parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder; alone with --out")
     parser.add_argument("--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
     parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
+    parser.add_argument("--part", metavar="K/N", help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`")
     parser.add_argument("--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew")
     parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
     parser.add_argument("--shards", type=_positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
@@ -70,12 +75,23 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     engine = parser.add_argument_group("engine")
     engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), default="auto")
-    engine.add_argument("--batch-size", type=_positive, metavar="N", help="transformers only: requests a batch (default: 32)")
+    servers = "server only: vLLM servers of the model that run already, such as http://first-node:8000/v1; several share the questions"
+    engine.add_argument("--url", nargs="+", action=_Collected, default=(), metavar="URL", help=servers)
+    batch = "transformers: requests a batch (default: 32); server: requests that each URL holds at once (default: 128)"
+    engine.add_argument("--batch-size", type=_positive, metavar="N", help=batch)
     engine.add_argument("--attn", default="sdpa", help="transformers only: sdpa (default), eager or flash_attention_2")
     engine.add_argument("--gpu-memory-utilization", type=float, metavar="F", help="vllm only: share of each GPU's memory")
     engine.add_argument("--tensor-parallel-size", type=_positive, default=1, metavar="N", help="vllm only: GPUs an engine")
     engine.add_argument("--replies", type=Path, metavar="FILE", help="scripted only: JSON of replies, for dry runs without a model")
     engine.add_argument("--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes")
+
+
+class _Collected(argparse.Action):
+    """Every value of a flag that is given several times; those that a call inherited, a tuple, are replaced."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*(before if isinstance(before, list) else ()), *values])
 
 
 def _positive(text: str) -> int:
@@ -101,6 +117,8 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
         _report(summary)
+    if args.part:
+        _say_how_to_merge([summary.out for summary in summaries])
     return 1 if any(summary.missing for summary in summaries) else 0
 
 
@@ -111,7 +129,7 @@ def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[ar
     """
     calls = [args]
     while calls[-1].then is not None:
-        inherited = argparse.Namespace(**vars(calls[-1]) | {"then": None})
+        inherited = argparse.Namespace(**vars(calls[-1]) | {"then": None, "url": tuple(calls[-1].url)})
         calls.append(parser.parse_args(calls[-1].then, inherited))
     for call in calls[1:]:
         for flag in _OF_THE_RUN:
@@ -124,7 +142,9 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     """What one model is asked by the flags of one call. Raises InputError for flags that do not go together."""
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
+    from unifer.evaluate.parts import Part
 
+    part = None if args.part is None else Part.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
         raise InputError("say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for questions of no dataset")
@@ -142,6 +162,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
             model=model,
             spec=spec,
             image_root=_image_root(args.image_root),
+            part=part,
         )
         for index, (path, questions) in enumerate(asked)
     )
@@ -176,6 +197,7 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
     from unifer.models.engines import EngineSpec, GenerationSettings, default_engine
 
     name = args.engine or default_engine()
+    urls = _urls(args, name)
     try:
         settings = GenerationSettings(args.max_new_tokens, args.temperature, args.top_p, args.repetition_penalty, args.seed)
         rule = ImageRule(args.image_size or None)
@@ -192,6 +214,7 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
         gpu_memory_utilization=args.gpu_memory_utilization,
         tensor_parallel_size=args.tensor_parallel_size,
         seconds=args.reply_seconds,
+        urls=urls,
     )
     if name == "scripted":
         if args.replies is None or not args.replies.is_file():
@@ -203,6 +226,22 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
     return make(path=checkpoint.path), checkpoint.describe()
 
 
+def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
+    """Where the servers are. Raises InputError: none named, or flags that are a server's own business."""
+    if engine != "server":
+        if args.url:
+            raise InputError(f"--url {args.url[0]}: is for --engine server, not {engine}; give that, or leave --url away")
+        return ()
+    if not args.url:
+        raise InputError("--engine server needs --url URL, the address of a vLLM server of the model, such as http://first-node:8000/v1")
+    for flag, given in (("--dtype", args.dtype != "auto"), ("--shards", args.shards not in (None, 1))):
+        if given:
+            raise InputError(f"{flag} is for engines on this machine; leave it away, the servers at --url decide")
+    from unifer.models.served import server_urls
+
+    return server_urls(args.url)
+
+
 def _report(summary: Summary) -> None:
     before = f", {summary.resumed} of them before" if summary.resumed else ""
     _say(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
@@ -212,3 +251,11 @@ def _report(summary: Summary) -> None:
             _say(f"    {line}")
     if summary.missing:
         _say(f"  {summary.missing} have no answer yet: run the same command again")
+
+
+def _say_how_to_merge(answered: list[Path]) -> None:
+    from unifer.evaluate.parts import all_parts, whole_name
+
+    _say("when all parts are there:")
+    for path in answered:
+        _say(f"  unifer merge {path.with_name(all_parts(path))} --out {path.with_name(whole_name(path))}")

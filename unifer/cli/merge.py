@@ -16,8 +16,9 @@ _EPILOG = """\
 Parts are answers to parts of a question file, shards from several machines, or a second try at what failed: an answer wins over a
 failure. Refused by name: parts of another model, prompt, image rule, sampling or question file, rows with another truth, and two
 different answers to one question. --allow accepts what it names and writes it into the merged manifest, beside a list of the parts with
-their SHA-256. The merged file is a run like any other: eval, compare, leaderboard, report and export read it, and without --allow
-`unifer infer` can go on with it.
+their SHA-256. Parts that `unifer infer --part K/N` answered must be of one split, each given once; one that is missing is named, and its
+questions count as missing. The merged file is a run like any other: eval, compare, leaderboard, report and export read it, and without
+--allow `unifer infer` can go on with it.
 """
 
 
@@ -47,10 +48,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _merge(args: argparse.Namespace) -> int:
     from unifer import files, runs
     from unifer.evaluate.merging import merge
+    from unifer.evaluate.parts import is_part
     from unifer.locks import locked
 
     out: Path = args.out
-    if len(args.parts) < 2:
+    if len(args.parts) < 2 and not is_part(args.parts[0]):
         raise InputError(f"one file, {args.parts[0]}, is nothing to merge; name two or more")
     if out.suffix != ".jsonl":
         raise InputError(

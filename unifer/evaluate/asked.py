@@ -15,6 +15,7 @@ from pathlib import Path
 from unifer import files, runs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.errors import InputError
+from unifer.evaluate.parts import Part
 from unifer.records import Json, Prediction, Question
 
 MIXED = "mixed"
@@ -23,15 +24,29 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Stated:
-    """What the manifest beside a prediction file says: what every row was made with, and how many questions were asked (None: unknown)."""
+    """What the manifest beside a prediction file says: what every row was made with, and how many questions were asked (None: unknown).
+
+    `whole`: how many all parts of a split were asked, where the run is one of them.
+    """
 
     identity: Json
     asked: int | None
+    whole: int | None = None
 
     @property
     def questions(self) -> Json:
         """`name`, `bytes` and `sha256` of the question file, as far as they are known."""
         return dict(self.identity.get("questions") or {})
+
+    @property
+    def part(self) -> Part | None:
+        """The part of its question file that the run answers; None: the whole file."""
+        return Part.in_identity(self.identity)
+
+    def asked_of(self, questions: Sequence[Question]) -> Sequence[Question]:
+        """Those of its question file that were asked: every start of a run asks the first N of its share."""
+        share = questions if self.part is None else self.part.questions(questions)
+        return share[: self.asked]
 
 
 def is_log(path: Path) -> bool:
@@ -66,12 +81,18 @@ def read_stated(path: Path) -> Stated | None:
     try:
         identity, asked = dict(found["identity"]), found["context"]["asked"]
         dict(identity["questions"])
-    except (KeyError, TypeError, ValueError):
+        whole = found["context"].get("whole")
+    except (KeyError, TypeError, ValueError, AttributeError):
         problem = "is not the manifest of an inference run (identity.questions or context.asked is missing); remove it"
         raise InputError(f"{beside}: {problem}") from None
-    if asked is not None and (type(asked) is not int or asked < 0):
-        raise InputError(f"{beside}: context.asked is {asked!r}; a number of questions is expected")
-    return Stated(identity, asked)
+    for name, count in (("asked", asked), ("whole", whole)):
+        if count is not None and (type(count) is not int or count < 0):
+            raise InputError(f"{beside}: context.{name} is {count!r}; a number of questions is expected")
+    try:
+        Part.in_identity(identity)
+    except ValueError as error:
+        raise InputError(f"{beside}: {error}; ask that part again") from None
+    return Stated(identity, asked, whole)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from unifer import files, runs
 from unifer.datasets import read_questions
 from unifer.errors import InputError
+from unifer.evaluate import parts as parts_of
 from unifer.evaluate.asked import MIXED, read_stated
 from unifer.evaluate.predictions import read_rows
 from unifer.records import Json, Prediction, Question
@@ -26,13 +27,18 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Part:
-    """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None where it has none."""
+    """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None where it has none.
+
+    `claim` is the part of a question file that the run took by `--part`, `whole` how many questions all parts of it were asked.
+    """
 
     path: Path
     predictions: tuple[Prediction, ...]
     identity: Json | None
     asked: int | None
     mixed: Json
+    claim: parts_of.Part | None = None
+    whole: int | None = None
 
     @property
     def questions(self) -> Json:
@@ -42,7 +48,8 @@ class Part:
     def describe(self) -> Json:
         """What the merged manifest keeps of it: name, bytes, SHA-256, rows, and its own manifest."""
         rows = {"rows": len(self.predictions), "failed": sum(row.failed for row in self.predictions), "asked": self.asked}
-        return runs.describe_file(self.path) | rows | {"identity": self.identity}
+        claim = {} if self.claim is None else {parts_of.KEY: self.claim.to_json()}
+        return runs.describe_file(self.path) | rows | claim | {"identity": self.identity}
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path
     if doubled is not None:
         raise InputError(f"{doubled}: is given twice; name each part once")
     parts = [_read(path) for path in paths]
+    lacking = parts_of.missing_parts([(part.path, part.claim) for part in parts if part.claim is not None])
     whole = None if questions is None else read_questions(questions)
     accepted = _accepted(parts, set(allow) | ({QUESTIONS} if whole else set()))
     _refuse_other_datasets(parts)
@@ -86,7 +94,7 @@ def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path
         accepted[ANSWERS] = [f"{len(twice):,} questions with two answers, the first file's kept", *twice[:_SHOWN]]
     identity = _identity(parts, accepted, questions)
     asked = _asked(parts, rows, whole)
-    return Merged(tuple(rows.values()), _manifest(parts, rows, identity, asked, accepted), _notes(parts, accepted, asked))
+    return Merged(tuple(rows.values()), _manifest(parts, rows, identity, asked, accepted), _notes(parts, accepted, asked, lacking))
 
 
 def _read(path: Path) -> Part:
@@ -99,8 +107,10 @@ def _read(path: Path) -> Part:
     if stated.asked is not None and stated.asked < len(predictions):
         problem = f"holds {len(predictions):,} rows, but its manifest says that {stated.asked:,} questions were asked"
         raise InputError(f"{path}: {problem}; give the run its own file, or remove the manifest of another run")
-    mixed = stated.identity.pop(MIXED, None) or {}
-    return Part(path, predictions, stated.identity, stated.asked, mixed)
+    claim, mixed = stated.part, stated.identity.pop(MIXED, None) or {}
+    # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is missing.
+    stated.identity.pop(parts_of.KEY, None)
+    return Part(path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole)
 
 
 def _accepted(parts: Sequence[Part], allow: Collection[str]) -> Json:
@@ -245,7 +255,7 @@ def _asked(parts: Sequence[Part], rows: dict[str, Prediction], whole: Sequence[Q
         members = [part for part in parts if json.dumps(part.questions, sort_keys=True) == source]
         answered = {row.question.key for part in members for row in part.predictions}
         # Every start of a run asks the first N of its file, so the largest N holds the others.
-        missing += max(0, max(part.asked or 0 for part in members) - len(answered))
+        missing += max(0, max(part.whole or part.asked or 0 for part in members) - len(answered))
     return len(rows) + missing
 
 
@@ -256,10 +266,14 @@ def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json
     return runs.manifest(COMMAND, identity, asked=asked, rows=counts, parts=listed, allowed=accepted)
 
 
-def _notes(parts: Sequence[Part], accepted: Json, asked: int | None) -> tuple[str, ...]:
+def _notes(parts: Sequence[Part], accepted: Json, asked: int | None, lacking: Sequence[parts_of.Part]) -> tuple[str, ...]:
     notes = [f"accepted: {key}: {' / '.join(runs.short(value) for value in values)}" for key, values in accepted.items()]
     if all(part.identity is None for part in parts):
         notes.append("no part has a manifest, so nothing says that one model answered them all")
+    if lacking and all(part.claim is not None for part in parts):
+        named = ", ".join(map(str, lacking))
+        said = f"part {named} is missing" if len(lacking) == 1 else f"parts {named} are missing"
+        notes.append(f"{said}; its questions count as wrong: ask it by `unifer infer --part`, and merge again with --overwrite")
     if asked is None:
         notes.append("not every part says how many questions were asked, so missing ones are not known; --questions FILE tells")
     return tuple(notes)

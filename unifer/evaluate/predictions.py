@@ -15,6 +15,7 @@ from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.asked import find_source, is_log, read_stated
+from unifer.evaluate.parts import is_part
 from unifer.records import Prediction, Question
 
 GRADED = ".graded.jsonl"
@@ -46,8 +47,8 @@ def find_runs(spec: DatasetSpec) -> list[Run]:
     """The runs in the dataset's results folder, newest first; their names are unique (our format goes before the published one)."""
     named: dict[str, Path] = {}
     for path in (*sorted(spec.results.glob("*.jsonl")), *sorted(spec.results.glob(f"*{_PUBLISHED}"))):
-        # Inference leaves `<run>.shard-N.jsonl` beside a run that was killed: parts of it, not runs.
-        unfinished = ".shard-" in path.name or path.name.startswith(".")
+        # Inference leaves `<run>.shard-N.jsonl` beside a run that was killed, and `<run>.part-K-of-N.jsonl` until they are merged.
+        unfinished = ".shard-" in path.name or is_part(path) or path.name.startswith(".")
         if path.is_file() and not unfinished and not path.name.endswith((GRADED, JUDGED)):
             named.setdefault(run_name(path, spec), path)
     age = {name: path.stat().st_mtime_ns for name, path in named.items()}
@@ -165,7 +166,7 @@ def find_missing(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction
     warning = f"incomplete run: {lacking:,} of {stated.asked:,} questions have no reply yet and count as wrong; run the inference again"
     done = {prediction.question.key for prediction in predictions}
     source = find_source(path, spec, predictions)
-    asked = source.questions[: stated.asked] if source.unchanged else ()
+    asked = stated.asked_of(source.questions) if source.unchanged else ()
     lost = tuple(question for question in asked if question.key not in done)
     if len(lost) == lacking:
         return Missing(lost, notes=(warning,))

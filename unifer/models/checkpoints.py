@@ -61,6 +61,12 @@ def find_checkpoint(model: str | None, near: Path, flag: str = "--model") -> Che
     raise InputError(f"{flag} {model}: no such folder; {_help(flag)}")
 
 
+def names_of(checkpoint: Path) -> set[str]:
+    """What a copy of the checkpoint may be called: its folder's name, or the hub's where it lies in the hub's cache."""
+    hub = {part.rpartition("--")[2] for part in checkpoint.resolve().parts if part.startswith("models--")}
+    return {checkpoint.absolute().name, checkpoint.resolve().name} | hub
+
+
 def _checked(path: Path) -> Checkpoint:
     check_checkpoint(path)
     whole = path.resolve()

@@ -19,6 +19,7 @@ from PIL import Image
 
 from unifer import files
 from unifer.errors import InputError
+from unifer.models.checkpoints import names_of
 
 _QUICK, _SLOW = 10.0, 120.0
 """Seconds to wait for an answer; /server_info describes the whole machine when it is first asked."""
@@ -103,14 +104,8 @@ def _model_faults(served: str, checkpoint: Path) -> Iterator[str]:
         differing = [f"{fact} {theirs.get(fact)} instead of {ours[fact]}" for fact in ours if ours[fact] != theirs.get(fact)]
         if differing:
             yield f"it serves another model, {served} ({', '.join(differing[:3])})"
-    elif Path(served).name not in _names(checkpoint):
+    elif Path(served).name not in names_of(checkpoint):
         yield f"it serves another model, {served}; a copy of {checkpoint} elsewhere must keep its folder name"
-
-
-def _names(checkpoint: Path) -> set[str]:
-    """What a copy of the checkpoint may be called: its folder's name, or the hub's where it lies in the hub's cache."""
-    hub = {part.rpartition("--")[2] for part in checkpoint.resolve().parts if part.startswith("models--")}
-    return {checkpoint.absolute().name, checkpoint.resolve().name} | hub
 
 
 def facts(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from unifer import files, runs
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
+from unifer.evaluate import parts
 from unifer.evaluate.inference import outputs
 from unifer.evaluate.inference.answering import Advance, answer
 from unifer.evaluate.inference.outputs import Output, Plan
 from unifer.evaluate.inference.shards import Share, answer_in_processes
+from unifer.evaluate.parts import Part
 from unifer.models import gpus
 from unifer.models.engines import Engine, EngineSpec
 from unifer.models.engines.succession import EngineSlot
@@ -61,9 +63,19 @@ class Summary:
 
 
 def plan(
-    questions_file: Path, questions: Sequence[Question], out: Path, *, model: Json, spec: EngineSpec, image_root: Path | None = None
+    questions_file: Path,
+    questions: Sequence[Question],
+    out: Path,
+    *,
+    model: Json,
+    spec: EngineSpec,
+    image_root: Path | None = None,
+    part: Part | None = None,
 ) -> Plan:
-    """What to answer into which file. Raises InputError if `out` is not JSONL."""
+    """What to answer into which file: with a `part`, its share of `questions` into a file of its own beside `out`.
+
+    Raises InputError if `out` is not JSONL, or the part holds no question.
+    """
     if out.suffix != outputs.SUFFIX:
         raise InputError(f"{out}: predictions are appended one row a line; name a file that ends in {outputs.SUFFIX}")
     identity = {
@@ -72,7 +84,13 @@ def plan(
         "prompt": prompts.VERSION,
         **spec.identity(),
     }
-    return Plan(questions_file, tuple(questions), out, image_root, identity)
+    if part is None:
+        return Plan(questions_file, tuple(questions), out, image_root, identity)
+    if part.of > len(questions):
+        asked = f"{len(questions)} questions of {questions_file} are asked for"
+        raise InputError(f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}")
+    shared = tuple(part.questions(questions))
+    return Plan(questions_file, shared, part.path(out), image_root, identity | {parts.KEY: part.to_json()}, len(questions))
 
 
 def check_some_image(plan: Plan) -> None:

@@ -32,6 +32,8 @@ class Plan:
     out: Path
     image_root: Path | None
     identity: Json
+    whole: int | None = None
+    """Where `questions` are a part of those asked for: how many those are."""
 
     @property
     def manifest(self) -> Path:
@@ -113,6 +115,8 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool, rem
             manifest = runs.manifest(command, plan.identity, asked=0)
         # Scores count what was asked and not answered; a later call with a smaller --limit asks no less than was asked before.
         manifest["context"]["asked"] = max(manifest["context"]["asked"], len(plan.questions))
+        if plan.whole is not None:
+            manifest["context"]["whole"] = max(manifest["context"].get("whole", 0), plan.whole)
         files.write_json(plan.manifest, manifest)
         if retry_failed:
             _drop_failed([plan.out, *plan.shards()])

@@ -34,8 +34,8 @@ _STOP_SECONDS = 5.0
 
 
 def default_shards(spec: EngineSpec) -> int:
-    """As many engines as fit on the visible GPUs; 1 on CPU, where one engine uses all cores."""
-    return 1 if spec.name == "scripted" else max(1, len(visible_gpus()) // spec.tensor_parallel_size)
+    """As many engines as fit on the visible GPUs; 1 on CPU, where one engine uses all cores, and 1 to ask servers elsewhere."""
+    return 1 if spec.name in ("scripted", "server") else max(1, len(visible_gpus()) // spec.tensor_parallel_size)
 
 
 @dataclass(frozen=True)

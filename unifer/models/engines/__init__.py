@@ -16,7 +16,7 @@ from unifer.records import Json
 
 __all__ = ["ENGINES", "Engine", "EngineSpec", "GenerationSettings", "Reply", "Request", "default_engine"]
 
-EngineName = Literal["transformers", "vllm", "scripted"]
+EngineName = Literal["transformers", "vllm", "server", "scripted"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 
@@ -43,11 +43,13 @@ class EngineSpec:
     tensor_parallel_size: int = 1
     seconds: float = 0.0
     """Time that each scripted reply takes."""
+    urls: tuple[str, ...] = ()
+    """Addresses of the servers of `server`, replicas of the one model; `batch_size` is what each holds at the same time."""
 
     @property
     def precision(self) -> str | None:
-        """`dtype` with `auto` made definite; None for the scripted engine."""
-        if self.name == "scripted":
+        """`dtype` with `auto` made definite; None for the scripted engine, and for servers, which do not tell."""
+        if self.name in ("scripted", "server"):
             return None
         return auto_dtype(self.path) if self.dtype == "auto" else self.dtype
 
@@ -57,7 +59,7 @@ class EngineSpec:
         return self.name == "vllm" and (bool(visible_gpus()) or os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "1")
 
     def identity(self) -> Json:
-        """What of this a run must keep: engine, precision, sampling, image rule. Batch size and memory are free to change."""
+        """What of this a run must keep: engine, precision, sampling, image rule. Batch size, memory and addresses are free to change."""
         return {
             "engine": self.name,
             "dtype": self.precision,
@@ -74,6 +76,7 @@ class EngineSpec:
         made["path"] = Path(made["path"])
         made["settings"] = GenerationSettings(**made["settings"])
         made["image_rule"] = ImageRule(**made["image_rule"])
+        made["urls"] = tuple(made["urls"])
         return cls(**made)
 
     def open(self) -> Engine:
@@ -84,6 +87,10 @@ class EngineSpec:
             return ScriptedEngine(replies_from(self.path), self.seconds)
         # Read once, when torch is imported: without it vLLM's CPU kernels report how they bind memory.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        if self.name == "server":
+            from unifer.models.engines.server_engine import AT_ONCE, ServerEngine
+
+            return ServerEngine(self.path, self.settings, self.urls, at_once=self.batch_size or AT_ONCE)
         if self.name == "vllm":
             from unifer.models.engines.vllm_engine import VllmEngine
 

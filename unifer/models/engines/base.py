@@ -49,7 +49,7 @@ class Reply:
 class GenerationSettings:
     """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any engine.
 
-    Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed a request (`seed_of`); the
+    Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed per request (`seed_of`); the
     transformers engine seeds once when it is loaded, so its sampled replies depend on order and batch size too.
     """
 

@@ -17,8 +17,8 @@ from unifer.records import Json
 
 Guidance = Literal["none", "failed", "always"]
 
-_FREE = ("tensor_parallel_size", "gpu_memory_utilization", "shards", "batch_size", "replies")
-"""Flags of `unifer infer` that change how fast a reply comes, not which (the replies file of a dry run is its model)."""
+_FREE = ("tensor_parallel_size", "gpu_memory_utilization", "shards", "batch_size", "replies", "url")
+"""Flags of `unifer infer` that change how fast a reply comes and from where, not which (the replies file of a dry run is its model)."""
 
 
 @dataclass(frozen=True)
