@@ -5,19 +5,18 @@ A rank that refuses its input, or that Ctrl-C stops, has said so in a line; torc
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-from unifer.errors import INTERRUPTED
+from unifer.errors import INTERRUPTED, InputError
 from unifer.models.devices import visible_gpus
 
 
 def launch(argv: Sequence[str]) -> int:
-    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, 2 where the machines
-    did not find each other, else 0.
+    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, else 0.
 
-    The word `visible` stands for the number of GPUs this process may use, one at least.
+    The word `visible` stands for the number of GPUs this process may use, one at least. Raises InputError where several machines did
+    not find each other.
     """
     from torch.distributed import DistNetworkError, DistStoreError, run
     from torch.distributed.elastic.multiprocessing import SignalException
@@ -28,8 +27,7 @@ def launch(argv: Sequence[str]) -> int:
     except SignalException:
         return INTERRUPTED
     except (DistNetworkError, DistStoreError) as error:
-        sys.stderr.write(f"unifer: {_not_together(argv, str(error))}\n")
-        return 2
+        raise InputError(_not_together(argv, str(error))) from None
     except ChildFailedError as failed:
         _, failure = failed.get_first_failure()
         return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
