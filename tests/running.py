@@ -35,6 +35,8 @@ FIRST = (
     "tests/cli/test_quickstart.py",
     "tests/evaluate/inference/test_infer.py",
     "tests/evaluate/inference/test_infer_processes.py",
+    "tests/evaluate/inference/test_infer_kills.py",
+    "tests/train/test_weight_names.py",
     "tests/train/test_tiny_base.py",
     "tests/train/test_launching.py",
 )
