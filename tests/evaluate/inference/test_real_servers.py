@@ -21,6 +21,7 @@ from unifer.models.server import LocalServer, ServerLost, ServerOptions, serving
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 def test_greedy_replies_of_two_servers_one_of_them_killed_are_the_offline_engines(
     offline: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
