@@ -25,9 +25,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from unifer.places import QUICKSTART_MODEL
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.watching import descendants, still_running  # noqa: E402
+from unifer.places import QUICKSTART_MODEL  # noqa: E402
+
 _LATER = 10.0
 
 
@@ -77,20 +80,6 @@ def finish(args: argparse.Namespace, folder: Path, out: Path) -> dict[str, str]:
     return replies_in(out, args.questions)
 
 
-def descendants(pid: int) -> list[int]:
-    """All processes below `pid`, its own children first."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    return [*children, *(below for child in children for below in descendants(child))]
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def kill(process: subprocess.Popen[bytes], victim: str, chance: random.Random) -> int:
     """SIGKILL the first process that the command started, then it, or it alone; how many of those below run `_LATER` seconds later."""
     started = descendants(process.pid)
@@ -98,17 +87,10 @@ def kill(process: subprocess.Popen[bytes], victim: str, chance: random.Random) -
     if started and (victim == "child" or (victim == "either" and chance.random() < 0.5)):
         below = descendants(started[0])
         os.kill(started[0], signal.SIGKILL)
-        left += still_running(below)
+        left += len(still_running(below, _LATER))
     process.kill()
     process.wait()
-    return left + still_running(started)
-
-
-def still_running(pids: list[int]) -> int:
-    end = time.monotonic() + _LATER
-    while time.monotonic() < end and any(map(running, pids)):
-        time.sleep(0.05)
-    return sum(map(running, pids))
+    return left + len(still_running(started, _LATER))
 
 
 def kill_many(args: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -17,7 +17,6 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +47,7 @@ def main() -> None:
         for number in range(args.rounds):
             for way, parts in (("layer", layers), ("tensor", singles)):
                 disturb(policy, number)
-                seconds[way].append(timed(lambda parts=parts: [held.load_weights(part) for part in parts]))
+                seconds[way].append(load(held, parts))
                 arrived[way, number] = digest(held)
         llm.llm_engine.engine_core.shutdown()
     per_tensor = {way: 1000 * statistics.median(values) / len(singles) for way, values in seconds.items()}
@@ -105,9 +104,11 @@ def disturb(model: Any, number: int) -> None:
             weight.normal_(generator=generator)
 
 
-def timed(work: Callable[[], Any]) -> float:
+def load(held: Any, parts: list[Any]) -> float:
+    """Seconds in which vLLM takes the weights, a part per call."""
     started = time.perf_counter()
-    work()
+    for part in parts:
+        held.load_weights(part)
     return time.perf_counter() - started
 
 

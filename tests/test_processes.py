@@ -6,10 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.watching import running, still_running, wait_until
 from unifer.processes import ProcessGroup
 
 ROOT = Path(__file__).parents[1]
@@ -17,24 +16,9 @@ STUBBORN = "trap '' TERM; sleep 300 & echo $! > {0}; while :; do sleep 1; done"
 """A shell that starts a process of its own, and neither ends when asked."""
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
-
-
 def number_in(path: Path) -> int:
-    wait_until(lambda: path.exists() and path.read_text().endswith("\n"))
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), 30)
     return int(path.read_text())
-
-
-def running(pid: int) -> bool:
-    """Whether it still computes; one that waits for its parent to take note of its end does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_what_a_killed_child_had_started_is_ended(tmp_path: Path) -> None:
@@ -45,7 +29,7 @@ def test_what_a_killed_child_had_started_is_ended(tmp_path: Path) -> None:
     group.process.wait()
     assert running(engine)
     group.sweep()
-    wait_until(lambda: not running(engine))
+    assert not still_running([engine], 30)
     group.end()
 
 
@@ -54,7 +38,7 @@ def test_end_ends_what_does_not_want_to(tmp_path: Path) -> None:
     engine = number_in(tmp_path / "pid")
     group.end()
     assert group.process.returncode == -signal.SIGKILL
-    wait_until(lambda: not running(engine))
+    assert not still_running([engine], 30)
 
 
 def test_a_group_ends_though_we_are_killed(tmp_path: Path) -> None:
@@ -68,7 +52,7 @@ time.sleep(300)
     engine = number_in(tmp_path / "pid")
     parent.kill()
     parent.wait()
-    wait_until(lambda: not running(engine))
+    assert not still_running([engine], 30)
 
 
 def test_a_rank_ends_with_its_launcher(tmp_path: Path) -> None:
@@ -83,4 +67,4 @@ def test_a_rank_ends_with_its_launcher(tmp_path: Path) -> None:
     child = number_in(pid)
     os.kill(launcher.pid, signal.SIGKILL)
     launcher.wait()
-    wait_until(lambda: not running(child))
+    assert not still_running([child], 30)

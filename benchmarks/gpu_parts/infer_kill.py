@@ -13,10 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.watching import descendants, still_running
 from unifer.models import gpus, tiny
 from unifer.models.devices import visible_gpus
 
@@ -43,13 +43,12 @@ def check(folder: Path) -> dict[str, Any]:
     before = used()
     started = time.monotonic()
     process = infer(folder, faces)
-    wait_until(lambda: rows(folder) > 0, process, 180)
+    wait_for_a_row(folder, process, 240)
     first = time.monotonic() - started
     children = descendants(process.pid)
     process.kill()
     process.wait()
-    time.sleep(LATER)
-    left = [pid for pid in children if Path(f"/proc/{pid}/cmdline").exists() and state(pid) != "Z"]
+    left = still_running(children, LATER)
     held = used() - before
     kept = rows(folder)
     infer(folder, faces).wait()
@@ -87,24 +86,12 @@ def rows(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.glob("out*.jsonl"))
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float) -> None:
+def wait_for_a_row(folder: Path, process: subprocess.Popen[bytes], seconds: float) -> None:
     end = time.monotonic() + seconds
-    while not condition():
+    while not rows(folder):
         if process.poll() is not None or time.monotonic() > end:
             raise SystemExit(f"no row after {seconds:.0f} s" if process.poll() is None else f"infer ended with {process.returncode}")
         time.sleep(0.05)
-
-
-def descendants(pid: int) -> set[int]:
-    children = {int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()}
-    return children.union(*(descendants(child) for child in children))
-
-
-def state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return "Z"
 
 
 def used() -> int:

@@ -72,7 +72,7 @@ def test_a_missing_compiler_and_missing_headers_are_named(card: Path, monkeypatc
     """Triton says so itself, in the middle of a traceback, once the weights are loaded."""
     answers(card)
     monkeypatch.setenv("CC", "no-such-compiler")
-    monkeypatch.setattr(toolchain.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
     _, compiler, headers = toolchain.check()
     assert (compiler.level, headers.level) == ("problem", "problem")
     assert "no-such-compiler is not on PATH" in compiler.text

@@ -107,10 +107,10 @@ def _weights(shape: Shape, plan: Plan) -> Term:
     whole = shape.parameters * each + adapters * _trained_bytes(plan)
     note = f"{_count(shape.parameters)} x {each} bytes"
     if plan.four_bit:
-        linears = [linear.inputs * linear.outputs for linear in shape.linears()]
         packed = sum(linear.inputs * linear.outputs * linear.times for linear in shape.linears())
-        whole -= packed * (each - _FOUR_BIT)
-        return Term("weights", whole + max(linears) * each, f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked")
+        largest = max(linear.inputs * linear.outputs for linear in shape.linears())
+        stored = whole - packed * (each - _FOUR_BIT)
+        return Term("weights", stored + largest * each, f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked")
     if plan.deepspeed and plan.deepspeed.stage == 3:
         live = min(_LIVE, shape.parameters) * each
         kept = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmarks.watching import descendants, still_running, wait_until
 from tests.evaluate.asked import lines, make_dataset
 from tests.shared import BASE
 
@@ -32,25 +31,6 @@ def start(dataset: Path, *flags: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, "--max-new-tokens", "100", *flags], env=environment, stderr=subprocess.PIPE)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
-
-
-def descendants(pid: int) -> set[int]:
-    children = {int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()}
-    return children.union(*(descendants(child) for child in children))
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_forked_engines_answer_behind_their_workers_and_end_with_a_killed_command(tmp_path: Path) -> None:
     """A worker's thread that read standard input kept the forked engine waiting for ever; a killed one left it holding the GPU."""
     dataset = make_dataset(tmp_path / "eval_toy", COUNT)
@@ -65,7 +45,7 @@ def test_forked_engines_answer_behind_their_workers_and_end_with_a_killed_comman
     started = descendants(process.pid)
     process.kill()
     process.communicate()
-    wait_until(lambda: not any(map(running, started)), 10)
+    assert not still_running(started, 10)
     again = start(dataset, "--shards", "2")
     _, said = again.communicate(timeout=300)
     assert again.returncode == 0, said.decode()[-3000:]
