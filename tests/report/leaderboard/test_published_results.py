@@ -100,7 +100,7 @@ def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> Non
         (("sources", "a"), {"titel": "x"}, "source 'a': missing 'title'"),
         (("sources", "a", "unconfirmd"), "x", "unknown key 'unconfirmd', did you mean 'unconfirmed'?"),
         (("sources", "a", "title"), " ", "source 'a': 'title' must be a non-empty text"),
-        (("protocols", "p", "grading"), "lenient", "protocol 'p': 'grading' is 'lenient'; allowed are strict and unifer"),
+        (("protocols", "p", "grading"), "lenient", "protocol 'p': 'grading' is 'lenient'; allowed are strict, unifer, facial-r1"),
         (("tables", 0, "source"), "c", "table 1: 'source' is 'c'"),
         (("tables", 0, "protocol"), "pp", "table 1: 'protocol' is 'pp', did you mean 'p'?"),
         (("tables", 0, "metric"), "WAR", "table 1: 'metric' is 'WAR'"),
