@@ -83,6 +83,8 @@ class Cell:
     """Who gave the judge's scores, and how."""
     au_set: str | None = None
     """Over which of the dataset's AU sets its AUs are scored."""
+    profile: str | None = None
+    """The inference profile, where the manifest states it."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,8 @@ def collect(
             raise InputError(f"{run.path}: {model!r} has a second run on {spec.title}, {other.path}; leave one out, or rename its file")
         entry = entries.setdefault((model, group), Entry(model, group))
         cell = rule(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
-        entry.cells[spec.name] = replace(cell, au_set=spec.au_set)
         stated = read_stated(run.path)
+        entry.cells[spec.name] = replace(cell, au_set=spec.au_set, profile=None if stated is None else stated.profile)
         fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
         if fingerprint is not None:
             entry.checkpoints[spec.name] = str(fingerprint)
