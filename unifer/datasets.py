@@ -97,7 +97,9 @@ class DatasetSpec(_Sendable):
             return replace(self, action_units=(), au_set=None)
         if name not in self.au_sets:
             has = ", ".join((ALL, *self.au_sets))
-            raise InputError(f"--au-set {name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in {self.folder}/dataset.yaml)")
+            raise InputError(
+                f"--au-set {name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in {self.folder}/dataset.yaml)"
+            )
         return replace(self, action_units=self.au_sets[name], au_set=name)
 
     @property

@@ -36,7 +36,14 @@ def checkpoint(folder: Path, **generation: Any) -> Path:
 def test_without_a_profile_flags_mean_what_they_meant() -> None:
     args = applied(parsed())
     found = {name: getattr(args, name) for name in ("engine", "dtype", "batch_size", "max_new_tokens", "temperature", "repetition_penalty")}
-    assert found == {"engine": None, "dtype": "auto", "batch_size": None, "max_new_tokens": 1024, "temperature": 0.0, "repetition_penalty": 1.0}
+    assert found == {
+        "engine": None,
+        "dtype": "auto",
+        "batch_size": None,
+        "max_new_tokens": 1024,
+        "temperature": 0.0,
+        "repetition_penalty": 1.0,
+    }
     assert applied(parsed("--dtype", "float16", "--max-new-tokens", "7")).max_new_tokens == 7
     assert own_generation(parsed(), Path("nowhere")) == {}
 

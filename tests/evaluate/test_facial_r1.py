@@ -106,15 +106,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("labels", "subset"), [(True, ()), (False, SUBSET)])
 def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool, subset: tuple[int, ...]) -> None:
-    """0 difference on whole numbers, 1e-12 on means, over all gold AUs and over a subset; a listed AU that no face shows leaves the mean."""
+    """0 difference on whole numbers, 1e-12 on means. A listed AU that no face shows leaves the mean."""
     name = f"{'labels' if labels else 'units'}{len(subset)}"
-    spec = dataset(folder, name, LABELS, f"action_units: {list(subset) or 'all'}\n") if labels else au_dataset(folder, name, subset or "all")
+    spec = (
+        dataset(folder, name, LABELS, f"action_units: {list(subset) or 'all'}\n") if labels else au_dataset(folder, name, subset or "all")
+    )
     rows = rows_of(labels)
     found = score_facial_r1(spec, Run("m", write(spec.results / "m.jsonl", rows)), resamples=0)
     units = [unit for unit in (1, 4, 6, 12, 25, 43) if not subset or unit in subset]
     wanted = literal_scores(rows, units)
     scores = found.action_units
-    assert scores is not None and found.rouge is not None
+    assert scores is not None
+    assert found.rouge is not None
     hits = [round((unit.recall or 0) * unit.support) for unit in scores.per_unit]
     assert [unit.action_unit for unit in scores.per_unit] == units
     assert hits == wanted["hits"]
@@ -128,7 +131,8 @@ def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool,
     rege = found.rege["accuracy" if labels else "macro_au_f1"]
     assert rege.total == pytest.approx(100 * recognised + 100 * wanted["rouge"], rel=0, abs=1e-10)
     if labels:
-        assert found.accuracy is not None and found.accuracy.value is not None
+        assert found.accuracy is not None
+        assert found.accuracy.value is not None
         assert round(found.accuracy.value * COUNT) == wanted["right"]
 
 
@@ -144,12 +148,13 @@ def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool,
     ],
 )
 def test_the_published_quirks_are_kept(reply: str, units: set[str], label: str | None) -> None:
-    assert (facial_r1_units(reply), facial_r1_label(reply)) == (units, label)
+    assert (set(facial_r1_units(reply)), facial_r1_label(reply)) == (units, label)
 
 
 @pytest.mark.parametrize("reply", ["<think>" * 2**17, "<think>" + "AU" * 2**19, "<answer>" * 2**17, "," * 2**20])
 def test_a_megabyte_of_hostile_text_ends(reply: str) -> None:
-    assert (facial_r1_units(reply), len(facial_r1_label(reply) or "") <= 2**21) == (set(), True)
+    assert not facial_r1_units(reply)
+    assert len(facial_r1_label(reply) or "") <= len(reply)
 
 
 def form(think: str, answer: str, index: int) -> dict[str, Any]:
@@ -163,10 +168,12 @@ def test_neither_protocol_gives_a_silent_zero(tmp_path: Path) -> None:
     listed = Run("l", write(spec.results / "l.jsonl", [form("a smile", "AU6, AU12", 0), form("AU6", "AU6", 1)]))
     strict, published = score_strict(spec, reasoned, 0), score_facial_r1(spec, reasoned, 0)
     assert any(note.startswith("1 of 2 replies name AUs in their reasoning") and "--protocol facial-r1" in note for note in strict.notes)
-    assert published.action_units is not None and published.action_units.recall == 3 / 4
+    assert published.action_units is not None
+    assert published.action_units.recall == 3 / 4
     assert published.notes == ()
     strict, published = score_strict(spec, listed, 0), score_facial_r1(spec, listed, 0)
-    assert strict.action_units is not None and strict.action_units.recall == 3 / 4
+    assert strict.action_units is not None
+    assert strict.action_units.recall == 3 / 4
     assert not any("--protocol" in note for note in strict.notes)
     assert any(note.startswith("1 of 2 replies name AUs only outside") and "--protocol strict" in note for note in published.notes)
 
@@ -179,8 +186,10 @@ def test_failed_and_missing_questions_stay_in_every_denominator(tmp_path: Path) 
     (spec.folder / "data" / "toy_qa.json").write_text(json.dumps(rows))
     found = score_facial_r1(spec, Run("m", path), 0)
     assert found.counts == {"asked": 3, "failed": 1, "missing": 1}
-    assert found.accuracy is not None and (found.accuracy.value, found.accuracy.n) == (1 / 3, 3)
-    assert found.action_units is not None and (found.action_units.recall, found.action_units.n) == (1 / 3, 3)
+    assert found.accuracy is not None
+    assert (found.accuracy.value, found.accuracy.n) == (1 / 3, 3)
+    assert found.action_units is not None
+    assert (found.action_units.recall, found.action_units.n) == (1 / 3, 3)
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--out", type=Path, default=Path("leaderboard"), metavar="DIR", help="folder to write to (default: leaderboard)")
     parser.add_argument("--format", default=",".join(_FORMATS), metavar="LIST", help="of md, csv and html, joined by commas (default: all)")
     parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="the dataset of prediction files that lie outside dataset folders")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="strict", help="strict (default), or the published rules unifer, facial-r1")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, default="strict", help="strict (default), or the published rules unifer, facial-r1"
+    )
     parser.add_argument("--au-set", metavar="NAME", help="AUs that scores run over, where a dataset has that AU set: all, emola, facial-r1")
     parser.add_argument("--sort", metavar="BY", help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb")
     parser.add_argument("--no-published", action="store_true", help="leave published results out")

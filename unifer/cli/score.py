@@ -24,7 +24,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     one = commands.add_parser("eval", help="score one dataset's predictions", description="Score the predictions of one dataset folder.")
     one.add_argument("--dataset-dir", type=Path, required=True, metavar="DIR", help="folder with dataset.yaml, such as eval_rafdb")
     one.add_argument("--predictions", type=Path, metavar="FILE", help="predictions or published results; default: the newest in results/")
-    one.add_argument("--au-set", metavar="NAME", help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola")
+    one.add_argument(
+        "--au-set", metavar="NAME", help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola"
+    )
     one.add_argument("--graded", type=Path, metavar="FILE", help="also write every row with its verdict here (strict only)")
     _add_common(one)
     one.set_defaults(run=_eval)

@@ -26,7 +26,7 @@ MIXED = "mixed"
 class Stated:
     """What the manifest beside a prediction file says: what every row was made with, and how many questions were asked (None: unknown).
 
-    `whole`: how many all parts of a split were asked, where the run is one of them. `profile`: the inference profile, None where not stated.
+    `whole`: how many all parts of a split were asked, where the run is one of them. `profile`: the inference profile, if stated.
     """
 
     identity: Json

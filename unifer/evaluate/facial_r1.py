@@ -84,7 +84,10 @@ def score_facial_r1(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> 
     correct = [None if row.question.true_label is None else _right(row) for row in rows]
     overlap = [_overlap(row) for row in rows]
     recognised = _action_units(rows, claims, units, draws)
-    rege = {"accuracy": rege_of_answers(correct, overlap, draws), "macro_au_f1": rege_of_units(claims, overlap, units, draws) if units else None}
+    rege = {
+        "accuracy": rege_of_answers(correct, overlap, draws),
+        "macro_au_f1": rege_of_units(claims, overlap, units, draws) if units else None,
+    }
     failed, lost = sum(each.failed for each in predictions), len(missing.questions) + missing.unplaced
     return FacialR1Scores(
         spec=spec,

@@ -52,12 +52,12 @@ def grade_prediction(prediction: Prediction, spec: DatasetSpec) -> Verdict:
 
 
 def unread_notes(graded: Sequence[Graded]) -> list[str]:
-    """How many replies to questions of AUs name AUs in their reasoning and list none in their answer, where `strict` reads; a note, or none."""
+    """How many replies on AUs name AUs in their reasoning and list none in their answer, which strict reads: a note, if any."""
     asked = [row for row in graded if not row.prediction.question.candidate_labels and not row.prediction.failed]
     unread = sum(row.verdict.outcome != "answered" and bool(mentioned(row.verdict.reasoning)) for row in asked)
     if not unread:
         return []
     return [
-        f"{unread:,} of {len(asked):,} replies name AUs in their reasoning and list none in their answer: strict reads the answer alone and "
-        "counts their AUs as missed; --protocol facial-r1 reads the reasoning"
+        f"{unread:,} of {len(asked):,} replies name AUs in their reasoning and list none in their answer: strict reads the answer alone "
+        "and counts their AUs as missed; --protocol facial-r1 reads the reasoning"
     ]

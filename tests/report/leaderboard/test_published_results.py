@@ -105,7 +105,9 @@ def test_an_au_score_stands_only_beside_scores_over_the_same_aus() -> None:
     published = read_published(SHIPPED)
 
     def on(au_set: str) -> tuple[set[tuple[str, str]], list[str]]:
-        shown, notes = beside(published, {name: spec.with_au_set(au_set if au_set in spec.au_sets else None) for name, spec in ours.items()})
+        shown, notes = beside(
+            published, {name: spec.with_au_set(au_set if au_set in spec.au_sets else None) for name, spec in ours.items()}
+        )
         units = {each for each in shown if each.metric == "au_macro_f1" and each.dataset in ours}
         return {(each.source.key, each.dataset) for each in units}, notes
 

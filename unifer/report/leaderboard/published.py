@@ -90,7 +90,11 @@ def beside(results: Sequence[PublishedResult], specs: Mapping[str, DatasetSpec])
     counts = Counter((specs[result.dataset].title, result.protocol.au_set) for result in left)
     notes = [
         f"{count:,} published AU scores on {title} are left out, "
-        + (f"made over the AU set {au_set}: --au-set {au_set} shows them" if au_set else "their source does not say over which AUs they run")
+        + (
+            f"made over the AU set {au_set}: --au-set {au_set} shows them"
+            if au_set
+            else "their source does not say over which AUs they run"
+        )
         for (title, au_set), count in counts.items()
     ]
     return [result for result in results if result not in left], notes

@@ -46,7 +46,9 @@ def _add(totals: Totals, entry: Entry, metric: str, parts: Sequence[str], protoc
         totals.setdefault(MEAN, {})[metric] = mean
         return
     if POOLED not in totals:
-        totals[POOLED], totals[MEAN] = _together(entry, parts, resamples) if protocol == "strict" else (_published(entry, parts, resamples), {})
+        totals[POOLED], totals[MEAN] = (
+            _together(entry, parts, resamples) if protocol == "strict" else (_published(entry, parts, resamples), {})
+        )
     totals[MEAN].setdefault(metric, mean)
 
 
