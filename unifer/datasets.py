@@ -6,7 +6,8 @@ A fifth dataset is a copied folder with its YAML edited.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -19,9 +20,11 @@ from unifer.records import Question
 
 AnswerTag = Literal["one_line", "any_lines"]
 _ANSWER_TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")
+ALL = "all"
+"""Scores over every AU, whatever was published."""
 _REQUIRED = ("name", "title", "questions")
 _COUNTS = ("expected", "training")
-_OPTIONAL = ("sample", "labels", "action_units", "aliases", "human", *_COUNTS, "published")
+_OPTIONAL = ("sample", "labels", "action_units", "au_sets", "aliases", "human", *_COUNTS, "published")
 
 
 class _Sendable:
@@ -70,6 +73,10 @@ class DatasetSpec(_Sendable):
     """Committed questions over drawn faces, for a first try; None where the set has none."""
     action_units: tuple[int, ...] = ()
     """The AUs that scores of this set are computed over, as published; empty: every AU."""
+    au_set: str | None = None
+    """The name of `action_units` among `au_sets`; None where they have none."""
+    au_sets: MappingProxyType[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Name -> AUs over which somebody published scores of this set."""
     human: HumanAgreement | None = None
     aliases: MappingProxyType[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Further spellings of a label that the strict grader accepts, beside those of `emotions.SPELLINGS`."""
@@ -81,6 +88,19 @@ class DatasetSpec(_Sendable):
     @property
     def results(self) -> Path:
         return self.folder / "results"
+
+    def with_au_set(self, name: str | None) -> DatasetSpec:
+        """The same set scored over another of `au_sets`, or over `all` AUs; None changes nothing. Raises InputError: no such AU set."""
+        if name is None:
+            return self
+        if name == ALL:
+            return replace(self, action_units=(), au_set=None)
+        if name not in self.au_sets:
+            has = ", ".join((ALL, *self.au_sets))
+            raise InputError(
+                f"--au-set {name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in {self.folder}/dataset.yaml)"
+            )
+        return replace(self, action_units=self.au_sets[name], au_set=name)
 
     @property
     def samples(self) -> Path:
@@ -119,7 +139,9 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
             raise ValueError(
                 f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; optional are {', '.join(_OPTIONAL)}")
             )
-    labels, units = _labels(raw), _units(raw)
+    labels, sets = _labels(raw), _au_sets(raw)
+    chosen = raw.get("action_units", ALL)
+    named = isinstance(chosen, str) and chosen in sets
     return DatasetSpec(
         name=raw["name"],
         title=raw["title"],
@@ -127,7 +149,9 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         questions=folder / raw["questions"],
         sample=folder / raw["sample"] if "sample" in raw else None,
         labels=tuple(labels),
-        action_units=units,
+        action_units=sets[chosen] if named else _units(chosen, "action_units", sets),
+        au_set=chosen if named else None,
+        au_sets=MappingProxyType(sets),
         human=_human(raw.get("human")),
         aliases=_aliases(raw.get("aliases"), "aliases", labels),
         expected=_counts(raw, "expected", labels),
@@ -149,12 +173,21 @@ def _labels(raw: dict[str, Any]) -> list[str]:
     return labels
 
 
-def _units(raw: dict[str, Any]) -> tuple[int, ...]:
-    units = raw.get("action_units", "all")
-    if units == "all":
+def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    sets = raw.get("au_sets") or {}
+    if not isinstance(sets, dict) or not all(isinstance(name, str) and name != ALL for name in sets):
+        raise ValueError(f"'au_sets' must map names (other than {ALL}) to lists of FACS numbers, not {sets!r}")
+    if any(units == ALL for units in sets.values()):
+        raise ValueError(f"'au_sets' holds {ALL}, which is an AU set of every dataset already; name lists of FACS numbers")
+    return {name: _units(units, f"au_sets.{name}") for name, units in sets.items()}
+
+
+def _units(units: Any, key: str, names: Collection[str] = ()) -> tuple[int, ...]:
+    if units == ALL:
         return ()
     if not isinstance(units, list) or not units or not all(type(unit) is int and unit in FACS_NUMBERS for unit in units):
-        raise ValueError(f"'action_units' must be all, or a list of FACS numbers such as [1, 2, 4], not {units!r}")
+        allowed = ", ".join((ALL, *names))
+        raise ValueError(f"{key!r} must be {allowed}, or a list of FACS numbers such as [1, 2, 4], not {units!r}")
     return tuple(sorted(set(units)))
 
 

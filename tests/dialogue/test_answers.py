@@ -35,7 +35,7 @@ def test_the_table_is_long_enough_and_repeats_nothing() -> None:
 
 
 def test_protocol_names() -> None:
-    assert PROTOCOLS == ("strict", "unifer")
+    assert PROTOCOLS == ("strict", "unifer", "facial-r1")
 
 
 def test_listed_aliases_are_answers_and_only_for_candidates() -> None:

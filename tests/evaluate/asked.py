@@ -48,7 +48,7 @@ def make_dataset(folder: Path, count: int = COUNT) -> Path:
 
 def make_plan(dataset: Path, model: str = "model", **settings: int) -> tuple[Plan, EngineSpec]:
     path = dataset / "data/toy_qa.json"
-    spec = EngineSpec("scripted", dataset / "replies.json", GenerationSettings(**settings))
+    spec = EngineSpec("scripted", dataset / "replies.json", GenerationSettings(**settings))  # type: ignore[arg-type]
     out = dataset / "results/model.jsonl"
     return infer.plan(path, read_questions(path), out, model={"name": model}, spec=spec), spec
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer.cli import console
+from unifer.cli.profiles import DEFAULT, PROFILES, applied, own_generation
 from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.evaluate.inference.infer import Job, Summary
-    from unifer.models.engines import EngineSpec
+    from unifer.models.engines import EngineName, EngineSpec
     from unifer.records import Json, Question
 
 _EPILOG = """\
@@ -26,6 +27,7 @@ but their weights. A question whose image cannot be read, or that the engine fai
 On a cluster each job of an array answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
 _THEN = "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X --then --model B --limit 200"
+_PROFILE = "published: as the UniFER scripts ask (transformers, float32, one at a time, the checkpoint's own generation_config)"
 _OF_THE_RUN = ("out", "part", "shards", "overwrite", "retry_failed")
 """Flags that mean every model of a command."""
 
@@ -62,19 +64,18 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _add_generation(parser: argparse.ArgumentParser) -> None:
     generation = parser.add_argument_group("generation")
-    generation.add_argument("--max-new-tokens", type=_positive, default=1024, metavar="N")
-    generation.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0, the default, is greedy")
-    generation.add_argument("--top-p", type=float, default=1.0, metavar="P")
-    generation.add_argument("--repetition-penalty", type=float, default=1.0, metavar="R", help="1, the default, is none")
+    generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
+    generation.add_argument("--max-new-tokens", type=_positive, metavar="N", help="default: 1024")
+    generation.add_argument("--temperature", type=float, metavar="T", help="0, the default, is greedy")
+    generation.add_argument("--top-p", type=float, metavar="P", help="default: 1")
+    generation.add_argument("--repetition-penalty", type=float, metavar="R", help="1, the default, is none")
     generation.add_argument("--seed", type=int, default=0)
-    generation.add_argument(
-        "--image-size", type=int, default=224, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)"
-    )
+    generation.add_argument("--image-size", type=int, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)")
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     engine = parser.add_argument_group("engine")
-    engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), default="auto")
+    engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), help="default: auto")
     servers = "server only: vLLM servers of the model that run already, such as http://first-node:8000/v1; several share the questions"
     engine.add_argument("--url", nargs="+", action=_Collected, default=(), metavar="URL", help=servers)
     batch = "transformers: requests a batch (default: 32); server: requests that each URL holds at once (default: 128)"
@@ -144,6 +145,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     from unifer.evaluate.inference.outputs import out_name
     from unifer.evaluate.parts import Part
 
+    args = applied(args)
     part = None if args.part is None else Part.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
@@ -163,6 +165,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
             spec=spec,
             image_root=_image_root(args.image_root),
             part=part,
+            profile=args.profile,
         )
         for index, (path, questions) in enumerate(asked)
     )
@@ -192,20 +195,37 @@ def _image_root(given: Path | None) -> Path | None:
 def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
     """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of range."""
     from unifer import runs
-    from unifer.dialogue.images import ImageRule
     from unifer.models.checkpoints import find_checkpoint
-    from unifer.models.engines import EngineSpec, GenerationSettings, default_engine
+    from unifer.models.engines import default_engine
 
     name = args.engine or default_engine()
-    urls = _urls(args, name)
+    make = partial(_spec, args, name, urls=_urls(args, name))
+    if name == "scripted":
+        if args.replies is None or not args.replies.is_file():
+            raise InputError(
+                f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
+            )
+        return make(args.replies), runs.describe_file(args.replies) | {"name": Path(model or "scripted").name}
+    checkpoint = find_checkpoint(model, next(iter(args.dataset_dir), Path()))
+    return make(checkpoint.path, **own_generation(args, checkpoint.path)), checkpoint.describe()
+
+
+def _spec(
+    args: argparse.Namespace, name: EngineName, path: Path, *, urls: tuple[str, ...], repetition_penalty: float | None = None, **more: Any
+) -> EngineSpec:
+    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding. Raises InputError: out of range."""
+    from unifer.dialogue.images import ImageRule
+    from unifer.models.engines import EngineSpec, GenerationSettings
+
+    penalty = args.repetition_penalty if repetition_penalty is None else repetition_penalty
     try:
-        settings = GenerationSettings(args.max_new_tokens, args.temperature, args.top_p, args.repetition_penalty, args.seed)
+        settings = GenerationSettings(args.max_new_tokens, args.temperature, args.top_p, penalty, args.seed, more)
         rule = ImageRule(args.image_size or None)
     except ValueError as error:
         raise InputError(str(error)) from None
-    make = partial(
-        EngineSpec,
+    return EngineSpec(
         name,
+        path,
         settings=settings,
         image_rule=rule,
         dtype=args.dtype,
@@ -216,14 +236,6 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
         seconds=args.reply_seconds,
         urls=urls,
     )
-    if name == "scripted":
-        if args.replies is None or not args.replies.is_file():
-            raise InputError(
-                f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
-            )
-        return make(path=args.replies), runs.describe_file(args.replies) | {"name": Path(model or "scripted").name}
-    checkpoint = find_checkpoint(model, next(iter(args.dataset_dir), Path()))
-    return make(path=checkpoint.path), checkpoint.describe()
 
 
 def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
+    from unifer.datasets import DatasetSpec
     from unifer.report.leaderboard.boards import Board
     from unifer.report.leaderboard.published import PublishedResult
 
@@ -31,7 +33,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--out", type=Path, default=Path("leaderboard"), metavar="DIR", help="folder to write to (default: leaderboard)")
     parser.add_argument("--format", default=",".join(_FORMATS), metavar="LIST", help="of md, csv and html, joined by commas (default: all)")
     parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="the dataset of prediction files that lie outside dataset folders")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="strict", help="strict (default), or unifer, the published lenient rule")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, default="strict", help="strict (default), or the published rules unifer, facial-r1"
+    )
+    parser.add_argument("--au-set", metavar="NAME", help="AUs that scores run over, where a dataset has that AU set: all, emola, facial-r1")
     parser.add_argument("--sort", metavar="BY", help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb")
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
     parser.add_argument("--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)")
@@ -50,19 +55,25 @@ def _leaderboard(args: argparse.Namespace) -> int:
     from unifer.evaluate.statistics.provenance import differing
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
+    from unifer.report.leaderboard.published import beside
 
     formats = _formats(args.format)
     _check_sort(args.sort)
     near = Path.cwd()
     published = _published(args, near)
+    known = {spec.name: spec for spec in project_datasets(near)}
     selected = _selected(args, near)
+    chosen = _au_set(args, [*known.values(), *(each.spec for each in selected)])
+    known = {name: _scored_over(spec, chosen) for name, spec in known.items()}
+    selected = [replace(each, spec=_scored_over(each.spec, chosen)) for each in selected]
     if not selected and not published:
         raise InputError("there is nothing to show: no dataset folder holds predictions; make some with `unifer infer` or `unifer bench`")
     with console.progress("scoring", len(selected), unit="runs") as advance:
         entries, specs = collect(selected, protocol=args.protocol, resamples=args.resamples, advance=advance)
-    known = {spec.name: spec for spec in project_datasets(near)} | specs
-    boards = arrange(entries, known, published, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
-    warnings = [*differing(selected), *(f"{title}: {note}" for title, note in _notes(boards))]
+    known |= specs
+    shown, left_out = beside(published, known)
+    boards = arrange(entries, known, shown, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
+    warnings = [*differing(selected), *left_out, *(f"{title}: {note}" for title, note in _notes(boards))]
     written = _write(args.out, formats, boards, warnings, published, args.protocol)
     return _say(boards, warnings, written)
 
@@ -99,6 +110,23 @@ def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
     if args.runs:
         return list(select(args.runs, near, args.dataset_dir))
     return [Selected(spec, run) for spec in project_datasets(near) for run in find_runs(spec)]
+
+
+def _au_set(args: argparse.Namespace, specs: list[DatasetSpec]) -> str | None:
+    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's. Raises InputError where no dataset has it."""
+    from unifer.datasets import ALL
+
+    if args.au_set is None:
+        return "facial-r1" if args.protocol == "facial-r1" else None
+    there = dict.fromkeys((ALL, *(name for spec in specs for name in spec.au_sets)))
+    if args.au_set not in there:
+        raise InputError(f"--au-set {args.au_set}: no dataset has such an AU set; allowed are {', '.join(there)}")
+    return str(args.au_set)
+
+
+def _scored_over(spec: DatasetSpec, au_set: str | None) -> DatasetSpec:
+    """The dataset over that AU set, or over its own where it has none of that name."""
+    return spec.with_au_set(au_set if au_set == "all" or au_set in spec.au_sets else None)
 
 
 def _notes(boards: list[Board]) -> list[tuple[str, str]]:

@@ -24,6 +24,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     one = commands.add_parser("eval", help="score one dataset's predictions", description="Score the predictions of one dataset folder.")
     one.add_argument("--dataset-dir", type=Path, required=True, metavar="DIR", help="folder with dataset.yaml, such as eval_rafdb")
     one.add_argument("--predictions", type=Path, metavar="FILE", help="predictions or published results; default: the newest in results/")
+    one.add_argument(
+        "--au-set", metavar="NAME", help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola"
+    )
     one.add_argument("--graded", type=Path, metavar="FILE", help="also write every row with its verdict here (strict only)")
     _add_common(one)
     one.set_defaults(run=_eval)
@@ -46,7 +49,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=PROTOCOLS,
         default="strict",
-        help="strict: one answer, one listed label, every question counts (default); unifer: the published lenient rule",
+        help="strict: one answer, one listed label, every question counts (default); unifer, facial-r1: the published rules of that name",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="metrics JSON; the figure goes beside it; default: beside the predictions")
     parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
@@ -62,18 +65,25 @@ def _eval(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
     from unifer.evaluate.predictions import Run, newest_run, run_name
 
-    spec = load_dataset(args.dataset_dir)
+    spec = _with_au_set(load_dataset(args.dataset_dir), args.au_set, args.protocol)
     if args.predictions is None:
         run, count = newest_run(spec)
         choice = f" (newest of {count}; choose with --predictions)" if count > 1 else ""
         say(f"scoring {shown(run.path)}{choice}\n")
     else:
         run = Run(run_name(args.predictions, spec), args.predictions)
-    if args.protocol == "unifer":
-        if args.graded is not None:
-            raise InputError("--graded writes strict verdicts; leave it or --protocol unifer out")
-        return _eval_published(spec, run, args.out)
-    return _eval_strict(spec, run, args)
+    if args.protocol == "strict":
+        return _eval_strict(spec, run, args)
+    if args.graded is not None:
+        raise InputError(f"--graded writes strict verdicts; leave it or --protocol {args.protocol} out")
+    return _eval_published(spec, run, args.out) if args.protocol == "unifer" else _eval_facial_r1(spec, run, args)
+
+
+def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> DatasetSpec:
+    """The dataset over the AUs that `--au-set` names; else by protocol `facial-r1` over Facial-R1's, where it has them."""
+    if chosen is None and protocol in spec.au_sets:
+        return spec.with_au_set(protocol)
+    return spec.with_au_set(chosen)
 
 
 def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
@@ -113,12 +123,27 @@ def _eval_published(spec: DatasetSpec, run: Run, chosen: Path | None) -> int:
     return _wrote([out, _figure_of(out)])
 
 
+def _eval_facial_r1(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
+    from unifer import files
+    from unifer.evaluate.facial_r1 import score_facial_r1
+    from unifer.report.facial_r1 import facial_r1_text
+
+    out = _output(args.out, run.path.with_name(f"{_stem(run)}.facial-r1.metrics.json"), run.path)
+    result = score_facial_r1(spec, run, args.resamples)
+    say(facial_r1_text(result))
+    with writing(out):
+        files.write_json(out, result.to_json())
+    return _wrote([out])
+
+
 def _eval_total(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
     from unifer.evaluate.predictions import common_run
     from unifer.places import project_root
     from unifer.report.tables import plain
 
+    if args.protocol == "facial-r1":
+        raise InputError("--protocol facial-r1 has no pooled score; score each dataset by it with `unifer eval`")
     root = args.root or project_root(Path.cwd())
     specs = [load_dataset(root / name) for name in dict.fromkeys(args.datasets)]
     if len({spec.name for spec in specs}) < len(specs):

@@ -129,11 +129,19 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
         "pool": [runs.describe_file(path) for path in config.pool],
         "cot": runs.describe_file(config.cot),
         "heldout": runs.describe_file(questions),
-        "configs": {name: runs.describe_file(part.config) for name, part in (("sft", config.sft), ("grpo", config.grpo))},
+        "configs": {name: _described(part.config) for name, part in (("sft", config.sft), ("grpo", config.grpo))},
         "prompt": prompts.VERSION,
         "guidance": None if config.generation.guidance == "none" else GUIDANCE,
         "settings": config.identity(),
     }
+
+
+def _described(config: Path) -> Json:
+    """Name and digest of a training config, and of its base where it has one: a change of either changes the run."""
+    from unifer.train.configs import files_of
+
+    own, *bases = files_of(config)
+    return runs.describe_file(own) | ({"base": runs.describe_file(bases[0])} if bases else {})
 
 
 def _draw(config: Synthesis) -> None:

@@ -25,8 +25,8 @@ from unifer.dialogue.au_mentions import listed, mentioned
 from unifer.emotions import spellings
 from unifer.records import Outcome, Verdict
 
-PROTOCOLS = ("strict", "unifer")
-"""Names of the grading protocols: this module's, and that of `published`."""
+PROTOCOLS = ("strict", "unifer", "facial-r1")
+"""Names of the grading protocols: this module's, that of `published`, and that of `facial_r1`."""
 
 _NO_ALIASES: Mapping[str, Sequence[str]] = MappingProxyType({})
 # Possessive, so that a megabyte of blanks after "<" costs one pass.

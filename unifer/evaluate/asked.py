@@ -26,12 +26,13 @@ MIXED = "mixed"
 class Stated:
     """What the manifest beside a prediction file says: what every row was made with, and how many questions were asked (None: unknown).
 
-    `whole`: how many all parts of a split were asked, where the run is one of them.
+    `whole`: how many all parts of a split were asked, where the run is one of them. `profile`: the inference profile, if stated.
     """
 
     identity: Json
     asked: int | None
     whole: int | None = None
+    profile: str | None = None
 
     @property
     def questions(self) -> Json:
@@ -92,7 +93,8 @@ def read_stated(path: Path) -> Stated | None:
         Part.in_identity(identity)
     except ValueError as error:
         raise InputError(f"{beside}: {error}; ask that part again") from None
-    return Stated(identity, asked, whole)
+    profile = found["context"].get("profile")
+    return Stated(identity, asked, whole, None if profile is None else str(profile))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ Knows the protocol `strict`; no files, no averages. The published rule is `scori
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
+from unifer.dialogue.au_mentions import mentioned
 from unifer.evaluate.au_metrics import Claim, claim_on
 from unifer.records import Json, Prediction, Verdict
 
@@ -47,3 +49,15 @@ def grade_prediction(prediction: Prediction, spec: DatasetSpec) -> Verdict:
     if prediction.failed:
         return Verdict("failed", None, "", False, frozenset())
     return grade(prediction.reply, prediction.question.candidate_labels, spec.aliases)
+
+
+def unread_notes(graded: Sequence[Graded]) -> list[str]:
+    """How many replies on AUs name AUs in their reasoning and list none in their answer, which strict reads: a note, if any."""
+    asked = [row for row in graded if not row.prediction.question.candidate_labels and not row.prediction.failed]
+    unread = sum(row.verdict.outcome != "answered" and bool(mentioned(row.verdict.reasoning)) for row in asked)
+    if not unread:
+        return []
+    return [
+        f"{unread:,} of {len(asked):,} replies name AUs in their reasoning and list none in their answer: strict reads the answer alone "
+        "and counts their AUs as missed; --protocol facial-r1 reads the reasoning"
+    ]

@@ -39,6 +39,7 @@ class Part:
     mixed: Json
     claim: parts_of.Part | None = None
     whole: int | None = None
+    profile: str | None = None
 
     @property
     def questions(self) -> Json:
@@ -110,7 +111,7 @@ def _read(path: Path) -> Part:
     claim, mixed = stated.part, stated.identity.pop(MIXED, None) or {}
     # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is missing.
     stated.identity.pop(parts_of.KEY, None)
-    return Part(path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole)
+    return Part(path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole, stated.profile)
 
 
 def _accepted(parts: Sequence[Part], allow: Collection[str]) -> Json:
@@ -263,7 +264,9 @@ def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json
     failed = sum(row.failed for row in rows.values())
     counts = {"asked": asked, "answered": len(rows) - failed, "failed": failed, "missing": None if asked is None else asked - len(rows)}
     listed = [part.describe() for part in parts]
-    return runs.manifest(COMMAND, identity, asked=asked, rows=counts, parts=listed, allowed=accepted)
+    profiles = {part.profile for part in parts}
+    profile = profiles.pop() if len(profiles) == 1 else None
+    return runs.manifest(COMMAND, identity, asked=asked, profile=profile, rows=counts, parts=listed, allowed=accepted)
 
 
 def _notes(parts: Sequence[Part], accepted: Json, asked: int | None, lacking: Sequence[parts_of.Part]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded, grade_prediction, unread_notes
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
@@ -64,7 +64,8 @@ class DatasetScores:
     def to_json(self) -> Json:
         labelled = {"counts": self.counts} if self.scores is None else self.scores.to_json()
         lines = {} if self.baselines is None else {"baselines": self.baselines.to_json()}
-        annotated = {} if self.action_units is None else {"action_units": self.action_units.to_json()}
+        units = self.action_units
+        annotated = {} if units is None else {"au_set": self.spec.au_set, "action_units": units.to_json()}
         reasoned = {} if self.reasoning is None else {"reasoning": self.reasoning.to_json()}
         return {
             "protocol": "strict",
@@ -94,6 +95,7 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
         notes += rare_notes("UAR and macro-F1", {row.label: row.support for row in scores.per_class})
     if units is not None:
         notes += rare_notes("means over AUs", {f"AU{row.action_unit}": row.support for row in units.per_unit})
+    notes += unread_notes(graded)
     notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
     judged = read_judged(run.path)
     reasoning = score_reasoning(graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=_seed(spec.name))
@@ -216,7 +218,7 @@ def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = 
     rule = spec.published
     if not spec.labels:
         raise InputError(
-            f"{spec.folder}: the published rule reads labels, and {spec.title} asks for AUs alone; leave --protocol unifer out"
+            f"{spec.folder}: protocol unifer reads labels, and {spec.title} asks for AUs alone; choose --protocol strict or facial-r1"
         )
     pairs = tuple(
         (p.question.true_label, published_label(p.reply, p.question.candidate_labels, rule.aliases, answer_tag or rule.answer_tag))

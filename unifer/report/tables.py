@@ -9,10 +9,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from unifer.action_units import ACTION_UNITS
+from unifer.datasets import ALL, DatasetSpec
 from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.reasoning.judged import JudgeScores
+from unifer.evaluate.reasoning.rege import Rege
 from unifer.evaluate.reasoning.scores import ReasoningScores
+from unifer.evaluate.reasoning.shares import Share
 from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
 from unifer.evaluate.statistics.baselines import Baselines
 from unifer.evaluate.statistics.compare import Gain
@@ -80,7 +83,7 @@ def dataset_text(result: DatasetScores) -> str:
         for name, heading in HEADINGS.items():
             lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
     lines += baseline_lines(result.baselines) if result.baselines else []
-    lines += action_units_lines(units) if units else []
+    lines += [*action_units_lines(units), *au_set_line(result.spec)] if units else []
     lines += reasoning_lines(result.reasoning) if result.reasoning else []
     lines += ["", outcomes_line(result.counts), ""]
     if scores is not None:
@@ -136,11 +139,8 @@ def reasoning_lines(scores: ReasoningScores) -> list[str]:
     """ROUGE-L, REGE, the two checks, and a judge's mean: what there is of them, with intervals and denominators."""
     lines = []
     if scores.rouge is not None:
-        lines.append(_line("ROUGE-L", scores.rouge.value, scores.rouge.interval, f"of {scores.rouge.n:,} references"))
-    for name, rege in scores.rege.items():
-        bounds = "" if rege.interval is None else f" [{rege.interval[0]:.1f}, {rege.interval[1]:.1f}]"
-        parts = f"of 200: {rege.s_re:.1f} {'accuracy' if name == 'accuracy' else 'macro AU F1'} + {rege.s_ge:.1f}"
-        lines.append(f"  {'REGE':<9} {rege.total:>5.1f}  {bounds} {parts}")
+        lines.append(share_line("ROUGE-L", scores.rouge, f"of {scores.rouge.n:,} references"))
+    lines += rege_lines(scores.rege)
     if scores.follows is not None:
         share = scores.follows.follows
         lines.append(_line("follows", share.value, share.interval, f"of {share.n:,} answers; {scores.follows.silent:,} claim no AU"))
@@ -149,6 +149,29 @@ def reasoning_lines(scores: ReasoningScores) -> list[str]:
         lines.append(_line("true AUs", precision.value, precision.interval, f"of {precision.n:,} claims"))
         lines.append(_line("", exact.value, exact.interval, f"of {exact.n:,} faces exactly"))
     return lines + (_judge_lines(scores.judge) if scores.judge is not None else [])
+
+
+def rege_lines(found: Mapping[str, Rege]) -> list[str]:
+    """REGE by what its S_re recognises, with both parts."""
+    lines = []
+    for name, rege in found.items():
+        bounds = "" if rege.interval is None else f" [{rege.interval[0]:.1f}, {rege.interval[1]:.1f}]"
+        parts = f"of 200: {rege.s_re:.1f} {'accuracy' if name == 'accuracy' else 'macro AU F1'} + {rege.s_ge:.1f}"
+        lines.append(f"  {'REGE':<9} {rege.total:>5.1f}  {bounds} {parts}")
+    return lines
+
+
+def au_set_line(spec: DatasetSpec) -> list[str]:
+    """Over which named AU set the AUs are scored; nothing where the dataset names none."""
+    if not spec.au_sets:
+        return []
+    named = "all AUs" if spec.au_set is None else f"the AU set {plain(spec.au_set, 20)}, {len(spec.action_units)} AUs"
+    return [f"  {'':<9} over {named}; --au-set chooses of {plain(', '.join((ALL, *spec.au_sets)), 60)}"]
+
+
+def share_line(heading: str, share: Share, over: str) -> str:
+    """A share in percent with its interval and what it is over."""
+    return _line(heading, share.value, share.interval, over)
 
 
 def _judge_lines(judge: JudgeScores) -> list[str]:

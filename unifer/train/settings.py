@@ -1,6 +1,6 @@
 """YAML and flags -> typed settings of a training run, merged once and checked once.
 
-A path in a YAML file that starts with `./` or `../` is relative to that file, a path in a flag to where the user stands.
+`configs` reads the YAML. A path in it that starts with `./` or `../` is relative to that file, a path in a flag to where the user stands.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from unifer import files
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.train import global_batch
+from unifer.train.configs import read_config
 
 
 @dataclass
@@ -153,7 +153,7 @@ def parse(argument_types: Sequence[type], argv: Sequence[str], processes: int | 
     parser.error = _refuse  # argparse would print every flag there is and exit
     config, flags = _split_config(list(argv))
     known = sorted({action.dest for action in parser._actions} - {"help"})
-    values = {} if config is None else _read(config)
+    values = {} if config is None else read_config(config)
     if config is not None:
         for key in values:
             if key not in known:
@@ -198,19 +198,6 @@ def _batch_flags(flags: Sequence[str]) -> dict[str, Any]:
     for name in global_batch.NAMES:
         own.add_argument(f"--{name}", f"--{name.replace('_', '-')}")
     return vars(own.parse_known_args(list(flags))[0])
-
-
-def _read(config: Path) -> dict[str, Any]:
-    values = files.read_yaml(config)
-    if not isinstance(values, dict):
-        raise InputError(f"{config}: a mapping of settings is expected, not {values!r}")
-    return {key: _anchored(value, config.parent) for key, value in values.items()}
-
-
-def _anchored(value: Any, folder: Path) -> Any:
-    if isinstance(value, str) and value.startswith(("./", "../")):
-        return os.path.normpath(folder / value)
-    return value
 
 
 def _given(options: Sequence[str], flags: Sequence[str]) -> bool:

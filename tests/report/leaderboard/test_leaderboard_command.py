@@ -136,3 +136,29 @@ def test_a_project_without_anything_says_how_to_make_a_run(
     project(tmp_path)
     assert main(["leaderboard"]) == 2
     assert "make some with `unifer infer` or `unifer bench`" in capsys.readouterr().err
+
+
+def test_the_rule_of_facial_r1_and_its_aus_stand_in_tables_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A figure of Facial-R1 stands beside a run only where both are scored over the same AUs."""
+    from tests.conftest import ROOT
+    from tests.evaluate.scored import au_row
+    from tests.report.leaderboard.models import dataset
+
+    monkeypatch.chdir(tmp_path)
+    project(tmp_path, [])
+    sets = {"emola": [6], "facial-r1": [6, 12]}
+    spec = dataset(tmp_path / "benchmark" / "disfa", "disfa", labels=None, action_units="emola", au_sets=sets)
+    reply = {"model_response": "<think>AU6, AU12</think><answer>happiness</answer>"}
+    (spec.results / "mine.jsonl").write_text(json.dumps(au_row(0, [6, 12], "") | reply) + "\n")
+    call = ["leaderboard", "mine", "--published", str(ROOT / "benchmark" / "published.yaml"), "--resamples", "0", "--format", "csv,md"]
+    assert main(call) == 0
+    assert "made over the AU set facial-r1: --au-set facial-r1 shows them" in " ".join(capsys.readouterr().out.split())
+    assert "AU set emola" in Path("leaderboard/leaderboard.md").read_text()
+    assert main([*call, "--protocol", "facial-r1"]) == 0
+    text = Path("leaderboard/leaderboard.md").read_text()
+    assert "AU set facial-r1" in text
+    assert "Facial-R1 *(published, unconfirmed)*" in text
+    assert main([*call, "--au-set", "bp4d"]) == 2
+    assert "--au-set bp4d: no dataset has such an AU set; allowed are all, emola, facial-r1" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_markdown_says_what_ranks_who_is_published_and_what_is_doubted(boards: l
     text = markdown(boards, [])
     assert re.search(r"^\| 1 \| good \| \*\*[\d.]+\*\* \[[\d.]+ to [\d.]+\]", text, re.MULTILINE)
     assert re.search(r"^\| 2= \| ", text, re.MULTILINE)
-    assert re.search(r"^\| – \| UniFER-7B \*\(published\)\* \|.*68\.84", text, re.MULTILINE)
+    assert re.search(r"^\| – \| UniFER-7B \*\(published, unconfirmed\)\* \|.*68\.84", text, re.MULTILINE)
     assert "Facial-R1 *(published, unconfirmed)*" in text
     assert "Ranked by pooled." in text
     assert "- 2 failed" not in text, "a note says of which dataset it is"

@@ -28,7 +28,7 @@ KEY_VARIABLE = "UNIFER_BENCH_API_KEY"
 _SERVED = ("provider", "url", "vllm")
 _GENERATION = ("max_tokens", "temperature", "top_p", "reasoning_effort", "reasoning_tokens", "extra_body")
 _SHARED = ("generation", "prompt_style", "image_size", "max_connections", "timeout")
-_ENTRY = ("name", "title", "parameters", *_SERVED, "served", "key", "prices", *_SHARED)
+_ENTRY = ("name", "title", "ferbench", "parameters", *_SERVED, "served", "key", "prices", *_SHARED)
 _PRICES = ("in", "out", "picture_tokens")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -67,6 +67,8 @@ class ModelEntry:
     max_connections: int = 32
     timeout: float = 180.0
     prices: Prices | None = None
+    ferbench: bool = False
+    """The UniFER paper is known to have asked it."""
 
     @property
     def hosted(self) -> bool:
@@ -141,6 +143,7 @@ def _entry(row: Any, defaults: Json) -> ModelEntry:
         key=text(given, "key", KEY_VARIABLE),
         server=_server(given["vllm"]) if ways == ["vllm"] else None,
         prices=_prices(given.get("prices")),
+        ferbench=truth(given, "ferbench", False),
         **shared,
     )
 

@@ -71,8 +71,11 @@ def plan(
     spec: EngineSpec,
     image_root: Path | None = None,
     part: Part | None = None,
+    profile: str = "default",
 ) -> Plan:
     """What to answer into which file: with a `part`, its share of `questions` into a file of its own beside `out`.
+
+    `profile` is the name of the inference profile, for readers of the manifest.
 
     Raises InputError if `out` is not JSONL, or the part holds no question.
     """
@@ -85,12 +88,12 @@ def plan(
         **spec.identity(),
     }
     if part is None:
-        return Plan(questions_file, tuple(questions), out, image_root, identity)
+        return Plan(questions_file, tuple(questions), out, image_root, identity, profile=profile)
     if part.of > len(questions):
         asked = f"{len(questions)} questions of {questions_file} are asked for"
         raise InputError(f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}")
     shared = tuple(part.questions(questions))
-    return Plan(questions_file, shared, part.path(out), image_root, identity | {parts.KEY: part.to_json()}, len(questions))
+    return Plan(questions_file, shared, part.path(out), image_root, identity | {parts.KEY: part.to_json()}, len(questions), profile)
 
 
 def check_some_image(plan: Plan) -> None:

@@ -34,6 +34,8 @@ class Plan:
     identity: Json
     whole: int | None = None
     """Where `questions` are a part of those asked for: how many those are."""
+    profile: str = "default"
+    """Name of the inference profile."""
 
     @property
     def manifest(self) -> Path:
@@ -112,9 +114,11 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool, rem
         if manifest is None:
             if plan.out.exists() and plan.out.stat().st_size:
                 raise InputError(f"{plan.out}: has no {plan.manifest.name} beside it, so nothing says which model answered; {remedy}")
-            manifest = runs.manifest(command, plan.identity, asked=0)
+            manifest = runs.manifest(command, plan.identity, asked=0, profile=plan.profile)
         # Scores count what was asked and not answered; a later call with a smaller --limit asks no less than was asked before.
         manifest["context"]["asked"] = max(manifest["context"]["asked"], len(plan.questions))
+        if manifest["context"].get("profile") != plan.profile:  # rows of one file asked in two ways are of neither profile in full
+            manifest["context"]["profile"] = "default"
         if plan.whole is not None:
             manifest["context"]["whole"] = max(manifest["context"].get("whole", 0), plan.whole)
         files.write_json(plan.manifest, manifest)

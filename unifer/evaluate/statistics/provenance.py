@@ -38,6 +38,7 @@ def differing(selected: Sequence[Selected]) -> list[str]:
     for key in dict.fromkeys(key for _, found in conditions for key in found):
         values = [(_named(one, selected), found.get(key, _UNSTATED)) for one, found in conditions]
         warnings += _warning(_title(key), values)
+    warnings += _warning("inference profile", [(_named(one, selected), _profile(one)) for one, _ in known])
     for dataset in dict.fromkeys(one.spec.name for one, _ in known):
         asked = [(one.run.name, _question_file(identity)) for one, identity in known if one.spec.name == dataset]
         title = next(one.spec.title for one, _ in known if one.spec.name == dataset)
@@ -49,6 +50,12 @@ def identity_of(one: Selected) -> Json | None:
     """What the run was made from, by the manifest beside it or by its log; None without one."""
     stated = read_stated(one.run.path)
     return None if stated is None else stated.identity
+
+
+def _profile(one: Selected) -> str:
+    """The inference profile that the manifest states; runs from before there were any had the default one."""
+    stated = read_stated(one.run.path)
+    return (stated.profile if stated else None) or "default"
 
 
 def _conditions(identity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,10 @@ Knows nothing of questions, labels or files: a request is a prompt and a picture
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from unifer.records import Json
 
@@ -47,7 +47,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any engine.
+    """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any engine, unless `more` does.
 
     Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed per request (`seed_of`); the
     transformers engine seeds once when it is loaded, so its sampled replies depend on order and batch size too.
@@ -59,6 +59,8 @@ class GenerationSettings:
     top_p: float = 1.0
     repetition_penalty: float = 1.0
     seed: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Further keys of transformers' GenerationConfig, such as `no_repeat_ngram_size`; the transformers engine alone obeys them."""
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -83,7 +85,10 @@ class GenerationSettings:
         return int.from_bytes(hashlib.sha256(f"{self.seed}:{key}".encode()).digest()[:4], "big")
 
     def to_json(self) -> Json:
-        return asdict(self)
+        """Every setting by its name, those of `more` beside the others."""
+        own = asdict(self)
+        more: Json = own.pop("more")
+        return own | more
 
 
 class Engine(Protocol):

@@ -101,4 +101,5 @@ def _generation_config(settings: GenerationSettings, end_tokens: list[int], toke
         eos_token_id=end_tokens,
         pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_tokens[0],
         **sampling,
+        **settings.more,
     )

@@ -16,6 +16,8 @@ import numpy as np
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
+from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
+from unifer.evaluate.facial_r1 import score_facial_r1
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, Table, tally
 from unifer.evaluate.predictions import Run, read_predictions
@@ -79,6 +81,10 @@ class Cell:
     """How often each label is true."""
     judge: str | None = None
     """Who gave the judge's scores, and how."""
+    au_set: str | None = None
+    """Over which of the dataset's AU sets its AUs are scored."""
+    profile: str | None = None
+    """The inference profile, where the manifest states it."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,7 @@ def collect(
         spec, run = each.spec, each.run
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
         strict = score_strict(spec, run, resamples) if protocol == "strict" else None
+        rule = _facial_r1 if protocol == FACIAL_R1 else _published
         rows = [row.prediction for row in strict.graded] if strict is not None else read_predictions(run.path, spec)[0]
         source = find_source(run.path, spec, rows)
         group = Group(family_of(spec), _questions_name(spec, source, rows))
@@ -144,9 +151,9 @@ def collect(
         if other is not run:
             raise InputError(f"{run.path}: {model!r} has a second run on {spec.title}, {other.path}; leave one out, or rename its file")
         entry = entries.setdefault((model, group), Entry(model, group))
-        cell = _published(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
-        entry.cells[spec.name] = cell
+        cell = rule(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
         stated = read_stated(run.path)
+        entry.cells[spec.name] = replace(cell, au_set=spec.au_set, profile=None if stated is None else stated.profile)
         fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
         if fingerprint is not None:
             entry.checkpoints[spec.name] = str(fingerprint)
@@ -232,6 +239,23 @@ def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
     pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
     table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
     return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table)
+
+
+def _facial_r1(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
+    """By Facial-R1's rule: accuracy stands where WAR does."""
+    result = score_facial_r1(spec, run, resamples)
+    values: dict[str, Value] = {}
+    for name, share in (("war", result.accuracy), ("rouge_l", result.rouge)):
+        if share is not None and share.value is not None:
+            values[name] = Value(share.value, share.interval)
+    if (units := result.action_units) is not None:
+        for name in ("macro_f1", "micro_f1"):
+            if (score := getattr(units, name)) is not None:
+                values[f"au_{name}"] = Value(score, units.intervals.get(name))
+    if (rege := result.rege.get("accuracy") or result.rege.get("macro_au_f1")) is not None:
+        values["rege"] = Value(rege.total, rege.interval)
+    whole, comparable, flags = _coverage(source, result.counts, rows)
+    return Cell(values, result.counts, whole, comparable, flags, result.notes)
 
 
 def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unifer import files
+from unifer.datasets import ALL, DatasetSpec
+from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 
 FILE = "published.yaml"
@@ -19,6 +22,8 @@ SCALES = {
     "pcc": (-1.0, 1.0),
 }
 """Metric -> the values it can have."""
+_OF_UNITS = ("au_macro_f1", "au_micro_f1", "rege")
+"""Metrics whose value depends on which AUs count, on a dataset that names AU sets."""
 SETTINGS = ("zero-shot", "fine-tuned", "not stated")
 _TABLE = ("source", "protocol", "metric", "setting", "columns", "rows")
 
@@ -34,11 +39,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a number was made. `grading` is the protocol of ours that computes the same, None where there is none."""
+    """How a number was made. `grading` is the protocol of ours that computes the same, None where there is none.
+
+    `au_set` names the AUs of the dataset that it runs over; None where it is not about AUs, or they are not stated.
+    """
 
     key: str
     text: str
     grading: str | None = None
+    au_set: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,17 +81,43 @@ def read_published(path: Path) -> list[PublishedResult]:
     return results
 
 
+def beside(results: Sequence[PublishedResult], specs: Mapping[str, DatasetSpec]) -> tuple[list[PublishedResult], list[str]]:
+    """The results that may stand beside scores over the AU sets of `specs` (datasets by name), and what to say of those left out.
+
+    A score of AUs over another AU set, or over one that is not stated, is a score of something else.
+    """
+    left = [result for result in results if not _comparable(result, specs.get(result.dataset))]
+    counts = Counter((specs[result.dataset].title, result.protocol.au_set) for result in left)
+    notes = [
+        f"{count:,} published AU scores on {title} are left out, "
+        + (
+            f"made over the AU set {au_set}: --au-set {au_set} shows them"
+            if au_set
+            else "their source does not say over which AUs they run"
+        )
+        for (title, au_set), count in counts.items()
+    ]
+    return [result for result in results if result not in left], notes
+
+
+def _comparable(result: PublishedResult, spec: DatasetSpec | None) -> bool:
+    if spec is None or not spec.au_sets or result.metric not in _OF_UNITS:
+        return True
+    return result.protocol.au_set is not None and result.protocol.au_set == (spec.au_set or ALL)
+
+
 def _source(key: str, raw: Any) -> Source:
     _keys(raw, f"source {key!r}", ("title",), ("unconfirmed",))
     return Source(key, *(_text(raw.get(name), f"source {key!r}: {name!r}") for name in ("title", "unconfirmed") if name in raw))
 
 
 def _protocol(key: str, raw: Any) -> Protocol:
-    _keys(raw, f"protocol {key!r}", ("text",), ("grading",))
+    _keys(raw, f"protocol {key!r}", ("text",), ("grading", "au_set"))
     grading = raw.get("grading")
-    if grading not in (None, "strict", "unifer"):
-        raise ValueError(f"protocol {key!r}: 'grading' is {grading!r}; allowed are strict and unifer")
-    return Protocol(key, _text(raw["text"], f"protocol {key!r}: 'text'"), grading)
+    if grading not in (None, *PROTOCOLS):
+        raise ValueError(f"protocol {key!r}: 'grading' is {grading!r}; allowed are {', '.join(PROTOCOLS)}")
+    au_set = _text(raw["au_set"], f"protocol {key!r}: 'au_set'") if "au_set" in raw else None
+    return Protocol(key, _text(raw["text"], f"protocol {key!r}: 'text'"), grading, au_set)
 
 
 def _results(where: str, raw: Any, sources: dict[str, Source], protocols: dict[str, Protocol]) -> list[PublishedResult]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
 from unifer.evaluate.scoring import overall, pool_published
 from unifer.report.leaderboard.entries import LABELLED, METRICS, POOLED_FAMILY, Entry, Group, Value, accuracy_interval
 
@@ -30,22 +31,24 @@ def summaries(entries: Sequence[Entry], order: Sequence[str], group: Group, prot
         for entry in entries:
             whole = all(name in entry.cells and metric in entry.cells[name].values and entry.cells[name].comparable for name in parts)
             if whole and entry.one_model:
-                _add(found[entry.model], entry, metric, parts, protocol == "strict", resamples)
+                _add(found[entry.model], entry, metric, parts, protocol, resamples)
     if group.family != POOLED_FAMILY:
         for totals in found.values():
             totals.pop(POOLED, None)
     return found
 
 
-def _add(totals: Totals, entry: Entry, metric: str, parts: Sequence[str], strict: bool, resamples: int) -> None:
+def _add(totals: Totals, entry: Entry, metric: str, parts: Sequence[str], protocol: str, resamples: int) -> None:
     """Pooled and mean of one metric; those of labels come together, from the rows of all sets."""
     scores = [entry.cells[name].values[metric].score for name in parts]
     mean = Value(sum(scores) / len(scores))
-    if metric not in LABELLED:
+    if metric not in LABELLED or protocol == FACIAL_R1:  # which pools nothing
         totals.setdefault(MEAN, {})[metric] = mean
         return
     if POOLED not in totals:
-        totals[POOLED], totals[MEAN] = _together(entry, parts, resamples) if strict else (_published(entry, parts, resamples), {})
+        totals[POOLED], totals[MEAN] = (
+            _together(entry, parts, resamples) if protocol == "strict" else (_published(entry, parts, resamples), {})
+        )
     totals[MEAN].setdefault(metric, mean)
 
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unifer import files
 from unifer.errors import InputError
 from unifer.train import grpo_settings, settings
+from unifer.train.configs import read_config
 
 
 def stage_of(config: Path, flags: Sequence[str]) -> Any:
     """`grpo` if the config or the flags hold a setting that only GRPO has, else `sft`."""
-    values = files.read_yaml(config)
-    given = {*(values if isinstance(values, dict) else ()), *(flag.lstrip("-").split("=")[0] for flag in flags)}
+    given = {*read_config(config), *(flag.lstrip("-").split("=")[0] for flag in flags)}
     return "grpo" if given & {"num_generations", "max_completion_length", "rollouts", "rewards", "beta"} else "sft"
 
 

@@ -6,13 +6,12 @@ Written from descriptions of what the released code returns. Each differs from o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from unifer.action_units import f1
+from unifer.dialogue.facial_r1 import THINK, blocks
 from unifer.train.rewards.cases import Case
 
 _ANSWER = (re.compile("<answer>"), re.compile("</answer>"))
-_THINK = (re.compile("<think>", re.IGNORECASE), re.compile("</think>", re.IGNORECASE))
 _JOINT = re.compile(r"</think>\s*<answer>")
 _UNIT = re.compile(r"AU\d+")
 
@@ -24,7 +23,7 @@ def unifer_accuracy(case: Case) -> float | None:
     """
     if case.label is None:
         return None
-    answer = next(_blocks(case.reply, _ANSWER), case.reply)
+    answer = next(blocks(case.reply, _ANSWER), case.reply)
     return float(answer.strip() == case.label)
 
 
@@ -43,7 +42,7 @@ def facial_r1_accuracy(case: Case) -> float:
     """
     if case.label is None:
         return 0.5
-    *_, answer = case.reply, *_blocks(case.reply, _ANSWER)
+    *_, answer = case.reply, *blocks(case.reply, _ANSWER)
     return float(answer.strip() == case.label)
 
 
@@ -54,16 +53,7 @@ def facial_r1_au(case: Case) -> float:
     """
     if not case.action_units:
         return 0.0
-    thought = next(_blocks(case.reply, _THINK), "")
+    thought = next(blocks(case.reply, THINK), "")
     # As texts, so that AU06 is not AU6 and AU99 counts against precision, as published.
     claimed = set(_UNIT.findall(thought.upper()))
     return 2 * f1(claimed, {f"AU{number}" for number in case.action_units}) - 1
-
-
-def _blocks(reply: str, tags: tuple[re.Pattern[str], re.Pattern[str]]) -> Iterator[str]:
-    """Text between each opening tag and the first closing tag after it, blocks not overlapping; in linear time."""
-    opening, closing = tags
-    at = 0
-    while (start := opening.search(reply, at)) and (end := closing.search(reply, start.end())):
-        yield reply[start.end() : end.start()]
-        at = end.end()

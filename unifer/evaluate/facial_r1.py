@@ -1,0 +1,156 @@
+"""Scores of one run by protocol `facial-r1`: AU F1, emotion accuracy, ROUGE-L and REGE as Facial-R1's released evaluation has them.
+
+Reading a reply is `dialogue/facial_r1`. Known of that evaluation, from a description: F1 per AU, the mean over the AUs that the gold of
+the test file (or of the chosen AU set) shows; a predicted AU outside them vanishes, so a spurious AU costs nothing; exact match of the
+label; ROUGE-L F-measure with stems of the whole reply against the description; REGE = S_re + S_ge. Not known: what it does with failed
+questions. Here they, and missing ones, stay in every denominator and say nothing. Intervals are ours.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unifer import runs
+from unifer.datasets import DatasetSpec
+from unifer.dialogue.answers import grade
+from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
+from unifer.errors import InputError
+from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
+from unifer.evaluate.metrics import RESAMPLES
+from unifer.evaluate.predictions import Run, find_missing, read_predictions
+from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
+from unifer.evaluate.reasoning.rouge import rouge_l
+from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.evaluate.statistics.bootstrap import clusters_of
+from unifer.records import Json, Prediction, Question
+
+PROTOCOL = "facial-r1"
+
+
+@dataclass(frozen=True)
+class FacialR1Scores:
+    """What the protocol says of one run; each figure is None where the questions do not allow it.
+
+    `accuracy` is over questions with a label, `action_units` over annotated faces, `rouge` over questions with a reference. `rege` is by
+    what its S_re recognises: `accuracy`, `macro_au_f1`. `counts` are asked, failed and missing.
+    """
+
+    spec: DatasetSpec
+    run: Run
+    counts: dict[str, int]
+    accuracy: Share | None
+    action_units: ActionUnitScores | None
+    rouge: Share | None
+    rege: dict[str, Rege]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        parts = {"accuracy": self.accuracy, "action_units": self.action_units, "rouge_l": self.rouge}
+        return {
+            "protocol": PROTOCOL,
+            "dataset": self.spec.name,
+            "title": self.spec.title,
+            "run": self.run.name,
+            "predictions": runs.describe_file(self.run.path),
+            "counts": self.counts,
+            "au_set": self.spec.au_set,
+            **{name: part.to_json() for name, part in parts.items() if part is not None},
+            **({"rege": {name: part.to_json() for name, part in self.rege.items()}} if self.rege else {}),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One question with its reply, None where it failed or is missing."""
+
+    question: Question
+    reply: str | None
+
+
+def score_facial_r1(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> FacialR1Scores:
+    """Read and score one run over the AU set of `spec` (`with_au_set`). Raises InputError for a file that is not this dataset's."""
+    predictions, notes = read_predictions(run.path, spec)
+    missing = find_missing(run.path, spec, predictions)
+    rows = [_Asked(each.question, None if each.failed else each.reply) for each in predictions]
+    rows += [_Asked(question, None) for question in missing.questions]
+    if not rows:
+        raise InputError(f"{run.path}: holds no row; ask the questions with `unifer infer` first")
+    draws = Draws(clusters_of([row.question for row in rows]), resamples, zlib.crc32(spec.name.encode()))
+    units = units_of(spec, [row.question for row in rows])
+    claims = [_claim(row, units) for row in rows]
+    correct = [None if row.question.true_label is None else _right(row) for row in rows]
+    overlap = [_overlap(row) for row in rows]
+    recognised = _action_units(rows, claims, units, draws)
+    rege = {
+        "accuracy": rege_of_answers(correct, overlap, draws),
+        "macro_au_f1": rege_of_units(claims, overlap, units, draws) if units else None,
+    }
+    failed, lost = sum(each.failed for each in predictions), len(missing.questions) + missing.unplaced
+    return FacialR1Scores(
+        spec=spec,
+        run=run,
+        counts={"asked": len(predictions) + lost, "failed": failed, "missing": lost},
+        accuracy=draws.share(correct) if any(each is not None for each in correct) else None,
+        action_units=recognised,
+        rouge=draws.share(overlap) if any(each is not None for each in overlap) else None,
+        rege={name: part for name, part in rege.items() if part is not None},
+        notes=(*missing.notes, *notes, *_unit_notes(spec, units, recognised), *_unread(predictions)),
+    )
+
+
+def units_of(spec: DatasetSpec, questions: Sequence[Question]) -> tuple[int, ...]:
+    """The AUs that the mean runs over: those of the AU set (of all AUs, where none is named) that some face of the file shows."""
+    shown = {unit for question in questions for unit in question.action_units or ()}
+    return tuple(sorted(shown & set(spec.action_units) if spec.action_units else shown))
+
+
+def _claim(row: _Asked, units: Sequence[int]) -> Claim | None:
+    """What the reply claims beside what the face shows, both kept to `units`; None where the face is not annotated."""
+    if row.question.action_units is None:
+        return None
+    read = frozenset() if row.reply is None else facial_r1_units(row.reply)
+    claimed = frozenset(unit for unit in units if f"AU{unit}" in read)
+    shown, scored = frozenset(row.question.action_units), frozenset(units)
+    return Claim(claimed, shown & scored, row.reply is not None, scored)
+
+
+def _right(row: _Asked) -> bool:
+    return row.reply is not None and facial_r1_label(row.reply) == row.question.true_label
+
+
+def _overlap(row: _Asked) -> float | None:
+    if row.question.reference is None:
+        return None
+    return 0.0 if row.reply is None else rouge_l(row.reply, row.question.reference)
+
+
+def _action_units(rows: Sequence[_Asked], claims: Sequence[Claim | None], units: tuple[int, ...], draws: Draws) -> ActionUnitScores | None:
+    faces = [(row.question, claim) for row, claim in zip(rows, claims, strict=True) if claim is not None]
+    if not faces or not units:
+        return None
+    clusters = clusters_of([question for question, _ in faces])
+    found = [claim for _, claim in faces]
+    return score_action_units(found, units=units, clusters=clusters, resamples=draws.resamples, seed=draws.seed)
+
+
+def _unit_notes(spec: DatasetSpec, units: Sequence[int], scores: ActionUnitScores | None) -> list[str]:
+    absent = sorted(set(spec.action_units) - set(units))
+    if scores is None or not absent:
+        return []
+    return [f"no face shows {', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over the other {len(units)}"]
+
+
+def _unread(predictions: Sequence[Prediction]) -> list[str]:
+    """How many replies on AUs this protocol takes for silent though `strict` reads AUs in their answer, or in words it does not know."""
+    asked = [each for each in predictions if not each.failed and each.question.action_units is not None]
+    silent = [each for each in asked if not facial_r1_units(each.reply)]
+    other = sum(bool(grade(each.reply, each.question.candidate_labels).action_units) for each in silent)
+    if not other:
+        return []
+    return [
+        f"{other:,} of {len(asked):,} replies name AUs only outside the first think block, or in another spelling than AU12: {PROTOCOL} "
+        "reads none there and counts their AUs as missed; --protocol strict reads them"
+    ]
