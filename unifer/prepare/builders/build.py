@@ -33,7 +33,7 @@ class Built:
     def asked(self) -> rows.Asked:
         builder, options = self.source.builder, self.source.options
         dataset = dataset_name(builder, options, self.source.spec)
-        return rows.Asked(builder.name, options.split, dataset, self.labels, self.source.base)
+        return rows.Asked(builder.name, options.split, dataset, self.labels, self.source.base, options.words)
 
 
 def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:

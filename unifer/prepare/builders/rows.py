@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from unifer.dialogue import prompts
+from unifer.dialogue import prompts, wordings
+from unifer.dialogue.wordings import Wording, Words, fingerprint, together
 from unifer.prepare.builders.source import Face
 from unifer.records import Json, Question, RewardRow
 
@@ -22,6 +23,8 @@ class Asked(NamedTuple):
     labels: tuple[str, ...]
     base: str = ""
     """Where below the dataset's root the sources begin."""
+    words: Words | None = None
+    """The words of `expression`, where they are not the template's."""
 
 
 def usual_template(face: Face) -> str:
@@ -43,7 +46,7 @@ def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRES
 
     The key is the source's own id, else the image path, as in the published files.
     """
-    texts = _texts(asked.labels)
+    texts = _texts(asked)
     for face in faces:
         name = template or usual_template(face)
         prompt, version = texts[name]
@@ -62,7 +65,7 @@ def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRES
 
 def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) -> Iterator[Json]:
     """One reward row a face, which is also what `unifer data cot` reads. AU rows have no solution and no candidates."""
-    texts = _texts(asked.labels)
+    texts = _texts(asked)
     for face in faces:
         name = template or usual_template(face)
         problem, version = texts[name]
@@ -79,10 +82,24 @@ def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) ->
         ).to_json()
 
 
-def _texts(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Template -> (its text, its version); those that ask for a label are left out where the set has none."""
-    usable = TEMPLATES if labels else (ACTION_UNITS,)
-    return {name: (prompts.question(name, () if name == ACTION_UNITS else labels), prompts.version(name)) for name in usable}
+def wording(faces: Iterable[Face], asked: Asked, template: str | None) -> Wording:
+    """In whose words the rows of `faces` ask."""
+    texts = _texts(asked)
+    used = sorted({template or usual_template(face) for face in faces})
+    return together(wordings.wording(texts[name][0], () if name == ACTION_UNITS else asked.labels) for name in used)
+
+
+def _texts(asked: Asked) -> dict[str, tuple[str, str]]:
+    """Template -> (its text, its version); those that ask for a label are left out where the set has none.
+
+    Words that are not ours have their fingerprint for a version.
+    """
+    usable = TEMPLATES if asked.labels else (ACTION_UNITS,)
+    texts = {name: (prompts.question(name, () if name == ACTION_UNITS else asked.labels), prompts.version(name)) for name in usable}
+    if asked.words is not None:
+        text = asked.words.over(asked.labels)
+        texts[EXPRESSION] = (text, fingerprint(text))
+    return texts
 
 
 def _provenance(face: Face, asked: Asked, version: str) -> Json:

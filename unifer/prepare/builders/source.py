@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.wordings import Words
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
 from unifer.prepare.builders.report import Report
@@ -29,6 +30,8 @@ class Options:
     """Look for every image; False (`--no-images`) takes the tables' word for them."""
     allow_missing: bool = False
     template: str | None = None
+    words: Words | None = None
+    """Ask for labels in these words (`--ask-like`), in place of the template's."""
     votes: str | None = None
     au_threshold: int = 2
     frame_step: int = 1
