@@ -47,7 +47,7 @@ def _resamples(text: str) -> int:
 
 def _leaderboard(args: argparse.Namespace) -> int:
     from unifer.evaluate.selection import project_datasets
-    from unifer.evaluate.statistics.provenance import differing
+    from unifer.evaluate.statistics.provenance import differing, differing_words
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
 
@@ -62,7 +62,8 @@ def _leaderboard(args: argparse.Namespace) -> int:
         entries, specs = collect(selected, protocol=args.protocol, resamples=args.resamples, advance=advance)
     known = {spec.name: spec for spec in project_datasets(near)} | specs
     boards = arrange(entries, known, published, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
-    warnings = [*differing(selected), *(f"{title}: {note}" for title, note in _notes(boards))]
+    asked = [(entry.model, known[name].title, cell.wording) for entry in entries for name, cell in entry.cells.items()]
+    warnings = [*differing_words(asked), *differing(selected), *(f"{title}: {note}" for title, note in _notes(boards))]
     written = _write(args.out, formats, boards, warnings, published, args.protocol)
     return _say(boards, warnings, written)
 

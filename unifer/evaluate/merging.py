@@ -13,6 +13,7 @@ from pathlib import Path
 
 from unifer import files, runs
 from unifer.datasets import read_questions
+from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError
 from unifer.evaluate import parts as parts_of
 from unifer.evaluate.asked import MIXED, read_stated
@@ -263,7 +264,8 @@ def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json
     failed = sum(row.failed for row in rows.values())
     counts = {"asked": asked, "answered": len(rows) - failed, "failed": failed, "missing": None if asked is None else asked - len(rows)}
     listed = [part.describe() for part in parts]
-    return runs.manifest(COMMAND, identity, asked=asked, rows=counts, parts=listed, allowed=accepted)
+    words = wording_of(row.question for row in rows.values()).to_json()
+    return runs.manifest(COMMAND, identity, asked=asked, rows=counts, wording=words, parts=listed, allowed=accepted)
 
 
 def _notes(parts: Sequence[Part], accepted: Json, asked: int | None, lacking: Sequence[parts_of.Part]) -> tuple[str, ...]:

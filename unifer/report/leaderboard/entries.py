@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.wordings import Wording, together
 from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
 from unifer.evaluate.grading import Graded
@@ -79,6 +80,8 @@ class Cell:
     """How often each label is true."""
     judge: str | None = None
     """Who gave the judge's scores, and how."""
+    wording: Wording | None = None
+    """In whose words its questions ask."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,12 @@ class Entry:
     def one_model(self) -> bool:
         """False where the same name stands for different checkpoints."""
         return len(set(self.checkpoints.values())) < 2
+
+    @property
+    def wording(self) -> Wording | None:
+        """In whose words it was asked, over all its datasets."""
+        found = [cell.wording for cell in self.cells.values() if cell.wording is not None]
+        return together(found) if found else None
 
 
 def collect(
@@ -182,7 +191,8 @@ def _strict(result: DatasetScores, source: Source, rows: Sequence[Prediction]) -
     # Without replies: those of 24 models over FERBench would fill gigabytes.
     kept = replace(result, graded=())
     said = said_of(result.graded, source.questions)
-    return Cell(values, result.counts, whole, comparable, flags, result.notes, kept, said, table=table, judge=_judge(result))
+    known = (values, result.counts, whole, comparable, flags, result.notes, kept, said)
+    return Cell(*known, table=table, judge=_judge(result), wording=result.wording)
 
 
 def said_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, Said]:
@@ -231,7 +241,7 @@ def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
     # The published pooled script reads every dataset with the one-line expression.
     pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
     table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
-    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table)
+    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table, wording=result.wording)
 
 
 def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:
