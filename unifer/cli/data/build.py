@@ -125,7 +125,8 @@ def _options(args: argparse.Namespace, builder: Builder, as_questions: bool) -> 
 
         given["words"] = read_words(args.ask_like)
     template = args.template or ("expression" if args.ask_like or (as_questions and builder.eval_folder) else None)
-    return Options(args.root, args.split or builder.splits[0], not args.no_images, args.allow_missing, template, **given)
+    images = not args.no_images and (args.image_root is not None or not builder.images_on_request)
+    return Options(args.root, args.split or builder.splits[0], images, args.allow_missing, template, **given)
 
 
 def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) -> None:
@@ -135,8 +136,6 @@ def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) 
         raise InputError(f"--template {args.template}: asks for a label, and {builder.title} has none; leave --template out")
     if not labelled and args.ask_like:
         raise InputError(f"--ask-like {args.ask_like}: asks for a label, and {builder.title} has none; leave --ask-like out")
-    if args.image_root and not builder.has_images:
-        raise InputError(f"{builder.title} holds no images, so there is nothing to link; leave --image-root out")
 
 
 def _labels(text: str) -> tuple[str, ...]:
@@ -224,6 +223,8 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
         print(f"  DIFFERS FROM THE STATED COUNT: {difference}")
     if report.stated and not report.differences():
         print("  every label has the count stated in dataset.yaml")
+    if report.stated_rows is not None and not report.differences():
+        print(f"  {report.stated_rows:,} rows, as its authors state")
     print(f"asked in the words of: {rows.wording(built.faces, built.asked, built.source.options.template).text}")
     print(f"rows: {out}" + (f"\nimages: {image_root}" if image_root else ""))
 

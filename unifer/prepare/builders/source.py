@@ -53,6 +53,8 @@ class Face:
     label: str | None = None
     action_units: tuple[int, ...] | None = None
     id: str | None = None
+    labels: tuple[str, ...] | None = None
+    """What to choose from, where that is not the same for all rows of the set."""
     extra: Json | None = None
     """Further provenance: subject, face box, which AUs were coded, description."""
     pixels: tuple[int, str] | None = None
@@ -99,8 +101,10 @@ class Builder:
     """Where below --root the layout may begin."""
     flags: tuple[str, ...] = ()
     """The fields of `Options` that it reads beside the common ones."""
-    has_images: bool = True
-    """False for a set that comes without its images: none are looked for."""
+    images_on_request: bool = False
+    """A set that comes without its images: they are looked for where --image-root is given."""
+    rows: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Split -> the rows that its authors state, where they state that alone."""
 
 
 class Source:
