@@ -22,6 +22,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
         "no_answer": "reply without one answer",
         "off_list": "reply's answer is off the list",
         "malformed": "reply is not well formed",
+        "nested": "reply with a block within a block",
         "contradiction": "reply contradicts its own label",
         "image": "image missing or unreadable",
         "label_conflict": "same picture, different labels",
