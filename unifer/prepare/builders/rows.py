@@ -59,6 +59,7 @@ def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRES
             dataset=asked.dataset,
             action_units=face.action_units,
             provenance=_provenance(face, asked, version),
+            votes=face.votes,
         ).to_json()
 
 
@@ -77,7 +78,7 @@ def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) ->
             dataset=asked.dataset,
             candidate_labels=(face.labels or asked.labels) if labelled else None,
             action_units=face.action_units,
-            provenance=_provenance(face, asked, version),
+            provenance=_provenance(face, asked, version) | ({"votes": face.votes} if face.votes else {}),
         ).to_json()
 
 

@@ -55,6 +55,8 @@ class Face:
     id: str | None = None
     labels: tuple[str, ...] | None = None
     """What to choose from, where that is not the same for all rows of the set."""
+    votes: dict[str, int] | None = None
+    """How many people named what, under the dataset's own names."""
     extra: Json | None = None
     """Further provenance: subject, face box, which AUs were coded, description."""
     pixels: tuple[int, str] | None = None

@@ -34,6 +34,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
 WARNINGS: Mapping[str, str] = MappingProxyType(
     {
         "spelling": "label spelled unlike its dataset's",
+        "votes": "label is not the vote's",
         "au_disagreement": "reply's AUs differ from the row's",
         "absent_class": "class without a row",
         "tiny": "image below 28 pixels a side",
