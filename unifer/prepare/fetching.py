@@ -138,7 +138,7 @@ def _download(listing: Listing, wanted: Wanted) -> None:
     """Go on with the part that is there until it is whole."""
     from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     where: dict[str, Any] = {"repo_type": "dataset", "revision": listing.revision, "endpoint": _endpoint()}
     url = hf_hub_url(listing.release.hub, wanted.name, **where)

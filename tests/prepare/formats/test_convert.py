@@ -84,6 +84,15 @@ def test_a_description_that_is_a_whole_reply_is_not_wrapped_once_more(tmp_path: 
     assert main(["data", "check", str(tmp_path / "out.json"), "--no-images"]) == 0
 
 
+@pytest.mark.parametrize("provenance", [None, {"source": "x"}])
+def test_the_votes_of_a_question_survive_formats_that_have_no_field_for_them(provenance: Any, tmp_path: Path) -> None:
+    row = QUESTION | {"votes": {"happiness": 3, "neutral": 1}} | ({"provenance": provenance} if provenance else {})
+    for name in ("rlvr", "facial-r1", "swift"):
+        assert convert(put(tmp_path / "in.jsonl", row), name, tmp_path / f"{name}.jsonl") == 0
+        assert convert(tmp_path / f"{name}.jsonl", "questions", tmp_path / f"{name}.json") == 0
+        assert rows(tmp_path / f"{name}.json") == [row]
+
+
 @pytest.mark.parametrize(
     ("change", "solution", "units"),
     [
