@@ -17,6 +17,7 @@ from unifer.action_units import FACS_NUMBERS
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.records import Question
+from unifer.releases import TERMS, release_of
 
 AnswerTag = Literal["one_line", "any_lines"]
 _ANSWER_TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")
@@ -240,8 +241,10 @@ def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questio
             raise InputError(
                 f"{spec.questions}: the questions of {spec.title} are not there. Make them with `unifer data build --rows questions`"
             )
+        release = release_of(spec.questions.name)
+        where = f", in the hub dataset {release.hub} ({TERMS}): {release.commands}, or" if release else ":"
         raise InputError(
-            f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench: put "
+            f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench{where} put "
             f"{spec.questions.name} into {spec.folder.name}/{data}/. To try now: {flag}{data}/{spec.sample.name}"
         )
     return spec.questions

@@ -93,6 +93,17 @@ def action_units(value: Any) -> tuple[int, ...] | None:
     return tuple(sorted(numbers))
 
 
+def votes(row: Mapping[str, Any]) -> dict[str, int] | None:
+    """`{"neutral": 4, "sadness": 6}`: how many people named what, at least one of them; None where nobody voted."""
+    value = row.get("votes")
+    if value is None:
+        return None
+    named = isinstance(value, dict) and all(isinstance(name, str) and name.strip() for name in value)
+    if not named or not all(type(count) is int and count >= 0 for count in value.values()) or not any(value.values()):
+        raise ValueError(f"'votes' must map names to numbers of votes from 0, not all of them 0, not {short(value)}")
+    return dict(value)
+
+
 def provenance(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """An object with whatever its maker wrote, or None."""
     value = row.get("provenance")

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, TypeVar
 
+from unifer import releases
 from unifer.errors import InputError
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ def read_text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{path}: no such file{releases.hint(path.name)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; a JSON or JSONL file is expected") from None
     except OSError as error:

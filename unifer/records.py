@@ -33,6 +33,8 @@ class Question:
     dataset: str | None = None
     action_units: tuple[int, ...] | None = None
     provenance: Json | None = None
+    votes: dict[str, int] | None = None
+    """How many people named which emotion (or nothing, `unknown` and `NF`), where the dataset says so."""
 
     @property
     def key(self) -> str:
@@ -58,7 +60,7 @@ class Question:
 
     @classmethod
     def from_json(cls, row: Any) -> Self:
-        fields.check(row, ("image_path", "true_label", "prompt", "candidate_labels"), ("id", "dataset", "AUs", "provenance"))
+        fields.check(row, ("image_path", "true_label", "prompt", "candidate_labels"), ("id", "dataset", "AUs", "votes", "provenance"))
         units = fields.action_units(row.get("AUs"))
         truth = None if row["true_label"] is None else fields.text(row, "true_label")
         if truth is None and units is None:
@@ -77,6 +79,7 @@ class Question:
             dataset=fields.optional_text(row, "dataset"),
             action_units=units,
             provenance=fields.provenance(row),
+            votes=fields.votes(row),
         )
         uncoded = set(units or ()) - made.coded if made.coded is not None else set()
         if uncoded:
@@ -90,7 +93,7 @@ class Question:
             "prompt": self.prompt,
             "candidate_labels": list(self.candidate_labels),
         }
-        return fields.compact(row, self.action_units, id=self.id, dataset=self.dataset, provenance=self.provenance)
+        return fields.compact(row, self.action_units, id=self.id, dataset=self.dataset, votes=self.votes, provenance=self.provenance)
 
 
 _TRAINING_FIELDS = ("id", "dataset", "candidate_labels", "AUs", "provenance")

@@ -113,7 +113,8 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     jobs = [_job(call, model, alone=len(models) == 1) for call, model in models]
     shards = args.shards or min(default_shards(job.spec) for job in jobs)
     for job in jobs:
-        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, f"{shards} processes" if shards > 1 else None)
+        processes = f"{shards} processes" if shards > 1 else None
+        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, processes, _wording(job))
         _say(", ".join(filter(None, parts)))
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
@@ -170,6 +171,13 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
         for index, (path, questions) in enumerate(asked)
     )
     return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
+
+
+def _wording(job: Job) -> str:
+    """In whose words its questions ask: `published prompt of rafdb`."""
+    from unifer.dialogue.wordings import wording_of
+
+    return " / ".join(dict.fromkeys(wording_of(plan.questions).text for plan in job.plans))
 
 
 def _name(job: Job) -> str:

@@ -52,7 +52,7 @@ def _resamples(text: str) -> int:
 
 def _leaderboard(args: argparse.Namespace) -> int:
     from unifer.evaluate.selection import project_datasets
-    from unifer.evaluate.statistics.provenance import differing
+    from unifer.evaluate.statistics.provenance import differing, differing_words
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
     from unifer.report.leaderboard.published import beside
@@ -73,7 +73,9 @@ def _leaderboard(args: argparse.Namespace) -> int:
     known |= specs
     shown, left_out = beside(published, known)
     boards = arrange(entries, known, shown, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
-    warnings = [*differing(selected), *left_out, *(f"{title}: {note}" for title, note in _notes(boards))]
+    asked = [(entry.model, known[name].title, cell.wording) for entry in entries for name, cell in entry.cells.items()]
+    notes = (f"{title}: {note}" for title, note in _notes(boards))
+    warnings = [*differing_words(asked), *differing(selected), *left_out, *notes]
     written = _write(args.out, formats, boards, warnings, published, args.protocol)
     return _say(boards, warnings, written)
 

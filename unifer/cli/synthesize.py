@@ -16,6 +16,7 @@ from unifer.cli.stages import Stages, command, unifer
 from unifer.errors import InputError
 from unifer.locks import locked
 from unifer.records import Json
+from unifer.releases import hint
 
 if TYPE_CHECKING:
     from unifer.cli.synthesis_rounds import Start
@@ -103,7 +104,7 @@ def _claim(config: Synthesis) -> Start:
     ):
         for each in path:
             if not each.is_file():
-                raise InputError(f"{name}: {each}: no such file")
+                raise InputError(f"{name}: {each}: no such file{hint(each.name)}")
     if config.image_root is not None and not config.image_root.is_dir():
         raise InputError(
             f"image_root: {config.image_root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"

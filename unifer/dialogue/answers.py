@@ -49,6 +49,24 @@ class _Tag(NamedTuple):
     end: int
 
 
+def tagged(text: str) -> bool:
+    """Whether `text` holds a tag of a reply, `<think>` say, so that it is no bare reasoning."""
+    return _TAG.search(text) is not None
+
+
+def nested(reply: str) -> str | None:
+    """The first block that opens within another: `<answer> within <think>`; None: no such block."""
+    opened: str | None = None
+    for tag in _TAG.finditer(reply):
+        if tag[1]:
+            opened = None if tag[2].lower() == opened else opened
+        elif opened is not None:
+            return f"<{tag[2].lower()}> within <{opened}>"
+        else:
+            opened = tag[2].lower()
+    return None
+
+
 def grade(reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = _NO_ALIASES) -> Verdict:
     """The verdict on one reply to a question with these `candidates`; never `failed`, never raises, linear in the reply's length.
 

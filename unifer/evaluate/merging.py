@@ -13,6 +13,7 @@ from pathlib import Path
 
 from unifer import files, runs
 from unifer.datasets import read_questions
+from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError
 from unifer.evaluate import parts as parts_of
 from unifer.evaluate.asked import MIXED, read_stated
@@ -265,8 +266,11 @@ def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json
     counts = {"asked": asked, "answered": len(rows) - failed, "failed": failed, "missing": None if asked is None else asked - len(rows)}
     listed = [part.describe() for part in parts]
     profiles = {part.profile for part in parts}
-    profile = profiles.pop() if len(profiles) == 1 else None
-    return runs.manifest(COMMAND, identity, asked=asked, profile=profile, rows=counts, parts=listed, allowed=accepted)
+    kept = {
+        "profile": profiles.pop() if len(profiles) == 1 else None,
+        "wording": wording_of(row.question for row in rows.values()).to_json(),
+    }
+    return runs.manifest(COMMAND, identity, asked=asked, **kept, rows=counts, parts=listed, allowed=accepted)
 
 
 def _notes(parts: Sequence[Part], accepted: Json, asked: int | None, lacking: Sequence[parts_of.Part]) -> tuple[str, ...]:

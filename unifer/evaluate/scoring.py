@@ -16,6 +16,7 @@ import numpy as np
 from unifer import runs
 from unifer.datasets import AnswerTag, DatasetSpec
 from unifer.dialogue.published import UNKNOWN, published_label
+from unifer.dialogue.wordings import PUBLISHED, Wording, wording_of
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
@@ -48,6 +49,8 @@ class DatasetScores:
     notes: tuple[str, ...]
     reasoning: ReasoningScores | None = None
     """None where there is no reference, no annotated AU, and no reply that claims an AU beside its answer."""
+    wording: Wording | None = None
+    """In whose words its questions ask."""
 
     @property
     def labelled(self) -> Scores:
@@ -73,6 +76,7 @@ class DatasetScores:
             "title": self.spec.title,
             "run": self.run.name,
             "predictions": runs.describe_file(self.run.path),
+            "wording": None if self.wording is None else self.wording.to_json(),
             **labelled,
             **lines,
             **annotated,
@@ -99,7 +103,8 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
     notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
     judged = read_judged(run.path)
     reasoning = score_reasoning(graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=_seed(spec.name))
-    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes), reasoning)
+    asked = wording_of(prediction.question for prediction in predictions)
+    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes), reasoning, asked)
 
 
 def figures(
@@ -206,6 +211,7 @@ class PublishedScores:
     pairs: tuple[tuple[str, str], ...]
     metrics: Json
     notes: tuple[str, ...]
+    wording: Wording
 
 
 def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = None) -> PublishedScores:
@@ -235,7 +241,10 @@ def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = 
     notes += [f"{unknown:,} replies read as {UNKNOWN!r}, which counts as a class in the macro means"] if unknown else []
     lost = len(missing.questions) + missing.unplaced
     notes += [f"incomplete run: {lost:,} questions have no reply and are not counted"] if lost else []
-    return PublishedScores(spec, run, pairs, result, tuple(notes))
+    asked = wording_of(prediction.question for prediction in predictions)
+    if spec.name in PUBLISHED.values() and asked.dataset != spec.name:
+        notes.append(f"asked with {asked.text}, not the published prompt of {spec.name}: no figure to hold against published ones")
+    return PublishedScores(spec, run, pairs, result, tuple(notes), asked)
 
 
 def pool_published(parts: Sequence[PublishedScores]) -> Json:

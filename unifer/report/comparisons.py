@@ -21,7 +21,7 @@ def comparison_text(found: Comparison) -> str:
     letters = {name: _letter(index) for index, name in enumerate(found.names)}
     against = "" if found.baseline is None else f", all against {letters[found.baseline]}"
     lines = [f"{len(found.names)} runs · {_MEASURES[found.measure]} · protocol strict{against}", ""]
-    lines += [f"  {letter}  {plain(name, 72)}" for name, letter in letters.items()]
+    lines += [f"  {letter}  {plain(name, 44)} · {found.wordings[name]}" for name, letter in letters.items()]
     for contest in found.contests:
         lines += ["", _contest_text(contest, found.measure, letters)]
     lines += ["", _explained(found)]

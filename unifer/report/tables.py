@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from unifer.action_units import ACTION_UNITS
 from unifer.datasets import ALL, DatasetSpec
+from unifer.dialogue.wordings import Wording
 from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.reasoning.judged import JudgeScores
@@ -78,7 +79,8 @@ def notes_text(notes: Sequence[str]) -> str:
 def dataset_text(result: DatasetScores) -> str:
     """Headline scores, what became of the replies, and a line for each label; for each AU where the set asks for AUs alone."""
     scores, units = result.scores, result.action_units
-    lines = [f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol strict · {result.counts['asked']:,} questions", ""]
+    lines = [f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol strict · {result.counts['asked']:,} questions"]
+    lines += [*asked_lines([(result.spec.title, result.wording)]), ""]
     if scores is not None:
         for name, heading in HEADINGS.items():
             lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{_interval(scores.intervals.get(name))}")
@@ -93,6 +95,18 @@ def dataset_text(result: DatasetScores) -> str:
     if result.reasoning is not None and result.reasoning.follows is not None:
         lines.append("follows: no other label's FACS prototype fits the AUs claimed better")
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
+
+
+def asked_lines(asked: Sequence[tuple[str, Wording | None]]) -> list[str]:
+    """In whose words the questions of each dataset (by title) ask; once where that is the same for all."""
+    import textwrap
+
+    texts = {plain(title, 16): each.text for title, each in asked if each is not None}
+    if not texts:
+        return []
+    alike = len(set(texts.values())) == 1
+    named = next(iter(texts.values())) if alike else "; ".join(f"{title} {text}" for title, text in texts.items())
+    return [textwrap.fill(f"asked with: {plain(named, 400)}", WIDTH, subsequent_indent="  ")]
 
 
 def baseline_lines(baselines: Baselines) -> list[str]:
@@ -232,7 +246,8 @@ def overall_text(result: Overall) -> str:
     table = grid(("", "asked", *HEADINGS.values()), rows, rule_before=len(result.datasets))
     title = f"{plain(result.datasets[0].run.name)} · protocol strict"
     explained = "percent" + (", 95 % intervals" if result.mean_intervals else "") + "; whatever is not answered counts as wrong"
-    lines = [title, "", table, "", outcomes_line(result.pooled.counts), explained, *_baselines_of_sets(result)]
+    asked = asked_lines([(part.spec.title, part.wording) for part in result.datasets])
+    lines = [title, *asked, "", table, "", outcomes_line(result.pooled.counts), explained, *_baselines_of_sets(result)]
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])
 
 
@@ -263,4 +278,5 @@ def published_text(title: str, parts: Sequence[PublishedScores], pooled: Json | 
     table = grid(("", "scored", "accuracy", "precision", "recall", "F1"), rows, rule_before=len(parts) if pooled else None)
     notes = [f"{part.spec.title}: {note}" for part in parts for note in part.notes]
     warning = "the published, lenient rule: for comparison with published numbers only"
-    return "\n".join([f"{plain(title)} · protocol unifer", "", table, "", warning, *filter(None, [notes_text(notes)])])
+    head = [f"{plain(title)} · protocol unifer", *asked_lines([(part.spec.title, part.wording) for part in parts])]
+    return "\n".join([*head, "", table, "", warning, *filter(None, [notes_text(notes)])])

@@ -20,6 +20,7 @@ from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
 from unifer.locks import in_turn
 from unifer.records import CoTRow, Json, RewardRow
+from unifer.releases import hint
 from unifer.train import row_images
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,7 @@ def load_image(path: Path, image_path: str, image_root: Path | None, rule: image
 def describe(path: Path) -> Json:
     """Name, bytes and SHA-256 of a row file, for the manifest; the digest is also its key in the cache."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected (--rows)")
+        raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected (--rows){hint(path.name)}")
     from unifer.runs import describe_file
 
     return describe_file(path)

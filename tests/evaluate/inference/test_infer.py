@@ -25,6 +25,19 @@ def test_every_question_gets_its_own_reply_and_a_manifest(dataset: Path) -> None
     manifest = json.loads((dataset / "results/model.manifest.json").read_text())
     assert manifest["context"]["rows"] == {"asked": COUNT, "answered": COUNT, "failed": 0, "missing": 0}
     assert {"questions", "model", "engine", "prompt", "image_rule", "generation"} <= manifest["identity"].keys()
+    assert manifest["context"]["wording"]["text"].startswith(("own prompt", "another prompt"))
+
+
+def test_a_run_from_before_wordings_were_kept_goes_on(dataset: Path) -> None:
+    """In the identity, the wording would have refused every run that had begun without it."""
+    run(dataset)
+    beside = dataset / "results/model.manifest.json"
+    manifest = json.loads(beside.read_text())
+    assert "wording" not in manifest["identity"]
+    wording = manifest["context"].pop("wording")
+    beside.write_text(json.dumps(manifest))
+    assert run(dataset).resumed == COUNT
+    assert json.loads(beside.read_text())["context"]["wording"] == wording
 
 
 def test_finished_run_asks_nothing_again(dataset: Path) -> None:

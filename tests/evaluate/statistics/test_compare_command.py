@@ -12,6 +12,7 @@ import pytest
 from tests.evaluate.scored import ADJECTIVES, NOUNS, dataset, question, replied, run_of, write
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.prompts import expression_question
 
 Answers = list[tuple[str, dict[str, Any]]]
 
@@ -46,7 +47,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 def test_every_pair_is_compared_and_the_file_holds_what_the_table_shows(spec: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
     out = compared(capsys, str(spec.folder), "--out", "all.json")
-    assert "  A  good\n  B  fair\n  C  poor\n" in out
+    assert re.findall(r"^  ([A-C])  (\w+) · another prompt$", out, re.MULTILINE) == [("A", "good"), ("B", "fair"), ("C", "poor")]
     for pair in ("B over A", "C over A", "C over B"):
         assert re.search(rf"^{pair} +-\d", out, re.MULTILINE)
     found = json.loads(Path("all.json").read_text())
@@ -210,3 +211,13 @@ def test_hostile_names_stay_names_and_fit(spec: DatasetSpec, tmp_path: Path, cap
     assert "\x1b" not in out
     assert "‮" not in out
     assert "F over E" in out
+
+
+def test_runs_asked_in_other_words_are_told_apart(spec: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
+    """A difference between two prompts must not pass for one between two models."""
+    own = expression_question(ADJECTIVES)
+    write(spec.results / "own.jsonl", [row | {"prompt": own} for row in run_of(ADJECTIVES, answers(3))])
+    out = compared(capsys, str(spec.results / "good.jsonl"), str(spec.results / "own.jsonl"), "--out", "all.json")
+    assert "own · own prompt\n" in out
+    assert "different words of the questions of Set toy: another prompt" in " ".join(out.replace("! ", "").split())
+    assert json.loads(Path("all.json").read_text())["wordings"] == {"good": "another prompt", "own": "own prompt"}

@@ -41,6 +41,7 @@ def csv_lines(header: Sequence[object], rows: Iterable[Sequence[object]], delimi
 def built(name: str, root: Path, split: str | None = None, **options: object) -> Built:
     """One build of `root` with the project's own dataset.yaml."""
     builder = BUILDERS[name]
+    options = {"images": not builder.images_on_request} | options
     return build(Source(builder, Options(root, split or builder.splits[0], **options), spec(name)))  # type: ignore[arg-type]
 
 

@@ -103,7 +103,7 @@ def test_an_own_table_can_become_questions_and_an_image_root(project: Path, tmp_
         (("folder", "--root", ".", "--labels", "happy"), "two or more different labels"),
         (("rafdb", "--root", ".", "--out", "x.csv"), "rows are written as .json or .jsonl"),
         (("disfa", "--root", ".", "--template", "joint"), "--template joint: asks for a label, and DISFA has none"),
-        (("fea20k", "--root", ".", "--image-root", "x"), "holds no images"),
+        (("fea20k", "--root", ".", "--image-root", "x"), "DISFA-Train-stage1.jsonl: rows of one source"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_read(

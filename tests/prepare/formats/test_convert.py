@@ -74,6 +74,25 @@ def test_a_description_and_a_label_make_a_cot_row(tmp_path: Path) -> None:
     assert row.provenance["source"] == "x"
 
 
+def test_a_description_that_is_a_whole_reply_is_not_wrapped_once_more(tmp_path: Path) -> None:
+    """`<think><think>..</think><answer>..</answer></think>` is what SFT then learned, and no check found it."""
+    tagged = "<think>\nThe lip corners rise (AU12).\n</think>\n<answer>happiness</answer>"
+    source = put(tmp_path / "in.jsonl", FACIAL | {"description": tagged}, FACIAL | {"id": "2"})
+    assert convert(source, "cot", tmp_path / "out.json") == 0
+    whole, bare = files.read_records(tmp_path / "out.json", CoTRow.from_json)
+    assert (whole.response, bare.response) == (tagged, REPLY)
+    assert main(["data", "check", str(tmp_path / "out.json"), "--no-images"]) == 0
+
+
+@pytest.mark.parametrize("provenance", [None, {"source": "x"}])
+def test_the_votes_of_a_question_survive_formats_that_have_no_field_for_them(provenance: Any, tmp_path: Path) -> None:
+    row = QUESTION | {"votes": {"happiness": 3, "neutral": 1}} | ({"provenance": provenance} if provenance else {})
+    for name in ("rlvr", "facial-r1", "swift"):
+        assert convert(put(tmp_path / "in.jsonl", row), name, tmp_path / f"{name}.jsonl") == 0
+        assert convert(tmp_path / f"{name}.jsonl", "questions", tmp_path / f"{name}.json") == 0
+        assert rows(tmp_path / f"{name}.json") == [row]
+
+
 @pytest.mark.parametrize(
     ("change", "solution", "units"),
     [

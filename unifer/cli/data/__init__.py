@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from unifer.cli.data import build, check, convert, cot, faces, prompts, rlvr
+from unifer.cli.data import build, check, convert, cot, faces, fetch, prompts, rlvr
 
-COMMANDS = (build, faces, check, rlvr, prompts, convert, cot)
+COMMANDS = (fetch, build, faces, check, rlvr, prompts, convert, cot)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

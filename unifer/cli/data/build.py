@@ -45,7 +45,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="DIR",
         help="lay out links there, so that the rows' image paths resolve (without DIR: UNIFER_IMAGE_ROOT, else data/images)",
     )
-    build.add_argument("--template", choices=("expression", "joint", "action-units"), help="question asked (default: what the row knows)")
+    _add_words(build)
     build.add_argument("--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for the benchmark's test splits)")
     build.add_argument("--no-images", action="store_true", help="do not look for images")
     build.add_argument("--allow-missing", action="store_true", help="drop rows whose image is missing, instead of refusing")
@@ -57,6 +57,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     for column in _COLUMNS:
         build.add_argument(f"--{column}-column", metavar="NAME", help=f"table: header of the {column} column")
     build.set_defaults(run=_build)
+
+
+def _add_words(build: argparse.ArgumentParser) -> None:
+    words = build.add_mutually_exclusive_group()
+    words.add_argument("--template", choices=("expression", "joint", "action-units"), help="question asked (default: what the row knows)")
+    words.add_argument(
+        "--ask-like",
+        type=Path,
+        metavar="FILE",
+        help="ask in the words of this question file, such as a published one, its label list replaced by the set's",
+    )
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -86,7 +97,7 @@ def _build(args: argparse.Namespace) -> int:
     image_root = default_image_root(Path.cwd()) if args.image_root is True else args.image_root
     if image_root is not None:
         _lay_out(built, image_root)
-    _write(built, out, as_questions)
+    _write(built, out, as_questions, args.ask_like)
     _summary(built, out, image_root)
     return 1 if built.report.differences() else 0
 
@@ -109,8 +120,13 @@ def _options(args: argparse.Namespace, builder: Builder, as_questions: bool) -> 
         raise InputError(f"--frame-step {args.frame_step}: 1 takes every frame, 10 every tenth")
     if args.labels is not None:
         given["labels"] = _labels(args.labels)
-    template = args.template or ("expression" if as_questions and builder.eval_folder else None)
-    return Options(args.root, args.split or builder.splits[0], not args.no_images, args.allow_missing, template, **given)
+    if args.ask_like is not None:
+        from unifer.prepare.builders.words import read_words
+
+        given["words"] = read_words(args.ask_like)
+    template = args.template or ("expression" if args.ask_like or (as_questions and builder.eval_folder) else None)
+    images = not args.no_images and (args.image_root is not None or not builder.images_on_request)
+    return Options(args.root, args.split or builder.splits[0], images, args.allow_missing, template, **given)
 
 
 def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) -> None:
@@ -118,8 +134,8 @@ def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) 
     labelled = builder.eval_folder or builder.labels or "labels" in builder.flags
     if not labelled and args.template not in (None, "action-units"):
         raise InputError(f"--template {args.template}: asks for a label, and {builder.title} has none; leave --template out")
-    if args.image_root and not builder.has_images:
-        raise InputError(f"{builder.title} holds no images, so there is nothing to link; leave --image-root out")
+    if not labelled and args.ask_like:
+        raise InputError(f"--ask-like {args.ask_like}: asks for a label, and {builder.title} has none; leave --ask-like out")
 
 
 def _labels(text: str) -> tuple[str, ...]:
@@ -144,7 +160,7 @@ def _lay_out(built: Built, image_root: Path) -> None:
     built.report.notes.append(f"image root: {laid.total:,} images, {laid.new:,} of them new")
 
 
-def _write(built: Built, out: Path, as_questions: bool) -> None:
+def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -> None:
     """The rows and their manifest; what was there moves aside only now, when the new rows are certain."""
     from unifer import files, runs
     from unifer.prepare.builders import rows
@@ -169,7 +185,10 @@ def _write(built: Built, out: Path, as_questions: bool) -> None:
     identity |= {name: getattr(options, name) for name in ("votes", "au_threshold", "frame_step") if name in builder.flags}
     if options.columns:
         identity["columns"] = dict(options.columns)
-    files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, report=built.report.to_json()))
+    if ask_like is not None:
+        identity["ask_like"] = runs.describe_file(ask_like)
+    context = {"wording": rows.wording(built.faces, built.asked, options.template).to_json(), "report": built.report.to_json()}
+    files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, **context))
 
 
 @contextmanager
@@ -190,6 +209,8 @@ def _told(rows: Iterable[Json], advance: Advance) -> Iterator[Json]:
 
 
 def _summary(built: Built, out: Path, image_root: Path | None) -> None:
+    from unifer.prepare.builders import rows
+
     report = built.report
     print(f"{built.source.builder.title}, {built.source.split}: {report.kept:,} rows of {report.read:,} read")
     for reason, dropped in sorted(report.dropped.items(), key=lambda item: -item[1].count):
@@ -202,6 +223,9 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
         print(f"  DIFFERS FROM THE STATED COUNT: {difference}")
     if report.stated and not report.differences():
         print("  every label has the count stated in dataset.yaml")
+    if report.stated_rows is not None and not report.differences():
+        print(f"  {report.stated_rows:,} rows, as its authors state")
+    print(f"asked in the words of: {rows.wording(built.faces, built.asked, built.source.options.template).text}")
     print(f"rows: {out}" + (f"\nimages: {image_root}" if image_root else ""))
 
 

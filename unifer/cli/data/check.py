@@ -37,6 +37,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_image_flags(check)
     check.add_argument("--dataset-dir", type=Path, nargs="+", metavar="DIR", help="folders with a dataset.yaml (default: FERBench's four)")
+    check.add_argument("--votes", type=Path, metavar="FILE", help="FERPlus's fer2013new.csv: name questions whose label is not the vote's")
     check.add_argument("--json", type=Path, metavar="FILE", help="write every finding there")
     check.set_defaults(run=_check)
 
@@ -63,6 +64,10 @@ def _check(args: argparse.Namespace) -> int:
             tables.read(path, test=path in args.test)
             advance()
     report = conclude(tables, *look(tables, args))
+    if args.votes is not None:
+        from unifer.prepare.checks.votes import outvoted
+
+        report.findings.extend(finding for path in (*args.files, *args.test) for finding in outvoted(path, args.votes))
     _show(report)
     if args.json:
         files.write_json(args.json, report.to_json())

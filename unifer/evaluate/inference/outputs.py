@@ -14,6 +14,7 @@ from pathlib import Path
 
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError
 from unifer.locks import locked
 from unifer.records import Json, Prediction, Question
@@ -119,6 +120,8 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool, rem
         manifest["context"]["asked"] = max(manifest["context"]["asked"], len(plan.questions))
         if manifest["context"].get("profile") != plan.profile:  # rows of one file asked in two ways are of neither profile in full
             manifest["context"]["profile"] = "default"
+        # Which words these are follows from the question file, whose digest is in the identity; older runs go on without it.
+        manifest["context"]["wording"] = wording_of(plan.questions).to_json()
         if plan.whole is not None:
             manifest["context"]["whole"] = max(manifest["context"].get("whole", 0), plan.whole)
         files.write_json(plan.manifest, manifest)

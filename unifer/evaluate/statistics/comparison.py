@@ -7,7 +7,7 @@ same questions are refused, or cut down to what they share, which then stands in
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from unifer.evaluate.scoring import DatasetScores, figures, overall, score_stric
 from unifer.evaluate.statistics.bootstrap import Drawn
 from unifer.evaluate.statistics.compare import MEASURES, Gain, Pair, gain_of, holm, pair_up, score_alone
 from unifer.evaluate.statistics.matching import Matched, match
-from unifer.evaluate.statistics.provenance import differing
+from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -75,9 +75,18 @@ class Comparison:
     common: bool
     contests: tuple[Contest, ...]
     notes: tuple[str, ...]
+    wordings: Mapping[str, str]
+    """Run -> in whose words it was asked: `published prompt`, `own prompt`."""
 
     def to_json(self) -> Json:
-        said = {"protocol": "strict", "runs": list(self.names), "measure": self.measure, "baseline": self.baseline, "level": LEVEL}
+        said = {
+            "protocol": "strict",
+            "runs": list(self.names),
+            "wordings": dict(self.wordings),
+            "measure": self.measure,
+            "baseline": self.baseline,
+            "level": LEVEL,
+        }
         family = "Holm over the pairs of one table"
         tables = {contest.key: contest.to_json() for contest in self.contests}
         return {**said, "correction": family, "common": self.common, "tables": tables, "notes": list(self.notes)}
@@ -112,7 +121,17 @@ def compare(
         contests += [_together(entered, pairs, measure, resamples, average=average) for average in (False, True)]
     left += [f"{next(iter(parts[key].values())).spec.title} is left out: it has nothing that {measure} is made of" for key in skipped]
     used = [one for key, runs in chosen.items() if key not in skipped for one in runs]
-    return Comparison(names, measure, baseline, common, tuple(contests), (*left, *differing(used)))
+    scored = [part for key, runs in parts.items() if key not in skipped for part in runs.values()]
+    left += differing_words([(part.run.name, part.spec.title, part.wording) for part in scored])
+    return Comparison(names, measure, baseline, common, tuple(contests), (*left, *differing(used)), _wordings(scored))
+
+
+def _wordings(scored: Sequence[DatasetScores]) -> dict[str, str]:
+    found: dict[str, dict[str, None]] = {}
+    for part in scored:
+        if part.wording is not None:
+            found.setdefault(part.run.name, {})[part.wording.short] = None
+    return {name: " and ".join(kinds) for name, kinds in found.items()}
 
 
 def _datasets(selected: Sequence[Selected], names: Sequence[str], common: bool) -> tuple[dict[str, list[Selected]], list[str]]:

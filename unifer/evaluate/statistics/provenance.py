@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from unifer.dialogue.wordings import Wording
 from unifer.evaluate.asked import read_stated
 from unifer.records import Json
 
@@ -44,6 +45,15 @@ def differing(selected: Sequence[Selected]) -> list[str]:
         title = next(one.spec.title for one, _ in known if one.spec.name == dataset)
         warnings += _warning(f"question file of {title}", asked)
     return warnings
+
+
+def differing_words(asked: Sequence[tuple[str, str, Wording | None]]) -> list[str]:
+    """One warning for each dataset on which runs were asked in different words: (run, title of the dataset, its wording)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for run, title, wording in asked:
+        if wording is not None:
+            found.setdefault(title, []).append((run, wording.text))
+    return [warning for title, values in found.items() for warning in _warning(f"words of the questions of {title}", values)]
 
 
 def identity_of(one: Selected) -> Json | None:

@@ -33,7 +33,7 @@ class Built:
     def asked(self) -> rows.Asked:
         builder, options = self.source.builder, self.source.options
         dataset = dataset_name(builder, options, self.source.spec)
-        return rows.Asked(builder.name, options.split, dataset, self.labels, self.source.base)
+        return rows.Asked(builder.name, options.split, dataset, self.labels, self.source.base, options.words)
 
 
 def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
@@ -62,6 +62,7 @@ def build(source: Source, advance: Callable[[int], object] | None = None) -> Bui
     report = source.report
     report.kept = len(faces)
     report.stated = _stated(source.spec, source.split)
+    report.stated_rows = source.builder.rows.get(source.split)
     report.labels = _counts(faces, labels)
     if not faces:
         reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
@@ -100,7 +101,7 @@ def _spell(faces: list[Face], labels: tuple[str, ...], source: Source) -> None:
 
 def _name_images(faces: Sequence[Face], source: Source) -> None:
     """Find each face's image, and name those that have no published name after where they lie."""
-    look = source.options.images and source.builder.has_images
+    look = source.options.images
     prefix = source.options.root.resolve().name if "labels" in source.builder.flags else source.builder.title.split(" (")[0]
     for face in faces:
         if look and face.pixels is None:
@@ -110,7 +111,7 @@ def _name_images(faces: Sequence[Face], source: Source) -> None:
 
 
 def _with_images(faces: list[Face], source: Source) -> list[Face]:
-    if not source.options.images or not source.builder.has_images:
+    if not source.options.images:
         return faces
     missing = [face for face in faces if face.found is None and face.pixels is None]
     if missing and not source.options.allow_missing:

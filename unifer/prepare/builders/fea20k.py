@@ -1,11 +1,17 @@
 """FEA-20K, Facial-R1's rows: JSONL with AUs, labels and a reference description for images of other datasets, which it does not hold.
 
-A row with labels and an empty AU list is not AU-annotated; a row without labels and an empty list shows none.
+As released: a file per source and stage, `DISFA-Train-stage1.jsonl`. The rows to train on are those of all files of stage 1, the rows to
+test on those of all test files. Of several labels the first is the gold, as in the published code. A row with labels and an empty AU list
+is not AU-annotated; a row without labels and an empty list shows none.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from unifer import files
@@ -14,42 +20,133 @@ from unifer.prepare.builders import units
 from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source, refused
 from unifer.prepare.builders.trees import below
 
+ROWS = MappingProxyType({TRAIN: 17_737, TEST: 1_688})
+"""Split -> rows, as its authors state them."""
 
-def needs(split: str) -> tuple[Need, ...]:
-    """The split's file."""
-    names = (f"{split}.jsonl", f"FEA-20K_{split}.jsonl", f"FEA_{split}.jsonl", f"fea20k_{split}.jsonl", f"{split}.json")
-    return (Need("rows", "rows with image, AUs, labels, description", names),)
+_SEVEN = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+LABELS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "FABA": _SEVEN,
+        "RAF-AU": tuple(label for label in _SEVEN if label != "neutral"),
+        "FER2013": _SEVEN,
+        "AffectNet": ("anger", "contempt", *_SEVEN[1:]),
+        "RAF-DB": _SEVEN,
+        "ExpW": _SEVEN,
+        "DISFA": (),
+        "BP4D": (),
+    }
+)
+"""Source -> the labels that a row of it is asked to choose from, as Facial-R1's configuration lists them; none where it codes AUs alone."""
+
+_STAGE = re.compile(r"[-_ ]*stage[-_ ]*(\d+)", re.IGNORECASE)
+_SPLIT = re.compile(r"(?<![a-z])(train|test)(?:ing)?(?![a-z])", re.IGNORECASE)
+_DEPTH = 3
+
+
+def needs(_split: str) -> tuple[Need, ...]:
+    """Nothing by a fixed name: `faces` looks for row files."""
+    return ()
+
+
+@dataclass(frozen=True)
+class _RowFile:
+    """One row file by its path below the base: the split and the stage in its name (None: no stage), and its name without them."""
+
+    path: str
+    split: str
+    stage: int | None
+    stem: str
 
 
 def faces(source: Source) -> Iterator[Face]:
-    """Raises InputError `file:row` for a row without image, and for AUs or labels that are no lists."""
-    path, shown = source.file("rows"), source.path("rows")
-    for number, row in files.read_rows(path):
-        try:
-            face = _face(row, source.split, shown, number)
-        except ValueError as problem:
-            raise refused(problem, path, number) from None
-        if isinstance(face, str):
-            source.drop(face, shown, number)
-        else:
-            yield face
+    """Raises InputError `file:row` for a row without image, and for AUs or labels that are no lists; and where no row file is there."""
+    chosen = _chosen(source)
+    seen: dict[str, dict[str, None]] = {}
+    made: list[tuple[str, Face]] = []
+    for file in chosen:
+        path = source.read(file.path)
+        for number, row in files.read_rows(path):
+            try:
+                face = _face(row, source.split, file, number)
+            except ValueError as problem:
+                raise refused(problem, path, number) from None
+            if isinstance(face, str):
+                source.drop(face, file.path, number)
+                continue
+            name = str((face.extra or {}).get("origin") or file.stem)
+            if face.label is not None:
+                seen.setdefault(name, {})[face.label] = None
+            made.append((name, face))
+    lists = {name: _labels_of(name, tuple(found)) for name, found in seen.items()}
+    for name, face in made:
+        face.labels = lists.get(name)
+        yield face
 
 
-def _face(row: Any, split: str, shown: str, number: int) -> Face | str:
+def _chosen(source: Source) -> list[_RowFile]:
+    """The row files of the split: of each source's stages the first; for training stage 1 alone, where files name their stage."""
+    found = [file for file in _row_files(source, "", _DEPTH) if file.split == source.split]
+    if not found:
+        name = f"DISFA-{source.split.capitalize()}-stage1.jsonl"
+        source.refuse([f"{name}: rows of one source with image, AUs, labels, description, or {source.split}.jsonl with those of all"])
+    if source.split == TRAIN and any(file.stage is not None for file in found):
+        chosen = [file for file in found if file.stage == 1]
+    else:
+        first = {stem: min((file.stage or 0) for file in found if file.stem == stem) for stem in {file.stem for file in found}}
+        chosen = [file for file in found if (file.stage or 0) == first[file.stem]]
+    if not chosen:
+        source.refuse([f"*-stage1.jsonl: the rows of stage 1, which are the training rows; there are {', '.join(f.path for f in found)}"])
+    left = [file.path for file in found if file not in chosen]
+    source.report.notes.append(f"rows of {', '.join(file.path for file in chosen)}")
+    source.report.notes += [f"left out, being of other stages: {', '.join(left)}"] if left else []
+    return chosen
+
+
+def _row_files(source: Source, folder: str, depth: int) -> Iterator[_RowFile]:
+    """Row files below `folder`, by name; the split is in the file's name, or in that of its folder."""
+    for name in source.tree.files(folder, rf"[^.].*\.jsonl|({TRAIN}|{TEST})\.json"):
+        path = f"{folder}/{name}" if folder else name
+        stem = name.rpartition(".")[0]
+        split = _SPLIT.search(stem) or _SPLIT.search(folder)
+        stage = _STAGE.search(stem)
+        if split is not None:
+            bare = _SPLIT.sub("", _STAGE.sub("", stem)).strip("-_ ")
+            yield _RowFile(path, split[1].lower(), int(stage[1]) if stage else None, bare)
+    for inner in source.tree.folders(folder) if depth else ():
+        yield from _row_files(source, f"{folder}/{inner}" if folder else inner, depth - 1)
+
+
+def _labels_of(name: str, found: tuple[str, ...]) -> tuple[str, ...]:
+    """The list of the source called `name`, and whatever else its rows hold; of an unknown source all eight emotions."""
+    folded = re.sub(r"[\W_]+", "", name).lower()
+    stated = next((labels for each, labels in LABELS.items() if folded.startswith(each.replace("-", "").lower())), None)
+    return EMOTIONS if not stated else (*stated, *(label for label in found if label not in stated))
+
+
+def _face(row: Any, split: str, file: _RowFile, number: int) -> Face | str:
     """The row's face; else why it is dropped."""
     if not isinstance(row, dict) or not isinstance(row.get("image"), str):
         raise ValueError("a row needs 'image', the path of one image")
     named, labels = _list(row, "AUs"), _list(row, "labels")
     present = units.listed("+".join(named))[0] if named else None if labels else ()
-    emotions = sorted({canonical(label) for label in labels})
-    label = emotions[0] if len(emotions) == 1 and emotions[0] in EMOTIONS else None
+    first = canonical(labels[0]) if labels else None
+    label = first if first in EMOTIONS else None
     if label is None and not named and (labels or row.get("AUs") is None):
-        return "several labels" if len(emotions) > 1 else "label is none of the eight emotions" if emotions else "neither label nor AUs"
+        return "label is none of the eight emotions" if labels else "neither label nor AUs"
+    origin = row.get("dataset")
     extra = {"description": row.get("description"), "question": row.get("question"), "meta_info": row.get("meta_info")}
-    kept = {key: value for key, value in (extra | {"origin": row.get("dataset"), "labels": labels}).items() if value}
+    kept = {key: value for key, value in (extra | {"origin": origin, "labels": labels}).items() if value}
     image = below(row["image"])
-    face = Face((image,), shown, number, label=label, action_units=present, extra=kept)
-    face.id = f"fea20k/{split}/{row['id']}" if row.get("id") is not None else f"fea20k/{split}/{number}"
+    inner = f"{origin}/{image}" if isinstance(origin, str) and origin and not image.startswith(f"{origin}/") else image
+    beside = PurePosixPath(file.path).parent.as_posix()
+    places = dict.fromkeys(
+        (inner, image, f"images/{inner}", f"images/{image}", f"{file.stem}/{image}", f"{beside}/{inner}", f"{beside}/{image}")
+    )
+    face = Face(tuple(below(place) for place in places), file.path, number, below(f"FEA-20K/{inner}"), label, present, extra=kept)
+    face.image_path = f"/{face.image_path}"
+    own = row["id"] if row.get("id") is not None else number
+    # Ids are counted anew in each file.
+    face.id = f"fea20k/{split}/{file.stem}/{own}" if file.stem else f"fea20k/{split}/{own}"
     return face
 
 
@@ -66,7 +163,8 @@ BUILDER = Builder(
     splits=(TRAIN, TEST),
     needs=needs,
     faces=faces,
-    layout="train.jsonl and test.jsonl (images are those of the datasets it draws on)",
+    layout="DISFA-Train-stage1.jsonl and the like, or train.jsonl; with --image-root each source's images in DISFA/, FABA/, ...",
     labels=EMOTIONS,
-    has_images=False,
+    images_on_request=True,
+    rows=ROWS,
 )

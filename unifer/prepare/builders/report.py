@@ -29,6 +29,8 @@ class Report:
     kept: int = 0
     stated: Mapping[str, int] | None = None
     """Label -> rows that the dataset is known to have; None where that is not stated."""
+    stated_rows: int | None = None
+    """How many rows the split is known to have, where that is stated."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -45,7 +47,10 @@ class Report:
     def differences(self) -> list[str]:
         """`disgust 159 (stated: 160)` for every label whose count is not the stated one; empty where nothing is stated."""
         stated = self.stated or {}
-        return [f"{label} {self.labels[label]:,} (stated: {count:,})" for label, count in stated.items() if self.labels[label] != count]
+        rows = [] if self.stated_rows in (None, self.read) else [f"{self.read:,} rows (stated: {self.stated_rows:,})"]
+        return rows + [
+            f"{label} {self.labels[label]:,} (stated: {count:,})" for label, count in stated.items() if self.labels[label] != count
+        ]
 
     def to_json(self) -> Json:
         dropped = {reason: {"count": each.count, "examples": each.examples} for reason, each in self.dropped.items()}
@@ -56,5 +61,6 @@ class Report:
             "dropped": dropped,
             "labels": dict(self.labels),
             "stated": stated,
+            "stated_rows": self.stated_rows,
             "notes": self.notes,
         }

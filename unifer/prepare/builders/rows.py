@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from unifer.dialogue import prompts
+from unifer.dialogue import prompts, wordings
+from unifer.dialogue.wordings import Wording, Words, fingerprint, together
 from unifer.prepare.builders.source import Face
 from unifer.records import Json, Question, RewardRow
 
 EXPRESSION, JOINT, ACTION_UNITS = "expression", "joint", "action-units"
-TEMPLATES = (EXPRESSION, JOINT, ACTION_UNITS)
 
 
 class Asked(NamedTuple):
@@ -22,6 +22,8 @@ class Asked(NamedTuple):
     labels: tuple[str, ...]
     base: str = ""
     """Where below the dataset's root the sources begin."""
+    words: Words | None = None
+    """The words of `expression`, where they are not the template's."""
 
 
 def usual_template(face: Face) -> str:
@@ -43,29 +45,30 @@ def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRES
 
     The key is the source's own id, else the image path, as in the published files.
     """
-    texts = _texts(asked.labels)
+    texts = _Texts(asked)
     for face in faces:
         name = template or usual_template(face)
-        prompt, version = texts[name]
+        prompt, version = texts.of(name, face)
         labelled = name != ACTION_UNITS
         yield Question(
             image_path=face.image_path,
             true_label=face.label if labelled else None,
             prompt=prompt,
-            candidate_labels=asked.labels if labelled else (),
+            candidate_labels=(face.labels or asked.labels) if labelled else (),
             id=face.id,
             dataset=asked.dataset,
             action_units=face.action_units,
             provenance=_provenance(face, asked, version),
+            votes=face.votes,
         ).to_json()
 
 
 def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) -> Iterator[Json]:
     """One reward row a face, which is also what `unifer data cot` reads. AU rows have no solution and no candidates."""
-    texts = _texts(asked.labels)
+    texts = _Texts(asked)
     for face in faces:
         name = template or usual_template(face)
-        problem, version = texts[name]
+        problem, version = texts.of(name, face)
         labelled = name != ACTION_UNITS
         yield RewardRow(
             image_path=face.image_path,
@@ -73,16 +76,41 @@ def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) ->
             solution=face.label if labelled else None,
             id=face.id,
             dataset=asked.dataset,
-            candidate_labels=asked.labels if labelled else None,
+            candidate_labels=(face.labels or asked.labels) if labelled else None,
             action_units=face.action_units,
-            provenance=_provenance(face, asked, version),
+            provenance=_provenance(face, asked, version) | ({"votes": face.votes} if face.votes else {}),
         ).to_json()
 
 
-def _texts(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Template -> (its text, its version); those that ask for a label are left out where the set has none."""
-    usable = TEMPLATES if labels else (ACTION_UNITS,)
-    return {name: (prompts.question(name, () if name == ACTION_UNITS else labels), prompts.version(name)) for name in usable}
+def wording(faces: Iterable[Face], asked: Asked, template: str | None) -> Wording:
+    """In whose words the rows of `faces` ask."""
+    texts = _Texts(asked)
+    used = {(template or usual_template(face), face.labels or asked.labels): face for face in faces}
+    return together(
+        wordings.wording(texts.of(name, face)[0], () if name == ACTION_UNITS else labels)
+        for (name, labels), face in sorted(used.items(), key=str)
+    )
+
+
+class _Texts:
+    """Templates filled in, each list of labels once."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._made: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+
+    def of(self, name: str, face: Face) -> tuple[str, str]:
+        """The text of the template `name` for `face`, and its version; words that are not ours have their fingerprint for a version."""
+        labels = () if name == ACTION_UNITS else face.labels or self._asked.labels
+        if (name, labels) not in self._made:
+            self._made[name, labels] = self._make(name, labels)
+        return self._made[name, labels]
+
+    def _make(self, name: str, labels: tuple[str, ...]) -> tuple[str, str]:
+        if name == EXPRESSION and self._asked.words is not None:
+            text = self._asked.words.over(labels)
+            return text, fingerprint(text)
+        return prompts.question(name, labels), prompts.version(name)
 
 
 def _provenance(face: Face, asked: Asked, version: str) -> Json:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.wordings import Words
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
 from unifer.prepare.builders.report import Report
@@ -29,6 +30,8 @@ class Options:
     """Look for every image; False (`--no-images`) takes the tables' word for them."""
     allow_missing: bool = False
     template: str | None = None
+    words: Words | None = None
+    """Ask for labels in these words (`--ask-like`), in place of the template's."""
     votes: str | None = None
     au_threshold: int = 2
     frame_step: int = 1
@@ -50,6 +53,10 @@ class Face:
     label: str | None = None
     action_units: tuple[int, ...] | None = None
     id: str | None = None
+    labels: tuple[str, ...] | None = None
+    """What to choose from, where that is not the same for all rows of the set."""
+    votes: dict[str, int] | None = None
+    """How many people named what, under the dataset's own names."""
     extra: Json | None = None
     """Further provenance: subject, face box, which AUs were coded, description."""
     pixels: tuple[int, str] | None = None
@@ -96,8 +103,10 @@ class Builder:
     """Where below --root the layout may begin."""
     flags: tuple[str, ...] = ()
     """The fields of `Options` that it reads beside the common ones."""
-    has_images: bool = True
-    """False for a set that comes without its images: none are looked for."""
+    images_on_request: bool = False
+    """A set that comes without its images: they are looked for where --image-root is given."""
+    rows: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Split -> the rows that its authors state, where they state that alone."""
 
 
 class Source:

@@ -22,6 +22,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
         "no_answer": "reply without one answer",
         "off_list": "reply's answer is off the list",
         "malformed": "reply is not well formed",
+        "nested": "reply with a block within a block",
         "contradiction": "reply contradicts its own label",
         "image": "image missing or unreadable",
         "label_conflict": "same picture, different labels",
@@ -33,6 +34,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
 WARNINGS: Mapping[str, str] = MappingProxyType(
     {
         "spelling": "label spelled unlike its dataset's",
+        "votes": "label is not the vote's",
         "au_disagreement": "reply's AUs differ from the row's",
         "absent_class": "class without a row",
         "tiny": "image below 28 pixels a side",

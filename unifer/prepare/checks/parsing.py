@@ -130,6 +130,9 @@ def _of_cot_row(parsed: Parsed, row: CoTRow, spec: DatasetSpec | None, aus_unkno
     # Fewer than two is no choice: an AU question, whose reply names no emotion.
     parsed.labels = labels if len(labels) > 1 else ()
     verdict = answers.grade(row.response, parsed.labels, spec.aliases if spec else {})
+    within = answers.nested(row.response)
+    if within is not None:
+        parsed.faults.append(("nested", f"the response opens {within}; keep one <think> block and one <answer> block, side by side"))
     known = (row.provenance or {}).get("label")
     parsed.label = known if isinstance(known, str) else verdict.label
     if parsed.labels:

@@ -21,6 +21,7 @@ from unifer.places import default_image_root
 from unifer.prepare.checks.findings import Finding
 from unifer.prepare.checks.parsing import Parsed, Record, is_prediction, parse
 from unifer.records import Question, RewardRow
+from unifer.releases import hint
 
 NONE = -1
 """In a column of numbers: no picture, no label."""
@@ -105,7 +106,7 @@ class Tables:
         Raises InputError where there is no such file, and for a file of predictions.
         """
         if not path.is_file():
-            raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected")
+            raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected{hint(path.name)}")
         table = Table(path, test)
         self.tables.append(table)
         own = self.spec_of(path)

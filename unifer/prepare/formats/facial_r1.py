@@ -1,8 +1,9 @@
 """The JSONL of Facial-R1 and FEA-20K: `id, dataset, image, question, AUs, labels, description, meta_info`.
 
 A row with a `description` is a CoT row: the description is the reasoning, the first of `labels` the answer, or the AU codes where no
-emotion is labelled. Without a description it is a reward row. What the format has no field for goes into `meta_info`. Its
-`"AUs": []` beside a label means that nobody coded AUs (so its emotion-only sets are written); without a label, that none is active.
+emotion is labelled; a description in tags is the whole reply already, and stays as it is. Without a description it is a reward row. What
+the format has no field for goes into `meta_info`. Its `"AUs": []` beside a label means that nobody coded AUs (so its emotion-only sets
+are written); without a label, that none is active.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from unifer.dialogue import prompts
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import grade, tagged
 from unifer.prepare.formats.sample import KEPT, Format, Sample, attach_inside, text
 from unifer.records import Json
 
@@ -66,13 +67,22 @@ def _read(row: Json) -> Sample:
         image_path=text(row, "image"),
         question=asked.removeprefix(_IMAGE).lstrip("\n") if asked.removeprefix(_IMAGE).strip() else asked,
         solution=labels[0] if labels and not description.strip() else None,
-        response=prompts.reply(description, labels[0] if labels else _listing(coded)) if description.strip() else None,
+        response=_reply(description, labels[0] if labels else _listing(coded)),
         id=row.get("id") or None,
         dataset=row.get("dataset") or None,
         AUs=coded,
         provenance=({**(meta or {}), "labels": labels} if len(labels) > 1 else meta) or None,
         extra={name: value for name, value in row.items() if name not in _FIELDS},
     )
+
+
+def _reply(description: str, answer: str) -> str | None:
+    """The reply that a description makes: itself where it is one, tags and all; None for none."""
+    if not description.strip():
+        return None
+    if tagged(description):
+        return description
+    return prompts.reply(description, answer)
 
 
 def _list(row: Json, field: str) -> list[Any]:

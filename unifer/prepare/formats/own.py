@@ -10,6 +10,7 @@ from dataclasses import asdict
 from unifer.prepare.formats.sample import FIELDS, Format, Sample, attach_inside, detach_inside
 from unifer.records import CoTRow, Json, Question, RewardRow
 
+_VOTES = "votes"
 _SHARED = ("candidate_labels", "AUs", "id", "dataset", "provenance")
 
 
@@ -40,11 +41,20 @@ def _write_question(sample: Sample) -> Json:
     label = sample.solution if sample.solution in sample.candidate_labels else sample.label
     if label is None:
         raise ValueError("names no label, which a question needs as its true_label")
-    return _row(sample, true_label=label, prompt=sample.question)
+    row = _row(sample, true_label=label, prompt=sample.question)
+    beside = dict(row.get("provenance") or {})
+    if _VOTES not in beside:
+        return row
+    row[_VOTES], rest = beside.pop(_VOTES), beside
+    return row | {"provenance": rest} if rest else {name: value for name, value in row.items() if name != "provenance"}
 
 
 def _read_question(row: Json) -> Sample:
-    return _sample(Question.from_json(row).to_json(), prompt="question", true_label="solution")
+    question = Question.from_json(row).to_json()
+    if _VOTES in question:
+        # A question alone has a field for them; every other row keeps them where builders put them.
+        question["provenance"] = (question.get("provenance") or {}) | {_VOTES: question.pop(_VOTES)}
+    return _sample(question, prompt="question", true_label="solution")
 
 
 def _row(sample: Sample, **own: str | None) -> Json:

@@ -7,10 +7,11 @@ is another checkpoint there, has no pooled score, no mean and no rank. Knows no 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.wordings import PUBLISHED
 from unifer.report.leaderboard import ranks
 from unifer.report.leaderboard.entries import LABELLED, METRICS, POOLED_FAMILY, UNITS_FAMILY, Entry, Group, Said, Value, family_of
 from unifer.report.leaderboard.published import SCALES, PublishedResult
@@ -36,6 +37,10 @@ class Line:
     questions: str = ""
     about: tuple[str, ...] = ()
     unconfirmed: bool = False
+    prompt: str = ""
+    """In whose words a run was asked: `published prompt`, `own prompt`, ..."""
+    unpublished: bool = False
+    """Another prompt than the published one, though published results stand in the same table."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ def _ranking(board: Board, metric: str, told: Sequence[PublishedResult], protoco
     ranked_by = next(iter(have)) if len(have) == 1 else whole
     order = ranked_by or keys[0]
     lines = _run_lines(board, metric, keys, order, protocol, pairs)
+    if told:
+        lines = [_marked(line, board, told) for line in lines]
     return Ranking(
         metric, tuple(columns), ranked_by, (*lines, *_reference_lines(board, metric, keys), *_published_lines(told, order, protocol))
     )
@@ -132,12 +139,22 @@ def _run_lines(board: Board, metric: str, keys: Sequence[str], order: str, proto
             continue
         places = {key: placed[key][entry.model] for key in keys if entry.model in placed[key]}
         partial = frozenset(name for name, cell in entry.cells.items() if not cell.comparable)
-        lines.append(
-            Line(
-                "run", entry.model, protocol, values[entry.model], places, partial, questions_of(entry, board), _about(entry, board, metric)
-            )
-        )
+        told = (questions_of(entry, board), _about(entry, board, metric))
+        prompt = "" if entry.wording is None else entry.wording.short
+        lines.append(Line("run", entry.model, protocol, values[entry.model], places, partial, *told, prompt=prompt))
     return sorted(lines, key=lambda line: _order(line, order))
+
+
+def _marked(line: Line, board: Board, told: Sequence[PublishedResult]) -> Line:
+    """`line`, beside published results `told`: a run that was not asked with the prompt of its set says so."""
+    cells = next(entry.cells for entry in board.entries if entry.model == line.name)
+    beside = cells.keys() if any(result.dataset == POOLED for result in told) else cells.keys() & {result.dataset for result in told}
+    asked = [(name, cell.wording) for name, cell in cells.items() if name in beside and cell.wording is not None]
+    other = [(dict(board.datasets)[name], name, words.text) for name, words in asked if words.dataset != name]
+    known = "not the published prompt"
+    unknown = "and with which prompt the published results were got is not known here"
+    about = [f"{title}: asked with {text}, {known if name in PUBLISHED.values() else unknown}" for title, name, text in other]
+    return replace(line, unpublished=bool(other), about=(*line.about, *about))
 
 
 def _values(entry: Entry, board: Board, metric: str, keys: Sequence[str]) -> dict[str, Value]:

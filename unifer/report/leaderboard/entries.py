@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.wordings import Wording, together, wording_of
 from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
 from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
@@ -85,6 +86,8 @@ class Cell:
     """Over which of the dataset's AU sets its AUs are scored."""
     profile: str | None = None
     """The inference profile, where the manifest states it."""
+    wording: Wording | None = None
+    """In whose words its questions ask."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,12 @@ class Entry:
     def one_model(self) -> bool:
         """False where the same name stands for different checkpoints."""
         return len(set(self.checkpoints.values())) < 2
+
+    @property
+    def wording(self) -> Wording | None:
+        """In whose words it was asked, over all its datasets."""
+        found = [cell.wording for cell in self.cells.values() if cell.wording is not None]
+        return together(found) if found else None
 
 
 def collect(
@@ -189,7 +198,8 @@ def _strict(result: DatasetScores, source: Source, rows: Sequence[Prediction]) -
     # Without replies: those of 24 models over FERBench would fill gigabytes.
     kept = replace(result, graded=())
     said = said_of(result.graded, source.questions)
-    return Cell(values, result.counts, whole, comparable, flags, result.notes, kept, said, table=table, judge=_judge(result))
+    known = (values, result.counts, whole, comparable, flags, result.notes, kept, said)
+    return Cell(*known, table=table, judge=_judge(result), wording=result.wording)
 
 
 def said_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, Said]:
@@ -238,7 +248,7 @@ def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
     # The published pooled script reads every dataset with the one-line expression.
     pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
     table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
-    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table)
+    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table, wording=result.wording)
 
 
 def _facial_r1(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
@@ -255,7 +265,8 @@ def _facial_r1(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
     if (rege := result.rege.get("accuracy") or result.rege.get("macro_au_f1")) is not None:
         values["rege"] = Value(rege.total, rege.interval)
     whole, comparable, flags = _coverage(source, result.counts, rows)
-    return Cell(values, result.counts, whole, comparable, flags, result.notes)
+    words = wording_of(row.question for row in rows)
+    return Cell(values, result.counts, whole, comparable, flags, result.notes, wording=words)
 
 
 def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:

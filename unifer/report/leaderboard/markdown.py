@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from unifer.report.leaderboard.boards import Board, Line, Ranking
-from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, notes_of, rank_of, ranked_by, shown, tag_of
+from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
 from unifer.report.tables import plain
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])")
@@ -36,7 +36,7 @@ def _cells(ranking: Ranking, line: Line) -> list[str]:
     name = _text(line.name, NAME_WIDTH)
     tag = f" *({tag_of(line)})*" if tag_of(line) else ""
     scores = [_score(ranking, line, key) for key, _ in ranking.columns]
-    return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, _text(line.protocol, 80)]
+    return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, _text(made_of(line), 80)]
 
 
 def _score(ranking: Ranking, line: Line, key: str) -> str:

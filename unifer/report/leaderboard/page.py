@@ -12,7 +12,7 @@ from importlib import resources
 
 from unifer import __version__
 from unifer.report.leaderboard.boards import Board, Line, Ranking
-from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, notes_of, rank_of, ranked_by, shown, tag_of
+from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
 from unifer.report.page.policy import policy
 from unifer.report.tables import plain
 
@@ -91,7 +91,7 @@ def _row(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
     tag = f' <span class="tag">{tag_of(line)}</span>' if tag_of(line) else ""
     place = line.places.get(ranking.ranked_by or "")
     rank = f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
-    made = f'<small class="note">{_text(line.protocol)}</small>'
+    made = f'<small class="note">{_text(made_of(line))}</small>'
     name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}{made}</th>'
     scores = "".join(_score(ranking, line, key) for key, _ in ranking.columns)
     asked = line.questions.partition(" ")[0].replace(",", "")

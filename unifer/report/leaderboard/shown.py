@@ -46,10 +46,18 @@ def rank_of(ranking: Ranking, line: Line) -> str:
 
 
 def tag_of(line: Line) -> str:
-    """What a line is where it is no run: `baseline`, `published`, `published, unconfirmed`; empty for a run."""
+    """What a line is where it is no run: `baseline`, `published`, `published, unconfirmed`.
+
+    Empty for a run, unless it was not asked as the published results beside it were: `own prompt`.
+    """
     if line.kind == "run":
-        return ""
+        return line.prompt if line.unpublished else ""
     return line.kind + (", unconfirmed" if line.unconfirmed else "")
+
+
+def made_of(line: Line) -> str:
+    """The protocol of a line, and in whose words a run was asked: `strict, published prompt`."""
+    return ", ".join(filter(None, (line.protocol, line.prompt)))
 
 
 def heading(board: Board) -> str:
@@ -79,5 +87,6 @@ EXPLAINED = (
     "Shares in percent; brackets hold 95 % bootstrap intervals. Bold: the best of a column, and every model whose difference from it "
     "may be noise (the 95 % interval of the paired difference holds 0; where scores cannot be paired, intervals overlap). Such models "
     "share a rank, marked =. A tilde marks a score over other or fewer questions, which has no rank. Lines marked published are copied "
-    "from papers and repositories, made under the protocol they name, and are never ranked."
+    "from papers and repositories, made under the protocol they name, and are never ranked. "
+    "A run that stands beside them and was asked with another prompt than the published one says so behind its name."
 )

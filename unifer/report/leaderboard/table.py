@@ -12,7 +12,7 @@ from unifer.report.leaderboard.boards import Board
 from unifer.report.leaderboard.entries import METRICS, Cell, Entry, Value
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 
-_FIRST = ("kind", "board", "model", "dataset", "protocol", "setting", "source", "unconfirmed")
+_FIRST = ("kind", "board", "model", "dataset", "protocol", "prompt", "setting", "source", "unconfirmed")
 _COUNTS = ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing", "well_formed", "scored")
 _LAST = ("comparable", "flags", "notes")
 Row = dict[str, Any]
@@ -66,7 +66,8 @@ def _ranks(board: Board, model: str, column: str) -> Row:
 
 
 def _counts(cell: Cell) -> Row:
-    notes = {"comparable": cell.comparable, "flags": _kept("; ".join(cell.flags)), "notes": _kept("; ".join(cell.notes))}
+    prompt = None if cell.wording is None else _kept(cell.wording.text)
+    notes = {"prompt": prompt, "comparable": cell.comparable, "flags": _kept("; ".join(cell.flags)), "notes": _kept("; ".join(cell.notes))}
     return {"questions": cell.whole, **cell.counts, **notes}
 
 
@@ -74,7 +75,8 @@ def _summed(entry: Entry) -> Row:
     """Denominators of all sets together, where each set has them."""
     cells = list(entry.cells.values())
     names = [name for name in cells[0].counts if all(name in cell.counts for cell in cells)]
-    return {name: sum(cell.counts[name] for cell in cells) for name in names}
+    prompt = {} if entry.wording is None else {"prompt": _kept(entry.wording.text)}
+    return prompt | {name: sum(cell.counts[name] for cell in cells) for name in names}
 
 
 def _published(result: PublishedResult) -> Row:

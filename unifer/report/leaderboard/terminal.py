@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unifer.report.leaderboard.boards import Board, Ranking
-from unifer.report.leaderboard.shown import heading, rank_of, ranked_by, shown
+from unifer.report.leaderboard.shown import heading, rank_of, ranked_by, shown, tag_of
 from unifer.report.tables import grid, plain
 
 
@@ -27,5 +27,6 @@ def _grid(ranking: Ranking) -> str:
         if line.kind != "published":
             cell = None if ranking.ranked_by is None else shown(ranking, line, ranking.ranked_by)
             score = "–" if cell is None else cell.number + (f" [{cell.interval}]" if cell.interval else "")
-            rows.append((plain(line.name, 30), rank_of(ranking, line), score, line.questions))
+            tag = f" ({tag_of(line)})" if line.kind == "run" and tag_of(line) else ""
+            rows.append((plain(line.name, 30 - len(tag)) + tag, rank_of(ranking, line), score, line.questions))
     return grid(("model", "rank", "percent", "questions"), rows)

@@ -13,6 +13,7 @@
     const found = flat(run.identity ?? {}, "", new Map());
     found.set("predictions", `${run.predictions.name} (${count(run.predictions.bytes)} bytes)`);
     found.set("predictions.sha256", run.predictions.sha256);
+    if (run.wording) found.set("asked with", run.wording.text);
     for (const key of ["commit", "started", "finished"]) if (run.context[key]) found.set(key, run.context[key]);
     for (const [key, version] of Object.entries(run.context.versions ?? {})) found.set(`version of ${key}`, version);
     return found;

@@ -18,7 +18,7 @@ from unifer.evaluate.scoring import DatasetScores, overall
 from unifer.evaluate.selection import Selected
 from unifer.evaluate.statistics.compare import gain_of, holm, pair_up
 from unifer.evaluate.statistics.matching import match
-from unifer.evaluate.statistics.provenance import differing
+from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 from unifer.report.page.lengths import by_length
 from unifer.report.page.samples import Asked
@@ -126,6 +126,7 @@ def _warnings(results: Sequence[DatasetScores], asked: Sequence[Asked], models: 
         for note in result.notes:
             noted.setdefault((result.spec.title, note), []).append(result.run.name)
     found = [f"{', '.join(names)} on {title}: {note}" for (title, note), names in noted.items()]
+    found += differing_words([(result.run.name, result.spec.title, result.wording) for result in results])
     found += differing([Selected(result.spec, result.run) for result in results])
     answered = {model: {result.spec.title for result in results if result.run.name == model} for model in models}
     every = set().union(*answered.values())

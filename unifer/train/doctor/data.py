@@ -12,6 +12,7 @@ from unifer.dialogue import images
 from unifer.errors import InputError
 from unifer.places import FERBENCH
 from unifer.records import CoTRow, Question, RewardRow
+from unifer.releases import hint
 from unifer.train.doctor.findings import Finding
 
 SAMPLE = 64
@@ -30,7 +31,12 @@ def published(root: Path, image_root: Path | None) -> list[Finding]:
             found += rows_and_images(path, parse, image_root)
         else:
             found.append(
-                Finding("warning", path.name, f"absent; its place is {path.parent.relative_to(root)}/", "data/README.md says where")
+                Finding(
+                    "warning",
+                    path.name,
+                    f"absent; its place is {path.parent.relative_to(root)}/",
+                    f"data/README.md says where{hint(path.name)}",
+                )
             )
     return found
 
@@ -39,7 +45,7 @@ def of_run(stage: str, fer: Any) -> list[Finding]:
     """The row file that a run trains on."""
     path = Path(fer.rows)
     if not path.is_file():
-        return [Finding("problem", path.name, f"{path}: no such file", "name the file of training rows with --rows")]
+        return [Finding("problem", path.name, f"{path}: no such file", f"name the file of training rows with --rows{hint(path.name)}")]
     parse: Callable[[Any], Any] = CoTRow.from_json if stage == "sft" else RewardRow.from_json
     return rows_and_images(path, parse, Path(fer.image_root) if fer.image_root else None)
 
