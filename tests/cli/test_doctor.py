@@ -74,7 +74,7 @@ def test_a_card_adds_what_the_run_costs_and_its_memory(tmp_path: Path, capsys: p
     shown = capsys.readouterr().out
     assert " of 141 GB" in shown
     assert "Cost\n" in shown
-    assert "64 x H200" in shown
+    assert "64 x H200" in " ".join(shown.split())
     assert max(len(line) for line in shown.splitlines()) <= 80
 
 

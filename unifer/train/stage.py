@@ -111,10 +111,10 @@ def _ranks_connected() -> Iterator[None]:
 def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run, Any]:
     """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run` does."""
     fer, config, model = settings.parse(types, argv)
+    settings.check_quantised(stage.command, config, model)
     settings.refuse_dead_flags(config, model)
     settings.check_held_out(fer, config)
     settings.check_time(fer)
-    settings.check_quantised(stage.command, config, model)
     own = stage.check(fer, config)
     model.lora_target_modules = model.lora_target_modules or "all-linear"
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
