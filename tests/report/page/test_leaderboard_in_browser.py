@@ -46,8 +46,18 @@ def page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     assert wrong == []
 
 
+MARK = " another prompt"
+"""Behind each run that stands beside published lines and was asked in other words."""
+
+
 def names(page: Page) -> list[str]:
-    return [text.split("\n")[0] for text in page.locator("table").first.locator("tbody tr:not(.baseline) th").all_inner_texts() if text]
+    shown = page.locator("table").first.locator("tbody tr:not(.baseline) th").all_inner_texts()
+    return [text.split("\n")[0].removesuffix(MARK) for text in shown if text]
+
+
+def test_runs_asked_in_other_words_are_marked_beside_published_lines(page: Page) -> None:
+    shown = page.locator("table").first.locator("tbody tr:not(.baseline) th").all_inner_texts()
+    assert [text.split("\n")[0].endswith(MARK) for text in shown if text] == [True, True, True, False]
 
 
 def test_headings_sort_with_missing_values_last_in_both_directions(page: Page) -> None:
