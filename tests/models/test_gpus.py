@@ -12,7 +12,9 @@ from unifer.train.doctor import toolchain
 
 FAKE = """#!/bin/sh
 case "$1" in
---query-gpu=*) printf 'GPU-a, H100, {driver}, 81920, {used}\\nGPU-b, H100, {driver}, 81920, 10\\n' ;;
+--query-gpu=*)
+    case "$4" in *0*) printf 'GPU-a, H100, {driver}, 81920, {used}\\n' ;; esac
+    case "$4" in *1*) printf 'GPU-b, H100, {driver}, 81920, 10\\n' ;; esac ;;
 --query-compute-apps=*) printf 'GPU-a, 999999, /usr/bin/python3, 71680\\nGPU-b, 5, other, 1\\n' ;;
 esac
 """
@@ -44,6 +46,15 @@ def test_a_gpu_that_somebody_holds_is_refused_with_the_process(card: Path) -> No
 def test_a_free_gpu_passes(card: Path) -> None:
     answers(card)
     gpus.refuse_full(None)
+
+
+def test_a_gpu_that_the_run_does_not_use_may_be_full(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One shard of two visible GPUs takes the first; who holds the second is not its business."""
+    answers(card, used=71690)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+    gpus.refuse_full(None, 1)
+    with pytest.raises(InputError, match="held by process 999999"):
+        gpus.refuse_full(None, 2)
 
 
 def test_a_process_that_cannot_be_seen_is_said_to_be_one(card: Path) -> None:

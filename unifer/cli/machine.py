@@ -5,6 +5,7 @@ Memory is what this process may still take: a container's limit counts, and what
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -41,11 +42,9 @@ def _left_of_limit(limit: Path, used: Path) -> float | None:
         left = int(limit.read_text(encoding="ascii")) - int(used.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-    try:
+    with contextlib.suppress(OSError, ValueError):
         stat = dict(line.split() for line in _CACHE.read_text(encoding="ascii").splitlines())
         left += int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
-    except (OSError, ValueError):
-        pass
     return max(1.0, float(left))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,23 +27,27 @@ class GpuState:
     used: int
 
 
-def states() -> list[GpuState]:
-    """The visible GPUs, in the driver's order; empty without any, or where nvidia-smi does not answer."""
+def states(first: int | None = None) -> list[GpuState]:
+    """The `first` visible GPUs (None: all), in the driver's order; empty without any, or where nvidia-smi does not answer."""
+    query = "--query-gpu=uuid,name,driver_version,memory.total,memory.used"
     return [
         GpuState(uuid, name, driver, int(float(total)) * _MIB, int(float(used)) * _MIB)
-        for uuid, name, driver, total, used in _asked("--query-gpu=uuid,name,driver_version,memory.total,memory.used", 5)
+        for uuid, name, driver, total, used in _asked(query, 5, visible_gpus()[:first])
     ]
 
 
 def holders(gpu: GpuState) -> list[str]:
     """`process 123 (VLLM::EngineCore, 70 GB)` for each that this machine shows on `gpu`."""
-    rows = _asked("--query-compute-apps=gpu_uuid,pid,process_name,used_memory", 4)
+    rows = _asked("--query-compute-apps=gpu_uuid,pid,process_name,used_memory", 4, visible_gpus())
     return [f"process {pid} ({_title(pid, name)}, {_gigabytes(used)})" for uuid, pid, name, used in rows if uuid == gpu.uuid]
 
 
-def refuse_full(share: float | None) -> None:
-    """Raise InputError where a visible GPU has less than `share` of its memory free (None: vLLM's default), and say who holds it."""
-    for number, gpu in enumerate(states()):
+def refuse_full(share: float | None, first: int | None = None) -> None:
+    """Raise InputError where one of the `first` visible GPUs has less than `share` of its memory free, and say who holds it.
+
+    None: vLLM's default share; all visible GPUs.
+    """
+    for number, gpu in enumerate(states(first)):
         wanted = (share or _VLLM_SHARE) * gpu.total
         free = gpu.total - gpu.used
         if free < wanted:
@@ -56,11 +59,10 @@ def refuse_full(share: float | None) -> None:
             )
 
 
-def _asked(query: str, columns: int) -> Iterator[list[str]]:
-    if not visible_gpus():
+def _asked(query: str, columns: int, ids: Sequence[str]) -> Iterator[list[str]]:
+    if not ids:
         return
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    command = ["nvidia-smi", query, "--format=csv,noheader,nounits", *(["-i", chosen] if chosen else [])]
+    command = ["nvidia-smi", query, "--format=csv,noheader,nounits", "-i", ",".join(ids)]
     try:
         listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SECONDS).stdout
     except (OSError, subprocess.SubprocessError):

@@ -199,7 +199,7 @@ def _open_job(stack: ExitStack, job: Job, overwrite: bool, retry_failed: bool) -
 
 def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None) -> None:
     if slot is None and (spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)):
-        gpus.refuse_full(spec.gpu_memory_utilization)
+        gpus.refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
     if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
         answer_in_processes([Share(each.outputs, each.job.spec, each.progress) for each in opened], shards)
         return
