@@ -8,10 +8,7 @@ is `unifer sft`'s own. Each shape runs in a process of its own. Targets: the doc
     python -m benchmarks.gpu_parts.sft_speed --shape tiny --device cpu --steps 2
 
 Model FLOPs utilisation is that of PaLM (Chowdhery et al., arXiv 2204.02311, appendix B): what the model must compute, recomputation
-under gradient checkpointing not counted, over what the GPU could. A token costs 2 FLOPs a weight forward, 2 for the gradient of its
-input and 2 for the gradient of a trained weight, and attention 4 x width x context forward, twice that backward. Counted are the
-decoder for every token, the head for the tokens that are learnt, the vision tower for every patch and its merger for every image
-token; the embedding is a look-up.
+under gradient checkpointing not counted, over what the GPU could. `unifer/models/flops.py` counts.
 """
 
 from __future__ import annotations
@@ -28,6 +25,8 @@ from typing import Any
 
 from benchmarks.gpu_parts.checkpoints import PIXELS, build_checkpoint, draw_rows
 from unifer import files
+from unifer.models import flops
+from unifer.models.plans import Lora, Plan
 from unifer.models.shapes import Shape, shape_of
 
 SHAPES = {"7b-lora": ("Qwen/Qwen2.5-VL-7B-Instruct", True), "3b-full": ("Qwen/Qwen2.5-VL-3B-Instruct", False), "tiny": (None, False)}
@@ -58,25 +57,12 @@ class Seen:
 
 
 def model_flops(shape: Shape, counts: Counts, lora: bool) -> float:
-    """FLOPs of forward and backward pass over `counts`, by the rule of this module's docstring."""
-    passes = 4 if lora else 6  # a frozen weight needs no gradient of its own; the adapters' are below a percent
-    linears = list(shape.linears())
-    decoder = sum(each.inputs * each.outputs * each.times for each in linears if not each.vision)
-    merger = sum(each.inputs * each.outputs for each in linears if each.name.startswith("mlp."))
-    blocks = sum(each.inputs * each.outputs * each.times for each in linears if each.vision) - merger
-    embedding = shape.channels * shape.temporal_patch * shape.patch**2 * shape.vision_hidden
+    """FLOPs of forward and backward pass over `counts`, by the count of `unifer doctor --card`, recomputation left out."""
+    alike = counts.tokens**2 / counts.squares  # sequences of one length with as many tokens, and as many squared
     patches = (PIXELS // shape.patch) ** 2 if shape.hidden > 1000 else 64
-    window = 64 * 0.875 + patches * 0.125 if shape.depth == 32 else patches  # 28 of 32 blocks look at windows of 8 x 8 patches
-    attention = 12 * shape.hidden * shape.layers * counts.squares
-    seeing = 12 * shape.vision_hidden * shape.depth * window * counts.images * patches
-    return (
-        passes * decoder * counts.tokens
-        + passes * shape.vocabulary * shape.hidden * counts.learnt
-        + passes * (blocks + embedding) * counts.images * patches
-        + passes * merger * counts.images * patches / shape.merge**2
-        + attention
-        + seeing
-    )
+    once = flops.forward(shape, alike, counts.tokens / alike, counts.learnt / alike, counts.images, patches)
+    both = flops.training(shape, Plan(checkpointing=False, lora=Lora(64) if lora else None), once)
+    return both.layers + both.head + both.vision
 
 
 def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]:
@@ -169,14 +155,14 @@ def _result(args: argparse.Namespace, name: str, folder: Path, counts: Counts, s
 
     shape = shape_of(files.read_json(folder / "checkpoint" / "config.json"))
     assert shape is not None
-    flops = model_flops(shape, counts, SHAPES[name][1])
+    needed = model_flops(shape, counts, SHAPES[name][1])
     result: dict[str, Any] = {
         "shape": name,
         "parameters": shape.parameters,
         "steps": args.steps,
         "tokens": counts.tokens,
         "tokens_per_second": round(counts.tokens / counts.seconds, 1),
-        "model_tflops_per_second": round(flops / counts.seconds / 1e12, 3),
+        "model_tflops_per_second": round(needed / counts.seconds / 1e12, 3),
         "attention": args.attention,
     }
     gpu_bytes = torch.cuda.get_device_properties(0).total_memory if args.device == "cuda" else 80 * memory.GB
@@ -188,7 +174,7 @@ def _result(args: argparse.Namespace, name: str, folder: Path, counts: Counts, s
         ratio = made.allocated / seen.allocated
         result |= {
             "gpu": card,
-            "flops_utilisation": round(flops / counts.seconds / (peak * 1e12), 4) if peak else None,
+            "flops_utilisation": round(needed / counts.seconds / (peak * 1e12), 4) if peak else None,
             "max_allocated_gb": round(seen.allocated / memory.GB, 3),
             "max_reserved_gb": round(seen.reserved / memory.GB, 3),
             "estimate_over_allocated": round(ratio, 4),
