@@ -126,4 +126,4 @@ def test_bad_input_is_named(spec: DatasetSpec, capsys: pytest.CaptureFixture[str
 def test_resamples_must_be_a_sensible_number(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["eval", "--dataset-dir", "x", "--resamples", number])
-    assert "is not a number from 0 to 100000" in capsys.readouterr().err
+    assert "is not a whole number from 0 to 100000" in capsys.readouterr().err

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
+from unifer.cli.console import say
 from unifer.errors import InputError
 from unifer.places import FERBENCH
 
@@ -38,7 +39,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--models-only", nargs="+", metavar="NAME", help="only these entries of it")
     parser.add_argument("--datasets", type=Path, nargs="+", metavar="DIR", help=f"dataset folders (default: {' '.join(FERBENCH)})")
     parser.add_argument("--sample", action="store_true", help="ask each dataset's committed sample questions (synthetic faces)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions of each dataset only")
+    parser.add_argument("--limit", type=flags.positive, metavar="N", help="ask the first N questions of each dataset only")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
     parser.add_argument("--log-dir", type=Path, metavar="DIR", help="logs, and what was spent (default: runs/bench)")
     parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
@@ -48,13 +49,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     budget.add_argument("--max-requests", type=int, metavar="N", help="never send more")
     budget.add_argument("--max-cost", type=float, metavar="USD", help="never spend more; needs prices in the models file")
     parser.set_defaults(run=_bench)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return value
 
 
 def _bench(args: argparse.Namespace) -> int:
@@ -68,9 +62,9 @@ def _bench(args: argparse.Namespace) -> int:
         check_prices(bench)
         return 0
     spent = run_bench(bench, watching)
-    _say(_results(bench.cells))
-    _say(f"\n{spent.requests:,} requests" + (f", {spent.cost:.4f} USD" if spent.cost else "") + f", all runs into {bench.log_dir} together")
-    _say(f"look into them: inspect view --log-dir {bench.log_dir}")
+    say(_results(bench.cells))
+    say(f"\n{spent.requests:,} requests" + (f", {spent.cost:.4f} USD" if spent.cost else "") + f", all runs into {bench.log_dir} together")
+    say(f"look into them: inspect view --log-dir {bench.log_dir}")
     return 0 if all(cell.state == "done" for cell in bench.cells) else 1
 
 
@@ -81,10 +75,7 @@ def _plan(args: argparse.Namespace) -> Bench:
     from unifer.evaluate.bench.running import Bench
     from unifer.places import current_project
 
-    if args.image_root is not None and not args.image_root.is_dir():
-        raise InputError(
-            f"--image-root {args.image_root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
-        )
+    flags.existing_image_root(args.image_root)
     for name in ("retries", "max_requests", "max_cost"):
         if (getattr(args, name) or 0) < 0:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must not be negative")
@@ -116,8 +107,3 @@ def _results(cells: Sequence[Cell]) -> str:
             except InputError as error:
                 cell.reason = cell.reason or str(error)
     return result_text(cells, scored)
-
-
-def _say(text: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))

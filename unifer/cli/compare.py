@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from unifer.cli import flags
+from unifer.cli.console import say
 from unifer.errors import InputError
 
 _ABOUT = """\
@@ -28,20 +30,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--baseline", metavar="NAME", help="hold all other runs against this one, not every pair")
     parser.add_argument("--common", action="store_true", help="compare over the questions and datasets that all runs have, and say so")
-    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples (default: 1000)")
+    flags.add_resamples(parser, least=100)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all figures here too, as JSON")
     parser.set_defaults(run=_compare)
 
 
-def _resamples(text: str) -> int:
-    if not text.isdecimal() or not 100 <= int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 100 to 100000")
-    return int(text)
-
-
 def _compare(args: argparse.Namespace) -> int:
     from unifer import files
-    from unifer.cli.score import say, shown, writing
+    from unifer.cli.score import shown, writing
     from unifer.evaluate.selection import select
     from unifer.evaluate.statistics.comparison import compare
     from unifer.report.comparisons import comparison_text

@@ -76,6 +76,17 @@ class _Lines:
             print(line, file=sys.stderr, flush=True)
 
 
+def say(text: str) -> None:
+    """Print what the terminal's encoding can show, and marks for what it cannot."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def note(line: str) -> None:
+    """A line about the work, on standard error at once: what is printed stays fit for a pipe."""
+    print(line, file=sys.stderr, flush=True)
+
+
 WIDTH = 80
 """Columns that every summary fits."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
+from unifer.cli.console import say
 from unifer.errors import InputError
 
 FIGURE = "curves.png"
@@ -52,5 +52,4 @@ def show(run: Path, out: Path | None = None) -> None:
     name, out = run.resolve().name, out or run / FIGURE
     curves_png(out, rows, f"{name} · training curves")
     text = f"{curves_text(rows, name)}\n\nwrote {plain(os.path.relpath(out), 4096)}"
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
+    say(text)

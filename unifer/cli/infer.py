@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console
+from unifer.cli import console, flags
+from unifer.cli.console import note
 from unifer.cli.profiles import DEFAULT, PROFILES, applied, own_generation
 from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
 from unifer.errors import InputError
@@ -51,11 +51,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
     parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
+    parser.add_argument("--limit", type=flags.positive, metavar="N", help="ask the first N questions only")
     parser.add_argument("--part", metavar="K/N", help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`")
     parser.add_argument("--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew")
     parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
-    parser.add_argument("--shards", type=_positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
+    parser.add_argument("--shards", type=flags.positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
     _add_generation(parser)
     _add_engine(parser)
     parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
@@ -65,7 +65,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_generation(parser: argparse.ArgumentParser) -> None:
     generation = parser.add_argument_group("generation")
     generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
-    generation.add_argument("--max-new-tokens", type=_positive, metavar="N", help="default: 1024")
+    generation.add_argument("--max-new-tokens", type=flags.positive, metavar="N", help="default: 1024")
     generation.add_argument("--temperature", type=float, metavar="T", help="0, the default, is greedy")
     generation.add_argument("--top-p", type=float, metavar="P", help="default: 1")
     generation.add_argument("--repetition-penalty", type=float, metavar="R", help="1, the default, is none")
@@ -79,10 +79,10 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     servers = "server only: vLLM servers of the model that run already, such as http://first-node:8000/v1; several share the questions"
     engine.add_argument("--url", nargs="+", action=_Collected, default=(), metavar="URL", help=servers)
     batch = "transformers: requests a batch (default: 32); server: requests that each URL holds at once (default: 128)"
-    engine.add_argument("--batch-size", type=_positive, metavar="N", help=batch)
+    engine.add_argument("--batch-size", type=flags.positive, metavar="N", help=batch)
     engine.add_argument("--attn", default="sdpa", help="transformers only: sdpa (default), eager or flash_attention_2")
     engine.add_argument("--gpu-memory-utilization", type=float, metavar="F", help="vllm only: share of each GPU's memory")
-    engine.add_argument("--tensor-parallel-size", type=_positive, default=1, metavar="N", help="vllm only: GPUs an engine")
+    engine.add_argument("--tensor-parallel-size", type=flags.positive, default=1, metavar="N", help="vllm only: GPUs an engine")
     engine.add_argument("--replies", type=Path, metavar="FILE", help="scripted only: JSON of replies, for dry runs without a model")
     engine.add_argument("--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes")
 
@@ -93,13 +93,6 @@ class _Collected(argparse.Action):
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*(before if isinstance(before, list) else ()), *values])
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return value
 
 
 def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -115,7 +108,7 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     for job in jobs:
         processes = f"{shards} processes" if shards > 1 else None
         parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, processes, _wording(job))
-        _say(", ".join(filter(None, parts)))
+        note(", ".join(filter(None, parts)))
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
         _report(summary)
@@ -164,7 +157,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
             args.out or folders[index].results / out_name(model["name"], path, folders[index]),
             model=model,
             spec=spec,
-            image_root=_image_root(args.image_root),
+            image_root=flags.existing_image_root(args.image_root),
             part=part,
             profile=args.profile,
         )
@@ -188,16 +181,6 @@ def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Ques
     """The question file of a dataset folder that is meant, and its questions."""
     path = spec.samples if args.sample else find_questions(spec, args.questions)
     return path, read_questions(path, spec)[: args.limit]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _image_root(given: Path | None) -> Path | None:
-    if given is not None and not given.is_dir():
-        raise InputError(f"--image-root {given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
-    return given
 
 
 def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
@@ -264,18 +247,18 @@ def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
 
 def _report(summary: Summary) -> None:
     before = f", {summary.resumed} of them before" if summary.resumed else ""
-    _say(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
+    note(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
     if summary.failed:
-        _say(f"  {summary.failed} failed and will count as wrong; --retry-failed asks them again. The first:")
+        note(f"  {summary.failed} failed and will count as wrong; --retry-failed asks them again. The first:")
         for line in summary.first_failures:
-            _say(f"    {line}")
+            note(f"    {line}")
     if summary.missing:
-        _say(f"  {summary.missing} have no answer yet: run the same command again")
+        note(f"  {summary.missing} have no answer yet: run the same command again")
 
 
 def _say_how_to_merge(answered: list[Path]) -> None:
     from unifer.evaluate.parts import all_parts, whole_name
 
-    _say("when all parts are there:")
+    note("when all parts are there:")
     for path in answered:
-        _say(f"  unifer merge {path.with_name(all_parts(path))} --out {path.with_name(whole_name(path))}")
+        note(f"  unifer merge {path.with_name(all_parts(path))} --out {path.with_name(whole_name(path))}")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import base64
 import io
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console
+from unifer.cli import console, flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,19 +46,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     judge.add_argument("--judge", metavar="MODEL", help="provider and model, such as openai/gpt-4o-mini")
     judge.add_argument("--url", metavar="URL", help="an OpenAI-compatible server instead, such as http://127.0.0.1:8000/v1")
     judge.add_argument("--model", metavar="NAME", help="the model's name at --url")
-    judge.add_argument("--max-connections", type=_positive, default=16, metavar="N", help="requests at a time (default: 16)")
-    judge.add_argument("--timeout", type=_positive, default=120, metavar="S", help="seconds that one request may take (default: 120)")
+    judge.add_argument("--max-connections", type=flags.positive, default=16, metavar="N", help="requests at a time (default: 16)")
+    judge.add_argument("--timeout", type=flags.positive, default=120, metavar="S", help="seconds that one request may take (default: 120)")
     judge.add_argument("--images", action="store_true", help="show the judge each face as well")
     judge.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to, with --images")
     parser.add_argument("--retry-failed", action="store_true", help="ask again where the judge's reply was no score")
     parser.add_argument("--overwrite", action="store_true", help="move existing scores aside (.1) and start anew")
     parser.set_defaults(run=_judge)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 def _judge(args: argparse.Namespace) -> int:
@@ -73,8 +66,8 @@ def _judge(args: argparse.Namespace) -> int:
     predictions, notes = read_predictions(run.path, spec)
     graded = tuple(Graded(prediction, grade_prediction(prediction, spec), spec.action_units) for prediction in predictions)
     for note in notes:
-        _say(f"! {plain(note, 400)}")
-    _say(f"{plain(who.model)} judges {plain(run.name)} on {plain(spec.title)}")
+        console.note(f"! {plain(note, 400)}")
+    console.note(f"{plain(who.model)} judges {plain(run.name)} on {plain(spec.title)}")
     task = Task(run.path, graded, who, _picture(spec, args.image_root) if args.images else None)
     summary = judge(task, _progress, overwrite=args.overwrite, retry_failed=args.retry_failed)
     return _report(summary, run, graded)
@@ -140,9 +133,9 @@ def _report(summary: Summary, run: Run, graded: tuple[Graded, ...]) -> int:
     from unifer.report.tables import plain
 
     before = f", {summary.before:,} of them before" if summary.before else ""
-    _say(f"{summary.out}: {summary.judged:,} of {summary.to_judge:,} judged{before}")
+    console.note(f"{summary.out}: {summary.judged:,} of {summary.to_judge:,} judged{before}")
     if summary.failed:
-        _say(f"  {summary.failed:,} have no score; the first: {plain(summary.first_error or '', 200)}")
+        console.note(f"  {summary.failed:,} have no score; the first: {plain(summary.first_error or '', 200)}")
     judged = read_judged(run.path)
     if judged is not None:
         found = score_judged(judged, [row.prediction.question for row in graded], graded, Draws(None, 0, 0))
@@ -154,7 +147,3 @@ def _report(summary: Summary, run: Run, graded: tuple[Graded, ...]) -> int:
 
 def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
     return console.progress("judging", total, done, unit="replies")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

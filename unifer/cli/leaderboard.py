@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console
+from unifer.cli import console, flags
 from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 
@@ -40,14 +40,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--sort", metavar="BY", help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb")
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
     parser.add_argument("--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)")
-    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
+    flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
-
-
-def _resamples(text: str) -> int:
-    if not text.isdecimal() or int(text) > 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
-    return int(text)
 
 
 def _leaderboard(args: argparse.Namespace) -> int:

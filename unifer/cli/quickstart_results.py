@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from unifer import files
 from unifer.cli import yardstick
+from unifer.cli.console import say
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -122,7 +123,6 @@ def model_summary(result: DatasetScores) -> Json:
 def _print(
     scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], changes: list[LabelChange], seconds: Mapping[str, float]
 ) -> None:
-    from unifer.cli.score import say
     from unifer.report.gains import labels_text, recalls_text, verdict_text
     from unifer.report.tables import models_text
 

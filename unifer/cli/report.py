@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli.console import progress, wrapped
+from unifer.cli import flags
+from unifer.cli.console import progress, say, wrapped
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,25 +36,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--images", choices=("thumbnails", "none"), default="thumbnails", help="none: no face leaves this machine")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths lie below (default: as in inference)")
     parser.add_argument("--training", type=Path, nargs="+", default=[], metavar="DIR", help="checkpoint folders whose curves to show too")
-    parser.add_argument("--max-mb", type=_megabytes, default=15.0, metavar="N", help="size that images are fitted into (default: 15)")
-    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
+    parser.add_argument(
+        "--max-mb", type=flags.between(1, 500), default=15.0, metavar="N", help="size that images fit into (default: 15)"
+    )
+    flags.add_resamples(parser)
     parser.set_defaults(run=_report)
-
-
-def _megabytes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= 500:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 500")
-    return value
-
-
-def _resamples(text: str) -> int:
-    if not text.isdecimal() or int(text) > 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
-    return int(text)
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -80,7 +66,7 @@ def _report(args: argparse.Namespace) -> int:
     )
     if args.title is not None:
         settings = Settings(**{**vars(settings), "title": args.title})
-    say(write_report(results, args.out, settings, images_bar))
+    tell(write_report(results, args.out, settings, images_bar))
     return 0
 
 
@@ -89,7 +75,7 @@ def images_bar(total: int) -> AbstractContextManager[Callable[[int], None]]:
     return progress("images", total)
 
 
-def say(written: Written) -> None:
+def tell(written: Written) -> None:
     """What was written, how large, and how to open it; warnings first."""
     from unifer.report.tables import notes_text, plain
 
@@ -98,6 +84,4 @@ def say(written: Written) -> None:
     lines += [f"wrote {shown} ({written.bytes / 1e6:.1f} MB, {written.questions:,} questions)"]
     lines += wrapped(written.images, "      ")
     lines += ["      open it in any browser; it needs no network and no other file"]
-    text = "\n".join(lines)
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
+    say("\n".join(lines))

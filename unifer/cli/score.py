@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
+from unifer.cli.console import say
 from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 from unifer.places import FERBENCH
@@ -52,13 +53,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="strict: one answer, one listed label, every question counts (default); unifer, facial-r1: the published rules of that name",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="metrics JSON; the figure goes beside it; default: beside the predictions")
-    parser.add_argument("--resamples", type=_resamples, default=1000, metavar="N", help="bootstrap samples, 0 for none (default: 1000)")
-
-
-def _resamples(text: str) -> int:
-    if not text.isdecimal() or int(text) > 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100000")
-    return int(text)
+    flags.add_resamples(parser)
 
 
 def _eval(args: argparse.Namespace) -> int:
@@ -254,9 +249,3 @@ def shown(path: Path) -> str:
 
     relative = os.path.relpath(path)
     return plain(str(path) if relative.count("..") > 2 else relative, 4096)
-
-
-def say(text: str) -> None:
-    """Print what the terminal's encoding can show, and marks for what it cannot."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer import files, runs
+from unifer.cli import flags
 from unifer.cli.stages import Stages, command, unifer
 from unifer.errors import InputError
 from unifer.locks import locked
@@ -105,10 +106,7 @@ def _claim(config: Synthesis) -> Start:
         for each in path:
             if not each.is_file():
                 raise InputError(f"{name}: {each}: no such file{hint(each.name)}")
-    if config.image_root is not None and not config.image_root.is_dir():
-        raise InputError(
-            f"image_root: {config.image_root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
-        )
+    flags.existing_image_root(config.image_root, "image_root: ")
     model = find_checkpoint(config.model, config.heldout, flag="model:")
     base = None if config.base is None else find_checkpoint(config.base, config.heldout, flag="base:")
     manifest_at = config.out / "manifest.json"

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
 from unifer.cli.console import progress, wrapped
 from unifer.errors import InputError
 
@@ -76,12 +77,9 @@ def _check(args: argparse.Namespace) -> int:
 
 def check_image_root(args: argparse.Namespace) -> Path | None:
     """`--image-root`. Raises InputError where it is no folder."""
-    root: Path | None = args.image_root
-    if root is not None and not root.is_dir():
-        raise InputError(f"--image-root {root}: no such folder")
     if args.workers < 1:
         raise InputError(f"--workers {args.workers}: at least one process is needed")
-    return root
+    return flags.existing_image_root(args.image_root)
 
 
 def known_specs(folders: list[Path] | None) -> list[DatasetSpec]:

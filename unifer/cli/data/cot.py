@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console
+from unifer.cli import console, flags
+from unifer.cli.console import note
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _cot(args: argparse.Namespace) -> int:
     from unifer.prepare.curation.curate import curate
 
     plan, limits = _plan(args)
-    _say(f"{plan.teacher.name}: {len(plan.rows):,} rows, {'told the labels' if plan.guided else 'asked blind'}")
+    note(f"{plan.teacher.name}: {len(plan.rows):,} rows, {'told the labels' if plan.guided else 'asked blind'}")
     summary = curate(plan, limits, _progress)
     _report(summary)
     return 1 if summary.failed or summary.open else 0
@@ -100,10 +100,7 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Limits]:
         raise InputError(f"--limit {args.limit}: at least one row is needed")
     if (args.price_in is None) != (args.price_out is None):
         raise InputError("--price-in and --price-out belong together: US dollars per million tokens, as the provider lists them")
-    if args.image_root is not None and not args.image_root.is_dir():
-        raise InputError(
-            f"--image-root {args.image_root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
-        )
+    flags.existing_image_root(args.image_root)
     if args.out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {args.out}: must end in .json or .jsonl")
     settings = {name: getattr(args, name) for name in ("max_tokens", "timeout", "max_connections", "image_side", "cache")}
@@ -134,22 +131,18 @@ def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
     return console.progress("curating", total, done, unit="rows")
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _report(summary: Summary) -> None:
     share = f" ({summary.kept / summary.rows:.0%})" if summary.rows else ""
-    _say(f"{summary.out}: {summary.kept:,} of {summary.rows:,} rows kept{share}")
+    note(f"{summary.out}: {summary.kept:,} of {summary.rows:,} rows kept{share}")
     if summary.exhausted:
-        _say(f"  {summary.exhausted:,} given up: every reply was rejected")
+        note(f"  {summary.exhausted:,} given up: every reply was rejected")
     if summary.reasons:
-        _say("  rejected replies: " + ", ".join(f"{reason} {count:,}" for reason, count in summary.reasons.most_common(4)))
+        note("  rejected replies: " + ", ".join(f"{reason} {count:,}" for reason, count in summary.reasons.most_common(4)))
     if summary.failed:
-        _say(f"  {summary.failed:,} failed; the same command asks them again. The first:")
-        _say(f"    {summary.first_error}")
+        note(f"  {summary.failed:,} failed; the same command asks them again. The first:")
+        note(f"    {summary.first_error}")
     if summary.open:
-        _say(f"  {summary.open:,} still open: the budget is spent; a larger one goes on from here")
+        note(f"  {summary.open:,} still open: the budget is spent; a larger one goes on from here")
     tokens = f"{summary.tokens_in:,} tokens in, {summary.tokens_out:,} out"
-    _say(f"  {summary.requests:,} requests, {tokens}" + (f", {summary.cost:.4f} USD" if summary.cost else ""))
-    _say(f"  {summary.out.with_suffix('.report.md')} says more")
+    note(f"  {summary.requests:,} requests, {tokens}" + (f", {summary.cost:.4f} USD" if summary.cost else ""))
+    note(f"  {summary.out.with_suffix('.report.md')} says more")

@@ -1,0 +1,59 @@
+"""What flags of several commands have in common: their kinds of number, and the folders that they name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from unifer.errors import InputError
+
+MOST_RESAMPLES = 100_000
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Reads a whole number from `least` on, to `most` if there is one; argparse shows the error with the flag's name."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}" + (f" to {most}" if most is not None else ""))
+        return int(text)
+
+    return read
+
+
+def between(least: float, most: float) -> Callable[[str], float]:
+    """Reads a number from `least` to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+positive = whole(1)
+
+
+def add_resamples(parser: argparse.ArgumentParser, least: int = 0) -> None:
+    """`--resamples`, of every command that gives intervals."""
+    none = "" if least else ", 0 for none"
+    parser.add_argument(
+        "--resamples",
+        type=whole(least, MOST_RESAMPLES),
+        default=1000,
+        metavar="N",
+        help=f"bootstrap samples{none} (default: 1000)",
+    )
+
+
+def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path | None:
+    """The folder that image paths are below. Raises InputError where it is none."""
+    if given is not None and not given.is_dir():
+        raise InputError(f"{name}{given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
+    return given
