@@ -27,7 +27,10 @@ def test_a_number_that_will_not_do_is_named_with_those_that_will(typed: list[str
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("typed", [["bench"], ["data", "check", "rows.json"], ["data", "cot", "rows.json", "--teacher", "x", "--out", "o.json"]])
+CURATE = ["data", "cot", "rows.json", "--teacher", "x", "--out", "o.json"]
+
+
+@pytest.mark.parametrize("typed", [["bench"], ["data", "check", "rows.json"], CURATE])
 def test_an_image_root_that_is_no_folder(typed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*typed, "--image-root", str(tmp_path / "gone")]) == 2
     assert "gone: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below" in capsys.readouterr().err

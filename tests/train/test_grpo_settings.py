@@ -111,6 +111,8 @@ def test_server_mode_names_its_address_as_trl_does() -> None:
         ({}, {"scale_rewards": "groups"}, r"--scale_rewards groups: .*did you mean group\?"),
         ({"rewards": ["accurcy"]}, {}, "there is no reward 'accurcy'; did you mean 'accuracy'"),
         ({}, {"reward_weights": [1.0]}, "1 reward weights"),
+        ({"probe_limit": 0.0}, {}, "--probe_limit 0.0: a number above 0 is expected"),  # was taken for "not given"
+        ({"probe_limit": float("nan")}, {}, "--probe_limit nan"),
         ({}, {"num_iterations": 3, "save_steps": 500}, "--save_steps 500 falls inside a generation window"),
         ({}, {"steps_per_generation": 8, "save_steps": 3}, "--save_steps 3 falls inside a generation window"),
     ],

@@ -91,3 +91,12 @@ def test_every_flag_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "--learning_rate" in shown
     assert "--freeze_vision_tower" in shown
+
+
+def test_a_precision_that_only_the_checkpoint_knows_is_refused(config: Path) -> None:
+    """GRPO looked the probe's limit up by `auto`, and ended with a KeyError."""
+    from unifer.train.settings import refuse_dead_flags
+
+    _, sft, model = parse("--config", str(config), "--dtype", "auto")
+    with pytest.raises(InputError, match="--dtype auto: sampler and trainer must hold weights alike; say float32"):
+        refuse_dead_flags(sft, model)

@@ -36,9 +36,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--images", choices=("thumbnails", "none"), default="thumbnails", help="none: no face leaves this machine")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths lie below (default: as in inference)")
     parser.add_argument("--training", type=Path, nargs="+", default=[], metavar="DIR", help="checkpoint folders whose curves to show too")
-    parser.add_argument(
-        "--max-mb", type=flags.between(1, 500), default=15.0, metavar="N", help="size that images fit into (default: 15)"
-    )
+    parser.add_argument("--max-mb", type=flags.between(1, 500), default=15.0, metavar="N", help="size that images fit into (default: 15)")
     flags.add_resamples(parser)
     parser.set_defaults(run=_report)
 

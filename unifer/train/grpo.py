@@ -55,7 +55,9 @@ class Grpo:
         from unifer.train.trainer import Trainer
 
         config = this.config
-        limit = this.fer.probe_limit or probe.limit(this.model.dtype, config.device.type)
+        limit = this.fer.probe_limit
+        if limit is None:
+            limit = probe.limit(this.model.dtype, config.device.type)
         if config.use_vllm:
             config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
         if this.fer.rollouts == "colocate":

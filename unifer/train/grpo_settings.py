@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +106,8 @@ def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
         raise InputError("--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it without paying it)")
     if fer.hard_labels and not config.shuffle_dataset:
         raise InputError("--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out")
+    if fer.probe_limit is not None and not 0 < fer.probe_limit < math.inf:
+        raise InputError(f"--probe_limit {fer.probe_limit}: a number above 0 is expected, in nats per token; sums round differently")
     if fer.trained_completions is not None and fer.trained_completions < 2:
         raise InputError(f"--trained_completions {fer.trained_completions}: at least 2, one above and one below the mean of a group")
     if fer.trained_completions is not None and config.beta:

@@ -163,8 +163,8 @@ class RolloutLog:
     Since a file of several members is a gzip file, `zcat` reads it; since each is whole by itself, a kill tears the last alone.
 
     A row is one completion: `key` (`id` of the row, else its `image_path`), `image_path`, `prompt_id`, `completion`, `tokens`,
-    `rewards` (by name, unweighted, None where one does not apply), `reward` (weighted total), `advantage`, `clipped` (cut at the
-    completion limit). `step` is put before them.
+    `rewards` (by name, unweighted, None where one does not apply), `reward` (weighted total, None where none applies), `advantage`,
+    `clipped` (cut at the completion limit). `step` is put before them.
     """
 
     def __init__(self, folder: Path, steps_per_part: int = STEPS_PER_PART) -> None:

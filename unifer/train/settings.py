@@ -84,6 +84,8 @@ _HINTS = {
 
 def refuse_dead_flags(config: Any, model: Any) -> None:
     """Raise InputError for a flag that would change nothing, or that needs a package which is not installed."""
+    if model.dtype == "auto":
+        raise InputError("--dtype auto: sampler and trainer must hold weights alike; say float32, bfloat16 or float16")
     for name, instead in _DEAD.items():
         for arguments in (config, model):
             default = getattr(type(arguments), name, None)

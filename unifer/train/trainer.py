@@ -20,6 +20,7 @@ from unifer.train import down_sampling, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.resume import ResumesWholeModels
+from unifer.train.rewards import Chosen, total
 from unifer.train.rollouts import ban, placeholders
 from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, share_images, share_pixels
 
@@ -192,10 +193,9 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
             return
         rewards = {name: list(values)[-len(rows) :] for name, values in self._logs["rewards"].items()}
         replies, advantages = (list(self._logs[name])[-len(rows) :] for name in ("completion", "advantages"))
-        weights = self.reward_weights.tolist()
+        chosen = Chosen(tuple(rewards), tuple(self.reward_weights.tolist()))
         for index, row in enumerate(rows):
             scores = {name: None if values[index] != values[index] else values[index] for name, values in rewards.items()}
-            total = sum(weight * score for weight, score in zip(weights, scores.values(), strict=True) if score is not None)
             reply = replies[index][0]["content"]
-            row.update(completion=reply, rewards=scores, reward=total, advantage=advantages[index])
+            row.update(completion=reply, rewards=scores, reward=total(chosen, list(scores.values())), advantage=advantages[index])
         self.rollout_log.append(self.state.global_step + 1, rows)
