@@ -1,7 +1,7 @@
 """The command line: what stubs and shells call. Alone prints and exits; every other module returns or raises.
 
-One module a group of commands (`quickstart`, `data`, `train`, `rewards`, `infer`, `score`), each with `register(subparsers)`. Nothing heavy
-is imported until a command runs, so that `--help` answers at once.
+One module per group of commands, each with `register(subparsers)`; `_GROUPS` lists them in the order of `--help`. Nothing heavy is imported
+until a command runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
