@@ -27,13 +27,13 @@ from benchmarks.load_client import body, plain_rate
 from unifer import files
 from unifer.datasets import load_dataset
 from unifer.dialogue import images
+from unifer.models.api.ledger import read_log
 from unifer.models.server import ServerOptions, serving
 from unifer.places import FERBENCH, QUICKSTART_MODEL
 from unifer.prepare import corpus
 from unifer.prepare.curation.api_teacher import ApiTeacher
 from unifer.prepare.curation.curate import Advance, Limits, Plan, curate, read_plan_rows
 from unifer.prepare.curation.filter import FilterSettings
-from unifer.prepare.curation.ledger import read_log
 from unifer.prepare.curation.outcome import log_path
 from unifer.prepare.curation.teachers import TeacherSpec
 

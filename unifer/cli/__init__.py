@@ -32,7 +32,7 @@ from unifer.cli import (
     synthesize,
     train,
 )
-from unifer.errors import INTERRUPTED, InputError, Interrupted
+from unifer.errors import FULL_DISK, INTERRUPTED, InputError, Interrupted
 
 _GROUPS = (
     quickstart,
@@ -53,7 +53,6 @@ _GROUPS = (
     synthesize,
 )
 """In the order of `unifer --help`."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -84,7 +83,7 @@ def _run(args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        if error.filename is None and error.errno not in _FULL:
+        if error.filename is None and error.errno not in FULL_DISK:
             raise
         print(f"unifer: {_about_file(error)}", file=sys.stderr)
         return 2
@@ -99,7 +98,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _about_file(error: OSError) -> str:
     """What the system refused, and what to do: `runs/x.json: Permission denied; ...`."""
-    if error.errno in _FULL:
+    if error.errno in FULL_DISK:
         remedy = "free some space, or choose a place on another disk"
     elif error.errno in _CLOSED:
         remedy = "allow this user to read and write there, or choose another place"

@@ -15,7 +15,7 @@ from tests.evaluate.bench.benched import GOOD, bench, dataset, good, models_file
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
 from unifer.evaluate.bench.asking import Limits
-from unifer.evaluate.bench.spending import NAME, Spending
+from unifer.evaluate.bench.spending import NAME, open_ledger
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
@@ -215,10 +215,10 @@ def test_money_is_never_overspent_and_what_was_under_way_in_a_kill_counts(tmp_pa
         assert spent.cost <= 1.6
         assert 0 < cell.done < 12
         assert spent.cost == pytest.approx(0.12 * cell.done)
-        left = Spending(tmp_path / "logs" / NAME)
-        left.append({"event": "sent", "model": "m", "id": "toy/x", "try": 1, "bound": 1.0})
+        left = open_ledger(tmp_path / "logs" / NAME)
+        left.sent({"model": "m", "id": "toy/x", "try": 1}, 1.0)
         left.close()
-        again = Spending(tmp_path / "logs" / NAME)
+        again = open_ledger(tmp_path / "logs" / NAME)
         assert again.cost == pytest.approx(spent.cost + 1.0)
         again.close()
 
@@ -242,4 +242,4 @@ def test_a_budget_of_money_needs_prices(tmp_path: Path) -> None:
 def test_a_file_that_is_no_journal_is_refused_by_its_line(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text('{"image_path": "a"}\n')
     with pytest.raises(InputError, match=rf"{NAME}:1: is no line of a benchmark's requests"):
-        Spending(tmp_path / NAME)
+        open_ledger(tmp_path / NAME)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from unifer.errors import InputError
 from unifer.models.api.asking import HOPELESS, Asker, Sent
 from unifer.models.api.budget import FREE, PICTURE_TOKENS, Budget, BudgetSpent, Prices
+from unifer.models.api.ledger import read_log
 from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.prepare.curation.filter import FilterSettings
-from unifer.prepare.curation.ledger import Ledger, read_log
+from unifer.prepare.curation.ledger import CurationLedger
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 
 GOOD = Answer("yes", "stop", 100, 10)
@@ -59,16 +60,16 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def make(path: Path, teacher: Scripted, budget: Budget, retries: int = 2, prices: Prices = FREE) -> tuple[Asker, Ledger, Clock]:
+def make(path: Path, teacher: Scripted, budget: Budget, retries: int = 2, prices: Prices = FREE) -> tuple[Asker, CurationLedger, Clock]:
     clock = Clock()
-    ledger = Ledger(path, NearDuplicates(FilterSettings()), {})
+    ledger = CurationLedger(path, NearDuplicates(FilterSettings()), {})
     return Asker(teacher, budget, ledger, max_tokens=100, retries=retries, prices=prices, sleep=clock.sleep, clock=clock), ledger, clock
 
 
 def run(
     path: Path, teacher: Scripted, rows: int = 1, budget: Budget | None = None, prices: Prices = FREE
-) -> tuple[list[Sent | NoReply], Clock, Ledger]:
-    async def go() -> tuple[list[Sent | NoReply], Clock, Ledger]:
+) -> tuple[list[Sent | NoReply], Clock, CurationLedger]:
+    async def go() -> tuple[list[Sent | NoReply], Clock, CurationLedger]:
         asker, ledger, clock = make(path, teacher, budget or Budget(None, None), prices=prices)
         found = [await asker.ask(f"row{number}", 1, "prompt", None, 0.0) for number in range(rows)]
         ledger.close()
@@ -147,7 +148,7 @@ def test_every_send_is_in_the_log_before_it_leaves(tmp_path: Path) -> None:
     run(path, Scripted(NoReply("server", "boom"), GOOD))
     events = [(line["event"], line["try"]) for _, line in read_log(path)]
     assert events == [("sent", 1), ("failed", 1), ("sent", 2)]
-    assert Ledger(path, NearDuplicates(FilterSettings()), {}).requests == 2
+    assert CurationLedger(path, NearDuplicates(FilterSettings()), {}).spent.requests == 2
 
 
 # --- the budget ---
@@ -215,21 +216,21 @@ def test_a_reply_that_may_have_been_billed_is_charged_with_its_bound(tmp_path: P
 
 def test_what_was_under_way_when_a_run_was_killed_stays_charged(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    ledger = Ledger(path, NearDuplicates(FilterSettings()), {})
+    ledger = CurationLedger(path, NearDuplicates(FilterSettings()), {})
     ledger.sent("a", 1, 1, 0.5)
     ledger.close()
-    again = Ledger(path, NearDuplicates(FilterSettings()), {})
-    assert (again.requests, again.cost) == (1, 0.5)
+    again = CurationLedger(path, NearDuplicates(FilterSettings()), {})
+    assert (again.spent.requests, again.spent.cost) == (1, 0.5)
     again.sent("a", 1, 1, 0.5)
-    again.reply("a", 1, 1, answer=GOOD, found={"reasons": ["hedges"]}, bound=0.5, cost=0.1, seconds=1.0)
+    again.replied("a", 1, Sent(GOOD, 1, 0.5, 0.1, 1.0), {"reasons": ["hedges"]})
     again.close()
-    last = Ledger(path, NearDuplicates(FilterSettings()), {})
-    assert last.requests == 2
-    assert last.cost == pytest.approx(0.6)
+    last = CurationLedger(path, NearDuplicates(FilterSettings()), {})
+    assert last.spent.requests == 2
+    assert last.spent.cost == pytest.approx(0.6)
     assert last.state("a").last_reasons == ("hedges",)
 
 
 def test_a_file_that_is_no_log_is_refused_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"image_path": "a"}\n')
     with pytest.raises(InputError, match=r"log\.jsonl:1: is no line of a curation log"):
-        Ledger(tmp_path / "log.jsonl", NearDuplicates(FilterSettings()), {})
+        CurationLedger(tmp_path / "log.jsonl", NearDuplicates(FilterSettings()), {})

@@ -6,24 +6,22 @@ Knows questions, rows and one model that is up; starting servers and losing mode
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unifer.dialogue import prompts
+from unifer.errors import reporting_full_disk
 from unifer.evaluate.bench.cells import Cell
 from unifer.evaluate.bench.entries import ModelEntry
-from unifer.evaluate.bench.spending import Journal, Spending
-from unifer.evaluate.inference.outputs import Output, reporting_full_disk
-from unifer.models.api.asking import Asker, Sent
+from unifer.evaluate.bench.spending import ModelJournal
+from unifer.evaluate.inference.outputs import Output
+from unifer.models.api.asking import Asker, Sent, ask_all
 from unifer.models.api.budget import FREE, Budget, BudgetSpent
 from unifer.models.api.client import ApiModel, ApiSpec
+from unifer.models.api.ledger import RequestLedger
 from unifer.models.api.requests import Asked
 from unifer.records import Prediction, Question
-
-_AHEAD = 0.5
-"""Share of the connections by which more questions are prepared: a server whose batches run thin takes longer for each."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,12 @@ def api_spec(entry: ModelEntry, url: str | None = None) -> ApiSpec:
 class Questioning:
     """Asks one model that is up. `work` holds its open results files, each with its cell."""
 
-    def __init__(self, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], asker: Asker, journal: Journal) -> None:
+    def __init__(self, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], asker: Asker, journal: ModelJournal) -> None:
         self._entry, self._work, self._asker, self._journal = entry, work, asker, journal
 
     @classmethod
     def of(
-        cls, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], model: Asked, budget: Budget, spending: Spending, retries: int
+        cls, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], model: Asked, budget: Budget, spending: RequestLedger, retries: int
     ) -> Questioning:
         """With an asker of its own: waits and failures of one model are none of another's."""
         cells = {cell.asked.spec.name: cell for cell, _ in work}
@@ -70,7 +68,7 @@ class Questioning:
         def sent(key: str) -> None:
             cells[key.partition("/")[0]].requests += 1
 
-        journal = Journal(spending, entry.name, sent)
+        journal = ModelJournal(spending, entry.name, sent)
         prices = entry.prices if entry.prices is not None and entry.hosted else FREE
         asker = Asker(
             model,
@@ -86,23 +84,7 @@ class Questioning:
 
     async def all(self) -> None:
         """Ask every open question. Raises what `Asker.ask` raises; BudgetSpent once the answers under way are in, for they are paid."""
-        todo = self._todo()
-        spent = False
-
-        async def worker() -> None:
-            nonlocal spent
-            for cell, output, question in todo:
-                try:
-                    await self._one(cell, output, question)
-                except BudgetSpent:
-                    spent = True
-                if spent:
-                    return
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._entry.max_connections + math.ceil(_AHEAD * self._entry.max_connections)):
-                group.create_task(worker())
-        if spent:
+        if await ask_all(self._todo(), self._one, self._entry.max_connections):
             raise BudgetSpent
 
     def _todo(self) -> Iterator[tuple[Cell, Output, Question]]:
@@ -113,7 +95,8 @@ class Questioning:
             for question in todo:
                 yield cell, output, question
 
-    async def _one(self, cell: Cell, output: Output, question: Question) -> None:
+    async def _one(self, work: tuple[Cell, Output, Question]) -> None:
+        cell, output, question = work
         try:
             prompts.check_prompt(question.prompt)
             picture = await asyncio.to_thread(self._picture, question, output)

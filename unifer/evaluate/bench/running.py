@@ -18,12 +18,13 @@ from unifer.evaluate.bench.asking import Limits, Questioning, open_model
 from unifer.evaluate.bench.cells import REMEDY, Cell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.logs import write_cell_log
-from unifer.evaluate.bench.spending import NAME, Spending
+from unifer.evaluate.bench.spending import NAME, open_ledger
 from unifer.evaluate.inference import outputs
 from unifer.evaluate.inference.infer import check_some_image, finish, rows_of
 from unifer.evaluate.inference.outputs import Output
 from unifer.locks import locked
 from unifer.models.api.budget import Budget, BudgetSpent
+from unifer.models.api.ledger import RequestLedger
 from unifer.models.server import LocalServer, ServerLost
 
 COMMAND = "bench"
@@ -85,7 +86,7 @@ def run_bench(bench: Bench, watching: Watching) -> Spent:
     check_images(bench)
     bench.log_dir.mkdir(parents=True, exist_ok=True)
     with locked(bench.log_dir / NAME, "give another --log-dir"):
-        spending = Spending(bench.log_dir / NAME)
+        spending = open_ledger(bench.log_dir / NAME)
         limits = bench.limits
         budget = Budget(limits.max_requests, limits.max_cost, requests=spending.requests, cost=spending.cost)
         try:
@@ -101,7 +102,7 @@ def run_bench(bench: Bench, watching: Watching) -> Spent:
         return Spent(budget.requests, budget.cost)
 
 
-async def _all(bench: Bench, budget: Budget, spending: Spending) -> None:
+async def _all(bench: Bench, budget: Budget, spending: RequestLedger) -> None:
     models = bench.by_model()
 
     async def here() -> None:
@@ -116,7 +117,7 @@ async def _all(bench: Bench, budget: Budget, spending: Spending) -> None:
                 group.create_task(_model(bench, entry, cells, budget, spending))
 
 
-async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget: Budget, spending: Spending) -> None:
+async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget: Budget, spending: RequestLedger) -> None:
     """Ask one model everything; whatever ends it early is written into its cells."""
     with ExitStack() as stack:
         work = [(cell, output) for cell in cells for output in _opened(bench, cell, stack)]
@@ -168,7 +169,7 @@ def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
     yield output
 
 
-async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], budget: Budget, spending: Spending) -> None:
+async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], budget: Budget, spending: RequestLedger) -> None:
     async with _server(bench, entry) as server:
         if server is not None:
             for cell, _ in work:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
-from unifer.errors import InputError
-from unifer.evaluate.inference.outputs import Output, Plan, reporting_full_disk
+from unifer.errors import InputError, reporting_full_disk
+from unifer.evaluate.inference.outputs import Output, Plan
 from unifer.models.engines import Engine, Reply, Request
 from unifer.records import Prediction, Question
 

@@ -5,7 +5,6 @@ Knows rows and files; asking a model is `infer`, worker processes are `shards`.
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,13 +14,12 @@ from pathlib import Path
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import wording_of
-from unifer.errors import InputError
+from unifer.errors import InputError, reporting_full_disk
 from unifer.locks import locked
 from unifer.records import Json, Prediction, Question
 
 SUFFIX = ".jsonl"
 _REMEDY = "give --overwrite to move it aside and start anew, or --out FILE to write elsewhere"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -131,18 +129,6 @@ def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool, rem
             output = Output(plan, log)
             output.adopt_shards()
             yield output
-
-
-@contextmanager
-def reporting_full_disk(path: Path) -> Iterator[None]:
-    """Turn a full disk into an InputError that says what is kept."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        kept = "every answer written so far is kept whole; free some space and run the same command again to go on"
-        raise InputError(f"{path}: the disk is full ({error.strerror}); {kept}") from None
 
 
 def _drop_failed(paths: Iterable[Path]) -> None:

@@ -7,7 +7,7 @@ refused key, an unknown model or a server out of reach ends the run. Killed or s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from unifer.evaluate.grading import Graded
 from unifer.evaluate.reasoning import rubric
 from unifer.evaluate.reasoning.judged import Judgement, judged_path, read_rows, reasoning_of
 from unifer.locks import locked
-from unifer.models.api.asking import Asker, Journal
+from unifer.models.api.asking import Asker, Journal, ask_all
 from unifer.models.api.budget import Budget
 from unifer.models.api.client import ApiModel, ApiSpec
 from unifer.models.api.requests import Asked, NoReply
@@ -144,7 +144,7 @@ def _asker(model: Asked, journal: Journal) -> Asker:
 
 
 class _Run:
-    """The event loop's part: workers that take open rows in turn. It is the asker's journal too."""
+    """The event loop's part: what becomes of an open row. It is the asker's journal too."""
 
     def __init__(self, task: Task, log: files.AppendLog, make_asker: Callable[[Asked, Journal], Asker]) -> None:
         self._task, self._log, self._make_asker = task, log, make_asker
@@ -155,23 +155,18 @@ class _Run:
             return
         model = open_judge()
         asker = self._make_asker(model, self)
-        waiting = iter(todo)
         try:
             with progress(total, total - len(todo)) as advance:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(len(todo), self._task.spec.max_connections)):
-                        group.create_task(self._work(waiting, asker, advance))
-        except* InputError as stop:
-            raise stop.exceptions[0] from None
+
+                async def one(row: Graded) -> None:
+                    judgement = await self._judged(row, asker)
+                    if judgement is not None:
+                        self._log.append(judgement.to_json())
+                    advance(1)
+
+                await ask_all(todo, one, self._task.spec.max_connections, ahead=0)  # a question to the judge takes no time to make
         finally:
             await model.close()
-
-    async def _work(self, waiting: Iterator[Graded], asker: Asker, advance: Callable[[int], None]) -> None:
-        for row in waiting:
-            judgement = await self._judged(row, asker)
-            if judgement is not None:
-                self._log.append(judgement.to_json())
-            advance(1)
 
     async def _judged(self, row: Graded, asker: Asker) -> Judgement | None:
         """The judgement of one reply; None where the asker had no reply, and has said so (`failed`)."""

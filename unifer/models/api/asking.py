@@ -1,4 +1,4 @@
-"""One request until it is answered: reserved from the budget, logged, sent, and sent again after a wait where that makes sense.
+"""Requests until they are answered: each reserved from the budget, logged, sent, and sent again after a wait where that makes sense.
 
 Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with jitter, or what the server
 asks for (`Retry-After`); while one request waits for that, the others do not go ahead of it.
@@ -7,20 +7,22 @@ asks for (`Retry-After`); while one request waits for that, the others do not go
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from unifer.errors import InputError
-from unifer.models.api.budget import FREE, Budget, Prices
+from unifer.models.api.budget import FREE, Budget, BudgetSpent, Prices
 from unifer.models.api.requests import Answer, Ask, Asked, NoReply
 
 HOPELESS = 8
 """Rows in a row that fail for good before the run stops: nothing has come through for a while."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 _LONGEST_ASKED_FOR = 600.0
+_Item = TypeVar("_Item")
 
 
 class Journal(Protocol):
@@ -138,6 +140,33 @@ class Asker:
             self._not_before = max(self._not_before, self._clock() + wait)
         else:
             await self._sleep(wait)
+
+
+async def ask_all(todo: Iterable[_Item], one: Callable[[_Item], Awaitable[None]], connections: int, *, ahead: float = 0.5) -> bool:
+    """Await `one` for every item, over so many connections at once; True where the budget ended first, with all replies that it paid for.
+
+    `ahead` of the connections more items are prepared or judged meanwhile: a server whose batches run thin takes longer for each.
+    Raises what `one` raises but BudgetSpent, InputError as itself.
+    """
+    waiting, spent = iter(todo), False
+
+    async def worker() -> None:
+        nonlocal spent
+        for item in waiting:
+            try:
+                await one(item)
+            except BudgetSpent:
+                spent = True
+            if spent:
+                return
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections + math.ceil(ahead * connections)):
+                group.create_task(worker())
+    except* InputError as stop:
+        raise stop.exceptions[0] from None
+    return spent
 
 
 def _unpointed(error: NoReply) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,12 @@ from unifer.dialogue.images import ImageError
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError, Interrupted
 from unifer.locks import locked
-from unifer.models.api.asking import Asker, Sent
-from unifer.models.api.budget import FREE, Budget, BudgetSpent, Prices
+from unifer.models.api.asking import Asker, Sent, ask_all
+from unifer.models.api.budget import FREE, Budget, Prices
 from unifer.models.api.requests import NoReply
 from unifer.prepare.curation import outcome
 from unifer.prepare.curation.filter import FilterSettings, Known, Reason, judge
-from unifer.prepare.curation.ledger import Ledger
+from unifer.prepare.curation.ledger import CurationLedger
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 from unifer.prepare.curation.outcome import Summary
 from unifer.prepare.curation.teachers import Teacher, TeacherSpec
@@ -35,8 +35,6 @@ from unifer.records import Json, RewardRow
 
 COMMAND = "data cot"
 _REMEDY = "give another --out, or move that file and those beside it away, to start anew"
-_AHEAD = 4
-"""Rows beyond the connections that are prepared or judged while all connections are taken."""
 
 
 class Advance(Protocol):
@@ -154,7 +152,7 @@ def curate(plan: Plan, limits: Limits, progress: Progress, open_teacher: Callabl
         _check_some_image(plan)
         files.write_json(manifest_path, manifest)
         memory = NearDuplicates(plan.filter)
-        ledger = Ledger(outcome.log_path(plan.out), memory, {row.key: row.image_path for row in plan.rows})
+        ledger = CurationLedger(outcome.log_path(plan.out), memory, {row.key: row.image_path for row in plan.rows})
         try:
             stopped = asyncio.run(_Run(plan, limits, ledger, memory).all(progress, open_teacher))
         except KeyboardInterrupt:
@@ -191,11 +189,10 @@ def _check_some_image(plan: Plan) -> None:
 
 
 class _Run:
-    """The event loop's part of a run: workers that take open rows in turn."""
+    """The event loop's part of a run: what becomes of an open row."""
 
-    def __init__(self, plan: Plan, limits: Limits, ledger: Ledger, memory: NearDuplicates) -> None:
+    def __init__(self, plan: Plan, limits: Limits, ledger: CurationLedger, memory: NearDuplicates) -> None:
         self._plan, self._limits, self._ledger, self._memory = plan, limits, ledger, memory
-        self._spent = False
 
     async def all(self, progress: Progress, open_teacher: Callable[[], Teacher] | None) -> bool:
         """Ask for all open rows. True where the budget ended first."""
@@ -203,34 +200,20 @@ class _Run:
         if not todo:
             return False
         limits = self._limits
-        budget = Budget(limits.max_requests, limits.max_cost, requests=self._ledger.requests, cost=self._ledger.cost)
+        budget = Budget(limits.max_requests, limits.max_cost, requests=self._ledger.spent.requests, cost=self._ledger.spent.cost)
         teacher = open_teacher() if open_teacher else await self._plan.teacher.open()
         prices = limits.prices or FREE
         asker = Asker(teacher, budget, self._ledger, max_tokens=self._plan.teacher.max_tokens, retries=limits.retries, prices=prices)
         try:
             with progress(len(self._plan.rows), len(self._plan.rows) - len(todo)) as advance:
-                await self._work(iter(todo), teacher, asker, advance)
+
+                async def one(row: RewardRow) -> None:
+                    await self._row(row, teacher, asker)
+                    advance()
+
+                return await ask_all(todo, one, self._plan.teacher.max_connections)
         finally:
             await teacher.close()
-        return self._spent
-
-    async def _work(self, todo: Iterator[RewardRow], teacher: Teacher, asker: Asker, advance: Advance) -> None:
-        async def worker() -> None:
-            for row in todo:
-                try:
-                    await self._row(row, teacher, asker)
-                except BudgetSpent:
-                    self._spent = True
-                if self._spent:
-                    return
-                advance()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._plan.teacher.max_connections + _AHEAD):
-                    group.create_task(worker())
-        except* InputError as stop:
-            raise stop.exceptions[0] from None
 
     def _done(self, row: RewardRow) -> bool:
         state = self._ledger.state(row.key)
@@ -264,9 +247,7 @@ class _Run:
             if earlier is not None:
                 reasons, found["duplicate_of"] = ("near_duplicate",), earlier
         found["reasons"] = list(reasons)
-        self._ledger.reply(
-            row.key, attempt, sent.number, answer=answer, found=found, bound=sent.bound, cost=sent.cost, seconds=sent.seconds
-        )
+        self._ledger.replied(row.key, attempt, sent, found)
         return reasons
 
 

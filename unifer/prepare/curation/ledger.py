@@ -1,23 +1,18 @@
 """The log of a curation run: what was sent, what came back, what the filter made of it. A killed run goes on from it.
 
-Append-only JSONL, three kinds of lines told apart by `event`:
-- `sent`: a request is about to leave; `bound` is what it can cost. One without a line after it was under way when the run was killed,
-  and counts against the budget as if it had cost its bound.
-- `failed`: that request brought no reply; `final` where it was not tried again.
-- `reply`: a reply with the reasons of the filter; none means that the row is kept.
+Its lines are those of `models.api.ledger`; a `reply` also holds the reply with the reasons of the filter, none for a row that is kept.
 
 Knows lines; who is asked is `asking`, what the files beside it hold is `outcome`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from unifer import files
-from unifer.errors import InputError
-from unifer.models.api.requests import Answer
+from unifer.models.api.asking import Sent
+from unifer.models.api.ledger import RequestLedger
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 from unifer.records import Json
 
@@ -34,46 +29,22 @@ class RowState:
     """The error that ended its last attempt; None once a reply came after it."""
 
 
-@dataclass(slots=True)
-class Spent:
-    """What earlier runs sent and paid (dollars)."""
-
-    requests: int = 0
-    cost: float = 0.0
-    under_way: dict[tuple[str, int, int], float] = field(default_factory=dict)
-
-
-class Ledger:
-    """The open log. One event loop writes it."""
+class CurationLedger:
+    """The open log, as the `Journal` of a run's `Asker`, and what it says of each row."""
 
     def __init__(self, path: Path, memory: NearDuplicates, faces: Mapping[str, str]) -> None:
         """Read what the log holds. `faces` maps a row's id to its picture, by which `memory` remembers kept reasoning.
 
         Raises InputError for a line that no run of ours wrote.
         """
-        self._log = files.AppendLog(path)
         self.rows: dict[str, RowState] = {}
-        spent = Spent()
-        for number, line in read_log(path):
-            try:
-                self._replay(line, spent)
-                if line["event"] == "reply" and not line["reasons"]:
-                    memory.seen(faces.get(line["id"], line["id"]), line["reasoning"])
-            except (KeyError, TypeError, AttributeError):
-                raise InputError.at(path, number, "is no line of a curation log; give another --out, or move this file away") from None
-        self.requests = spent.requests
-        self.cost = spent.cost + sum(spent.under_way.values())
 
-    def _replay(self, line: Json, spent: Spent) -> None:
-        request = (line["id"], line["attempt"], line["try"])
-        if line["event"] == "sent":
-            spent.requests += 1
-            spent.under_way[request] = spent.under_way.get(request, 0.0) + line["bound"]
-            return
-        bound = spent.under_way.pop(request, 0.0)
-        # The same try of a killed run stays charged with its bound beside that of the run that sent it again.
-        spent.cost += line["cost"] + max(0.0, bound - line["bound"])
-        self._count(line)
+        def replay(line: Json) -> None:
+            self._count(line)
+            if line["event"] == "reply" and not line["reasons"]:
+                memory.seen(faces.get(line["id"], line["id"]), line["reasoning"])
+
+        self.spent = RequestLedger(path, "is no line of a curation log; give another --out, or move this file away", replay)
 
     def _count(self, line: Json) -> None:
         state = self.rows.setdefault(line["id"], RowState())
@@ -87,8 +58,8 @@ class Ledger:
         return self.rows.get(key, RowState())
 
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
-        """Before the request leaves, so that no kill hides it from the budget."""
-        self._log.append({"event": "sent", "id": key, "attempt": attempt, "try": number, "bound": bound})
+        """Before the request leaves."""
+        self.spent.sent({"id": key, "attempt": attempt, "try": number}, bound)
 
     def failed(
         self,
@@ -104,30 +75,14 @@ class Ledger:
         final: bool = True,
     ) -> None:
         """Try `number` brought no reply; 0: nothing was sent, there is no picture."""
-        request = {"event": "failed", "id": key, "attempt": attempt, "try": number, "error": error, "fault": fault}
-        self._append(request | {"bound": bound, "cost": cost, "seconds": round(seconds, 3), "final": final})
+        request = {"id": key, "attempt": attempt, "try": number}
+        self._count(self.spent.failed(request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final))
 
-    def reply(self, key: str, attempt: int, number: int, *, answer: Answer, found: Json, bound: float, cost: float, seconds: float) -> None:
-        """`found` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a near-duplicate)."""
-        made = {"event": "reply", "id": key, "attempt": attempt, "try": number, "reply": answer.text, "finish_reason": answer.finish_reason}
-        counted = {
-            "tokens_in": answer.tokens_in,
-            "tokens_out": answer.tokens_out,
-            "bound": bound,
-            "cost": cost,
-            "seconds": round(seconds, 3),
-        }
-        self._append(made | found | counted)
-
-    def _append(self, line: Json) -> None:
-        self._log.append(line)
-        self._count(line)
+    def replied(self, key: str, attempt: int, sent: Sent, judged: Json) -> None:
+        """`judged` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a near-duplicate)."""
+        made = {"reply": sent.answer.text, "finish_reason": sent.answer.finish_reason, "seconds": round(sent.seconds, 3)}
+        request = {"id": key, "attempt": attempt, "try": sent.number}
+        self._count(self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **made, **judged))
 
     def close(self) -> None:
-        self._log.close()
-
-
-def read_log(path: Path) -> Iterator[tuple[int, Json]]:
-    """(line number, line) of a log; nothing if it is missing or empty."""
-    if path.exists() and path.stat().st_size:
-        yield from files.read_rows(path)
+        self.spent.close()

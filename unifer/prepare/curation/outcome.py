@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer import files
+from unifer.models.api.ledger import read_log
 from unifer.prepare.curation.filter import REASONS
-from unifer.prepare.curation.ledger import read_log
 from unifer.records import CoTRow, Json, RewardRow
 
 _SAMPLES = 3
