@@ -28,6 +28,7 @@ def batch() -> dict[str, object]:
         "completion_mask": mask,
         "mm_token_type_ids": torch.cat([torch.ones(4, 2), torch.zeros(4, 4)], dim=1),
         "sampling_per_token_logps": -torch.arange(16.0).view(4, 4),
+        "ref_per_token_logps": -torch.arange(16.0).view(4, 4) / 2,
         "advantages": torch.tensor([0.0, 1.0, -1.0, 0.0]),
         "pixel_values": torch.repeat_interleave(patches, patches).unsqueeze(1).float(),
         "image_grid_thw": torch.stack([torch.ones(4, dtype=torch.long), torch.ones(4, dtype=torch.long), patches], dim=1),
@@ -42,6 +43,7 @@ def test_rows_without_advantage_leave_with_their_images_and_padding() -> None:
     assert taken["prompt_ids"].tolist() == [[2, 3], [4, 5]]
     assert taken["completion_ids"].tolist() == [[4, 5, 6], [8, 9, 10]], "the longest of the rest has 3 tokens"
     assert taken["sampling_per_token_logps"].shape == (2, 3)
+    assert taken["ref_per_token_logps"].tolist() == [[-2.0, -2.5, -3.0], [-4.0, -4.5, -5.0]], "the KL term is that of the rows that stay"
     assert taken["mm_token_type_ids"].tolist() == [[1, 1, 0, 0, 0]] * 2
     assert taken["pixel_values"].flatten().tolist() == [2.0, 2.0, 3.0, 3.0, 3.0]
     assert taken["image_grid_thw"][:, 2].tolist() == [2, 3]

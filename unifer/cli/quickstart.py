@@ -24,7 +24,7 @@ from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE,
 # The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
 # rows with labels alone many. No emotion has less than a twelfth of the rows with reasoning: one that the cold start never answers is
 # never sampled, and whether GRPO finds it is a lottery.
-COT_FACES, REWARD_FACES, HELD_OUT_FACES = 400, 2400, 1000
+COT_FACES, REWARD_FACES, HELD_OUT_FACES = 240, 2400, 1000
 FACES = {
     "train": ["--count", str(COT_FACES), "--seed", "train", "--shares", "benchmark", "--least-share", "0.08"],
     "rlvr": ["--count", str(REWARD_FACES), "--seed", "rlvr", "--shares", "equal"],

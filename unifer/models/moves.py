@@ -63,7 +63,7 @@ def _of_grpo(plan: Plan, work: Work) -> Iterator[tuple[str, Plan, Work]]:
         yield "--beta 0", replace(plan, reference=False), replace(work, reference=False)
     if work.scorings and work.reuse == 1:
         yield "--vllm_importance_sampling_correction false", plan, replace(work, scorings=0)
-    if work.trained == 1 and work.group > 2 and not work.reference:  # the KL term needs every completion
+    if work.trained == 1 and work.group > 2 and not work.reference:  # a KL term of fewer completions is another KL term
         yield f"--trained_completions {work.group // 2}", plan, replace(work, trained=0.5)
     shorter = replace(work, reply_tokens=work.reply_tokens / 2, longest_reply=work.longest_reply / 2)
     yield "replies half as long", plan, shorter

@@ -20,6 +20,7 @@ _PER_ROW = (
     "completion_mask",
     "advantages",
     "old_per_token_logps",
+    "ref_per_token_logps",
     "sampling_per_token_logps",
     "importance_sampling_ratio",
     "token_type_ids",
@@ -56,7 +57,7 @@ def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], fl
             taken[name] = inputs[name][chosen]
     # What no remaining completion reaches is padding.
     width = int(taken["completion_mask"].sum(dim=1).max().clamp(min=1))
-    for name in ("completion_ids", "completion_mask", "old_per_token_logps", "sampling_per_token_logps"):
+    for name in ("completion_ids", "completion_mask", "old_per_token_logps", "ref_per_token_logps", "sampling_per_token_logps"):
         if taken.get(name) is not None:
             taken[name] = taken[name][:, :width]
     _cut_kinds(taken, inputs, width)

@@ -110,8 +110,6 @@ def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
         raise InputError(f"--probe_limit {fer.probe_limit}: a number above 0 is expected, in nats per token; sums round differently")
     if fer.trained_completions is not None and fer.trained_completions < 2:
         raise InputError(f"--trained_completions {fer.trained_completions}: at least 2, one above and one below the mean of a group")
-    if fer.trained_completions is not None and config.beta:
-        raise InputError(f"--trained_completions with --beta {config.beta}: the KL term needs every completion; use --beta 0")
 
 
 def _set_mode(fer: GrpoArguments, config: Any) -> None:

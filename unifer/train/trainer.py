@@ -167,8 +167,9 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
 
     @property
     def _skips_idle(self) -> bool:
-        """Whether a completion without advantage has no gradient: nothing but the advantage is in the loss."""
-        return self.beta == 0.0 and not self._entropy_bonus_enabled and self.loss_type != "bnpo" and self.top_entropy_quantile == 1.0
+        """Whether completions without advantage are left out: nothing but a KL term, which then speaks of the others, would feel them."""
+        whole = self.beta != 0.0 and self.trained is None
+        return not whole and not self._entropy_bonus_enabled and self.loss_type != "bnpo" and self.top_entropy_quantile == 1.0
 
     def _on_policy(self) -> bool:
         """Whether the weights are still those that sampled the batch in hand."""
