@@ -132,7 +132,7 @@ def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> Non
     from unifer.evaluate.selection import project_datasets
 
     ours = {spec.name for spec in project_datasets(ROOT)} | {"pooled"}
-    others = {"fer2013", "dfew", "ravdess", "mer2023", "disfa_plus", "affectnet_kaggle", "affectnet_7", "own_test_set"}
+    others = {"dfew", "ravdess", "mer2023", "disfa_plus", "affectnet_kaggle", "affectnet_7", "own_test_set"}
     assert {each.dataset for each in read_published(SHIPPED)} <= ours | others
 
 

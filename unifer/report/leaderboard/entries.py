@@ -107,7 +107,7 @@ class Group:
         return self.family if self.questions is None else f"{self.family}: questions of {self.questions}"
 
 
-POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Action Units and reasoning"
+POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Other emotions, Action Units and reasoning"
 """The four sets of FERBench, which have a pooled score; the sets in the folder `benchmark`. Any other dataset is a family of its own."""
 
 
