@@ -19,7 +19,7 @@ from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.selection import Selected
 from unifer.report.leaderboard.entries import collect
 
-FACES = (
+FACES: tuple[tuple[str, str, list[int], str], ...] = (
     # fold, subject, AUs shown, AUs answered
     ("1/3", "a", [6], "AU6"),
     ("1/3", "a", [6], "none"),
