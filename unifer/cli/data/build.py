@@ -48,7 +48,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for test splits of benchmark sets and folds)"
     )
     build.add_argument("--no-images", action="store_true", help="do not look for images")
-    build.add_argument("--allow-missing", action="store_true", help="drop rows whose image is missing, instead of refusing")
+    build.add_argument(
+        "--allow-missing", action="store_true", help="drop rows whose image is missing, take what there is of FEA-20K, instead of refusing"
+    )
     add_flags(build)
     build.set_defaults(run=_build)
 
