@@ -80,14 +80,14 @@ def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:
         (
             "test",
             {"FABA": 310},
-            "holds 1,687 rows of the test split (DISFA-Test.jsonl 524, FABA-Test.jsonl 310, RAF-AU-Test.jsonl 853), its ",
+            "holds 1,687 rows of the test split of FEA-20K (DISFA-Test.jsonl 524, FABA-Test.jsonl 310, RAF-AU-Test.jsonl 853), its ",
         ),
         (
             "test",
             {"DISFA": 0},
             "its authors state 1,688; no file is called after DISFA. Fetch the release again (`unifer data fetch fea20k",
         ),
-        ("train", {"BP4D": 2001}, "holds 17,738 rows of the train split"),
+        ("train", {"BP4D": 2001}, "holds 17,738 rows of the train split of FEA-20K"),
         ("train", {"RAF-DB": 0, "ExpW": 0}, "authors state 17,737; no file is called after RAF-DB, ExpW"),
     ],
 )

@@ -122,8 +122,8 @@ def _refuse_part(source: Source, held: Mapping[str, int]) -> None:
     lacking = f"; no file is called after {', '.join(absent)}" if by_source else ""
     listed = ", ".join(f"{path} {count:,}" for path, count in held.items())
     raise InputError(
-        f"{source.options.root}: holds {total:,} rows of the {source.split} split ({listed}), its authors state {stated:,}{lacking}. "
-        "Fetch the release again (`unifer data fetch fea20k --force`), or build what there is with --allow-missing"
+        f"{source.options.root}: holds {total:,} rows of the {source.split} split of FEA-20K ({listed}), its authors state "
+        f"{stated:,}{lacking}. Fetch the release again (`unifer data fetch fea20k --force`), or build what there is with --allow-missing"
     )
 
 
