@@ -259,7 +259,8 @@ def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question
             strangers = [label for label in question.candidate_labels if label not in spec.labels]
             if strangers:
                 has = f"labels of {spec.title} are {', '.join(spec.labels)}" if spec.labels else f"{spec.title} asks for AUs alone"
-                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {has}")
+                remedy = "ask in the folder of their own dataset, or build them with these labels (`unifer data build`)"
+                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {has}; {remedy}")
         return question
 
     questions = list(files.read_records(path, parse, key=lambda question: question.key))

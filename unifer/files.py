@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, TypeVar
 
-from unifer import releases
+from unifer import faults, releases
 from unifer.errors import InputError
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError.at(path, error.lineno, f"not valid JSON, {error.msg}: {_around(text, error.pos)}") from None
+        raise InputError.at(path, error.lineno, f"not valid JSON, {error.msg}: {faults.around(text, error.pos)}") from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply") from None
 
@@ -94,19 +94,24 @@ def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> 
     """
     text = read_text(path)
     start = len(text) - len(text.lstrip(_SPACE))
+    if (problem := faults.no_rows(text[start : start + 200], path.name)) is not None:
+        raise InputError(f"{path}: {problem}")
     yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
 
 
 def _line_rows(path: Path, text: str, skipped: Callable[[int, str], None] | None) -> Iterator[tuple[int, Any]]:
     # Not str.splitlines: a reply may hold U+2028 or U+0085 unescaped, which end no JSONL row.
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    last = len(lines) if lines[-1] else None  # a whole file ends with a line end
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 row = _DECODER.decode(line)
             except (ValueError, RecursionError) as error:
+                problem = faults.fault(line, error) + (f"; {faults.cut_off(path.name)}" if number == last else "")
                 if skipped is None:
-                    raise InputError.at(path, number, _fault(line, error)) from None
-                skipped(number, _fault(line, error))
+                    raise InputError.at(path, number, problem) from None
+                skipped(number, problem)
                 continue
             yield number, row
 
@@ -118,7 +123,8 @@ def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
         try:
             row, at = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            raise InputError.at(path, number, _fault(text, error)) from None
+            ends = "" if text.rstrip(_SPACE).endswith("]") else f"; {faults.cut_off(path.name)}"
+            raise InputError.at(path, number, faults.fault(text, error) + ends) from None
         yield number, row
         at = _skip(text, at)
         if text[at : at + 1] == ",":
@@ -126,29 +132,18 @@ def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
             if text[at : at + 1] == "]":
                 raise InputError.at(path, number, "a comma before the closing ']'; remove it")
         elif text[at : at + 1] != "]":
-            found = f"found {_around(text, at)}" if at < len(text) else "the file ends here: it is truncated"
+            found = f"found {faults.around(text, at)}" if at < len(text) else faults.cut_off(path.name)
             raise InputError.at(path, number, f"',' or ']' expected after this row; {found}")
     if at >= len(text):
-        raise InputError.at(path, number or None, "the array is never closed: the file is truncated")
+        raise InputError.at(path, number or None, f"the array is never closed: {faults.cut_off(path.name)}")
     if text[at + 1 :].strip():
-        raise InputError.at(path, number or None, f"text after the closing ']': {_around(text, _skip(text, at + 1))}")
-
-
-def _fault(text: str, error: ValueError | RecursionError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        line = f"line {error.lineno}, " if error.lineno > 1 else ""
-        return f"not valid JSON, {error.msg} ({line}column {error.colno}): {_around(text, error.pos)}"
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError.at(path, number or None, f"text after the closing ']': {faults.around(text, _skip(text, at + 1))}")
 
 
 def _skip(text: str, at: int) -> int:
     while at < len(text) and text[at] in _SPACE:
         at += 1
     return at
-
-
-def _around(text: str, at: int) -> str:
-    return repr(text[max(0, at - 20) : at + 20])
 
 
 def read_records(path: Path, parse: Callable[[Any], T], *, key: Callable[[T], str | None] | None = None) -> Iterator[T]:

@@ -15,6 +15,8 @@ from unifer import fields
 
 Json = dict[str, Any]
 Outcome = Literal["answered", "off_list", "no_answer", "failed"]
+OWN_FOLDS = "own folds"
+"""What rows say of folds that this project made, since no published assignment was given."""
 OUTCOMES: tuple[Outcome, ...] = ("answered", "off_list", "no_answer", "failed")
 
 
@@ -44,6 +46,18 @@ class Question:
     def subject(self) -> str | None:
         """The person shown, where the dataset tells: faces of one person are no independent trials."""
         found = (self.provenance or {}).get("subject")
+        return None if found is None else str(found)
+
+    @property
+    def fold(self) -> str | None:
+        """The fold in which the subject is tested on, such as `1/3`, where subjects are in folds."""
+        found = (self.provenance or {}).get("fold")
+        return None if found is None else str(found)
+
+    @property
+    def folds(self) -> str | None:
+        """Whose folds these are: `OWN_FOLDS`, or the file that assigns them."""
+        found = (self.provenance or {}).get("folds")
         return None if found is None else str(found)
 
     @property

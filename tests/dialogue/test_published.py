@@ -3,70 +3,24 @@
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ferbench import needs_ferbench, question_file, specs
+from tests.literal import TAGGED, labelled, unifer_label
 from unifer.datasets import AnswerTag, DatasetSpec, read_questions
 from unifer.dialogue.published import UNKNOWN, published_label
 
 SPECS = specs()
 TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")
-
-
-def literal(reply: str, candidates: Sequence[str], table: Mapping[str, Sequence[str]], tag: AnswerTag) -> str:
-    """The rule step by step, with the regular expressions of its description."""
-    if tag == "one_line":
-        match = re.search(r"<answer>\s*(.*?)\s*</answer>", reply, re.IGNORECASE)
-    else:
-        match = re.search(r"<answer>(.*?)</answer>", reply, re.DOTALL)
-    if match:
-        text = match.group(1).strip().lower()
-        for label in candidates:
-            if label == text or label in text:
-                return label
-    lowered = reply.lower()
-    for label in candidates:
-        if re.search(rf"\b{re.escape(label)}\b", lowered) or label in lowered:
-            return label
-    for label, words in table.items():
-        for word in words:
-            if word in lowered:
-                return label
-    return "unknown"
-
-
 WORDS = [
     *sorted({word for spec in SPECS for words in spec.published.aliases.values() for word in words}),
     *sorted({label for spec in SPECS for label in spec.labels}),
 ]
-PIECES = [
-    *(
-        "<answer>",
-        "</answer>",
-        "<Answer>",
-        "</ANSWER>",
-        "<answer> ",
-        " </answer>",
-        "<think>",
-        "</think>",
-        "\n",
-        " ",
-        "\t",
-        "\r",
-        "\x1c",
-        "\u2028",
-    ),
-    *("un", "not ", "no ", "a stranger smiles with joy", "The ", ".", ",", "ſ", "İ", "Happy", "UNHAPPY", "</answer", "<answer"),
-]
-
-
-def invented(rng: random.Random) -> str:
-    return "".join(rng.choice(WORDS if rng.random() < 0.4 else PIECES) for _ in range(rng.randrange(12)))
+COUNT = 5_000
+"""Of each set and tag: 40,000 in all. benchmarks/protocol_parity.py takes 20,000 of each set."""
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -74,18 +28,18 @@ def invented(rng: random.Random) -> str:
 def test_equals_the_literal_rule_on_invented_replies(spec: DatasetSpec, tag: AnswerTag) -> None:
     rng = random.Random(spec.name + tag)
     seen = set()
-    for _ in range(4000):
-        reply = invented(rng)
-        expected = literal(reply, spec.labels, spec.published.aliases, tag)
+    for _ in range(COUNT):
+        reply = labelled(rng, WORDS)
+        expected = unifer_label(reply, spec.labels, spec.published.aliases, tag)
         assert published_label(reply, spec.labels, spec.published.aliases, tag) == expected, reply
         seen.add(expected)
     assert seen == {*spec.labels, UNKNOWN}
 
 
 @settings(max_examples=200)
-@given(st.lists(st.sampled_from([*PIECES, *WORDS]), max_size=12).map("".join), st.sampled_from(SPECS), st.sampled_from(TAGS))
+@given(st.lists(st.sampled_from([*TAGGED, *WORDS]), max_size=12).map("".join), st.sampled_from(SPECS), st.sampled_from(TAGS))
 def test_equals_the_literal_rule_on_searched_replies(reply: str, spec: DatasetSpec, tag: AnswerTag) -> None:
-    expected = literal(reply, spec.labels, spec.published.aliases, tag)
+    expected = unifer_label(reply, spec.labels, spec.published.aliases, tag)
     assert published_label(reply, spec.labels, spec.published.aliases, tag) == expected
 
 
@@ -94,9 +48,13 @@ def test_equals_the_literal_rule_on_every_published_question() -> None:
     rng, asked = random.Random(0), 0
     for spec in SPECS:
         for question in read_questions(question_file(spec), spec):
-            reply = invented(rng) if rng.random() < 0.5 else f"<think>{invented(rng)}</think>\n<answer>{rng.choice(spec.labels)}</answer>"
+            reply = (
+                labelled(rng, WORDS)
+                if rng.random() < 0.5
+                else f"<think>{labelled(rng, WORDS)}</think>\n<answer>{rng.choice(spec.labels)}</answer>"
+            )
             for tag in TAGS:
-                expected = literal(reply, question.candidate_labels, spec.published.aliases, tag)
+                expected = unifer_label(reply, question.candidate_labels, spec.published.aliases, tag)
                 assert published_label(reply, question.candidate_labels, spec.published.aliases, tag) == expected, reply
             asked += 1
     assert asked == 11072

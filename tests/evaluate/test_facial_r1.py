@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.evaluate.scored import FAILED, au_dataset, au_row, dataset, question, write
+from tests.literal import EMOTIONS, REFERENCES, UNITS, facial_r1_scores, reasoned
 from unifer.cli import main
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
@@ -22,81 +21,19 @@ from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import score_strict
 
 COUNT = 20_000
-LABELS = ("happiness", "sadness", "anger")
+LABELS = EMOTIONS
 SUBSET = (1, 2, 6, 12, 25)
-PIECES = (
-    *("<think>", "</think>", "<answer>", "</answer>", "<Think>", "</THINK>", "<Answer>", "\n", " ", ", ", "; ", "no "),
-    *("AU6", "AU12", "AU 12", "au12", "AU012", "AU1", "AU25", "AU99", "AU2, AU6", "AU12C", "happiness", "sadness", "Anger", "anger", "joy"),
-    *("The brows are raised", "lips parting", "raised lips", ""),
-)
-REFERENCES = ("AU6 and AU12: the lips are raised.", "Brows raised, lips part; happiness", "no AU4")
-
-
-def literal_units(reply: str) -> set[str]:
-    """AUs of a reply, with the regular expressions of the description."""
-    found = re.search(r"<think>(.*?)</think>", reply, re.DOTALL | re.IGNORECASE)
-    return set(re.findall(r"AU\d+", found.group(1))) if found else set()
-
-
-def literal_label(reply: str) -> str | None:
-    found = re.search(r"<answer>(.*?)</answer>", reply, re.DOTALL | re.IGNORECASE)
-    words = [word for word in re.split(r"[,;\s]", found.group(1) if found else reply) if word]
-    return words[0] if words else None
-
-
-@cache
-def stem(word: str) -> str:
-    from nltk.stem.porter import PorterStemmer
-
-    return str(PorterStemmer().stem(word)) if len(word) > 3 else word
-
-
-def literal_rouge(reply: str, reference: str) -> float:
-    said, wanted = ([stem(word) for word in re.sub(r"[^a-z0-9]+", " ", text.lower()).split()] for text in (reply, reference))
-    table = [[0] * (len(wanted) + 1) for _ in range(len(said) + 1)]
-    for i, left in enumerate(said):
-        for j, right in enumerate(wanted):
-            table[i + 1][j + 1] = table[i][j] + 1 if left == right else max(table[i][j + 1], table[i + 1][j])
-    common = table[-1][-1]
-    if not common:
-        return 0.0
-    precision, recall = common / len(said), common / len(wanted)
-    return 2 * precision * recall / (precision + recall)
-
-
-def invented(rng: random.Random) -> str:
-    body = "".join(rng.choice(PIECES) for _ in range(rng.randrange(9)))
-    return f"<think>{body}</think><answer>{rng.choice(LABELS)}</answer>" if rng.random() < 0.5 else body
 
 
 def rows_of(labels: bool) -> list[dict[str, Any]]:
     rng = random.Random(11)
     rows = []
     for index in range(COUNT):
-        shown = [unit for unit in (1, 4, 6, 12, 25, 43) if rng.random() < 0.3]
+        shown = [unit for unit in UNITS if rng.random() < 0.3]
         row = question(index, rng.choice(LABELS), LABELS) if labels else au_row(index, shown, "none")
-        row |= {"AUs": shown, "provenance": {"description": rng.choice(REFERENCES)}, "model_response": invented(rng)}
+        row |= {"AUs": shown, "provenance": {"description": rng.choice(REFERENCES)}, "model_response": reasoned(rng)}
         rows.append(row)
     return rows
-
-
-def literal_scores(rows: list[dict[str, Any]], units: list[int]) -> dict[str, Any]:
-    """Hits, false alarms and misses per AU of `units`, the means that follow, and ROUGE-L, row by row."""
-    hits, extra, lost, exact, right, texts = [0] * len(units), [0] * len(units), [0] * len(units), 0, 0, 0.0
-    for row in rows:
-        claimed = [f"AU{unit}" in literal_units(row["model_response"]) for unit in units]
-        shown = [unit in row["AUs"] for unit in units]
-        exact += claimed == shown
-        right += literal_label(row["model_response"]) == row["true_label"]
-        texts += literal_rouge(row["model_response"], row["provenance"]["description"])
-        for at, (said, true) in enumerate(zip(claimed, shown, strict=True)):
-            hits[at] += said and true
-            extra[at] += said and not true
-            lost[at] += true and not said
-    each = [2 * h / (2 * h + e + m) if h else 0.0 for h, e, m in zip(hits, extra, lost, strict=True)]
-    micro = 2 * sum(hits) / (2 * sum(hits) + sum(extra) + sum(lost))
-    means = {"macro": sum(each) / len(each), "micro": micro, "recall": sum(hits) / (sum(hits) + sum(lost))}
-    return means | {"hits": hits, "extra": extra, "lost": lost, "exact": exact, "right": right, "rouge": texts / len(rows)}
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +50,8 @@ def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool,
     )
     rows = rows_of(labels)
     found = score_facial_r1(spec, Run("m", write(spec.results / "m.jsonl", rows)), resamples=0)
-    units = [unit for unit in (1, 4, 6, 12, 25, 43) if not subset or unit in subset]
-    wanted = literal_scores(rows, units)
+    units = [unit for unit in UNITS if not subset or unit in subset]
+    wanted = facial_r1_scores(rows, units)
     scores = found.action_units
     assert scores is not None
     assert found.rouge is not None

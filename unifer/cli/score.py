@@ -17,6 +17,7 @@ from unifer.places import FERBENCH
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
+    from unifer.evaluate.folds import FoldScores
     from unifer.evaluate.predictions import Run
 
 
@@ -89,6 +90,7 @@ def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
     say(dataset_text(result))
+    _say_folds(result.folds)
     written = [out]
     with writing(out):
         files.write_json(out, result.to_json())
@@ -126,9 +128,17 @@ def _eval_facial_r1(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> in
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.facial-r1.metrics.json"), run.path)
     result = score_facial_r1(spec, run, args.resamples)
     say(facial_r1_text(result))
+    _say_folds(result.folds)
     with writing(out):
         files.write_json(out, result.to_json())
     return _wrote([out])
+
+
+def _say_folds(folds: FoldScores | None) -> None:
+    from unifer.report.folds import folds_text
+
+    if folds is not None:
+        say(f"\n{folds_text(folds)}")
 
 
 def _eval_total(args: argparse.Namespace) -> int:

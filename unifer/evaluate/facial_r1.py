@@ -18,6 +18,7 @@ from unifer.dialogue.answers import grade
 from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
+from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
 from unifer.evaluate.metrics import RESAMPLES
 from unifer.evaluate.predictions import Run, find_missing, read_predictions
 from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
@@ -45,6 +46,8 @@ class FacialR1Scores:
     rouge: Share | None
     rege: dict[str, Rege]
     notes: tuple[str, ...]
+    folds: FoldScores | None = None
+    """The same scores by fold, where the questions name their subjects' folds."""
 
     def to_json(self) -> Json:
         parts = {"accuracy": self.accuracy, "action_units": self.action_units, "rouge_l": self.rouge}
@@ -58,6 +61,7 @@ class FacialR1Scores:
             "au_set": self.spec.au_set,
             **{name: part.to_json() for name, part in parts.items() if part is not None},
             **({"rege": {name: part.to_json() for name, part in self.rege.items()}} if self.rege else {}),
+            **({} if self.folds is None else {"by_fold": self.folds.to_json()}),
             "notes": list(self.notes),
         }
 
@@ -78,27 +82,52 @@ def score_facial_r1(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> 
     rows += [_Asked(question, None) for question in missing.questions]
     if not rows:
         raise InputError(f"{run.path}: holds no row; ask the questions with `unifer infer` first")
-    draws = Draws(clusters_of([row.question for row in rows]), resamples, zlib.crc32(spec.name.encode()))
-    units = units_of(spec, [row.question for row in rows])
-    claims = [_claim(row, units) for row in rows]
-    correct = [None if row.question.true_label is None else _right(row) for row in rows]
-    overlap = [_overlap(row) for row in rows]
-    recognised = _action_units(rows, claims, units, draws)
-    rege = {
-        "accuracy": rege_of_answers(correct, overlap, draws),
-        "macro_au_f1": rege_of_units(claims, overlap, units, draws) if units else None,
-    }
+    found = _score(spec, rows, resamples)
+    folds, odd = fold_scores(run.path, [row.question for row in rows], lambda fold: _of_fold(spec, rows, fold))
     failed, lost = sum(each.failed for each in predictions), len(missing.questions) + missing.unplaced
     return FacialR1Scores(
         spec=spec,
         run=run,
         counts={"asked": len(predictions) + lost, "failed": failed, "missing": lost},
+        **vars(found),
+        notes=(*missing.notes, *notes, *_unit_notes(spec, found.action_units), *_unread(predictions), *odd),
+        folds=folds,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The figures over some rows."""
+
+    accuracy: Share | None
+    action_units: ActionUnitScores | None
+    rouge: Share | None
+    rege: dict[str, Rege]
+
+
+def _score(spec: DatasetSpec, rows: Sequence[_Asked], resamples: int) -> _Found:
+    draws = Draws(clusters_of([row.question for row in rows]), resamples, zlib.crc32(spec.name.encode()))
+    units = units_of(spec, [row.question for row in rows])
+    claims = [_claim(row, units) for row in rows]
+    correct = [None if row.question.true_label is None else _right(row) for row in rows]
+    overlap = [_overlap(row) for row in rows]
+    rege = {
+        "accuracy": rege_of_answers(correct, overlap, draws),
+        "macro_au_f1": rege_of_units(claims, overlap, units, draws) if units else None,
+    }
+    return _Found(
         accuracy=draws.share(correct) if any(each is not None for each in correct) else None,
-        action_units=recognised,
+        action_units=_action_units(rows, claims, units, draws),
         rouge=draws.share(overlap) if any(each is not None for each in overlap) else None,
         rege={name: part for name, part in rege.items() if part is not None},
-        notes=(*missing.notes, *notes, *_unit_notes(spec, units, recognised), *_unread(predictions)),
     )
+
+
+def _of_fold(spec: DatasetSpec, rows: Sequence[_Asked], fold: str) -> Values:
+    """Scores over the rows of one fold, as of a test file of its own."""
+    found = _score(spec, [row for row in rows if row.question.fold == fold], resamples=0)
+    shares = {name: share.value for name, share in (("accuracy", found.accuracy), ("rouge_l", found.rouge)) if share is not None}
+    return shares | unit_values(found.action_units)
 
 
 def units_of(spec: DatasetSpec, questions: Sequence[Question]) -> tuple[int, ...]:
@@ -136,11 +165,11 @@ def _action_units(rows: Sequence[_Asked], claims: Sequence[Claim | None], units:
     return score_action_units(found, units=units, clusters=clusters, resamples=draws.resamples, seed=draws.seed)
 
 
-def _unit_notes(spec: DatasetSpec, units: Sequence[int], scores: ActionUnitScores | None) -> list[str]:
-    absent = sorted(set(spec.action_units) - set(units))
+def _unit_notes(spec: DatasetSpec, scores: ActionUnitScores | None) -> list[str]:
+    absent = sorted(set(spec.action_units) - set(() if scores is None else scores.units))
     if scores is None or not absent:
         return []
-    return [f"no face shows {', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over the other {len(units)}"]
+    return [f"no face shows {', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over the other {len(scores.units)}"]
 
 
 def _unread(predictions: Sequence[Prediction]) -> list[str]:

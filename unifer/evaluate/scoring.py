@@ -21,6 +21,7 @@ from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
+from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
 from unifer.evaluate.grading import Graded, grade_prediction, unread_notes
 from unifer.evaluate.metrics import RESAMPLES, Scores, Table
 from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
@@ -51,6 +52,8 @@ class DatasetScores:
     """None where there is no reference, no annotated AU, and no reply that claims an AU beside its answer."""
     wording: Wording | None = None
     """In whose words its questions ask."""
+    folds: FoldScores | None = None
+    """The same scores by fold, where its questions name their subjects' folds."""
 
     @property
     def labelled(self) -> Scores:
@@ -81,6 +84,7 @@ class DatasetScores:
             **lines,
             **annotated,
             **reasoned,
+            **({} if self.folds is None else {"by_fold": self.folds.to_json()}),
             "notes": list(self.notes),
         }
 
@@ -104,7 +108,19 @@ def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> Dat
     judged = read_judged(run.path)
     reasoning = score_reasoning(graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=_seed(spec.name))
     asked = wording_of(prediction.question for prediction in predictions)
-    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, (*missing.notes, *notes), reasoning, asked)
+    questions = [*(prediction.question for prediction in predictions), *missing.questions]
+    folds, odd = fold_scores(run.path, questions, lambda fold: _of_fold(spec, graded, missing, fold))
+    said = (*missing.notes, *notes, *odd)
+    return DatasetScores(spec, run, graded, _counts(graded, missing), scores, units, said, reasoning, asked, folds)
+
+
+def _of_fold(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing, fold: str) -> Values:
+    """Scores over the questions of one fold. Missing ones that nobody can place are in none."""
+    rows = [row for row in graded if row.prediction.question.fold == fold]
+    lost = Missing(tuple(question for question in missing.questions if question.fold == fold))
+    scores, units = figures(spec, rows, lost, resamples=0)
+    labelled: Values = {} if scores is None else {name: getattr(scores, name) for name in metrics.HEADLINE}
+    return labelled | unit_values(units)
 
 
 def figures(

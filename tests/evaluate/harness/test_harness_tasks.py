@@ -107,7 +107,7 @@ def test_every_dataset_of_the_project_is_a_task_that_inspect_finds_by_the_packag
     code = "import json, sys; from inspect_ai._util.registry import registry_lookup as found\n"
     code += "print(json.dumps([name for name in sys.argv[1:] if found('task', f'unifer/{name}') is None]))"
     names = [{"sfew_2.0": "sfew"}.get(spec.name, spec.name) for spec in project_datasets(ROOT)]
-    assert len(names) == 10
+    assert len(names) == 11
     made = subprocess.run([sys.executable, "-c", code, *names], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(made.stdout) == [], "without a task"
 

@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / folder).mkdir(parents=True)
     for builder in BUILDERS.values():
         if builder.eval_folder:
-            (root / builder.eval_folder).mkdir()
+            (root / builder.eval_folder).mkdir(parents=True)
             shutil.copy(mini.ROOT / builder.eval_folder / "dataset.yaml", root / builder.eval_folder)
     monkeypatch.chdir(root)
     return root

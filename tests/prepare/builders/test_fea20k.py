@@ -74,21 +74,54 @@ def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:
     assert (lists["DISFA"], len(lists["FABA"] or ())) == (None, 7)
 
 
-def test_one_row_too_few_is_said_and_told_by_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = released(tmp_path / "fea", "Test", TEST | {"FABA": 310})
-    assert build(root, "--split", "test", "--out", tmp_path / "x.jsonl") == 1
-    assert "DIFFERS FROM THE STATED COUNT: 1,687 rows (stated: 1,688)" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("split", "changed", "problem"),
+    [
+        (
+            "test",
+            {"FABA": 310},
+            "holds 1,687 rows of the test split of FEA-20K (DISFA-Test.jsonl 524, FABA-Test.jsonl 310, RAF-AU-Test.jsonl 853), its ",
+        ),
+        (
+            "test",
+            {"DISFA": 0},
+            "its authors state 1,688; no file is called after DISFA. Fetch the release again (`unifer data fetch fea20k",
+        ),
+        ("train", {"BP4D": 2001}, "holds 17,738 rows of the train split of FEA-20K"),
+        ("train", {"RAF-DB": 0, "ExpW": 0}, "authors state 17,737; no file is called after RAF-DB, ExpW"),
+    ],
+)
+def test_a_release_that_lacks_a_file_or_is_of_another_version_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], split: str, changed: dict[str, int], problem: str
+) -> None:
+    """A download without one of its files was built, with status 1, into a training set that its manifest calls FEA-20K."""
+    counts = {name: count for name, count in ((TRAIN if split == "train" else TEST) | changed).items() if count}
+    root, out = released(tmp_path / "fea", split.capitalize(), counts), tmp_path / "x.jsonl"
+    assert build(root, "--split", split, "--out", out) == 2
+    assert problem in capsys.readouterr().err
+    assert not out.exists()
+    assert build(root, "--split", split, "--out", out, "--allow-missing") == 1
+    assert "DIFFERS FROM THE STATED COUNT" in capsys.readouterr().out
+
+
+def test_a_file_that_came_in_part_is_refused_with_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = released(tmp_path / "fea", "Test", TEST)
+    whole = (root / "FABA-Test.jsonl").read_text()
+    (root / "FABA-Test.jsonl").write_text(whole[: len(whole) // 2])
+    assert build(root, "--split", "test", "--out", tmp_path / "x.jsonl") == 2
+    assert "the file is truncated, it came or was written only in part" in capsys.readouterr().err
 
 
 def test_images_are_linked_from_the_folders_of_their_sources(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = released(tmp_path / "fea", "Test", {"DISFA": 2, "FABA": 2})
+    root = released(tmp_path / "fea", "Test", TEST)
     images = tmp_path / "images"
     assert build(root, "--split", "test", "--image-root", images, "--out", tmp_path / "x.jsonl") == 2
-    assert "4 of 4 images are missing" in capsys.readouterr().err
+    assert "1,688 of 1,688 images are missing" in capsys.readouterr().err
     mini.touch(root, [f"{source}/{number:05d}.jpg" for source in ("DISFA", "FABA") for number in range(2)])
-    assert build(root, "--split", "test", "--image-root", images, "--out", tmp_path / "x.jsonl") == 1
-    for line in (tmp_path / "x.jsonl").read_text().splitlines():
-        name = json.loads(line)["image_path"]
+    assert build(root, "--split", "test", "--image-root", images, "--out", tmp_path / "x.jsonl", "--allow-missing") == 0
+    names = [json.loads(line)["image_path"] for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert len(names) == 4
+    for name in names:
         assert name.startswith(("/FEA-20K/DISFA/", "/FEA-20K/FABA/"))
         assert (images / name.lstrip("/")).is_file()
 

@@ -212,7 +212,7 @@ def test_units_alone_are_ranked_by_their_mean_over_sets(tmp_path: Path) -> None:
             (spec.results / f"{model}.jsonl").write_text(text)
         specs[name] = spec
     (board,) = boards_of(specs)
-    assert board.group.title == "Action Units and reasoning"
+    assert board.group.title == "Other emotions, Action Units and reasoning"
     found = ranking(board, "au_macro_f1")
     assert [each.name for each in found.lines] == ["good", "bad"]
     assert found.ranked_by == "mean"
@@ -266,7 +266,7 @@ def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) 
 )
 def test_means_of_different_judges_are_not_ranked_against_each_other(tmp_path: Path, judges: tuple[str, str], ranks: list[int]) -> None:
     specs = {"fea20k": dataset(tmp_path / "benchmark" / "fea20k", "fea20k")}
-    group = Group("Action Units and reasoning")
+    group = Group("Other emotions, Action Units and reasoning")
     counts = {"asked": COUNT, "missing": 0, "failed": 0}
     entries = [
         Entry(name, group, {"fea20k": Cell({"judge": Value(mean, (mean - 0.1, mean + 0.1))}, counts, COUNT, judge=judge)})

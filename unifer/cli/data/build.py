@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer.cli.console import Advance, progress
+from unifer.cli.data.build_options import add_flags, read_options
 from unifer.errors import InputError
 from unifer.records import Json
 
 if TYPE_CHECKING:
     from unifer.prepare.builders.build import Built
-    from unifer.prepare.builders.source import Builder, Options
-
-_FLAGS = {"votes": "--votes", "au_threshold": "--au-threshold", "frame_step": "--frame-step", "labels": "--labels", "table": "--table"}
-_COLUMNS = ("image", "label", "au", "split", "subject")
+    from unifer.prepare.builders.source import Options
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -25,8 +23,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     build = commands.add_parser(
         "build",
         help="turn a downloaded dataset into rows",
-        description="Read one split of a dataset as its authors publish it; write question rows (test splits of the four benchmark sets) "
-        "or reward rows (everything else), which are also what `unifer data cot` reads. Says what was dropped and why. "
+        description="Read one split of a dataset as its authors publish it; write question rows (test splits of the benchmark sets and of "
+        "folds) or reward rows (everything else), which are also what `unifer data cot` reads. Says what was dropped and why. "
         "Exit status 1: built, but the counts are not those stated for the dataset.",
     )
     build.add_argument("name", nargs="?", metavar="NAME", help="the dataset; `unifer data build --list` shows them")
@@ -46,16 +44,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="lay out links there, so that the rows' image paths resolve (without DIR: UNIFER_IMAGE_ROOT, else data/images)",
     )
     _add_words(build)
-    build.add_argument("--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for the benchmark's test splits)")
+    build.add_argument(
+        "--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for test splits of benchmark sets and folds)"
+    )
     build.add_argument("--no-images", action="store_true", help="do not look for images")
-    build.add_argument("--allow-missing", action="store_true", help="drop rows whose image is missing, instead of refusing")
-    build.add_argument("--votes", choices=("published", "majority"), help="ferplus: the vote rule (default: published for test)")
-    build.add_argument("--au-threshold", type=int, metavar="N", help="disfa: intensity from which an AU is present (default 2)")
-    build.add_argument("--frame-step", type=int, metavar="N", help="disfa, bp4d: every Nth frame (default 1)")
-    build.add_argument("--labels", metavar="A,B,...", help="folder, table: the labels in order; number i in a table is the i-th from 0")
-    build.add_argument("--table", type=Path, metavar="FILE", help="table: the file (default: the only .csv or .tsv of --root)")
-    for column in _COLUMNS:
-        build.add_argument(f"--{column}-column", metavar="NAME", help=f"table: header of the {column} column")
+    build.add_argument(
+        "--allow-missing", action="store_true", help="drop rows whose image is missing, take what there is of FEA-20K, instead of refusing"
+    )
+    add_flags(build)
     build.set_defaults(run=_build)
 
 
@@ -74,6 +70,7 @@ def _build(args: argparse.Namespace) -> int:
     from unifer.places import current_project, default_image_root
     from unifer.prepare.builders import BUILDERS
     from unifer.prepare.builders.build import build, dataset_name, spec_of
+    from unifer.prepare.builders.folds import refuse_leak
     from unifer.prepare.builders.source import Source
 
     if args.list:
@@ -84,16 +81,20 @@ def _build(args: argparse.Namespace) -> int:
         raise InputError(f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files expected there")
     builder = BUILDERS[args.name]
     benchmark = builder.eval_folder is not None and args.split == "test"
-    as_questions = args.rows == "questions" or (args.rows is None and benchmark)
-    options = _options(args, builder, as_questions)
+    tested = benchmark or (args.split == "test" and (args.fold or args.test_list) is not None)
+    as_questions = args.rows == "questions" or (args.rows is None and tested)
+    options = read_options(args, builder, as_questions)
     project = current_project()
     spec = spec_of(builder, project)
-    usual = project / "data" / f"{dataset_name(builder, options, spec)}_{options.split}.jsonl"
+    usual = _usual(project, dataset_name(builder, options, spec), options, options.split)
     out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)
     _check_out(out, args.force)
     source = Source(builder, options, spec)
     with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
         built = build(source, advance)
+    if options.fold is not None:
+        other = _usual(project, dataset_name(builder, options, spec), options, "train" if options.split == "test" else "test")
+        refuse_leak({str((face.extra or {})["subject"]) for face in built.faces}, options.fold, other, out)
     image_root = default_image_root(Path.cwd()) if args.image_root is True else args.image_root
     if image_root is not None:
         _lay_out(built, image_root)
@@ -102,47 +103,10 @@ def _build(args: argparse.Namespace) -> int:
     return 1 if built.report.differences() else 0
 
 
-def _options(args: argparse.Namespace, builder: Builder, as_questions: bool) -> Options:
-    from unifer.prepare.builders.source import Options
-
-    _check_kind(args, builder, as_questions)
-    columns = {"aus" if name == "au" else name: value for name in _COLUMNS if (value := getattr(args, f"{name}_column"))}
-    given = {name: value for name in _FLAGS if (value := getattr(args, name)) is not None} | ({"columns": columns} if columns else {})
-    for name in given:
-        if name not in builder.flags:
-            flag = _FLAGS.get(name, f"--{next(iter(columns), '')}-column")
-            raise InputError(f"{flag} means nothing for {builder.name}; leave it out")
-    if args.no_images and (args.image_root or args.allow_missing):
-        raise InputError("--no-images does not look for images, so it cannot go with --image-root or --allow-missing")
-    if not 1 <= given.get("au_threshold", 2) <= 5:
-        raise InputError(f"--au-threshold {args.au_threshold}: intensities are 1 (trace) to 5 (maximum)")
-    if given.get("frame_step", 1) < 1:
-        raise InputError(f"--frame-step {args.frame_step}: 1 takes every frame, 10 every tenth")
-    if args.labels is not None:
-        given["labels"] = _labels(args.labels)
-    if args.ask_like is not None:
-        from unifer.prepare.builders.words import read_words
-
-        given["words"] = read_words(args.ask_like)
-    template = args.template or ("expression" if args.ask_like or (as_questions and builder.eval_folder) else None)
-    images = not args.no_images and (args.image_root is not None or not builder.images_on_request)
-    return Options(args.root, args.split or builder.splits[0], images, args.allow_missing, template, **given)
-
-
-def _check_kind(args: argparse.Namespace, builder: Builder, as_questions: bool) -> None:
-    """Refuse what the set cannot give, before it is read."""
-    labelled = builder.eval_folder or builder.labels or "labels" in builder.flags
-    if not labelled and args.template not in (None, "action-units"):
-        raise InputError(f"--template {args.template}: asks for a label, and {builder.title} has none; leave --template out")
-    if not labelled and args.ask_like:
-        raise InputError(f"--ask-like {args.ask_like}: asks for a label, and {builder.title} has none; leave --ask-like out")
-
-
-def _labels(text: str) -> tuple[str, ...]:
-    labels = tuple(label.strip() for label in text.split(","))
-    if len(labels) < 2 or not all(labels) or len({label.lower() for label in labels}) < len(labels):
-        raise InputError(f"--labels {text!r}: two or more different labels, separated by commas, are expected")
-    return labels
+def _usual(project: Path, name: str, options: Options, split: str) -> Path:
+    """`data/rafdb_train.jsonl`, `data/disfa_test.1-of-3.jsonl`: where rows go unless --out says otherwise."""
+    fold = f".{options.fold.number}-of-{options.fold.of}" if options.fold else ""
+    return project / "data" / f"{name}_{split}{fold}.jsonl"
 
 
 def _check_out(out: Path, force: bool) -> None:
@@ -183,6 +147,10 @@ def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -
         "template": options.template,
     }
     identity |= {name: getattr(options, name) for name in ("votes", "au_threshold", "frame_step") if name in builder.flags}
+    if built.source.folds is not None:
+        identity |= {"fold": None if options.fold is None else str(options.fold), "folds": built.source.folds.to_json()}
+    if options.test_list is not None:
+        identity["test_list"] = runs.describe_file(options.test_list)
     if options.columns:
         identity["columns"] = dict(options.columns)
     if ask_like is not None:

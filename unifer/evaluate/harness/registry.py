@@ -47,6 +47,7 @@ bp4d = _named("bp4d", f"{BENCHMARK}/bp4d")
 rafau = _named("rafau", f"{BENCHMARK}/rafau")
 faba_au = _named("faba_au", f"{BENCHMARK}/faba_au")
 faba_emotion = _named("faba_emotion", f"{BENCHMARK}/faba_emotion")
+fer2013 = _named("fer2013", f"{BENCHMARK}/fer2013")
 fea20k = _named("fea20k", f"{BENCHMARK}/fea20k")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from unifer.action_units import FACS_NUMBERS
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
-from unifer.prepare.builders.source import ALL, Builder, Face, Need, Source
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, Face, Need, Source
 
 USUAL = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 PRESENT, ABSENT, NOT_CODED = "1", "0", "9"
@@ -44,14 +44,16 @@ def _sequence(source: Source, shown: str, subject: str, task: str) -> Iterator[F
     for row, (frame_cell, *cells) in table.rows(frame_column, *columns.values()):
         if not frame_cell.isdecimal():
             raise InputError.at(path, row, f"{frame_cell!r} is no frame number")
-        frame = int(frame_cell)
-        if (frame - 1) % source.options.frame_step:
-            continue
         codes = dict(zip(columns, cells, strict=True))
         strange = next((code for code in cells if code not in (PRESENT, ABSENT, NOT_CODED)), None)
         if strange is not None:
             raise InputError.at(path, row, f"{strange!r} is no AU code; allowed are 0 (absent), 1 (present), 9 (not coded)")
         missing = [number for number in USUAL if codes[number] == NOT_CODED]
+        if not missing:
+            source.frames[subject] += 1
+        frame = int(frame_cell)
+        if (frame - 1) % source.options.frame_step:
+            continue
         if missing:
             source.drop(f"AU{missing[0]} is not coded", shown, row)
             continue
@@ -73,10 +75,10 @@ def _au_columns(header: tuple[str, ...]) -> Iterator[tuple[int, int]]:
 BUILDER = Builder(
     name="bp4d",
     title="BP4D",
-    splits=(ALL,),
+    splits=(ALL, TRAIN, TEST),
     needs=needs,
     faces=faces,
     layout="AUCoding/AU_OCC/F001_T1.csv and Sequences(2D+3D)/F001/T1/0001.jpg",
     bases=("", "BP4D"),
-    flags=("frame_step",),
+    flags=("frame_step", "fold", "folds"),
 )

@@ -11,6 +11,7 @@ from unifer.datasets import DatasetSpec, load_dataset
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.prepare.builders import rows
+from unifer.prepare.builders.folds import USUAL, Folds, own_folds, read_folds
 from unifer.prepare.builders.report import Report
 from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Options, Source
 
@@ -54,7 +55,7 @@ def build(source: Source, advance: Callable[[int], object] | None = None) -> Bui
     Raises InputError: a label or code that the set does not have, images that are missing without `allow_missing`, no row left.
     """
     source.advance = advance or source.advance
-    faces = list(source.builder.faces(source))
+    faces = _of_fold(list(source.builder.faces(source)), source)
     labels = source.labels or _own_labels(faces)
     _spell(faces, labels, source)
     _name_images(faces, source)
@@ -68,6 +69,37 @@ def build(source: Source, advance: Callable[[int], object] | None = None) -> Bui
         reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
         raise InputError(f"{source.options.root}: no row of {source.builder.title} is left ({reasons or 'the split is empty'})")
     return Built(source, labels, faces)
+
+
+def _of_fold(faces: list[Face], source: Source) -> list[Face]:
+    """Each face marked with the fold of its subject; of a train or test split the faces that belong to it."""
+    source.folds = _folds(source)
+    if source.folds is None:
+        return faces
+    fold, kept = source.options.fold, []
+    for face in faces:
+        face.extra = face.extra or {}
+        subject = str(face.extra["subject"])
+        face.extra |= source.folds.marks(subject)
+        if fold is None or (source.folds.of[subject] == fold.number) == (source.split == TEST):
+            kept.append(face)
+        else:
+            source.drop("of the other side of the fold", face.file, face.row)
+    source.report.notes.append(source.folds.summary(source.frames))
+    return kept
+
+
+def _folds(source: Source) -> Folds | None:
+    """The folds asked for, else three of our own; None for a set without subjects, or with too few of them for folds."""
+    fold, given = source.options.fold, source.options.folds
+    if given is not None:
+        folds = read_folds(given, source.frames)
+        if fold is not None and folds.count != fold.of:
+            raise InputError(f"--fold {fold}: {given} has {folds.count} folds; say --fold {min(fold.number, folds.count)}/{folds.count}")
+        return folds
+    if fold is None and len(source.frames) < USUAL:
+        return None
+    return own_folds(source.frames, fold.of if fold else USUAL)
 
 
 def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
-from unifer.prepare.builders.source import ALL, Builder, Face, Need, Source
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, Face, Need, Source
 
 USUAL = (1, 2, 4, 6, 9, 12, 25, 26)
 _IMAGES = ("Images", "Images/Left", "Video_LeftCamera", "Videos_LeftCamera")
@@ -47,10 +47,12 @@ def _subject(source: Source, subject: str, folder: str, names: dict[int, str]) -
     intensities = {number: _intensities(source.read(f"{folder}/{name}")) for number, name in sorted(names.items())}
     images, frames = _frames(source, subject)
     for frame in sorted({frame for values in intensities.values() for frame in values}):
-        if (frame - 1) % source.options.frame_step:
-            continue
         coded = [number for number, values in intensities.items() if frame in values]
         missing = [number for number in USUAL if number not in coded]
+        if not missing:
+            source.frames[subject] += 1
+        if (frame - 1) % source.options.frame_step:
+            continue
         if missing:
             source.drop(f"AU{missing[0]} is not coded", f"{folder}/{names[missing[0]]}", frame)
             continue
@@ -88,10 +90,10 @@ def _frames(source: Source, subject: str) -> tuple[str, dict[int, str]]:
 BUILDER = Builder(
     name="disfa",
     title="DISFA",
-    splits=(ALL,),
+    splits=(ALL, TRAIN, TEST),
     needs=needs,
     faces=faces,
     layout="ActionUnit_Labels/SN001/SN001_au1.txt and extracted frames Images/SN001/000001.jpg",
     bases=("", "DISFA"),
-    flags=("au_threshold", "frame_step"),
+    flags=("au_threshold", "frame_step", "fold", "folds"),
 )

@@ -8,7 +8,8 @@ is not AU-annotated; a row without labels and an empty list shows none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from typing import Any
 
 from unifer import files
 from unifer.emotions import EMOTIONS, canonical
+from unifer.errors import InputError
 from unifer.prepare.builders import units
 from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source, refused
 from unifer.prepare.builders.trees import below
@@ -38,6 +40,9 @@ LABELS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
 )
 """Source -> the labels that a row of it is asked to choose from, as Facial-R1's configuration lists them; none where it codes AUs alone."""
 
+SOURCES = MappingProxyType({TRAIN: tuple(LABELS), TEST: ("RAF-AU", "DISFA", "FABA")})
+"""Split -> the sources that it takes rows of, as the label counts of the release add up."""
+
 _STAGE = re.compile(r"[-_ ]*stage[-_ ]*(\d+)", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<![a-z])(train|test)(?:ing)?(?![a-z])", re.IGNORECASE)
 _DEPTH = 3
@@ -59,13 +64,15 @@ class _RowFile:
 
 
 def faces(source: Source) -> Iterator[Face]:
-    """Raises InputError `file:row` for a row without image, and for AUs or labels that are no lists; and where no row file is there."""
+    """Raises InputError `file:row` for a row without image, for AUs or labels that are no lists; and where files or rows are missing."""
     chosen = _chosen(source)
     seen: dict[str, dict[str, None]] = {}
     made: list[tuple[str, Face]] = []
+    held: Counter[str] = Counter()
     for file in chosen:
         path = source.read(file.path)
         for number, row in files.read_rows(path):
+            held[file.path] += 1
             try:
                 face = _face(row, source.split, file, number)
             except ValueError as problem:
@@ -77,6 +84,8 @@ def faces(source: Source) -> Iterator[Face]:
             if face.label is not None:
                 seen.setdefault(name, {})[face.label] = None
             made.append((name, face))
+    if not source.options.allow_missing:
+        _refuse_part(source, held)
     lists = {name: _labels_of(name, tuple(found)) for name, found in seen.items()}
     for name, face in made:
         face.labels = lists.get(name)
@@ -102,6 +111,22 @@ def _chosen(source: Source) -> list[_RowFile]:
     return chosen
 
 
+def _refuse_part(source: Source, held: Mapping[str, int]) -> None:
+    """Raises InputError where the files do not hold the rows of the split: one is missing, is cut, or is of another version."""
+    total, stated = sum(held.values()), ROWS[source.split]
+    if total == stated:
+        return
+    names = " ".join(map(_folded, held))
+    absent = [name for name in SOURCES[source.split] if _folded(name) not in names]
+    by_source = absent and len(absent) < len(SOURCES[source.split])
+    lacking = f"; no file is called after {', '.join(absent)}" if by_source else ""
+    listed = ", ".join(f"{path} {count:,}" for path, count in held.items())
+    raise InputError(
+        f"{source.options.root}: holds {total:,} rows of the {source.split} split of FEA-20K ({listed}), its authors state "
+        f"{stated:,}{lacking}. Fetch the release again (`unifer data fetch fea20k --force`), or build what there is with --allow-missing"
+    )
+
+
 def _row_files(source: Source, folder: str, depth: int) -> Iterator[_RowFile]:
     """Row files below `folder`, by name; the split is in the file's name, or in that of its folder."""
     for name in source.tree.files(folder, rf"[^.].*\.jsonl|({TRAIN}|{TEST})\.json"):
@@ -118,9 +143,14 @@ def _row_files(source: Source, folder: str, depth: int) -> Iterator[_RowFile]:
 
 def _labels_of(name: str, found: tuple[str, ...]) -> tuple[str, ...]:
     """The list of the source called `name`, and whatever else its rows hold; of an unknown source all eight emotions."""
-    folded = re.sub(r"[\W_]+", "", name).lower()
-    stated = next((labels for each, labels in LABELS.items() if folded.startswith(each.replace("-", "").lower())), None)
+    folded = _folded(name)
+    stated = next((labels for each, labels in LABELS.items() if folded.startswith(_folded(each))), None)
     return EMOTIONS if not stated else (*stated, *(label for label in found if label not in stated))
+
+
+def _folded(name: str) -> str:
+    """`RAF-AU_Test` -> `rafautest`."""
+    return re.sub(r"[\W_]+", "", name).lower()
 
 
 def _face(row: Any, split: str, file: _RowFile, number: int) -> Face | str:

@@ -37,5 +37,5 @@ BUILDER = Builder(
     needs=needs,
     faces=faces,
     layout="fer2013.csv (or icml_face_data.csv)",
-    labels=tuple(CODES.values()),
+    eval_folder="benchmark/fer2013",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Words
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
+from unifer.prepare.builders.folds import Fold, Folds
 from unifer.prepare.builders.report import Report
 from unifer.prepare.builders.tables import Names, Table
 from unifer.prepare.builders.trees import Tree
@@ -35,6 +37,12 @@ class Options:
     votes: str | None = None
     au_threshold: int = 2
     frame_step: int = 1
+    fold: Fold | None = None
+    """Take the subjects of this fold (split test), or all others (train)."""
+    folds: Path | None = None
+    """A published assignment of subjects to folds."""
+    test_list: Path | None = None
+    """The images of the test split, where the dataset itself has no splits."""
     labels: tuple[str, ...] | None = None
     table: Path | None = None
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -127,6 +135,10 @@ class Source:
         self.report = Report()
         self.inputs: dict[str, Path] = {}
         """The files that were read, by their path below --root; the manifest names them."""
+        self.frames: Counter[str] = Counter()
+        """Subject -> coded frames, whatever `--frame-step` takes of them; empty where the set names no subject."""
+        self.folds: Folds | None = None
+        """The folds of those subjects, once all are known."""
         self.pixels: Path | None = None
         """The table that holds the pixels of faces without a file."""
         self.advance: Callable[[int], object] = lambda megabytes: None

@@ -27,6 +27,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
         "image": "image missing or unreadable",
         "label_conflict": "same picture, different labels",
         "leak": "training picture is in a test file",
+        "subject_leak": "person trained and tested on",
     }
 )
 """Kind -> what it means: each makes a file unfit for training or testing."""

@@ -10,6 +10,7 @@ from unifer.prepare.checks.duplicates import Copies
 from unifer.prepare.checks.findings import ERRORS, KINDS, Finding
 from unifer.prepare.checks.pictures import Fingerprints
 from unifer.prepare.checks.repeats import repeats
+from unifer.prepare.checks.subjects import subject_leaks
 from unifer.prepare.checks.tables import NONE, Table, Tables
 from unifer.records import Json
 
@@ -89,7 +90,7 @@ class Report:
 def conclude(tables: Tables, prints: Fingerprints | None, copies: Copies) -> Report:
     """The report over `tables`; `prints` is None where images were not to be looked at."""
     summaries = [_summary(tables, table, prints) for table in tables.tables]
-    found = [*tables.findings, *repeats(tables, copies)]
+    found = [*tables.findings, *repeats(tables, copies), *subject_leaks(tables)]
     for table, summary in zip(tables.tables, summaries, strict=True):
         found += _absent(summary)
         if prints is not None:

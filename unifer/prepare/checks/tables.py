@@ -61,6 +61,10 @@ class Table:
     """Hash of the row's id, NONE where it has none."""
     coded: array[int] = field(default_factory=lambda: array("b"))
     """1 where the row is annotated with AUs, else 0."""
+    subjects: array[int] = field(default_factory=lambda: array("l"))
+    """Numbers of people, the same in all files; NONE where the row names nobody."""
+    folds: array[int] = field(default_factory=lambda: array("l"))
+    """Numbers of `Tables.folds`; NONE where the row names no fold."""
     kinds: Counter[str] = field(default_factory=Counter)
     offered: dict[int, set[int]] = field(default_factory=dict)
     """Dataset -> the labels that its rows offer."""
@@ -79,6 +83,7 @@ class Tables:
     def __init__(self, image_root: Path | None = None, specs: Sequence[DatasetSpec] = ()) -> None:
         self.image_root, self.specs = image_root, {spec.name: spec for spec in specs}
         self._pictures, self._labels, self._datasets = Numbering(), Numbering(), Numbering()
+        self._subjects, self._folds = Numbering(), Numbering()
         self._vocabularies: dict[tuple[str, ...], frozenset[int]] = {}
         self.tables: list[Table] = []
         self.findings: list[Finding] = []
@@ -95,6 +100,15 @@ class Tables:
     @property
     def datasets(self) -> list[str]:
         return self._datasets.texts
+
+    @property
+    def folds(self) -> list[str]:
+        return self._folds.texts
+
+    def person(self, number: int) -> str:
+        """The subject of a number, in words: `subject 'SN001' of disfa`."""
+        dataset, _, subject = self._subjects.texts[number].partition("\0")
+        return f"subject {subject!r}" + (f" of {dataset}" if dataset else "")
 
     def spec_of(self, path: Path) -> DatasetSpec | None:
         """The dataset in whose folder a file lies."""
@@ -147,6 +161,10 @@ class Tables:
         table.texts.append(hash(_shown(record)))
         table.ids.append(NONE if record.id is None else hash(record.id))
         table.coded.append(record.action_units is not None)
+        about = record.provenance or {}
+        named, fold = about.get("subject"), about.get("fold")
+        table.subjects.append(NONE if named is None else self._subjects(f"{record.dataset or ''}\0{named}"))
+        table.folds.append(NONE if fold is None else self._folds(str(fold)))
         table.kinds[type(record).__name__] += 1
         table.offered.setdefault(dataset, set()).update(self._numbers(parsed.labels))
 

@@ -203,6 +203,7 @@ def _about(entry: Entry, board: Board, metric: str) -> tuple[str, ...]:
     flags += ["inference as published"] if {cell.profile for cell in entry.cells.values()} == {"published"} else []
     sets = dict.fromkeys(cell.au_set for cell in entry.cells.values() if metric in cell.values and metric.startswith(("au_", "rege")))
     flags += [f"AU set {au_set}" for au_set in sets if au_set is not None]
+    flags += [f"{titles[name]}: subjects in {cell.folds}" for name, cell in entry.cells.items() if cell.folds is not None]
     flags += [cell.judge for cell in entry.cells.values() if metric == "judge" and cell.judge is not None]
     asked = {name for other in board.entries for name in other.cells}
     lacking = [title for name, title in board.datasets if name in asked and name not in entry.cells]

@@ -19,6 +19,7 @@ from unifer.errors import InputError
 from unifer.evaluate.asked import Source, find_source, read_stated
 from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
 from unifer.evaluate.facial_r1 import score_facial_r1
+from unifer.evaluate.folds import folds_of
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, Table, tally
 from unifer.evaluate.predictions import Run, read_predictions
@@ -88,6 +89,8 @@ class Cell:
     """The inference profile, where the manifest states it."""
     wording: Wording | None = None
     """In whose words its questions ask."""
+    folds: str | None = None
+    """Whose folds its subjects are in."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Group:
         return self.family if self.questions is None else f"{self.family}: questions of {self.questions}"
 
 
-POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Action Units and reasoning"
+POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Other emotions, Action Units and reasoning"
 """The four sets of FERBench, which have a pooled score; the sets in the folder `benchmark`. Any other dataset is a family of its own."""
 
 
@@ -162,7 +165,8 @@ def collect(
         entry = entries.setdefault((model, group), Entry(model, group))
         cell = rule(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
         stated = read_stated(run.path)
-        entry.cells[spec.name] = replace(cell, au_set=spec.au_set, profile=None if stated is None else stated.profile)
+        profile, folds = None if stated is None else stated.profile, folds_of(row.question for row in rows)
+        entry.cells[spec.name] = replace(cell, au_set=spec.au_set, profile=profile, folds=folds)
         fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
         if fingerprint is not None:
             entry.checkpoints[spec.name] = str(fingerprint)

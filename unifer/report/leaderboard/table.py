@@ -14,7 +14,7 @@ from unifer.report.leaderboard.published import SCALES, PublishedResult
 
 _FIRST = ("kind", "board", "model", "dataset", "protocol", "prompt", "setting", "source", "unconfirmed")
 _COUNTS = ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing", "well_formed", "scored")
-_LAST = ("comparable", "flags", "notes")
+_LAST = ("comparable", "folds", "flags", "notes")
 Row = dict[str, Any]
 
 
@@ -67,7 +67,13 @@ def _ranks(board: Board, model: str, column: str) -> Row:
 
 def _counts(cell: Cell) -> Row:
     prompt = None if cell.wording is None else _kept(cell.wording.text)
-    notes = {"prompt": prompt, "comparable": cell.comparable, "flags": _kept("; ".join(cell.flags)), "notes": _kept("; ".join(cell.notes))}
+    notes = {
+        "prompt": prompt,
+        "comparable": cell.comparable,
+        "folds": cell.folds,
+        "flags": _kept("; ".join(cell.flags)),
+        "notes": _kept("; ".join(cell.notes)),
+    }
     return {"questions": cell.whole, **cell.counts, **notes}
 
 
