@@ -9,7 +9,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +109,7 @@ def radar_png(path: Path, radar: Radar) -> None:
     # Typed by matplotlib as the common ancestor, which has no angles.
     axes: Any = figure.add_subplot(projection="polar", theta_offset=np.pi / 2, theta_direction=-1)
     turns = np.linspace(0, 2 * np.pi, len(radar.axes) + 1)
-    for outline, colour, mark in zip(radar.outlines[:MOST], cycle(PALETTE), _MARKS, strict=False):
+    for outline, colour, mark in zip(radar.outlines[:MOST], PALETTE, _MARKS, strict=False):
         # A gap in the numbers is a gap in the line: an outline that lacks an axis stays open.
         values = [np.nan if value is None else 100 * value for value in (*outline.values, outline.values[0])]
         axes.plot(turns, values, color=colour, marker=mark, markersize=5, linewidth=1.6, label=plain(outline.model, 40), clip_on=False)

@@ -24,7 +24,7 @@ from unifer.report.radar import MOST, Outline, Radar, over_datasets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 Open = Callable[..., "Page"]
 Draw = Callable[..., "Figure"]
@@ -211,6 +211,19 @@ def test_an_outline_without_an_axis_is_open_on_the_page(opened: Open) -> None:
     corners = page.evaluate("""[...document.querySelectorAll("#radar .outline")].map((outline) =>
       [...outline.querySelectorAll("polyline")].map((line) => line.getAttribute("points").split(" ").length))""")
     assert corners == [[5], [3], []], "closed; from c over d to a; two corners that no line joins"
+
+
+def test_a_dataset_of_action_units_alone_has_neither_chart(browser: Browser, tmp_path: Path) -> None:
+    """It has no labels; those of another dataset would stand under its name."""
+    results = three_sets(tmp_path)
+    page = browser.new_page()
+    page.goto(write_page(tmp_path / "out", [(each.spec, each.run.path) for each in results]).path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#radar .outline").count() == 2
+    page.locator("#scope").select_option("units")
+    assert not page.locator("#radar").is_visible()
+    assert not page.locator("#changes").is_visible()
+    page.close()
 
 
 def test_labels_before_and_after_are_those_of_the_pair_and_scope(opened: Open, small: SmallPage) -> None:

@@ -72,7 +72,7 @@
   };
 
   page.drawChanges = () => {
-    const told = page.summary.gains.filter((row) => row.labels?.length);
+    const told = page.summary.gains.filter((row) => row.labels?.some((each) => each.n));
     const scope = told.some((row) => row.dataset === page.scope) || page.scope !== "*" ? page.scope : told[0]?.dataset;
     const pairs = told.filter((row) => row.dataset === scope);
     if (!pairs.length) return page.section("changes", null);

@@ -34,7 +34,7 @@ def write_figures(out: Path, radars: Mapping[str, Radar], pairs: Sequence[Versus
             radar_png(found[-1], radar)
     widest: dict[tuple[str, str], Versus] = {}
     for pair in pairs:
-        if pair.labels:
+        if any(each.n for each in pair.labels):
             widest.setdefault((pair.before, pair.after), pair)
     for number, pair in enumerate(widest.values(), 1):
         found.append(out / ("labels.png" if number == 1 else f"labels.{number}.png"))

@@ -90,15 +90,14 @@
     return h(
       "table",
       { class: "small" },
-      h("caption", null, `${what}, percent, with 95 % intervals`),
+      h("caption", null, `${what}, percent${page.summary.resamples ? ", with 95 % intervals" : ""}`),
       h("thead", null, h("tr", null, h("td"), models.map((model) => h("th", { scope: "col", class: "num" }, model.name)))),
       h("tbody", null, axes.map((axis, at) => h("tr", null, h("th", { scope: "row" }, axis), models.map((model) => cell(model, at))))),
     );
   };
 
   page.drawRadar = () => {
-    const { radars, datasets } = page.summary;
-    const radar = radars[page.scope] ?? radars[datasets[0].name];
+    const radar = page.summary.radars[page.scope];
     if (!radar) return page.section("radar", null);
     if (radar.refusal) {
       const more = page.scope === "*" ? " Choose a dataset at the top of this page to see its labels." : "";

@@ -1,4 +1,4 @@
-"""Everything on the page but its samples, as JSON: scores with intervals, differences, lengths, provenance, warnings.
+"""What the page shows of its models, as JSON: scores with intervals, lengths, provenance, warnings. Pairs of them are in `pairs`.
 
 Computes nothing that `evaluate` computes; arranges what it gives by model and dataset. Knows no markup.
 """
