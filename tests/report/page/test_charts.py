@@ -131,6 +131,13 @@ def test_colour_and_word_mark_only_what_is_sure(drawn: Draw) -> None:
     assert ends == [[50, 60], [75, 37.5], [25, 75]]
 
 
+def test_without_intervals_the_points_stand_alone(drawn: Draw) -> None:
+    """`--resamples 0`."""
+    _, gains = drawn(dumbbells.dumbbells_png, [LabelChange("fear", 40, 10, 30, 22, 2, 0.001)], "a", "b", "here").axes
+    assert [text.get_text() for text in gains.texts] == ["+50.0 won"]
+    assert gains.get_xlabel() == "difference, points"
+
+
 def test_labels_from_files_are_drawn_as_they_are(tmp_path: Path) -> None:
     odd = LabelChange("$\\frac$", 9, 1, 9, 8, 0, 0.01, (60.0, 100.0))
     dumbbells.dumbbells_png(tmp_path / "a.png", [odd], "\x1b[31m", "笑顔", "$x_{")
