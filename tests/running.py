@@ -25,7 +25,7 @@ IN_ONE_PROCESS = (
     "tests/train/test_server.py",
     "tests/train/test_settings.py",
     "tests/models/test_memory.py",
-    "tests/test_scripts.py",
+    "tests/scripts/test_launchers.py",
     "tests/cli/test_doctor.py",
 )
 FIRST = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unifer.emotions import EMOTIONS, SPELLINGS, canonical, spelled_in, spellings
+from unifer.emotions import EMOTIONS, SPELLINGS, canonical, in_order, spelled_in, spellings
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,10 @@ def test_a_label_is_found_in_the_datasets_own_spelling() -> None:
     assert spelled_in("happiness", ["angry", "happy"]) == "happy"
     assert spelled_in("happy", ["anger", "happiness"]) == "happiness"
     assert spelled_in("contempt", ["angry", "happy"]) is None
+
+
+def test_labels_of_several_datasets_stand_once_in_the_order_of_the_eight() -> None:
+    assert in_order(["awe", "Angry", "happiness", "happy", "awe", "neutral"]) == ("neutral", "happiness", "anger", "awe")
 
 
 def test_no_spelling_belongs_to_two_emotions() -> None:

@@ -34,6 +34,12 @@ def canonical(label: str) -> str:
     return _CANONICAL.get(key, key)
 
 
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """The canonical names of `labels`, each once: those of the eight first, in their order, then the others as they come."""
+    names = dict.fromkeys(map(canonical, labels))
+    return (*(emotion for emotion in EMOTIONS if emotion in names), *(name for name in names if name not in EMOTIONS))
+
+
 def spelled_in(emotion: str, labels: Iterable[str]) -> str | None:
     """The label among `labels` that means `emotion`, or None: `spelled_in("happiness", ["angry", "happy"])` -> `"happy"`."""
     wanted = canonical(emotion)

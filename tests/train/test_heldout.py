@@ -26,14 +26,6 @@ def reply(label: str, reasoning: str = "AU12 is there.") -> str:
     return f"<think>{reasoning}</think>\n<answer>{label}</answer>"
 
 
-def test_wilson_agrees_with_scipy() -> None:
-    from scipy.stats import binomtest
-
-    for right, asked in ((0, 10), (7, 10), (10, 10), (674, 1000)):
-        expected = binomtest(right, asked).proportion_ci(method="wilson")
-        assert heldout.wilson(right, asked) == pytest.approx((expected.low, expected.high), abs=1e-6)
-
-
 def test_the_score_counts_what_the_metric_counts() -> None:
     questions = [question(0, "happy", (12,)), question(1, "sad", (15,)), question(2, "sad"), question(3, "neutral", ())]
     replies = [reply("Happy"), reply("happy"), "I cannot say", reply("neutral", "Nothing moves.")]

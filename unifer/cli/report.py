@@ -30,11 +30,12 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="RUN",
         help="a predictions file, a dataset folder (all its runs), a folder above dataset folders, or the name of a run in this project",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page, index.html (required)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page, index.html, and its figures (required)")
     parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="dataset folder of prediction files that lie elsewhere")
     parser.add_argument("--title", default=None, help="heading of the page")
     parser.add_argument("--images", choices=("thumbnails", "none"), default="thumbnails", help="none: no face leaves this machine")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths lie below (default: as in inference)")
+    parser.add_argument("--baseline", metavar="NAME", help="hold all other runs against this one, not every pair")
     parser.add_argument("--training", type=Path, nargs="+", default=[], metavar="DIR", help="checkpoint folders whose curves to show too")
     parser.add_argument("--max-mb", type=flags.between(1, 500), default=15.0, metavar="N", help="size that images fit into (default: 15)")
     flags.add_resamples(parser)
@@ -61,6 +62,7 @@ def _report(args: argparse.Namespace) -> int:
         training=tuple(args.training),
         resamples=args.resamples,
         budget=int(args.max_mb * 1_000_000),
+        baseline=args.baseline,
     )
     if args.title is not None:
         settings = Settings(**{**vars(settings), "title": args.title})
@@ -82,4 +84,6 @@ def tell(written: Written) -> None:
     lines += [f"wrote {shown} ({written.bytes / 1e6:.1f} MB, {written.questions:,} questions)"]
     lines += wrapped(written.images, "      ")
     lines += ["      open it in any browser; it needs no network and no other file"]
+    lines += wrapped(f"beside it: {', '.join(path.name for path in written.figures)}", "      ") if written.figures else []
+    lines += wrapped(written.no_radar, "      ") if written.no_radar else []
     say("\n".join(lines))

@@ -17,7 +17,7 @@ from unifer import runs
 from unifer.datasets import AnswerTag, DatasetSpec
 from unifer.dialogue.published import UNKNOWN, published_label
 from unifer.dialogue.wordings import PUBLISHED, Wording, wording_of
-from unifer.emotions import EMOTIONS, canonical
+from unifer.emotions import canonical, in_order
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
@@ -208,8 +208,7 @@ def overall(parts: Sequence[DatasetScores], resamples: int = RESAMPLES) -> Overa
     Raises InputError for a dataset without labels, which has no WAR to be pooled.
     """
     scored = [part.labelled for part in parts]
-    names = [canonical(label) for part in parts for label in part.spec.labels]
-    labels = (*(emotion for emotion in EMOTIONS if emotion in names), *(name for name in dict.fromkeys(names) if name not in EMOTIONS))
+    labels = in_order(label for part in parts for label in part.spec.labels)
     tables = [each.table.relabelled(labels, {label: canonical(label) for label in each.table.labels}) for each in scored]
     mean = {name: float(np.mean([getattr(each, name) for each in scored])) for name in metrics.HEADLINE}
     samples = np.mean([each.samples for each in scored], axis=0)

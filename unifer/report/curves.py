@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unifer.records import Json
-from unifer.report.figures import new_figure, save_png
+from unifer.report.figures import INK, PALETTE, new_figure, save_png
 from unifer.report.tables import WIDTH, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_INK, _GRID = "#222222", "#e3e6ea"
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C8C8C")
+_GRID = "#e3e6ea"
 _PHASES = ("generate", "sync", "score", "rewards", "train")
 """Parts of a step in the order in which they are stacked; others come after them by name."""
 _COLUMNS = 3
@@ -150,11 +149,11 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
         row, column = divmod(index + 1 if index else 0, _COLUMNS)
         axes = figure.add_subplot(grid[0, :2] if not index else grid[row, column])
         _draw(axes, panel, rows)
-    figure.suptitle(plain(title, 90), x=0.01, ha="left", fontsize=12, color=_INK)
+    figure.suptitle(plain(title, 90), x=0.01, ha="left", fontsize=12, color=INK)
     half = _half(len(rows))
     means = f"faint: logged steps; line: mean of {2 * half + 1} of them" if half else "each point a logged step"
     alarms = "; dotted: an alarm starts" if _alarmed(rows) else ""
-    figure.supxlabel(f"optimizer step  ({means}{alarms})", fontsize=8.5, color=_INK)
+    figure.supxlabel(f"optimizer step  ({means}{alarms})", fontsize=8.5, color=INK)
     figure.set_layout_engine("constrained", w_pad=0.09, h_pad=0.09)
     save_png(figure, path)
 
@@ -162,13 +161,13 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
 def _draw(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
     half = 0 if panel.exact else _half(len(rows))
     for step in _alarmed(rows):
-        axes.axvline(step, color=_INK, linewidth=1, linestyle=":", alpha=0.6)
+        axes.axvline(step, color=INK, linewidth=1, linestyle=":", alpha=0.6)
     if panel.stacked:
         _stack(axes, panel, rows, half)
     else:
-        colours = iter(_PALETTE * len(panel.lines))
+        colours = iter(PALETTE * len(panel.lines))
         for line in panel.lines:
-            colour = _INK if line.bold and len(panel.lines) > 1 else next(colours)
+            colour = INK if line.bold and len(panel.lines) > 1 else next(colours)
             _line(axes, panel, line, rows, half, colour)
     _style(axes, panel, rows)
 
@@ -203,14 +202,14 @@ def _stack(axes: Axes, panel: Panel, rows: Sequence[Json], half: int) -> None:
     labels = [plain(line.label, 24) for line in parts]
     if len(steps) == 1:  # an area needs two sides
         steps, smooth = np.asarray([steps[0] - 0.5, steps[0] + 0.5]), [np.repeat(part, 2) for part in smooth]
-    axes.stackplot(steps, smooth, labels=labels, colors=(_PALETTE * len(parts))[: len(parts)], linewidth=0, alpha=0.85)
+    axes.stackplot(steps, smooth, labels=labels, colors=(PALETTE * len(parts))[: len(parts)], linewidth=0, alpha=0.85)
 
 
 def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     several = len(panel.lines) > 1 or bool(panel.lines[0].low)
-    axes.set_title(panel.title, loc="left", fontsize=9.5, color=_INK, pad=18 if several else 6)
+    axes.set_title(panel.title, loc="left", fontsize=9.5, color=INK, pad=18 if several else 6)
     if several:
         axes.legend(
             loc="lower left",
@@ -224,7 +223,7 @@ def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
             borderpad=0,
             borderaxespad=0.3,
         )
-    axes.set_ylabel(panel.unit, fontsize=8, color=_INK)
+    axes.set_ylabel(panel.unit, fontsize=8, color=INK)
     first, last = rows[0]["step"], rows[-1]["step"]
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
@@ -241,7 +240,7 @@ def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
     axes.set_axisbelow(True)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.tick_params(length=0, labelsize=8, colors=_INK)
+    axes.tick_params(length=0, labelsize=8, colors=INK)
 
 
 def curves_text(rows: Sequence[Json], name: str) -> str:

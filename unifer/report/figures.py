@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-_INK = "#222222"
+INK = "#222222"
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C8C8C")
+"""Okabe and Ito's colours, which colour-blind readers tell apart."""
 _SERIES = ("#4a86c0", "#b9d3ea", "#1d4f7c")
 
 
@@ -52,7 +54,7 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(*table.shape):
         if table[row, column]:
-            colour = "white" if share[row, column] > 0.55 else _INK
+            colour = "white" if share[row, column] > 0.55 else INK
             part = f"{100 * share[row, column]:.0f} %" if share[row, column] >= 0.005 else "<1 %"
             axes.text(column, row - 0.12, part, ha="center", va="center", color=colour, fontsize=9)
             axes.text(column, row + 0.23, f"{int(table[row, column]):,}", ha="center", va="center", color=colour, fontsize=7)
@@ -63,7 +65,7 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
     axes.set_ylabel("true label (questions)")
     axes.set_title(plain(title, 60), loc="left", fontsize=11)
     if len(names) > len(truth):
-        axes.axvline(len(truth) - 0.5, color=_INK, linewidth=1)
+        axes.axvline(len(truth) - 0.5, color=INK, linewidth=1)
     _no_frame(axes)
     save_png(figure, path)
 
@@ -84,9 +86,9 @@ def bars_png(path: Path, bars: Sequence[Bar], series: Sequence[str], title: str,
         if bar.chance is not None:
             label = f"chance ({series[0]})" if bar is next(other for other in bars if other.chance is not None) else None
             ends_at = [place - 0.4, place - 0.36 + width]
-            axes.plot(ends_at, [100 * bar.chance] * 2, color=_INK, linewidth=1, linestyle="--", label=label)
+            axes.plot(ends_at, [100 * bar.chance] * 2, color=INK, linewidth=1, linestyle="--", label=label)
     for (heading, count), end in zip(sections, ends, strict=True):
-        axes.text(places[end - count] - 0.4, 110, plain(heading, 60), ha="left", va="bottom", fontsize=9, color=_INK)
+        axes.text(places[end - count] - 0.4, 110, plain(heading, 60), ha="left", va="bottom", fontsize=9, color=INK)
     axes.set_xticks(places, [plain(bar.name, 16) for bar in bars])
     axes.set_ylim(0, 108)
     axes.set_yticks(range(0, 101, 20))
@@ -104,9 +106,9 @@ def _columns(axes: Axes, places: NDArray[np.float64], bars: Sequence[Bar], serie
     axes.bar([place for place, _, _ in drawn], [value for _, value, _ in drawn], width=width, color=_SERIES[series], label=name)
     for place, value, bounds in drawn:
         if bounds is not None:
-            axes.plot([place, place], [100 * bounds[0], 100 * bounds[1]], color=_INK, linewidth=1.2)
+            axes.plot([place, place], [100 * bounds[0], 100 * bounds[1]], color=INK, linewidth=1.2)
         top = value if bounds is None else 100 * bounds[1]
-        axes.text(place, top + 1.2, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=_INK)
+        axes.text(place, top + 1.2, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=INK)
 
 
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:

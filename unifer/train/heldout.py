@@ -9,7 +9,6 @@ the result on others.
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -23,22 +22,13 @@ from unifer import files
 from unifer.dialogue import prompts
 from unifer.dialogue.images import ImageRule
 from unifer.models.loading import decode_reply
+from unifer.proportions import wilson
 from unifer.records import Json, Question
 from unifer.train.history import HELD_OUT, read_held_out
 from unifer.train.rewards import judge, own
 from unifer.train.rows import load_image
 
 _BATCH = 64
-_Z = 1.959964
-"""Normal quantile of a 95 % interval."""
-
-
-def wilson(right: int, asked: int) -> tuple[float, float]:
-    """95 % interval of a share, in [0, 1]: Wilson's score interval (JASA 22, 1927). Raises ZeroDivisionError where nothing was asked."""
-    share, square = right / asked, _Z * _Z
-    middle = (share + square / (2 * asked)) / (1 + square / asked)
-    half = _Z / (1 + square / asked) * math.sqrt(share * (1 - share) / asked + square / (4 * asked * asked))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.watching import descendants, still_running, wait_until
 from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, make_dataset, make_plan, reply_to, rows_of, run, silent
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer, outputs, shards
@@ -28,19 +27,16 @@ def start(dataset: Path, *flags: str, seconds: float = 0.02) -> subprocess.Popen
     return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes] | None = None, seconds: float = 60) -> None:
-    """Poll until `condition` or the end of `process`; fails after `seconds`, which only a hang reaches."""
-    end = time.monotonic() + seconds
-    while not condition() and (process is None or process.poll() is None):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.002)
+def until(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
+    """Wait for `condition`, or for the end of `process`, after which it will not come."""
+    wait_until(lambda: condition() or process.poll() is not None, 60)
 
 
 def test_killed_again_and_again_every_question_is_answered_once(dataset: Path) -> None:
     out = dataset / "results/model.jsonl"
     for kept in (5, 12, 13, 25):
         process = start(dataset)
-        wait_until(lambda kept=kept: lines(out) >= kept, process)  # type: ignore[misc]
+        until(process, lambda kept=kept: lines(out) >= kept)  # type: ignore[misc]
         process.kill()
         assert process.wait() == -signal.SIGKILL
         process.communicate()
@@ -52,7 +48,7 @@ def test_killed_again_and_again_every_question_is_answered_once(dataset: Path) -
 
 def test_sigint_stops_within_seconds_with_status_130(dataset: Path) -> None:
     process = start(dataset, seconds=0.2)
-    wait_until(lambda: lines(dataset / "results/model.jsonl") >= 2, process)
+    until(process, lambda: lines(dataset / "results/model.jsonl") >= 2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -67,15 +63,11 @@ def test_two_shards_merge_into_one_file(dataset: Path) -> None:
     assert sorted(path.name for path in (dataset / "results").iterdir()) == ["model.jsonl", "model.manifest.json"]
 
 
-def _child_of(process: subprocess.Popen[bytes]) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-
-
 def test_dying_shard_keeps_all_rows_and_is_reported(dataset: Path) -> None:
     process = start(dataset, "--shards", "2", seconds=0.05)
     parts = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
-    wait_until(lambda: all(lines(path) >= 2 for path in parts), process)
-    os.kill(_child_of(process)[0], signal.SIGKILL)
+    until(process, lambda: all(lines(path) >= 2 for path in parts))
+    os.kill(descendants(process.pid)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert b"number 0 was killed by signal 9" in errors
@@ -96,27 +88,21 @@ def run_again(dataset: Path, *flags: str) -> str:
 def test_rows_of_shards_whose_parent_was_killed_are_adopted(dataset: Path) -> None:
     process = start(dataset, "--shards", "2", seconds=0.05)
     parts = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
-    wait_until(lambda: all(lines(path) >= 3 for path in parts), process)
-    children = _child_of(process)
+    until(process, lambda: all(lines(path) >= 3 for path in parts))
+    children = descendants(process.pid)
     process.kill()
     process.communicate()
-    wait_until(lambda: all(_ended(child) for child in children))  # by themselves, when their parent's pipe closes
+    assert still_running(children, 60) == [], "they end by themselves, when their parent's pipe closes"
     found = sum(lines(path) for path in parts)
     assert found >= 6
     assert run_again(dataset).startswith(f"{found} of them before")
     assert_each_answered_once(rows_of(dataset))
 
 
-def _ended(pid: int) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return True
-
-
 def test_interrupted_shards_are_merged(dataset: Path) -> None:
     process = start(dataset, "--shards", "2", seconds=0.1)
     parts = [dataset / f"results/model.shard-{index}.jsonl" for index in (0, 1)]
-    wait_until(lambda: all(lines(path) >= 2 for path in parts), process)
+    until(process, lambda: all(lines(path) >= 2 for path in parts))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, lines(dataset / "results/model.jsonl") >= 4) == (130, True), errors

@@ -91,7 +91,7 @@ def reply_to(number: int, labels: tuple[str, ...], skill: int) -> Json:
 def write_run(spec: DatasetSpec, name: str, skill: int, count: int = COUNT, replies: dict[int, Json] | None = None) -> Path:
     """Predictions of `name` to the first `count` questions; `replies` replace those of their numbers."""
     questions = json.loads(spec.questions.read_text())
-    rows = [row | (replies or {}).get(at, reply_to(at, spec.labels, skill)) for at, row in enumerate(questions[:count])]
+    rows = [row | ((replies or {}).get(at) or reply_to(at, spec.labels, skill)) for at, row in enumerate(questions[:count])]
     path = spec.results / f"{name}.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

@@ -13,7 +13,7 @@ from unifer.cli import main
 from unifer.errors import InputError
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.selection import Selected
-from unifer.report.page.lengths import by_length, wilson
+from unifer.report.page.lengths import by_length
 from unifer.report.page.scoring import score_all
 from unifer.report.page.thumbnails import SIZES, Picture, pack
 
@@ -112,12 +112,6 @@ def test_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
     chosen[0].run.path.write_text("{}\n")
     with pytest.raises(InputError, match=r"m\.jsonl:1: missing"):
         score_all(chosen, 20, workers=2)
-
-
-def test_wilson_against_its_known_values() -> None:
-    # Wilson's interval as R's prop.test(correct = FALSE) gives it.
-    assert wilson(0, 10) == pytest.approx((0.0, 0.2775328), abs=1e-6)
-    assert wilson(8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
 
 
 def test_length_bins_hold_every_reply_once(tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ from pathlib import Path
 
 from unifer import __version__, files
 from unifer.dialogue.images import ImageError, resolve
-from unifer.emotions import EMOTIONS, canonical
+from unifer.emotions import in_order
 from unifer.errors import InputError
 from unifer.evaluate.asked import read_stated
 from unifer.evaluate.scoring import DatasetScores
 from unifer.places import project_root
 from unifer.records import Json
+from unifer.report.page.charts import radars_of, write_figures
+from unifer.report.page.pairs import baseline_of, held_against
 from unifer.report.page.policy import policy
 from unifer.report.page.samples import Asked, gather, samples_json
 from unifer.report.page.summary import summary
@@ -46,6 +48,8 @@ _SCRIPTS = (
     "bars",
     "reasoning",
     "plots",
+    "radar",
+    "changes",
     "provenance",
     "samples",
     "list",
@@ -60,7 +64,9 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted too."""
+    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted too; `baseline` is
+    the run that all others are held against.
+    """
 
     title: str = "How well do they read faces?"
     images: bool = True
@@ -68,34 +74,48 @@ class Settings:
     training: tuple[Path, ...] = ()
     resamples: int = 1000
     budget: int = BUDGET
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the file, its bytes, how many questions and warnings it shows, and what it says of its images."""
+    """What was written: the page, its bytes, how many questions and warnings it shows, what it says of its images; PNG files beside it, and
+    why no radar chart is among them.
+    """
 
     path: Path
     bytes: int
     questions: int
     warnings: tuple[str, ...]
     images: str
+    figures: tuple[Path, ...]
+    no_radar: str
 
 
 def write_report(results: Sequence[DatasetScores], out: Path, settings: Settings, progress: Progress) -> Written:
-    """Write `out/index.html` about `results`. Raises InputError: nothing given, one model twice on a dataset, datasets that disagree."""
+    """Write `out/index.html` about `results`, and its two charts as PNG files beside it.
+
+    Raises InputError: nothing given, one model twice on a dataset, datasets that disagree, a baseline that is none of the runs.
+    """
     _check(results)
     models = list(dict.fromkeys(result.run.name for result in results))
     asked = gather(results, models, list(dict.fromkeys(result.spec.name for result in results)))
+    baseline = baseline_of(models, settings.baseline)
+    pairs = held_against(results, models, baseline, settings.resamples)
+    radars = radars_of(results, models)
     about = summary(results, asked, models, settings.resamples)
+    about |= {"baseline": baseline, "gains": [pair.to_json() for pair in pairs]}
+    about["radars"] = {scope: radar.to_json() for scope, radar in radars.items()}
     about["training"] = _training(results, settings.training)
-    labels = [canonical(label) for result in results for label in result.spec.labels]
-    about["emotions"] = [name for name in dict.fromkeys((*EMOTIONS, *labels)) if name in labels]
+    about["emotions"] = in_order(label for result in results for label in result.spec.labels)
     samples = packed(samples_json(asked))
     thumbnails, shown, about["images"] = _images(results, asked, settings, settings.budget - len(samples), progress)
     page = _assembled(settings.title, about, samples, packed(shown), thumbnails.text)
     path = out / NAME
     files.write_text(path, page)
-    return Written(path, path.stat().st_size, len(asked), tuple(about["warnings"]), about["images"])
+    drawn = write_figures(out, radars, pairs, {result.spec.name: result.spec.title for result in results})
+    left_out = next((radar.refusal for radar in radars.values()), "")
+    return Written(path, path.stat().st_size, len(asked), tuple(about["warnings"]), about["images"], drawn, left_out)
 
 
 def _check(results: Sequence[DatasetScores]) -> None:

@@ -5,17 +5,15 @@ Knows graded predictions; draws nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from unifer.evaluate.grading import Graded
+from unifer.proportions import wilson
 from unifer.records import Json
 
 BINS = 8
-_Z = 1.959963984540054
-"""Two-sided 95 % of the normal distribution."""
 
 
 def by_length(graded: Mapping[str, Sequence[Graded]]) -> Json | None:
@@ -59,10 +57,3 @@ def _bins(
             bounds = {"low": int(sizes[here].min()), "high": int(sizes[here].max()), "middle": float(np.median(sizes[here]))}
             found.append({**bounds, "n": n, "accuracy": hits / n, "interval": list(wilson(hits, n))})
     return found
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a proportion of `hits` in `n` >= 1 (Wilson 1927)."""
-    share, z2 = hits / n, _Z**2
-    centre, half = share + z2 / (2 * n), _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return max(0.0, (centre - half) / (1 + z2 / n)), min(1.0, (centre + half) / (1 + z2 / n))

@@ -2,8 +2,8 @@
 "use strict";
 ((page) => {
   const { h, count } = page;
-  const SECTIONS = ["scores", "differences", "confusion", "classes", "units", "reasoning", "lengths", "training", "provenance", "samples"];
-  const SHORT = { scores: "Scores", differences: "Differences", confusion: "Confusion", classes: "Emotions", units: "AUs", reasoning: "Reasoning", lengths: "Lengths", training: "Training", provenance: "Made from", samples: "Samples" };
+  const SECTIONS = ["scores", "radar", "differences", "changes", "confusion", "classes", "units", "reasoning", "lengths", "training", "provenance", "samples"];
+  const SHORT = { scores: "Scores", radar: "Radar", differences: "Differences", changes: "Labels", confusion: "Confusion", classes: "Emotions", units: "AUs", reasoning: "Reasoning", lengths: "Lengths", training: "Training", provenance: "Made from", samples: "Samples" };
   const KEYS = [
     ["j k", "next, previous sample"],
     ["↓ ↑ Home End", "the same, in the list"],
@@ -76,7 +76,7 @@
   };
 
   const drawScoped = () => {
-    for (const draw of [page.drawGains, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawReasoning, page.drawLengths]) draw();
+    for (const draw of [page.drawRadar, page.drawGains, page.drawChanges, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawReasoning, page.drawLengths]) draw();
     drawLinks();
   };
 

@@ -6,7 +6,7 @@
   // --- model against model -------------------------------------------------------------------------------------------------------
   const title = (name) => (name === "*" ? "All datasets" : (page.summary.datasets.find((each) => each.name === name)?.title ?? name));
 
-  const chance = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
+  page.chance = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
 
   const forest = (gain, limit) => {
     const x = (value) => 50 + (48 * value) / limit;
@@ -34,7 +34,7 @@
       h("td", { class: "num" }, count(gain.n)),
       h("td", { class: "num" }, count(gain.fixed)),
       h("td", { class: "num" }, count(gain.broken)),
-      h("td", { class: "num" }, chance(row.holm)),
+      h("td", { class: "num" }, page.chance(row.holm)),
     );
   };
 
@@ -44,7 +44,8 @@
     const limit = Math.max(1, ...rows.filter((row) => row.gain).flatMap((row) => row.gain.ci95.map(Math.abs)));
     const heads = ["Model", "Dataset", `±${short(Number(limit.toFixed(1)))} points`, "gain, points", "questions", "fixed", "broken", "p"];
     const units = rows.some((row) => row.measure === "au_f1") ? " (AU F1 a face where AUs alone are asked for)" : "";
-    const many = page.summary.models.length > 6 ? ` With so many models, each is held against ${page.summary.models[0]}, the first given.` : "";
+    const { baseline } = page.summary;
+    const many = baseline ? ` Each is held against ${baseline}.` : "";
     const about = `Gain in WAR${units}, paired over the same questions: 95 % bootstrap interval; p of McNemar's exact test (of a swap test over all datasets together, and over subjects where there are any), by Holm for the pairs of a dataset. Fixed: questions that only the model named first got right; broken: only the other.${many}`;
     const table = h(
       "table",
@@ -59,7 +60,7 @@
   // --- lengths -------------------------------------------------------------------------------------------------------------------
   const WIDE = 640, HIGH = 240, LEFT = 34, BOTTOM = 26, TOP = 8, RIGHT = 8;
 
-  const ticks = (low, high, wanted) => {
+  page.ticks = (low, high, wanted) => {
     const raw = (high - low) / wanted || 1;
     const size = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((each) => each * size).find((each) => each >= raw);
@@ -80,7 +81,7 @@
         svg("line", { class: "grid", x1: LEFT, x2: WIDE - RIGHT, y1: y(at), y2: y(at) }),
         svg("text", { x: LEFT - 6, y: y(at) + 4, "text-anchor": "end" }, String(100 * at)),
       ]),
-      ticks(low, high, 6).map((at) => svg("text", { x: x(at), y: HIGH - 8, "text-anchor": "middle" }, count(at))),
+      page.ticks(low, high, 6).map((at) => svg("text", { x: x(at), y: HIGH - 8, "text-anchor": "middle" }, count(at))),
       models.map(([, bins], model) =>
         svg(
           "g",
@@ -133,7 +134,7 @@
     const { wide, high: tall, left, bottom, top, right } = PANEL;
     const x = (step) => left + ((wide - left - right) * (step - steps[0])) / Math.max(1, steps[1] - steps[0]);
     const y = (value) => top + (tall - top - bottom) * (1 - ((panel.log ? Math.log10(value) : value) - low) / (high - low));
-    const marks = panel.log ? logTicks(low, high) : ticks(low, high, 4);
+    const marks = panel.log ? logTicks(low, high) : page.ticks(low, high, 4);
     return svg(
       "svg",
       { viewBox: `0 0 ${wide} ${tall}`, class: "plot-svg", role: "img", "aria-label": described(panel) },

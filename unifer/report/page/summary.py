@@ -1,32 +1,23 @@
-"""Everything on the page but its samples, as JSON: scores with intervals, differences, lengths, provenance, warnings.
+"""What the page shows of its models, as JSON: scores with intervals, lengths, provenance, warnings. Pairs of them are in `pairs`.
 
 Computes nothing that `evaluate` computes; arranges what it gives by model and dataset. Knows no markup.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 from unifer import __version__, files, runs
 from unifer.action_units import ACTION_UNITS
-from unifer.errors import InputError
 from unifer.evaluate.asked import read_stated
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.scoring import DatasetScores, overall
 from unifer.evaluate.selection import Selected
-from unifer.evaluate.statistics.compare import gain_of, holm, pair_up
-from unifer.evaluate.statistics.matching import match
 from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 from unifer.report.page.lengths import by_length
+from unifer.report.page.pairs import ALL
 from unifer.report.page.samples import Asked
-
-ALL = "*"
-"""The scope of all datasets together."""
-PAIRED = 6
-"""Models up to which every pair is compared; of more, each is compared with the first."""
 
 
 def summary(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Sequence[str], resamples: int) -> Json:
@@ -40,7 +31,6 @@ def summary(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Se
         "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()},
         "runs": [_run(result) for result in results],
         "together": _together(results, models, resamples),
-        "gains": _gains(results, models, resamples) if len(models) > 1 else [],
         "lengths": _lengths(results, models),
         "resamples": resamples,
         "warnings": _warnings(results, asked, models),
@@ -65,48 +55,6 @@ def _together(results: Sequence[DatasetScores], models: Sequence[str], resamples
             kept = {key: whole[key] for key in ("pooled", "mean_of_datasets")}
             found.append({"run": model, "datasets": [part.spec.name for part in parts], **kept})
     return found
-
-
-def _gains(results: Sequence[DatasetScores], models: Sequence[str], resamples: int) -> list[Json]:
-    """What one model of each pair gained over the other, on all datasets that both answered and on each; the better one named first."""
-    pairs = list(combinations(models, 2)) if len(models) <= PAIRED else [(models[0], other) for other in models[1:]]
-    named = {(result.run.name, result.spec.name): result for result in results}
-    found = []
-    for first, second in pairs:
-        both = [(named[first, name], named[second, name]) for model, name in named if model == first and (second, name) in named]
-        rows = _rows(both, resamples)
-        if any(row["gain"]["points"] < 0 for row in rows[:1] if "gain" in row):
-            rows = _rows([(other, one) for one, other in both], resamples)
-        found += rows
-    for scope in {row["dataset"] for row in found}:
-        told = [row for row in found if row["dataset"] == scope and "gain" in row]
-        for row, adjusted in zip(told, holm([row["gain"]["p"] for row in told]), strict=True):
-            row["holm"] = adjusted
-    return found
-
-
-def _rows(both: Sequence[tuple[DatasetScores, DatasetScores]], resamples: int) -> list[Json]:
-    """A pair of models on its datasets with labels together, if there are several, and on each of its datasets."""
-    labelled = [pair for pair in both if pair[0].spec.labels]
-    together = [_gain(labelled, ALL, resamples)] if len(labelled) > 1 else []
-    return together + [_gain([pair], pair[0].spec.name, resamples) for pair in both]
-
-
-def _gain(pairs: Sequence[tuple[DatasetScores, DatasetScores]], scope: str, resamples: int) -> Json:
-    """One pair of models over one or several datasets, by WAR, or by AU F1 where a dataset asks for AUs alone."""
-    first, second = pairs[0]
-    measure = "war" if first.spec.labels else "au_f1"
-    row: Json = {"before": first.run.name, "after": second.run.name, "dataset": scope, "measure": measure}
-    try:
-        matched = [match({"first": one.graded, "second": other.graded}, common=True) for one, other in pairs]
-        made = [pair_up(each.graded["first"], each.graded["second"], measure) for each in matched]
-    except InputError as error:
-        return row | {"problem": str(error)}
-    # As `unifer compare` draws them, so that both say the same.
-    seeds = [zlib.crc32(one.spec.name.encode()) for one, _ in pairs] if len(pairs) > 1 else [0]
-    gain = gain_of(made, resamples=max(resamples, 1), seeds=seeds, swap=True if len(pairs) > 1 or measure != "war" else None)
-    notes = [note for each in matched for note in each.notes]
-    return row | {"gain": gain.to_json() | {"p": gain.significance}, "notes": notes}
 
 
 def _lengths(results: Sequence[DatasetScores], models: Sequence[str]) -> Mapping[str, Json]:
