@@ -1,6 +1,6 @@
 """Stages of a long command: which are done, and the processes that do them, one after the other or side by side.
 
-Knows commands and seconds; not what any stage is for.
+Knows command lines and seconds; not what any stage is for.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 from unifer import files, progress
 from unifer.cli.machine import free_disk
 from unifer.errors import INTERRUPTED, InputError, Interrupted
+from unifer.places import project_root
 from unifer.progress import Progress
 from unifer.records import Json
 
+_LAUNCHERS = {"sft": "run_sft_fer.sh", "grpo": "run_grpo_vllm.sh"}
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
 _GIGABYTES_AN_ENGINE = 4
@@ -77,6 +79,21 @@ class Stages:
 def unifer(*argv: str) -> list[str]:
     """The command line of `unifer ARGV` in this Python."""
     return [sys.executable, "-m", "unifer", *argv]
+
+
+def training(stage: str, config: Path, *more: str) -> list[str]:
+    """The command line of the training `stage` (sft, grpo) by `config`; the flags `more` win over it."""
+    launcher = project_root(Path(__file__).parent) / "train_unifer" / "src" / "scripts" / _LAUNCHERS[stage]
+    return ["bash", str(launcher), "--config", str(config.absolute()), *more]
+
+
+def flags(settings: Mapping[str, Any], joint: str) -> list[str]:
+    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is several values."""
+    words: list[str] = []
+    for name, value in settings.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        words += [f"--{name.replace('_', joint)}", *(str(each).lower() if isinstance(each, bool) else str(each) for each in values)]
+    return words
 
 
 def command(argv: list[str], **environment: str) -> None:
