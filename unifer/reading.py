@@ -30,7 +30,7 @@ def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
     raw = files.read_yaml(config)
     if not isinstance(raw, dict):
         raise InputError(f"{config}: a mapping of settings is expected, not {raw!r}")
-    values = _anchored(raw, config.parent)
+    values = _anchored(raw, config.absolute().parent)
     for name, value in _pairs(flags):
         _put(values, _place(kind, name), value)
     try:

@@ -17,6 +17,7 @@ from unifer import files, progress
 from unifer.cli.machine import free_disk
 from unifer.errors import INTERRUPTED, InputError, Interrupted
 from unifer.places import project_root
+from unifer.processes import end_with_parent
 from unifer.progress import Progress
 from unifer.records import Json
 
@@ -97,9 +98,9 @@ def flags(settings: Mapping[str, Any], joint: str) -> list[str]:
 
 
 def command(argv: list[str], **environment: str) -> None:
-    """Run one command in a process of its own, so that each stage starts and ends as it does for a user."""
+    """Run one command in a process of its own, so that each stage starts and ends as it does for a user; killed with us, too."""
     try:
-        status = subprocess.run(argv, env=os.environ | environment, check=False).returncode
+        status = subprocess.run(argv, env=os.environ | environment, check=False, preexec_fn=end_with_parent).returncode
     except KeyboardInterrupt:
         raise _interrupted() from None
     if status:
@@ -107,7 +108,7 @@ def command(argv: list[str], **environment: str) -> None:
 
 
 def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, heard: Heard | None = None, **environment: str) -> None:
-    """Run commands at most `lanes` at once, in their order. The first failure stops the rest.
+    """Run commands at most `lanes` at once, in their order. The first failure stops the rest; killed, we take them along.
 
     One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are shown if they fail. With `heard`
     all of them write logs, and it hears how far they are.
@@ -155,7 +156,7 @@ class _Running:
     def __init__(self, argv: list[str], log: Path | None, environment: Mapping[str, str]) -> None:
         self._argv, self.log, self._telling = argv, log, Path()
         if log is None:
-            self._process = subprocess.Popen(argv, env=os.environ | environment)
+            self._process = subprocess.Popen(argv, env=os.environ | environment, preexec_fn=end_with_parent)
             return
         log.parent.mkdir(parents=True, exist_ok=True)
         self._telling = log.with_suffix(".progress")
@@ -164,7 +165,12 @@ class _Running:
         with log.open("ab") as out:
             self._start = out.tell()
             self._process = subprocess.Popen(
-                argv, env={**os.environ, **told, **environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                argv,
+                env={**os.environ, **told, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent,
             )
 
     def ended(self) -> bool:
