@@ -52,7 +52,7 @@ class Commands:
         told = Path(after(argv, "--model")) / "right.json"
         right = json.loads(told.read_text()) if told.exists() else 0
         asked = json.loads((Path(after(argv, "--dataset-dir")) / "data/qa.json").read_text())
-        said = [f"<think>AU12.</think>\n<answer>{row['true_label']}</answer>" if at < right else "AU4." for at, row in enumerate(asked)]
+        said = [f"<think>AU12.</think>\n<answer>{row.get('true_label')}</answer>" if at < right else "AU4." for at, row in enumerate(asked)]
         files.write_rows(Path(after(argv, "--out")), [row | {"model_response": text} for row, text in zip(asked, said, strict=True)])
 
 
@@ -137,6 +137,17 @@ def test_without_annotated_faces_the_labels_are_compared_alone(table: Path, comm
     assert "au_f1" not in found(table)
 
 
+def test_a_set_that_asks_for_action_units_alone_is_compared_by_them(table: Path, commands: Commands) -> None:
+    """It has no WAR: that would come out after all trainings."""
+    questions, facts = table.parent / "held/data/qa.json", table.parent / "held/dataset.yaml"
+    files.write_rows(questions, [{**row, "true_label": None, "candidate_labels": []} for row in json.loads(questions.read_text())])
+    facts.write_text(facts.read_text().partition("labels:")[0] + "action_units: [4, 12]\n")
+    assert ablate(table, "--only", "weak") == 0
+    assert "war" not in found(table)
+    assert "au_f1" in found(table)
+    assert "AU F1" in (table.parent / "run/ablations.md").read_text()
+
+
 @pytest.mark.parametrize("stopped", range(len(TRAINED)))
 def test_a_stopped_run_goes_on_where_it_stopped(stopped: int, table: Path, commands: Commands) -> None:
     commands.stopping = stopped
@@ -166,6 +177,12 @@ def other_base(folder: Path) -> None:
     files.write_json(folder / "Base/tokenizer.json", {"name": "another"})
 
 
+def other_folder_and_logging(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "grpo_rows.json").rename(folder / "other/rows.json")
+    change(folder / "table.yaml", grpo={"rows": "./other/rows.json", "save_steps": 7, "deepspeed": "./zero2.json"})
+
+
 def other_evaluation(folder: Path) -> None:
     change(folder / "table.yaml", evaluation={"max_new_tokens": 50})
 
@@ -174,6 +191,7 @@ def other_evaluation(folder: Path) -> None:
     ("differ", "again"),
     [
         (other_evaluation, ["answer"] * 2),
+        (other_folder_and_logging, []),
         (other_rows, ["grpo", "answer"] * 2),
         (other_base, ["sft", *["grpo", "answer"] * 2]),
     ],

@@ -29,9 +29,13 @@ _RESERVED = {
     "base": "the key `config` names another config",
     "fresh": "the flag --fresh starts over",
 }
-_FILES = ("rows", "eval_questions", "deepspeed")
-_FOLDERS = ("image_root", "eval_image_root", "logging_dir")
-"""Settings that count with what they name (files), or not at all (folders): a run that was moved stays the same run."""
+_FILES = ("rows", "eval_questions")
+"""Settings that count with what lies in the file."""
+_ASIDE = (
+    *("image_root", "eval_image_root", "logging_dir", "report_to", "logging_steps", "save_steps", "save_total_limit", "save_strategy"),
+    *("deepspeed", "dataloader_num_workers", "max_minutes", "preflight"),
+)
+"""Settings by which no model becomes another one."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ class _Described:
 
     def settings(self, settings: Json, at: str) -> Json:
         """Settings with the digest of each file that they name in its place. Raises InputError: no such file."""
-        kept = {key: value for key, value in settings.items() if key not in _FOLDERS and key not in _RESERVED}
+        kept = {key: value for key, value in settings.items() if key not in (*_RESERVED, *_ASIDE)}
         return kept | {key: self._file(Path(kept[key]), f"{at}.{key}") for key in _FILES if kept.get(key)}
 
     def _file(self, path: Path, at: str) -> str:

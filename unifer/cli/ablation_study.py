@@ -122,8 +122,12 @@ class Study:
         from unifer.report.ablations import Table
 
         runs = [Selected(spec, Run(name, self._answers(name, spec))) for name in names for spec in self.held_out]
-        annotated = any(question.action_units for spec in self.held_out for question in read_questions(spec.questions, spec))
-        measures = ["war", *(["au_f1"] if annotated else [])]
+        questions = [question for spec in self.held_out for question in read_questions(spec.questions, spec)]
+        there = {
+            "war": any(question.true_label is not None for question in questions),
+            "au_f1": any(question.action_units is not None for question in questions),
+        }
+        measures = [measure for measure, told in there.items() if told]
         found = {measure: compare(runs, measure=measure, baseline=names[0]) for measure in measures}
         return Table({name: self.run.variants[name].changes() for name in names}, found)
 

@@ -34,6 +34,10 @@ class Table:
     def reference(self) -> str:
         return next(iter(self.changes))
 
+    @property
+    def first(self) -> str:
+        return next(iter(self.found))
+
     def contest(self, measure: str) -> Contest:
         """The table of the one dataset, or of all of them pooled."""
         contests = {contest.key: contest for contest in self.found[measure].contests}
@@ -59,10 +63,10 @@ def table_text(table: Table) -> str:
             gained = "reference " if each is None else _points(each) + ("*" if each.adjusted < _SURE else " ")
             cells += [percent(score), gained]
         rows.append(cells)
-    war = table.contest("war")
-    title = f"{len(rows)} variants · {plain(war.title, 40)} · {war.n:,} questions · against {plain(table.reference, _NAME)}"
+    contest, notes = table.contest(table.first), table.found[table.first].notes
+    title = f"{len(rows)} variants · {plain(contest.title, 40)} · {contest.n:,} questions · against {plain(table.reference, _NAME)}"
     sure = "* p < 0.05, adjusted for the number of variants (Holm)"
-    return "\n\n".join(filter(None, [title, grid(head, rows), sure, notes_text(war.notes)]))
+    return "\n\n".join(filter(None, [title, grid(head, rows), sure, notes_text([*contest.notes, *notes])]))
 
 
 def table_markdown(table: Table) -> str:
@@ -78,8 +82,8 @@ def table_markdown(table: Table) -> str:
             cells.append(value_text(table.contest(measure).scores[name][_SCORES[measure]]))
             cells += ["reference", ""] if each is None else [_points(each), p_text(each.adjusted)]
         rows.append(row(cells))
-    war = table.contest("war")
-    about = f"{escaped(war.title, 60)}, {war.n:,} questions; points are gained over {escaped(table.reference, 60)}, paired 95 % intervals."
+    contest, reference = table.contest(table.first), escaped(table.reference, 60)
+    about = f"{escaped(contest.title, 60)}, {contest.n:,} questions; points are gained over {reference}, paired 95 % intervals."
     return "\n".join(["# Ablations", "", about, "p, Holm: adjusted for the number of variants.", "", *rows, ""])
 
 
