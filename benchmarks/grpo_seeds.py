@@ -30,7 +30,7 @@ from typing import Any
 
 from unifer import files
 from unifer.cli import quickstart
-from unifer.cli.stages import unifer
+from unifer.cli.stages import training, unifer
 from unifer.datasets import load_dataset
 from unifer.evaluate.predictions import Run
 from unifer.evaluate.scoring import DatasetScores, score_strict
@@ -158,10 +158,8 @@ def _environment(cell: Cell, lanes: int) -> dict[str, str]:
 
 
 def _train(stage: str, flags: list[str], folder: Path, environment: dict[str, str]) -> float:
-    launcher = {"sft": "run_sft_fer.sh", "grpo": "run_grpo_vllm.sh"}[stage]
-    scripts = ROOT / "train_unifer"
-    command = ["bash", str(scripts / "src/scripts" / launcher), "--config", str(scripts / "configs" / f"{stage}_tiny.yaml"), *flags]
-    return _call([*command, "--report_to", "none"], folder / f"{stage}.log", environment | {"NPROC": "1"})
+    command = training(stage, ROOT / f"train_unifer/configs/{stage}_tiny.yaml", *flags, "--report_to", "none")
+    return _call(command, folder / f"{stage}.log", environment | {"NPROC": "1"})
 
 
 def _call(command: list[str], log: Path, environment: dict[str, str]) -> float:

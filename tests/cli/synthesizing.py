@@ -98,12 +98,8 @@ def reply_to(row: RewardRow, right: bool = True, extra: str = "") -> str:
     return prompts.reply(words, named)
 
 
-def make_project(folder: Path, corpus: Path) -> Path:
-    """Pool, CoT rows, held-out questions, checkpoint, configs of training, replies, and synthesis.yaml, whose path is returned.
-
-    Of the 24 faces the first six are never read right, the next six always, the others in one of two replies.
-    """
-    shutil.copytree(corpus, folder / "pool")
+def make_held_out(folder: Path) -> None:
+    """Questions about the labels in turn, each face with AU12."""
     held = folder / "held"
     (held / "data/faces").mkdir(parents=True)
     (held / "dataset.yaml").write_text(HELD_OUT)
@@ -113,6 +109,15 @@ def make_project(folder: Path, corpus: Path) -> Path:
         row = {"image_path": f"faces/{number}.png", "true_label": LABELS[number % 8], "prompt": "Which?", "candidate_labels": list(LABELS)}
         questions.append(row | {"AUs": ["AU12"], "id": f"held-{number}"})
     files.write_rows(held / "data/qa.json", questions)
+
+
+def make_project(folder: Path, corpus: Path) -> Path:
+    """Pool, CoT rows, held-out questions, checkpoint, configs of training, replies, and synthesis.yaml, whose path is returned.
+
+    Of the 24 faces the first six are never read right, the next six always, the others in one of two replies.
+    """
+    shutil.copytree(corpus, folder / "pool")
+    make_held_out(folder)
     make_checkpoint(folder / "Model")
     make_checkpoint(folder / "Base")
     for name in ("sft", "grpo"):

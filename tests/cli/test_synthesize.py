@@ -338,8 +338,8 @@ def test_every_key_has_its_default_in_the_list(capsys: pytest.CaptureFixture[str
 
 def test_shipped_configs_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     from tests.conftest import ROOT
-    from unifer.prepare.synthesis.reading import read as read_settings
     from unifer.prepare.synthesis.settings import Synthesis
+    from unifer.reading import read as read_settings
 
     for name in ("synthesis_tiny.yaml", "synthesis_7b.yaml"):
         found = read_settings(Synthesis, ROOT / "train_unifer/configs" / name)

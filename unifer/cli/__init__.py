@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from unifer import __version__
 from unifer.cli import (
+    ablate,
     bench,
     compare,
     convert_log,
@@ -51,6 +52,7 @@ _GROUPS = (
     convert_log,
     report,
     synthesize,
+    ablate,
 )
 """In the order of `unifer --help`."""
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)

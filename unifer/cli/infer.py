@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,20 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.part:
         _say_how_to_merge([summary.out for summary in summaries])
     return 1 if any(summary.missing for summary in summaries) else 0
+
+
+def refuse(argv: Sequence[str]) -> None:
+    """Refuse what `unifer infer ARGV` would refuse before its engine starts: for a command that asks after days of training.
+
+    Raises InputError; SystemExit, its message printed, for flags that do not exist.
+    """
+    from unifer.evaluate.inference.infer import check_some_image
+
+    parser = argparse.ArgumentParser(prog="unifer")
+    register(parser.add_subparsers())
+    args = parser.parse_args(["infer", *argv])
+    for plan in _job(args, args.model[0], alone=True).plans:
+        check_some_image(plan)
 
 
 def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[argparse.Namespace]:

@@ -18,7 +18,7 @@ from typing import Any
 from unifer import files
 from unifer.cli import machine, yardstick
 from unifer.cli.board import Board, board
-from unifer.cli.stages import Stages, side_by_side, unifer
+from unifer.cli.stages import Stages, side_by_side, training, unifer
 from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE, project_root
 
 # The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
@@ -103,8 +103,8 @@ def _quickstart(args: argparse.Namespace) -> int:
     with _ends_when_asked(), board(shown, TYPICAL, counts) as screen:
         run = Runner(stages, screen, work / "logs", done_before)
         run.stage("faces", lambda: run.commands(_faces(work), lanes=len(FACES)))
-        run.stage("sft", lambda: run.commands({"sft": _train(root, "run_sft_fer.sh", "sft")}, NPROC="1"))
-        run.stage("grpo", lambda: run.commands({"grpo": _train(root, "run_grpo_vllm.sh", "grpo")}, NPROC="1"))
+        run.stage("sft", lambda: run.commands({"sft": _train(root, "sft")}, NPROC="1"))
+        run.stage("grpo", lambda: run.commands({"grpo": _train(root, "grpo")}, NPROC="1"))
         run.stage("infer", lambda: run.commands({"infer": _infer(root, work)}))
         run.stage("score", lambda: scored.update(results.score(root, work, MODELS)))
     results.show(work, MODELS, scored, stages)
@@ -167,11 +167,10 @@ def _count(series: list[str]) -> int:
     return int(series[series.index("--count") + 1])
 
 
-def _train(root: Path, launcher: str, stage: str) -> list[str]:
+def _train(root: Path, stage: str) -> list[str]:
     """By one process (NPROC=1): a rank a GPU would multiply the batch that the config was tuned for."""
-    folder = root / "train_unifer"
-    config = ["--config", str(folder / "configs" / f"{stage}_tiny.yaml"), "--output_dir", str(root / MODELS[stage])]
-    return ["bash", str(folder / "src/scripts" / launcher), *config, *TRAINING[stage]]
+    config = root / "train_unifer" / "configs" / f"{stage}_tiny.yaml"
+    return training(stage, config, "--output_dir", str(root / MODELS[stage]), *TRAINING[stage])
 
 
 def _infer(root: Path, work: Path) -> list[str]:

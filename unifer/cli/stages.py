@@ -1,6 +1,6 @@
 """Stages of a long command: which are done, and the processes that do them, one after the other or side by side.
 
-Knows commands and seconds; not what any stage is for.
+Knows command lines and seconds; not what any stage is for.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from typing import Any
 from unifer import files, progress
 from unifer.cli.machine import free_disk
 from unifer.errors import INTERRUPTED, InputError, Interrupted
+from unifer.places import project_root
+from unifer.processes import end_with_parent
 from unifer.progress import Progress
 from unifer.records import Json
 
+_LAUNCHERS = {"sft": "run_sft_fer.sh", "grpo": "run_grpo_vllm.sh"}
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
 _GIGABYTES_AN_ENGINE = 4
@@ -79,10 +82,25 @@ def unifer(*argv: str) -> list[str]:
     return [sys.executable, "-m", "unifer", *argv]
 
 
+def training(stage: str, config: Path, *more: str) -> list[str]:
+    """The command line of the training `stage` (sft, grpo) by `config`; the flags `more` win over it."""
+    launcher = project_root(Path(__file__).parent) / "train_unifer" / "src" / "scripts" / _LAUNCHERS[stage]
+    return ["bash", str(launcher), "--config", str(config.absolute()), *more]
+
+
+def flags(settings: Mapping[str, Any], joint: str) -> list[str]:
+    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is several values."""
+    words: list[str] = []
+    for name, value in settings.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        words += [f"--{name.replace('_', joint)}", *(str(each).lower() if isinstance(each, bool) else str(each) for each in values)]
+    return words
+
+
 def command(argv: list[str], **environment: str) -> None:
-    """Run one command in a process of its own, so that each stage starts and ends as it does for a user."""
+    """Run one command in a process of its own, so that each stage starts and ends as it does for a user; killed with us, too."""
     try:
-        status = subprocess.run(argv, env=os.environ | environment, check=False).returncode
+        status = subprocess.run(argv, env=os.environ | environment, check=False, preexec_fn=end_with_parent).returncode
     except KeyboardInterrupt:
         raise _interrupted() from None
     if status:
@@ -90,7 +108,7 @@ def command(argv: list[str], **environment: str) -> None:
 
 
 def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, heard: Heard | None = None, **environment: str) -> None:
-    """Run commands at most `lanes` at once, in their order. The first failure stops the rest.
+    """Run commands at most `lanes` at once, in their order. The first failure stops the rest; killed, we take them along.
 
     One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are shown if they fail. With `heard`
     all of them write logs, and it hears how far they are.
@@ -138,7 +156,7 @@ class _Running:
     def __init__(self, argv: list[str], log: Path | None, environment: Mapping[str, str]) -> None:
         self._argv, self.log, self._telling = argv, log, Path()
         if log is None:
-            self._process = subprocess.Popen(argv, env=os.environ | environment)
+            self._process = subprocess.Popen(argv, env=os.environ | environment, preexec_fn=end_with_parent)
             return
         log.parent.mkdir(parents=True, exist_ok=True)
         self._telling = log.with_suffix(".progress")
@@ -147,7 +165,12 @@ class _Running:
         with log.open("ab") as out:
             self._start = out.tell()
             self._process = subprocess.Popen(
-                argv, env={**os.environ, **told, **environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                argv,
+                env={**os.environ, **told, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent,
             )
 
     def ended(self) -> bool:

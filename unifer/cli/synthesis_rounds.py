@@ -5,19 +5,17 @@ Knows the order of a round and its files; what is asked, kept and chosen is `pre
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unifer import files, runs
 from unifer.cli import synthesis_results as results
-from unifer.cli.stages import Stages, command, share_of_machine, side_by_side, unifer
+from unifer.cli.stages import Stages, command, flags, share_of_machine, side_by_side, training, unifer
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.places import project_root
 from unifer.prepare.synthesis import asking, mixing, quality, selection
 from unifer.prepare.synthesis import pool as pools
 from unifer.prepare.synthesis.pool import Face, Links, Pool
@@ -26,8 +24,6 @@ from unifer.records import Json, Prediction
 
 if TYPE_CHECKING:
     from unifer.models.checkpoints import Checkpoint
-
-_LAUNCHERS = {"sft": "run_sft_fer.sh", "grpo": "run_grpo_vllm.sh"}
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ class Round:
 
     def _ask(self, questions: Path, out: Path) -> None:
         generation = self.config.generation
-        flags = {
+        settings = {
             "temperature": generation.temperature,
             "top_p": generation.top_p,
             "max_new_tokens": generation.max_new_tokens,
@@ -134,7 +130,7 @@ class Round:
             **generation.settings,
         }
         ask = unifer("infer", "--questions", str(questions), "--out", str(out), "--model", str(self.model.path))
-        command([*ask, *self._image_root("--image-root"), *_flags(flags, "-")])
+        command([*ask, *self._image_root("--image-root"), *flags(settings, "-")])
 
     def _replies(self, *names: str) -> Iterator[Prediction]:
         for name in names:
@@ -192,11 +188,10 @@ class Round:
         self._train("grpo", self.config.grpo, "rlvr.json", self.folder / f"{self.name}-SFT", self.name)
 
     def _train(self, stage: str, settings: Sft | Grpo, rows: str, start: Path, out: str) -> None:
-        launcher = project_root(Path(__file__).parent) / "train_unifer" / "src" / "scripts" / _LAUNCHERS[stage]
         paths = {"rows": self.data / rows, "model_name_or_path": start, "output_dir": self.folder / out}
         own = {} if settings.processes is None else {"NPROC": str(settings.processes)}
-        flags = [*_flags(paths, "_"), *self._image_root("--image_root"), *_flags(settings.settings, "_")]
-        command(["bash", str(launcher), "--config", str(settings.config.absolute()), *flags], **own)
+        words = [*flags(paths, "_"), *self._image_root("--image_root"), *flags(settings.settings, "_")]
+        command(training(stage, settings.config, *words), **own)
 
     def _image_root(self, flag: str) -> list[str]:
         return [] if self.config.image_root is None else [flag, str(self.config.image_root.absolute())]
@@ -204,22 +199,10 @@ class Round:
     def _evaluate(self) -> None:
         """Both models answer the same questions with the same settings; the earlier one only where it has not yet."""
         evaluation = self.config.evaluation
-        flags = _flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")
-        asked = ["--dataset-dir", str(self.start.held_out.folder), *self._image_root("--image-root"), *flags]
+        how = flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")
+        asked = ["--dataset-dir", str(self.start.held_out.folder), *self._image_root("--image-root"), *how]
         models = {"after": (self.folder / self.name, self.folder / "predictions.jsonl")}
         if self.number == 1:
             models["before"] = (self.model.path, self.before)
         commands = {name: unifer("infer", "--model", str(path), "--out", str(out), *asked) for name, (path, out) in models.items()}
         side_by_side(commands, self.folder / "logs", **share_of_machine(len(commands)))
-
-
-def _flags(settings: Mapping[str, Any], joint: str) -> list[str]:
-    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is several values."""
-    words: list[str] = []
-    for name, value in settings.items():
-        values = value if isinstance(value, list | tuple) else [value]
-        words += [
-            f"--{name.replace('_', joint)}",
-            *(str(each).lower() if isinstance(each, bool) else os.fspath(str(each)) for each in values),
-        ]
-    return words

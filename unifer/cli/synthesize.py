@@ -50,7 +50,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _synthesize(args: argparse.Namespace) -> int:
-    from unifer.prepare.synthesis import reading
+    from unifer import reading
     from unifer.prepare.synthesis.settings import Synthesis
 
     if args.keys:

@@ -37,7 +37,9 @@ def _letter(index: int) -> str:
 def _contest_text(contest: Contest, measure: str, letters: dict[str, str]) -> str:
     columns = list(next(iter(contest.scores.values())))
     titles = ["AU macro" if name == "macro_f1" and measure == "au_f1" else _TITLES[name] for name in columns]
-    scores = [(f"{letters[run]}  {plain(run, 16)}", *(_value(found[name]) for name in columns)) for run, found in contest.scores.items()]
+    scores = [
+        (f"{letters[run]}  {plain(run, 16)}", *(value_text(found[name]) for name in columns)) for run, found in contest.scores.items()
+    ]
     test = "McNemar" if contest.differences and contest.differences[0].gain.swap_p is None else "swap"
     head = ("", "points", "95 %", "fixed", "broken", f"p, {test}", "p, Holm")
     pairs = [(f"{letters[each.after]} over {letters[each.before]}", *_difference(each)) for each in contest.differences]
@@ -50,7 +52,8 @@ def _drawn(drawn: Drawn) -> str:
     return "" if drawn.clusters is None else f" · {drawn.clusters} subjects" + (" at least" if drawn.parts > 1 else "")
 
 
-def _value(value: Value) -> str:
+def value_text(value: Value) -> str:
+    """`68.8 [67.0, 70.5]`, in percent."""
     score, bounds = value
     return percent(score) + ("" if bounds is None else f" [{percent(bounds[0])}, {percent(bounds[1])}]")
 
@@ -63,12 +66,13 @@ def _difference(found: Difference) -> tuple[str, ...]:
         f"[{low:.1f}, {high:.1f}]",
         f"{gain.fixed:,}",
         f"{gain.broken:,}",
-        _p(gain.significance),
-        _p(found.adjusted),
+        p_text(gain.significance),
+        p_text(found.adjusted),
     )
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """A p value as tables show it."""
     return f"<{_SURE}" if value < _SURE else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 

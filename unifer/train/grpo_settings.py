@@ -87,16 +87,22 @@ _IDENTITY = (
 def check(fer: GrpoArguments, config: Any) -> Json:
     """Refuse what cannot work, set what follows; returns the GRPO part of the run's identity. Raises InputError."""
     _set_mode(fer, config)
-    _refuse_other_distributions(config)
     for name, allowed in _CHOICES.items():
         _refuse_unknown(name, str(getattr(config, name)).lower(), allowed)
+    chosen = check_choices(fer, config)
     _refuse_torn_windows(config)
-    chosen = rewards.choose(fer.rewards, config.reward_weights)
-    _refuse_choice_of_samples(fer, config)
     config.reward_weights = list(chosen.weights)
     facts = {name: getattr(config, name) for name in _IDENTITY}
     facts |= {"hard_labels": fer.hard_labels, "trained_completions": fer.trained_completions}
     return {"rewards": dict(zip(chosen.names, chosen.weights, strict=True)), "rollouts": fer.rollouts, **facts}
+
+
+def check_choices(fer: GrpoArguments, config: Any) -> rewards.Chosen:
+    """The rewards that are meant; refuses what works on no machine, however large its batches are. Raises InputError."""
+    _refuse_other_distributions(config)
+    chosen = rewards.choose(fer.rewards, config.reward_weights)
+    _refuse_choice_of_samples(fer, config)
+    return chosen
 
 
 def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:

@@ -16,9 +16,9 @@ def markdown(boards: Sequence[Board], warnings: Sequence[str]) -> str:
     """The whole leaderboard: a heading a board, a table a metric, what to know below."""
     parts = ["# Leaderboard", ""]
     if warnings:
-        parts += ["Before comparing:", "", *(f"- {_text(warning, 400)}" for warning in warnings), ""]
+        parts += ["Before comparing:", "", *(f"- {escaped(warning, 400)}" for warning in warnings), ""]
     for board in boards:
-        parts += [f"## {_text(heading(board), 100)}", ""]
+        parts += [f"## {escaped(heading(board), 100)}", ""]
         for ranking in board.rankings:
             parts += [f"### {ranking.title}", "", *_table(ranking), ""]
             parts += [*_notes(ranking), ""]
@@ -26,17 +26,17 @@ def markdown(boards: Sequence[Board], warnings: Sequence[str]) -> str:
 
 
 def _table(ranking: Ranking) -> list[str]:
-    titles = [_text(title, 40) for _, title in ranking.columns]
+    titles = [escaped(title, 40) for _, title in ranking.columns]
     head = ["#", "model", *titles, "questions", "protocol"]
     rule = ["--:", "---", *["--:"] * (len(titles) + 1), "---"]
-    return [_row(head), _row(rule), *(_row(_cells(ranking, line)) for line in ranking.lines)]
+    return [row(head), row(rule), *(row(_cells(ranking, line)) for line in ranking.lines)]
 
 
 def _cells(ranking: Ranking, line: Line) -> list[str]:
-    name = _text(line.name, NAME_WIDTH)
+    name = escaped(line.name, NAME_WIDTH)
     tag = f" *({tag_of(line)})*" if tag_of(line) else ""
     scores = [_score(ranking, line, key) for key, _ in ranking.columns]
-    return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, _text(made_of(line), 80)]
+    return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, escaped(made_of(line), 80)]
 
 
 def _score(ranking: Ranking, line: Line, key: str) -> str:
@@ -53,15 +53,16 @@ def _notes(ranking: Ranking) -> list[str]:
     return [
         f"{said[:1].upper()}{said[1:]}.",
         "",
-        *(f"- {_text(about, 300)}: {_text(', '.join(names), 300)}" for about, names in notes_of(ranking).items()),
+        *(f"- {escaped(about, 300)}: {escaped(', '.join(names), 300)}" for about, names in notes_of(ranking).items()),
     ]
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """One line of a table; the cells are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
-def _text(text: str, width: int) -> str:
+def escaped(text: str, width: int) -> str:
     """`text` on one line, as characters and not as markup."""
     safe = _MARKUP.sub(r"\\\1", plain(text, width))
     return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -40,5 +40,6 @@ def parse(stage: str, argv: Sequence[str], processes: int = 1) -> tuple[Any, Any
     if stage == "grpo":
         if fer.rollouts not in grpo_settings.MODES:
             raise InputError(f"--rollouts {fer.rollouts}: no such way to sample; allowed are {', '.join(grpo_settings.MODES)}")
+        grpo_settings.check_choices(fer, config)
         config.use_vllm, config.vllm_mode = fer.rollouts != "none", fer.rollouts
     return fer, config, model

@@ -30,7 +30,7 @@ def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
     raw = files.read_yaml(config)
     if not isinstance(raw, dict):
         raise InputError(f"{config}: a mapping of settings is expected, not {raw!r}")
-    values = _anchored(raw, config.parent)
+    values = _anchored(raw, config.absolute().parent)
     for name, value in _pairs(flags):
         _put(values, _place(kind, name), value)
     try:
@@ -63,6 +63,8 @@ def _as_yaml(value: Any) -> str:
 def typed(kind: Any, value: Any, at: str) -> Any:
     """`value`, of the plain types that YAML gives, as an instance of the annotation `kind`. Raises ValueError; `at` is the key."""
     origin = get_origin(kind)
+    if kind is Any:
+        return value
     if origin in (Union, types.UnionType):
         inner = next(each for each in get_args(kind) if each is not type(None))
         return None if value is None else typed(inner, value, at)
@@ -76,7 +78,7 @@ def typed(kind: Any, value: Any, at: str) -> Any:
     if origin is not None:
         if not isinstance(value, Mapping):
             raise ValueError(f"{at!r} must be a mapping of settings, not {value!r}")
-        return {str(key): each for key, each in value.items()}
+        return {str(key): typed(get_args(kind)[1], each, f"{at}.{key}") for key, each in value.items()}
     return _scalar(kind, value, at)
 
 
@@ -121,7 +123,7 @@ def _scalar(kind: Any, value: Any, at: str) -> Any:
 
 
 def _dataclass_of(kind: Any) -> type | None:
-    choices = (kind, *get_args(kind))
+    choices = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     return next((each for each in choices if isinstance(each, type) and dataclasses.is_dataclass(each)), None)
 
 

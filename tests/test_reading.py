@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from unifer.errors import InputError
-from unifer.prepare.synthesis.reading import keys, read
+from unifer.reading import keys, read
 
 
 @dataclass(frozen=True)
