@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from unifer import files
+from unifer.configs import read_config
 from unifer.errors import InputError
 from unifer.records import Json
 
@@ -24,13 +23,10 @@ _SCALARS: Mapping[type, str] = {int: "a whole number", float: "a number", bool: 
 def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
     """The settings `kind` that the YAML file `config` and `flags` (`--rounds 2 --sft.learning_rate 1e-4`) make together; flags win.
 
-    A path in the file that starts with `./` or `../` is relative to the file, one in a flag to where the user stands. Raises InputError
-    naming the key, what it holds, and what is allowed.
+    The file may name a base (`unifer.configs`). A path in it that starts with `./` or `../` is relative to it, one in a flag to where the
+    user stands. Raises InputError naming the key, what it holds, and what is allowed.
     """
-    raw = files.read_yaml(config)
-    if not isinstance(raw, dict):
-        raise InputError(f"{config}: a mapping of settings is expected, not {raw!r}")
-    values = _anchored(raw, config.absolute().parent)
+    values = read_config(config)
     for name, value in _pairs(flags):
         _put(values, _place(kind, name), value)
     try:
@@ -125,16 +121,6 @@ def _scalar(kind: Any, value: Any, at: str) -> Any:
 def _dataclass_of(kind: Any) -> type | None:
     choices = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     return next((each for each in choices if isinstance(each, type) and dataclasses.is_dataclass(each)), None)
-
-
-def _anchored(value: Any, folder: Path) -> Any:
-    if isinstance(value, dict):
-        return {key: _anchored(each, folder) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_anchored(each, folder) for each in value]
-    if isinstance(value, str) and value.startswith(("./", "../")):
-        return os.path.normpath(folder / value)
-    return value
 
 
 def _pairs(flags: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -79,7 +79,7 @@ def stage_of(argv: Sequence[str]) -> str:
     if argv[argv.index("unifer") + 1] == "data":
         return "faces"
     out = Path(after(argv, "--out")).stem
-    return {"generations": "generate", "guided": "guide", "before": "before", "predictions": "after"}[out]
+    return {"generations": "generate", "guided": "guide", "predictions": "after"}.get(out, out)
 
 
 def make_checkpoint(folder: Path) -> None:
@@ -132,18 +132,36 @@ def make_project(folder: Path, corpus: Path) -> Path:
     config: Json = {
         "out": "./runs/synthesis",
         "model": "./Model",
-        "base": "./Base",
         "pool": ["./pool/rlvr.json"],
         "cot": "./pool/cot.json",
         "heldout": "./held",
         "generation": {"samples": 2, "settings": {"engine": "scripted", "replies": str(folder / "replies.json")}},
         "filter": {"min_words": 5, "repeats": None},
         "selection": {"rows": 12, "faces": 10},
-        "sft": {"config": "./sft.yaml", "original": 0.5, "processes": 1, "settings": {"max_steps": 3}},
+        "sft": {"config": "./sft.yaml", "base": "./Base", "original": 0.5, "processes": 1, "settings": {"max_steps": 3}},
         "grpo": {"config": "./grpo.yaml"},
     }
     (folder / "synthesis.yaml").write_text(yaml.safe_dump(config))
     return folder / "synthesis.yaml"
+
+
+def correct(config: Path) -> None:
+    """Turn the project into one of the loop `facial-r1`: the last row of the pool has AUs alone, and the model needs two retries at most.
+
+    Shown the gold, faces 0 to 5 are never right, 6 to 11 at once, 12 to 17 at the second try, the others at the third.
+    """
+    rows = files.read_json(config.parent / "pool/rlvr.json")
+    rows[-1] = {key: value for key, value in rows[-1].items() if key != "candidate_labels"} | {"solution": None, "problem": "Which AUs?"}
+    files.write_rows(config.parent / "pool/rlvr.json", rows)
+    replies = {}
+    for number, face in enumerate(read_rows(config.parent)):
+        for attempt in range(3):
+            right = number >= 6 and attempt >= (number - 6) // 6
+            units = face.action_units or () if right else (99,)
+            reply = f"<think>{' '.join(f'AU{unit}' for unit in units)} are seen.</think>\n<answer>{face.label}</answer>"
+            replies[f"{face.id}#try-{attempt}"] = reply
+    files.write_json(config.parent / "replies.json", replies)
+    change(config, loop="facial-r1", correction={"retries": 2}, generation={"temperature": 0.0}, selection={"rows": 30, "faces": 30})
 
 
 def read_rows(folder: Path) -> list[RewardRow]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from unifer import files
+from unifer.configs import read_config
 from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.places import QUICKSTART_MODEL
@@ -163,8 +164,6 @@ def _chain(run: Ablations, variant: Variant, at: str, described: _Described) -> 
 
 def _settings(common: Mapping[str, Any], own: Mapping[str, Any], at: str) -> Json:
     """What a config says with the keys that the table and the variant change. Raises InputError: no such config."""
-    from unifer.train.configs import read_config
-
     changed = {**common, **own}
     config = Path(changed.pop("config"))
     if not config.is_file():

@@ -64,7 +64,29 @@ def score(held_out: DatasetSpec, before: Path, after: Path, names: tuple[str, st
 
 
 def selection_text(report: Json) -> str:
-    """What was asked, passed and chosen, every number with its denominator; blind and guided replies apart."""
+    """What was asked, accepted and chosen, every number with its denominator."""
+    return _corrected_text(report) if report.get("loop") == "facial-r1" else _blind_text(report)
+
+
+def _corrected_text(report: Json) -> str:
+    quality, mixed = report["quality"], report["mixed"]
+    tries = ", ".join(f"{count:,} at try {number}" for number, count in quality["accepted_at"].items())
+    reasons = ", ".join(f"{name} {number:,}" for name, number in list(quality["reasons"].items())[:4])
+    failed = f", {quality['failed']:,} failed" if quality["failed"] else ""
+    lines = [
+        f"faces, gold shown: {quality['accepted']:,} of {quality['faces']:,} accepted, in {quality['replies']:,} replies{failed}",
+        *([f"  {tries}"] * bool(tries)),
+        f"  faults of the others: {reasons or 'none'}",
+        f"  the filter of the loop blind would reject {quality['filter_would_reject']:,} of {quality['accepted']:,}",
+        f"rows chosen: {report['rows']['taken']:,} of {report['rows']['available']:,}; test rows to review: {report['test']:,}",
+        f"  beside them {mixed['original']:,} of {mixed['original_available']:,} original rows",
+        f"faces chosen for GRPO: {report['faces']['taken']:,} of {report['faces']['available']:,}",
+    ]
+    return "\n".join(lines)
+
+
+def _blind_text(report: Json) -> str:
+    """Blind and guided replies apart."""
     lines = [_quality_line("blind", report["quality"]["blind"])]
     if report["quality"]["guided"]:
         lines.append(_quality_line("shown the label", report["quality"]["guided"]))

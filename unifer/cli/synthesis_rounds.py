@@ -5,9 +5,9 @@ Knows the order of a round and its files; what is asked, kept and chosen is `pre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from unifer.cli import synthesis_results as results
 from unifer.cli.stages import Stages, command, flags, share_of_machine, side_by_side, training, unifer
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.prepare.synthesis import asking, mixing, quality, selection
+from unifer.prepare.synthesis import asking, choosing, correcting, mixing, quality, review
 from unifer.prepare.synthesis import pool as pools
+from unifer.prepare.synthesis.choosing import Choice
 from unifer.prepare.synthesis.pool import Face, Links, Pool
 from unifer.prepare.synthesis.settings import Grpo, Sft, Synthesis
 from unifer.records import Json, Prediction
@@ -82,13 +83,16 @@ class Round:
             files.write_json(manifest, runs.manifest("synthesize", origin | {"settings": self.config.identity()}))
         stages = Stages(self.folder / "stages.json", origin, "start over with --fresh, which moves the run aside")
         print(f"\nround {self.number} of at most {self.config.rounds}: {self.model.name}", flush=True)
-        stages.run("generate", f"{self.model.name} reasons about {len(self.faces):,} faces", self._generate)
-        if self.config.generation.guidance != "none":
-            stages.run("guide", "and about those that need it, shown the label", self._guide)
-        stages.run("select", "filter, and choose what to learn from", self._select)
+        if self.config.loop == "facial-r1":
+            self._generate_corrected(stages)
+        else:
+            stages.run("generate", f"{self.model.name} reasons about {len(self.faces):,} faces", self._generate)
+            if self.config.generation.guidance != "none":
+                stages.run("guide", "and about those that need it, shown the label", self._guide)
+        stages.run("select", "what is accepted, and what to learn from", self._select)
         print(results.selection_text(files.read_json(self.folder / "selection.json")), flush=True)
         stages.run("sft", "SFT on synthesised and original rows", self._sft)
-        stages.run("grpo", "GRPO on faces sometimes read right", self._grpo)
+        stages.run("grpo", "GRPO on the faces chosen", self._grpo)
         stages.run("evaluate", "the held-out questions, before and after", self._evaluate)
         scores = results.score(self.start.held_out, self.before, self.folder / "predictions.jsonl", (self.model.name, self.name))
         summary = {"round": self.number, "folder": self.folder.name, "model": self.name, "seconds": stages.seconds, **scores.to_json()}
@@ -120,6 +124,28 @@ class Round:
         files.write_rows(questions, (question.to_json() for question in asked))
         self._ask(questions, self.folder / "guided.jsonl")
 
+    @property
+    def _attempts(self) -> range:
+        return range(self.config.correction.retries + 1)
+
+    def _generate_corrected(self, stages: Stages) -> None:
+        """Ask for every face, shown the gold, and again with its faults for each whose reply is not accepted."""
+        trials = correcting.Trials.start(self.faces)
+        for attempt in self._attempts:
+            if not trials.open:
+                break
+            again = f"again for {len(trials.open):,} of them, their faults fed back"
+            title = again if attempt else f"{self.model.name} writes for {len(self.faces):,} faces, shown the gold"
+            stages.run(f"attempt_{attempt}", title, partial(self._attempt, attempt, trials.open))
+            trials.hear(self._replies(_replies_of(attempt)), lambda row: None)
+
+    def _attempt(self, attempt: int, trials: Sequence[correcting.Trial]) -> None:
+        name = _replies_of(attempt)
+        questions = (self.data / name).with_suffix(".json")
+        asked = correcting.corrected_questions(trials, attempt, self.config.generation, self.links)
+        files.write_rows(questions, (question.to_json() for question in asked))
+        self._ask(questions, self.folder / name)
+
     def _ask(self, questions: Path, out: Path) -> None:
         generation = self.config.generation
         settings = {
@@ -139,46 +165,43 @@ class Round:
                 yield from files.read_records(path, Prediction.from_json)
 
     def _select(self) -> None:
-        config, rejects = self.config, self.folder / "rejects.jsonl"
+        rejects = self.folder / "rejects.jsonl"
         rejects.unlink(missing_ok=True)
+        asked = ("generations.jsonl", "guided.jsonl") if self.config.loop == "blind" else map(_replies_of, self._attempts)
         with files.AppendLog(rejects) as log:
-            judged = quality.judge_replies(self.faces, self._replies("generations.jsonl", "guided.jsonl"), config.filter, log.append)
-            rows = selection.choose_rows(judged.candidates, judged.rates, config.selection, config.filter, config.seed)
-            passed = {candidate.key: candidate for candidate in judged.candidates}
-            for item in rows.near_duplicates:
-                twin = passed[item.key]
-                log.append(quality.rejected(twin.face, twin.key, twin.guided, twin.reply, ["near_duplicate"]))
-        faces = selection.choose_faces(list(self.faces.values()), judged.rates, config.selection, config.seed)
-        report = {
-            "quality": judged.to_json(),
-            "difficulty": selection.difficulty(judged.rates.values()),
-            "rows": rows.to_json(),
-            "faces": faces.to_json(),
-        }
-        mixed = self._mix([passed[item.key] for item in rows.items], [self.faces[item.key] for item in faces.items], judged.rates)
-        files.write_json(self.folder / "selection.json", report | {"mixed": mixed})
-        if not rows.items or not faces.items:
-            lacking = (
-                "no reply can be learnt from" if not rows.items else "no face is read right sometimes, so GRPO has nothing to learn from"
-            )
+            choice = choosing.choose(self.faces, self._replies(*asked), self.config, log.append)
+        report = choice.report | {"mixed": self._mix(choice)}
+        files.write_json(self.folder / "selection.json", report)
+        if not choice.candidates or not choice.faces:
+            rates = "no face is read right sometimes, so GRPO has nothing to learn from"
+            lacking = rates if choice.candidates else "no reply can be learnt from"
             raise InputError(
-                f"{self.folder / 'selection.json'}: {lacking}\n{results.selection_text(report | {'mixed': mixed})}\n"
+                f"{self.folder / 'selection.json'}: {lacking}\n{results.selection_text(report)}\n"
                 "widen the filter, the bounds of the rates, the pool or the number of samples (a new run: --out or --fresh)"
             )
 
-    def _mix(self, candidates: list[quality.Candidate], faces: list[Face], rates: Mapping[str, quality.Rate]) -> Json:
-        """Write the round's training files with their manifests; how many rows of each kind are in them."""
-        config = self.config
+    def _mix(self, choice: Choice) -> Json:
+        """Write the round's training files, and its test part, with their manifests; how many rows of each kind train."""
+        config, rates = self.config, choice.rates
         origin = {"round": self.number, "run": config.out.name, "teacher": self.model.name}
-        made = mixing.synthesised(candidates, rates, config.generation, self.links, origin)
-        kept, there = mixing.original(config.cot, config.sft.original, len(made), self.links, config.seed)
-        rewarded = mixing.reward_rows(faces, rates, self.links, origin)
+        make = partial(mixing.synthesised, rates=rates, generation=config.generation, links=self.links, origin=origin)
+        made = make(choice.candidates)
+        kept, there = mixing.original(config.cot, config.sft.original, len(made), self.links, config.seed, choice.withheld)
+        rewarded = mixing.reward_rows(choice.faces, rates, self.links, origin)
         counts = {"synthesised": len(made), "original": len(kept), "original_available": there, "reward_rows": len(rewarded)}
-        for name, rows in (("cot.json", [*made, *kept]), ("rlvr.json", rewarded)):
-            files.write_rows(self.data / name, [row.to_json() for row in rows])
-            identity = {**origin, "teacher": self.model.describe(), "settings": config.identity()}
-            files.write_json(runs.manifest_path(self.data / name), runs.manifest("synthesize", identity, rows=counts))
+        self._write_rows("cot.json", [row.to_json() for row in [*made, *kept]], counts)
+        self._write_rows("rlvr.json", [row.to_json() for row in rewarded], counts)
+        if choice.test:
+            rows = zip(make([each for each, _ in choice.test]), choice.test, strict=True)
+            shown = [review.Shown(row, each.face.label, faults) for row, (each, faults) in rows]
+            self._write_rows(review.FILE, [row.to_json() for row in shown], {"rows": len(shown)})
         return counts
+
+    def _write_rows(self, name: str, rows: list[Json], counts: Json) -> None:
+        config = self.config
+        files.write_rows(self.data / name, rows)
+        identity = {"round": self.number, "run": config.out.name, "teacher": self.model.describe(), "settings": config.identity()}
+        files.write_json(runs.manifest_path(self.data / name), runs.manifest("synthesize", identity, rows=counts))
 
     def _sft(self) -> None:
         base = self.start.base if self.config.sft.start == "base" else None
@@ -206,3 +229,8 @@ class Round:
             models["before"] = (self.model.path, self.before)
         commands = {name: unifer("infer", "--model", str(path), "--out", str(out), *asked) for name, (path, out) in models.items()}
         side_by_side(commands, self.folder / "logs", **share_of_machine(len(commands)))
+
+
+def _replies_of(number: int) -> str:
+    """The replies of an attempt of the loop `facial-r1`; the first is number 0."""
+    return f"attempt_{number}.jsonl"

@@ -1,6 +1,7 @@
 """`unifer synthesize`: rounds in which a model writes its own training data, is trained on what passes, and must prove that it helped.
 
-Each stage of a round (`synthesis_rounds`) is the command a user would type. Run again, it skips what is done and goes on where it stopped.
+`unifer synthesize review` (`synthesis_review`) has people look at the test rows. Each stage of a round (`synthesis_rounds`) is the command
+a user would type. Run again, it skips what is done and goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer import files, runs
 from unifer.cli import flags
 from unifer.cli.stages import Stages, command, unifer
+from unifer.cli.synthesis_review import review
 from unifer.errors import InputError
 from unifer.locks import locked
 from unifer.records import Json
@@ -30,7 +33,9 @@ _REMEDY = "give another --out, or --fresh, which moves the earlier run aside"
 _EPILOG = """\
 A round: the model answers faces of the pool several times; the filter of `unifer data cot` keeps what is worth learning from; rows are
 chosen by difficulty, class and Action Units; SFT and GRPO train on them; the held-out questions decide by a paired interval whether it
-helped. Every key of the config is a flag after it (--rounds 2 --samples 8 --sft.learning_rate 1e-5); --keys lists them.
+helped. With --loop facial-r1 it is shown label and AUs instead, and asked again with its faults until it names exactly them.
+`unifer synthesize review FILE` is the page for people to judge the test rows of that loop.
+Every key of the config is a flag after it (--rounds 2 --samples 8 --sft.learning_rate 1e-5); --keys lists them.
 """
 
 
@@ -39,17 +44,27 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "synthesize",
         help="rounds of self-synthesis: the trained model writes CoT rows, is filtered, trained again, and scored",
-        description="Iterative self-synthesis (the third stage of Facial-R1). Run it through train_unifer/src/scripts/run_synthesis.sh.",
+        usage="unifer synthesize --config FILE [--fresh] [--KEY VALUE ...] | --keys | review FILE ...",
+        description="Iterative self-synthesis, by our loop or that of Facial-R1. Run it through train_unifer/src/scripts/run_synthesis.sh.",
         epilog=_EPILOG,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action="store_true", help="show this help, or that of review")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml")
     parser.add_argument("--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside")
     parser.add_argument("--keys", action="store_true", help="list every key of a config with its default")
-    parser.set_defaults(run=_synthesize, passes_flags_on=True)
+    parser.set_defaults(run=partial(_synthesize, parser), passes_flags_on=True)
 
 
-def _synthesize(args: argparse.Namespace) -> int:
+def _synthesize(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.rest[:1] == ["review"]:
+        if args.config is not None or args.fresh or args.keys:
+            raise InputError("--config, --fresh and --keys are for a run; leave them away with `unifer synthesize review FILE`")
+        return review([*args.rest[1:], *(["--help"] * args.help)])
+    if args.help:
+        parser.print_help()
+        return 0
     from unifer import reading
     from unifer.prepare.synthesis.settings import Synthesis
 
@@ -72,11 +87,13 @@ def _rounds(config: Synthesis) -> None:
     from unifer.cli.synthesis_rounds import Round
     from unifer.prepare.synthesis.pool import read_pool
 
+    if config.loop == "facial-r1":
+        print("loop facial-r1: generation.samples and guidance, and of selection all but rows and faces, have no meaning in it")
     start = _claim(config)
     stages = Stages(config.out / "stages.json", {"out": config.out.name}, _REMEDY)
     if config.faces is not None:
         stages.run("faces", "draw synthetic faces for the pool", lambda: _draw(config))
-    pool = read_pool(config.pool_files)
+    pool = read_pool(config.pool_files, of_units_alone=config.loop == "facial-r1")
     stages.run("leaks", "look for held-out faces among those to train on", lambda: _refuse_leaks(config, pool))
     done: list[Json] = []
     model = start.model
@@ -108,7 +125,7 @@ def _claim(config: Synthesis) -> Start:
                 raise InputError(f"{name}: {each}: no such file{hint(each.name)}")
     flags.existing_image_root(config.image_root, "image_root: ")
     model = find_checkpoint(config.model, config.heldout, flag="model:")
-    base = None if config.base is None else find_checkpoint(config.base, config.heldout, flag="base:")
+    base = None if config.sft.base is None else find_checkpoint(config.sft.base, config.heldout, flag="sft.base:")
     manifest_at = config.out / "manifest.json"
     identity = _identity(config, model, base, held_out.questions)
     old = runs.refuse_other_run(manifest_at, identity, _REMEDY)
@@ -121,6 +138,7 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
     """What a resumed run must share; every path is recorded as what lies there."""
     from unifer.dialogue import prompts
     from unifer.prepare.synthesis.asking import GUIDANCE
+    from unifer.prepare.synthesis.correcting import ACCEPTANCE, CORRECTION
 
     return {
         "model": model.describe(),
@@ -130,14 +148,15 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
         "heldout": runs.describe_file(questions),
         "configs": {name: _described(part.config) for name, part in (("sft", config.sft), ("grpo", config.grpo))},
         "prompt": prompts.VERSION,
-        "guidance": None if config.generation.guidance == "none" else GUIDANCE,
+        "guidance": None if config.loop == "blind" and config.generation.guidance == "none" else GUIDANCE,
+        **({} if config.loop == "blind" else {"acceptance": ACCEPTANCE, "correction": CORRECTION}),
         "settings": config.identity(),
     }
 
 
 def _described(config: Path) -> Json:
     """Name and digest of a training config, and of its base where it has one: a change of either changes the run."""
-    from unifer.train.configs import files_of
+    from unifer.configs import files_of
 
     own, *bases = files_of(config)
     return runs.describe_file(own) | ({"base": runs.describe_file(bases[0])} if bases else {})

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_ANSWER = (re.compile("<answer>", re.IGNORECASE), re.compile("</answer>", re.IGNORECASE))
+ANSWER = (re.compile("<answer>", re.IGNORECASE), re.compile("</answer>", re.IGNORECASE))
 THINK = (re.compile("<think>", re.IGNORECASE), re.compile("</think>", re.IGNORECASE))
-"""Opening and closing tag of the reasoning."""
+"""Opening and closing tag of the answer, and of the reasoning."""
 _UNIT = re.compile(r"AU\d+")
 _WORD = re.compile(r"[^,;\s]+")
 
@@ -24,12 +24,17 @@ def facial_r1_units(reply: str) -> frozenset[str]:
     return frozenset(_UNIT.findall(next(blocks(reply, THINK), "")))
 
 
+def facial_r1_written(reply: str) -> frozenset[str]:
+    """The AUs that the released synthesis code reads: the same texts, of the whole reply."""
+    return frozenset(_UNIT.findall(reply))
+
+
 def facial_r1_label(reply: str) -> str | None:
     """The first word of the first answer block, else of the reply, to the letter; None where there is no word.
 
     There the released code stops with an IndexError; here such a reply is wrong.
     """
-    word = _WORD.search(next(blocks(reply, _ANSWER), reply))
+    word = _WORD.search(next(blocks(reply, ANSWER), reply))
     return word[0] if word else None
 
 

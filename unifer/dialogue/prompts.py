@@ -84,6 +84,11 @@ def check_prompt(text: str) -> str:
     return text
 
 
+def quotable(text: str) -> str:
+    """`text` such as a prompt may quote it: a control token in it, which a reply may hold, is broken apart."""
+    return text.replace("<|", "< |")
+
+
 def chat_messages(prompt: str) -> list[Json]:
     """One user turn, the image before the text: what every chat template renders for inference."""
     return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": check_prompt(prompt)}]}]

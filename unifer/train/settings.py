@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from unifer.configs import read_config
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.train import global_batch
-from unifer.train.configs import read_config
 
 
 @dataclass

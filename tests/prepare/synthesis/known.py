@@ -23,7 +23,7 @@ def reply(of: Face, sample: int | str, answer: str | None = None, units: str = "
     question = Question(of.row.image_path, of.label, "Which?", LABELS, f"{of.key}#{sample}", action_units=of.row.action_units)
     if error is not None:
         return Prediction(question, "", error=error)
-    return Prediction(question, prompts.reply(f"I see {units} on this face.", answer or of.label), finish_reason="stop")
+    return Prediction(question, prompts.reply(f"I see {units} on this face.", answer or str(of.label)), finish_reason="stop")
 
 
 def candidate(of: Face, sample: int | str = 0, reasoning: str | None = None, guided: bool = False) -> Candidate:

@@ -16,7 +16,8 @@ from unifer.prepare.curation.filter import REASONS
 from unifer.records import CoTRow, Json, RewardRow
 
 _SAMPLES = 3
-_NO_LABEL, _NO_DATASET = "(AUs only)", "(none)"
+NO_LABEL, _NO_DATASET = "(AUs only)", "(none)"
+"""The class of rows whose AUs are known and whose label is not; the set of rows that name none."""
 
 
 def log_path(out: Path) -> Path:
@@ -172,7 +173,7 @@ def _count_rows(
 ) -> None:
     for row in rows:
         shares = (
-            summary.classes.setdefault(row.label or _NO_LABEL, Share()),
+            summary.classes.setdefault(row.label or NO_LABEL, Share()),
             summary.datasets.setdefault(row.dataset or _NO_DATASET, Share()),
         )
         is_kept = row.key in kept

@@ -1,6 +1,7 @@
-"""Faces -> the questions that the model is asked: n blind ones a face, and guided ones where the label is shown.
+"""Faces -> the questions that the model is asked: n blind ones per face, and guided ones where label and AUs are shown.
 
-Each question's id says whose it is: `face#0`, `face#1`, ... blind, `face#guided-0` guided. `unifer infer` asks them.
+Each question's id says whose it is: `face#0`, `face#1`, ... blind, `face#guided-0` guided, `face#try-0`, `face#try-1`, ... guided and,
+where an earlier reply was wrong, corrected (`correcting`). `unifer infer` asks them.
 """
 
 from __future__ import annotations
@@ -16,22 +17,27 @@ GUIDANCE = "guided-1"
 """Version of the words that show the label; in the provenance of every guided reply."""
 
 _GUIDED = (
-    "{question}\nFor this face the expression is {label}{units}. Go by what can be seen in the image and let it lead to that answer; "
-    "write as one who was not told."
+    "{question}\nFor this face {known}. Go by what can be seen in the image and let it lead to that answer; write as one who was not told."
 )
 
 
 def question_of(face: Face, generation: Generation) -> str:
     """What a face is asked, and what a row that comes of it asks: the row's own words, or those of the template."""
-    if generation.template is None:
-        return face.row.problem
-    return prompts.question(generation.template, face.known.candidate_labels)
+    template = _template(face, generation)
+    return face.row.problem if template is None else prompts.question(template, face.known.candidate_labels)
+
+
+def _template(face: Face, generation: Generation) -> str | None:
+    """The template in which a face is asked: none for one of AUs alone where the template asks for a label."""
+    template = generation.template
+    return None if template is None or (face.label is None and prompts.TEMPLATES[template].needs_labels) else template
 
 
 def prompt_version(face: Face, generation: Generation) -> str | None:
     """The version of the words in which a face is asked; None where its row does not say."""
-    if generation.template is not None:
-        return prompts.version(generation.template)
+    template = _template(face, generation)
+    if template is not None:
+        return prompts.version(template)
     version: str | None = (face.row.provenance or {}).get("prompt")
     return version
 
@@ -40,29 +46,34 @@ def blind_questions(faces: Sequence[Face], generation: Generation, links: Links)
     """`generation.samples` questions a face."""
     for face in faces:
         for sample in range(generation.samples):
-            yield _question(face, question_of(face, generation), f"{face.key}#{sample}", links)
+            yield ask(face, question_of(face, generation), f"{face.key}#{sample}", links)
 
 
 def guided_questions(faces: Sequence[Face], generation: Generation, links: Links) -> Iterator[Question]:
     """`generation.guided_samples` questions a face, which show its label, and its AUs where they are known."""
     for face in faces:
         for sample in range(generation.guided_samples):
-            yield _question(face, _guided(face, generation), f"{face.key}#guided-{sample}", links)
+            yield ask(face, guided_text(face, generation), f"{face.key}#guided-{sample}", links)
 
 
 def face_of(key: str) -> tuple[str, bool]:
     """(key of the face, whether guided) of a question's id."""
     face, _, sample = key.rpartition("#")
-    return face, sample.startswith("guided-")
+    return face, sample.startswith(("guided-", "try-"))
 
 
-def _guided(face: Face, generation: Generation) -> str:
-    units = face.known.action_units
-    shown = "" if units is None else " and the action units are " + (", ".join(f"AU{number}" for number in units) or "all at rest")
-    return _GUIDED.format(question=question_of(face, generation), label=face.label, units=shown)
+def guided_text(face: Face, generation: Generation) -> str:
+    """A face's question with what is known of it."""
+    units, known = face.known.action_units, []
+    if face.label is not None:
+        known.append(f"the expression is {face.label}")
+    if units is not None:
+        known.append("the action units are " + (", ".join(f"AU{number}" for number in units) or "all at rest"))
+    return _GUIDED.format(question=question_of(face, generation), known=" and ".join(known))
 
 
-def _question(face: Face, text: str, key: str, links: Links) -> Question:
+def ask(face: Face, text: str, key: str, links: Links) -> Question:
+    """The question `text` about a face."""
     row = face.row
     path = links.path(row.image_path, face.source)
     return Question(path, face.label, text, face.known.candidate_labels, key, row.dataset, row.action_units, row.provenance)

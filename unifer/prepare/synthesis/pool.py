@@ -18,6 +18,7 @@ from unifer.dialogue.vocabulary import vocabulary
 from unifer.emotions import canonical, spelled_in
 from unifer.errors import InputError
 from unifer.prepare.curation.filter import Known
+from unifer.prepare.curation.outcome import NO_LABEL
 from unifer.records import RewardRow
 
 
@@ -34,34 +35,40 @@ class Face:
         return self.row.key
 
     @property
-    def label(self) -> str:
-        """The label as the row's candidates spell it."""
-        return str(self.known.label)
+    def label(self) -> str | None:
+        """The label as the row's candidates spell it; None where AUs alone are known."""
+        return self.known.label
 
     @property
     def emotion(self) -> str:
         """The label's canonical name: what classes are balanced by, across vocabularies."""
-        return canonical(self.label)
+        return NO_LABEL if self.label is None else canonical(self.label)
+
+    @property
+    def subject(self) -> str:
+        """The person shown, where the row tells; else the face's own key."""
+        return str((self.row.provenance or {}).get("subject", self.key))
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Faces with a label, keys unique, in the order of their files; `unlabelled` rows were left out."""
+    """The faces, keys unique, in the order of their files; `unlabelled` counts rows of AUs alone that were left out."""
 
     faces: tuple[Face, ...]
     unlabelled: int
 
 
-def read_pool(paths: Sequence[Path]) -> Pool:
-    """The faces of `paths`. Rows of AUs alone are counted and left out: no reply to them is right or wrong by its label.
+def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
+    """The faces of `paths`. Rows of AUs alone are counted and left out, for no reply to them is right or wrong by its label, unless
+    `of_units_alone` keeps them.
 
     Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows, no labelled row at all.
     """
     faces: dict[str, Face] = {}
     unlabelled = 0
     for path in paths:
-        for face in files.read_records(path, partial(_face, path=path), key=_key):
-            if face is None:
+        for face in files.read_records(path, partial(_face, path=path), key=lambda face: face.key):
+            if face.label is None and not of_units_alone:
                 unlabelled += 1
             elif face.key in faces:
                 first = faces[face.key].source
@@ -74,14 +81,10 @@ def read_pool(paths: Sequence[Path]) -> Pool:
     return Pool(tuple(faces.values()), unlabelled)
 
 
-def _key(face: Face | None) -> str | None:
-    return None if face is None else face.key
-
-
-def _face(raw: Any, path: Path) -> Face | None:
+def _face(raw: Any, path: Path) -> Face:
     row = RewardRow.from_json(raw)
     if row.label is None:
-        return None
+        return Face(row, path, Known(None, (), row.action_units))
     candidates = vocabulary(row)
     label = row.label if row.label in candidates else spelled_in(row.label, candidates)
     return Face(row, path, Known(label, candidates, row.action_units))

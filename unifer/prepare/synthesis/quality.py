@@ -30,6 +30,8 @@ class Candidate:
     action_units: frozenset[int]
     """The known AUs of the face, or where they are not known those that the reasoning affirms."""
     guided: bool
+    provenance: Json = field(default_factory=dict)
+    """What its row says of how it was accepted, beside what all rows say."""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from unifer.errors import InputError
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.records import Json
 
+Loop = Literal["blind", "facial-r1"]
 Guidance = Literal["none", "failed", "always"]
 
 _FREE = ("tensor_parallel_size", "gpu_memory_utilization", "shards", "batch_size", "replies", "url")
@@ -58,13 +59,28 @@ class Generation:
         _least("max_new_tokens", self.max_new_tokens, 1)
         if self.faces is not None:
             _least("faces", self.faces, 1)
-        if self.temperature <= 0:
-            raise ValueError(f"temperature {self.temperature} must be above 0: greedy replies to one face are all alike")
+        if self.temperature < 0:
+            raise ValueError(f"temperature {self.temperature} must not be negative")
         if self.template is not None:
             try:
                 prompts.version(self.template)
             except InputError as error:
                 raise ValueError(f"template: {error}") from None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What the loop `facial-r1` does with a reply that is not accepted, and what it keeps for people to look at."""
+
+    retries: int = 5
+    """How often a face is asked again, shown its last reply and that reply's faults."""
+    test_share: float = 0.0
+    """Share of the faces that is never trained on but looked at (`unifer synthesize review`): drawn by the seed, subjects whole."""
+
+    def __post_init__(self) -> None:
+        _least("retries", self.retries, 0)
+        if not 0 <= self.test_share < 1:
+            raise ValueError(f"test_share {self.test_share} must be from 0 to below 1: what is left is trained on")
 
 
 @dataclass(frozen=True)
@@ -105,7 +121,8 @@ class Sft:
 
     config: Path
     start: Literal["current", "base"] = "current"
-    """`current`: the round's own model; `base`: the checkpoint that the setting `base` names, so that rounds do not pile up."""
+    """`current`: the round's own model; `base`: the checkpoint that `sft.base` names, so that rounds do not pile up."""
+    base: str | None = None
     original: float = 1.0
     """Original CoT rows for each synthesised one, as far as there are any."""
     processes: int | None = None
@@ -115,6 +132,8 @@ class Sft:
     def __post_init__(self) -> None:
         if self.original < 0:
             raise ValueError(f"original {self.original} must be 0 or more: original rows for each synthesised one")
+        if self.start == "base" and self.base is None:
+            raise ValueError("start is base: name the checkpoint as `sft.base`")
 
 
 @dataclass(frozen=True)
@@ -155,11 +174,13 @@ class Synthesis:
     """Files of labelled reward rows that the model reasons about."""
     faces: Faces | None = None
     """Faces drawn for the pool before the first round."""
-    base: str | None = None
+    loop: Loop = "blind"
+    """`blind`: our own, several blind replies per face and a filter; `facial-r1`: the published one, gold shown and faults fed back."""
     image_root: Path | None = None
     rounds: int = 1
     seed: int = 0
     generation: Generation = field(default_factory=Generation)
+    correction: Correction = field(default_factory=Correction)
     filter: FilterSettings = field(default_factory=FilterSettings)
     selection: Selection = field(default_factory=Selection)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -168,8 +189,10 @@ class Synthesis:
         _least("rounds", self.rounds, 1)
         if not self.pool and self.faces is None:
             raise ValueError("nothing to reason about: name files of reward rows as `pool`, or faces to draw as `faces`")
-        if self.sft.start == "base" and self.base is None:
-            raise ValueError("sft.start is base: name the checkpoint as `base`")
+        if self.loop == "blind" and self.correction != Correction():
+            raise ValueError(f"correction {asdict(self.correction)} is for the loop facial-r1; set loop: facial-r1, or leave it out")
+        if self.loop == "blind" and self.generation.temperature == 0:
+            raise ValueError("generation: temperature 0.0 must be above 0: greedy replies to one face are all alike")
 
     @property
     def drawn(self) -> Path:
@@ -183,11 +206,13 @@ class Synthesis:
     def identity(self) -> Json:
         """The settings that a resumed run must share, free of paths: what they name is described by its content elsewhere."""
         plain = asdict(self)
-        for name in ("out", "model", "base", "cot", "heldout", "pool", "image_root", "rounds"):
+        for name in ("out", "model", "cot", "heldout", "pool", "image_root", "rounds"):
             plain.pop(name)
         for section in ("sft", "grpo"):
-            for name in ("config", "processes"):
-                plain[section].pop(name)
+            for name in ("config", "processes", "base"):
+                plain[section].pop(name, None)
+        if self.loop == "blind":  # as in the runs from before there was another loop, which go on
+            del plain["loop"], plain["correction"]
         for section in ("generation", "evaluation"):
             plain[section]["settings"] = {key: value for key, value in plain[section]["settings"].items() if key not in _FREE}
         plain["filter"] = self.filter.to_json()

@@ -42,6 +42,7 @@ _PAGE = 300_000
 """Bytes kept for what is neither reply nor image."""
 _SCRIPTS = (
     "dom",
+    "tools",
     "marks",
     "scores",
     "confusion",
@@ -163,16 +164,16 @@ def _images(
         return Thumbnails(), ["left out of this page (--images none)"] * len(asked), "Images were left out of this page (--images none)."
     specs = list({result.spec.name: result.spec for result in results}.values())
     folders = [tuple(dict.fromkeys((spec.questions.parent, *([spec.sample.parent] if spec.sample else ())))) for spec in specs]
-    found = [_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
+    found = [image_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
     order = sorted(range(len(asked)), key=lambda at: asked[at].telling)
     wanted = dict.fromkeys(Picture(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path))
     with progress(len(wanted)) as advance:
         thumbnails = pack(list(wanted), max(_LEAST, left - _PAGE), advance)
-    shown = [_shown(each, thumbnails) for each in found]
+    shown = [shown_as(each, thumbnails) for each in found]
     return thumbnails, shown, _about_images(thumbnails, shown)
 
 
-def _file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | str:
+def image_file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | str:
     """The image file that a row means, looked for beside each of the dataset's question files; or why its path is refused."""
     try:
         places = [resolve(name, root, folder) for folder in folders]
@@ -181,7 +182,8 @@ def _file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | str:
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _shown(found: Path | str, thumbnails: Thumbnails) -> object:
+def shown_as(found: Path | str, thumbnails: Thumbnails) -> object:
+    """Where the copy of an image stands among the thumbnails, or why there is none; `found` is its file or what is wrong with its path."""
     if isinstance(found, str):
         return found
     place = thumbnails.places.get(found)

@@ -1,4 +1,4 @@
-// Start: read the data in the page, draw the sections, then the browser; theme, scope and help.
+// Start: read the data in the page, draw the sections, then the browser.
 "use strict";
 ((page) => {
   const { h, count } = page;
@@ -14,7 +14,6 @@
     ["?", "this help"],
     ["Esc", "leave the search field, close this"],
   ];
-  const THEMES = ["", "dark", "light"];
 
   // [model, scores] of what the chosen datasets give: one dataset's run, or the pooled scores.
   page.inScope = () => {
@@ -22,44 +21,6 @@
     if (page.scope === "*" && together.length) return together.map((each) => [each.run, each.pooled]);
     const name = page.scope === "*" ? datasets[0].name : page.scope;
     return runs.filter((run) => run.dataset === name).map((run) => [run.run, run]);
-  };
-
-  page.turnTheme = () => {
-    const root = document.documentElement;
-    const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "") + 1) % THEMES.length];
-    setTheme(next);
-    try {
-      localStorage.setItem("unifer-theme", next);
-    } catch {
-      // No storage for this page: the choice lasts as long as the page.
-    }
-  };
-
-  const setTheme = (name) => {
-    const root = document.documentElement;
-    if (name) root.dataset.theme = name;
-    else delete root.dataset.theme;
-    page.at("theme").setAttribute("aria-label", `Colours: ${name || "as the system has them"}`);
-  };
-
-  const remembered = () => {
-    try {
-      return localStorage.getItem("unifer-theme") ?? "";
-    } catch {
-      return "";
-    }
-  };
-
-  const drawHelp = () => {
-    const close = h("button", { type: "button", onclick: () => page.at("help").close() }, "Close");
-    page.fill(
-      page.at("help"),
-      h("h2", { id: "help-h" }, "Keys"),
-      h("dl", { class: "keys" }, KEYS.map(([keys, what]) => [h("dt", null, keys.split(" ").map((key) => [h("kbd", null, key), " "])), h("dd", null, what)])),
-      h("p", null, "The address of this page always names the sample and the filters: copy it to show somebody the same."),
-      close,
-    );
-    page.at("help-button").addEventListener("click", () => page.at("help").showModal());
   };
 
   const drawScope = () => {
@@ -108,9 +69,8 @@
     page.drawTraining();
     page.drawProvenance();
     drawScoped();
-    drawHelp();
-    setTheme(remembered());
-    page.at("theme").addEventListener("click", page.turnTheme);
+    page.startTheme();
+    page.startHelp(KEYS, "The address of this page always names the sample and the filters: copy it to show somebody the same.");
   };
 
   const start = async () => {

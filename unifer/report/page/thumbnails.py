@@ -46,10 +46,18 @@ class Thumbnails:
 
 
 def pack(
-    pictures: Sequence[Picture], budget: int, advance: Callable[[int], None] | None = None, *, workers: int | None = None
+    pictures: Sequence[Picture],
+    budget: int,
+    advance: Callable[[int], None] | None = None,
+    *,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    workers: int | None = None,
 ) -> Thumbnails:
-    """Copies of `pictures`, the most wanted first, as base64 in at most `budget` characters. A broken image is a fault, not an error."""
-    side, quality, expected = _choose(pictures, budget)
+    """Copies of `pictures`, the most wanted first, as base64 in at most `budget` characters. A broken image is a fault, not an error.
+
+    `sizes` are the sides in pixels and qualities to choose from, largest first.
+    """
+    side, quality, expected = _choose(pictures, budget, sizes)
     made, pieces, used = Thumbnails(side), [], 0
     # Where not all fit, those that cannot are not drawn either.
     some = pictures[: int(_SPARE * budget / expected) + 1] if expected else pictures
@@ -69,13 +77,13 @@ def pack(
     return made
 
 
-def _choose(pictures: Sequence[Picture], budget: int) -> tuple[int, int, float]:
-    """The largest of `SIZES` at which all pictures should fit, else the smallest; with the characters that one is expected to take."""
+def _choose(pictures: Sequence[Picture], budget: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int, float]:
+    """The largest of `sizes` at which all pictures should fit, else the smallest; with the characters that one is expected to take."""
     tried = pictures[:: max(1, len(pictures) // _TRIED)]
     expected = 0.0
-    for side, quality in SIZES:
-        sizes = [len(each) for each in _encoded(tried, side, quality) if isinstance(each, bytes)]
-        expected = 4 / 3 * sum(sizes) / len(sizes) + 2 if sizes else 0.0
+    for side, quality in sizes:
+        lengths = [len(each) for each in _encoded(tried, side, quality) if isinstance(each, bytes)]
+        expected = 4 / 3 * sum(lengths) / len(lengths) + 2 if lengths else 0.0
         if expected * len(pictures) <= budget:
             break
     return side, quality, expected

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unifer.configs import read_config
 from unifer.errors import InputError
 from unifer.train import grpo_settings, settings
-from unifer.train.configs import read_config
 
 
 def stage_of(config: Path, flags: Sequence[str]) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from unifer.configs import files_of, read_config
 from unifer.errors import InputError
 from unifer.train import rewards
-from unifer.train.configs import files_of, read_config
 from unifer.train.global_batch import derive
 
 CONFIGS = ROOT / "train_unifer" / "configs"

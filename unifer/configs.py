@@ -1,7 +1,7 @@
-"""Training configs: YAML, with what another one says where `base:` names it. The one reader, for training and for every plan of it.
+"""Configs of training and of synthesis: YAML, with what another one says where `base:` names it. The one reader, for runs and plans.
 
-A config may name one base, relative to itself; keys of its own win. Bases have no base: whoever reads a recipe opens two files at most.
-A path that starts with `./` or `../` is relative to the file that it stands in. Imports neither torch nor TRL.
+A config may name one base, relative to itself; keys of its own win, a section (`generation: {...}`) key by key. Bases have no base: whoever
+reads a recipe opens two files at most. A path that starts with `./` or `../` is relative to the file that it stands in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ def read_config(config: Path) -> dict[str, Any]:
     """
     values = _settings(config)
     base = base_of(config, values)
-    return values if base is None else _settings(base) | {key: value for key, value in values.items() if key != BASE}
+    return values if base is None else _over(_settings(base), {key: value for key, value in values.items() if key != BASE})
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`own` over `base`; where both hold a section of one name, that section of both."""
+    sections = {key for key, value in own.items() if isinstance(value, dict) and isinstance(base.get(key), dict)}
+    return base | own | {key: _over(base[key], own[key]) for key in sections}
 
 
 def files_of(config: Path) -> tuple[Path, ...]:
@@ -45,7 +51,8 @@ def base_of(config: Path, values: dict[str, Any]) -> Path | None:
         raise InputError(f"{config}: 'base' is {named!r}; it must be relative to this file, such as ./sft_7b.yaml")
     base = Path(os.path.normpath(config.parent / named))
     if not base.is_file():
-        raise InputError(f"{config}: 'base' names {base}, which is not there; give the path of a config, relative to this one")
+        what = "is a folder" if base.is_dir() else "is not there"
+        raise InputError(f"{config}: 'base' names {base}, which {what}; give the path of a config, relative to this one")
     if base.samefile(config):
         raise InputError(f"{config}: 'base' names the file itself; name another config, or leave it out")
     further = _settings(base).get(BASE)
@@ -64,6 +71,10 @@ def _settings(config: Path) -> dict[str, Any]:
 
 
 def _anchored(value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _anchored(each, folder) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_anchored(each, folder) for each in value]
     if isinstance(value, str) and value.startswith(("./", "../")):
         return os.path.normpath(folder / value)
     return value

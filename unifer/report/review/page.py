@@ -1,0 +1,93 @@
+"""Synthesised test rows as one HTML file: picture, question, gold, reply and faults of each, keys to judge them, verdicts to save.
+
+Fetches nothing. What its reader decides leaves it as a file that `prepare/synthesis/review` reads; the page names the rows' file by its
+fingerprint, in the verdicts and in what the browser remembers between two visits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+from unifer import __version__, files, runs
+from unifer.action_units import ACTION_UNITS
+from unifer.dialogue.answers import grade
+from unifer.prepare.synthesis.review import Shown
+from unifer.records import Json
+from unifer.report.page.building import image_file, packed, shown_as
+from unifer.report.page.marking import Marks, Said, mark_all
+from unifer.report.page.policy import policy
+from unifer.report.page.samples import LONGEST
+from unifer.report.page.thumbnails import SIZES, Picture, pack
+
+_SIZES = ((224, 80), *SIZES)
+"""AUs are small: faces as large as the model sees them, where all of them fit."""
+_BUDGET = 60_000_000
+_SHARED = ("dom", "tools", "marks", "list")
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+def write_page(rows: Sequence[Shown], source: Path, out: Path, image_root: Path | None, progress: Progress) -> int:
+    """Write the page about `rows`, those of the file `source`, to `out`; how many of their images it shows."""
+    found = [image_file(each.row.image_path, image_root, [source.parent]) for each in rows]
+    wanted = dict.fromkeys(Picture(path, each.row.image_path) for path, each in zip(found, rows, strict=True) if isinstance(path, Path))
+    with progress(len(wanted)) as advance:
+        thumbnails = pack(list(wanted), _BUDGET, advance, sizes=_SIZES)
+    shown = [shown_as(each, thumbnails) for each in found]
+    about = {"file": runs.describe_file(source), "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()}}
+    files.write_text(out, _assembled(f"Review of {source.name}", about, packed(_rows_json(rows)), packed(shown), thumbnails.text))
+    return sum(isinstance(each, list) for each in shown)
+
+
+def _rows_json(rows: Sequence[Shown]) -> list[Json]:
+    said = []
+    for each in rows:
+        verdict = grade(each.row.response, each.row.candidate_labels or ())
+        said.append(Said(each.row.response, verdict.action_units, in_answer=each.label is None))
+    marks = mark_all(said, LONGEST)
+    return [_row_json(each, one, mark) for each, one, mark in zip(rows, said, marks, strict=True)]
+
+
+def _row_json(shown: Shown, said: Said, marks: Marks) -> Json:
+    row = shown.row
+    return {
+        "id": shown.key,
+        "image": row.image_path,
+        "dataset": row.dataset,
+        "question": row.question,
+        "label": shown.label,
+        "units": None if row.action_units is None else list(row.action_units),
+        "faults": list(shown.faults),
+        "text": said.reply[:LONGEST],
+        "length": len(said.reply) if len(said.reply) > LONGEST else 0,
+        "answer": marks.answer,
+        "marks": marks.units,
+        "claimed": sorted(said.units),
+    }
+
+
+def _assembled(title: str, about: Json, rows: str, shown: str, images: str) -> str:
+    """The whole page; what is filled in is never searched for further marks."""
+    here, report = resources.files("unifer.report.review"), resources.files("unifer.report.page")
+    style = report.joinpath("style.css").read_text(encoding="utf-8") + here.joinpath("review.css").read_text(encoding="utf-8")
+    scripts = [report.joinpath(f"{name}.js") for name in _SHARED] + [here.joinpath("review.js")]
+    script = "\n".join(each.read_text(encoding="utf-8") for each in scripts)
+    values = {
+        "policy": policy(script, style),
+        "generator": f"unifer {__version__}",
+        "title": escape(title),
+        "style": style,
+        "about": json.dumps(about, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c"),
+        "rows": rows,
+        "shown": shown,
+        "images": images,
+        "scripts": script,
+    }
+    template = here.joinpath("review.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
