@@ -63,5 +63,6 @@ def _gain(axes: Axes, place: int, change: LabelChange) -> None:
         axes.plot(change.ci95, [place, place], color=colour, linewidth=2.4 if change.verdict else 1.6, solid_capstyle="butt")
     axes.plot([change.points], [place], marker="o", markersize=5, color=colour)
     text = f"{change.points:+.1f} {change.verdict}".rstrip()
-    end = max((change.points, *(change.ci95 or ())))
+    # Right of the zero line too, which would strike out a minus sign.
+    end = max((0.0, change.points, *(change.ci95 or ())))
     axes.annotate(text, (end, place), (6, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
