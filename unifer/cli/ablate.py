@@ -56,12 +56,12 @@ def _ablate(args: argparse.Namespace) -> int:
 
 
 def _list(run: Ablations) -> None:
-    from unifer.cli.console import wrapped
+    from unifer.cli.console import say, wrapped
     from unifer.report.tables import plain
 
     for name, variant in run.variants.items():
         mark = " (the reference)" if name == run.reference else ""
-        print("\n".join(wrapped(plain(f"{name}{mark}: {variant.changes()}", 1000))))
+        say("\n".join(wrapped(plain(f"{name}{mark}: {variant.changes()}", 1000))))
 
 
 def _chosen(run: Ablations, config: Path, only: list[str] | None) -> list[str]:

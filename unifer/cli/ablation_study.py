@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from unifer import files
 from unifer.cli import infer
 from unifer.cli.ablation_plan import Ablations, Chain, Training, digest, maker, plan
-from unifer.cli.stages import Stages, command, flags, training, unifer
+from unifer.cli.console import say
+from unifer.cli.stages import Stages, as_flags, command, training, unifer
 from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
 from unifer.errors import InputError
 from unifer.records import Json
@@ -97,7 +98,7 @@ class Study:
             self.stages.run(out.stem, f"{name!r} answers {spec.title}", partial(command, ask))
 
     def _asking(self, spec: DatasetSpec) -> list[str]:
-        return ["--dataset-dir", str(spec.folder), *flags(self.run.evaluation, "-")]
+        return ["--dataset-dir", str(spec.folder), *as_flags(self.run.evaluation, "-")]
 
     def _answers(self, name: str, spec: DatasetSpec) -> Path:
         """The file of its replies, named by what is asked of whom, and how."""
@@ -109,7 +110,7 @@ class Study:
         from unifer.report import ablations
 
         table = self._table(names)
-        print(f"\n{ablations.table_text(table)}\n", flush=True)
+        say(f"\n{ablations.table_text(table)}\n")
         out = self.run.out
         files.write_json(out / "ablations.json", {"variants": {name: self._found(name) for name in names}, **table.to_json()})
         files.write_text(out / "ablations.md", ablations.table_markdown(table))

@@ -88,7 +88,7 @@ def training(stage: str, config: Path, *more: str) -> list[str]:
     return ["bash", str(launcher), "--config", str(config.absolute()), *more]
 
 
-def flags(settings: Mapping[str, Any], joint: str) -> list[str]:
+def as_flags(settings: Mapping[str, Any], joint: str) -> list[str]:
     """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is several values."""
     words: list[str] = []
     for name, value in settings.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from unifer import files, runs
 from unifer.cli import synthesis_results as results
-from unifer.cli.stages import Stages, command, flags, share_of_machine, side_by_side, training, unifer
+from unifer.cli.stages import Stages, as_flags, command, share_of_machine, side_by_side, training, unifer
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.prepare.synthesis import asking, choosing, correcting, mixing, quality, review
@@ -156,7 +156,7 @@ class Round:
             **generation.settings,
         }
         ask = unifer("infer", "--questions", str(questions), "--out", str(out), "--model", str(self.model.path))
-        command([*ask, *self._image_root("--image-root"), *flags(settings, "-")])
+        command([*ask, *self._image_root("--image-root"), *as_flags(settings, "-")])
 
     def _replies(self, *names: str) -> Iterator[Prediction]:
         for name in names:
@@ -213,7 +213,7 @@ class Round:
     def _train(self, stage: str, settings: Sft | Grpo, rows: str, start: Path, out: str) -> None:
         paths = {"rows": self.data / rows, "model_name_or_path": start, "output_dir": self.folder / out}
         own = {} if settings.processes is None else {"NPROC": str(settings.processes)}
-        words = [*flags(paths, "_"), *self._image_root("--image_root"), *flags(settings.settings, "_")]
+        words = [*as_flags(paths, "_"), *self._image_root("--image_root"), *as_flags(settings.settings, "_")]
         command(training(stage, settings.config, *words), **own)
 
     def _image_root(self, flag: str) -> list[str]:
@@ -222,7 +222,7 @@ class Round:
     def _evaluate(self) -> None:
         """Both models answer the same questions with the same settings; the earlier one only where it has not yet."""
         evaluation = self.config.evaluation
-        how = flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")
+        how = as_flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")
         asked = ["--dataset-dir", str(self.start.held_out.folder), *self._image_root("--image-root"), *how]
         models = {"after": (self.folder / self.name, self.folder / "predictions.jsonl")}
         if self.number == 1:
