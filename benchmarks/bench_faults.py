@@ -25,7 +25,7 @@ from PIL import Image
 from tests.api_server import Body, Reaction, completion, prompt_of, refusal, serving
 from unifer import files
 from unifer.datasets import load_dataset
-from unifer.evaluate.bench.cells import Cell, make_cells, read_datasets
+from unifer.evaluate.bench.cells import BenchCell, make_cells, read_datasets
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.running import Bench, run_bench
 from unifer.evaluate.bench.spending import NAME
@@ -77,7 +77,7 @@ class Faulty:
 
 
 @contextlib.contextmanager
-def unseen(cells: Sequence[Cell]) -> Iterator[None]:
+def unseen(cells: Sequence[BenchCell]) -> Iterator[None]:
     yield
 
 

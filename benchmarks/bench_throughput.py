@@ -30,8 +30,8 @@ from typing import Any
 from benchmarks.load_client import body, plain_rate
 from unifer import files
 from unifer.datasets import load_dataset, read_questions
-from unifer.evaluate.bench.cells import Asked, Cell, make_cells, read_datasets
-from unifer.evaluate.bench.entries import Generation, ModelEntry
+from unifer.evaluate.bench.cells import BenchCell, DatasetQuestions, make_cells, read_datasets
+from unifer.evaluate.bench.entries import ModelEntry, ReplySettings
 from unifer.evaluate.bench.running import Bench, run_bench
 from unifer.evaluate.bench.spending import NAME
 from unifer.evaluate.harness.tasks import picture_uri
@@ -61,7 +61,7 @@ def make_dataset(folder: Path, count: int) -> Path:
     return folder
 
 
-def bodies(asked: Asked, entry: ModelEntry) -> list[bytes]:
+def bodies(asked: DatasetQuestions, entry: ModelEntry) -> list[bytes]:
     """The very requests that `unifer bench` sends, made beforehand."""
     pictures = (picture_uri(question, asked.path.parent, None, entry.image_rule) for question in asked.questions)
     pairs = zip(pictures, asked.questions, strict=True)
@@ -69,11 +69,11 @@ def bodies(asked: Asked, entry: ModelEntry) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def unseen(cells: Sequence[Cell]) -> Iterator[None]:
+def unseen(cells: Sequence[BenchCell]) -> Iterator[None]:
     yield
 
 
-def unifer_rate(asked: Asked, entry: ModelEntry, folder: Path) -> float:
+def unifer_rate(asked: DatasetQuestions, entry: ModelEntry, folder: Path) -> float:
     started = time.perf_counter()
     spec = replace(asked.spec, folder=folder)
     (cell,) = make_cells([entry], [replace(asked, spec=spec)], None)
@@ -152,7 +152,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     (asked,) = read_datasets([load_dataset(dataset)], sample=False, limit=None)
     options = ServerOptions(str(args.model), dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",))
     with serving(options, SERVED, folder / "server.log") as server:
-        settings = Generation(max_tokens=args.max_tokens)
+        settings = ReplySettings(max_tokens=args.max_tokens)
         entry = ModelEntry(SERVED, SERVED, url=server.url, served=SERVED, generation=settings, max_connections=args.connections)
         requests = bodies(asked, entry)
         plain_rate(server.url, requests[:WARM_UP], args.connections)

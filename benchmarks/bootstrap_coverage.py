@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer.datasets import load_dataset
-from unifer.evaluate.metrics import HEADLINE, LEVEL, Table, headline_of, score
+from unifer.evaluate.metrics import HEADLINE, LEVEL, ConfusionTable, headline_of, score
 from unifer.evaluate.statistics.bootstrap import percentile_interval, t_quantile
-from unifer.evaluate.statistics.compare import Pair, gain_of, table_statistic
+from unifer.evaluate.statistics.compare import PairedReplies, gain_of, table_statistic
 from unifer.evaluate.statistics.paired import Units
 from unifer.places import FERBENCH
 
@@ -127,8 +127,8 @@ def _of_people(people: People, draw: np.random.Generator, seed: int) -> Bounds:
     }
 
 
-def _table(counts: Counts) -> Table:
-    return Table(tuple(map(str, range(len(counts)))), counts)
+def _table(counts: Counts) -> ConfusionTable:
+    return ConfusionTable(tuple(map(str, range(len(counts)))), counts)
 
 
 def _named(bounds: list[tuple[float, float]]) -> dict[str, tuple[float, float]]:
@@ -171,7 +171,7 @@ def _paired_rows(chances: Floats, number: int, draw: np.random.Generator, seed: 
 
 
 def _gains(units: Units, labels: int, seed: int) -> Bounds:
-    pairs = [Pair(units, table_statistic(name, labels), 0, 0, 0) for name in HEADLINE]
+    pairs = [PairedReplies(units, table_statistic(name, labels), 0, 0, 0) for name in HEADLINE]
     return {"adopted": _named([gain_of([pair], resamples=RESAMPLES, seeds=[seed], swap=False).ci95 for pair in pairs])}
 
 

@@ -16,10 +16,10 @@ from unifer.models.cards import CARDS, Card, ratios
 from unifer.models.cost import Cost, Work, predict
 from unifer.models.memory import GB, estimate
 from unifer.models.moves import fits, moves
-from unifer.models.plans import DeepSpeed, Plan, Vllm
-from unifer.models.shapes import KNOWN, Shape, shape_of
+from unifer.models.plans import DeepSpeed, MemoryPlan, Vllm
+from unifer.models.shapes import KNOWN, ModelShape, shape_of
 from unifer.train.doctor import needs, price
-from unifer.train.doctor.needs import Run
+from unifer.train.doctor.needs import PlannedRun
 
 CONFIGS = Path(__file__).parents[1] / "train_unifer" / "configs" / "deepspeed"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -32,8 +32,8 @@ class Published:
     """A run whose cost somebody published, as it is assumed to have been."""
 
     name: str
-    shape: Shape
-    plan: Plan
+    shape: ModelShape
+    plan: MemoryPlan
     work: Work
     card: Card
     hours: float
@@ -43,7 +43,7 @@ class Published:
         return predict(self.shape, self.plan, self.work, self.card)
 
 
-def shape(size: str) -> Shape:
+def shape(size: str) -> ModelShape:
     found = shape_of(KNOWN[f"Qwen/Qwen2.5-VL-{size}-Instruct"])
     assert found is not None
     return found
@@ -55,7 +55,7 @@ def zero(stage: int) -> DeepSpeed:
     return found
 
 
-def recipe(stage: str, size: str, gpus: int) -> tuple[Plan, Work]:
+def recipe(stage: str, size: str, gpus: int) -> tuple[MemoryPlan, Work]:
     """sft_7b.yaml or grpo_7b.yaml on so many GPUs; 72B shards the weights in SFT too and samples on eight GPUs together.
 
     A step takes 16 rows or 224 replies as published; where the GPUs cannot share that, as many rows as GPUs, or 256 replies.
@@ -66,7 +66,7 @@ def recipe(stage: str, size: str, gpus: int) -> tuple[Plan, Work]:
         step, widest = (224 if 224 % gpus == 0 else 256), 7
     each = step // gpus
     batch = max(size for size in range(1, widest + 1) if each % size == 0)
-    plan = Plan(
+    plan = MemoryPlan(
         gpus=gpus,
         batch=batch,
         accumulation=each // batch,
@@ -77,7 +77,7 @@ def recipe(stage: str, size: str, gpus: int) -> tuple[Plan, Work]:
         reference=stage == "grpo",
         vllm=Vllm(0.3, True, min(8, gpus) if size == "72B" else 1, each) if stage == "grpo" else None,
     )
-    need = needs.disk(Run(plan, shape(size), None, None, size))
+    need = needs.disk(PlannedRun(plan, shape(size), None, None, size))
     assert need is not None
     epochs, group = (2, 1) if stage == "sft" else (1, 8)
     work = Work(
@@ -96,7 +96,7 @@ def recipe(stage: str, size: str, gpus: int) -> tuple[Plan, Work]:
 
 def facial_r1() -> Published:
     """Facial-R1's step 3: GRPO on RAF-DB, replies by transformers' generate."""
-    plan = Plan(gpus=8, batch=8, accumulation=4, text_tokens=500, completion_tokens=256, patches=64, deepspeed=zero(3), flash=True)
+    plan = MemoryPlan(gpus=8, batch=8, accumulation=4, text_tokens=500, completion_tokens=256, patches=64, deepspeed=zero(3), flash=True)
     work = Work(
         steps=-(-12_271 * 10 * 8 // 256),
         text_tokens=500,
@@ -128,7 +128,9 @@ def facial_r1_short() -> Published:
 
 def simple_rl() -> Published:
     """SimpleRL-Zoo's Qwen2.5-7B: text alone, so a shape without vision tower."""
-    plan = Plan(gpus=16, batch=2, accumulation=64, text_tokens=150, completion_tokens=8192, patches=0, deepspeed=DeepSpeed(3), flash=True)
+    plan = MemoryPlan(
+        gpus=16, batch=2, accumulation=64, text_tokens=150, completion_tokens=8192, patches=0, deepspeed=DeepSpeed(3), flash=True
+    )
     plan = replace(plan, reference=True, vllm=Vllm(0.75, True, 2, 512))
     work = Work(
         steps=400,

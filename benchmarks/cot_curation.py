@@ -32,10 +32,11 @@ from unifer.models.server import ServerOptions, serving
 from unifer.places import FERBENCH, QUICKSTART_MODEL
 from unifer.prepare import corpus
 from unifer.prepare.curation.api_teacher import ApiTeacher
-from unifer.prepare.curation.curate import Advance, Limits, Plan, curate, read_plan_rows
+from unifer.prepare.curation.curate import CurationLimits, CurationPlan, curate, read_plan_rows
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.outcome import log_path
 from unifer.prepare.curation.teachers import TeacherSpec
+from unifer.progress import Advance
 
 ROOT = Path(__file__).parents[1]
 TARGET = 0.8
@@ -57,13 +58,13 @@ def draw_rows(folder: Path, count: int) -> Path:
     return folder / "rlvr.json"
 
 
-def make_plan(rows: Path, url: str, out: Path, args: argparse.Namespace, limit: int | None = None) -> Plan:
+def make_plan(rows: Path, url: str, out: Path, args: argparse.Namespace, limit: int | None = None) -> CurationPlan:
     teacher = TeacherSpec(SERVED, url=url, max_tokens=args.max_tokens, max_connections=args.connections)
     settings = FilterSettings(repeats=None)
-    return Plan(rows, read_plan_rows(rows, limit, None), out, teacher, settings, attempts=1, temperature=0.0)
+    return CurationPlan(rows, read_plan_rows(rows, limit, None), out, teacher, settings, attempts=1, temperature=0.0)
 
 
-def bodies(plan: Plan) -> list[bytes]:
+def bodies(plan: CurationPlan) -> list[bytes]:
     """The very requests that `curate` sends, made beforehand."""
     teacher = ApiTeacher(plan.teacher)
     made = []
@@ -73,9 +74,9 @@ def bodies(plan: Plan) -> list[bytes]:
     return made
 
 
-def unifer_rate(plan: Plan) -> float:
+def unifer_rate(plan: CurationPlan) -> float:
     started = time.perf_counter()
-    summary = curate(plan, Limits(retries=0), silent)
+    summary = curate(plan, CurationLimits(retries=0), silent)
     seconds = time.perf_counter() - started
     assert summary.replies == len(plan.rows), summary
     return len(plan.rows) / seconds

@@ -107,7 +107,7 @@ def _thumbnails(shown: Sequence[Picture]) -> Thumbnails:
     return np.stack([np.asarray(pictures.thumbnail(each)) for each in shown]) if shown else np.zeros((0, side, side), np.uint8)
 
 
-def _found(thumbnails: Thumbnails) -> list[duplicates.Pair]:
+def _found(thumbnails: Thumbnails) -> list[duplicates.CopyPair]:
     """Pairs among pictures of which no two have the same pixels."""
     digests = [str(index).encode() for index in range(len(thumbnails))]
     looks = [pictures.Look()] * len(thumbnails)

@@ -32,7 +32,7 @@ from unifer import files
 from unifer.cli import quickstart
 from unifer.cli.stages import training, unifer
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.compare import face_f1, paired_gain
 
@@ -174,7 +174,7 @@ def _call(command: list[str], log: Path, environment: dict[str, str]) -> float:
 
 def scored(out: Path, model: str) -> DatasetScores:
     spec = load_dataset(out / "heldout")
-    return score_strict(spec, Run(model, spec.results / f"{model}.jsonl"))
+    return score_strict(spec, PredictionFile(model, spec.results / f"{model}.jsonl"))
 
 
 def scores(out: Path, before: str, after: str) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _bare(args: argparse.Namespace, out: Path) -> None:
             if logs and "loss" in logs:
                 log.append({"step": state.global_step, **logs})
 
-    this, dataset = stage.begin(grpo.Grpo(), grpo.types(), _flags(args, out))
+    this, dataset = stage.begin(grpo.GrpoStage(), grpo.types(), _flags(args, out))
     config = this.config
     config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
     config.remove_unused_columns = False

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.cli.console import Advance
 from unifer.datasets import load_dataset, read_questions
 from unifer.dialogue import images
 from unifer.dialogue.images import ImageRule
@@ -31,6 +30,7 @@ from unifer.models.checkpoints import find_checkpoint
 from unifer.models.engines import EngineSpec, GenerationSettings
 from unifer.places import QUICKSTART_MODEL
 from unifer.prepare import corpus
+from unifer.progress import Advance
 from unifer.records import Question
 
 ROOT = Path(__file__).parents[1]

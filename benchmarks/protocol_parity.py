@@ -29,7 +29,7 @@ from unifer.datasets import load_dataset  # noqa: E402
 from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units  # noqa: E402
 from unifer.dialogue.published import published_label  # noqa: E402
 from unifer.evaluate.facial_r1 import FacialR1Scores, score_facial_r1  # noqa: E402
-from unifer.evaluate.predictions import Run  # noqa: E402
+from unifer.evaluate.predictions import PredictionFile  # noqa: E402
 from unifer.evaluate.published_metrics import published_metrics, published_pool  # noqa: E402
 from unifer.evaluate.reasoning.rouge import rouge_l  # noqa: E402
 from unifer.places import FERBENCH  # noqa: E402
@@ -135,7 +135,7 @@ def _scored(folder: Path, replies: int, seed: str, units: Sequence[int], labels:
     asked = f"labels: [{', '.join(literal.EMOTIONS)}]\n" if labels else ""
     files.write_text(folder / "dataset.yaml", f"name: x\ntitle: x\nquestions: none.json\n{asked}action_units: {list(units)}\n")
     files.write_rows(folder / "rows.jsonl", rows)
-    return rows, score_facial_r1(load_dataset(folder), Run("x", folder / "rows.jsonl"), 0)
+    return rows, score_facial_r1(load_dataset(folder), PredictionFile("x", folder / "rows.jsonl"), 0)
 
 
 def _compare_scores(rows: Rows, scores: FacialR1Scores, units: Sequence[int], labels: bool) -> Parity:

@@ -25,7 +25,7 @@ from unifer import files
 from unifer.action_units import ACTION_UNITS, PROTOTYPES
 from unifer.datasets import load_dataset
 from unifer.emotions import EMOTIONS
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.reasoning.rouge import rouge_l
 from unifer.evaluate.scoring import DatasetScores, score_strict
 
@@ -87,7 +87,7 @@ def differences(rows: int, seed: int) -> dict[str, float]:
 def _scored(folder: Path, path: Path, name: str, units: Sequence[int]) -> DatasetScores:
     facts = f"name: {name}\ntitle: {name}\nquestions: none.json\nlabels: [{', '.join(EMOTIONS)}]\n"
     files.write_text(folder / "dataset.yaml", facts + (f"action_units: {list(units)}\n" if units else ""))
-    return score_strict(load_dataset(folder), Run("fuzzed", path), 0)
+    return score_strict(load_dataset(folder), PredictionFile("fuzzed", path), 0)
 
 
 # --- replies -------------------------------------------------------------------------------------------------------------------------

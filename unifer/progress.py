@@ -11,11 +11,18 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from unifer.records import Json
 
 VARIABLE = "UNIFER_PROGRESS"
 _EVERY_SECONDS = 0.2
+
+
+class Advance(Protocol):
+    """Call it as work gets done: `advance(3)` adds three units."""
+
+    def __call__(self, amount: int = 1) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from typing import Any
 from benchmarks.gpu_parts.checkpoints import PIXELS, build_checkpoint, draw_rows
 from unifer import files
 from unifer.models import flops
-from unifer.models.plans import Lora, Plan
-from unifer.models.shapes import Shape, shape_of
+from unifer.models.plans import Lora, MemoryPlan
+from unifer.models.shapes import ModelShape, shape_of
 
 SHAPES = {"7b-lora": ("Qwen/Qwen2.5-VL-7B-Instruct", True), "3b-full": ("Qwen/Qwen2.5-VL-3B-Instruct", False), "tiny": (None, False)}
 WARM_UP, TARGET = 3, 0.15
@@ -56,12 +56,12 @@ class Seen:
     reserved: int = 0
 
 
-def model_flops(shape: Shape, counts: Counts, lora: bool) -> float:
+def model_flops(shape: ModelShape, counts: Counts, lora: bool) -> float:
     """FLOPs of forward and backward pass over `counts`, by the count of `unifer doctor --card`, recomputation left out."""
     alike = counts.tokens**2 / counts.squares  # sequences of one length with as many tokens, and as many squared
     patches = (PIXELS // shape.patch) ** 2 if shape.hidden > 1000 else 64
     once = flops.forward(shape, alike, counts.tokens / alike, counts.learnt / alike, counts.images, patches)
-    both = flops.training(shape, Plan(checkpointing=False, lora=Lora(64) if lora else None), once)
+    both = flops.training(shape, MemoryPlan(checkpointing=False, lora=Lora(64) if lora else None), once)
     return both.layers + both.head + both.vision
 
 
@@ -93,11 +93,11 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
             if args.device == "cuda":
                 seen.allocated, seen.reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
 
-    class Measured(sft.Sft):
+    class Measured(sft.SftStage):
         """SFT with a clock."""
 
-        def trainer(self, this: stage.Run, dataset: Any) -> Any:
-            seen.run = needs.Run.of("sft", this.fer, this.config, this.model, gpus=1)
+        def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
+            seen.run = needs.PlannedRun.of("sft", this.fer, this.config, this.model, gpus=1)
             trainer = super().trainer(this, dataset)
             trainer.add_callback(Meter())
             take = trainer.training_step

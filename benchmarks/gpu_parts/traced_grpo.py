@@ -39,11 +39,11 @@ class Trace(TrainerCallback):  # type: ignore[misc]
         Path(os.environ["UNIFER_TRACE"]).write_text(json.dumps(seen))
 
 
-class TracedGrpo(grpo.Grpo):
+class TracedGrpo(grpo.GrpoStage):
     """GRPO with `Trace`."""
 
-    def trainer(self, this: stage.Run, dataset: Any) -> Any:
-        run = needs.Run.of("grpo", this.fer, this.config, this.model, gpus=1)
+    def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
+        run = needs.PlannedRun.of("grpo", this.fer, this.config, this.model, gpus=1)
         card = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else 80 * memory.GB
         total = None if run.shape is None else round(memory.estimate(run.shape, run.plan, card).total / memory.GB, 3)
         trainer = super().trainer(this, dataset)

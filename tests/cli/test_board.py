@@ -73,7 +73,7 @@ def test_a_terminal_of_80_columns_shows_every_stage(clock: Clock) -> None:
 
 def test_a_command_that_counts_anew_for_each_model_counts_on(clock: Clock) -> None:
     """Time left would be that of the first of three models, then jump."""
-    run = board._Run("infer", 100.0, 2392)
+    run = board._RunningStage("infer", 100.0, 2392)
     run.hear({"infer": Progress("UniFER-Tiny", 1192, 1192, "images")}, 110.0)
     run.hear({"infer": Progress("UniFER-Tiny-SFT", 500, 1000, "images")}, 120.0)
     assert (run.done, run.total) == (1692, 2392)
@@ -81,7 +81,7 @@ def test_a_command_that_counts_anew_for_each_model_counts_on(clock: Clock) -> No
 
 
 def test_commands_side_by_side_are_counted_together(clock: Clock) -> None:
-    run = board._Run("faces", 100.0)
+    run = board._RunningStage("faces", 100.0)
     run.hear({"a": Progress("drawing", 10, 10, "faces"), "b": Progress("drawing", 5, 20, "faces")}, 101.0)
     assert run.counted == "15/30 faces"
     assert run.left(101.0) is None, "one look tells no speed"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from unifer.cli.console import Advance
 from unifer.datasets import read_questions
 from unifer.evaluate.inference import infer
-from unifer.evaluate.inference.outputs import Plan
+from unifer.evaluate.inference.outputs import AnswerPlan
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
 from unifer.models.engines.scripted import ScriptedEngine
+from unifer.progress import Advance
 from unifer.records import Json
 
 COUNT = 40
@@ -46,14 +46,14 @@ def make_dataset(folder: Path, count: int = COUNT) -> Path:
     return folder
 
 
-def make_plan(dataset: Path, model: str = "model", **settings: int) -> tuple[Plan, EngineSpec]:
+def make_plan(dataset: Path, model: str = "model", **settings: int) -> tuple[AnswerPlan, EngineSpec]:
     path = dataset / "data/toy_qa.json"
     spec = EngineSpec("scripted", dataset / "replies.json", GenerationSettings(**settings))  # type: ignore[arg-type]
     out = dataset / "results/model.jsonl"
     return infer.plan(path, read_questions(path), out, model={"name": model}, spec=spec), spec
 
 
-def run(dataset: Path, reply: Callable[[Request], str] = reply_to, **options: bool) -> infer.Summary:
+def run(dataset: Path, reply: Callable[[Request], str] = reply_to, **options: bool) -> infer.InferenceSummary:
     plan, spec = make_plan(dataset)
     return infer.run_inference([plan], spec, progress=silent, make_engine=lambda: ScriptedEngine(reply), **options)[0]
 

@@ -17,7 +17,7 @@ from unifer.datasets import DatasetSpec, load_dataset
 from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 
 COUNT = 20_000
@@ -49,7 +49,7 @@ def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool,
         dataset(folder, name, LABELS, f"action_units: {list(subset) or 'all'}\n") if labels else au_dataset(folder, name, subset or "all")
     )
     rows = rows_of(labels)
-    found = score_facial_r1(spec, Run("m", write(spec.results / "m.jsonl", rows)), resamples=0)
+    found = score_facial_r1(spec, PredictionFile("m", write(spec.results / "m.jsonl", rows)), resamples=0)
     units = [unit for unit in UNITS if not subset or unit in subset]
     wanted = facial_r1_scores(rows, units)
     scores = found.action_units
@@ -101,8 +101,8 @@ def form(think: str, answer: str, index: int) -> dict[str, Any]:
 def test_neither_protocol_gives_a_silent_zero(tmp_path: Path) -> None:
     """Replies in Facial-R1's form (AUs in the reasoning, an emotion in the answer) scored 0 on DISFA, and nothing said why."""
     spec = au_dataset(tmp_path, "disfa")
-    reasoned = Run("r", write(spec.results / "r.jsonl", [form("AU6, AU12", "happiness", 0), form("AU6", "AU6", 1)]))
-    listed = Run("l", write(spec.results / "l.jsonl", [form("a smile", "AU6, AU12", 0), form("AU6", "AU6", 1)]))
+    reasoned = PredictionFile("r", write(spec.results / "r.jsonl", [form("AU6, AU12", "happiness", 0), form("AU6", "AU6", 1)]))
+    listed = PredictionFile("l", write(spec.results / "l.jsonl", [form("a smile", "AU6, AU12", 0), form("AU6", "AU6", 1)]))
     strict, published = score_strict(spec, reasoned, 0), score_facial_r1(spec, reasoned, 0)
     assert any(note.startswith("1 of 2 replies name AUs in their reasoning") and "--protocol facial-r1" in note for note in strict.notes)
     assert published.action_units is not None
@@ -121,7 +121,7 @@ def test_failed_and_missing_questions_stay_in_every_denominator(tmp_path: Path) 
     reply = {"model_response": "<think>AU4</think><answer>anger</answer>"}
     path = write(spec.results / "m.jsonl", [rows[0] | reply, rows[1] | FAILED], asked=3, name="toy_qa.json")
     (spec.folder / "data" / "toy_qa.json").write_text(json.dumps(rows))
-    found = score_facial_r1(spec, Run("m", path), 0)
+    found = score_facial_r1(spec, PredictionFile("m", path), 0)
     assert found.counts == {"asked": 3, "failed": 1, "missing": 1}
     assert found.accuracy is not None
     assert (found.accuracy.value, found.accuracy.n) == (1 / 3, 3)

@@ -14,7 +14,7 @@ from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.selection import Selected
 from unifer.report.leaderboard.entries import collect
@@ -44,7 +44,7 @@ def spec(tmp_path: Path) -> DatasetSpec:
 
 
 def scored(spec: DatasetSpec, made: list[dict[str, Any]]) -> DatasetScores:
-    return score_strict(spec, Run("m", write(spec.results / "m.jsonl", made)), 0)
+    return score_strict(spec, PredictionFile("m", write(spec.results / "m.jsonl", made)), 0)
 
 
 def test_each_fold_is_scored_alone_and_over_the_aus_that_its_own_faces_show(spec: DatasetSpec) -> None:
@@ -59,7 +59,7 @@ def test_each_fold_is_scored_alone_and_over_the_aus_that_its_own_faces_show(spec
 
 
 def test_facial_r1_takes_each_fold_for_a_test_file(spec: DatasetSpec) -> None:
-    result = score_facial_r1(spec, Run("m", write(spec.results / "m.jsonl", rows())), 0)
+    result = score_facial_r1(spec, PredictionFile("m", write(spec.results / "m.jsonl", rows())), 0)
     assert result.folds is not None
     assert [fold.values["au_macro_f1"] for fold in result.folds.each] == pytest.approx([(2 / 3 + 1) / 2, 1, 0], abs=1e-12)
 
@@ -126,6 +126,6 @@ def test_rows_of_two_assignments_or_without_a_fold_have_no_scores_by_fold(spec: 
 
 def test_the_leaderboard_marks_own_folds(spec: DatasetSpec) -> None:
     """Facial-R1's DISFA figure is over subjects that nobody knows: a run on folds of ours must not pass for the same test."""
-    run = Run("m", write(spec.results / "m.jsonl", rows()))
+    run = PredictionFile("m", write(spec.results / "m.jsonl", rows()))
     (entry,), _ = collect([Selected(spec, run)], protocol="strict", resamples=0)
     assert entry.cells["disfa"].folds == "own folds"

@@ -14,7 +14,7 @@ from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.evaluate import merging
 from unifer.evaluate.merging import merge
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Prediction
 
@@ -44,7 +44,7 @@ def test_the_merged_run_scores_as_the_whole_run_would(toy: DatasetSpec, tmp_path
     whole = part(toy.results / "whole.jsonl", rows)
     paths = [part(tmp_path / f"{index}.jsonl", list(rows[index::2])) for index in range(2)]
     merge(paths).write(toy.results / "merged.jsonl")
-    scores = [score_strict(toy, Run(path.stem, path), 50) for path in (whole, toy.results / "merged.jsonl")]
+    scores = [score_strict(toy, PredictionFile(path.stem, path), 50) for path in (whole, toy.results / "merged.jsonl")]
     assert scores[0].labelled.to_json() == scores[1].labelled.to_json()
 
 
@@ -54,7 +54,7 @@ def test_missing_questions_of_a_merge_count_as_wrong_and_set_the_exit_status(
     paths = [str(part(tmp_path / f"{index}.jsonl", [row(index)])) for index in range(2)]
     assert main(["merge", *paths, "--out", str(toy.results / "m.jsonl")]) == 1
     assert "2 files merged: 2 of 6 questions, 2 answered, 4 missing" in capsys.readouterr().out
-    assert score_strict(toy, Run("m", toy.results / "m.jsonl"), 0).labelled.war == 2 / 6
+    assert score_strict(toy, PredictionFile("m", toy.results / "m.jsonl"), 0).labelled.war == 2 / 6
 
 
 def test_hostile_replies_survive_a_merge_byte_for_byte(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from unifer.evaluate.metrics import UNNAMED, Table, intervals_of, score, score_pooled, tally
+from unifer.evaluate.metrics import UNNAMED, ConfusionTable, intervals_of, score, score_pooled, tally
 
 LABELS = ("angry", "happy", "sad")
 Row = tuple[str, str, str | None]
@@ -81,7 +81,7 @@ def test_missing_rows_of_unknown_truth_count_as_wrong_in_war_alone() -> None:
 
 
 @pytest.mark.parametrize("table", [tally(LABELS, []), tally(LABELS, [], unplaced=4)])
-def test_nothing_to_score_is_an_error_and_no_nan(table: Table) -> None:
+def test_nothing_to_score_is_an_error_and_no_nan(table: ConfusionTable) -> None:
     with pytest.raises(ValueError, match="no row to score"):
         score(table)
 

@@ -14,7 +14,7 @@ from unifer import files
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_published, score_strict
 
 TRUTHS = ("happy", "sad", "angry", "sad")
@@ -42,8 +42,8 @@ def manifest_of(spec: DatasetSpec, asked: int = 4) -> dict[str, Any]:
 
 def notes_of(spec: DatasetSpec, path: Path) -> str:
     """What either protocol says of the run itself; what `strict` adds about its own means is another matter."""
-    strict = score_strict(spec, Run(path.stem, path), 0).notes
-    published = score_published(spec, Run(path.stem, path)).notes
+    strict = score_strict(spec, PredictionFile(path.stem, path), 0).notes
+    published = score_published(spec, PredictionFile(path.stem, path)).notes
     assert set(published) <= set(strict), "both protocols say what is odd"
     return " | ".join(published)
 
@@ -63,23 +63,23 @@ def test_the_same_keys_with_another_truth_are_refused(spec: DatasetSpec, score: 
     """Rows carry their own truth: a file made against other labels once scored as if nothing had happened."""
     path = write(spec.results / "m.jsonl", relabelled(answered()), **(manifest_of(spec) if stated else {}))
     with pytest.raises(InputError, match=r"m\.jsonl: 'true_label' of '/faces/0000\.png' is sad here and happy in .*toy_qa\.json"):
-        score(spec, Run("m", path))
+        score(spec, PredictionFile("m", path))
 
 
 def test_published_results_of_another_truth_are_refused(spec: DatasetSpec) -> None:
     path = write(spec.results / "toy_x_results.json", relabelled(answered()))
     with pytest.raises(InputError, match="'true_label' of"):
-        score_strict(spec, Run("x", path))
+        score_strict(spec, PredictionFile("x", path))
 
 
 def test_other_labels_and_other_units_of_one_key_are_refused(spec: DatasetSpec) -> None:
     path = write(spec.results / "m.jsonl", [row | {"candidate_labels": ["happy", "sad"]} for row in answered()[:2]])
     with pytest.raises(InputError, match="'candidate_labels' of"):
-        score_strict(spec, Run("m", path))
+        score_strict(spec, PredictionFile("m", path))
     write(spec.questions, coded(["AU6"])(list(QUESTIONS)))
     path = write(spec.results / "m.jsonl", coded(["AU12"])(answered()))
     with pytest.raises(InputError, match=r"'AUs' of '/faces/0000\.png' is \['AU12'\] here and \['AU6'\] in"):
-        score_strict(spec, Run("m", path))
+        score_strict(spec, PredictionFile("m", path))
 
 
 def test_rows_without_units_contradict_no_question_file(spec: DatasetSpec) -> None:
@@ -93,14 +93,14 @@ def test_a_row_that_the_stated_question_file_lacks_is_refused(spec: DatasetSpec)
     rows = [*answered()[:3], question(9, "sad") | replied("sad")]
     path = write(spec.results / "m.jsonl", rows, **manifest_of(spec))
     with pytest.raises(InputError, match=r"'/faces/0009\.png', the first of 1 such rows, is no question of toy_qa\.json"):
-        score_strict(spec, Run("m", path))
+        score_strict(spec, PredictionFile("m", path))
 
 
 def test_a_changed_question_file_whose_truths_changed_is_refused(spec: DatasetSpec) -> None:
     path = write(spec.results / "m.jsonl", answered(), **manifest_of(spec))
     write(spec.questions, relabelled(list(QUESTIONS)))
     with pytest.raises(InputError, match="put that one back, or ask the model again"):
-        score_strict(spec, Run("m", path))
+        score_strict(spec, PredictionFile("m", path))
 
 
 # --- flagged ---------------------------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_sample_questions_are_compared_with_the_sample(spec: DatasetSpec) -> Non
     write(spec.samples, sample)
     assert notes_of(spec, write(spec.results / "m.sample_qa.jsonl", answered(sample))) == ""
     with pytest.raises(InputError, match=r"in .*sample_qa\.json"):
-        score_strict(spec, Run("m", write(spec.results / "bad.jsonl", relabelled(answered(sample)))))
+        score_strict(spec, PredictionFile("m", write(spec.results / "bad.jsonl", relabelled(answered(sample)))))
 
 
 def test_rows_of_no_question_file_at_hand_are_scored_as_they_are(spec: DatasetSpec) -> None:

@@ -11,7 +11,7 @@ from tests.evaluate.scored import ADJECTIVES, FAILED, FOUR, NOUNS, au_dataset, a
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
-from unifer.evaluate.predictions import Run, common_run, find_runs, newest_run
+from unifer.evaluate.predictions import PredictionFile, common_run, find_runs, newest_run
 from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
 
 
@@ -20,8 +20,8 @@ def spec(tmp_path: Path) -> DatasetSpec:
     return dataset(tmp_path, "toy")
 
 
-def run(path: Path) -> Run:
-    return Run(path.stem, path)
+def run(path: Path) -> PredictionFile:
+    return PredictionFile(path.stem, path)
 
 
 def test_each_outcome_is_counted_and_only_the_right_answer_scores(spec: DatasetSpec) -> None:

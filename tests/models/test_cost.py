@@ -12,16 +12,16 @@ from unifer.models.cards import CARDS, RATIOS, REASONS, Card, Ratios, card
 from unifer.models.cost import Work, communication, gather_seconds, predict
 from unifer.models.memory import GB
 from unifer.models.moves import fits, moves
-from unifer.models.plans import DeepSpeed, Lora, Plan, Vllm
-from unifer.models.shapes import KNOWN, Shape, shape_of
+from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.models.shapes import KNOWN, ModelShape, shape_of
 
-SMALL = Shape(2, 1, 1, 1, 3, 5, False, 1, 4, 1, 6, patch=1, temporal_patch=1, merge=2, channels=3)
+SMALL = ModelShape(2, 1, 1, 1, 3, 5, False, 1, 4, 1, 6, patch=1, temporal_patch=1, merge=2, channels=3)
 """Width 2, one layer: queries, keys, values and output of 4 weights each, an MLP of 18: 34 a token."""
 H100 = CARDS["h100"]
 GRPO = Work(100, 120, 300, 600, True, 8, "vllm", scorings=1, reference=True, checkpoint_bytes=1e11, save_steps=300)
 
 
-def known(size: str) -> Shape:
+def known(size: str) -> ModelShape:
     shape = shape_of(KNOWN[f"Qwen/Qwen2.5-VL-{size}-Instruct"])
     assert shape is not None
     return shape
@@ -30,9 +30,9 @@ def known(size: str) -> Shape:
 SEVEN = known("7B")
 
 
-def a_plan(gpus: int = 8, replies: int = 224) -> Plan:
+def a_plan(gpus: int = 8, replies: int = 224) -> MemoryPlan:
     each = replies // gpus
-    return Plan(gpus, 7, each // 7, 120, 1024, deepspeed=DeepSpeed(3), reference=True, vllm=Vllm(0.3, True, 1, each))
+    return MemoryPlan(gpus, 7, each // 7, 120, 1024, deepspeed=DeepSpeed(3), reference=True, vllm=Vllm(0.3, True, 1, each))
 
 
 def test_a_forward_pass_by_hand() -> None:
@@ -49,9 +49,14 @@ def test_an_image_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("plan", "passes"),
-    [(Plan(), (4, 3, 4)), (Plan(checkpointing=False), (3, 3, 3)), (Plan(lora=Lora(8)), (3, 2, 3)), (Plan(freeze_vision=True), (4, 3, 1))],
+    [
+        (MemoryPlan(), (4, 3, 4)),
+        (MemoryPlan(checkpointing=False), (3, 3, 3)),
+        (MemoryPlan(lora=Lora(8)), (3, 2, 3)),
+        (MemoryPlan(freeze_vision=True), (4, 3, 1)),
+    ],
 )
-def test_training_is_so_many_forward_passes(plan: Plan, passes: tuple[int, int, int]) -> None:
+def test_training_is_so_many_forward_passes(plan: MemoryPlan, passes: tuple[int, int, int]) -> None:
     """Recomputation is one, the gradient of weights one, that of inputs one; the head is never computed again."""
     assert flops.training(SMALL, plan, flops.Pass(1, 1, 1)) == flops.Pass(*passes)
 
@@ -65,9 +70,9 @@ def test_gathering_is_bound_by_the_link_or_by_the_network() -> None:
 
 def test_zero_3_gathers_for_each_pass_and_zero_2_once() -> None:
     weights = gather_seconds(2 * SEVEN.parameters, 8, H100)
-    assert communication(SEVEN, Plan(gpus=8, deepspeed=DeepSpeed(3)), H100, 6, 2) == pytest.approx(8 * weights)
-    assert communication(SEVEN, Plan(gpus=8, deepspeed=DeepSpeed(2)), H100, 6, 2) == pytest.approx(3 * weights)
-    assert communication(SEVEN, Plan(gpus=8), H100, 6, 2) == pytest.approx(2 * weights)
+    assert communication(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(3)), H100, 6, 2) == pytest.approx(8 * weights)
+    assert communication(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(2)), H100, 6, 2) == pytest.approx(3 * weights)
+    assert communication(SEVEN, MemoryPlan(gpus=8), H100, 6, 2) == pytest.approx(2 * weights)
 
 
 def test_decoding_reads_the_weights_for_each_token_and_each_replys_cache() -> None:
@@ -93,7 +98,7 @@ def test_a_cache_too_small_for_the_batch_samples_in_waves() -> None:
 
 def test_small_batches_are_bound_by_the_host_and_large_ones_by_flops() -> None:
     work = Work(1, 120, 300, 300)
-    one, many = (predict(SEVEN, Plan(batch=batch), work, H100) for batch in (1, 32))
+    one, many = (predict(SEVEN, MemoryPlan(batch=batch), work, H100) for batch in (1, 32))
     bounds = [next(part.bound for part in made.parts if part.name == "training") for made in (one, many)]
     assert bounds == ["the host that launches kernels", "FLOPs"]
     assert one.of("training") == pytest.approx(3 * 28 * 0.001)

@@ -10,24 +10,24 @@ import pytest
 
 from unifer.models import memory
 from unifer.models.memory import GB, estimate
-from unifer.models.plans import DeepSpeed, Lora, Plan, Vllm
-from unifer.models.shapes import KNOWN, Shape, shape_of, stored_parameters
+from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.models.shapes import KNOWN, ModelShape, shape_of, stored_parameters
 
 TINY = Path(__file__).parents[2] / "train_unifer" / "checkpoints" / "UniFER-Tiny-Base"
 
 
-def known(size: str) -> Shape:
+def known(size: str) -> ModelShape:
     shape = shape_of(KNOWN[f"Qwen/Qwen2.5-VL-{size}-Instruct"])
     assert shape is not None
     return shape
 
 
 SEVEN, THREE = known("7B"), known("3B")
-BARE = Plan(deepspeed=None, accumulation=1)
+BARE = MemoryPlan(deepspeed=None, accumulation=1)
 
 
 @pytest.mark.parametrize(("shape", "published"), [(SEVEN, 8_292_166_656), (THREE, 3_754_622_976)])
-def test_the_parameters_are_those_of_the_published_checkpoints(shape: Shape, published: int) -> None:
+def test_the_parameters_are_those_of_the_published_checkpoints(shape: ModelShape, published: int) -> None:
     assert shape.parameters == published
 
 
@@ -85,8 +85,8 @@ def test_deepspeed_holds_a_float32_master_copy_and_moments() -> None:
 
 def test_zero_shares_what_its_stage_says_over_the_gpus() -> None:
     n = SEVEN.parameters
-    two = estimate(SEVEN, Plan(gpus=8, deepspeed=DeepSpeed(2, reduce_bucket=1)), 80 * GB)
-    three = estimate(SEVEN, Plan(gpus=8, deepspeed=DeepSpeed(3, reduce_bucket=1)), 80 * GB)
+    two = estimate(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(2, reduce_bucket=1)), 80 * GB)
+    three = estimate(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(3, reduce_bucket=1)), 80 * GB)
     assert two.of("weights") == 2 * n
     assert three.of("weights") == 2 * n / 8 + 2 * 1_000_000_000
     assert two.of("optimizer") == three.of("optimizer") == 12 * n / 8
@@ -128,7 +128,7 @@ def test_activations_that_wait_for_no_gradients_do_not_add_up() -> None:
 
 
 def test_what_saves_memory_never_costs_any() -> None:
-    base = Plan(gpus=4, batch=4, checkpointing=False)
+    base = MemoryPlan(gpus=4, batch=4, checkpointing=False)
     stages = [estimate(SEVEN, replace(base, deepspeed=DeepSpeed(stage)), 80 * GB).total for stage in (0, 1, 2, 3)]
     assert stages == sorted(stages, reverse=True)
     chain = [
@@ -164,7 +164,7 @@ def test_a_sleeping_vllm_counts_only_beyond_gradients_and_activations() -> None:
 
 def test_a_reference_model_is_another_copy_unless_zero3_shares_it() -> None:
     assert estimate(SEVEN, replace(BARE, reference=True), 80 * GB).of("reference model") == 2 * SEVEN.parameters
-    shared = estimate(SEVEN, Plan(gpus=8, deepspeed=DeepSpeed(3), reference=True), 80 * GB)
+    shared = estimate(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(3), reference=True), 80 * GB)
     assert shared.of("reference model") == 2 * SEVEN.parameters / 8
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tests.evaluate.asked import make_dataset
 from unifer.datasets import load_dataset
-from unifer.evaluate.bench.cells import Cell, make_cells, read_datasets
+from unifer.evaluate.bench.cells import BenchCell, make_cells, read_datasets
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.models.api.budget import Prices
 from unifer.report.bench import live_line, live_row, plan_text, result_text, short
 
 
-def cells(folder: Path, *entries: ModelEntry) -> list[Cell]:
+def cells(folder: Path, *entries: ModelEntry) -> list[BenchCell]:
     make_dataset(folder / "eval_toy", 3)
     return make_cells(entries, read_datasets([load_dataset(folder / "eval_toy")], sample=False, limit=None), None)
 

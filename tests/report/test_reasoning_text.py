@@ -7,7 +7,7 @@ from unifer.evaluate.reasoning.checks import Follows, truth_of
 from unifer.evaluate.reasoning.judged import JudgeScores
 from unifer.evaluate.reasoning.rege import Rege
 from unifer.evaluate.reasoning.scores import ReasoningScores
-from unifer.evaluate.reasoning.shares import Share
+from unifer.evaluate.reasoning.shares import MeanShare
 from unifer.report.tables import WIDTH, action_units_lines, reasoning_lines
 
 WIDE = (0.9777, 1.0)
@@ -28,13 +28,13 @@ UNITS = ActionUnitScores(
     seed=0,
 )
 REASONING = ReasoningScores(
-    rouge=Share(1.0, 360_000, WIDE),
+    rouge=MeanShare(1.0, 360_000, WIDE),
     unanswered=12,
     rege={"accuracy": Rege(100.0, 100.0, 360_000, 360_000, (199.91, 200.0)), "macro_au_f1": Rege(100.0, 99.0, 9, 9, (199.91, 200.0))},
-    follows=Follows(Share(1.0, 360_000, WIDE), Share(1.0, 360_000, WIDE), 123_456, 0),
+    follows=Follows(MeanShare(1.0, 360_000, WIDE), MeanShare(1.0, 360_000, WIDE), 123_456, 0),
     truth=truth_of(UNITS),
     judge=JudgeScores(
-        "\x1b[2Jopenrouter/" + "x" * 90, "judge-1", False, Share(9.87, 360_000, (9.81, 10.0)), 350_000, 9_000, 1_000, 12, {"key": 1_000}
+        "\x1b[2Jopenrouter/" + "x" * 90, "judge-1", False, MeanShare(9.87, 360_000, (9.81, 10.0)), 350_000, 9_000, 1_000, 12, {"key": 1_000}
     ),
     resamples=1000,
     seed=0,
@@ -67,6 +67,6 @@ def test_every_denominator_is_named() -> None:
 
 def test_a_judge_that_never_gave_a_score_has_no_mean() -> None:
     """A mean of nothing shown as 0.00 is what failures must never become."""
-    silent = JudgeScores("j", "judge-1", False, Share(None, 0), 0, 0, 5, 0, {"nonsense": 5})
+    silent = JudgeScores("j", "judge-1", False, MeanShare(None, 0), 0, 0, 5, 0, {"nonsense": 5})
     only = ReasoningScores(None, 0, {}, None, None, silent, 0, 0)
     assert reasoning_lines(only) == ["  judge         –   of 10: j", "            0 judged, 5 failed, 0 silent"]

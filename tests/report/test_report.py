@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.evaluate.scored import ADJECTIVES, FOUR, dataset, replied, run_of, write
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, overall, pool_published, score_published, score_strict
 from unifer.report.figures import Bar, bars_png, confusion_png
 from unifer.report.tables import WIDTH, dataset_text, overall_text, percent, plain, published_text
@@ -17,7 +17,7 @@ from unifer.report.tables import WIDTH, dataset_text, overall_text, percent, pla
 def scored(root: Path, name: str, rows: int = 4) -> DatasetScores:
     spec = dataset(root, name)
     many = [row | {"image_path": f"/{index}"} for index, row in enumerate(FOUR * rows)]
-    return score_strict(spec, Run("UniFER-Tiny.sample_qa", write(spec.results / "m.jsonl", many, asked=4 * rows + 3)))
+    return score_strict(spec, PredictionFile("UniFER-Tiny.sample_qa", write(spec.results / "m.jsonl", many, asked=4 * rows + 3)))
 
 
 def test_every_line_fits_eighty_columns(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_table_names_the_usual_mistake(tmp_path: Path) -> None:
     spec = dataset(tmp_path, "toy")
     rows = run_of(ADJECTIVES, [("happy", replied("sad"))] * 3 + [("happy", replied("happy"))])
     rows = [row | {"image_path": f"/{index}"} for index, row in enumerate(rows)]
-    text = dataset_text(score_strict(spec, Run("m", write(spec.results / "m.jsonl", rows))))
+    text = dataset_text(score_strict(spec, PredictionFile("m", write(spec.results / "m.jsonl", rows))))
     assert "sad 75.0" in next(line for line in text.splitlines() if line.startswith("happy"))
 
 

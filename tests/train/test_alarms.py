@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unifer.train.alarms import Alarms, Limits
+from unifer.train.alarms import AlarmLimits, Alarms
 from unifer.train.history import MetricsLog, read_metrics
 
 ZERO, ENTROPY, CLIPPED = "frac_reward_zero_std", "entropy", "completions/clipped_ratio"
 DIFFERENCE, RATIO = "sampling/sampling_logp_difference/mean", "sampling/importance_sampling_ratio/mean"
-SHORT = Limits(window=2)
+SHORT = AlarmLimits(window=2)
 
 
-def said(metric: str, values: Sequence[float | None], limits: Limits = SHORT) -> list[str]:
+def said(metric: str, values: Sequence[float | None], limits: AlarmLimits = SHORT) -> list[str]:
     alarms = Alarms(limits)
     return [text for step, value in enumerate(values, 1) for text in alarms.check(step, {"reward": 1.0, metric: value})]
 
@@ -52,13 +52,13 @@ def test_a_value_that_flutters_around_its_limit_speaks_once() -> None:
 
 
 def test_one_bad_step_is_no_trend_but_one_drifting_sampler_is() -> None:
-    calm = Limits(window=10)
+    calm = AlarmLimits(window=10)
     assert said(ZERO, [0.2] * 12 + [1.0] + [0.2] * 12, calm) == []
     assert steps(said(DIFFERENCE, [1e-5] * 12 + [0.02] + [1e-5] * 12, calm)) == [13]
 
 
 def test_the_limit_of_the_sampler_follows_the_precision() -> None:
-    assert said(DIFFERENCE, [0.02], Limits(logp_difference=5e-2)) == []
+    assert said(DIFFERENCE, [0.02], AlarmLimits(logp_difference=5e-2)) == []
     assert steps(said(DIFFERENCE, [0.02])) == [1]
 
 

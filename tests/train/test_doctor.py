@@ -14,21 +14,21 @@ import pytest
 
 from unifer.errors import InputError
 from unifer.models.memory import GB
-from unifer.models.plans import DeepSpeed, Lora, Plan, Vllm
+from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
 from unifer.models.shapes import KNOWN, shape_of
 from unifer.records import CoTRow, RewardRow
 from unifer.train import doctor
 from unifer.train.doctor import data, machine, needs, packages, toolchain
-from unifer.train.doctor.findings import Finding
-from unifer.train.doctor.needs import Run
+from unifer.train.doctor.findings import DoctorFinding
+from unifer.train.doctor.needs import PlannedRun
 
 ROOT = Path(__file__).parents[2]
 SEVEN = shape_of(KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"])
 Usage = namedtuple("Usage", "total used free")
 
 
-def a_run(plan: Plan, saved: int | None = 3) -> Run:
-    return Run(plan, SEVEN, None, saved, "7B")
+def a_run(plan: MemoryPlan, saved: int | None = 3) -> PlannedRun:
+    return PlannedRun(plan, SEVEN, None, saved, "7B")
 
 
 def settings(tmp_path: Path, **changed: Any) -> tuple[Any, Any, Any]:
@@ -144,7 +144,7 @@ def test_absent_published_files_are_no_problem(tmp_path: Path) -> None:
 
 def test_a_disk_too_small_for_the_checkpoints_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Weights of 16.6 GB, which transformers and DeepSpeed write each, and 99.5 GB of optimizer state; four, and the final model."""
-    need = needs.disk(a_run(Plan(deepspeed=DeepSpeed(2))))
+    need = needs.disk(a_run(MemoryPlan(deepspeed=DeepSpeed(2))))
     assert need is not None
     assert need.checkpoint == (2 + 2 + 12) * 8_292_166_656
     assert need.whole == 4 * need.checkpoint + 2 * 8_292_166_656
@@ -152,7 +152,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_a_problem(monkeypatch: pytest.M
     (found,) = machine.disks({"output_dir": tmp_path / "not" / "yet"}, need)
     assert found.level == "problem"
     assert "100 GB free" in found.text
-    sharded = needs.disk(a_run(Plan(deepspeed=DeepSpeed(3))))
+    sharded = needs.disk(a_run(MemoryPlan(deepspeed=DeepSpeed(3))))
     assert sharded is not None
     assert sharded.checkpoint == (2 + 12) * 8_292_166_656
     with_disk(monkeypatch, 520 * GB)
@@ -175,7 +175,7 @@ def test_checkpoints_of_the_run_itself_are_not_asked_for_twice(monkeypatch: pyte
 
 
 def test_what_does_not_fit_is_told_what_would_with_figures() -> None:
-    verdict = needs.memory(a_run(Plan(gpus=4, deepspeed=DeepSpeed(2, reduce_bucket=1))), 48 * GB)[-1]
+    verdict = needs.memory(a_run(MemoryPlan(gpus=4, deepspeed=DeepSpeed(2, reduce_bucket=1))), 48 * GB)[-1]
     assert verdict.level == "problem"
     assert "does not fit" in verdict.text
     assert "--deepspeed zero3.json: " in verdict.remedy
@@ -184,20 +184,20 @@ def test_what_does_not_fit_is_told_what_would_with_figures() -> None:
 
 
 def test_where_no_single_change_helps_a_combination_is_named() -> None:
-    verdict = needs.memory(a_run(Plan(batch=64, completion_tokens=2000, checkpointing=False)), 24 * GB)[-1]
+    verdict = needs.memory(a_run(MemoryPlan(batch=64, completion_tokens=2000, checkpointing=False)), 24 * GB)[-1]
     assert "--use_peft true --gradient_checkpointing true --per_device_train_batch_size 1: " in verdict.remedy
-    assert "nearest is" in needs.memory(a_run(Plan()), 2 * GB)[-1].remedy
+    assert "nearest is" in needs.memory(a_run(MemoryPlan()), 2 * GB)[-1].remedy
 
 
 def test_what_fits_says_so() -> None:
-    verdict = needs.memory(a_run(Plan(lora=Lora(64))), 80 * GB)[-1]
+    verdict = needs.memory(a_run(MemoryPlan(lora=Lora(64))), 80 * GB)[-1]
     assert verdict.level == "ok"
     assert verdict.text.startswith("fits: ")
     assert verdict.text.endswith(" of 80.0 GB")
 
 
 def test_a_vllm_share_without_room_for_a_sequence_is_named_with_the_share_that_has_it() -> None:
-    run = a_run(Plan(lora=Lora(64), vllm=Vllm(0.15)))
+    run = a_run(MemoryPlan(lora=Lora(64), vllm=Vllm(0.15)))
     assert run.plan.vllm
     verdict = needs.memory(run, 80 * GB)[-1]
     assert verdict.level == "problem"
@@ -208,7 +208,7 @@ def test_a_vllm_share_without_room_for_a_sequence_is_named_with_the_share_that_h
 
 
 def test_every_change_offered_is_a_flag() -> None:
-    plan = Plan(gpus=2, batch=4, checkpointing=False, vllm=Vllm(0.5))
+    plan = MemoryPlan(gpus=2, batch=4, checkpointing=False, vllm=Vllm(0.5))
     offered = [name for name, _ in needs.changes(plan)]
     assert all(name.startswith("--") for name in offered)
     assert [name for name in offered if "zero3.json" in name]
@@ -222,7 +222,7 @@ def test_the_projects_deepspeed_files_are_read_for_what_they_say() -> None:
 
 
 def test_an_unknown_architecture_gets_no_invented_figure(tmp_path: Path) -> None:
-    run = Run(Plan(), None, None, None, "some/model")
+    run = PlannedRun(MemoryPlan(), None, None, None, "some/model")
     (found,) = needs.memory(run, 80 * GB)
     assert found.level == "warning"
     assert "no estimate" in found.text
@@ -241,7 +241,7 @@ def test_preflight_lists_every_problem_at_once(monkeypatch: pytest.MonkeyPatch, 
     with_versions(monkeypatch, trl=None)
     with_disk(monkeypatch, GB)
     monkeypatch.setattr(machine, "gpus", lambda: [machine.Gpu("card", 24 * GB)])
-    monkeypatch.setattr(toolchain, "check", lambda: [Finding("problem", "driver", "550; too old", "a newer one")])
+    monkeypatch.setattr(toolchain, "check", lambda: [DoctorFinding("problem", "driver", "550; too old", "a newer one")])
     with pytest.raises(InputError) as refused:
         doctor.preflight("sft", *settings(tmp_path))
     for part in ("trl: not installed", "disk of output_dir: 1.0 GB free", "verdict: does not fit", "--use_peft true", "driver: 550"):

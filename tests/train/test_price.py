@@ -12,13 +12,13 @@ import pytest
 from unifer import files
 from unifer.cli.doctor import _lines
 from unifer.models.cards import CARDS
-from unifer.models.plans import DeepSpeed, Plan, Vllm
+from unifer.models.plans import DeepSpeed, MemoryPlan, Vllm
 from unifer.models.shapes import KNOWN, shape_of
 from unifer.train.doctor import price
-from unifer.train.doctor.needs import Run
+from unifer.train.doctor.needs import PlannedRun
 
 SEVEN = shape_of(KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"])
-RUN = Run(Plan(8, 7, 4, 120, 1024, deepspeed=DeepSpeed(3), reference=True, vllm=Vllm(0.3, True, 1, 28)), SEVEN, None, 3, "7B")
+RUN = PlannedRun(MemoryPlan(8, 7, 4, 120, 1024, deepspeed=DeepSpeed(3), reference=True, vllm=Vllm(0.3, True, 1, 28)), SEVEN, None, 3, "7B")
 
 
 def settings(rows: Path, **changed: Any) -> tuple[Any, Any]:
@@ -50,7 +50,7 @@ def test_without_a_row_file_the_published_counts_are_used_and_said(tmp_path: Pat
 
 def test_rows_that_are_here_are_counted_and_measured(tmp_path: Path) -> None:
     files.write_json(tmp_path / "rows.json", [{"question": "x" * 400, "response": "y" * 800}] * 64)
-    work, said = price.work_of("sft", *settings(tmp_path / "rows.json"), replace(RUN, plan=Plan(batch=4)))
+    work, said = price.work_of("sft", *settings(tmp_path / "rows.json"), replace(RUN, plan=MemoryPlan(batch=4)))
     assert (work.steps, work.text_tokens, work.reply_tokens, said) == (16, 130, 200, [])
 
 

@@ -20,7 +20,7 @@ def trainer(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Any:
     from unifer.train import grpo, stage
 
     argv = flags(corpus, BASE, tmp_path_factory.mktemp("grpo") / "out")
-    return stage.make_trainer(grpo.Grpo(), *stage.begin(grpo.Grpo(), grpo.types(), argv))
+    return stage.make_trainer(grpo.GrpoStage(), *stage.begin(grpo.GrpoStage(), grpo.types(), argv))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def trainer(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) 
     from unifer.train import sft, stage
 
     argv = flags(corpus, tiny, tmp_path_factory.mktemp("untrained") / "out")
-    return stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), sft.types(), argv))
+    return stage.make_trainer(sft.SftStage(), *stage.begin(sft.SftStage(), sft.types(), argv))
 
 
 def test_unmasked_labels_are_the_reply_and_nothing_else(trainer: Any) -> None:
@@ -78,7 +78,7 @@ def test_the_attention_that_was_asked_for_is_the_one_loaded(corpus: Path, tiny: 
     from unifer.train import sft, stage
 
     argv = flags(corpus, tiny, tmp_path / "out", "--attn_implementation", "eager", "--freeze_vision_tower", "true")
-    made = stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), sft.types(), argv))
+    made = stage.make_trainer(sft.SftStage(), *stage.begin(sft.SftStage(), sft.types(), argv))
     assert made.model.config._attn_implementation == "eager"
     trained = {name for name, weight in made.model.named_parameters() if weight.requires_grad}
     assert trained
@@ -131,8 +131,8 @@ def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(corpus: P
     folder = tmp_path / "rows"
     shutil.copytree(corpus, folder)
     argv = flags(folder, tiny, tmp_path / "out", "--max_steps", "1", "--dataloader_num_workers", "1")
-    this, dataset = stage.begin(sft.Sft(), sft.types(), argv)
-    trainer = stage.make_trainer(sft.Sft(), this, dataset)
+    this, dataset = stage.begin(sft.SftStage(), sft.types(), argv)
+    trainer = stage.make_trainer(sft.SftStage(), this, dataset)
     for image in (folder / "images").iterdir():
         image.write_bytes(b"not an image")
     with pytest.raises(InputError, match=r"cot\.json: the row with image_path .* is not an image") as error:

@@ -27,7 +27,7 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 if TYPE_CHECKING:
-    from unifer.report.ablations import Table
+    from unifer.report.ablations import AblationTable
 
 
 def study(run: Ablations, config: Path, names: Sequence[str]) -> None:
@@ -116,13 +116,13 @@ class Study:
         files.write_text(out / "ablations.md", ablations.table_markdown(table))
         ablations.table_png(out / "ablations.png", table)
 
-    def _table(self, names: Sequence[str]) -> Table:
-        from unifer.evaluate.predictions import Run
+    def _table(self, names: Sequence[str]) -> AblationTable:
+        from unifer.evaluate.predictions import PredictionFile
         from unifer.evaluate.selection import Selected
         from unifer.evaluate.statistics.comparison import compare
-        from unifer.report.ablations import Table
+        from unifer.report.ablations import AblationTable
 
-        runs = [Selected(spec, Run(name, self._answers(name, spec))) for name in names for spec in self.held_out]
+        runs = [Selected(spec, PredictionFile(name, self._answers(name, spec))) for name in names for spec in self.held_out]
         questions = [question for spec in self.held_out for question in read_questions(spec.questions, spec)]
         there = {
             "war": any(question.true_label is not None for question in questions),
@@ -130,7 +130,7 @@ class Study:
         }
         measures = [measure for measure, told in there.items() if told]
         found = {measure: compare(runs, measure=measure, baseline=names[0]) for measure in measures}
-        return Table({name: self.run.variants[name].changes() for name in names}, found)
+        return AblationTable({name: self.run.variants[name].changes() for name in names}, found)
 
     def _found(self, name: str) -> Json:
         """Where the variant's model and replies lie, and how long they took; a shared training counts for each that shares it."""

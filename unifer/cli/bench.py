@@ -14,7 +14,7 @@ from unifer.places import FERBENCH
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
-    from unifer.evaluate.bench.cells import Cell
+    from unifer.evaluate.bench.cells import BenchCell
     from unifer.evaluate.bench.running import Bench
 
 _MODELS = "benchmark/models.yaml"
@@ -69,7 +69,7 @@ def _bench(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> Bench:
-    from unifer.evaluate.bench.asking import Limits
+    from unifer.evaluate.bench.asking import BenchLimits
     from unifer.evaluate.bench.cells import make_cells, read_datasets
     from unifer.evaluate.bench.entries import read_models
     from unifer.evaluate.bench.running import Bench
@@ -83,7 +83,7 @@ def _plan(args: argparse.Namespace) -> Bench:
     entries = read_models(args.models or root / _MODELS, args.models_only)
     datasets = read_datasets(_datasets(args.datasets, root), sample=args.sample, limit=args.limit)
     cells = make_cells(entries, datasets, args.image_root)
-    limits = Limits(args.max_requests, args.max_cost, args.retries)
+    limits = BenchLimits(args.max_requests, args.max_cost, args.retries)
     return Bench(cells, args.log_dir or root / "runs" / "bench", limits, args.retry_failed)
 
 
@@ -93,9 +93,9 @@ def _datasets(given: list[Path] | None, root: Path) -> list[DatasetSpec]:
     return [load_dataset(folder) for folder in given or [root / name for name in FERBENCH]]
 
 
-def _results(cells: Sequence[Cell]) -> str:
+def _results(cells: Sequence[BenchCell]) -> str:
     """The last table; a file that cannot be scored says so in its reason."""
-    from unifer.evaluate.predictions import Run
+    from unifer.evaluate.predictions import PredictionFile
     from unifer.evaluate.scoring import score_strict
     from unifer.report.bench import result_text
 
@@ -103,7 +103,7 @@ def _results(cells: Sequence[Cell]) -> str:
     for position, cell in enumerate(cells):
         if cell.done:
             try:
-                scored[position] = score_strict(cell.asked.spec, Run(cell.plan.out.stem, cell.plan.out))
+                scored[position] = score_strict(cell.asked.spec, PredictionFile(cell.plan.out.stem, cell.plan.out))
             except InputError as error:
                 cell.reason = cell.reason or str(error)
     return result_text(cells, scored)

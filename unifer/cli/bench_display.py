@@ -14,7 +14,7 @@ from unifer.report.tables import plain
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from unifer.evaluate.bench.cells import Cell
+    from unifer.evaluate.bench.cells import BenchCell
 
 _LOOK_SECONDS = 1.0
 _NAME, _FIGURES = 16, 64
@@ -23,7 +23,7 @@ _COLOURS = {"asking": "cyan", "starting": "yellow", "done": "green", "lost": "re
 
 
 @contextmanager
-def watching(cells: Sequence[Cell]) -> Iterator[None]:
+def watching(cells: Sequence[BenchCell]) -> Iterator[None]:
     """Show `cells` on standard error while the block runs."""
     if sys.stderr.isatty():
         from rich.console import Console
@@ -33,7 +33,7 @@ def watching(cells: Sequence[Cell]) -> Iterator[None]:
         with Live(get_renderable=lambda: _table(cells, console.width, console.height), console=console, refresh_per_second=4):
             yield
         return
-    lines = _Lines(cells)
+    lines = _CellLines(cells)
     ended = threading.Event()
     thread = threading.Thread(target=_repeat, args=(lines.look, ended), daemon=True)
     thread.start()
@@ -50,7 +50,7 @@ def _repeat(look: Callable[[], None], ended: threading.Event) -> None:
         look()
 
 
-def _table(cells: Sequence[Cell], width: int, height: int) -> RenderableType:
+def _table(cells: Sequence[BenchCell], width: int, height: int) -> RenderableType:
     """Every cell if there is room for all, else those at work first, and how many are not shown."""
     from rich.table import Table
     from rich.text import Text
@@ -73,14 +73,14 @@ def _table(cells: Sequence[Cell], width: int, height: int) -> RenderableType:
     return table
 
 
-class _Lines:
+class _CellLines:
     """A line for a cell whenever its state changes or another tenth of it is done."""
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[BenchCell]) -> None:
         self._cells = cells
         self._said = [self._mark(cell) for cell in cells]
 
-    def _mark(self, cell: Cell) -> tuple[str, int]:
+    def _mark(self, cell: BenchCell) -> tuple[str, int]:
         return cell.state, cell.done * 10 // max(1, cell.total)
 
     def look(self) -> None:

@@ -23,7 +23,7 @@ _LINE_SECONDS = 30.0
 _BAR = 14
 
 
-class Board(Protocol):
+class StageBoard(Protocol):
     """Where stages show themselves; `with` it for as long as they run."""
 
     def __enter__(self) -> Self: ...
@@ -39,7 +39,7 @@ class Board(Protocol):
         """How far the commands of the running stage are."""
 
 
-def board(titles: Mapping[str, str], expected: Mapping[str, float], counts: Mapping[str, int]) -> Board:
+def board(titles: Mapping[str, str], expected: Mapping[str, float], counts: Mapping[str, int]) -> StageBoard:
     """The board of stages name -> title: `expected` are seconds that they take about, `counts` the units of work that they have."""
     import os
 
@@ -55,7 +55,7 @@ def clock(seconds: float) -> str:
 
 
 @dataclass
-class _Run:
+class _RunningStage:
     """The running stage: when it began, and how far its commands are, taken together. `least` is what they count at least."""
 
     name: str
@@ -103,7 +103,7 @@ class LineBoard:
     ) -> None:
         self._titles, self._counts, self._now = titles, counts, now
         self._say = say or (lambda line: print(line, flush=True))
-        self._run = _Run("", now())
+        self._run = _RunningStage("", now())
         self._due = 0.0
 
     def __enter__(self) -> Self:
@@ -116,7 +116,7 @@ class LineBoard:
         self._say(f"{name}: done{' before' if before else ''}, in {clock(seconds)}")
 
     def begin(self, name: str) -> None:
-        self._run = _Run(name, self._now(), self._counts.get(name, 0))
+        self._run = _RunningStage(name, self._now(), self._counts.get(name, 0))
         self._due = self._run.began + _LINE_SECONDS
         self._say(f"{name}: {self._titles[name]}")
 
@@ -143,7 +143,7 @@ class LiveBoard:
     ) -> None:
         self._titles, self._expected, self._counts, self._now = titles, expected, counts, now
         self._seconds: dict[str, float] = {}
-        self._run: _Run | None = None
+        self._run: _RunningStage | None = None
         self._live: Any = None
 
     def __enter__(self) -> Self:
@@ -164,7 +164,7 @@ class LiveBoard:
             self._run = None
 
     def begin(self, name: str) -> None:
-        self._run = _Run(name, self._now(), self._counts.get(name, 0))
+        self._run = _RunningStage(name, self._now(), self._counts.get(name, 0))
 
     def hear(self, told: Mapping[str, Progress]) -> None:
         if self._run is not None:

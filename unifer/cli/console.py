@@ -6,15 +6,8 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from unifer.progress import teller
-
-
-class Advance(Protocol):
-    """Call it as work gets done: `advance(3)` adds three units."""
-
-    def __call__(self, amount: int = 1) -> None: ...
+from unifer.progress import Advance, teller
 
 
 @contextmanager
@@ -27,7 +20,7 @@ def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Ite
         yield telling
         return
     if not sys.stderr.isatty():
-        yield _Lines(title, total, done, unit)
+        yield _ProgressLines(title, total, done, unit)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -53,7 +46,7 @@ def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Ite
         yield advance
 
 
-class _Lines:
+class _ProgressLines:
     """Progress for logs: a line whenever another tenth of the work is done."""
 
     def __init__(self, title: str, total: int, done: int, unit: str) -> None:

@@ -15,7 +15,7 @@ from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_ques
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.evaluate.inference.infer import Job, Summary
+    from unifer.evaluate.inference.infer import InferenceSummary, Job
     from unifer.models.engines import EngineName, EngineSpec
     from unifer.records import Json, Question
 
@@ -152,10 +152,10 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     """What one model is asked by the flags of one call. Raises InputError for flags that do not go together."""
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
-    from unifer.evaluate.parts import Part
+    from unifer.evaluate.parts import QuestionPart
 
     args = applied(args)
-    part = None if args.part is None else Part.parse(args.part)
+    part = None if args.part is None else QuestionPart.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
         raise InputError("say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for questions of no dataset")
@@ -260,7 +260,7 @@ def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
     return server_urls(args.url)
 
 
-def _report(summary: Summary) -> None:
+def _report(summary: InferenceSummary) -> None:
     before = f", {summary.resumed} of them before" if summary.resumed else ""
     note(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
     if summary.failed:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from unifer.cli import console, flags
 from unifer.errors import InputError
+from unifer.progress import Advance
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.grading import Graded
-    from unifer.evaluate.predictions import Run
-    from unifer.evaluate.reasoning.judge import Picture, Summary
+    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.reasoning.judge import JudgeSummary, Picture
     from unifer.models.api.client import ApiSpec
 
 _EPILOG = """\
@@ -73,7 +74,7 @@ def _judge(args: argparse.Namespace) -> int:
     return _report(summary, run, graded)
 
 
-def _run(args: argparse.Namespace) -> tuple[DatasetSpec, Run]:
+def _run(args: argparse.Namespace) -> tuple[DatasetSpec, PredictionFile]:
     """The run that is meant, and its dataset."""
     from unifer.datasets import load_dataset
     from unifer.evaluate.predictions import common_run, newest_run
@@ -127,7 +128,7 @@ def _picture(spec: DatasetSpec, root: Path | None) -> Picture:
     return picture
 
 
-def _report(summary: Summary, run: Run, graded: tuple[Graded, ...]) -> int:
+def _report(summary: JudgeSummary, run: PredictionFile, graded: tuple[Graded, ...]) -> int:
     from unifer.evaluate.reasoning.judged import read_judged, score_judged
     from unifer.evaluate.reasoning.shares import Draws
     from unifer.report.tables import plain
@@ -145,5 +146,5 @@ def _report(summary: Summary, run: Run, graded: tuple[Graded, ...]) -> int:
     return 1 if summary.judged < summary.to_judge else 0
 
 
-def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
+def _progress(total: int, done: int) -> AbstractContextManager[Advance]:
     return console.progress("judging", total, done, unit="replies")

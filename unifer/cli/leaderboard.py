@@ -13,7 +13,7 @@ from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
-    from unifer.report.leaderboard.boards import Board
+    from unifer.report.leaderboard.boards import Leaderboard
     from unifer.report.leaderboard.published import PublishedResult
 
 _FORMATS = ("md", "csv", "html")
@@ -125,7 +125,7 @@ def _scored_over(spec: DatasetSpec, au_set: str | None) -> DatasetSpec:
     return spec.with_au_set(au_set if au_set == "all" or au_set in spec.au_sets else None)
 
 
-def _notes(boards: list[Board]) -> list[tuple[str, str]]:
+def _notes(boards: list[Leaderboard]) -> list[tuple[str, str]]:
     """(model on dataset, what is odd about its run), each once."""
     found: dict[tuple[str, str], None] = {}
     for board in boards:
@@ -137,7 +137,7 @@ def _notes(boards: list[Board]) -> list[tuple[str, str]]:
 
 
 def _write(
-    out: Path, formats: list[str], boards: list[Board], warnings: list[str], published: list[PublishedResult], protocol: str
+    out: Path, formats: list[str], boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str
 ) -> list[Path]:
     from unifer import files
 
@@ -151,7 +151,7 @@ def _write(
     return written
 
 
-def _text(kind: str, boards: list[Board], warnings: list[str], published: list[PublishedResult], protocol: str) -> str:
+def _text(kind: str, boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str) -> str:
     if kind == "csv":
         from unifer.report.leaderboard.table import csv
 
@@ -165,7 +165,7 @@ def _text(kind: str, boards: list[Board], warnings: list[str], published: list[P
     return html(boards, warnings)
 
 
-def _say(boards: list[Board], warnings: list[str], written: list[Path]) -> int:
+def _say(boards: list[Leaderboard], warnings: list[str], written: list[Path]) -> int:
     from unifer.report.leaderboard.terminal import summary
     from unifer.report.tables import notes_text, plain
 

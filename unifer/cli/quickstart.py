@@ -17,7 +17,7 @@ from typing import Any
 
 from unifer import files
 from unifer.cli import machine, yardstick
-from unifer.cli.board import Board, board
+from unifer.cli.board import StageBoard, board
 from unifer.cli.stages import Stages, side_by_side, training, unifer
 from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE, project_root
 
@@ -124,7 +124,7 @@ def _ends_when_asked() -> Iterator[None]:
 class Runner:
     """Runs stages that are not done yet, shows them on the board, and times the yardstick before each."""
 
-    def __init__(self, stages: Stages, screen: Board, logs: Path, done_before: Set[str]) -> None:
+    def __init__(self, stages: Stages, screen: StageBoard, logs: Path, done_before: Set[str]) -> None:
         self._stages, self._screen, self._logs, self._done_before = stages, screen, logs, done_before
         if "install" in stages.seconds:
             screen.done("install", stages.seconds["install"], before="install" in done_before)

@@ -37,14 +37,14 @@ def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
     from unifer.cli import main
     from unifer.datasets import load_dataset
     from unifer.errors import InputError
-    from unifer.evaluate.predictions import Run
+    from unifer.evaluate.predictions import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     log = work / "logs" / "score.log"
     with _into(log):
         spec = load_dataset(work / "heldout")
         names = {stage: Path(model).name for stage, model in models.items()}
-        scored = {stage: score_strict(spec, Run(name, spec.results / f"{name}.jsonl")) for stage, name in names.items()}
+        scored = {stage: score_strict(spec, PredictionFile(name, spec.results / f"{name}.jsonl")) for stage, name in names.items()}
         for each in scored.values():
             _write_scores(each)
         if main(["eval-total", "--root", str(root), "--run", f"{names['grpo']}.sample_qa"]):

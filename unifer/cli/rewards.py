@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.train.rewards.dry_run import DryRun, Spread
+    from unifer.train.rewards.dry_run import DryRun, RewardSpread
 
 WIDTH = 80
 _HEAD = ("reward", "n", "none", "mean", "std", "min", "max", "zero var")
@@ -96,7 +96,7 @@ def _counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def _cells(name: str, spread: Spread) -> tuple[str, ...]:
+def _cells(name: str, spread: RewardSpread) -> tuple[str, ...]:
     values = ("–" if value is None else f"{value:.3f}" for value in (spread.mean, spread.std, spread.low, spread.high))
     share = "–" if spread.zero_variance is None else f"{100 * spread.zero_variance:.0f} %"
     return name, f"{spread.n:,}", f"{spread.none:,}", *values, share

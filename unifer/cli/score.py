@@ -18,7 +18,7 @@ from unifer.places import FERBENCH
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.folds import FoldScores
-    from unifer.evaluate.predictions import Run
+    from unifer.evaluate.predictions import PredictionFile
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -59,7 +59,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _eval(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import Run, newest_run, run_name
+    from unifer.evaluate.predictions import PredictionFile, newest_run, run_name
 
     spec = _with_au_set(load_dataset(args.dataset_dir), args.au_set, args.protocol)
     if args.predictions is None:
@@ -67,7 +67,7 @@ def _eval(args: argparse.Namespace) -> int:
         choice = f" (newest of {count}; choose with --predictions)" if count > 1 else ""
         say(f"scoring {shown(run.path)}{choice}\n")
     else:
-        run = Run(run_name(args.predictions, spec), args.predictions)
+        run = PredictionFile(run_name(args.predictions, spec), args.predictions)
     if args.protocol == "strict":
         return _eval_strict(spec, run, args)
     if args.graded is not None:
@@ -82,7 +82,7 @@ def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> Datase
     return spec.with_au_set(chosen)
 
 
-def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
+def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.scoring import score_strict
     from unifer.report.tables import dataset_text
@@ -105,7 +105,7 @@ def _eval_strict(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
     return _wrote(written)
 
 
-def _eval_published(spec: DatasetSpec, run: Run, chosen: Path | None) -> int:
+def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:
     from unifer import files
     from unifer.evaluate.scoring import score_published
     from unifer.report.tables import published_text
@@ -120,7 +120,7 @@ def _eval_published(spec: DatasetSpec, run: Run, chosen: Path | None) -> int:
     return _wrote([out, _figure_of(out)])
 
 
-def _eval_facial_r1(spec: DatasetSpec, run: Run, args: argparse.Namespace) -> int:
+def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.facial_r1 import score_facial_r1
     from unifer.report.facial_r1 import facial_r1_text
@@ -160,7 +160,7 @@ def _eval_total(args: argparse.Namespace) -> int:
     return score(specs, runs, results, args)
 
 
-def _total_strict(specs: list[DatasetSpec], runs: list[Run], results: Path, args: argparse.Namespace) -> int:
+def _total_strict(specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.scoring import overall, score_strict
     from unifer.report.tables import overall_text
@@ -174,7 +174,7 @@ def _total_strict(specs: list[DatasetSpec], runs: list[Run], results: Path, args
     return _wrote([out, _figure_of(out)])
 
 
-def _total_published(specs: list[DatasetSpec], runs: list[Run], results: Path, args: argparse.Namespace) -> int:
+def _total_published(specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.scoring import pool_published, score_published
     from unifer.report.tables import published_text
@@ -206,7 +206,7 @@ def _export(args: argparse.Namespace) -> int:
     return _wrote([out])
 
 
-def _stem(run: Run) -> str:
+def _stem(run: PredictionFile) -> str:
     """`UniFER-7B.jsonl` -> `UniFER-7B`; `rafdb_unifer_7b_results.json` -> `rafdb_unifer_7b`."""
     return run.path.stem.removesuffix("_results")
 

@@ -53,11 +53,11 @@ class Scored:
 
 def score(held_out: DatasetSpec, before: Path, after: Path, names: tuple[str, str]) -> Scored:
     """Grade the predictions `before` and `after` and pair them. Raises InputError where they do not answer the same questions."""
-    from unifer.evaluate.predictions import Run
+    from unifer.evaluate.predictions import PredictionFile
     from unifer.evaluate.scoring import score_strict
     from unifer.evaluate.statistics.compare import face_f1, paired_gain
 
-    first, second = (score_strict(held_out, Run(name, path)) for name, path in zip(names, (before, after), strict=True))
+    first, second = (score_strict(held_out, PredictionFile(name, path)) for name, path in zip(names, (before, after), strict=True))
     annotated = first.action_units is not None
     units = paired_gain(first.graded, second.graded, face_f1) if annotated else None
     return Scored(first, second, paired_gain(first.graded, second.graded), units)

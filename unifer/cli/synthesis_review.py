@@ -13,7 +13,7 @@ from unifer.cli.console import progress
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.prepare.synthesis.review import Shown
+    from unifer.prepare.synthesis.review import ReviewRow
 
 _ABOUT = (
     "Write one HTML page about the test rows of a synthesis run (round_N/data/review.jsonl): picture, question, gold, reply and faults of "
@@ -47,7 +47,7 @@ def review(argv: Sequence[str]) -> int:
     return 0
 
 
-def _write_page(args: argparse.Namespace, rows: list[Shown]) -> None:
+def _write_page(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
     from unifer.report.review.page import write_page
 
     out = _out(args, ".html")
@@ -56,7 +56,7 @@ def _write_page(args: argparse.Namespace, rows: list[Shown]) -> None:
     print(f"open it in a browser, save the verdicts, then: unifer synthesize review {args.file} --verdicts {args.file.stem}.verdicts.json")
 
 
-def _write_accepted(args: argparse.Namespace, rows: list[Shown]) -> None:
+def _write_accepted(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
     from unifer.prepare.synthesis.review import read_verdicts
 
     found = read_verdicts(args.verdicts, args.file, rows, partial=args.partial)

@@ -19,8 +19,8 @@ from unifer.errors import InputError
 from unifer.prepare.synthesis import asking, choosing, correcting, mixing, quality, review
 from unifer.prepare.synthesis import pool as pools
 from unifer.prepare.synthesis.choosing import Choice
-from unifer.prepare.synthesis.pool import Face, Links, Pool
-from unifer.prepare.synthesis.settings import Grpo, Sft, Synthesis
+from unifer.prepare.synthesis.pool import Links, Pool, PoolFace
+from unifer.prepare.synthesis.settings import GrpoTraining, SftTraining, Synthesis
 from unifer.records import Json, Prediction
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Round:
         return f"{self.start.model.name}-R{self.number}"
 
     @cached_property
-    def faces(self) -> Mapping[str, Face]:
+    def faces(self) -> Mapping[str, PoolFace]:
         """The faces that are asked about, by key."""
         chosen = pools.drawn(self.pool.faces, self.config.generation.faces, self.config.seed)
         return {face.key: face for face in chosen}
@@ -193,7 +193,7 @@ class Round:
         self._write_rows("rlvr.json", [row.to_json() for row in rewarded], counts)
         if choice.test:
             rows = zip(make([each for each, _ in choice.test]), choice.test, strict=True)
-            shown = [review.Shown(row, each.face.label, faults) for row, (each, faults) in rows]
+            shown = [review.ReviewRow(row, each.face.label, faults) for row, (each, faults) in rows]
             self._write_rows(review.FILE, [row.to_json() for row in shown], {"rows": len(shown)})
         return counts
 
@@ -210,7 +210,7 @@ class Round:
     def _grpo(self) -> None:
         self._train("grpo", self.config.grpo, "rlvr.json", self.folder / f"{self.name}-SFT", self.name)
 
-    def _train(self, stage: str, settings: Sft | Grpo, rows: str, start: Path, out: str) -> None:
+    def _train(self, stage: str, settings: SftTraining | GrpoTraining, rows: str, start: Path, out: str) -> None:
         paths = {"rows": self.data / rows, "model_name_or_path": start, "output_dir": self.folder / out}
         own = {} if settings.processes is None else {"NPROC": str(settings.processes)}
         words = [*as_flags(paths, "_"), *self._image_root("--image_root"), *as_flags(settings.settings, "_")]

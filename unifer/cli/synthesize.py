@@ -25,7 +25,7 @@ from unifer.releases import hint
 if TYPE_CHECKING:
     from unifer.cli.synthesis_rounds import Start
     from unifer.models.checkpoints import Checkpoint
-    from unifer.prepare.synthesis.leaks import Picture
+    from unifer.prepare.synthesis.leaks import RowImage
     from unifer.prepare.synthesis.pool import Pool
     from unifer.prepare.synthesis.settings import Synthesis
 
@@ -177,7 +177,7 @@ def _refuse_leaks(config: Synthesis, pool: Pool) -> None:
     held_out = load_dataset(config.heldout)
     root = config.image_root
 
-    def trained() -> Iterator[Picture]:
+    def trained() -> Iterator[RowImage]:
         for face in pool.faces:
             yield picture(face.source, face.row.id, face.row.image_path, root)
         for row in files.read_records(config.cot, CoTRow.from_json):

@@ -40,7 +40,7 @@ _NEAR = 160
 """Characters before a label in which what sets it aside may stand."""
 
 
-class Run(NamedTuple):
+class LabelSequence(NamedTuple):
     """Labels in a row, `fear, surprise or anger`: the candidates they name, and where they stand."""
 
     labels: tuple[str, ...]
@@ -55,13 +55,13 @@ class Vocabulary(NamedTuple):
     named: Mapping[str, str]
     pattern: re.Pattern[str]
 
-    def runs(self, clause: str) -> list[Run]:
+    def runs(self, clause: str) -> list[LabelSequence]:
         """The labels in a row that stand in `clause`, from its start."""
         found = []
         words = sorted(self.named, key=len, reverse=True)
         for match in self.pattern.finditer(clause):
             labels = re.findall("|".join(map(re.escape, words)), match[0])
-            found.append(Run(tuple(dict.fromkeys(self.named[word] for word in labels)), match[0], match.start(), match.end()))
+            found.append(LabelSequence(tuple(dict.fromkeys(self.named[word] for word in labels)), match[0], match.start(), match.end()))
         return found
 
 
@@ -94,13 +94,13 @@ def clauses(text: str) -> list[str]:
     return _CLAUSES.split(" ".join(bare.split(" ")))
 
 
-def contrasted(clause: str, run: Run) -> bool:
+def contrasted(clause: str, run: LabelSequence) -> bool:
     """Whether the clause denies or sets aside the labels of `run`: `rather than fear`, `fear would show AU5`."""
     before = _NO_DENIAL.sub("", clause[max(0, run.start - _NEAR) : run.start])
     return bool(_CONTRAST.search(" ".join(before.split(",")[-1].split()[-8:])) or _AFTER.match(clause, run.end))
 
 
-def settled(clause: str, runs: Sequence[Run]) -> bool:
+def settled(clause: str, runs: Sequence[LabelSequence]) -> bool:
     """Whether the clause decides on one label: a word of deciding, and one label that is not contrasted."""
     left = {label for run in runs if not contrasted(clause, run) for label in run.labels}
     return len(left) == 1 and bool(_SETTLES.search(clause))

@@ -15,7 +15,7 @@ from pathlib import Path
 from unifer import files, runs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.errors import InputError
-from unifer.evaluate.parts import Part
+from unifer.evaluate.parts import QuestionPart
 from unifer.records import Json, Prediction, Question
 
 MIXED = "mixed"
@@ -40,9 +40,9 @@ class Stated:
         return dict(self.identity.get("questions") or {})
 
     @property
-    def part(self) -> Part | None:
+    def part(self) -> QuestionPart | None:
         """The part of its question file that the run answers; None: the whole file."""
-        return Part.in_identity(self.identity)
+        return QuestionPart.in_identity(self.identity)
 
     def asked_of(self, questions: Sequence[Question]) -> Sequence[Question]:
         """Those of its question file that were asked: every start of a run asks the first N of its share."""
@@ -90,7 +90,7 @@ def read_stated(path: Path) -> Stated | None:
         if count is not None and (type(count) is not int or count < 0):
             raise InputError(f"{beside}: context.{name} is {count!r}; a number of questions is expected")
     try:
-        Part.in_identity(identity)
+        QuestionPart.in_identity(identity)
     except ValueError as error:
         raise InputError(f"{beside}: {error}; ask that part again") from None
     profile = found["context"].get("profile")
@@ -98,7 +98,7 @@ def read_stated(path: Path) -> Stated | None:
 
 
 @dataclass(frozen=True)
-class Source:
+class QuestionSource:
     """The question file that rows were compared with; None where no file at hand holds them.
 
     `unchanged`: it is, byte for byte, the file that the manifest names. `notes` say what is odd.
@@ -110,7 +110,7 @@ class Source:
     notes: tuple[str, ...]
 
 
-def find_source(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction]) -> Source:
+def find_source(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction]) -> QuestionSource:
     """Find the question file of the rows of `path` and compare them with it.
 
     Raises InputError for rows whose truth, labels or AUs are not the file's, and for rows that the file named by the manifest lacks.
@@ -126,14 +126,14 @@ def find_source(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction]
     elif not unchanged:
         notes.append(f"{found.name} has changed since this run was asked (its sha256 is not the one that the manifest states)")
     if found is None:
-        return Source(None, (), False, tuple(notes))
+        return QuestionSource(None, (), False, tuple(notes))
     known = questions_of(found)
     notes += _strangers(path, found, known, predictions, unchanged)
     notes += _differing(path, found, known, predictions)
     asked = len(keys & known.keys()) if stated is None or stated.asked is None else stated.asked
     if asked < len(known):
         notes.append(f"partial run: {asked:,} of the {len(known):,} questions of {found.name} were asked")
-    return Source(found, tuple(known.values()), unchanged, tuple(notes))
+    return QuestionSource(found, tuple(known.values()), unchanged, tuple(notes))
 
 
 def questions_of(path: Path) -> Mapping[str, Question]:

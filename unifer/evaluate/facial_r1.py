@@ -20,10 +20,10 @@ from unifer.errors import InputError
 from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
 from unifer.evaluate.metrics import RESAMPLES
-from unifer.evaluate.predictions import Run, find_missing, read_predictions
+from unifer.evaluate.predictions import PredictionFile, find_missing, read_predictions
 from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
 from unifer.evaluate.reasoning.rouge import rouge_l
-from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.evaluate.statistics.bootstrap import clusters_of
 from unifer.records import Json, Prediction, Question
 
@@ -39,11 +39,11 @@ class FacialR1Scores:
     """
 
     spec: DatasetSpec
-    run: Run
+    run: PredictionFile
     counts: dict[str, int]
-    accuracy: Share | None
+    accuracy: MeanShare | None
     action_units: ActionUnitScores | None
-    rouge: Share | None
+    rouge: MeanShare | None
     rege: dict[str, Rege]
     notes: tuple[str, ...]
     folds: FoldScores | None = None
@@ -74,7 +74,7 @@ class _Asked:
     reply: str | None
 
 
-def score_facial_r1(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> FacialR1Scores:
+def score_facial_r1(spec: DatasetSpec, run: PredictionFile, resamples: int = RESAMPLES) -> FacialR1Scores:
     """Read and score one run over the AU set of `spec` (`with_au_set`). Raises InputError for a file that is not this dataset's."""
     predictions, notes = read_predictions(run.path, spec)
     missing = find_missing(run.path, spec, predictions)
@@ -99,9 +99,9 @@ def score_facial_r1(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> 
 class _Found:
     """The figures over some rows."""
 
-    accuracy: Share | None
+    accuracy: MeanShare | None
     action_units: ActionUnitScores | None
-    rouge: Share | None
+    rouge: MeanShare | None
     rege: dict[str, Rege]
 
 

@@ -19,7 +19,7 @@ Values = dict[str, float | None]
 """Metric -> score, None where nothing defines it."""
 
 
-class Spread(NamedTuple):
+class FoldRange(NamedTuple):
     """A score over folds: mean, least and most."""
 
     mean: float
@@ -57,10 +57,10 @@ class FoldScores:
         """What every fold has a score of."""
         return tuple(name for name in self.each[0].values if all(fold.values.get(name) is not None for fold in self.each))
 
-    def spread(self, metric: str) -> Spread:
+    def spread(self, metric: str) -> FoldRange:
         """Of one of `metrics`."""
         found = [value for fold in self.each if (value := fold.values[metric]) is not None]
-        return Spread(sum(found) / len(found), min(found), max(found))
+        return FoldRange(sum(found) / len(found), min(found), max(found))
 
     def to_json(self) -> Json:
         spreads = {name: self.spread(name)._asdict() for name in self.metrics}

@@ -27,7 +27,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Part:
+class PredictionPart:
     """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None where it has none.
 
     `claim` is the part of a question file that the run took by `--part`, `whole` how many questions all parts of it were asked.
@@ -38,7 +38,7 @@ class Part:
     identity: Json | None
     asked: int | None
     mixed: Json
-    claim: parts_of.Part | None = None
+    claim: parts_of.QuestionPart | None = None
     whole: int | None = None
     profile: str | None = None
 
@@ -99,23 +99,23 @@ def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path
     return Merged(tuple(rows.values()), _manifest(parts, rows, identity, asked, accepted), _notes(parts, accepted, asked, lacking))
 
 
-def _read(path: Path) -> Part:
+def _read(path: Path) -> PredictionPart:
     predictions = tuple(read_rows(path))
     if not predictions:
         raise InputError(f"{path}: holds no predictions; a row has a question's fields and model_response")
     stated = read_stated(path)
     if stated is None:
-        return Part(path, predictions, None, None, {})
+        return PredictionPart(path, predictions, None, None, {})
     if stated.asked is not None and stated.asked < len(predictions):
         problem = f"holds {len(predictions):,} rows, but its manifest says that {stated.asked:,} questions were asked"
         raise InputError(f"{path}: {problem}; give the run its own file, or remove the manifest of another run")
     claim, mixed = stated.part, stated.identity.pop(MIXED, None) or {}
     # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is missing.
     stated.identity.pop(parts_of.KEY, None)
-    return Part(path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole, stated.profile)
+    return PredictionPart(path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole, stated.profile)
 
 
-def _accepted(parts: Sequence[Part], allow: Collection[str]) -> Json:
+def _accepted(parts: Sequence[PredictionPart], allow: Collection[str]) -> Json:
     """`dotted key -> values` for every accepted difference between the manifests. Raises InputError listing the others."""
     first, refused, found = parts[0], [], {key: list(values) for part in parts for key, values in part.mixed.items()}
     for part in parts[1:]:
@@ -136,7 +136,7 @@ def _accepted(parts: Sequence[Part], allow: Collection[str]) -> Json:
     return found
 
 
-def _differing(first: Part, part: Part) -> Iterator[tuple[str, object, object]]:
+def _differing(first: PredictionPart, part: PredictionPart) -> Iterator[tuple[str, object, object]]:
     """(dotted key, value in the first part, value in this one) for every leaf that differs."""
     if first.identity is None or part.identity is None:
         if (first.identity is None) != (part.identity is None):
@@ -145,17 +145,17 @@ def _differing(first: Part, part: Part) -> Iterator[tuple[str, object, object]]:
     yield from runs.leaves(_comparable(first), _comparable(part))
 
 
-def _manifest_of(part: Part) -> str:
+def _manifest_of(part: PredictionPart) -> str:
     return "none" if part.identity is None else "there"
 
 
-def _comparable(part: Part) -> Json:
+def _comparable(part: PredictionPart) -> Json:
     """The identity with its question file as one value: a digest that differs is a difference of question files, once."""
     identity = dict(part.identity or {})
     return identity | {QUESTIONS: f"{part.questions.get('name')} ({str(part.questions.get('sha256'))[:12]})"}
 
 
-def _refuse_other_datasets(parts: Sequence[Part]) -> None:
+def _refuse_other_datasets(parts: Sequence[PredictionPart]) -> None:
     """Parts of one dataset offer the same labels and name no other dataset in their rows."""
     first = parts[0]
     for part in parts[1:]:
@@ -169,11 +169,11 @@ def _refuse_other_datasets(parts: Sequence[Part]) -> None:
         raise InputError(f"rows of several datasets: {listed}; merge the runs of one dataset at a time")
 
 
-def _offered(part: Part) -> list[str]:
+def _offered(part: PredictionPart) -> list[str]:
     return sorted({label for row in part.predictions for label in row.question.candidate_labels})
 
 
-def _joined(parts: Sequence[Part], first_wins: bool) -> tuple[dict[str, Prediction], list[str]]:
+def _joined(parts: Sequence[PredictionPart], first_wins: bool) -> tuple[dict[str, Prediction], list[str]]:
     """One row a key, an answer rather than a failure, and the keys with two answers. Raises InputError for those unless `first_wins`."""
     rows: dict[str, Prediction] = {}
     source: dict[str, Path] = {}
@@ -233,7 +233,7 @@ def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path
     return {key: rows[key] for key in known if key in rows}
 
 
-def _identity(parts: Sequence[Part], accepted: Json, questions: Path | None) -> Json:
+def _identity(parts: Sequence[PredictionPart], accepted: Json, questions: Path | None) -> Json:
     """What every row was made with: the first part's word, and what was allowed to differ. Unmixed, `unifer infer` can go on with it."""
     stated = next((part.identity for part in parts if part.identity is not None), {})
     asked_of = list({json.dumps(part.questions, sort_keys=True): part.questions for part in parts if part.questions}.values())
@@ -246,7 +246,7 @@ def _identity(parts: Sequence[Part], accepted: Json, questions: Path | None) -> 
     return {**stated, QUESTIONS: name, **({MIXED: kept} if kept else {})}
 
 
-def _asked(parts: Sequence[Part], rows: dict[str, Prediction], whole: Sequence[Question] | None) -> int | None:
+def _asked(parts: Sequence[PredictionPart], rows: dict[str, Prediction], whole: Sequence[Question] | None) -> int | None:
     """How many questions were asked in all. None where a part has no manifest, so that nobody knows."""
     if whole is not None:
         return len(whole)
@@ -261,7 +261,7 @@ def _asked(parts: Sequence[Part], rows: dict[str, Prediction], whole: Sequence[Q
     return len(rows) + missing
 
 
-def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json, asked: int | None, accepted: Json) -> Json:
+def _manifest(parts: Sequence[PredictionPart], rows: dict[str, Prediction], identity: Json, asked: int | None, accepted: Json) -> Json:
     failed = sum(row.failed for row in rows.values())
     counts = {"asked": asked, "answered": len(rows) - failed, "failed": failed, "missing": None if asked is None else asked - len(rows)}
     listed = [part.describe() for part in parts]
@@ -273,7 +273,7 @@ def _manifest(parts: Sequence[Part], rows: dict[str, Prediction], identity: Json
     return runs.manifest(COMMAND, identity, asked=asked, **kept, rows=counts, parts=listed, allowed=accepted)
 
 
-def _notes(parts: Sequence[Part], accepted: Json, asked: int | None, lacking: Sequence[parts_of.Part]) -> tuple[str, ...]:
+def _notes(parts: Sequence[PredictionPart], accepted: Json, asked: int | None, lacking: Sequence[parts_of.QuestionPart]) -> tuple[str, ...]:
     notes = [f"accepted: {key}: {' / '.join(runs.short(value) for value in values)}" for key, values in accepted.items()]
     if all(part.identity is None for part in parts):
         notes.append("no part has a manifest, so nothing says that one model answered them all")

@@ -37,7 +37,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Table:
+class ConfusionTable:
     """Counts truth x outcome: a row for each of `labels`, a column for each of them and then for each of `UNNAMED`.
 
     `unplaced` are missing rows whose truth is unknown; `well_formed` counts the replies of exact form. `subjects` holds the counts of
@@ -60,7 +60,7 @@ class Table:
         """How many subjects there are; None where rows are drawn."""
         return None if self.subjects is None else len(self.subjects)
 
-    def relabelled(self, labels: Sequence[str], rename: dict[str, str]) -> Table:
+    def relabelled(self, labels: Sequence[str], rename: dict[str, str]) -> ConfusionTable:
         """The same counts over `labels`, where this table's label `x` is called `rename[x]`. Lets tables of datasets be added."""
         place = [labels.index(rename[label]) for label in self.labels]
         columns = place + [len(labels) + index for index in range(len(UNNAMED))]
@@ -71,13 +71,13 @@ class Table:
             return wide
 
         subjects = None if self.subjects is None else moved(self.subjects)
-        return Table(tuple(labels), moved(self.counts[None])[0], self.unplaced, self.well_formed, subjects)
+        return ConfusionTable(tuple(labels), moved(self.counts[None])[0], self.unplaced, self.well_formed, subjects)
 
-    def __add__(self, other: Table) -> Table:
+    def __add__(self, other: ConfusionTable) -> ConfusionTable:
         """The counts of both; whose they are is lost (`score_pooled` draws each dataset's subjects apart)."""
         if other.labels != self.labels:
             raise ValueError(f"tables of different labels cannot be added: {self.labels} and {other.labels}")
-        return Table(self.labels, self.counts + other.counts, self.unplaced + other.unplaced, self.well_formed + other.well_formed)
+        return ConfusionTable(self.labels, self.counts + other.counts, self.unplaced + other.unplaced, self.well_formed + other.well_formed)
 
     def resampled(self, resamples: int, seed: int) -> tuple[Counts, Counts]:
         """Bootstrap samples: counts (resamples, labels, outcomes) and questions asked (resamples,).
@@ -100,7 +100,7 @@ def tally(
     unplaced: int = 0,
     well_formed: int = 0,
     subjects: Sequence[str] | None = None,
-) -> Table:
+) -> ConfusionTable:
     """Count (true label, outcome, label named) rows; the outcome is one of `records.OUTCOMES` or `missing`.
 
     `subjects` names the subject of each row (`bootstrap.clusters_of`). Raises ValueError for a label outside `labels`, for an unknown
@@ -118,7 +118,7 @@ def tally(
             raise ValueError(f"{error.args[0]!r} is neither one of the labels {', '.join(labels)} nor an outcome") from None
     counts = np.bincount(np.array(cells, dtype=np.int64), minlength=shape[0] * shape[1]).reshape(shape)
     each = None if subjects is None else _by_subject(cells, subjects, shape)
-    return Table(tuple(labels), counts, unplaced, well_formed, each)
+    return ConfusionTable(tuple(labels), counts, unplaced, well_formed, each)
 
 
 def _by_subject(cells: Sequence[int], subjects: Sequence[str], shape: tuple[int, int]) -> Counts | None:
@@ -151,7 +151,7 @@ class Scores:
     drawn for them.
     """
 
-    table: Table
+    table: ConfusionTable
     war: float
     uar: float
     macro_f1: float
@@ -191,14 +191,14 @@ def intervals_json(intervals: dict[str, tuple[float, float]], resamples: int, se
     return {**bounds, **drawn.to_json(), "level": LEVEL, "resamples": resamples, "seed": seed}
 
 
-def score(table: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
+def score(table: ConfusionTable, *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
     """Scores of `table`, with intervals from `resamples` bootstrap samples (0: none). Raises ValueError for an empty table."""
     if not table.counts.sum():
         raise ValueError("there is no row to score")
     return _scores(table, *table.resampled(resamples, seed), seed, Drawn(table.clusters))
 
 
-def score_pooled(tables: Sequence[Table], *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
+def score_pooled(tables: Sequence[ConfusionTable], *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
     """Scores of several datasets' rows together, tables over the same labels.
 
     Rows are drawn from the pool, as from one large set. Where a dataset names subjects, each dataset is drawn on its own instead: people
@@ -213,7 +213,7 @@ def score_pooled(tables: Sequence[Table], *, resamples: int = RESAMPLES, seed: i
     return _scores(table, counts, asked, seed, drawn)
 
 
-def _scores(table: Table, counts: Counts, asked: Counts, seed: int, drawn: Drawn) -> Scores:
+def _scores(table: ConfusionTable, counts: Counts, asked: Counts, seed: int, drawn: Drawn) -> Scores:
     """Scores of `table` with intervals from the samples `counts` (resamples, labels, outcomes) of `asked` (resamples,) questions."""
     war, uar, macro_f1 = (float(value) for value in headline_of(table.counts[None], np.array([table.asked]))[0])
     samples = headline_of(counts, asked)
@@ -241,7 +241,7 @@ def headline_of(counts: Counts | Floats, asked: Counts | Floats) -> Floats:
     return result
 
 
-def _per_class(table: Table) -> Iterable[ClassScore]:
+def _per_class(table: ConfusionTable) -> Iterable[ClassScore]:
     for index, label in enumerate(table.labels):
         hits = int(table.counts[index, index])
         support, predicted = int(table.counts[index].sum()), int(table.counts[:, index].sum())

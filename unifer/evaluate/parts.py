@@ -24,7 +24,7 @@ _EXPECTED = "K/N is expected, such as 3/8 for the third of eight parts"
 
 
 @dataclass(frozen=True, order=True)
-class Part:
+class QuestionPart:
     """Part `number` of `of`, counted from 1."""
 
     number: int
@@ -34,7 +34,7 @@ class Part:
         return f"{self.number}/{self.of}"
 
     @classmethod
-    def parse(cls, text: str, flag: str = "--part") -> Part:
+    def parse(cls, text: str, flag: str = "--part") -> QuestionPart:
         """`3/8`. Raises InputError for anything else, and for a part that does not exist."""
         found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
         if not found:
@@ -46,7 +46,7 @@ class Part:
         return cls(number, of)
 
     @classmethod
-    def in_identity(cls, identity: Mapping[str, object]) -> Part | None:
+    def in_identity(cls, identity: Mapping[str, object]) -> QuestionPart | None:
         """The part that a manifest's identity names; None for the run of a whole file. Raises ValueError: it names no part."""
         stated = identity.get(KEY)
         if stated is None:
@@ -84,9 +84,9 @@ def all_parts(path: Path) -> str:
     return re.sub(r"\.part-\d+-of-", ".part-*-of-", path.name)
 
 
-def missing_parts(claims: Sequence[tuple[Path, Part]]) -> list[Part]:
+def missing_parts(claims: Sequence[tuple[Path, QuestionPart]]) -> list[QuestionPart]:
     """The parts of the split that nobody claims. Raises InputError for parts of different splits, and for a part that two files claim."""
-    claimed: dict[Part, Path] = {}
+    claimed: dict[QuestionPart, Path] = {}
     for path, part in claims:
         first, known = claims[0]
         if part.of != known.of:
@@ -96,4 +96,4 @@ def missing_parts(claims: Sequence[tuple[Path, Part]]) -> list[Part]:
             raise InputError(f"{path}: is part {part}, and so is {claimed[part].name}; leave one of the two out")
         claimed[part] = path
     of = claims[0][1].of if claims else 0
-    return [part for number in range(1, of + 1) if (part := Part(number, of)) not in claimed]
+    return [part for number in range(1, of + 1) if (part := QuestionPart(number, of)) not in claimed]

@@ -26,7 +26,7 @@ _PUBLISHED = "_results.json"
 
 
 @dataclass(frozen=True)
-class Run:
+class PredictionFile:
     """One prediction file and the name of its run."""
 
     name: str
@@ -43,7 +43,7 @@ def run_name(path: Path, spec: DatasetSpec) -> str:
     return path.stem
 
 
-def find_runs(spec: DatasetSpec) -> list[Run]:
+def find_runs(spec: DatasetSpec) -> list[PredictionFile]:
     """The runs in the dataset's results folder, newest first; their names are unique (our format goes before the published one)."""
     named: dict[str, Path] = {}
     for path in (*sorted(spec.results.glob("*.jsonl")), *sorted(spec.results.glob(f"*{_PUBLISHED}"))):
@@ -52,10 +52,10 @@ def find_runs(spec: DatasetSpec) -> list[Run]:
         if path.is_file() and not unfinished and not path.name.endswith((GRADED, JUDGED)):
             named.setdefault(run_name(path, spec), path)
     age = {name: path.stat().st_mtime_ns for name, path in named.items()}
-    return [Run(name, named[name]) for name in sorted(named, key=lambda name: (-age[name], name))]
+    return [PredictionFile(name, named[name]) for name in sorted(named, key=lambda name: (-age[name], name))]
 
 
-def newest_run(spec: DatasetSpec) -> tuple[Run, int]:
+def newest_run(spec: DatasetSpec) -> tuple[PredictionFile, int]:
     """The newest run and how many there are. Raises InputError saying how to make one."""
     found = find_runs(spec)
     if not found:
@@ -66,7 +66,7 @@ def newest_run(spec: DatasetSpec) -> tuple[Run, int]:
     return found[0], len(found)
 
 
-def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[Run]:
+def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[PredictionFile]:
     """The run `name` of every dataset, or the newest run that all of them have. Raises InputError naming a folder that lacks it."""
     named = [{run.name: run for run in find_runs(spec)} for spec in specs]
     for spec, found in zip(specs, named, strict=True):

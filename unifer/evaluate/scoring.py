@@ -23,8 +23,8 @@ from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
 from unifer.evaluate.grading import Graded, grade_prediction, unread_notes
-from unifer.evaluate.metrics import RESAMPLES, Scores, Table
-from unifer.evaluate.predictions import NOTHING_MISSING, Missing, Run, find_missing, read_predictions
+from unifer.evaluate.metrics import RESAMPLES, ConfusionTable, Scores
+from unifer.evaluate.predictions import NOTHING_MISSING, Missing, PredictionFile, find_missing, read_predictions
 from unifer.evaluate.published_metrics import published_metrics, published_pool
 from unifer.evaluate.reasoning.judged import read_judged
 from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
@@ -42,7 +42,7 @@ class DatasetScores:
     """
 
     spec: DatasetSpec
-    run: Run
+    run: PredictionFile
     graded: tuple[Graded, ...]
     counts: dict[str, int]
     scores: Scores | None
@@ -89,7 +89,7 @@ class DatasetScores:
         }
 
 
-def score_strict(spec: DatasetSpec, run: Run, resamples: int = RESAMPLES) -> DatasetScores:
+def score_strict(spec: DatasetSpec, run: PredictionFile, resamples: int = RESAMPLES) -> DatasetScores:
     """Grade and score one run. Raises InputError for a file that is not this dataset's."""
     predictions, notes = read_predictions(run.path, spec)
     missing = find_missing(run.path, spec, predictions)
@@ -151,7 +151,7 @@ def _action_units(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing,
     return score_action_units(claims, units=spec.action_units, clusters=clusters, resamples=resamples, seed=_seed(spec.name))
 
 
-def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Table:
+def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> ConfusionTable:
     rows: list[tuple[Question, str, str | None]] = [(row.prediction.question, row.verdict.outcome, row.verdict.label) for row in graded]
     rows += [(question, "missing", None) for question in missing.questions]
     rows = [row for row in rows if row[0].true_label is not None]
@@ -222,14 +222,14 @@ class PublishedScores:
     """Scores of one run by the published rule; `pairs` are (truth, label read) of the rows that did not fail."""
 
     spec: DatasetSpec
-    run: Run
+    run: PredictionFile
     pairs: tuple[tuple[str, str], ...]
     metrics: Json
     notes: tuple[str, ...]
     wording: Wording
 
 
-def score_published(spec: DatasetSpec, run: Run, answer_tag: AnswerTag | None = None) -> PublishedScores:
+def score_published(spec: DatasetSpec, run: PredictionFile, answer_tag: AnswerTag | None = None) -> PublishedScores:
     """Grade and score one run by the published rule; failed rows leave the denominators, as they do there, and are noted.
 
     `answer_tag` overrides the dataset's own: the published pooled script reads every dataset with `one_line`.

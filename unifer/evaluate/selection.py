@@ -12,7 +12,7 @@ from pathlib import Path
 
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.errors import InputError
-from unifer.evaluate.predictions import Run, find_runs, run_name
+from unifer.evaluate.predictions import PredictionFile, find_runs, run_name
 from unifer.places import BENCHMARK, FERBENCH, project_root
 
 _FACTS = "dataset.yaml"
@@ -24,7 +24,7 @@ class Selected:
     """One run on one dataset."""
 
     spec: DatasetSpec
-    run: Run
+    run: PredictionFile
 
 
 def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -> list[Selected]:
@@ -52,7 +52,7 @@ def _meant(token: str, near: Path, dataset_dir: Path | None) -> list[Selected]:
     path = Path(token).expanduser()
     if path.is_file():
         spec = load_dataset(dataset_dir) if dataset_dir is not None else _dataset_of(path)
-        return [Selected(spec, Run(run_name(path, spec), path))]
+        return [Selected(spec, PredictionFile(run_name(path, spec), path))]
     if path.is_dir():
         specs = [load_dataset(folder) for folder in _dataset_folders(path)]
         runs = [Selected(spec, run) for spec in specs for run in find_runs(spec)]

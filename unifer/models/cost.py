@@ -15,15 +15,15 @@ from typing import Literal
 from unifer.models import flops
 from unifer.models.cards import GPUS_PER_MACHINE, RATIOS, Card
 from unifer.models.memory import engine_cache, kv_bytes, optimizer_bytes, trained_parameters
-from unifer.models.plans import Plan
-from unifer.models.shapes import Shape
+from unifer.models.plans import MemoryPlan
+from unifer.models.shapes import ModelShape
 
 Sampler = Literal["none", "vllm", "server", "transformers"]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a run goes through. `Plan` has the longest row, which decides memory; here are means, which decide time.
+    """What a run goes through. `MemoryPlan` has the longest row, which decides memory; here are means, which decide time.
 
     A step takes `plan.gpus x batch x accumulation` sequences: rows in SFT, replies in GRPO, `group` of them per prompt.
     """
@@ -61,7 +61,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Part:
+class StepPart:
     """One part of a step: its seconds, and what bounds it."""
 
     name: str
@@ -73,7 +73,7 @@ class Part:
 class Cost:
     """Parts that add up to a step."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[StepPart, ...]
     steps: int
     gpus: int
 
@@ -91,7 +91,7 @@ class Cost:
         return self.hours * self.gpus
 
     @property
-    def bottleneck(self) -> Part:
+    def bottleneck(self) -> StepPart:
         """The largest part."""
         return max(self.parts, key=lambda part: part.seconds)
 
@@ -100,18 +100,18 @@ class Cost:
         return sum(part.seconds for part in self.parts if part.name == name)
 
 
-def predict(shape: Shape, plan: Plan, work: Work, card: Card) -> Cost:
+def predict(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> Cost:
     """What a run of `work` under `plan` costs on `plan.gpus` (and `work.servers`) of `card`."""
     prompt = work.text_tokens + plan.patches // shape.merge**2
     parts, looking = _rollouts(shape, plan, work, card, prompt) if work.sampler != "none" else ([], 0.0)
     parts += _passes(shape, plan, work, card, prompt, looking)
-    parts.append(Part("optimizer", _optimizer(shape, plan, card), "memory bandwidth"))
+    parts.append(StepPart("optimizer", _optimizer(shape, plan, card), "memory bandwidth"))
     if work.save_steps:
-        parts.append(Part("checkpoints", work.checkpoint_bytes / RATIOS.disk / work.save_steps, "disk"))
+        parts.append(StepPart("checkpoints", work.checkpoint_bytes / RATIOS.disk / work.save_steps, "disk"))
     return Cost(tuple(parts), work.steps, plan.gpus + work.servers)
 
 
-def _passes(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float, looking: float) -> list[Part]:
+def _passes(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, looking: float) -> list[StepPart]:
     """The trainer's passes and what they send; `looking` seconds of the vision tower are the sampler's."""
     reply = work.longest_reply if work.padded else work.reply_tokens
     once = flops.forward(shape, plan.batch, prompt + reply, reply, _images(plan, work), plan.patches)
@@ -124,20 +124,20 @@ def _passes(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float, loo
     scorings, references = plan.accumulation * work.scorings, plan.accumulation * int(work.reference)
     vision = looking + trainings * seen + (scorings + references) * looked
     sent = communication(shape, plan, card, 2 * trainings + scorings + references, trainings)
-    parts = [Part("images", vision, vision_bound), Part("training", trainings * train, bound)]
-    parts += [Part("scoring", scorings * score, scored)] if scorings else []
-    parts += [Part("reference model", references * score, scored)] if references else []
-    return [*parts, Part("communication", sent * (1 - RATIOS.hidden), "links")]
+    parts = [StepPart("images", vision, vision_bound), StepPart("training", trainings * train, bound)]
+    parts += [StepPart("scoring", scorings * score, scored)] if scorings else []
+    parts += [StepPart("reference model", references * score, scored)] if references else []
+    return [*parts, StepPart("communication", sent * (1 - RATIOS.hidden), "links")]
 
 
-def _rollouts(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float) -> tuple[list[Part], float]:
+def _rollouts(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float) -> tuple[list[StepPart], float]:
     """Parts of sampling, and the seconds of the vision tower in it."""
     prefill, decode, looking, bound = _sampling(shape, plan, work, card, prompt)
-    sync = Part("weight sync", _sync(shape, plan, work, card), "links" if work.sampler == "transformers" else "loading into vLLM")
-    return [Part("prefill", prefill, "FLOPs"), Part("decode", decode, bound), sync], looking
+    sync = StepPart("weight sync", _sync(shape, plan, work, card), "links" if work.sampler == "transformers" else "loading into vLLM")
+    return [StepPart("prefill", prefill, "FLOPs"), StepPart("decode", decode, bound), sync], looking
 
 
-def _images(plan: Plan, work: Work) -> float:
+def _images(plan: MemoryPlan, work: Work) -> float:
     """Images that the trainer's vision tower reads per batch of one GPU: a window of `batch` replies over groups of `group`, mean."""
     if not plan.patches:
         return 0.0
@@ -167,7 +167,7 @@ def gather_seconds(size: float, gpus: int, card: Card) -> float:
     return max(inside, between) / RATIOS.links
 
 
-def communication(shape: Shape, plan: Plan, card: Card, gathers: float, batches: float) -> float:
+def communication(shape: ModelShape, plan: MemoryPlan, card: Card, gathers: float, batches: float) -> float:
     """Seconds in which DeepSpeed or DDP send, per step, before anything is hidden (Rajbhandari et al., arXiv 1910.02054, section 7).
 
     ZeRO-3 gathers all weights `gathers` times (for each pass, and for the backward pass again) and reduces gradients after each of the
@@ -182,7 +182,7 @@ def communication(shape: Shape, plan: Plan, card: Card, gathers: float, batches:
     return 2 * gather_seconds(gradients, plan.gpus, card)
 
 
-def _sampling(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float) -> tuple[float, float, float, str]:
+def _sampling(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float) -> tuple[float, float, float, str]:
     """Seconds per step of (prefill, decode, vision tower) and what bounds decoding.
 
     Per engine and call: each distinct prompt is read once by vLLM (its prefix cache), each reply's by transformers. Then as many
@@ -199,7 +199,7 @@ def _sampling(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float) -
     return calls * (read.layers + read.head) / speed, calls * decode, calls * read.vision / speed, bound
 
 
-def _decode(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float, batch: float) -> tuple[float, str]:
+def _decode(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, batch: float) -> tuple[float, str]:
     """Seconds in which an engine decodes `batch` replies, and what bounds that."""
     eager = work.sampler == "transformers"
     parallel = plan.vllm.tensor_parallel if plan.vllm and not eager else 1
@@ -222,7 +222,7 @@ def _decode(shape: Shape, plan: Plan, work: Work, card: Card, prompt: float, bat
     return one_by_one + reading, "reading the weights once per token" if weights > host else "the host, once per token"
 
 
-def _sync(shape: Shape, plan: Plan, work: Work, card: Card) -> float:
+def _sync(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> float:
     """Seconds per step in which the sampler gets the new weights: gathered under ZeRO-3, sent to a server, loaded by vLLM."""
     stage = plan.deepspeed.stage if plan.deepspeed else 0
     gathered = gather_seconds(2 * shape.parameters, plan.gpus, card) if stage == 3 else 0.0
@@ -233,12 +233,12 @@ def _sync(shape: Shape, plan: Plan, work: Work, card: Card) -> float:
     return (gathered + sent + tensors(shape) * RATIOS.load_tensor + wake) / work.reuse
 
 
-def tensors(shape: Shape) -> int:
+def tensors(shape: ModelShape) -> int:
     """Weights and biases of a checkpoint: 12 in a layer or block, embedding, norm and head, patch embedding and merger."""
     return 12 * (shape.layers + shape.depth) + (2 if shape.tied else 3) + 6
 
 
-def _optimizer(shape: Shape, plan: Plan, card: Card) -> float:
+def _optimizer(shape: ModelShape, plan: MemoryPlan, card: Card) -> float:
     """Seconds in which states and gradients are read, and states and weights written, each GPU its share under ZeRO."""
     share = plan.gpus if plan.deepspeed and plan.deepspeed.stage else 1
     moved = 2 * optimizer_bytes(shape, plan) + 4 * trained_parameters(shape, plan)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unifer.models.plans import Plan, Vllm
-from unifer.models.shapes import Shape
+from unifer.models.plans import MemoryPlan, Vllm
+from unifer.models.shapes import ModelShape
 
 GB = 2**30
 _FOUR_BIT = 0.5 + (8 / 64 + 32 / (64 * 256)) / 8
@@ -57,14 +57,14 @@ class Estimate:
         return sum(term.bytes for term in self.terms if term.name == name)
 
 
-def trained_parameters(shape: Shape, plan: Plan) -> int:
+def trained_parameters(shape: ModelShape, plan: MemoryPlan) -> int:
     """Parameters that the optimizer updates."""
     if plan.lora:
         return shape.lora_parameters(plan.lora.rank, plan.lora.targets, vision=not plan.freeze_vision)
     return shape.language_parameters if plan.freeze_vision else shape.parameters
 
 
-def estimate(shape: Shape, plan: Plan, gpu: float) -> Estimate:
+def estimate(shape: ModelShape, plan: MemoryPlan, gpu: float) -> Estimate:
     """Memory on each of `plan.gpus` GPUs that have `gpu` bytes.
 
     The terms are additive though their peaks are not: activations peak when the loss is taken and no gradient of this backward
@@ -90,17 +90,17 @@ def _count(parameters: int) -> str:
     return f"{parameters / 1e9:.2f} billion" if parameters >= 10**8 else f"{parameters / 1e6:.1f} million"
 
 
-def _weight_bytes(plan: Plan) -> int:
+def _weight_bytes(plan: MemoryPlan) -> int:
     """DeepSpeed casts the whole module to bf16 (`engine._configure_distributed_model`); Trainer leaves it as it was loaded."""
     return 2 if plan.deepspeed and plan.bf16 else plan.dtype_bytes
 
 
-def _trained_bytes(plan: Plan) -> int:
+def _trained_bytes(plan: MemoryPlan) -> int:
     """Outside DeepSpeed peft raises adapters to float32 (`autocast_adapter_dtype`)."""
     return 4 if plan.lora and not plan.deepspeed else _weight_bytes(plan)
 
 
-def _weights(shape: Shape, plan: Plan) -> Term:
+def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
     """Parameters x bytes; under ZeRO-3 a share of them, and those gathered for use (Rajbhandari et al., arXiv 1910.02054)."""
     each = _weight_bytes(plan)
     adapters = trained_parameters(shape, plan) if plan.lora else 0
@@ -122,7 +122,7 @@ def _weights(shape: Shape, plan: Plan) -> Term:
     return Term("weights", whole, note)
 
 
-def _gradients(shape: Shape, plan: Plan) -> Term:
+def _gradients(shape: ModelShape, plan: MemoryPlan) -> Term:
     """One a trained parameter, in its dtype; shared out from ZeRO-2 on, besides the buckets in which they are reduced.
 
     DeepSpeed's gradient dtype is that of the model (`engine.get_data_types`). DDP holds a second copy in its buckets.
@@ -140,7 +140,7 @@ def _gradients(shape: Shape, plan: Plan) -> Term:
     return Term("gradients", trained * each / plan.gpus + buckets, f"{note}{over}, and buckets")
 
 
-def optimizer_bytes(shape: Shape, plan: Plan) -> float:
+def optimizer_bytes(shape: ModelShape, plan: MemoryPlan) -> float:
     """Optimizer state of the whole run, over all GPUs.
 
     DeepSpeed: 4 bytes of master weight and, for AdamW, 8 of moments (K = 12 in arXiv 1910.02054). Trainer alone: moments in the
@@ -152,7 +152,7 @@ def optimizer_bytes(shape: Shape, plan: Plan) -> float:
     return trained * (2 * _trained_bytes(plan) if plan.moments_bytes is None else plan.moments_bytes)
 
 
-def _optimizer(shape: Shape, plan: Plan) -> Term:
+def _optimizer(shape: ModelShape, plan: MemoryPlan) -> Term:
     whole, zero = optimizer_bytes(shape, plan), plan.deepspeed
     each = whole / max(1, trained_parameters(shape, plan))
     parts = "float32 master weights and moments" if zero else "moments"
@@ -162,7 +162,7 @@ def _optimizer(shape: Shape, plan: Plan) -> Term:
     return Term("optimizer", whole / share, f"{parts}, {each:.0f} bytes each" + (f" over {share}" if share > 1 else ""))
 
 
-def _activations(shape: Shape, plan: Plan, gradients: float) -> Term:
+def _activations(shape: ModelShape, plan: MemoryPlan, gradients: float) -> Term:
     """What a step needs beyond weights, states and gradients: the largest of three moments.
 
     The loss (all that is stored for the backward pass, and the head), the end of the backward pass (one layer's work), the optimizer
@@ -186,7 +186,7 @@ def _activations(shape: Shape, plan: Plan, gradients: float) -> Term:
     return Term("activations", beyond, f"{plan.batch} x {tokens // plan.batch} tokens, {kept}")
 
 
-def _layer(shape: Shape, plan: Plan) -> float:
+def _layer(shape: ModelShape, plan: MemoryPlan) -> float:
     """Bytes that one decoder layer stores for a token.
 
     Two RMS norms (the input in float32 each; input and output in the working dtype where weights are trained), queries, keys and
@@ -201,7 +201,7 @@ def _layer(shape: Shape, plan: Plan) -> float:
     return norms + attention + mlp + _adapter_inputs(shape, plan, vision=False) / shape.layers
 
 
-def _vision_block(shape: Shape, plan: Plan) -> float:
+def _vision_block(shape: ModelShape, plan: MemoryPlan) -> float:
     """Bytes that one vision block stores for a patch: as a decoder layer; nothing if the tower is frozen."""
     if plan.freeze_vision:
         return 0.0
@@ -211,7 +211,7 @@ def _vision_block(shape: Shape, plan: Plan) -> float:
     return norms + 4 * e * shape.vision_hidden + mlp + _adapter_inputs(shape, plan, vision=True) / shape.depth
 
 
-def _adapter_inputs(shape: Shape, plan: Plan, vision: bool) -> float:
+def _adapter_inputs(shape: ModelShape, plan: MemoryPlan, vision: bool) -> float:
     """Bytes a token that all adapters store: each its own copy of the layer's input, and a byte of dropout mask."""
     if plan.lora is None:
         return 0.0
@@ -221,7 +221,7 @@ def _adapter_inputs(shape: Shape, plan: Plan, vision: bool) -> float:
     return sum(each * linear.inputs * linear.times for linear in per_token)
 
 
-def _head(shape: Shape, plan: Plan) -> float:
+def _head(shape: ModelShape, plan: MemoryPlan) -> float:
     """Backward of TRL's fused head: two float32 tiles of logits, the hidden gradient, and (if it is trained) the head's own."""
     scored = plan.batch * plan.completion_tokens
     tiles = 2 * 4 * min(_TILE, scored * min(shape.vocabulary, 32768))
@@ -229,7 +229,7 @@ def _head(shape: Shape, plan: Plan) -> float:
     return tiles + 4 * scored * shape.hidden + own
 
 
-def _step(shape: Shape, plan: Plan) -> float:
+def _step(shape: ModelShape, plan: MemoryPlan) -> float:
     """DeepSpeed raises the gradients of its partition to float32 (ZeRO-3: a sub-group at a time) when the optimizer steps."""
     zero = plan.deepspeed
     if zero is None or (zero.offload_optimizer and zero.stage):
@@ -238,17 +238,17 @@ def _step(shape: Shape, plan: Plan) -> float:
     return 4 * (min(_SUB_GROUP, own) if zero.stage == 3 else own)
 
 
-def kv_bytes(shape: Shape) -> int:
+def kv_bytes(shape: ModelShape) -> int:
     """Bytes of vLLM's cache for one token: keys and values of every layer in bfloat16."""
     return 2 * 2 * shape.layers * shape.kv_width
 
 
-def engine_cache(shape: Shape, engine: Vllm, gpu: float) -> float:
+def engine_cache(shape: ModelShape, engine: Vllm, gpu: float) -> float:
     """Bytes of cache that vLLM's share of one GPU of `gpu` bytes leaves beside weights and workspace; below 0 if it cannot start."""
     return engine.utilization * gpu - 2 * shape.parameters / engine.tensor_parallel - _VLLM_WORKSPACE
 
 
-def _vllm(shape: Shape, plan: Plan, engine: Vllm, gpu: float, freed: float) -> tuple[Term, float]:
+def _vllm(shape: ModelShape, plan: MemoryPlan, engine: Vllm, gpu: float, freed: float) -> tuple[Term, float]:
     """vLLM takes `gpu_memory_utilization` of the whole GPU: its weights, its workspace, and cache with the rest.
 
     With sleep mode it is awake only while the trainer holds neither gradients nor activations (`freed` bytes).
@@ -261,7 +261,7 @@ def _vllm(shape: Shape, plan: Plan, engine: Vllm, gpu: float, freed: float) -> t
     return Term("vLLM", taken, held + (", asleep while training" if engine.sleeps else "")), max(0.0, one - cache)
 
 
-def host_bytes(shape: Shape, plan: Plan) -> float:
+def host_bytes(shape: ModelShape, plan: MemoryPlan) -> float:
     """CPU memory that offloading takes, over all GPUs: optimizer state with the gradients it steps on, and the weights."""
     zero = plan.deepspeed
     states = optimizer_bytes(shape, plan) + 2 * trained_parameters(shape, plan) if zero and zero.offload_optimizer else 0.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from unifer.models.cards import Card
 from unifer.models.cost import Cost, Work, predict
 from unifer.models.memory import estimate
-from unifer.models.plans import DeepSpeed, Lora, Plan
-from unifer.models.shapes import Shape
+from unifer.models.plans import DeepSpeed, Lora, MemoryPlan
+from unifer.models.shapes import ModelShape
 
 _WORTH = 0.03
 """Least share of the hours that a change must save to be named."""
@@ -23,20 +23,20 @@ class Move:
     cost: Cost
 
 
-def fits(shape: Shape, plan: Plan, card: Card) -> bool:
+def fits(shape: ModelShape, plan: MemoryPlan, card: Card) -> bool:
     """Whether the doctor's estimate of the memory stays within the card's."""
     made = estimate(shape, plan, card.memory)
     return made.total <= card.memory and not made.vllm_short
 
 
-def moves(shape: Shape, plan: Plan, work: Work, card: Card) -> list[Move]:
+def moves(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> list[Move]:
     """Changes that fit into the card and save at least 3 % of the hours, the one that saves most first."""
     now = predict(shape, plan, work, card).hours
     tried = [Move(name, predict(shape, other, task, card)) for name, other, task in _changes(plan, work) if fits(shape, other, card)]
     return sorted((move for move in tried if move.cost.hours < (1 - _WORTH) * now), key=lambda move: move.cost.hours)
 
 
-def _changes(plan: Plan, work: Work) -> Iterator[tuple[str, Plan, Work]]:
+def _changes(plan: MemoryPlan, work: Work) -> Iterator[tuple[str, MemoryPlan, Work]]:
     """(setting, plan, work): one change at a time."""
     if plan.accumulation % 2 == 0:
         larger = replace(plan, batch=plan.batch * 2, accumulation=plan.accumulation // 2)
@@ -58,7 +58,7 @@ def _changes(plan: Plan, work: Work) -> Iterator[tuple[str, Plan, Work]]:
         yield from _of_grpo(plan, work)
 
 
-def _of_grpo(plan: Plan, work: Work) -> Iterator[tuple[str, Plan, Work]]:
+def _of_grpo(plan: MemoryPlan, work: Work) -> Iterator[tuple[str, MemoryPlan, Work]]:
     if work.reference:
         yield "--beta 0", replace(plan, reference=False), replace(work, reference=False)
     if work.scorings and work.reuse == 1:

@@ -36,7 +36,7 @@ class Vllm:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """The settings of a run that decide its memory; lengths are those of the longest row, `patches` those of one image."""
 
     gpus: int = 1

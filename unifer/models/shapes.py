@@ -72,7 +72,7 @@ class Linear(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """Dimensions of one Qwen2.5-VL, in the names of its config.json; `heads` are attention heads, `merge` is per side."""
 
     hidden: int
@@ -146,12 +146,12 @@ class Shape:
         return sum(rank * (each.inputs + each.outputs) * each.times for each in self.lora_targets(targets, vision))
 
 
-def shape_of(config: Json) -> Shape | None:
+def shape_of(config: Json) -> ModelShape | None:
     """The shape that a config.json states, with its text keys nested or (as on the hub) flat; None for other architectures."""
     text, vision = {**config, **(config.get("text_config") or {})}, config.get("vision_config") or {}
     if config.get("model_type") != "qwen2_5_vl" or not {"hidden_size", "depth"} <= vision.keys():
         return None
-    return Shape(
+    return ModelShape(
         hidden=text["hidden_size"],
         layers=text["num_hidden_layers"],
         heads=text["num_attention_heads"],

@@ -31,7 +31,7 @@ _SAMPLE_SEED = "sample"
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class SyntheticFace:
     """One synthetic face before it is drawn: `emotion` is canonical, or None for a free combination of AUs."""
 
     seed: str
@@ -64,16 +64,16 @@ def save_picture(picture: Image, path: Path) -> None:
     picture.save(path, quality=90)  # formats without a quality pass it over
 
 
-def emotional_face(seed: str, index: int, emotion: str) -> Face:
+def emotional_face(seed: str, index: int, emotion: str) -> SyntheticFace:
     """Face `index` of the series `seed`, showing `emotion` as faces do: sometimes weakly, mixed, or with a stray AU."""
-    return Face(seed, index, emotion, faces.sample_expression(emotion, Random(f"{seed}/{index}/expression")))
+    return SyntheticFace(seed, index, emotion, faces.sample_expression(emotion, Random(f"{seed}/{index}/expression")))
 
 
-def free_face(seed: str, index: int) -> Face:
+def free_face(seed: str, index: int) -> SyntheticFace:
     """A face for AU recognition: every second one near an emotion's prototype, the others any AUs a face can combine."""
     rng = Random(f"{seed}/{index}/expression")
     expression = faces.sample_expression(rng.choice(EMOTIONS), rng) if index % 2 else faces.sample_free(rng)
-    return Face(seed, index, None, expression)
+    return SyntheticFace(seed, index, None, expression)
 
 
 def balanced(count: int) -> list[str]:
@@ -143,18 +143,18 @@ def sheet(seed: str = "sheet", clear: int = 3, varied: int = 6) -> Image:
     return faces.contact_sheet(rows)
 
 
-def save_faces(drawn: Sequence[tuple[Face, Path]], workers: int, advance: Callable[[int], None] | None = None) -> None:
+def save_faces(drawn: Sequence[tuple[SyntheticFace, Path]], workers: int, advance: Callable[[int], None] | None = None) -> None:
     """Draw every face into its path, in `workers` processes."""
     for _ in in_chunks(_save_chunk, drawn, workers, advance):
         pass
 
 
-def _save_chunk(chunk: Sequence[tuple[Face, Path]]) -> None:
+def _save_chunk(chunk: Sequence[tuple[SyntheticFace, Path]]) -> None:
     for face, path in chunk:
         face.save(path)
 
 
-def write_emotion_corpus(out: Path, drawn: Sequence[Face], specs: Sequence[DatasetSpec]) -> None:
+def write_emotion_corpus(out: Path, drawn: Sequence[SyntheticFace], specs: Sequence[DatasetSpec]) -> None:
     """`cot.json`, `rlvr.json` and a `<dataset>_qa.json` per dataset over `drawn`, whose images lie in `out/images`.
 
     Training rows take the datasets' vocabularies in turn; a question file holds every face its dataset has a label for.
@@ -167,7 +167,7 @@ def write_emotion_corpus(out: Path, drawn: Sequence[Face], specs: Sequence[Datas
         files.write_rows(out / f"{spec.name}_qa.json", rows)
 
 
-def write_action_unit_corpus(out: Path, drawn: Sequence[Face]) -> None:
+def write_action_unit_corpus(out: Path, drawn: Sequence[SyntheticFace]) -> None:
     """`action_units.json`: one row a face, the reply naming its AUs region by region."""
     question = prompts.action_unit_question()
     rows = []
@@ -178,12 +178,12 @@ def write_action_unit_corpus(out: Path, drawn: Sequence[Face]) -> None:
     files.write_rows(out / "action_units.json", rows)
 
 
-def image_name(face: Face) -> str:
+def image_name(face: SyntheticFace) -> str:
     """Path of a face's image, relative to the row files beside it; it does not betray the label."""
     return f"images/{face.index:06d}.jpg"
 
 
-def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[Face, Path]]]:
+def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[SyntheticFace, Path]]]:
     """The sample of an eval folder: its questions, and the faces with the paths they are drawn into; labels take turns.
 
     Raises InputError if none of the labels is one of the eight emotions, which alone can be drawn.
@@ -200,7 +200,7 @@ def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[Face
     return questions, drawn
 
 
-def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> list[tuple[Face, Path]]:
+def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> list[tuple[SyntheticFace, Path]]:
     """A face of the true label for every question, at its image path below `image_root`.
 
     Raises InputError for a label that is none of the eight emotions, an image path that climbs out, and where images lie already:
@@ -223,7 +223,7 @@ def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> lis
     return drawn
 
 
-def _vocabulary(face: Face, specs: Sequence[DatasetSpec]) -> DatasetSpec:
+def _vocabulary(face: SyntheticFace, specs: Sequence[DatasetSpec]) -> DatasetSpec:
     fitting = [spec for spec in specs if _label(face, spec) is not None]
     if not fitting:
         raise InputError(f"no dataset has a label for {face.emotion!r}; name one that does with --datasets")
@@ -231,15 +231,15 @@ def _vocabulary(face: Face, specs: Sequence[DatasetSpec]) -> DatasetSpec:
     return fitting[(face.index + face.index // len(EMOTIONS)) % len(fitting)]
 
 
-def _label(face: Face, spec: DatasetSpec) -> str | None:
+def _label(face: SyntheticFace, spec: DatasetSpec) -> str | None:
     return spelled_in(face.emotion or "", spec.labels)
 
 
-def _id(face: Face) -> str:
+def _id(face: SyntheticFace) -> str:
     return f"face-{face.seed}-{face.index:06d}"
 
 
-def _cot_row(face: Face, spec: DatasetSpec) -> CoTRow:
+def _cot_row(face: SyntheticFace, spec: DatasetSpec) -> CoTRow:
     label = str(_label(face, spec))
     return CoTRow(
         image_path=image_name(face),
@@ -253,7 +253,7 @@ def _cot_row(face: Face, spec: DatasetSpec) -> CoTRow:
     )
 
 
-def _reward_row(face: Face, spec: DatasetSpec) -> RewardRow:
+def _reward_row(face: SyntheticFace, spec: DatasetSpec) -> RewardRow:
     return RewardRow(
         image_path=image_name(face),
         problem=prompts.expression_question(spec.labels),
@@ -266,7 +266,7 @@ def _reward_row(face: Face, spec: DatasetSpec) -> RewardRow:
     )
 
 
-def _question(face: Face, spec: DatasetSpec, image: str) -> Question:
+def _question(face: SyntheticFace, spec: DatasetSpec, image: str) -> Question:
     return Question(
         image_path=image,
         true_label=str(_label(face, spec)),

@@ -24,7 +24,7 @@ _SURE = 0.05
 
 
 @dataclass(frozen=True)
-class Table:
+class AblationTable:
     """`changes`: variant -> what differs, the reference first; `found`: measure (war, au_f1) -> all variants against the reference."""
 
     changes: Mapping[str, str]
@@ -51,7 +51,7 @@ class Table:
         return {"reference": self.reference, **{measure: found.to_json() for measure, found in self.found.items()}}
 
 
-def table_text(table: Table) -> str:
+def table_text(table: AblationTable) -> str:
     """A line for each variant: WAR, its difference to the reference with interval, the same of AU F1 where faces have AUs."""
     head = ["percent", *(title for measure in table.found for title in (_TITLES[measure], "points, 95 % "))]
     rows = []
@@ -69,7 +69,7 @@ def table_text(table: Table) -> str:
     return "\n\n".join(filter(None, [title, grid(head, rows), sure, notes_text([*contest.notes, *notes])]))
 
 
-def table_markdown(table: Table) -> str:
+def table_markdown(table: AblationTable) -> str:
     """The same with what differs, and with the intervals of the scores."""
     head = ["variant", "differs in"]
     for measure in table.found:
@@ -92,7 +92,7 @@ def _points(each: Difference) -> str:
     return f"{each.gain.points:+.1f} [{low:.1f}, {high:.1f}]"
 
 
-def table_png(path: Path, table: Table) -> None:
+def table_png(path: Path, table: AblationTable) -> None:
     """Draw a dot with its interval for each variant's difference to the reference, a panel for each measure."""
     names = [name for name in table.changes if name != table.reference]
     figure = new_figure(2.6 + 3.4 * len(table.found), 1.3 + 0.34 * len(names))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from unifer.evaluate.bench.cells import Cell
+from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.scoring import DatasetScores
 from unifer.report.tables import WIDTH, grid, percent, plain
 
@@ -24,7 +24,7 @@ def short(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def live_row(cell: Cell) -> tuple[str, ...]:
+def live_row(cell: BenchCell) -> tuple[str, ...]:
     """One cell now: the columns of `LIVE`."""
     rate = cell.answered_now / cell.seconds if cell.seconds else 0.0
     tokens = cell.tokens_in + cell.tokens_out
@@ -42,7 +42,7 @@ def live_row(cell: Cell) -> tuple[str, ...]:
     )
 
 
-def live_line(cell: Cell) -> str:
+def live_line(cell: BenchCell) -> str:
     """One cell now on one line, for logs."""
     row = dict(zip(LIVE, live_row(cell), strict=True))
     parts = [f"{row['done']} of {row['asked']}", f"{row['per s']}/s", f"{row['failed']} failed", f"{row['tokens']} tokens"]
@@ -52,7 +52,7 @@ def live_line(cell: Cell) -> str:
     return f"{cell.entry.name} on {cell.asked.spec.name}, {cell.state}: {', '.join(parts)}{reason}"
 
 
-def plan_text(cells: Sequence[Cell]) -> str:
+def plan_text(cells: Sequence[BenchCell]) -> str:
     """What a run would do: a line a cell with open questions, requests and the most that they can cost without retries."""
     rows = []
     for cell in cells:
@@ -65,7 +65,7 @@ def plan_text(cells: Sequence[Cell]) -> str:
     return grid(("model", "dataset", "asked through", "requests", "USD at most"), rows, rule_before=len(rows) - 1)
 
 
-def result_text(cells: Sequence[Cell], scored: Mapping[int, DatasetScores]) -> str:
+def result_text(cells: Sequence[BenchCell], scored: Mapping[int, DatasetScores]) -> str:
     """A line a cell: what was answered and its scores. `scored` maps positions in `cells` to scores; then why cells are not done."""
     rows = []
     for position, cell in enumerate(cells):
@@ -75,7 +75,7 @@ def result_text(cells: Sequence[Cell], scored: Mapping[int, DatasetScores]) -> s
     return "\n".join([grid(head, rows), *_reasons(cells)])
 
 
-def _figures(cell: Cell, result: DatasetScores | None) -> tuple[str, ...]:
+def _figures(cell: BenchCell, result: DatasetScores | None) -> tuple[str, ...]:
     answered = f"{cell.done - cell.failed:,}/{cell.total:,}"
     scores = None if result is None else result.scores
     if scores is None:
@@ -87,7 +87,7 @@ def _figures(cell: Cell, result: DatasetScores | None) -> tuple[str, ...]:
     return answered, f"{cell.failed:,}", percent(scores.war), interval, percent(scores.uar)
 
 
-def _reasons(cells: Sequence[Cell]) -> list[str]:
+def _reasons(cells: Sequence[BenchCell]) -> list[str]:
     """Why models were lost or stopped, each reason once."""
     said: dict[tuple[str, str], list[str]] = {}
     for cell in cells:

@@ -30,7 +30,7 @@ _COLUMNS = 3
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """A metric by step; `low` and `high` name metrics that bound a band around it."""
 
     metric: str
@@ -46,7 +46,7 @@ class Panel:
 
     title: str
     unit: str
-    lines: tuple[Line, ...]
+    lines: tuple[CurveLine, ...]
     scale: float = 1.0
     log: bool = False
     stacked: bool = False
@@ -56,31 +56,33 @@ class Panel:
 
 _DIFFERENCE = "sampling/sampling_logp_difference"
 _LENGTH = "completions/{}_length".format
-_HELD_OUT = Panel("Held-out WAR", "percent, 95 %", (Line("heldout/war", "greedy", "heldout/war_low", "heldout/war_high", bold=True),), 100)
+_HELD_OUT = Panel(
+    "Held-out WAR", "percent, 95 %", (CurveLine("heldout/war", "greedy", "heldout/war_low", "heldout/war_high", bold=True),), 100
+)
 _AFTER_REWARDS = (
     _HELD_OUT,
-    Panel("Policy entropy", "nats per token", (Line("entropy", "entropy"),)),
-    Panel("KL from the reference", "nats per token", (Line("kl", "KL"),)),
-    Panel("Completion length", "tokens", (Line(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),)),
-    Panel("Completions cut at the limit", "percent", (Line("completions/clipped_ratio", "cut"),), 100),
-    Panel("Groups without variance", "percent", (Line("frac_reward_zero_std", "groups"),), 100),
+    Panel("Policy entropy", "nats per token", (CurveLine("entropy", "entropy"),)),
+    Panel("KL from the reference", "nats per token", (CurveLine("kl", "KL"),)),
+    Panel("Completion length", "tokens", (CurveLine(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),)),
+    Panel("Completions cut at the limit", "percent", (CurveLine("completions/clipped_ratio", "cut"),), 100),
+    Panel("Groups without variance", "percent", (CurveLine("frac_reward_zero_std", "groups"),), 100),
     Panel(
         "Sampler against trainer",
         "|Δ log p|, nats",
-        (Line(f"{_DIFFERENCE}/mean", "mean"), Line(f"{_DIFFERENCE}/max", "max")),
+        (CurveLine(f"{_DIFFERENCE}/mean", "mean"), CurveLine(f"{_DIFFERENCE}/max", "max")),
         log=True,
     ),
-    Panel("Importance-sampling ratio", "mean ratio", (Line("sampling/importance_sampling_ratio/mean", "ratio"),)),
+    Panel("Importance-sampling ratio", "mean ratio", (CurveLine("sampling/importance_sampling_ratio/mean", "ratio"),)),
 )
 _SUPERVISED = (
     _HELD_OUT,
-    Panel("Loss", "nats per token", (Line("loss", "training", bold=True), Line("eval_loss", "evaluation"))),
-    Panel("Tokens predicted", "percent", (Line("mean_token_accuracy", "accuracy"),), 100),
-    Panel("Entropy", "nats per token", (Line("entropy", "entropy"),)),
+    Panel("Loss", "nats per token", (CurveLine("loss", "training", bold=True), CurveLine("eval_loss", "evaluation"))),
+    Panel("Tokens predicted", "percent", (CurveLine("mean_token_accuracy", "accuracy"),), 100),
+    Panel("Entropy", "nats per token", (CurveLine("entropy", "entropy"),)),
 )
 _OPTIMIZER = (
-    Panel("Gradient norm", "L2 norm", (Line("grad_norm", "norm"),), log=True),
-    Panel("Learning rate", "rate", (Line("learning_rate", "rate"),), exact=True),
+    Panel("Gradient norm", "L2 norm", (CurveLine("grad_norm", "norm"),), log=True),
+    Panel("Learning rate", "rate", (CurveLine("learning_rate", "rate"),), exact=True),
 )
 
 
@@ -89,8 +91,8 @@ def panels(rows: Sequence[Json]) -> list[Panel]:
     names = {name for row in rows for name in row if _numeric(row[name])}
     rewards = sorted(name for name in names if name.startswith("rewards/") and name.endswith("/mean"))
     if "reward" in names:
-        total = Line("reward", "weighted total", bold=True)
-        each = (Line(name, name.removeprefix("rewards/").removesuffix("/mean")) for name in rewards)
+        total = CurveLine("reward", "weighted total", bold=True)
+        each = (CurveLine(name, name.removeprefix("rewards/").removesuffix("/mean")) for name in rewards)
         wanted = [Panel("Rewards", "mean reward", (total, *each)), *_AFTER_REWARDS, _step_time(names), *_OPTIMIZER]
     else:
         wanted = [*_SUPERVISED, *_OPTIMIZER, _step_time(names)]
@@ -106,11 +108,11 @@ def panels(rows: Sequence[Json]) -> list[Panel]:
 def _step_time(names: set[str]) -> Panel:
     phases = sorted(name.removeprefix("time/") for name in names if name.startswith("time/"))
     if not phases:
-        return Panel("Step time", "seconds", (Line("step_time", "step"),))
+        return Panel("Step time", "seconds", (CurveLine("step_time", "step"),))
     ordered = [phase for phase in _PHASES if phase in phases] + [phase for phase in phases if phase not in _PHASES]
     # What the phases leave of a step is the trainer's own: forward, backward, optimizer.
-    rest = (Line("step_time", "other" if "train" in phases else "train"),)
-    return Panel("Step time", "seconds", (*(Line(f"time/{phase}", phase) for phase in ordered), *rest), stacked=True)
+    rest = (CurveLine("step_time", "other" if "train" in phases else "train"),)
+    return Panel("Step time", "seconds", (*(CurveLine(f"time/{phase}", phase) for phase in ordered), *rest), stacked=True)
 
 
 def _numeric(value: Any) -> bool:
@@ -176,7 +178,7 @@ def _alarmed(rows: Sequence[Json]) -> list[int]:
     return [row["step"] for row in rows if row.get("alarms")]
 
 
-def _line(axes: Axes, panel: Panel, line: Line, rows: Sequence[Json], half: int, colour: str) -> None:
+def _line(axes: Axes, panel: Panel, line: CurveLine, rows: Sequence[Json], half: int, colour: str) -> None:
     steps, values = series(rows, line.metric)
     if panel.log:
         steps, values = steps[values > 0], values[values > 0]

@@ -16,7 +16,7 @@ from unifer.evaluate.metrics import UNNAMED, Scores
 from unifer.evaluate.reasoning.judged import JudgeScores
 from unifer.evaluate.reasoning.rege import Rege
 from unifer.evaluate.reasoning.scores import ReasoningScores
-from unifer.evaluate.reasoning.shares import Share
+from unifer.evaluate.reasoning.shares import MeanShare
 from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
 from unifer.evaluate.statistics.baselines import Baselines
 from unifer.evaluate.statistics.compare import Gain
@@ -183,7 +183,7 @@ def au_set_line(spec: DatasetSpec) -> list[str]:
     return [f"  {'':<9} over {named}; --au-set chooses of {plain(', '.join((ALL, *spec.au_sets)), 60)}"]
 
 
-def share_line(heading: str, share: Share, over: str) -> str:
+def share_line(heading: str, share: MeanShare, over: str) -> str:
     """A share in percent with its interval and what it is over."""
     return _line(heading, share.value, share.interval, over)
 

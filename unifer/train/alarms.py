@@ -18,7 +18,7 @@ from unifer.train.history import number
 
 
 @dataclass(frozen=True)
-class Limits:
+class AlarmLimits:
     """When an alarm starts. It ends, and may start again, once its value is `margin` (a share of the limit) on the good side."""
 
     window: int = 10
@@ -102,7 +102,7 @@ _WATCHES = (
 class _State:
     """What one watch has seen."""
 
-    def __init__(self, watch: _Watch, limits: Limits) -> None:
+    def __init__(self, watch: _Watch, limits: AlarmLimits) -> None:
         self.watch, self._margin = watch, limits.margin
         self._bound: float = getattr(limits, watch.limit)
         self._window = 1 if watch.limit == "logp_difference" else limits.window
@@ -142,8 +142,8 @@ class _State:
 class Alarms:
     """`check` each logged step in order; `replay` the metrics log before a run goes on."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        limits = limits or Limits()
+    def __init__(self, limits: AlarmLimits | None = None) -> None:
+        limits = limits or AlarmLimits()
         self._states = [_State(watch, limits) for watch in _WATCHES]
 
     def check(self, step: int, metrics: Mapping[str, Any]) -> list[str]:

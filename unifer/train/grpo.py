@@ -16,13 +16,13 @@ from unifer.models.engines.vllm_engine import prepare_environment
 from unifer.models.loading import load_processor
 from unifer.records import Json
 from unifer.train import context, cpu_ranks, grpo_settings, rows, settings, stage
-from unifer.train.alarms import Alarms, Limits
+from unifer.train.alarms import AlarmLimits, Alarms
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import MetricsLog, RolloutLog, read_metrics
 from unifer.train.rewards import trainer_rewards
 
 
-class Grpo:
+class GrpoStage:
     """The stage `grpo`."""
 
     command: Literal["grpo"] = "grpo"
@@ -30,7 +30,7 @@ class Grpo:
     def check(self, fer: grpo_settings.GrpoArguments, config: Any) -> Json:
         return grpo_settings.check(fer, config)
 
-    def rows(self, this: stage.Run) -> Any:
+    def rows(self, this: stage.TrainingRun) -> Any:
         rule, config = settings.image_rule(this.fer), this.config
         processor = load_processor(this.start.path)
         context.check_pixels(this.start.path, processor, rule, rescales=this.fer.processor_rescales)
@@ -48,11 +48,11 @@ class Grpo:
             check_server(grpo_settings.server_url(config), this.start.path, this.model.dtype, needed)
         return dataset
 
-    def trainer(self, this: stage.Run, dataset: Any) -> Any:
+    def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
         from unifer.train import probe
         from unifer.train.progress import MetricsRecorder
         from unifer.train.rollouts import open_engine, vllm_ban
-        from unifer.train.trainer import Trainer
+        from unifer.train.trainer import FerGrpoTrainer
 
         config = this.config
         limit = this.fer.probe_limit
@@ -65,7 +65,7 @@ class Grpo:
         metrics, rollouts, alarms = _logs(this, limit)
         side = settings.image_rule(this.fer).size
         with open_engine(this.model.dtype, side) if this.fer.rollouts == "colocate" else nullcontext():
-            return Trainer(
+            return FerGrpoTrainer(
                 model=this.model.model_name_or_path,
                 reward_funcs=trainer_rewards(this.fer.rewards, completion_limit=config.max_completion_length),
                 args=config,
@@ -80,7 +80,7 @@ class Grpo:
             )
 
 
-def _curriculum(this: stage.Run, dataset: Any) -> Curriculum | None:
+def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
     """Who draws the rows where they are drawn by difficulty, as it stood at the checkpoint that the run goes on from."""
     config = this.config
     if not this.fer.hard_labels:
@@ -98,9 +98,9 @@ def _curriculum(this: stage.Run, dataset: Any) -> Curriculum | None:
     return made
 
 
-def _logs(this: stage.Run, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:
+def _logs(this: stage.TrainingRun, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:
     """The run's logs as they stood at the checkpoint it goes on from, and the alarms that they had raised by then."""
-    metrics, rollouts, alarms = MetricsLog(this.out), RolloutLog(this.out), Alarms(Limits(logp_difference=limit))
+    metrics, rollouts, alarms = MetricsLog(this.out), RolloutLog(this.out), Alarms(AlarmLimits(logp_difference=limit))
     if this.config.process_index == 0:
         metrics.rewind(this.resume.step)
         rollouts.rewind(this.resume.step)
@@ -111,7 +111,7 @@ def _logs(this: stage.Run, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms
 
 def run(argv: Sequence[str]) -> Path:
     """Train as `argv` says; see `stage.run`. Raises InputError also where sampler and trainer disagree."""
-    return stage.run(Grpo(), types(), argv)
+    return stage.run(GrpoStage(), types(), argv)
 
 
 def types() -> tuple[type, ...]:

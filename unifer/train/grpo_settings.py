@@ -97,7 +97,7 @@ def check(fer: GrpoArguments, config: Any) -> Json:
     return {"rewards": dict(zip(chosen.names, chosen.weights, strict=True)), "rollouts": fer.rollouts, **facts}
 
 
-def check_choices(fer: GrpoArguments, config: Any) -> rewards.Chosen:
+def check_choices(fer: GrpoArguments, config: Any) -> rewards.WeightedRewards:
     """The rewards that are meant; refuses what works on no machine, however large its batches are. Raises InputError."""
     _refuse_other_distributions(config)
     chosen = rewards.choose(fer.rewards, config.reward_weights)

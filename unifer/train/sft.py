@@ -14,7 +14,7 @@ from unifer.records import Json
 from unifer.train import context, cpu_ranks, rows, settings, stage
 
 
-class Sft:
+class SftStage:
     """The stage `sft`."""
 
     command: Literal["sft"] = "sft"
@@ -23,12 +23,12 @@ class Sft:
         config.max_length = None  # a cut would fall into image tokens or the answer
         return {}
 
-    def rows(self, this: stage.Run) -> Any:
+    def rows(self, this: stage.TrainingRun) -> Any:
         rule = settings.image_rule(this.fer)
         context.check_pixels(this.start.path, load_processor(this.start.path), rule, rescales=this.fer.processor_rescales)
         return rows.cot_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
 
-    def trainer(self, this: stage.Run, dataset: Any) -> Any:
+    def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
         from trl import SFTTrainer, get_quantization_config
 
         from unifer.train.resume import ResumesWholeModels
@@ -54,7 +54,7 @@ class Sft:
 
 def run(argv: Sequence[str]) -> Path:
     """Fine-tune as `argv` says; see `stage.run`."""
-    return stage.run(Sft(), types(), argv)
+    return stage.run(SftStage(), types(), argv)
 
 
 def types() -> tuple[type, ...]:

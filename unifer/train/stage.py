@@ -27,7 +27,7 @@ _REPLY_TOKENS = 1024
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """One training run before its weights are loaded: settings, the checkpoint it starts from, the manifest, where it goes on."""
 
     fer: Any
@@ -61,10 +61,10 @@ class Stage(Protocol):
     def check(self, fer: Any, config: Any) -> Json:
         """Refuse settings that cannot work; what the stage adds to the run's identity."""
 
-    def rows(self, this: Run) -> Any:
+    def rows(self, this: TrainingRun) -> Any:
         """The rows as TRL's trainer takes them, checked against checkpoint and context."""
 
-    def trainer(self, this: Run, dataset: Any) -> Any:
+    def trainer(self, this: TrainingRun, dataset: Any) -> Any:
         """TRL's trainer; the first to load weights."""
 
 
@@ -108,7 +108,7 @@ def _ranks_connected() -> Iterator[None]:
         ) from None
 
 
-def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run, Any]:
+def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[TrainingRun, Any]:
     """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run` does."""
     fer, config, model = settings.parse(types, argv)
     settings.check_quantised(stage.command, config, model)
@@ -122,14 +122,14 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Run
     if fer.global_batch:
         each, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
         log.warning("%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps)
-    this = Run(fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own))
+    this = TrainingRun(fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own))
     _preflight(stage, this)
     dataset = stage.rows(this)
     this.resume = checkpoints.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
     return this, dataset
 
 
-def make_trainer(stage: Stage, this: Run, dataset: Any) -> Any:
+def make_trainer(stage: Stage, this: TrainingRun, dataset: Any) -> Any:
     """The stage's trainer, ready to train."""
     _set_common(this)
     trainer = stage.trainer(this, dataset)
@@ -137,7 +137,7 @@ def make_trainer(stage: Stage, this: Run, dataset: Any) -> Any:
     return trainer
 
 
-def _preflight(stage: Stage, this: Run) -> None:
+def _preflight(stage: Stage, this: TrainingRun) -> None:
     """What `unifer doctor` finds about this run; what would make it fail for certain is refused."""
     if not this.fer.preflight:
         return
@@ -146,7 +146,7 @@ def _preflight(stage: Stage, this: Run) -> None:
             log.warning("%s: %s", finding.title, finding.text)
 
 
-def _set_common(this: Run) -> None:
+def _set_common(this: TrainingRun) -> None:
     import torch
     from transformers.utils import logging as logging_of_transformers
 
@@ -157,7 +157,7 @@ def _set_common(this: Run) -> None:
     logging_of_transformers.disable_progress_bar()  # ours stands on the same line
 
 
-def lora(this: Run) -> Any:
+def lora(this: TrainingRun) -> Any:
     """The adapter's settings, None for full fine-tuning."""
     from trl import get_peft_config
 
@@ -167,7 +167,7 @@ def lora(this: Run) -> Any:
     return peft
 
 
-def _dress(trainer: Any, this: Run, command: str) -> None:
+def _dress(trainer: Any, this: TrainingRun, command: str) -> None:
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from unifer.train.progress import TrainingBar
@@ -187,7 +187,7 @@ def _dress(trainer: Any, this: Run, command: str) -> None:
         trainer.add_callback(TimeLimit(this.fer.max_minutes, this.started, every=every))
 
 
-def _watch(trainer: Any, this: Run) -> None:
+def _watch(trainer: Any, this: TrainingRun) -> None:
     """Held-out questions, where the run names some."""
     from unifer.train import heldout
 
@@ -203,7 +203,7 @@ def _watch(trainer: Any, this: Run) -> None:
     trainer.add_callback(watch)
 
 
-def _train(trainer: Any, this: Run) -> Any:
+def _train(trainer: Any, this: TrainingRun) -> Any:
     checkpoint = this.resume.checkpoint
     try:
         return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -215,7 +215,7 @@ def _train(trainer: Any, this: Run) -> Any:
         raise Interrupted(f"stopped; {where}, the same command goes on from there") from None
 
 
-def _finish(trainer: Any, this: Run, outcome: Json) -> None:
+def _finish(trainer: Any, this: TrainingRun, outcome: Json) -> None:
     """Write the final model with its processor, then the manifest's `finished`, which makes the run complete."""
     trainer.save_model(str(this.out / "adapter" if this.model.use_peft else this.out))
     this.config.distributed_state.wait_for_everyone()
@@ -228,7 +228,7 @@ def _finish(trainer: Any, this: Run, outcome: Json) -> None:
     _end_ranks(trainer, this)
 
 
-def _end_ranks(trainer: Any, this: Run) -> None:
+def _end_ranks(trainer: Any, this: TrainingRun) -> None:
     """The sampler and the process groups, on every rank, once all are here."""
     this.config.distributed_state.wait_for_everyone()
     close_sampler(trainer)
@@ -236,7 +236,7 @@ def _end_ranks(trainer: Any, this: Run) -> None:
     this.config.distributed_state.destroy_process_group()
 
 
-def _keep(this: Run) -> Json:
+def _keep(this: TrainingRun) -> Json:
     """The best model in the place of the last, where that is wanted; what the manifest says of it."""
     from unifer.train import heldout
 

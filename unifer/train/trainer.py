@@ -20,7 +20,7 @@ from unifer.train import down_sampling, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.resume import ResumesWholeModels
-from unifer.train.rewards import Chosen, total
+from unifer.train.rewards import WeightedRewards, total
 from unifer.train.rollouts import ban, placeholders
 from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, share_images, share_pixels
 
@@ -29,7 +29,7 @@ _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
 """Losses that divide by the rows they are given; the others divide by the tokens of the whole generation batch."""
 
 
-class Trainer(ResumesWholeModels, GRPOTrainer):
+class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference| that training accepts.
 
     `curriculum` draws the rows (None: TRL's sampler does); of each group the `trained` completions with the largest |advantage| are
@@ -194,7 +194,7 @@ class Trainer(ResumesWholeModels, GRPOTrainer):
             return
         rewards = {name: list(values)[-len(rows) :] for name, values in self._logs["rewards"].items()}
         replies, advantages = (list(self._logs[name])[-len(rows) :] for name in ("completion", "advantages"))
-        chosen = Chosen(tuple(rewards), tuple(self.reward_weights.tolist()))
+        chosen = WeightedRewards(tuple(rewards), tuple(self.reward_weights.tolist()))
         for index, row in enumerate(rows):
             scores = {name: None if values[index] != values[index] else values[index] for name, values in rewards.items()}
             reply = replies[index][0]["content"]

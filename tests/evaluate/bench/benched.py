@@ -12,10 +12,10 @@ from typing import Any
 from tests.api_server import Body, Reaction, completion, prompt_of
 from tests.evaluate.asked import make_dataset
 from unifer.datasets import load_dataset
-from unifer.evaluate.bench.asking import Limits
-from unifer.evaluate.bench.cells import Cell, make_cells, read_datasets
+from unifer.evaluate.bench.asking import BenchLimits
+from unifer.evaluate.bench.cells import BenchCell, make_cells, read_datasets
 from unifer.evaluate.bench.entries import read_models
-from unifer.evaluate.bench.running import Bench, Spent, run_bench
+from unifer.evaluate.bench.running import Bench, BenchSpending, run_bench
 from unifer.records import Json
 
 GOOD = "<think>AU12 is there.</think>\n<answer>neutral</answer>"
@@ -35,15 +35,17 @@ def models_file(path: Path, *entries: Json, **defaults: Any) -> Path:
     return path
 
 
-def bench(models: Path, folders: Sequence[Path], log_dir: Path, limits: Limits | None = None, **options: bool) -> tuple[list[Cell], Spent]:
+def bench(
+    models: Path, folders: Sequence[Path], log_dir: Path, limits: BenchLimits | None = None, **options: bool
+) -> tuple[list[BenchCell], BenchSpending]:
     """Run it all; the cells as they end, and what was spent."""
     asked = read_datasets([load_dataset(folder) for folder in folders], sample=False, limit=None)
     cells = make_cells(read_models(models), asked, None)
-    return cells, run_bench(Bench(cells, log_dir, limits or Limits(), **options), unseen)
+    return cells, run_bench(Bench(cells, log_dir, limits or BenchLimits(), **options), unseen)
 
 
 @contextlib.contextmanager
-def unseen(cells: Sequence[Cell]) -> Iterator[None]:
+def unseen(cells: Sequence[BenchCell]) -> Iterator[None]:
     yield
 
 

@@ -14,9 +14,9 @@ from tests.api_server import Body, Reaction, completion, prompt_of, refusal, ser
 from tests.evaluate.bench.benched import GOOD, bench, dataset, good, models_file, rows_of
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
-from unifer.evaluate.bench.asking import Limits
+from unifer.evaluate.bench.asking import BenchLimits
 from unifer.evaluate.bench.spending import NAME, open_ledger
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
 
@@ -72,7 +72,7 @@ def test_predictions_manifest_and_log_say_the_same(tmp_path: Path) -> None:
     assert manifest["command"] == "bench"
     assert set(manifest["identity"]) == {"questions", "model", "prompt", "engine", "dtype", "generation", "image_rule"}
     assert manifest["context"]["rows"] == {"asked": 6, "answered": 6, "failed": 0, "missing": 0}
-    assert score_strict(spec, Run("m", folder / "results/m.jsonl"), 0).counts["answered"] == 6
+    assert score_strict(spec, PredictionFile("m", folder / "results/m.jsonl"), 0).counts["answered"] == 6
 
 
 def test_one_lost_model_of_three_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ def test_no_more_requests_leave_than_allowed_over_all_models_and_runs(most: int,
     with serving(react) as one, serving(react) as two:
         models = models_file(tmp_path / "m.yaml", {"name": "a", "url": one.url}, {"name": "b", "url": two.url})
         for _ in range(2):
-            cells, spent = bench(models, [folder], tmp_path / "logs", Limits(max_requests=most))
+            cells, spent = bench(models, [folder], tmp_path / "logs", BenchLimits(max_requests=most))
         sent = len(one.requests) + len(two.requests)
     assert sent == spent.requests == most
     assert all(cell.state == "stopped" and "the budget is spent" in cell.reason for cell in cells if cell.done < 12)
@@ -211,7 +211,7 @@ def test_money_is_never_overspent_and_what_was_under_way_in_a_kill_counts(tmp_pa
     with serving(good) as server:  # each reply costs 120 tokens, 0.12 USD; at most some 1.1 USD
         entry = {"name": "m", "url": server.url, "prices": price, "generation": {"max_tokens": 1000}}
         models = models_file(tmp_path / "m.yaml", entry)
-        (cell,), spent = bench(models, [folder], tmp_path / "logs", Limits(max_cost=1.6))
+        (cell,), spent = bench(models, [folder], tmp_path / "logs", BenchLimits(max_cost=1.6))
         assert spent.cost <= 1.6
         assert 0 < cell.done < 12
         assert spent.cost == pytest.approx(0.12 * cell.done)
@@ -236,7 +236,7 @@ def test_a_budget_of_money_needs_prices(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "eval_toy", 2)
     models = models_file(tmp_path / "m.yaml", {"name": "unpriced", "url": "http://127.0.0.1:9/v1"})
     with pytest.raises(InputError, match=r"no prices for unpriced"):
-        bench(models, [folder], tmp_path / "logs", Limits(max_cost=1.0))
+        bench(models, [folder], tmp_path / "logs", BenchLimits(max_cost=1.0))
 
 
 def test_a_file_that_is_no_journal_is_refused_by_its_line(tmp_path: Path) -> None:

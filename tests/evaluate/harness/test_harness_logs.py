@@ -28,7 +28,7 @@ from unifer.evaluate.asked import is_log
 from unifer.evaluate.harness.logs import read_log, read_log_stated
 from unifer.evaluate.harness.tasks import dataset_task, picture_uri
 from unifer.evaluate.harness.writing import write_log
-from unifer.evaluate.predictions import Run, find_missing, read_predictions, run_name
+from unifer.evaluate.predictions import PredictionFile, find_missing, read_predictions, run_name
 from unifer.evaluate.scoring import score_strict
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question
@@ -94,7 +94,7 @@ def test_what_never_ran_is_missing_and_what_errored_is_failed(tmp_path: Path) ->
     rows, _ = read_predictions(path, spec)
     missing = find_missing(path, spec, rows)
     assert [question.key for question in missing.questions] == ["faces/0003.png", "faces/0004.png"]
-    counts = score_strict(spec, Run("m", path), 0).counts
+    counts = score_strict(spec, PredictionFile("m", path), 0).counts
     assert (counts["asked"], counts["answered"], counts["failed"], counts["missing"]) == (5, 2, 1, 2)
 
 
@@ -268,7 +268,7 @@ def test_hostile_replies_of_a_live_run_are_in_its_log_and_graded_as_they_were(tm
     # What UTF-8 cannot hold is spelled out by inspect; everything else is kept.
     assert [row.reply for row in found] == [reply.replace("\ud800", "\\ud800") for reply in HOSTILE]
     assert log.results is not None
-    scored = score_strict(spec, Run("m", path), 0)
+    scored = score_strict(spec, PredictionFile("m", path), 0)
     assert log.results.scores[0].metrics["WAR"].value == scored.labelled.war > 0
     write_log(tmp_path / "again.eval", spec, found, IDENTITY)
     assert read_log(tmp_path / "again.eval").predictions == found

@@ -16,7 +16,7 @@ from tests.evaluate.scored import au_dataset
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.evaluate.harness.conversion import to_predictions
 from unifer.evaluate.harness.tasks import dataset_task
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 
 REPLIES = (
@@ -45,7 +45,7 @@ def both(spec: DatasetSpec, tmp_path: Path, replies: tuple[str, ...] = REPLIES) 
 
     log = answered(dataset_task(spec), tmp_path / "logs", answer)
     rows = to_predictions(Path(log.location), spec.results / "m.jsonl").out
-    return log, score_strict(spec, Run("m", Path(log.location)), 0), score_strict(spec, Run("m", rows), 0)
+    return log, score_strict(spec, PredictionFile("m", Path(log.location)), 0), score_strict(spec, PredictionFile("m", rows), 0)
 
 
 def test_figures_of_the_log_are_those_of_unifer_eval_to_the_last_bit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.evaluate.served import ASKED, TOKENS, Answers, answers, assert_same
 from tests.shared import BASE, ROOT
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 
 
@@ -32,7 +32,7 @@ def test_a_server_behind_a_task_replies_what_the_offline_engine_does_and_is_scor
     assert log.results is not None
     rows = to_predictions(Path(log.location), tmp_path / "served.jsonl")
     assert (rows.rows, rows.failed, rows.missing) == (ASKED, 0, 0)
-    scored = score_strict(spec, Run("tiny", rows.out), 0)
+    scored = score_strict(spec, PredictionFile("tiny", rows.out), 0)
     assert scored.action_units is not None
     assert log.results.scores[0].metrics["AU_F1"].value == scored.action_units.face_f1 > 0
     assert_same(answers(rows.out), offline)

@@ -18,7 +18,7 @@ from unifer import files
 from unifer.cli import main
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
-from unifer.evaluate.parts import Part, missing_parts
+from unifer.evaluate.parts import QuestionPart, missing_parts
 from unifer.evaluate.predictions import find_missing, find_runs, read_predictions
 
 
@@ -161,14 +161,14 @@ def test_parts_go_for_the_whole_command(dataset: Path, capsys: pytest.CaptureFix
 
 @given(st.lists(st.integers()), st.integers(1, 12))
 def test_parts_hold_every_question_once_and_differ_by_one_at_most(questions: list[int], of: int) -> None:
-    split = [Part(number, of).questions(questions) for number in range(1, of + 1)]
+    split = [QuestionPart(number, of).questions(questions) for number in range(1, of + 1)]
     assert sorted(each for part in split for each in part) == sorted(questions)
     assert max(map(len, split)) - min(map(len, split)) <= 1
 
 
 def test_all_missing_parts_are_named() -> None:
-    claims = [(Path("a.jsonl"), Part(2, 4)), (Path("b.jsonl"), Part(3, 4))]
-    assert missing_parts(claims) == [Part(1, 4), Part(4, 4)]
+    claims = [(Path("a.jsonl"), QuestionPart(2, 4)), (Path("b.jsonl"), QuestionPart(3, 4))]
+    assert missing_parts(claims) == [QuestionPart(1, 4), QuestionPart(4, 4)]
     assert missing_parts([]) == []
     with pytest.raises(InputError, match="leave one of the two out"):
-        missing_parts([*claims, (Path("c.jsonl"), Part(2, 4))])
+        missing_parts([*claims, (Path("c.jsonl"), QuestionPart(2, 4))])

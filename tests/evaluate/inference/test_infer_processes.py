@@ -161,4 +161,4 @@ def test_shard_files_of_another_run_in_the_folder_are_left_alone(dataset: Path) 
     other.write_text("")
     run(dataset)
     assert other.exists()
-    assert outputs.Plan(other, (), other.with_name("model-b.jsonl"), None, {}).shards() == [other]
+    assert outputs.AnswerPlan(other, (), other.with_name("model-b.jsonl"), None, {}).shards() == [other]

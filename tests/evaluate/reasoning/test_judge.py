@@ -14,12 +14,12 @@ import pytest
 from tests.evaluate.reasoning.asked import DRAWS, REFERENCE, graded, question
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.reasoning.judge import ATTEMPTS, Summary, Task, judge
+from unifer.evaluate.reasoning.judge import ATTEMPTS, JudgeSummary, Task, judge
 from unifer.evaluate.reasoning.judged import JudgeScores, judged_path, read_judged, read_rows, score_judged
 from unifer.models.api.asking import Asker, Journal
 from unifer.models.api.budget import Budget
 from unifer.models.api.client import ApiSpec
-from unifer.models.api.requests import Answer, Ask, Asked, NoReply
+from unifer.models.api.requests import Answer, Ask, NoReply, ReadyModel
 
 SPEC = ApiSpec("judge-7b", "http://127.0.0.1:1/v1", max_connections=2)
 React = Callable[[str], str | NoReply]
@@ -47,7 +47,7 @@ class Judge:
     async def close(self) -> None: ...
 
 
-def asker(model: Asked, journal: Journal) -> Asker:
+def asker(model: ReadyModel, journal: Journal) -> Asker:
     async def sleep(seconds: float) -> None: ...
 
     return Asker(model, Budget(None, None), journal, max_tokens=64, retries=ATTEMPTS - 1, called="judge", sleep=sleep, clock=lambda: 0.0)
@@ -67,7 +67,7 @@ def task(folder: Path, replies: tuple[Graded, ...] | None = None) -> Task:
     return Task(folder / "m.jsonl", rows() if replies is None else replies, SPEC)
 
 
-def run(work: Task, react: React, **options: bool) -> tuple[Judge, Summary]:
+def run(work: Task, react: React, **options: bool) -> tuple[Judge, JudgeSummary]:
     model = Judge(react)
     return model, judge(work, silent, open_judge=lambda: model, make_asker=asker, **options)
 

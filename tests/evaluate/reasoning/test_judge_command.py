@@ -11,7 +11,7 @@ from tests.evaluate.reasoning.asked import REFERENCE
 from tests.evaluate.scored import dataset, write
 from unifer.cli import main
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import Run, find_runs
+from unifer.evaluate.predictions import PredictionFile, find_runs
 from unifer.evaluate.reasoning.judge import ATTEMPTS
 from unifer.evaluate.reasoning.judged import read_rows
 from unifer.evaluate.scoring import score_strict
@@ -52,7 +52,7 @@ def test_the_command_judges_and_eval_reports(results: Path, capsys: pytest.Captu
         assert len(server.requests) == 3 + ATTEMPTS, "nothing is asked twice"
     spec = load_dataset(results)
     assert [each.name for each in find_runs(spec)] == ["m"], "a judge's file is no run"
-    reasoning = score_strict(spec, Run("m", results / "results" / "m.jsonl"), 0).reasoning
+    reasoning = score_strict(spec, PredictionFile("m", results / "results" / "m.jsonl"), 0).reasoning
     assert reasoning is not None
     written = reasoning.to_json()["judge"]
     assert (written["value"], written["n"], written["failed"], written["faults"]) == (6.0, 3, 1, {"nonsense": 1})
@@ -72,7 +72,7 @@ def test_an_expired_key_or_an_unknown_model_ends_the_command(
     with serving(lambda *_: reaction) as server:
         assert main(["judge", "--predictions", str(results / "results/m.jsonl"), "--url", server.url, "--model", "j"]) == 2
     assert said in capsys.readouterr().err
-    scored = score_strict(load_dataset(results), Run("m", results / "results" / "m.jsonl"), 0).reasoning
+    scored = score_strict(load_dataset(results), PredictionFile("m", results / "results" / "m.jsonl"), 0).reasoning
     assert scored is not None
     assert scored.judge is not None
     assert (scored.judge.mean.value, scored.judge.judged, scored.judge.failed + scored.judge.unasked) == (None, 0, 4)

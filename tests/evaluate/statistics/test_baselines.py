@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from tests.evaluate.scored import ADJECTIVES, NOUNS, dataset, replied, run_of, write
 from unifer.evaluate.metrics import tally
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, overall, score_strict
 from unifer.evaluate.statistics.baselines import baselines_of
 from unifer.report.tables import dataset_text, overall_text
@@ -20,7 +20,7 @@ TRUTHS = ["happy"] * 5 + ["sad"] * 3 + ["angry"] * 2
 def scored(root: Path, name: str, labels: tuple[str, ...], truths: list[str], extra: str = "") -> DatasetScores:
     spec = dataset(root, name, labels, extra)
     path = write(spec.results / "m.jsonl", run_of(labels, [(truth, replied(truth)) for truth in truths]))
-    return score_strict(spec, Run("m", path), resamples=0)
+    return score_strict(spec, PredictionFile("m", path), resamples=0)
 
 
 def test_the_commonest_label_scores_what_scikit_learn_says() -> None:

@@ -17,7 +17,7 @@ from tests.evaluate.scored import ADJECTIVES
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.statistics.compare import MEASURES, Gain, Pair, face_f1, gain_of, holm, pair_up, paired_gain, sign_test
+from unifer.evaluate.statistics.compare import MEASURES, Gain, PairedReplies, face_f1, gain_of, holm, pair_up, paired_gain, sign_test
 from unifer.evaluate.statistics.paired import Units, mean
 from unifer.records import Prediction, Question
 
@@ -45,7 +45,7 @@ R, W = "happy", "sad"
 
 def gain(moves: Floats, resamples: int, seed: int) -> Gain:
     """The gain from differences after - before, one a question."""
-    pair = Pair(Units.of_rows(np.zeros((len(moves), 1)), moves[:, None], None), mean, len(moves), 0, 0)
+    pair = PairedReplies(Units.of_rows(np.zeros((len(moves), 1)), moves[:, None], None), mean, len(moves), 0, 0)
     return gain_of([pair], resamples=resamples, seeds=[seed], swap=False)
 
 
@@ -248,7 +248,7 @@ def test_a_swap_test_rejects_as_often_as_it_says() -> None:
         abilities = rng.normal(0, 0.5, 20).repeat(10)
         moves = np.sign(abilities + rng.normal(0, 0.5, 200)).round()
         units = Units.of_rows(np.zeros((200, 1)), moves[:, None], [str(row // 10) for row in range(200)])
-        found.append(gain_of([Pair(units, mean, 200, 0, 0)], resamples=2, seeds=[index]).swap_p or 0)
+        found.append(gain_of([PairedReplies(units, mean, 200, 0, 0)], resamples=2, seeds=[index]).swap_p or 0)
     assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.05, abs=0.03)
 
 

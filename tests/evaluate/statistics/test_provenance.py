@@ -11,7 +11,7 @@ import pytest
 from tests.evaluate.scored import FOUR, NOUNS, dataset, write
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.selection import Selected
 from unifer.evaluate.statistics.provenance import differing
 
@@ -35,7 +35,7 @@ def made(spec: DatasetSpec, name: str, **changed: Any) -> Selected:
     path = write(spec.results / f"{name}.jsonl", FOUR)
     manifest = {"identity": SAME | changed, "context": {"asked": len(FOUR)}}
     path.with_suffix(".manifest.json").write_text(json.dumps(manifest))
-    return Selected(spec, Run(name, path))
+    return Selected(spec, PredictionFile(name, path))
 
 
 def test_runs_of_one_recipe_give_no_warning(spec: DatasetSpec) -> None:
@@ -76,7 +76,7 @@ def test_question_files_differ_between_datasets_and_prompts_may_not(tmp_path: Pa
 
 def test_published_results_have_no_manifest_and_that_is_said(spec: DatasetSpec) -> None:
     path = write(spec.results / "toy_unifer_7b_results.json", FOUR)
-    published = Selected(spec, Run("unifer_7b", path))
+    published = Selected(spec, PredictionFile("unifer_7b", path))
     (warning,) = differing([made(spec, "a"), published])
     assert warning == "no manifest says how unifer_7b came to be (published results have none): prompt, image rule and sampling unknown"
     assert differing([published]) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.prepare.builders import BUILDERS
 from unifer.prepare.builders.build import Built, build
-from unifer.prepare.builders.source import Options, Source
+from unifer.prepare.builders.source import DatasetSource, Options
 from unifer.records import Json
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,7 @@ def built(name: str, root: Path, split: str | None = None, **options: object) ->
     """One build of `root` with the project's own dataset.yaml; of FEA-20K whatever rows there are."""
     builder = BUILDERS[name]
     options = {"images": not builder.images_on_request, "allow_missing": builder.images_on_request} | options
-    return build(Source(builder, Options(root, split or builder.splits[0], **options), spec(name)))  # type: ignore[arg-type]
+    return build(DatasetSource(builder, Options(root, split or builder.splits[0], **options), spec(name)))  # type: ignore[arg-type]
 
 
 def spec(name: str) -> DatasetSpec | None:

@@ -52,7 +52,7 @@ def test_a_changed_copy_is_found_and_other_faces_are_not(tmp_path: Path, name: s
     shown = [face(index) for index in range(12)]
     found = duplicates.copies(prints(tmp_path, [*shown, COPIES[name](shown[3])]))
     assert found.same == list(range(13))
-    assert found.alike == [duplicates.Pair(3, 12, "near")]
+    assert found.alike == [duplicates.CopyPair(3, 12, "near")]
 
 
 def test_the_same_pixels_in_another_format_are_exact(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_same_pixels_in_another_format_are_exact(tmp_path: Path) -> None:
 def test_a_mirrored_copy_is_told_from_a_near_one(tmp_path: Path) -> None:
     shown = [face(index) for index in range(8)]
     found = duplicates.copies(prints(tmp_path, [*shown, jpeg(80)(ImageOps.mirror(shown[5]))]))
-    assert found.alike == [duplicates.Pair(5, 8, "mirror")]
+    assert found.alike == [duplicates.CopyPair(5, 8, "mirror")]
 
 
 def test_another_expression_of_the_same_person_is_no_copy(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_copies_are_found_across_tiles_and_in_several_processes(tmp_path: Path, 
     assert sum(heard) == len(paths)
     monkeypatch.setattr(duplicates, "_TILE", 16)
     compared: list[int] = []
-    assert duplicates.copies(found, compared.append).alike == [duplicates.Pair(1, 70, "near")]
+    assert duplicates.copies(found, compared.append).alike == [duplicates.CopyPair(1, 70, "near")]
     assert sum(compared) == len(paths)
 
 
@@ -116,12 +116,12 @@ def test_no_pictures_are_no_copies() -> None:
 
 
 def test_a_leak_is_the_closest_copy_in_the_test_set() -> None:
-    copies = duplicates.Copies([0, 0, 2, 3, 4], [duplicates.Pair(2, 3, "mirror"), duplicates.Pair(2, 4, "near")])
+    copies = duplicates.Copies([0, 0, 2, 3, 4], [duplicates.CopyPair(2, 3, "mirror"), duplicates.CopyPair(2, 4, "near")])
     assert duplicates.leaks(copies, {1, 2}, {0, 3, 4}) == [(1, 0, "exact"), (2, 4, "near")]
     assert duplicates.leaks(copies, {3}, {4}) == []
 
 
 def test_chains_of_alike_pictures_do_not_leak_from_end_to_end() -> None:
     """Frames of a video: each is like the next, the last is not like the first."""
-    copies = duplicates.Copies([0, 1, 2], [duplicates.Pair(0, 1, "near"), duplicates.Pair(1, 2, "near")])
+    copies = duplicates.Copies([0, 1, 2], [duplicates.CopyPair(0, 1, "near"), duplicates.CopyPair(1, 2, "near")])
     assert duplicates.leaks(copies, {0}, {2}) == []

@@ -13,12 +13,12 @@ from tests.prepare.checks.rows import Row, cot, cut, face, question, reward, wri
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.prepare.checks import duplicates, pictures
-from unifer.prepare.checks.findings import ERRORS, KINDS, WARNINGS, Finding
-from unifer.prepare.checks.report import Report, conclude
+from unifer.prepare.checks.findings import ERRORS, KINDS, WARNINGS, RowFinding
+from unifer.prepare.checks.report import CheckReport, conclude
 from unifer.prepare.checks.tables import Tables
 
 
-def checked(*paths: Path, test: Sequence[Path] = (), root: Path | None = None, images: bool = True) -> Report:
+def checked(*paths: Path, test: Sequence[Path] = (), root: Path | None = None, images: bool = True) -> CheckReport:
     tables = Tables(root)
     for path in (*paths, *test):
         tables.read(path, test=path in test)
@@ -28,11 +28,11 @@ def checked(*paths: Path, test: Sequence[Path] = (), root: Path | None = None, i
     return conclude(tables, prints, duplicates.copies(prints))
 
 
-def of(report: Report, kind: str) -> list[Finding]:
+def of(report: CheckReport, kind: str) -> list[RowFinding]:
     return [finding for finding in report.findings if finding.kind == kind]
 
 
-def rows_of(report: Report, kind: str) -> list[tuple[str, int | None]]:
+def rows_of(report: CheckReport, kind: str) -> list[tuple[str, int | None]]:
     return [(Path(finding.file).name, finding.row) for finding in of(report, kind)]
 
 

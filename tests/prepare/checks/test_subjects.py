@@ -9,7 +9,7 @@ import pytest
 from tests.prepare.checks.rows import Row, question, reward, written
 from unifer import cli
 from unifer.prepare.checks import duplicates
-from unifer.prepare.checks.findings import Finding
+from unifer.prepare.checks.findings import RowFinding
 from unifer.prepare.checks.report import conclude
 from unifer.prepare.checks.tables import Tables
 
@@ -18,7 +18,7 @@ def of(subject: str, fold: str | None = None) -> Row:
     return {"dataset": "disfa", "provenance": {"subject": subject} | ({"fold": fold} if fold else {})}
 
 
-def found(*paths: Path) -> list[Finding]:
+def found(*paths: Path) -> list[RowFinding]:
     tables = Tables()
     for path in paths:
         tables.read(path)

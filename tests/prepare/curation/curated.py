@@ -13,10 +13,11 @@ from PIL import Image
 
 from unifer.dialogue import prompts
 from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.prepare.curation.curate import Advance, Limits, Plan, curate, read_plan_rows
+from unifer.prepare.curation.curate import CurationLimits, CurationPlan, curate, read_plan_rows
 from unifer.prepare.curation.filter import FilterSettings
-from unifer.prepare.curation.outcome import Summary
+from unifer.prepare.curation.outcome import CurationSummary
 from unifer.prepare.curation.teachers import TeacherSpec
+from unifer.progress import Advance
 from unifer.records import Json
 
 LABELS = ("neutral", "happiness", "fear")
@@ -85,15 +86,15 @@ def silent(total: int, done: int) -> Iterator[Advance]:
     yield lambda amount=1: None
 
 
-def make_plan(rows: Path, limit: int | None = None, connections: int = 4, **settings: Any) -> Plan:
+def make_plan(rows: Path, limit: int | None = None, connections: int = 4, **settings: Any) -> CurationPlan:
     settings = {"filter": SETTINGS} | settings
     asked = read_plan_rows(rows, limit, settings.get("template"))
-    return Plan(rows, asked, rows.with_name("cot.json"), TeacherSpec("scripted", max_connections=connections), **settings)
+    return CurationPlan(rows, asked, rows.with_name("cot.json"), TeacherSpec("scripted", max_connections=connections), **settings)
 
 
-def run(plan: Plan, script: Script, limits: Limits | None = None) -> tuple[Summary, ScriptedTeacher]:
+def run(plan: CurationPlan, script: Script, limits: CurationLimits | None = None) -> tuple[CurationSummary, ScriptedTeacher]:
     teacher = ScriptedTeacher(script)
-    return curate(plan, limits or Limits(retries=0), silent, lambda: teacher), teacher
+    return curate(plan, limits or CurationLimits(retries=0), silent, lambda: teacher), teacher
 
 
 def lines_of(path: Path) -> list[Json]:

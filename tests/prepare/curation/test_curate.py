@@ -15,7 +15,7 @@ from unifer.dialogue import prompts
 from unifer.errors import InputError, Interrupted
 from unifer.models.api.budget import Prices
 from unifer.models.api.requests import Answer, NoReply
-from unifer.prepare.curation.curate import Limits, curate, read_plan_rows
+from unifer.prepare.curation.curate import CurationLimits, curate, read_plan_rows
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.records import CoTRow
 
@@ -206,19 +206,19 @@ def test_more_rows_of_the_same_file_go_on_in_the_same_output(rows: Path) -> None
 
 
 def test_the_request_budget_holds_over_runs_and_leaves_rows_open(rows: Path) -> None:
-    summary, teacher = run(make_plan(rows), second_time, Limits(max_requests=7, retries=0))
+    summary, teacher = run(make_plan(rows), second_time, CurationLimits(max_requests=7, retries=0))
     assert len(teacher.asked) == summary.requests == 7
     assert summary.stopped == "budget"
     assert summary.open > 0
-    again, more = run(make_plan(rows), second_time, Limits(max_requests=9, retries=0))
+    again, more = run(make_plan(rows), second_time, CurationLimits(max_requests=9, retries=0))
     assert len(more.asked) == 2
     assert again.requests == 9
-    assert run(make_plan(rows), second_time, Limits(retries=0))[0].kept == 10
+    assert run(make_plan(rows), second_time, CurationLimits(retries=0))[0].kept == 10
 
 
 def test_the_cost_budget_is_never_exceeded(rows: Path) -> None:
     prices = Prices(1.0, 10.0)
-    summary, teacher = run(make_plan(rows), good, Limits(max_cost=0.06, prices=prices, retries=0))
+    summary, teacher = run(make_plan(rows), good, CurationLimits(max_cost=0.06, prices=prices, retries=0))
     assert 0 < len(teacher.asked) < 30
     assert summary.cost == pytest.approx(len(teacher.asked) * 500 / 1e6)
     assert summary.cost <= 0.06
@@ -226,7 +226,7 @@ def test_the_cost_budget_is_never_exceeded(rows: Path) -> None:
 
 def test_a_cost_budget_without_prices_is_refused_with_what_to_give() -> None:
     with pytest.raises(ValueError, match=r"--price-in and --price-out"):
-        Limits(max_cost=1.0)
+        CurationLimits(max_cost=1.0)
 
 
 # --- the reports ---
@@ -236,7 +236,7 @@ def test_the_reports_count_by_class_dataset_and_reason(rows: Path) -> None:
     def happy_only(key: str, attempt: int, prompt: str) -> Answer:
         return good_reply(key) if int(key[1:]) % 2 else BAD
 
-    run(make_plan(rows, attempts=2), happy_only, Limits(prices=Prices(1, 1), retries=0))
+    run(make_plan(rows, attempts=2), happy_only, CurationLimits(prices=Prices(1, 1), retries=0))
     report = json.loads(rows.with_name("cot.report.json").read_text())
     assert report["by_class"]["happiness"] == {"asked": 5, "kept": 5, "acceptance": 1.0}
     assert report["by_class"]["fear"] == {"asked": 5, "kept": 0, "acceptance": 0.0}
@@ -265,5 +265,5 @@ def test_the_teacher_is_closed_even_when_the_run_stops(rows: Path) -> None:
             closed.append(True)
 
     with pytest.raises(InputError, match="no key"):
-        curate(make_plan(rows), Limits(), silent, lambda: Closing(lambda key, attempt, prompt: NoReply("key", "no key")))
+        curate(make_plan(rows), CurationLimits(), silent, lambda: Closing(lambda key, attempt, prompt: NoReply("key", "no key")))
     assert closed == [True]

@@ -21,7 +21,7 @@ from unifer.records import RewardRow
 
 def built(
     out: Path, *inputs: Path, tests: Sequence[Path] = (), shares: Shares | None = None, root: Path | None = None, look: bool = True
-) -> building.Outcome:
+) -> building.RewardFileResult:
     tables = building.read(inputs, tests, root, ())
     prints = pictures.fingerprints(tables.pictures) if look else None
     copies = duplicates.copies(prints) if prints else duplicates.Copies.none(len(tables.pictures))

@@ -11,14 +11,14 @@ from tests.evaluate.scored import FAILED
 from tests.report.leaderboard.models import COUNT, answer, dataset, project
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import Run, find_runs
+from unifer.evaluate.predictions import PredictionFile, find_runs
 from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
 from unifer.evaluate.selection import Selected
-from unifer.report.leaderboard.boards import Board, Line, Ranking, arrange
-from unifer.report.leaderboard.entries import Cell, Entry, Group, Value, collect
-from unifer.report.leaderboard.published import Protocol, PublishedResult, Source
+from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine, arrange
+from unifer.report.leaderboard.entries import BoardCell, Entry, Group, Value, collect
+from unifer.report.leaderboard.published import Protocol, PublishedResult, PublishedSource
 
-OWN = Source("own", "Paper")
+OWN = PublishedSource("own", "Paper")
 TOLD = [
     PublishedResult("Theirs", "rafdb", "war", 99.9, "zero-shot", OWN, Protocol("p", "accuracy")),
     PublishedResult("UniFER-7B", "pooled", "war", 68.84, "fine-tuned", OWN, Protocol("u", "lenient", "unifer")),
@@ -32,21 +32,21 @@ def boards_of(
     resamples: int = 100,
     told: tuple[PublishedResult, ...] = (),
     sort: str | None = None,
-) -> list[Board]:
+) -> list[Leaderboard]:
     selected = [Selected(spec, run) for spec in specs.values() for run in find_runs(spec)]
     entries, found = collect(selected, protocol=protocol, resamples=resamples)
     return arrange(entries, specs | found, told, protocol=protocol, resamples=resamples, sort=sort)
 
 
-def ranking(board: Board, metric: str = "war") -> Ranking:
+def ranking(board: Leaderboard, metric: str = "war") -> Ranking:
     return next(each for each in board.rankings if each.metric == metric)
 
 
-def line(board: Board, name: str, metric: str = "war") -> Line:
+def line(board: Leaderboard, name: str, metric: str = "war") -> RankingLine:
     return next(each for each in ranking(board, metric).lines if each.name == name)
 
 
-def names(board: Board) -> list[str]:
+def names(board: Leaderboard) -> list[str]:
     """Lines in order, those of no model apart."""
     return [each.name for each in ranking(board).lines if each.kind != "baseline"]
 
@@ -60,7 +60,7 @@ def test_a_model_over_all_sets_has_the_pooled_score_and_mean_of_eval_total(tmp_p
     specs = project(tmp_path)
     answered(specs, "one", 0.8)
     (board,) = boards_of(specs)
-    total = overall([score_strict(spec, Run("one", spec.results / "one.jsonl"), 100) for spec in specs.values()], 100)
+    total = overall([score_strict(spec, PredictionFile("one", spec.results / "one.jsonl"), 100) for spec in specs.values()], 100)
     for metric in ("war", "uar", "macro_f1"):
         found = line(board, "one", metric)
         assert (found.values["pooled"].score, found.values["pooled"].interval) == (
@@ -80,7 +80,7 @@ def test_by_the_published_protocol_the_pooled_score_is_that_of_eval_total(tmp_pa
     path = specs["sfew"].results / "one.jsonl"
     path.write_text(path.read_text().replace("<answer>", "<Answer>"))
     (board,) = boards_of(specs, "unifer")
-    runs = [(spec, Run("one", spec.results / "one.jsonl")) for spec in specs.values()]
+    runs = [(spec, PredictionFile("one", spec.results / "one.jsonl")) for spec in specs.values()]
     pooled = pool_published([score_published(spec, run, "one_line") for spec, run in runs])["overall"]["accuracy"]
     found = line(board, "one")
     assert found.values["pooled"].score == pooled
@@ -169,7 +169,7 @@ def test_two_runs_of_one_name_on_one_dataset_are_refused(tmp_path: Path) -> None
     copy = tmp_path / "m.jsonl"
     copy.write_bytes(path.read_bytes())
     with pytest.raises(InputError, match=r"'m' has a second run on Set rafdb, .*results/m\.jsonl; leave one out"):
-        collect([Selected(spec, Run("m", path)), Selected(spec, Run("m", copy))], protocol="strict", resamples=0)
+        collect([Selected(spec, PredictionFile("m", path)), Selected(spec, PredictionFile("m", copy))], protocol="strict", resamples=0)
 
 
 def test_one_name_for_two_checkpoints_is_not_pooled(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_means_of_different_judges_are_not_ranked_against_each_other(tmp_path: P
     group = Group("Other emotions, Action Units and reasoning")
     counts = {"asked": COUNT, "missing": 0, "failed": 0}
     entries = [
-        Entry(name, group, {"fea20k": Cell({"judge": Value(mean, (mean - 0.1, mean + 0.1))}, counts, COUNT, judge=judge)})
+        Entry(name, group, {"fea20k": BoardCell({"judge": Value(mean, (mean - 0.1, mean + 0.1))}, counts, COUNT, judge=judge)})
         for name, mean, judge in (("a", 6.0, judges[0]), ("b", 5.0, judges[1]))
     ]
     (board,) = arrange(entries, specs, [], protocol="strict", resamples=100)

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.report.leaderboard.models import COUNT, answer, project
 from unifer.evaluate.predictions import find_runs
 from unifer.evaluate.selection import Selected
-from unifer.report.leaderboard.boards import Board, arrange
+from unifer.report.leaderboard.boards import Leaderboard, arrange
 from unifer.report.leaderboard.entries import collect
 from unifer.report.leaderboard.markdown import markdown
 from unifer.report.leaderboard.page import html
@@ -30,7 +30,7 @@ def told() -> list[PublishedResult]:
 
 
 @pytest.fixture(scope="module")
-def boards(tmp_path_factory: pytest.TempPathFactory, told: list[PublishedResult]) -> list[Board]:
+def boards(tmp_path_factory: pytest.TempPathFactory, told: list[PublishedResult]) -> list[Leaderboard]:
     specs = project(tmp_path_factory.mktemp("project"))
     for spec in specs.values():
         answer(spec, "good", 0.8, failed=(1, 2))
@@ -58,7 +58,7 @@ class Parsed(HTMLParser):
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------------------------
-def test_csv_has_full_precision_and_every_denominator(boards: list[Board], told: list[PublishedResult]) -> None:
+def test_csv_has_full_precision_and_every_denominator(boards: list[Leaderboard], told: list[PublishedResult]) -> None:
     frame = pandas.read_csv(io.StringIO(csv(boards, told, "strict")), keep_default_na=False, dtype=str)
     assert list(frame["kind"].unique()) == ["run", "baseline", "published"]
     good = frame[(frame["model"] == "good") & (frame["dataset"] == "rafdb")].iloc[0]
@@ -73,7 +73,7 @@ def test_csv_has_full_precision_and_every_denominator(boards: list[Board], told:
     assert (int(float(pooled["asked"])), int(float(pooled["failed"]))) == (2 * COUNT, 4)
 
 
-def test_csv_holds_every_published_result_with_its_source_and_no_rank(boards: list[Board], told: list[PublishedResult]) -> None:
+def test_csv_holds_every_published_result_with_its_source_and_no_rank(boards: list[Leaderboard], told: list[PublishedResult]) -> None:
     frame = pandas.read_csv(io.StringIO(csv(boards, told, "strict")), keep_default_na=False, dtype=str)
     published = frame[frame["kind"] == "published"]
     assert len(published) == len(told)
@@ -84,14 +84,14 @@ def test_csv_holds_every_published_result_with_its_source_and_no_rank(boards: li
     assert withdrawn["unconfirmed"].str.contains("withdrawn").all()
 
 
-def test_csv_gives_no_spreadsheet_a_formula(boards: list[Board]) -> None:
+def test_csv_gives_no_spreadsheet_a_formula(boards: list[Leaderboard]) -> None:
     text = csv(boards, [], "strict")
     assert "'=SUM(A1)" in text
     assert not re.search(r"(^|,)=", text, re.MULTILINE)
 
 
 # --- Markdown --------------------------------------------------------------------------------------------------------------------------
-def test_markdown_tables_are_whole_and_names_are_no_markup(boards: list[Board]) -> None:
+def test_markdown_tables_are_whole_and_names_are_no_markup(boards: list[Leaderboard]) -> None:
     text = markdown(boards, [WARNING])
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     assert tables
@@ -105,7 +105,7 @@ def test_markdown_tables_are_whole_and_names_are_no_markup(boards: list[Board]) 
     assert "&lt;img src=x onerror=alert(1)&gt;\\|\\`\\*\\_\\[a\\](b)" in text
 
 
-def test_markdown_says_what_ranks_who_is_published_and_what_is_doubted(boards: list[Board]) -> None:
+def test_markdown_says_what_ranks_who_is_published_and_what_is_doubted(boards: list[Leaderboard]) -> None:
     text = markdown(boards, [])
     assert re.search(r"^\| 1 \| good \| \*\*[\d.]+\*\* \[[\d.]+ to [\d.]+\]", text, re.MULTILINE)
     assert re.search(r"^\| 2= \| ", text, re.MULTILINE)
@@ -117,7 +117,7 @@ def test_markdown_says_what_ranks_who_is_published_and_what_is_doubted(boards: l
 
 
 # --- HTML ------------------------------------------------------------------------------------------------------------------------------
-def test_the_page_fetches_nothing_and_runs_only_its_own_script(boards: list[Board]) -> None:
+def test_the_page_fetches_nothing_and_runs_only_its_own_script(boards: list[Leaderboard]) -> None:
     parsed = Parsed(html(boards, [WARNING]))
     assert not [attributes for _, attributes in parsed.elements if "src" in attributes]
     links = [str(attributes["href"]) for tag, attributes in parsed.elements if "href" in attributes]
@@ -127,7 +127,7 @@ def test_the_page_fetches_nothing_and_runs_only_its_own_script(boards: list[Boar
     assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on") or name == "style"]
 
 
-def test_hostile_names_are_text_in_the_page(boards: list[Board]) -> None:
+def test_hostile_names_are_text_in_the_page(boards: list[Leaderboard]) -> None:
     text = html(boards, [WARNING])
     parsed = Parsed(text)
     assert "img" not in {tag for tag, _ in parsed.elements}
@@ -137,7 +137,7 @@ def test_hostile_names_are_text_in_the_page(boards: list[Board]) -> None:
     assert "\x1b" not in text
 
 
-def test_the_page_holds_every_line_and_a_scope_for_every_heading(boards: list[Board]) -> None:
+def test_the_page_holds_every_line_and_a_scope_for_every_heading(boards: list[Leaderboard]) -> None:
     parsed = Parsed(html(boards, []))
     lines = sum(len(ranking.lines) for board in boards for ranking in board.rankings)
     assert sum(tag == "tr" and "class" in attributes for tag, attributes in parsed.elements) == lines

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.report.leaderboard.models import answer, project
 from unifer.evaluate.metrics import score
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.report.leaderboard.entries import Said, Value, said_of
+from unifer.report.leaderboard.entries import QuestionOutcome, Value, said_of
 from unifer.report.leaderboard.ranks import Pairs, Place, overlap, places
 
 
@@ -50,25 +50,25 @@ def test_without_intervals_only_equal_scores_share_a_rank() -> None:
     assert [found[name].rank for name in "abc"] == [1, 3, 1]
 
 
-def said(models: dict[str, DatasetScores]) -> dict[str, dict[str, dict[str, Said]]]:
+def said(models: dict[str, DatasetScores]) -> dict[str, dict[str, dict[str, QuestionOutcome]]]:
     return {"rafdb": {name: said_of(result.graded) for name, result in models.items()}}
 
 
 def scored(root: Path, right: dict[str, float]) -> dict[str, DatasetScores]:
     spec = project(root, ("rafdb",))["rafdb"]
-    return {name: score_strict(spec, Run(name, answer(spec, name, share)), 0) for name, share in right.items()}
+    return {name: score_strict(spec, PredictionFile(name, answer(spec, name, share)), 0) for name, share in right.items()}
 
 
 def test_a_paired_comparison_parts_what_overlapping_intervals_do_not(tmp_path: Path) -> None:
     """Two models that differ on 12 of 200 questions, always the same way: their own intervals overlap by far."""
     specs = project(tmp_path, ("rafdb",))
     spec = specs["rafdb"]
-    first = score_strict(spec, Run("a", answer(spec, "a", 0.70)))
+    first = score_strict(spec, PredictionFile("a", answer(spec, "a", 0.70)))
     rows = (spec.results / "a.jsonl").read_text().splitlines()
     right = [index for index, row in enumerate(first.graded) if row.correct][:12]
     better = "\n".join(row.replace("<answer>", "<answer>no ") if index in right else row for index, row in enumerate(rows))
     (spec.results / "b.jsonl").write_text(better + "\n")
-    second = score_strict(spec, Run("b", spec.results / "b.jsonl"))
+    second = score_strict(spec, PredictionFile("b", spec.results / "b.jsonl"))
     values = {name: Value(each.labelled.war, each.labelled.intervals["war"]) for name, each in (("a", first), ("b", second))}
     assert overlap(values)("a", "b")
     for metric in ("war", "uar", "macro_f1"):
@@ -99,7 +99,7 @@ def test_questions_without_a_row_are_wrong_for_that_model_alone(tmp_path: Path) 
     """A model with a third of its rows missing is no better for it: the missing ones once left the comparison."""
     spec = project(tmp_path, ("rafdb",))["rafdb"]
     models = {
-        "whole": score_strict(spec, Run("whole", answer(spec, "whole", 0.7)), 0),
-        "torn": score_strict(spec, Run("torn", answer(spec, "torn", 0.7, skip=range(60))), 0),
+        "whole": score_strict(spec, PredictionFile("whole", answer(spec, "whole", 0.7)), 0),
+        "torn": score_strict(spec, PredictionFile("torn", answer(spec, "torn", 0.7, skip=range(60))), 0),
     }
     assert not Pairs(said(models), 500).tied("war", ["rafdb"], pool=False)("whole", "torn")

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
 from unifer.report.page.building import Settings, Written, write_report
@@ -98,7 +98,7 @@ def write_run(spec: DatasetSpec, name: str, skill: int, count: int = COUNT, repl
 
 
 def write_page(out: Path, runs: list[tuple[DatasetSpec, Path]], **settings: Any) -> Written:
-    results = [score_strict(spec, Run(path.stem, path), 50) for spec, path in runs]
+    results = [score_strict(spec, PredictionFile(path.stem, path), 50) for spec, path in runs]
     return write_report(results, out, Settings(resamples=50, **settings), silent)
 
 

@@ -11,11 +11,11 @@ import pytest
 from tests.report.page.pages import COUNT, NOUNS, SmallPage, block, make_dataset, summary_of, unzipped, write_page, write_run
 from unifer.cli import main
 from unifer.errors import InputError
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.selection import Selected
 from unifer.report.page.lengths import by_length
 from unifer.report.page.scoring import score_all
-from unifer.report.page.thumbnails import SIZES, Picture, pack
+from unifer.report.page.thumbnails import SIZES, PageImage, pack
 
 
 def test_data_cannot_end_the_element_that_holds_it(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_data_cannot_end_the_element_that_holds_it(tmp_path: Path) -> None:
 
 
 def test_the_page_repeats_the_scores_of_eval(small: SmallPage) -> None:
-    from unifer.evaluate.predictions import Run
+    from unifer.evaluate.predictions import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     runs = {(run["run"], run["dataset"]): run for run in summary_of(small.text)["runs"]}
@@ -39,7 +39,7 @@ def test_the_page_repeats_the_scores_of_eval(small: SmallPage) -> None:
         spec_name = path.parent.parent.name.removeprefix("eval_")
         from unifer.datasets import load_dataset
 
-        result = score_strict(load_dataset(path.parent.parent), Run(path.stem, path), 50).to_json()
+        result = score_strict(load_dataset(path.parent.parent), PredictionFile(path.stem, path), 50).to_json()
         shown = runs[path.stem, spec_name]
         assert {key: shown[key] for key in ("war", "uar", "macro_f1", "intervals")} == {
             key: result[key] for key in ("war", "uar", "macro_f1", "intervals")
@@ -93,7 +93,7 @@ def test_where_not_all_images_fit_the_first_ones_go_in(tmp_path: Path) -> None:
     for number in range(40):
         path = tmp_path / f"{number}.png"
         Image.effect_noise((200, 200), 90).convert("RGB").save(path)
-        pictures.append(Picture(path, path.name))
+        pictures.append(PageImage(path, path.name))
     some = pack(pictures, 20_000, workers=1)
     assert len(some.text) <= 20_000
     assert some.side == SIZES[-1][0]
@@ -105,7 +105,7 @@ def test_where_not_all_images_fit_the_first_ones_go_in(tmp_path: Path) -> None:
 
 def test_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
     specs = [make_dataset(tmp_path, name, NOUNS, count=size) for name, size in (("small", 4), ("large", 12))]
-    chosen = [Selected(spec, Run("m", write_run(spec, "m", 3))) for spec in specs]
+    chosen = [Selected(spec, PredictionFile("m", write_run(spec, "m", 3))) for spec in specs]
     apart, together = (score_all(chosen, 20, workers=workers) for workers in (2, 1))
     assert [result.to_json() for result in apart] == [result.to_json() for result in together]
     assert [result.spec for result in apart] == specs
@@ -115,11 +115,11 @@ def test_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
 
 
 def test_length_bins_hold_every_reply_once(tmp_path: Path) -> None:
-    from unifer.evaluate.predictions import Run
+    from unifer.evaluate.predictions import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     spec = make_dataset(tmp_path, "nouns", NOUNS)
-    graded = score_strict(spec, Run("m", write_run(spec, "m", 3)), 0).graded
+    graded = score_strict(spec, PredictionFile("m", write_run(spec, "m", 3)), 0).graded
     told = by_length({"m": graded})
     assert told is not None
     bins = told["models"]["m"]

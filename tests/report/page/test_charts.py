@@ -13,7 +13,7 @@ from PIL import Image
 from tests.report.page.pages import ADJECTIVES, NOUNS, SmallPage, make_dataset, summary_of, units_dataset, write_page, write_run
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.recalls import LabelChange
 from unifer.report import dumbbells, radar
@@ -45,7 +45,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Draw:
 
 
 def scored(spec: DatasetSpec, name: str, skill: int, **more: Any) -> DatasetScores:
-    return score_strict(spec, Run(name, write_run(spec, name, skill, **more)), 50)
+    return score_strict(spec, PredictionFile(name, write_run(spec, name, skill, **more)), 50)
 
 
 def three_sets(root: Path) -> list[DatasetScores]:

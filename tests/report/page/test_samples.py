@@ -8,9 +8,9 @@ import pytest
 
 from tests.report.page.pages import COUNT, HOSTILE, NOUNS, SmallPage, make_dataset, samples_of, write_page, write_run
 from unifer.dialogue.answers import grade
-from unifer.evaluate.predictions import Run
+from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
-from unifer.report.page.marking import Said, mark
+from unifer.report.page.marking import MarkedReply, mark
 from unifer.report.page.samples import LONGEST, cut_for, gather
 
 
@@ -53,7 +53,7 @@ def test_many_long_replies_are_cut_shorter_rather_than_make_a_page_nobody_can_op
     ],
 )
 def test_marks_and_answer_are_places_in_utf_16_as_the_page_counts(reply: str, marks: list[str]) -> None:
-    answer, places = mark(Said(reply, grade(reply, NOUNS).action_units, in_answer=False), LONGEST)
+    answer, places = mark(MarkedReply(reply, grade(reply, NOUNS).action_units, in_answer=False), LONGEST)
     units = reply.encode("utf-16-le")
     assert [units[2 * start : 2 * end].decode("utf-16-le") for start, end in zip(places[::4], places[1::4], strict=True)] == marks
     assert answer is not None
@@ -66,7 +66,7 @@ def test_questions_of_one_key_with_other_truths_stand_apart_and_are_said(tmp_pat
     second = write_run(spec, "second", 3)
     spec.questions.unlink()
     second.write_text(second.read_text().replace('"true_label": "neutral"', '"true_label": "anger"'))
-    results = [score_strict(spec, Run(path.stem, path), 0) for path in (first, second)]
+    results = [score_strict(spec, PredictionFile(path.stem, path), 0) for path in (first, second)]
     assert len(gather(results, ["first", "second"], ["nouns"])) == 10
     written = write_page(tmp_path / "out", [(spec, first), (spec, second)])
     assert any("2 questions, such as 'faces/000.png', have another truth" in warning for warning in written.warnings)

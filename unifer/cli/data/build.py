@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli.console import Advance, progress
+from unifer.cli.console import progress
 from unifer.cli.data.build_options import add_flags, read_options
 from unifer.errors import InputError
+from unifer.progress import Advance
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _build(args: argparse.Namespace) -> int:
     from unifer.prepare.builders import BUILDERS
     from unifer.prepare.builders.build import build, dataset_name, spec_of
     from unifer.prepare.builders.folds import refuse_leak
-    from unifer.prepare.builders.source import Source
+    from unifer.prepare.builders.source import DatasetSource
 
     if args.list:
         return _list()
@@ -89,7 +90,7 @@ def _build(args: argparse.Namespace) -> int:
     usual = _usual(project, dataset_name(builder, options, spec), options, options.split)
     out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)
     _check_out(out, args.force)
-    source = Source(builder, options, spec)
+    source = DatasetSource(builder, options, spec)
     with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
         built = build(source, advance)
     if options.fold is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.prepare.checks.duplicates import Copies
     from unifer.prepare.checks.pictures import Fingerprints
-    from unifer.prepare.checks.report import FileSummary, Report
+    from unifer.prepare.checks.report import CheckReport, FileSummary
     from unifer.prepare.checks.tables import Tables
 
 _EXAMPLES = 3
@@ -105,7 +105,7 @@ def look(tables: Tables, args: argparse.Namespace) -> tuple[Fingerprints | None,
         return prints, duplicates.copies(prints, advance)
 
 
-def _show(report: Report) -> None:
+def _show(report: CheckReport) -> None:
     for summary in report.files:
         print("\n".join(_balance(summary)))
         print()
@@ -138,7 +138,7 @@ _NAMES = {"Question": "questions", "CoTRow": "CoT rows", "RewardRow": "reward ro
 _MODES = {"RGB": "colour", "L": "gray", "1": "black and white", "P": "palette", "RGBA": "with alpha", "LA": "gray with alpha"}
 
 
-def _findings(report: Report) -> list[str]:
+def _findings(report: CheckReport) -> list[str]:
     from unifer.prepare.checks.findings import ERRORS, KINDS
 
     lines = []

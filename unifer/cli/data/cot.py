@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from unifer.cli import console, flags
 from unifer.cli.console import note
 from unifer.errors import InputError
+from unifer.progress import Advance
 
 if TYPE_CHECKING:
-    from unifer.prepare.curation.curate import Limits, Plan
-    from unifer.prepare.curation.outcome import Summary
+    from unifer.prepare.curation.curate import CurationLimits, CurationPlan
+    from unifer.prepare.curation.outcome import CurationSummary
 
 _EPILOG = """\
 The teacher is told the label and the Action Units of a row (--blind: not) and writes a think block and an answer, as if it had seen the
@@ -90,9 +91,9 @@ def _cot(args: argparse.Namespace) -> int:
     return 1 if summary.failed or summary.open else 0
 
 
-def _plan(args: argparse.Namespace) -> tuple[Plan, Limits]:
+def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
     from unifer.models.api.budget import Prices
-    from unifer.prepare.curation.curate import Limits, Plan, read_plan_rows
+    from unifer.prepare.curation.curate import CurationLimits, CurationPlan, read_plan_rows
     from unifer.prepare.curation.filter import FilterSettings
     from unifer.prepare.curation.teachers import find_teacher
 
@@ -107,9 +108,9 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Limits]:
     teacher = find_teacher(args.teacher, args.model, **settings)
     try:
         prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
-        limits = Limits(args.max_requests, args.max_cost, prices, args.retries)
+        limits = CurationLimits(args.max_requests, args.max_cost, prices, args.retries)
         bounds = FilterSettings(args.min_length, args.max_length, args.min_au_f1, similarity=args.similarity, repeats=args.repeats or None)
-        plan = Plan(
+        plan = CurationPlan(
             args.rows,
             read_plan_rows(args.rows, args.limit, args.template),
             args.out,
@@ -127,11 +128,11 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Limits]:
     return plan, limits
 
 
-def _progress(total: int, done: int) -> AbstractContextManager[console.Advance]:
+def _progress(total: int, done: int) -> AbstractContextManager[Advance]:
     return console.progress("curating", total, done, unit="rows")
 
 
-def _report(summary: Summary) -> None:
+def _report(summary: CurationSummary) -> None:
     share = f" ({summary.kept / summary.rows:.0%})" if summary.rows else ""
     note(f"{summary.out}: {summary.kept:,} of {summary.rows:,} rows kept{share}")
     if summary.exhausted:

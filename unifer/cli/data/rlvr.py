@@ -11,7 +11,7 @@ from unifer.cli.data.check import add_image_flags, check_image_root, known_specs
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.prepare.rlvr.building import Outcome
+    from unifer.prepare.rlvr.building import RewardFileResult
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -87,7 +87,7 @@ def _tests(args: argparse.Namespace) -> list[Path]:
     return list((found | given).values())
 
 
-def _show(outcome: Outcome, out: Path, tests: int) -> None:
+def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:
     from unifer.prepare.rlvr.selection import REASONS
 
     print(f"{'dataset':<16}{'class':<16}{'read':>10}{'written':>10}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from unifer.dialogue import prompts
 from unifer.errors import reporting_full_disk
-from unifer.evaluate.bench.cells import Cell
+from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.spending import ModelJournal
 from unifer.evaluate.inference.outputs import Output
@@ -20,12 +20,12 @@ from unifer.models.api.asking import Asker, Sent, ask_all
 from unifer.models.api.budget import FREE, Budget, BudgetSpent
 from unifer.models.api.client import ApiModel, ApiSpec
 from unifer.models.api.ledger import RequestLedger
-from unifer.models.api.requests import Asked
+from unifer.models.api.requests import ReadyModel
 from unifer.records import Prediction, Question
 
 
 @dataclass(frozen=True)
-class Limits:
+class BenchLimits:
     """What may be spent, over all runs into the same log folder, and how often a failed request is sent again."""
 
     max_requests: int | None = None
@@ -55,12 +55,18 @@ def api_spec(entry: ModelEntry, url: str | None = None) -> ApiSpec:
 class Questioning:
     """Asks one model that is up. `work` holds its open results files, each with its cell."""
 
-    def __init__(self, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], asker: Asker, journal: ModelJournal) -> None:
+    def __init__(self, entry: ModelEntry, work: Sequence[tuple[BenchCell, Output]], asker: Asker, journal: ModelJournal) -> None:
         self._entry, self._work, self._asker, self._journal = entry, work, asker, journal
 
     @classmethod
     def of(
-        cls, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], model: Asked, budget: Budget, spending: RequestLedger, retries: int
+        cls,
+        entry: ModelEntry,
+        work: Sequence[tuple[BenchCell, Output]],
+        model: ReadyModel,
+        budget: Budget,
+        spending: RequestLedger,
+        retries: int,
     ) -> Questioning:
         """With an asker of its own: waits and failures of one model are none of another's."""
         cells = {cell.asked.spec.name: cell for cell, _ in work}
@@ -87,7 +93,7 @@ class Questioning:
         if await ask_all(self._todo(), self._one, self._entry.max_connections):
             raise BudgetSpent
 
-    def _todo(self) -> Iterator[tuple[Cell, Output, Question]]:
+    def _todo(self) -> Iterator[tuple[BenchCell, Output, Question]]:
         for cell, output in self._work:
             todo = output.todo()
             if todo:
@@ -95,7 +101,7 @@ class Questioning:
             for question in todo:
                 yield cell, output, question
 
-    async def _one(self, work: tuple[Cell, Output, Question]) -> None:
+    async def _one(self, work: tuple[BenchCell, Output, Question]) -> None:
         cell, output, question = work
         try:
             prompts.check_prompt(question.prompt)
@@ -119,7 +125,7 @@ class Questioning:
 
         return picture_uri(question, output.plan.questions_file.parent, output.plan.image_root, self._entry.image_rule)
 
-    def _record(self, cell: Cell, output: Output, prediction: Prediction) -> None:
+    def _record(self, cell: BenchCell, output: Output, prediction: Prediction) -> None:
         with reporting_full_disk(output.plan.out):
             if output.record(prediction):
                 cell.count(prediction)

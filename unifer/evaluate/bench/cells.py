@@ -17,7 +17,7 @@ from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.grading import Graded, grade_prediction
-from unifer.evaluate.inference.outputs import Plan, out_name, read_log
+from unifer.evaluate.inference.outputs import AnswerPlan, out_name, read_log
 from unifer.models.api.budget import FREE, Prices
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question
@@ -32,7 +32,7 @@ State = Literal["waiting", "starting", "asking", "done", "stopped", "lost"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class DatasetQuestions:
     """One dataset's questions, read once for all models."""
 
     spec: DatasetSpec
@@ -41,12 +41,12 @@ class Asked:
 
 
 @dataclass
-class Cell:
+class BenchCell:
     """One model on one dataset. The counts are of all its rows, from earlier runs too; tokens, cost and requests of this run."""
 
     entry: ModelEntry
-    asked: Asked
-    plan: Plan
+    asked: DatasetQuestions
+    plan: AnswerPlan
     state: State = "waiting"
     reason: str = ""
     """Why it is lost or stopped."""
@@ -118,7 +118,7 @@ class Cell:
             self.state, self.reason = "lost", reason
 
 
-def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | None) -> list[Asked]:
+def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | None) -> list[DatasetQuestions]:
     """The questions of each dataset, or its sample, the first `limit`. Raises InputError: no question file, not this dataset's rows."""
     if not specs:
         raise InputError("--datasets: there is no dataset folder to ask; name some, such as eval_rafdb")
@@ -126,10 +126,10 @@ def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | No
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"--datasets: two folders name the same dataset, {twice!r}")
     paths = [spec.samples if sample else find_questions(spec, None) for spec in specs]
-    return [Asked(spec, path, tuple(read_questions(path, spec)[:limit])) for spec, path in zip(specs, paths, strict=True)]
+    return [DatasetQuestions(spec, path, tuple(read_questions(path, spec)[:limit])) for spec, path in zip(specs, paths, strict=True)]
 
 
-def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[Asked], image_root: Path | None) -> list[Cell]:
+def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestions], image_root: Path | None) -> list[BenchCell]:
     """A cell for each model and dataset, with what earlier runs left in its file; those that cannot be planned are lost."""
     cells = []
     for entry in entries:
@@ -142,13 +142,13 @@ def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[Asked], image_r
         for asked in datasets:
             out = asked.spec.results / out_name(entry.name, asked.path, asked.spec)
             made = {"questions": runs.describe_file(asked.path), **about}
-            cell = Cell(entry, asked, Plan(asked.path, asked.questions, out, image_root, made))
+            cell = BenchCell(entry, asked, AnswerPlan(asked.path, asked.questions, out, image_root, made))
             _resume(cell, reason)
             cells.append(cell)
     return cells
 
 
-def _resume(cell: Cell, reason: str) -> None:
+def _resume(cell: BenchCell, reason: str) -> None:
     """Count what earlier runs left; the cell is lost for `reason`, or where its file is another run's, whose rows do not count."""
     try:
         if not reason:

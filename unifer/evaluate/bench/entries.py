@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Generation:
+class ReplySettings:
     """How a model replies. None leaves a setting to the provider; `more` is passed on as inspect's GenerateConfig has it."""
 
     max_tokens: int = 1024
@@ -43,7 +43,7 @@ class Generation:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> Json:
-        """The keys that an engine's `GenerationSettings` writes too, so that runs of either can be compared."""
+        """The keys that an engine's `ReplySettings` writes too, so that runs of either can be compared."""
         return {"max_new_tokens": self.max_tokens, "temperature": self.temperature, "top_p": self.top_p, **self.more}
 
 
@@ -61,7 +61,7 @@ class ModelEntry:
     """The name at `url`."""
     key: str = KEY_VARIABLE
     server: ServerOptions | None = None
-    generation: Generation = field(default_factory=Generation)
+    generation: ReplySettings = field(default_factory=ReplySettings)
     prompt_style: PromptStyle = "image_first"
     image_size: int = 224
     max_connections: int = 32
@@ -166,7 +166,7 @@ def _shared(defaults: Json, given: Json) -> dict[str, Any]:
     }
 
 
-def _generation(given: Json) -> Generation:
+def _generation(given: Json) -> ReplySettings:
     more: Json = {}
     if given.get("reasoning_effort") is not None:
         more["reasoning_effort"] = text(given, "reasoning_effort")
@@ -181,7 +181,7 @@ def _generation(given: Json) -> Generation:
     if top_p > 1:
         raise ValueError(f"'top_p' {top_p} must be above 0 and at most 1")
     temperature = None if free else number(given, "temperature", 0.0, at_least=0)
-    return Generation(whole(given, "max_tokens", 1024, at_least=1), temperature, top_p, MappingProxyType(more))
+    return ReplySettings(whole(given, "max_tokens", 1024, at_least=1), temperature, top_p, MappingProxyType(more))
 
 
 def _provider(given: Json) -> str:

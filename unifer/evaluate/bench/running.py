@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate.bench.asking import Limits, Questioning, open_model
-from unifer.evaluate.bench.cells import REMEDY, Cell
+from unifer.evaluate.bench.asking import BenchLimits, Questioning, open_model
+from unifer.evaluate.bench.cells import REMEDY, BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.logs import write_cell_log
 from unifer.evaluate.bench.spending import NAME, open_ledger
@@ -30,7 +30,7 @@ from unifer.models.server import LocalServer, ServerLost
 COMMAND = "bench"
 _POLL_SECONDS = 0.5
 
-Watching = Callable[[Sequence[Cell]], AbstractContextManager[None]]
+Watching = Callable[[Sequence[BenchCell]], AbstractContextManager[None]]
 """Shows the cells, whose counts change, while its block runs."""
 
 
@@ -38,19 +38,19 @@ Watching = Callable[[Sequence[Cell]], AbstractContextManager[None]]
 class Bench:
     """What is run: cells, grouped by model in the order of the models file."""
 
-    cells: Sequence[Cell]
+    cells: Sequence[BenchCell]
     log_dir: Path
-    limits: Limits = field(default_factory=Limits)
+    limits: BenchLimits = field(default_factory=BenchLimits)
     retry_failed: bool = False
 
-    def by_model(self) -> list[tuple[ModelEntry, list[Cell]]]:
+    def by_model(self) -> list[tuple[ModelEntry, list[BenchCell]]]:
         """Each model with its cells that are not lost already."""
         entries = {cell.entry.name: cell.entry for cell in self.cells}
         return [(entry, [cell for cell in self.cells if cell.entry is entry and cell.state != "lost"]) for entry in entries.values()]
 
 
 @dataclass(frozen=True)
-class Spent:
+class BenchSpending:
     """What the log folder's runs have sent and paid so far, this one among them."""
 
     requests: int
@@ -76,7 +76,7 @@ def check_images(bench: Bench) -> None:
         check_some_image(next(cell.plan for cell in bench.cells if cell.asked.spec.name == name))
 
 
-def run_bench(bench: Bench, watching: Watching) -> Spent:
+def run_bench(bench: Bench, watching: Watching) -> BenchSpending:
     """Ask every open question of every cell; what became of each is in the cell.
 
     Raises InputError (another benchmark writes the same log folder, no prices, no images) and Interrupted; what was answered until then is
@@ -99,7 +99,7 @@ def run_bench(bench: Bench, watching: Watching) -> Spent:
             raise Interrupted(said) from None
         finally:
             spending.close()
-        return Spent(budget.requests, budget.cost)
+        return BenchSpending(budget.requests, budget.cost)
 
 
 async def _all(bench: Bench, budget: Budget, spending: RequestLedger) -> None:
@@ -117,7 +117,7 @@ async def _all(bench: Bench, budget: Budget, spending: RequestLedger) -> None:
                 group.create_task(_model(bench, entry, cells, budget, spending))
 
 
-async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget: Budget, spending: RequestLedger) -> None:
+async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[BenchCell], budget: Budget, spending: RequestLedger) -> None:
     """Ask one model everything; whatever ends it early is written into its cells."""
     with ExitStack() as stack:
         work = [(cell, output) for cell in cells for output in _opened(bench, cell, stack)]
@@ -137,7 +137,7 @@ async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[Cell], budget:
                 await asyncio.to_thread(_end, bench, cell, output, rows)
 
 
-def _end(bench: Bench, cell: Cell, output: Output, before: int) -> None:
+def _end(bench: Bench, cell: BenchCell, output: Output, before: int) -> None:
     """Leave the results file counted, its log written anew where it has new rows, and no file where it has none at all."""
     if not output.done:
         cell.plan.out.unlink()
@@ -156,7 +156,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> str:
     return str(error)
 
 
-def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
+def _opened(bench: Bench, cell: BenchCell, stack: ExitStack) -> Iterator[Output]:
     """The cell's results file; none, and the cell lost, where it cannot be had."""
     try:
         opened = outputs.opened(cell.plan, command=COMMAND, overwrite=False, retry_failed=bench.retry_failed, remedy=REMEDY)
@@ -169,7 +169,7 @@ def _opened(bench: Bench, cell: Cell, stack: ExitStack) -> Iterator[Output]:
     yield output
 
 
-async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[Cell, Output]], budget: Budget, spending: RequestLedger) -> None:
+async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[BenchCell, Output]], budget: Budget, spending: RequestLedger) -> None:
     async with _server(bench, entry) as server:
         if server is not None:
             for cell, _ in work:

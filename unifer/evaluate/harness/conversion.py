@@ -15,7 +15,7 @@ from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.evaluate.asked import find_source, read_stated
 from unifer.evaluate.harness.logs import ENGINE, read_log
-from unifer.evaluate.predictions import Run, read_predictions
+from unifer.evaluate.predictions import PredictionFile, read_predictions
 from unifer.records import Json, Prediction
 
 COMMAND = "convert-log"
@@ -49,7 +49,7 @@ def to_predictions(log: Path, out: Path) -> Converted:
     return made
 
 
-def to_log(run: Run, spec: DatasetSpec, out: Path, *, images: bool = False, image_root: Path | None = None) -> Converted:
+def to_log(run: PredictionFile, spec: DatasetSpec, out: Path, *, images: bool = False, image_root: Path | None = None) -> Converted:
     """Write the predictions of a run as a log; with `images`, the pictures that the model was shown, by the image rule of its manifest.
 
     Raises InputError for rows of another dataset, and where pictures are wanted and nothing says how they were made.

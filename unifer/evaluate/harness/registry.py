@@ -24,7 +24,7 @@ from unifer.evaluate.harness.scorer import figures as figures
 from unifer.evaluate.harness.scorer import strict as strict
 from unifer.evaluate.harness.tasks import dataset_task
 from unifer.evaluate.inference.infer import check_some_image
-from unifer.evaluate.inference.outputs import Plan
+from unifer.evaluate.inference.outputs import AnswerPlan
 from unifer.places import BENCHMARK, current_project
 
 
@@ -71,7 +71,7 @@ def _task(folder: str, sample: bool, questions: str | None, image_root: str | No
         if root is not None and not root.is_dir():
             raise InputError(f"-T image_root={root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
         made = dataset_task(spec, questions_file=asked, image_root=root, image_rule=_rule(image_size))
-        check_some_image(Plan(asked, tuple(question_in(sample.metadata) for sample in made.dataset), Path(), root, {}))
+        check_some_image(AnswerPlan(asked, tuple(question_in(sample.metadata) for sample in made.dataset), Path(), root, {}))
         return made
     except InputError as error:
         raise PrerequisiteError(str(error)) from None

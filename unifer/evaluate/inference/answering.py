@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, reporting_full_disk
-from unifer.evaluate.inference.outputs import Output, Plan
+from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.models.engines import Engine, Reply, Request
+from unifer.progress import Advance
 from unifer.records import Prediction, Question
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ AHEAD = 64
 
 HOPELESS = 16
 """If so many engine replies fail from the start, with none that succeeded, something is wrong with the engine and the run stops."""
-
-
-class Advance(Protocol):
-    """Called as questions get their rows."""
-
-    def __call__(self, amount: int = 1) -> None: ...
 
 
 def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: Advance) -> None:
@@ -79,7 +74,7 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
                 )
 
 
-def _image(question: Question, *, rule: ImageRule | None, plan: Plan) -> Image | ValueError:
+def _image(question: Question, *, rule: ImageRule | None, plan: AnswerPlan) -> Image | ValueError:
     """The picture of a question, or why there is none. Without a rule it is decoded only."""
     try:
         prompts.check_prompt(question.prompt)

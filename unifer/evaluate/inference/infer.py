@@ -18,13 +18,14 @@ from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate import parts
 from unifer.evaluate.inference import outputs
-from unifer.evaluate.inference.answering import Advance, answer
-from unifer.evaluate.inference.outputs import Output, Plan
-from unifer.evaluate.inference.shards import Share, answer_in_processes
-from unifer.evaluate.parts import Part
+from unifer.evaluate.inference.answering import answer
+from unifer.evaluate.inference.outputs import AnswerPlan, Output
+from unifer.evaluate.inference.shards import ModelWork, answer_in_processes
+from unifer.evaluate.parts import QuestionPart
 from unifer.models import gpus
 from unifer.models.engines import Engine, EngineSpec
 from unifer.models.engines.succession import EngineSlot
+from unifer.progress import Advance
 from unifer.records import Json, Question
 
 COMMAND = "infer"
@@ -37,13 +38,13 @@ Progress = Callable[[int, int], AbstractContextManager[Advance]]
 class Job:
     """What one model is asked, by which engine, and where its progress is shown."""
 
-    plans: tuple[Plan, ...]
+    plans: tuple[AnswerPlan, ...]
     spec: EngineSpec
     progress: Progress
 
 
 @dataclass(frozen=True)
-class Summary:
+class InferenceSummary:
     """What a results file holds at the end: `asked = answered + failed + missing`."""
 
     out: Path
@@ -70,9 +71,9 @@ def plan(
     model: Json,
     spec: EngineSpec,
     image_root: Path | None = None,
-    part: Part | None = None,
+    part: QuestionPart | None = None,
     profile: str = "default",
-) -> Plan:
+) -> AnswerPlan:
     """What to answer into which file: with a `part`, its share of `questions` into a file of its own beside `out`.
 
     `profile` is the name of the inference profile, for readers of the manifest.
@@ -88,15 +89,15 @@ def plan(
         **spec.identity(),
     }
     if part is None:
-        return Plan(questions_file, tuple(questions), out, image_root, identity, profile=profile)
+        return AnswerPlan(questions_file, tuple(questions), out, image_root, identity, profile=profile)
     if part.of > len(questions):
         asked = f"{len(questions)} questions of {questions_file} are asked for"
         raise InputError(f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}")
     shared = tuple(part.questions(questions))
-    return Plan(questions_file, shared, part.path(out), image_root, identity | {parts.KEY: part.to_json()}, len(questions), profile)
+    return AnswerPlan(questions_file, shared, part.path(out), image_root, identity | {parts.KEY: part.to_json()}, len(questions), profile)
 
 
-def check_some_image(plan: Plan) -> None:
+def check_some_image(plan: AnswerPlan) -> None:
     """One missing image is a failed row; all of them missing is a wrong image root, better said before a model is loaded.
 
     Raises InputError.
@@ -116,7 +117,7 @@ def check_some_image(plan: Plan) -> None:
 
 
 def run_inference(
-    plans: Sequence[Plan],
+    plans: Sequence[AnswerPlan],
     spec: EngineSpec,
     *,
     progress: Progress,
@@ -124,7 +125,7 @@ def run_inference(
     overwrite: bool = False,
     retry_failed: bool = False,
     make_engine: Callable[[], Engine] | None = None,
-) -> list[Summary]:
+) -> list[InferenceSummary]:
     """`run_jobs` for one model. `make_engine` replaces `spec.open` (one process only); its engine stays open."""
     slot = None if make_engine is None else _lent(make_engine)
     return run_jobs([Job(tuple(plans), spec, progress)], shards=shards, overwrite=overwrite, retry_failed=retry_failed, slot=slot)
@@ -132,7 +133,7 @@ def run_inference(
 
 def run_jobs(
     jobs: Sequence[Job], *, shards: int = 1, overwrite: bool = False, retry_failed: bool = False, slot: EngineSlot | None = None
-) -> list[Summary]:
+) -> list[InferenceSummary]:
     """Answer every question of `jobs` that has no row yet, job after job, by one engine, or one in each of `shards` processes.
 
     Every results file is opened, and refused, before the first engine starts. `slot` is where the engine goes, the caller's to close.
@@ -201,7 +202,7 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
     if slot is None and (spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)):
         gpus.refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
     if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
-        answer_in_processes([Share(each.outputs, each.job.spec, each.progress) for each in opened], shards)
+        answer_in_processes([ModelWork(each.outputs, each.job.spec, each.progress) for each in opened], shards)
         return
     ours: AbstractContextManager[EngineSlot] = EngineSlot() if slot is None else nullcontext(slot)
     with ours as room:
@@ -224,7 +225,7 @@ def rows_of(output: Output) -> int:
     return sum(question.key in output.done for question in output.plan.questions)
 
 
-def finish(output: Output, resumed: int) -> Summary:
+def finish(output: Output, resumed: int) -> InferenceSummary:
     """Count what the file holds, `resumed` rows of it from before, and write that into its manifest."""
     wanted = {question.key for question in output.plan.questions}
     failed = 0
@@ -235,7 +236,7 @@ def finish(output: Output, resumed: int) -> Summary:
             if len(examples) < 3:
                 examples.append(f"{prediction.question.key}: {prediction.error}")
     rows = rows_of(output)
-    summary = Summary(output.plan.out, len(wanted), rows - failed, failed, resumed, tuple(examples))
+    summary = InferenceSummary(output.plan.out, len(wanted), rows - failed, failed, resumed, tuple(examples))
     manifest: dict[str, Any] = runs.refuse_other_run(output.plan.manifest, output.plan.identity, "") or {}
     manifest["context"] |= {"finished": runs.now(), "rows": summary.to_json()}
     files.write_json(output.plan.manifest, manifest)

@@ -23,7 +23,7 @@ _REMEDY = "give --overwrite to move it aside and start anew, or --out FILE to wr
 
 
 @dataclass(frozen=True)
-class Plan:
+class AnswerPlan:
     """One question file to be answered into one results file; `identity` is what every row in that file was made with."""
 
     questions_file: Path
@@ -59,7 +59,7 @@ def out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
 class Output:
     """The open results file of a plan. `done` holds the keys that have a row; `record` may be called from several threads."""
 
-    def __init__(self, plan: Plan, log: files.AppendLog) -> None:
+    def __init__(self, plan: AnswerPlan, log: files.AppendLog) -> None:
         self.plan = plan
         self._log = log
         self._writing = threading.Lock()
@@ -101,7 +101,7 @@ def read_log(path: Path) -> Iterator[Prediction]:
 
 
 @contextmanager
-def opened(plan: Plan, *, command: str, overwrite: bool, retry_failed: bool, remedy: str = _REMEDY) -> Iterator[Output]:
+def opened(plan: AnswerPlan, *, command: str, overwrite: bool, retry_failed: bool, remedy: str = _REMEDY) -> Iterator[Output]:
     """The results file of `plan`, locked, of this very run, with what earlier runs and their workers left in it.
 
     Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves it aside), disk full.

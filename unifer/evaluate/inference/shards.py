@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import IO
 
 from unifer.errors import INTERRUPTED, InputError
-from unifer.evaluate.inference.answering import Advance, answer
-from unifer.evaluate.inference.outputs import Output, Plan
+from unifer.evaluate.inference.answering import answer
+from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.files import AppendLog
 from unifer.models.devices import visible_gpus
 from unifer.models.engines import EngineSpec
 from unifer.models.engines.succession import EngineSlot
 from unifer.processes import ProcessGroup
+from unifer.progress import Advance
 from unifer.records import Json, Question
 
 _POLL_SECONDS = 0.2
@@ -39,7 +40,7 @@ def default_shards(spec: EngineSpec) -> int:
 
 
 @dataclass(frozen=True)
-class Share:
+class ModelWork:
     """The open results files of one model, to be answered by the engine of `spec`; `progress` shows how far it is."""
 
     outputs: Sequence[Output]
@@ -47,7 +48,7 @@ class Share:
     progress: Callable[[], AbstractContextManager[Advance]]
 
 
-def answer_in_processes(shares: Sequence[Share], shards: int) -> None:
+def answer_in_processes(shares: Sequence[ModelWork], shards: int) -> None:
     """Split the open questions of every share over `shards` processes, which take the shares in turn, wait, and merge their rows.
 
     Raises InputError if there are fewer GPUs than that takes; naming the processes that failed, after merging what every one wrote.
@@ -83,7 +84,7 @@ def answer_in_processes(shares: Sequence[Share], shards: int) -> None:
         )
 
 
-def _watch(share: Share, workers: Sequence[_Worker]) -> None:
+def _watch(share: ModelWork, workers: Sequence[_Worker]) -> None:
     """Show the rows of one share as they come, until they are all there or no worker runs."""
     missing = sum(len(output.todo()) for output in share.outputs)
     plans = [output.plan for output in share.outputs]
@@ -100,7 +101,7 @@ def _watch(share: Share, workers: Sequence[_Worker]) -> None:
 class _Worker:
     """One child process and the row files that it fills."""
 
-    def __init__(self, index: int, plans: Sequence[Plan], jobs: Sequence[Json], environment: dict[str, str]) -> None:
+    def __init__(self, index: int, plans: Sequence[AnswerPlan], jobs: Sequence[Json], environment: dict[str, str]) -> None:
         self._index = index
         self._read_to = {plan.shard(index): 0 for plan in plans}
         self._group = ProcessGroup(
@@ -134,7 +135,7 @@ class _Worker:
         self._group.sweep()  # killed alone, it leaves its engine with most of a GPU
         return False
 
-    def new_rows(self, plan: Plan) -> int:
+    def new_rows(self, plan: AnswerPlan) -> int:
         """Rows written for `plan` since the last call."""
         path, rows = plan.shard(self._index), 0
         if path.exists():
@@ -169,13 +170,13 @@ def _environment(index: int, of: int, spec: EngineSpec) -> dict[str, str]:
     return paths | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // of)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 
 
-def _job(share: Share, index: int, of: int) -> Json:
+def _job(share: ModelWork, index: int, of: int) -> Json:
     """What worker `index` has to do for one share."""
     parts = [(output.plan, output.todo()[index::of]) for output in share.outputs]
     return {"spec": share.spec.to_json(), "work": [_work(plan, index, questions) for plan, questions in parts if questions]}
 
 
-def _work(plan: Plan, index: int, questions: list[Question]) -> Json:
+def _work(plan: AnswerPlan, index: int, questions: list[Question]) -> Json:
     return {
         "questions_file": str(plan.questions_file),
         "questions": [question.to_json() for question in questions],
@@ -206,7 +207,7 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
     for work in job["work"]:
         questions = tuple(Question.from_json(row) for row in work["questions"])
         root = None if work["image_root"] is None else Path(work["image_root"])
-        plan = Plan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
+        plan = AnswerPlan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
         with AppendLog(plan.out) as log:
             answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
 

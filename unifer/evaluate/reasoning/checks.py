@@ -18,7 +18,7 @@ from unifer.action_units import PROTOTYPES, f1
 from unifer.emotions import canonical
 from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.records import Json
 
 
@@ -42,8 +42,8 @@ class Follows:
     `silent` of them claim no AU at all: there only neutral follows. `without_prototype` are answers that could not be checked.
     """
 
-    follows: Share
-    support: Share
+    follows: MeanShare
+    support: MeanShare
     silent: int
     without_prototype: int
 
@@ -76,9 +76,9 @@ class Truth:
     """Whether the AUs claimed are the true ones: of all claims the share that the face shows (`n` claims), the share of faces whose
     AUs are claimed exactly, and the mean F1 of a face (`n` annotated faces each)."""
 
-    precision: Share
-    exact: Share
-    face_f1: Share
+    precision: MeanShare
+    exact: MeanShare
+    face_f1: MeanShare
 
     def to_json(self) -> Json:
         return {name: share.to_json() for name, share in vars(self).items()}
@@ -87,7 +87,7 @@ class Truth:
 def truth_of(units: ActionUnitScores) -> Truth:
     """The check, out of the AU scores of the run."""
 
-    def share(name: str, n: int) -> Share:
-        return Share(getattr(units, name), n, units.intervals.get(name))
+    def share(name: str, n: int) -> MeanShare:
+        return MeanShare(getattr(units, name), n, units.intervals.get(name))
 
     return Truth(share("precision", units.claims), share("exact", units.n), share("face_f1", units.n))

@@ -23,7 +23,7 @@ from unifer.locks import locked
 from unifer.models.api.asking import Asker, Journal, ask_all
 from unifer.models.api.budget import Budget
 from unifer.models.api.client import ApiModel, ApiSpec
-from unifer.models.api.requests import Asked, NoReply
+from unifer.models.api.requests import NoReply, ReadyModel
 from unifer.records import Json
 
 ATTEMPTS = 3
@@ -40,7 +40,7 @@ Picture = Callable[[Graded], str]
 Progress = Callable[[int, int], AbstractContextManager[Callable[[int], None]]]
 
 
-class Closing(Asked, Protocol):
+class Closing(ReadyModel, Protocol):
     """A judge that is ready to be asked, and lets its connections go."""
 
     async def close(self) -> None: ...
@@ -67,7 +67,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Summary:
+class JudgeSummary:
     """Counts of questions with a reference and some reasoning, earlier starts included."""
 
     out: Path
@@ -89,8 +89,8 @@ def judge(
     overwrite: bool = False,
     retry_failed: bool = False,
     open_judge: Callable[[], Closing] | None = None,
-    make_asker: Callable[[Asked, Journal], Asker] | None = None,
-) -> Summary:
+    make_asker: Callable[[ReadyModel, Journal], Asker] | None = None,
+) -> JudgeSummary:
     """Ask for every question with a reference and some reasoning that has no score yet, and append what comes.
 
     `open_judge` and `make_asker` replace the task's own, inside the event loop. Raises InputError (nothing to judge, the scores of another
@@ -111,7 +111,7 @@ def judge(
         done = {key: row for key, row in read_rows(out).items() if not (row.worth_asking_again or (retry_failed and row.score is None))}
         todo = [row for row in asked if not _is_done(row, done)]
         with files.AppendLog(out) as log:
-            run = _Run(task, log, make_asker or _asker)
+            run = _JudgeWorkers(task, log, make_asker or _asker)
             try:
                 asyncio.run(run.all(todo, progress, len(asked), open_judge or (lambda: ApiModel(task.spec))))
             except KeyboardInterrupt:
@@ -131,22 +131,22 @@ def _digest(row: Graded) -> str:
     return rubric.digest(reasoning_of(row), row.prediction.question.reference or "")
 
 
-def _summary(out: Path, asked: Sequence[Graded], before: int) -> Summary:
+def _summary(out: Path, asked: Sequence[Graded], before: int) -> JudgeSummary:
     rows = read_rows(out)
     found = [judgement for row in asked if (judgement := rows.get(row.prediction.question.key)) and judgement.of == _digest(row)]
     failed = [judgement for judgement in found if judgement.score is None]
     first = f"{failed[0].key}: {failed[0].error or failed[0].fault}" if failed else None
-    return Summary(out, len(asked), before, len(found) - len(failed), len(failed), first)
+    return JudgeSummary(out, len(asked), before, len(found) - len(failed), len(failed), first)
 
 
-def _asker(model: Asked, journal: Journal) -> Asker:
+def _asker(model: ReadyModel, journal: Journal) -> Asker:
     return Asker(model, Budget(None, None), journal, max_tokens=MAX_TOKENS, retries=ATTEMPTS - 1, called="judge")
 
 
-class _Run:
+class _JudgeWorkers:
     """The event loop's part: what becomes of an open row. It is the asker's journal too."""
 
-    def __init__(self, task: Task, log: files.AppendLog, make_asker: Callable[[Asked, Journal], Asker]) -> None:
+    def __init__(self, task: Task, log: files.AppendLog, make_asker: Callable[[ReadyModel, Journal], Asker]) -> None:
         self._task, self._log, self._make_asker = task, log, make_asker
         self._digests: dict[str, str] = {}
 

@@ -16,7 +16,7 @@ from unifer.errors import InputError
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.predictions import JUDGED
 from unifer.evaluate.reasoning.rubric import HIGHEST, LOWEST, Misfit, digest
-from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.models.api.faults import Fault
 from unifer.records import Json, Question
 
@@ -65,7 +65,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRun:
     """All judgements of one run, the last of each question, and who judged by which rubric."""
 
     judge: str
@@ -74,7 +74,7 @@ class Judged:
     rows: dict[str, Judgement]
 
 
-def read_judged(predictions: Path) -> Judged | None:
+def read_judged(predictions: Path) -> JudgedRun | None:
     """The judgements beside a predictions file; None where nothing was judged. Raises InputError for files that are not ours."""
     path = judged_path(predictions)
     manifest = runs.manifest_path(path)
@@ -87,7 +87,7 @@ def read_judged(predictions: Path) -> Judged | None:
         who, rubric, pictured = str(judge["model"]), str(judge["rubric"]), bool(judge["pictured"])
     except (KeyError, TypeError):
         raise InputError(f"{manifest}: says not who judged (identity.judge); {_OTHER_FILE}") from None
-    return Judged(who, rubric, pictured, read_rows(path))
+    return JudgedRun(who, rubric, pictured, read_rows(path))
 
 
 def read_rows(path: Path) -> dict[str, Judgement]:
@@ -124,7 +124,7 @@ class JudgeScores:
     judge: str
     rubric: str
     pictured: bool
-    mean: Share
+    mean: MeanShare
     judged: int
     silent: int
     failed: int
@@ -136,7 +136,7 @@ class JudgeScores:
         return {"judge": self.judge, "rubric": self.rubric, "pictured": self.pictured, **self.mean.to_json(), **counts}
 
 
-def score_judged(judged: Judged, questions: Sequence[Question], rows: Sequence[Graded | None], draws: Draws) -> JudgeScores:
+def score_judged(judged: JudgedRun, questions: Sequence[Question], rows: Sequence[Graded | None], draws: Draws) -> JudgeScores:
     """The mean and its denominators. `rows` has an entry for each question, None where there is no reply."""
     marks: list[float | None] = []
     silent = unasked = 0

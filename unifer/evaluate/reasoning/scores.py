@@ -13,10 +13,10 @@ from unifer.evaluate.au_metrics import ActionUnitScores, claim_on
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, RESAMPLES
 from unifer.evaluate.reasoning.checks import Follows, Truth, follows, truth_of
-from unifer.evaluate.reasoning.judged import Judged, JudgeScores, score_judged
+from unifer.evaluate.reasoning.judged import JudgedRun, JudgeScores, score_judged
 from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
 from unifer.evaluate.reasoning.rouge import rouge_l
-from unifer.evaluate.reasoning.shares import Draws, Share
+from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.evaluate.statistics.bootstrap import clusters_of
 from unifer.records import Json, Question
 
@@ -29,7 +29,7 @@ class ReasoningScores:
     emotions, `macro_au_f1`.
     """
 
-    rouge: Share | None
+    rouge: MeanShare | None
     unanswered: int
     rege: dict[str, Rege]
     follows: Follows | None
@@ -54,7 +54,7 @@ def score_reasoning(
     missing: Sequence[Question] = (),
     *,
     units: ActionUnitScores | None = None,
-    judged: Judged | None = None,
+    judged: JudgedRun | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> ReasoningScores | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Share:
+class MeanShare:
     """A mean over `n` rows, None without any, and its 95 % interval, None where nothing was resampled."""
 
     value: float | None
@@ -41,14 +41,14 @@ class Draws:
     resamples: int
     seed: int
 
-    def share(self, values: Sequence[float | None]) -> Share:
+    def share(self, values: Sequence[float | None]) -> MeanShare:
         """The mean of what is not None among `values`, one for each question."""
         kept = np.array([(index, value) for index, value in enumerate(values) if value is not None], dtype=float).reshape(-1, 2)
         if not len(kept):
-            return Share(None, 0)
+            return MeanShare(None, 0)
         rows = kept[:, 1:]
         interval = self.interval(rows, lambda sums: sums[:, 0] / sums[:, 1], kept[:, 0].astype(int).tolist())
-        return Share(float(rows.mean()), len(rows), interval)
+        return MeanShare(float(rows.mean()), len(rows), interval)
 
     def interval(self, rows: Floats, score: Callable[[Floats], Floats], places: Sequence[int]) -> tuple[float, float] | None:
         """The interval of `score`, which takes sums of `rows` with their number in a last column; `places` are their questions."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unifer.datasets import DatasetSpec, HumanAgreement
-from unifer.evaluate.metrics import HEADLINE, Table
+from unifer.evaluate.metrics import HEADLINE, ConfusionTable
 from unifer.records import Json
 
 
@@ -35,7 +35,7 @@ class Baselines:
         return {"majority": majority, "human": human}
 
 
-def baselines_of(table: Table, spec: DatasetSpec | None = None) -> Baselines:
+def baselines_of(table: ConfusionTable, spec: DatasetSpec | None = None) -> Baselines:
     """Baselines of the questions counted in `table`; of two labels equally common, the first. Raises ValueError for an empty table."""
     support = table.counts.sum(axis=1)
     if not support.any():

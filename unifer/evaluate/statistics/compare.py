@@ -78,7 +78,7 @@ MEASURES = (*HEADLINE, "au_f1")
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairedReplies:
     """The replies of two runs to one dataset's questions by one measure: `n` questions tell."""
 
     units: Units
@@ -88,7 +88,7 @@ class Pair:
     broken: int
 
 
-def pair_up(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str] = ()) -> Pair:
+def pair_up(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str] = ()) -> PairedReplies:
     """A pair from matched verdicts by one of `MEASURES`; UAR and macro-F1 need the `labels`, under canonical names.
 
     Raises InputError where no question tells.
@@ -98,7 +98,7 @@ def pair_up(before: Sequence[Graded], after: Sequence[Graded], measure: str, lab
     return _of_means(before, after, face_f1 if measure == "au_f1" else correct)
 
 
-def _of_means(before: Sequence[Graded], after: Sequence[Graded], measure: Measure) -> Pair:
+def _of_means(before: Sequence[Graded], after: Sequence[Graded], measure: Measure) -> PairedReplies:
     worth = [(row, measure(row), measure(other)) for row, other in zip(before, after, strict=True)]
     told = [(row, second - first) for row, first, second in worth if first is not None and second is not None]
     if not told:
@@ -106,10 +106,10 @@ def _of_means(before: Sequence[Graded], after: Sequence[Graded], measure: Measur
     differences = np.array([difference for _, difference in told])
     clusters = clusters_of([row.prediction.question for row, _ in told])
     units = Units.of_rows(np.zeros((len(told), 1)), differences[:, None], clusters)
-    return Pair(units, mean, len(told), int((differences > 0).sum()), int((differences < 0).sum()))
+    return PairedReplies(units, mean, len(told), int((differences > 0).sum()), int((differences < 0).sum()))
 
 
-def _of_tables(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str]) -> Pair:
+def _of_tables(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str]) -> PairedReplies:
     pairs = [(row, other) for row, other in zip(before, after, strict=True) if row.prediction.question.true_label is not None]
     if not pairs:
         raise InputError(f"none of the {len(before):,} questions asks for a label: there is no {measure} to compare; try --measure au_f1")
@@ -118,7 +118,7 @@ def _of_tables(before: Sequence[Graded], after: Sequence[Graded], measure: str, 
     first, second = (np.array([_cell(row, labels, width) for row in side]) for side in zip(*pairs, strict=True))
     units = Units.of_cells(first, second, len(labels) * width, clusters)
     moved = [other.correct - row.correct for row, other in pairs]
-    return Pair(units, table_statistic(measure, len(labels)), len(pairs), moved.count(1), moved.count(-1))
+    return PairedReplies(units, table_statistic(measure, len(labels)), len(pairs), moved.count(1), moved.count(-1))
 
 
 def table_statistic(measure: str, labels: int) -> Statistic:
@@ -137,7 +137,9 @@ def _cell(row: Graded, labels: Sequence[str], width: int) -> int:
     return labels.index(canonical(str(row.prediction.question.true_label))) * width + column
 
 
-def gain_of(pairs: Sequence[Pair], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool | None = True) -> Gain:
+def gain_of(
+    pairs: Sequence[PairedReplies], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool | None = True
+) -> Gain:
     """The gain over one dataset, or over several, each drawn and swapped on its own with its seed.
 
     Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. `swap`: make
@@ -187,7 +189,7 @@ def score_alone(
         told = [(row.prediction.question, worth) for row in graded if (worth := face_f1(row)) is not None]
         worths = np.array([[worth] for _, worth in told])
         units = Units.of_rows(np.zeros(worths.shape), worths, clusters_of([question for question, _ in told]))
-        pairs.append(Pair(units, mean, len(told), 0, 0))
+        pairs.append(PairedReplies(units, mean, len(told), 0, 0))
     found = gain_of(pairs, resamples=resamples, seeds=seeds, average=average, swap=False)
     return found.points / 100, (found.ci95[0] / 100, found.ci95[1] / 100)
 

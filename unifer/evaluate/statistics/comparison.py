@@ -17,7 +17,7 @@ from unifer.errors import InputError
 from unifer.evaluate.metrics import HEADLINE, LEVEL, RESAMPLES
 from unifer.evaluate.scoring import DatasetScores, figures, overall, score_strict
 from unifer.evaluate.statistics.bootstrap import Drawn
-from unifer.evaluate.statistics.compare import MEASURES, Gain, Pair, gain_of, holm, pair_up, score_alone
+from unifer.evaluate.statistics.compare import MEASURES, Gain, PairedReplies, gain_of, holm, pair_up, score_alone
 from unifer.evaluate.statistics.matching import Matched, match
 from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
@@ -215,7 +215,7 @@ def _standing(part: DatasetScores, measure: str) -> dict[str, Value]:
     return {name: (getattr(part.labelled, name), part.labelled.intervals.get(name)) for name in HEADLINE}
 
 
-def _paired(entered: _Entered, before: str, after: str, measure: str, labels: Sequence[str]) -> Pair:
+def _paired(entered: _Entered, before: str, after: str, measure: str, labels: Sequence[str]) -> PairedReplies:
     return pair_up(entered.matched.graded[before], entered.matched.graded[after], measure, labels)
 
 

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from unifer.errors import InputError
 from unifer.models.api.budget import FREE, Budget, BudgetSpent, Prices
-from unifer.models.api.requests import Answer, Ask, Asked, NoReply
+from unifer.models.api.requests import Answer, Ask, NoReply, ReadyModel
 
 HOPELESS = 8
 """Rows in a row that fail for good before the run stops: nothing has come through for a while."""
@@ -55,7 +55,7 @@ class Asker:
 
     def __init__(
         self,
-        model: Asked,
+        model: ReadyModel,
         budget: Budget,
         journal: Journal,
         *,

@@ -55,7 +55,7 @@ class Ask:
     """None leaves it to the provider, where a model takes none."""
 
 
-class Asked(Protocol):
+class ReadyModel(Protocol):
     """A model that is ready to be asked, by many requests at once."""
 
     async def ask(self, ask: Ask) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source, code_label, refused
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, code_label, refused
 from unifer.prepare.builders.trees import below
 from unifer.records import Json
 
@@ -35,7 +35,7 @@ def needs(split: str) -> tuple[Need, ...]:
     )
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for a code outside 0..10 and for a path that is none; codes 8 to 10 are no emotion and dropped."""
     part, path, shown = _PARTS[source.split], source.file("table"), source.path("table")
     table, (image, expression) = source.table("table", ((_COLUMNS[0], "file_path"), ("expression",)), _COLUMNS)
@@ -52,7 +52,7 @@ def faces(source: Source) -> Iterator[Face]:
         except ValueError as problem:
             raise refused(problem, path, number) from None
         candidates = tuple(f"{place}{inner}" for place in places)
-        yield Face(candidates, shown, number, f"/AffectNet/Manually_Annotated/{part}/{inner}", label, extra=_box(sides))
+        yield SourceRow(candidates, shown, number, f"/AffectNet/Manually_Annotated/{part}/{inner}", label, extra=_box(sides))
 
 
 def _box(sides: list[str]) -> Json | None:

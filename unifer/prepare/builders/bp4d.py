@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from unifer.action_units import FACS_NUMBERS
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
-from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, Face, Need, Source
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, DatasetSource, Need, SourceRow
 
 USUAL = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 PRESENT, ABSENT, NOT_CODED = "1", "0", "9"
@@ -23,7 +23,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     )
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for a code other than 0, 1 and 9, and for a table that lacks one of the twelve usual AUs."""
     folder = source.path("codes")
     names = source.tree.files(folder, r"[FM]\d+_T\d+\.csv")
@@ -34,7 +34,7 @@ def faces(source: Source) -> Iterator[Face]:
         yield from _sequence(source, f"{folder}/{name}", subject, task)
 
 
-def _sequence(source: Source, shown: str, subject: str, task: str) -> Iterator[Face]:
+def _sequence(source: DatasetSource, shown: str, subject: str, task: str) -> Iterator[SourceRow]:
     path = source.read(shown)
     table, _ = tables.open_table(path, [(f"AU{number}", str(number), f"AU{number:02d}") for number in USUAL])
     columns = {number: index for index, number in _au_columns(table.header)}
@@ -61,7 +61,7 @@ def _sequence(source: Source, shown: str, subject: str, task: str) -> Iterator[F
         present = tuple(number for number in coded if codes[number] == PRESENT)
         image = f"{images}/{frames.get(frame, f'{frame:04d}.jpg')}"
         extra = {"coded": coded, "subject": subject, "task": task, "frame": frame}
-        yield Face((image,), shown, row, action_units=present, extra=extra)
+        yield SourceRow((image,), shown, row, action_units=present, extra=extra)
 
 
 def _au_columns(header: tuple[str, ...]) -> Iterator[tuple[int, int]]:

@@ -12,8 +12,8 @@ from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.prepare.builders import rows
 from unifer.prepare.builders.folds import USUAL, Folds, own_folds, read_folds
-from unifer.prepare.builders.report import Report
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Options, Source
+from unifer.prepare.builders.report import BuildReport
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Options, SourceRow
 
 _SHOWN = 5
 
@@ -22,19 +22,19 @@ _SHOWN = 5
 class Built:
     """What a build found: faces in the order of their tables, and the vocabulary. The account of it is `source.report`."""
 
-    source: Source
+    source: DatasetSource
     labels: tuple[str, ...]
-    faces: list[Face]
+    faces: list[SourceRow]
 
     @property
-    def report(self) -> Report:
+    def report(self) -> BuildReport:
         return self.source.report
 
     @property
-    def asked(self) -> rows.Asked:
+    def asked(self) -> rows.BuildFacts:
         builder, options = self.source.builder, self.source.options
         dataset = dataset_name(builder, options, self.source.spec)
-        return rows.Asked(builder.name, options.split, dataset, self.labels, self.source.base, options.words)
+        return rows.BuildFacts(builder.name, options.split, dataset, self.labels, self.source.base, options.words)
 
 
 def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
@@ -49,7 +49,7 @@ def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -
     return builder.name if "labels" not in builder.flags else options.root.resolve().name
 
 
-def build(source: Source, advance: Callable[[int], object] | None = None) -> Built:
+def build(source: DatasetSource, advance: Callable[[int], object] | None = None) -> Built:
     """Read one split of a dataset; `advance` is told of megabytes of its tables, `source.megabytes` in all.
 
     Raises InputError: a label or code that the set does not have, images that are missing without `allow_missing`, no row left.
@@ -71,7 +71,7 @@ def build(source: Source, advance: Callable[[int], object] | None = None) -> Bui
     return Built(source, labels, faces)
 
 
-def _of_fold(faces: list[Face], source: Source) -> list[Face]:
+def _of_fold(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
     """Each face marked with the fold of its subject; of a train or test split the faces that belong to it."""
     source.folds = _folds(source)
     if source.folds is None:
@@ -89,7 +89,7 @@ def _of_fold(faces: list[Face], source: Source) -> list[Face]:
     return kept
 
 
-def _folds(source: Source) -> Folds | None:
+def _folds(source: DatasetSource) -> Folds | None:
     """The folds asked for, else three of our own; None for a set without subjects, or with too few of them for folds."""
     fold, given = source.options.fold, source.options.folds
     if given is not None:
@@ -102,7 +102,7 @@ def _folds(source: Source) -> Folds | None:
     return own_folds(source.frames, fold.of if fold else USUAL)
 
 
-def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
+def _own_labels(faces: Sequence[SourceRow]) -> tuple[str, ...]:
     """The labels found: emotions in their usual order, else by name; each in its most frequent spelling. Empty if no face has one."""
     spellings: dict[str, Counter[str]] = {}
     for face in faces:
@@ -117,7 +117,7 @@ def _own_labels(faces: Sequence[Face]) -> tuple[str, ...]:
     return tuple(spellings[label].most_common(1)[0][0] for label in order)
 
 
-def _spell(faces: list[Face], labels: tuple[str, ...], source: Source) -> None:
+def _spell(faces: list[SourceRow], labels: tuple[str, ...], source: DatasetSource) -> None:
     """Labels become those of the vocabulary; a number is the position in the user's own."""
     known: dict[str, str] = {canonical(label): label for label in labels}
     if source.options.labels:
@@ -131,7 +131,7 @@ def _spell(faces: list[Face], labels: tuple[str, ...], source: Source) -> None:
             face.label = spelled
 
 
-def _name_images(faces: Sequence[Face], source: Source) -> None:
+def _name_images(faces: Sequence[SourceRow], source: DatasetSource) -> None:
     """Find each face's image, and name those that have no published name after where they lie."""
     look = source.options.images
     prefix = source.options.root.resolve().name if "labels" in source.builder.flags else source.builder.title.split(" (")[0]
@@ -142,7 +142,7 @@ def _name_images(faces: Sequence[Face], source: Source) -> None:
             face.image_path = f"/{prefix}/{face.source}"
 
 
-def _with_images(faces: list[Face], source: Source) -> list[Face]:
+def _with_images(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
     if not source.options.images:
         return faces
     missing = [face for face in faces if face.found is None and face.pixels is None]
@@ -158,9 +158,9 @@ def _with_images(faces: list[Face], source: Source) -> list[Face]:
     return [face for face in faces if face.found is not None or face.pixels is not None]
 
 
-def _once(faces: list[Face], source: Source) -> list[Face]:
+def _once(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
     """Each key once. Rows that repeat one are dropped; where they contradict it, all of them are: none of them can be trusted."""
-    first: dict[str, Face] = {}
+    first: dict[str, SourceRow] = {}
     torn: set[str] = set()
     for face in faces:
         known = first.setdefault(face.key, face)
@@ -177,7 +177,7 @@ def _once(faces: list[Face], source: Source) -> list[Face]:
     return kept
 
 
-def _answerable(faces: list[Face], source: Source) -> list[Face]:
+def _answerable(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
     kept = []
     for face in faces:
         reason = rows.lacking(face, source.options.template)
@@ -193,7 +193,7 @@ def _stated(spec: DatasetSpec | None, split: str) -> dict[str, int] | None:
     return dict(stated) if stated else None
 
 
-def _counts(faces: Sequence[Face], labels: tuple[str, ...]) -> Counter[str]:
+def _counts(faces: Sequence[SourceRow], labels: tuple[str, ...]) -> Counter[str]:
     counted = Counter(face.label for face in faces if face.label is not None)
     units = Counter(number for face in faces for number in face.action_units or ())
     counts = Counter({label: counted[label] for label in labels if counted})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
-from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, Face, Need, Source
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, DatasetSource, Need, SourceRow
 
 USUAL = (1, 2, 4, 6, 9, 12, 25, 26)
 _IMAGES = ("Images", "Images/Left", "Video_LeftCamera", "Videos_LeftCamera")
@@ -24,7 +24,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     )
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for an intensity outside 0..5, a subject without one of the eight usual AUs, frames that count from 0."""
     labels = source.path("labels")
     subjects = source.tree.folders(labels)
@@ -38,12 +38,12 @@ def faces(source: Source) -> Iterator[Face]:
         yield from _subject(source, subject, f"{labels}/{subject}", files[subject])
 
 
-def _files(source: Source, folder: str) -> dict[int, str]:
+def _files(source: DatasetSource, folder: str) -> dict[int, str]:
     names = source.tree.files(folder, r".*_au\d+\.txt")
     return {int(name.lower().rpartition("_au")[2].removesuffix(".txt")): name for name in names}
 
 
-def _subject(source: Source, subject: str, folder: str, names: dict[int, str]) -> Iterator[Face]:
+def _subject(source: DatasetSource, subject: str, folder: str, names: dict[int, str]) -> Iterator[SourceRow]:
     intensities = {number: _intensities(source.read(f"{folder}/{name}")) for number, name in sorted(names.items())}
     images, frames = _frames(source, subject)
     for frame in sorted({frame for values in intensities.values() for frame in values}):
@@ -58,7 +58,9 @@ def _subject(source: Source, subject: str, folder: str, names: dict[int, str]) -
             continue
         present = tuple(number for number in coded if intensities[number][frame] >= source.options.au_threshold)
         name = frames.get(frame, f"{frame:06d}.jpg")
-        yield Face((f"{images}/{name}",), folder, frame, action_units=present, extra={"coded": coded, "subject": subject, "frame": frame})
+        yield SourceRow(
+            (f"{images}/{name}",), folder, frame, action_units=present, extra={"coded": coded, "subject": subject, "frame": frame}
+        )
 
 
 def _intensities(path: Path) -> dict[int, int]:
@@ -73,7 +75,7 @@ def _intensities(path: Path) -> dict[int, int]:
     return values
 
 
-def _frames(source: Source, subject: str) -> tuple[str, dict[int, str]]:
+def _frames(source: DatasetSource, subject: str) -> tuple[str, dict[int, str]]:
     """The folder of the subject's frames, and frame number -> image name."""
     if not source.has("images"):
         return f"Images/{subject}", {}

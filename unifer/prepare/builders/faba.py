@@ -13,7 +13,7 @@ from typing import Any
 from unifer import files
 from unifer.dialogue import au_mentions
 from unifer.emotions import EMOTIONS, SPELLINGS
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source, refused
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, refused
 from unifer.prepare.builders.trees import below
 
 _PARTS = {TRAIN: "train", TEST: "eval"}
@@ -31,7 +31,7 @@ def needs(split: str) -> tuple[Need, ...]:
     return (*rows, Need("images", "the images", (f"{part}/images", "images"), image=True))
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError `file:row` for a row without image or conversation."""
     for task in _TASKS:
         path, shown = source.file(task), source.path(task)
@@ -40,7 +40,7 @@ def faces(source: Source) -> Iterator[Face]:
                 image, question, text = _image(row), _turn(row, "human"), _turn(row, "gpt")
             except ValueError as problem:
                 raise refused(problem, path, number) from None
-            face = Face((image,), shown, number, id=f"faba/{_PARTS[source.split]}/{task}/{number}")
+            face = SourceRow((image,), shown, number, id=f"faba/{_PARTS[source.split]}/{task}/{number}")
             face.extra = {"description": text, "question": question}
             reason = _read_units(face, text) if task == "au" else _read_label(face, text)
             if reason:
@@ -64,13 +64,13 @@ def _turn(row: dict[str, Any], who: str) -> str:
     return said[0].replace("<image>", "").strip()
 
 
-def _read_units(face: Face, text: str) -> str:
+def _read_units(face: SourceRow, text: str) -> str:
     present = sorted(au_mentions.mentioned(text))
     face.action_units = tuple(present)
     return "" if present else "the text affirms no AU"
 
 
-def _read_label(face: Face, text: str) -> str:
+def _read_label(face: SourceRow, text: str) -> str:
     """Sets the label; else why there is none."""
     named = [emotion for emotion in EMOTIONS if _WORDS[emotion].search(text)]
     if len(named) != 1:

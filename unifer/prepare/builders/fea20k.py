@@ -19,7 +19,7 @@ from unifer import files
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.prepare.builders import units
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source, refused
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, refused
 from unifer.prepare.builders.trees import below
 
 ROWS = MappingProxyType({TRAIN: 17_737, TEST: 1_688})
@@ -63,11 +63,11 @@ class _RowFile:
     stem: str
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError `file:row` for a row without image, for AUs or labels that are no lists; and where files or rows are missing."""
     chosen = _chosen(source)
     seen: dict[str, dict[str, None]] = {}
-    made: list[tuple[str, Face]] = []
+    made: list[tuple[str, SourceRow]] = []
     held: Counter[str] = Counter()
     for file in chosen:
         path = source.read(file.path)
@@ -92,7 +92,7 @@ def faces(source: Source) -> Iterator[Face]:
         yield face
 
 
-def _chosen(source: Source) -> list[_RowFile]:
+def _chosen(source: DatasetSource) -> list[_RowFile]:
     """The row files of the split: of each source's stages the first; for training stage 1 alone, where files name their stage."""
     found = [file for file in _row_files(source, "", _DEPTH) if file.split == source.split]
     if not found:
@@ -111,7 +111,7 @@ def _chosen(source: Source) -> list[_RowFile]:
     return chosen
 
 
-def _refuse_part(source: Source, held: Mapping[str, int]) -> None:
+def _refuse_part(source: DatasetSource, held: Mapping[str, int]) -> None:
     """Raises InputError where the files do not hold the rows of the split: one is missing, is cut, or is of another version."""
     total, stated = sum(held.values()), ROWS[source.split]
     if total == stated:
@@ -127,7 +127,7 @@ def _refuse_part(source: Source, held: Mapping[str, int]) -> None:
     )
 
 
-def _row_files(source: Source, folder: str, depth: int) -> Iterator[_RowFile]:
+def _row_files(source: DatasetSource, folder: str, depth: int) -> Iterator[_RowFile]:
     """Row files below `folder`, by name; the split is in the file's name, or in that of its folder."""
     for name in source.tree.files(folder, rf"[^.].*\.jsonl|({TRAIN}|{TEST})\.json"):
         path = f"{folder}/{name}" if folder else name
@@ -153,7 +153,7 @@ def _folded(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def _face(row: Any, split: str, file: _RowFile, number: int) -> Face | str:
+def _face(row: Any, split: str, file: _RowFile, number: int) -> SourceRow | str:
     """The row's face; else why it is dropped."""
     if not isinstance(row, dict) or not isinstance(row.get("image"), str):
         raise ValueError("a row needs 'image', the path of one image")
@@ -172,7 +172,7 @@ def _face(row: Any, split: str, file: _RowFile, number: int) -> Face | str:
     places = dict.fromkeys(
         (inner, image, f"images/{inner}", f"images/{image}", f"{file.stem}/{image}", f"{beside}/{inner}", f"{beside}/{image}")
     )
-    face = Face(tuple(below(place) for place in places), file.path, number, below(f"FEA-20K/{inner}"), label, present, extra=kept)
+    face = SourceRow(tuple(below(place) for place in places), file.path, number, below(f"FEA-20K/{inner}"), label, present, extra=kept)
     face.image_path = f"/{face.image_path}"
     own = row["id"] if row.get("id") is not None else number
     # Ids are counted anew in each file.

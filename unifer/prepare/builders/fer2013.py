@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from unifer.errors import InputError
 from unifer.prepare.builders.ferplus import USAGES
-from unifer.prepare.builders.source import TEST, TRAIN, VALID, Builder, Face, Need, Source, code_label
+from unifer.prepare.builders.source import TEST, TRAIN, VALID, Builder, DatasetSource, Need, SourceRow, code_label
 
 CODES = {0: "anger", 1: "disgust", 2: "fear", 3: "happiness", 4: "sadness", 5: "surprise", 6: "neutral"}
 
@@ -16,7 +16,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     return (Need("table", "expression codes and pixels", ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv")),)
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for a code outside 0..6 and for a Usage that is none of the three."""
     path, shown = source.file("table"), source.path("table")
     source.pixels = path
@@ -27,7 +27,7 @@ def faces(source: Source) -> Iterator[Face]:
         label = code_label(CODES, code, path, number)
         if use == USAGES[source.split]:
             image = f"{source.split}/{index:05d}.png"
-            yield Face((image,), shown, number, f"/FER2013/{image}", label, pixels=(index, use))
+            yield SourceRow((image,), shown, number, f"/FER2013/{image}", label, pixels=(index, use))
 
 
 BUILDER = Builder(

@@ -15,7 +15,7 @@ from pathlib import Path
 from unifer.emotions import spelled_in
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
-from unifer.prepare.builders.source import TEST, TRAIN, VALID, Builder, Face, Need, Source
+from unifer.prepare.builders.source import TEST, TRAIN, VALID, Builder, DatasetSource, Need, SourceRow
 
 EMOTION_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 VOTED = (*EMOTION_COLUMNS, "unknown", "NF")
@@ -34,7 +34,7 @@ def needs(split: str) -> tuple[Need, ...]:
     )
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for a Usage that is none of the three, and for votes that are no whole numbers from 0."""
     path, shown = source.file("votes"), source.path("votes")
     rule = source.options.votes or ("published" if source.split == TEST else "majority")
@@ -58,7 +58,7 @@ def faces(source: Source) -> Iterator[Face]:
         spelled = spelled_in(label, source.labels) or label
         pixels = (index, usage) if in_csv else None
         candidates = (f"{folder}/{name}", f"{folder}/{spelled}/{name}")
-        yield Face(
+        yield SourceRow(
             candidates,
             shown,
             number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unifer.errors import InputError
-from unifer.prepare.builders.source import ALL, TEST, TRAIN, VALID, Builder, Face, Need, Source
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, VALID, Builder, DatasetSource, Need, SourceRow
 from unifer.prepare.builders.table import SPLIT_NAMES
 
 
@@ -14,7 +14,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     return ()
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError where the split has no folder, and where there are no label folders with images."""
     tree, names = source.tree, source.tree.folders("")
     splits = {name: split for name in names for split, spellings in SPLIT_NAMES.items() if name.lower() in spellings}
@@ -29,7 +29,7 @@ def faces(source: Source) -> Iterator[Face]:
     for label in tree.folders(top):
         for image in tree.images(f"{prefix}{label}"):
             path, count = f"{prefix}{label}/{image}", count + 1
-            yield Face((path,), path, None, label=label)
+            yield SourceRow((path,), path, None, label=label)
     if not count:
         raise InputError(f"{tree.root / top}: no images in label folders; expected is <label>/<image>, such as happy/0001.jpg")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from unifer.dialogue import images
 from unifer.errors import InputError
 from unifer.prepare.builders.pixels import write_pngs
-from unifer.prepare.builders.source import Face
+from unifer.prepare.builders.source import SourceRow
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Laid:
     new: int
 
 
-def lay_out(faces: Sequence[Face], base: Path, root: Path, table: Path | None, advance: Callable[[int], object]) -> Laid:
+def lay_out(faces: Sequence[SourceRow], base: Path, root: Path, table: Path | None, advance: Callable[[int], object]) -> Laid:
     """Make the image path of every face resolve below `root`. `base` holds the images, `table` the pixels of faces without a file.
 
     Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the user's in the way,

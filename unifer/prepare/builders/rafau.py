@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from unifer import files
 from unifer.errors import InputError
 from unifer.prepare.builders import tables, units
-from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, Face, Need, Source
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, Builder, DatasetSource, Need, SourceRow
 
 
 def needs(_split: str) -> tuple[Need, ...]:
@@ -23,7 +23,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     )
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for a line that is not a name and AUs, and for a number that FACS does not have."""
     path, shown = source.file("list"), source.path("list")
     source.note_encoding(shown, tables.encoding_of(path))
@@ -44,7 +44,7 @@ def faces(source: Source) -> Iterator[Face]:
             source.drop("of the other split", shown, number)
             continue
         candidates = (f"{folder}/{stem}_aligned.jpg", f"{folder}/{name}")
-        yield Face(candidates, shown, number, action_units=present, extra={"sides": sides} if sides else None)
+        yield SourceRow(candidates, shown, number, action_units=present, extra={"sides": sides} if sides else None)
     if unknown:
         stem, row = next(iter(unknown.items()))
         raise InputError.at(

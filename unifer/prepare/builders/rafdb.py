@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source, code_label
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, code_label
 
 CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happiness", 5: "sadness", 6: "anger", 7: "neutral"}
 
@@ -24,7 +24,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     )
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError for a line that is not a name and a code, a code outside 1..7, a name of neither split."""
     path, shown = source.file("list"), source.path("list")
     source.note_encoding(shown, tables.encoding_of(path))
@@ -37,7 +37,7 @@ def faces(source: Source) -> Iterator[Face]:
         if split == source.split:
             stem = name.rpartition(".")[0].removesuffix("_aligned")
             image = f"{stem}_aligned.jpg"
-            yield Face((f"Image/aligned/{image}", f"aligned/{image}"), shown, number, f"/RAF-DB/aligned/{image}", label)
+            yield SourceRow((f"Image/aligned/{image}", f"aligned/{image}"), shown, number, f"/RAF-DB/aligned/{image}", label)
 
 
 BUILDER = Builder(

@@ -20,7 +20,7 @@ class Dropped:
 
 
 @dataclass
-class Report:
+class BuildReport:
     """The account of one build. `read` = `kept` + everything dropped."""
 
     dropped: dict[str, Dropped] = field(default_factory=dict)

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from unifer.dialogue import prompts, wordings
 from unifer.dialogue.wordings import Wording, Words, fingerprint, together
-from unifer.prepare.builders.source import Face
+from unifer.prepare.builders.source import SourceRow
 from unifer.records import Json, Question, RewardRow
 
 EXPRESSION, JOINT, ACTION_UNITS = "expression", "joint", "action-units"
 
 
-class Asked(NamedTuple):
+class BuildFacts(NamedTuple):
     """What all rows of one build share."""
 
     builder: str
@@ -26,21 +26,21 @@ class Asked(NamedTuple):
     """The words of `expression`, where they are not the template's."""
 
 
-def usual_template(face: Face) -> str:
+def usual_template(face: SourceRow) -> str:
     """The template that asks for what is known: the label, the AUs, or both."""
     if face.label is None:
         return ACTION_UNITS
     return EXPRESSION if face.action_units is None else JOINT
 
 
-def lacking(face: Face, template: str | None) -> str | None:
+def lacking(face: SourceRow, template: str | None) -> str | None:
     """Why `face` cannot answer `template` (None: the usual one); None if it can."""
     if (template or usual_template(face)) == ACTION_UNITS:
         return None if face.action_units is not None else "no AUs for the template"
     return None if face.label is not None else "no label for the template"
 
 
-def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRESSION) -> Iterator[Json]:
+def questions(faces: Iterable[SourceRow], asked: BuildFacts, template: str | None = EXPRESSION) -> Iterator[Json]:
     """One question row a face; `template` None asks each for what is known of it.
 
     The key is the source's own id, else the image path, as in the published files.
@@ -63,7 +63,7 @@ def questions(faces: Iterable[Face], asked: Asked, template: str | None = EXPRES
         ).to_json()
 
 
-def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) -> Iterator[Json]:
+def rewards(faces: Iterable[SourceRow], asked: BuildFacts, template: str | None = None) -> Iterator[Json]:
     """One reward row a face, which is also what `unifer data cot` reads. AU rows have no solution and no candidates."""
     texts = _Texts(asked)
     for face in faces:
@@ -82,7 +82,7 @@ def rewards(faces: Iterable[Face], asked: Asked, template: str | None = None) ->
         ).to_json()
 
 
-def wording(faces: Iterable[Face], asked: Asked, template: str | None) -> Wording:
+def wording(faces: Iterable[SourceRow], asked: BuildFacts, template: str | None) -> Wording:
     """In whose words the rows of `faces` ask."""
     texts = _Texts(asked)
     used = {(template or usual_template(face), face.labels or asked.labels): face for face in faces}
@@ -95,11 +95,11 @@ def wording(faces: Iterable[Face], asked: Asked, template: str | None) -> Wordin
 class _Texts:
     """Templates filled in, each list of labels once."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: BuildFacts) -> None:
         self._asked = asked
         self._made: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
 
-    def of(self, name: str, face: Face) -> tuple[str, str]:
+    def of(self, name: str, face: SourceRow) -> tuple[str, str]:
         """The text of the template `name` for `face`, and its version; words that are not ours have their fingerprint for a version."""
         labels = () if name == ACTION_UNITS else face.labels or self._asked.labels
         if (name, labels) not in self._made:
@@ -113,7 +113,7 @@ class _Texts:
         return prompts.question(name, labels), prompts.version(name)
 
 
-def _provenance(face: Face, asked: Asked, version: str) -> Json:
+def _provenance(face: SourceRow, asked: BuildFacts, version: str) -> Json:
     source = f"{asked.base}/{face.source}" if asked.base else face.source
     known = {"builder": asked.builder, "source": source, "split": asked.split, "prompt": version}
     return known | face.extra if face.extra else known

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, Face, Need, Source
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow
 
 _PARTS = {TRAIN: "Train", TEST: "Val"}
 
@@ -22,7 +22,7 @@ def needs(split: str) -> tuple[Need, ...]:
     return (Need("faces", "label folders Angry, Disgust, Fear, Happy, Neutral, Sad, Surprise", places),)
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError listing the label folders that are missing, and for a folder that is no emotion."""
     part, folder = _PARTS[source.split], source.path("faces")
     present = source.tree.folders(folder)
@@ -35,7 +35,7 @@ def faces(source: Source) -> Iterator[Face]:
     for name in present:
         for image in source.tree.images(f"{folder}/{name}"):
             path = f"{folder}/{name}/{image}"
-            yield Face((path,), path, None, f"/SFEW-2.0/{part}/{part}_Aligned_Faces/{name}/{image}", canonical(name))
+            yield SourceRow((path,), path, None, f"/SFEW-2.0/{part}/{part}_Aligned_Faces/{name}/{image}", canonical(name))
 
 
 BUILDER = Builder(

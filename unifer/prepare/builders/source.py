@@ -1,4 +1,4 @@
-"""What every builder is made of: a `Builder` of facts, the `Source` it reads from, the `Face`s it yields. Knows no dataset."""
+"""What every builder is made of: a `Builder` of facts, the `DatasetSource` it reads from, the `SourceRow`s it yields. Knows no dataset."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from unifer.dialogue.wordings import Words
 from unifer.errors import InputError
 from unifer.prepare.builders import tables
 from unifer.prepare.builders.folds import Fold, Folds
-from unifer.prepare.builders.report import Report
-from unifer.prepare.builders.tables import Names, Table
+from unifer.prepare.builders.report import BuildReport
+from unifer.prepare.builders.tables import Names, SourceTable
 from unifer.prepare.builders.trees import Tree
 from unifer.records import Json
 
@@ -49,7 +49,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Face:
+class SourceRow:
     """One row as a builder reads it, before images are looked for."""
 
     candidates: tuple[str, ...]
@@ -100,7 +100,7 @@ class Builder:
     splits: tuple[str, ...]
     needs: Callable[[str], tuple[Need, ...]]
     """What a split needs."""
-    faces: Callable[[Source], Iterator[Face]]
+    faces: Callable[[DatasetSource], Iterator[SourceRow]]
     layout: str
     """Expected files, in words, for `--list`."""
     labels: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ class Builder:
     """Split -> the rows that its authors state, where they state that alone."""
 
 
-class Source:
+class DatasetSource:
     """One dataset on disk, opened for one split: its files by name, its tree of images, and the report of what is read.
 
     Raises InputError listing everything that is missing.
@@ -132,7 +132,7 @@ class Source:
         self.labels = spec.labels if spec else options.labels or builder.labels
         """The vocabulary; empty where the rows themselves are to give it."""
         self.split = options.split
-        self.report = Report()
+        self.report = BuildReport()
         self.inputs: dict[str, Path] = {}
         """The files that were read, by their path below --root; the manifest names them."""
         self.frames: Counter[str] = Counter()
@@ -182,7 +182,7 @@ class Source:
         self.inputs[self.below_root(path)] = self.tree.root / path
         return self.tree.root / path
 
-    def table(self, name: str, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[Table, list[int]]:
+    def table(self, name: str, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[SourceTable, list[int]]:
         """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
         table, columns = tables.open_table(self.file(name), required, positions)
         self.note_encoding(self.path(name), table.encoding)

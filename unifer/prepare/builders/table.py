@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from unifer.errors import InputError
 from unifer.prepare.builders import units
-from unifer.prepare.builders.source import ALL, TEST, TRAIN, VALID, Builder, Face, Need, Options, Source, refused
-from unifer.prepare.builders.tables import Names, Table, open_table
+from unifer.prepare.builders.source import ALL, TEST, TRAIN, VALID, Builder, DatasetSource, Need, Options, SourceRow, refused
+from unifer.prepare.builders.tables import Names, SourceTable, open_table
 from unifer.prepare.builders.trees import below
 
 HEADERS: MappingProxyType[str, Names] = MappingProxyType(
@@ -38,7 +38,7 @@ def needs(_split: str) -> tuple[Need, ...]:
     return ()
 
 
-def faces(source: Source) -> Iterator[Face]:
+def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError: no table or several, columns missing, an image path that climbs out, AUs that FACS does not have."""
     path = _table_file(source.options)
     shown = path.name
@@ -60,10 +60,10 @@ def faces(source: Source) -> Iterator[Face]:
             continue
         extra = {"subject": subject} if subject else None
         image_path = f"/{inner}" if image.startswith("/") else ""
-        yield Face((inner,), shown, number, image_path, label or None, present, extra=extra)
+        yield SourceRow((inner,), shown, number, image_path, label or None, present, extra=extra)
 
 
-def _columns(path: Path, wanted: dict[str, Names], source: Source) -> tuple[Table, list[int | None]]:
+def _columns(path: Path, wanted: dict[str, Names], source: DatasetSource) -> tuple[SourceTable, list[int | None]]:
     required = ["image", *source.options.columns, *(["split"] if source.split != ALL else [])]
     table, _ = open_table(path, [wanted[name] for name in dict.fromkeys(required)])
     columns = [table.find(names) for names in wanted.values()]

@@ -78,7 +78,7 @@ def folded(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Table:
+class SourceTable:
     """One opened table: its header, and rows as the cells of the columns asked for."""
 
     path: Path
@@ -127,7 +127,7 @@ def _counted(stream: Iterable[str], advance: Callable[[int], object]) -> Iterato
         yield line
 
 
-def open_table(path: Path, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[Table, list[int]]:
+def open_table(path: Path, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[SourceTable, list[int]]:
     """The table at `path` with the index of every required column; the delimiter is the one that gives most of them.
 
     A table whose first row names none of them, but is as wide as `positions`, has no header and the columns of `positions`.
@@ -140,7 +140,7 @@ def open_table(path: Path, required: Sequence[Names], positions: Sequence[str] =
     table = max(opened, key=lambda each: (sum(each.find(names) is not None for names in required), len(each.header)))
     found = [table.find(names) for names in required]
     if positions and not any(index is not None for index in found) and len(table.header) == len(positions):
-        table = Table(path, encoding, table.delimiter, tuple(positions), has_header=False)
+        table = SourceTable(path, encoding, table.delimiter, tuple(positions), has_header=False)
         found = [table.find(names) for names in required]
     missing = [names[0] for names, index in zip(required, found, strict=True) if index is None]
     if missing:
@@ -149,5 +149,5 @@ def open_table(path: Path, required: Sequence[Names], positions: Sequence[str] =
     return table, [index for index in found if index is not None]
 
 
-def _read_header(path: Path, encoding: str, delimiter: str, line: str) -> Table:
-    return Table(path, encoding, delimiter, tuple(next(csv.reader([line], delimiter=delimiter), ())), has_header=True)
+def _read_header(path: Path, encoding: str, delimiter: str, line: str) -> SourceTable:
+    return SourceTable(path, encoding, delimiter, tuple(next(csv.reader([line], delimiter=delimiter), ())), has_header=True)

@@ -43,7 +43,7 @@ _FLAT = 2.0
 _TILE, _BATCH = 2048, 512
 
 
-class Pair(NamedTuple):
+class CopyPair(NamedTuple):
     """Two pictures by number, and what the second is of the first."""
 
     first: int
@@ -56,7 +56,7 @@ class Copies:
     """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first); `alike`: pairs of such firsts."""
 
     same: list[int]
-    alike: list[Pair]
+    alike: list[CopyPair]
 
     @classmethod
     def none(cls, count: int) -> Copies:
@@ -83,13 +83,13 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
     same = [first_with.setdefault(digest, index) if digest else index for index, digest in enumerate(prints.pixel_digests)]
     spread = prints.thumbnails.std(axis=(1, 2))
     kept = np.array([i for i, digest in enumerate(prints.pixel_digests) if digest and same[i] == i and spread[i] >= _FLAT], np.int64)
-    alike = [Pair(int(kept[i]), int(kept[j]), kind) for i, j, kind in _alike(prints.thumbnails[kept], advance)]
+    alike = [CopyPair(int(kept[i]), int(kept[j]), kind) for i, j, kind in _alike(prints.thumbnails[kept], advance)]
     if advance:
         advance(len(prints) - len(kept))
     return Copies(same, alike)
 
 
-def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[Pair]:
+def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
     """(training picture, test picture, kind) for every training picture of which `test` holds a copy: the closest kind of copy."""
     tested: dict[int, int] = {}
     for picture in test:
@@ -99,12 +99,12 @@ def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[
     for picture in train:
         own = found.same[picture]
         if own in tested:
-            pairs.append(Pair(picture, tested[own], "exact"))
+            pairs.append(CopyPair(picture, tested[own], "exact"))
             continue
         close = [(kind != "near", tested[other], kind) for other, kind in neighbours.get(own, ()) if other in tested]
         if close:
             _, other, kind = min(close)
-            pairs.append(Pair(picture, other, kind))
+            pairs.append(CopyPair(picture, other, kind))
     return pairs
 
 

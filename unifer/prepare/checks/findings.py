@@ -52,7 +52,7 @@ KINDS: Mapping[str, str] = MappingProxyType({**ERRORS, **WARNINGS})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RowFinding:
     """One fault: its kind (of `KINDS`), where it stands (row from 1; None for a whole file), and what it is."""
 
     kind: str

@@ -10,8 +10,8 @@ from itertools import combinations
 from types import MappingProxyType
 
 from unifer.prepare.checks.duplicates import Copies, Kind, leaks
-from unifer.prepare.checks.findings import Finding
-from unifer.prepare.checks.tables import NONE, Table, Tables
+from unifer.prepare.checks.findings import RowFinding
+from unifer.prepare.checks.tables import NONE, RowTable, Tables
 
 _COPY = MappingProxyType(
     {"exact": "the picture", "near": "nearly the picture (re-encoded, cut or alike)", "mirror": "the mirrored picture"}
@@ -19,7 +19,7 @@ _COPY = MappingProxyType(
 _KINDS = MappingProxyType({"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"})
 
 
-def repeats(tables: Tables, copies: Copies) -> Iterator[Finding]:
+def repeats(tables: Tables, copies: Copies) -> Iterator[RowFinding]:
     """Duplicates, label conflicts, pictures that files share, and leaks, file by file."""
     shown = [_Shown(table, tables.labels, copies) for table in tables.tables]
     neighbours = copies.neighbours()
@@ -34,7 +34,7 @@ def repeats(tables: Tables, copies: Copies) -> Iterator[Finding]:
 class _Shown:
     """The rows of a table by what they show."""
 
-    def __init__(self, table: Table, labels: Sequence[str], copies: Copies) -> None:
+    def __init__(self, table: RowTable, labels: Sequence[str], copies: Copies) -> None:
         self.table, self._labels = table, labels
         self.shows = [NONE if picture == NONE else copies.same[picture] for picture in table.pictures]
         """For every row the first picture with the same pixels, over all files."""
@@ -51,14 +51,14 @@ class _Shown:
         number = self.table.labels[position]
         return None if number == NONE else self._labels[number]
 
-    def finding(self, kind: str, position: int | None, message: str) -> Finding:
-        return Finding(kind, self.table.name, None if position is None else self.table.rows[position], message)
+    def finding(self, kind: str, position: int | None, message: str) -> RowFinding:
+        return RowFinding(kind, self.table.name, None if position is None else self.table.rows[position], message)
 
 
 Neighbours = dict[int, list[tuple[int, Kind]]]
 
 
-def _within(shown: _Shown, neighbours: Neighbours) -> Iterator[Finding]:
+def _within(shown: _Shown, neighbours: Neighbours) -> Iterator[RowFinding]:
     table = shown.table
     for position, picture in enumerate(shown.shows):
         if picture == NONE:
@@ -75,7 +75,7 @@ def _within(shown: _Shown, neighbours: Neighbours) -> Iterator[Finding]:
                 yield from _pair(shown, position, shown, earlier, kind, _KINDS[kind])
 
 
-def _pair(late: _Shown, position: int, early: _Shown, other: int, copy: Kind, kind: str | None) -> Iterator[Finding]:
+def _pair(late: _Shown, position: int, early: _Shown, other: int, copy: Kind, kind: str | None) -> Iterator[RowFinding]:
     """The finding `kind` of two rows that show copies of one picture; a conflict where their labels differ."""
     where = f"shows {_COPY[copy]} of {early.place(other)}"
     label, before = late.label(position), early.label(other)
@@ -85,7 +85,7 @@ def _pair(late: _Shown, position: int, early: _Shown, other: int, copy: Kind, ki
         yield late.finding(kind, position, where)
 
 
-def _between(first: _Shown, second: _Shown, neighbours: Neighbours) -> Iterator[Finding]:
+def _between(first: _Shown, second: _Shown, neighbours: Neighbours) -> Iterator[RowFinding]:
     """One line a pair of files, for a CoT and a reward file over the same faces share them all; every conflict by itself."""
     shared = 0
     for picture, position in second.first.items():
@@ -100,7 +100,7 @@ def _between(first: _Shown, second: _Shown, neighbours: Neighbours) -> Iterator[
         )
 
 
-def _leaks(shown: Sequence[_Shown], copies: Copies) -> Iterator[Finding]:
+def _leaks(shown: Sequence[_Shown], copies: Copies) -> Iterator[RowFinding]:
     tested: dict[int, str] = {}
     for each in shown:
         if each.table.test:

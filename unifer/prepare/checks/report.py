@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unifer.prepare.checks.duplicates import Copies
-from unifer.prepare.checks.findings import ERRORS, KINDS, Finding
+from unifer.prepare.checks.findings import ERRORS, KINDS, RowFinding
 from unifer.prepare.checks.pictures import Fingerprints
 from unifer.prepare.checks.repeats import repeats
 from unifer.prepare.checks.subjects import subject_leaks
-from unifer.prepare.checks.tables import NONE, Table, Tables
+from unifer.prepare.checks.tables import NONE, RowTable, Tables
 from unifer.records import Json
 
 _LEAST_SIDE = 28
@@ -57,11 +57,11 @@ class FileSummary:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """Findings in order of file and row, files as they were given."""
 
     files: list[FileSummary]
-    findings: list[Finding]
+    findings: list[RowFinding]
     pictures: int
     decoded: bool
 
@@ -87,7 +87,7 @@ class Report:
         }
 
 
-def conclude(tables: Tables, prints: Fingerprints | None, copies: Copies) -> Report:
+def conclude(tables: Tables, prints: Fingerprints | None, copies: Copies) -> CheckReport:
     """The report over `tables`; `prints` is None where images were not to be looked at."""
     summaries = [_summary(tables, table, prints) for table in tables.tables]
     found = [*tables.findings, *repeats(tables, copies), *subject_leaks(tables)]
@@ -97,10 +97,10 @@ def conclude(tables: Tables, prints: Fingerprints | None, copies: Copies) -> Rep
             found += _of_images(table, prints)
     order = {table.name: index for index, table in enumerate(tables.tables)}
     found.sort(key=lambda finding: (order[finding.file], finding.row or 0))
-    return Report(summaries, found, len(copies.same), prints is not None)
+    return CheckReport(summaries, found, len(copies.same), prints is not None)
 
 
-def _summary(tables: Tables, table: Table, prints: Fingerprints | None) -> FileSummary:
+def _summary(tables: Tables, table: RowTable, prints: Fingerprints | None) -> FileSummary:
     classes: dict[str, dict[str, int]] = {}
     for dataset, labels in sorted(table.offered.items()):
         classes[tables.datasets[dataset]] = {tables.labels[label]: 0 for label in sorted(labels)}
@@ -112,22 +112,22 @@ def _summary(tables: Tables, table: Table, prints: Fingerprints | None) -> FileS
     return FileSummary(table.name, table.test, dict(table.kinds), classes, dict(sorted(modes.items())))
 
 
-def _absent(summary: FileSummary) -> Iterator[Finding]:
+def _absent(summary: FileSummary) -> Iterator[RowFinding]:
     for dataset, counts in summary.classes.items():
         absent = [label for label, count in counts.items() if not count]
         if absent and any(counts.values()):
             where = f" of {dataset}" if dataset else ""
-            yield Finding("absent_class", summary.name, None, f"no row{where} is labelled {', '.join(absent)}, which its rows offer")
+            yield RowFinding("absent_class", summary.name, None, f"no row{where} is labelled {', '.join(absent)}, which its rows offer")
 
 
-def _of_images(table: Table, prints: Fingerprints) -> Iterator[Finding]:
+def _of_images(table: RowTable, prints: Fingerprints) -> Iterator[RowFinding]:
     for row, picture in zip(table.rows, table.pictures, strict=True):
         if picture == NONE:
             continue
         look = prints.looks[picture]
         if look.problem is not None:
-            yield Finding("image", table.name, row, look.problem)
+            yield RowFinding("image", table.name, row, look.problem)
         elif min(look.width, look.height) < _LEAST_SIDE:
-            yield Finding("tiny", table.name, row, f"the image has {look.width} x {look.height} pixels")
+            yield RowFinding("tiny", table.name, row, f"the image has {look.width} x {look.height} pixels")
         elif max(look.width, look.height) > _MOST_STRETCH * min(look.width, look.height):
-            yield Finding("proportions", table.name, row, f"the image has {look.width} x {look.height} pixels")
+            yield RowFinding("proportions", table.name, row, f"the image has {look.width} x {look.height} pixels")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unifer.prepare.checks.findings import Finding
-from unifer.prepare.checks.tables import NONE, Table, Tables
+from unifer.prepare.checks.findings import RowFinding
+from unifer.prepare.checks.tables import NONE, RowTable, Tables
 
 
-def subject_leaks(tables: Tables) -> Iterator[Finding]:
+def subject_leaks(tables: Tables) -> Iterator[RowFinding]:
     """One finding for each subject of a training file whom a test file shows, and for each who is in two folds of one file."""
     tested: dict[int, str] = {}
     for table in tables.tables:
@@ -27,10 +27,10 @@ def subject_leaks(tables: Tables) -> Iterator[Finding]:
                 count = table.subjects.count(subject)
                 many = f", in {count:,} rows from here on" if count > 1 else ""
                 message = f"shows {tables.person(subject)}{many}, whom {tested[subject]}, a test file, shows too; build both from one fold"
-                yield Finding("subject_leak", table.name, row, message)
+                yield RowFinding("subject_leak", table.name, row, message)
 
 
-def _first_rows(table: Table) -> dict[int, int]:
+def _first_rows(table: RowTable) -> dict[int, int]:
     """Subject -> the first row that shows it."""
     first: dict[int, int] = {}
     for row, subject in zip(table.rows, table.subjects, strict=True):
@@ -39,7 +39,7 @@ def _first_rows(table: Table) -> dict[int, int]:
     return first
 
 
-def _between_folds(table: Table, tables: Tables) -> Iterator[Finding]:
+def _between_folds(table: RowTable, tables: Tables) -> Iterator[RowFinding]:
     """Whoever is in two folds is trained on in each and tested on in the other."""
     placed: dict[int, tuple[int, int]] = {}
     told: set[int] = set()
@@ -53,4 +53,4 @@ def _between_folds(table: Table, tables: Tables) -> Iterator[Finding]:
             message = (
                 f"{tables.person(subject)} is in fold {names[0]} here and in fold {names[1]} in {table.name}:{where}; give each one fold"
             )
-            yield Finding("subject_leak", table.name, row, message)
+            yield RowFinding("subject_leak", table.name, row, message)

@@ -18,7 +18,7 @@ from unifer.dialogue import images
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.places import default_image_root
-from unifer.prepare.checks.findings import Finding
+from unifer.prepare.checks.findings import RowFinding
 from unifer.prepare.checks.parsing import Parsed, Record, is_prediction, parse
 from unifer.records import Question, RewardRow
 from unifer.releases import hint
@@ -42,7 +42,7 @@ class Numbering:
 
 
 @dataclass
-class Table:
+class RowTable:
     """One file: a column an attribute, an entry a row that could be read."""
 
     path: Path
@@ -85,8 +85,8 @@ class Tables:
         self._pictures, self._labels, self._datasets = Numbering(), Numbering(), Numbering()
         self._subjects, self._folds = Numbering(), Numbering()
         self._vocabularies: dict[tuple[str, ...], frozenset[int]] = {}
-        self.tables: list[Table] = []
-        self.findings: list[Finding] = []
+        self.tables: list[RowTable] = []
+        self.findings: list[RowFinding] = []
 
     @property
     def pictures(self) -> list[Path]:
@@ -114,14 +114,14 @@ class Tables:
         """The dataset in whose folder a file lies."""
         return next((spec for spec in self.specs.values() if spec.folder.resolve() in path.resolve().parents), None)
 
-    def read(self, path: Path, test: bool = False) -> Table:
+    def read(self, path: Path, test: bool = False) -> RowTable:
         """Read and check a file; its faults join `findings`. A file of questions is a test file whatever `test` says.
 
         Raises InputError where there is no such file, and for a file of predictions.
         """
         if not path.is_file():
             raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected{hint(path.name)}")
-        table = Table(path, test)
+        table = RowTable(path, test)
         self.tables.append(table)
         own = self.spec_of(path)
         place = _Places(path.parent, self.image_root)
@@ -142,7 +142,7 @@ class Tables:
         table.test = test or bool(table.kinds["Question"])
         return table
 
-    def _enter(self, table: Table, number: int, parsed: Parsed, place: _Places, seen: dict[str, int]) -> None:
+    def _enter(self, table: RowTable, number: int, parsed: Parsed, place: _Places, seen: dict[str, int]) -> None:
         record = parsed.record
         assert record is not None
         key = record.key if isinstance(record, Question) else record.id
@@ -173,8 +173,8 @@ class Tables:
             self._vocabularies[labels] = frozenset(self._labels(canonical(label)) for label in labels)
         return self._vocabularies[labels]
 
-    def _note(self, kind: str, table: Table, row: int | None, message: str) -> None:
-        self.findings.append(Finding(kind, table.name, row, message))
+    def _note(self, kind: str, table: RowTable, row: int | None, message: str) -> None:
+        self.findings.append(RowFinding(kind, table.name, row, message))
 
 
 class _Predictions(InputError):

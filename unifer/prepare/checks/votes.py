@@ -9,11 +9,11 @@ from pathlib import Path
 from unifer import files
 from unifer.emotions import canonical
 from unifer.prepare.builders.ferplus import EMOTION_COLUMNS, VOTED, decide, read_votes
-from unifer.prepare.checks.findings import Finding
+from unifer.prepare.checks.findings import RowFinding
 from unifer.records import Question
 
 
-def outvoted(path: Path, table: Path) -> Iterator[Finding]:
+def outvoted(path: Path, table: Path) -> Iterator[RowFinding]:
     """A finding for each question of `path` whose label is not that of the vote rule `published`; `table` is FERPlus's fer2013new.csv.
 
     Rows that are no questions, and images that the table does not have, are passed over.
@@ -28,7 +28,7 @@ def outvoted(path: Path, table: Path) -> Iterator[Finding]:
         votes = question.votes or dict(zip(VOTED, ballots.get(name, ()), strict=False))
         problem = against(question, votes) if votes else None
         if problem is not None:
-            yield Finding("votes", str(path), number, problem)
+            yield RowFinding("votes", str(path), number, problem)
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from unifer import files, runs
 from unifer.dialogue import images, prompts, teaching
@@ -29,25 +28,20 @@ from unifer.prepare.curation import outcome
 from unifer.prepare.curation.filter import FilterSettings, Known, Reason, judge
 from unifer.prepare.curation.ledger import CurationLedger
 from unifer.prepare.curation.near_duplicates import NearDuplicates
-from unifer.prepare.curation.outcome import Summary
+from unifer.prepare.curation.outcome import CurationSummary
 from unifer.prepare.curation.teachers import Teacher, TeacherSpec
+from unifer.progress import Advance
 from unifer.records import Json, RewardRow
 
 COMMAND = "data cot"
 _REMEDY = "give another --out, or move that file and those beside it away, to start anew"
 
 
-class Advance(Protocol):
-    """Called as rows are done with."""
-
-    def __call__(self, amount: int = 1) -> None: ...
-
-
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True)
-class Limits:
+class CurationLimits:
     """What may be spent, over all runs into the same file, and how often a failed request is sent again."""
 
     max_requests: int | None = None
@@ -65,7 +59,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CurationPlan:
     """One run: which rows, which teacher, how often and how warm it is asked, what is kept."""
 
     rows_file: Path
@@ -139,7 +133,9 @@ def _known(template: str) -> str:
     return template
 
 
-def curate(plan: Plan, limits: Limits, progress: Progress, open_teacher: Callable[[], Teacher] | None = None) -> Summary:
+def curate(
+    plan: CurationPlan, limits: CurationLimits, progress: Progress, open_teacher: Callable[[], Teacher] | None = None
+) -> CurationSummary:
     """Ask for every row that is neither kept nor exhausted, then write the output, what was rejected, and the reports.
 
     `open_teacher` replaces the plan's own, inside the event loop. Raises InputError (another run's file, no image found, a teacher that
@@ -154,7 +150,7 @@ def curate(plan: Plan, limits: Limits, progress: Progress, open_teacher: Callabl
         memory = NearDuplicates(plan.filter)
         ledger = CurationLedger(outcome.log_path(plan.out), memory, {row.key: row.image_path for row in plan.rows})
         try:
-            stopped = asyncio.run(_Run(plan, limits, ledger, memory).all(progress, open_teacher))
+            stopped = asyncio.run(_CurationWorkers(plan, limits, ledger, memory).all(progress, open_teacher))
         except KeyboardInterrupt:
             kept = sum(ledger.state(row.key).kept for row in plan.rows)
             raise Interrupted(f"stopped; {kept} rows are kept so far. The same command goes on from there") from None
@@ -166,7 +162,7 @@ def curate(plan: Plan, limits: Limits, progress: Progress, open_teacher: Callabl
         return summary
 
 
-def _rewritten(plan: Plan, identity: Json) -> outcome.Rewrite:
+def _rewritten(plan: CurationPlan, identity: Json) -> outcome.Rewrite:
     run = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     made: Json = {"teacher": plan.teacher.name, "template": teaching.VERSION, "guided": plan.guided, "run": run}
     if plan.template is not None:
@@ -174,7 +170,7 @@ def _rewritten(plan: Plan, identity: Json) -> outcome.Rewrite:
     return outcome.Rewrite(plan.question, made)
 
 
-def _check_some_image(plan: Plan) -> None:
+def _check_some_image(plan: CurationPlan) -> None:
     """One missing image is a failed row; all of them missing is a wrong image root, better said before a teacher is paid."""
     for row in plan.rows:
         try:
@@ -188,10 +184,10 @@ def _check_some_image(plan: Plan) -> None:
     )
 
 
-class _Run:
+class _CurationWorkers:
     """The event loop's part of a run: what becomes of an open row."""
 
-    def __init__(self, plan: Plan, limits: Limits, ledger: CurationLedger, memory: NearDuplicates) -> None:
+    def __init__(self, plan: CurationPlan, limits: CurationLimits, ledger: CurationLedger, memory: NearDuplicates) -> None:
         self._plan, self._limits, self._ledger, self._memory = plan, limits, ledger, memory
 
     async def all(self, progress: Progress, open_teacher: Callable[[], Teacher] | None) -> bool:

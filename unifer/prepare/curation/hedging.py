@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from unifer.dialogue.label_mentions import Run, clauses, contrasted, settled, vocabulary_of
+from unifer.dialogue.label_mentions import LabelSequence, clauses, contrasted, settled, vocabulary_of
 
 _LIST_FROM = 4
 
@@ -59,18 +59,18 @@ def hedging(
     return open_choice
 
 
-def _several(run: Run) -> bool:
+def _several(run: LabelSequence) -> bool:
     return 1 < len(run.labels) < _LIST_FROM
 
 
-def _shown_at_once(clause: str, run: Run) -> bool:
+def _shown_at_once(clause: str, run: LabelSequence) -> bool:
     """`a mix of fear and surprise`, `fear and surprise are both visible`."""
     if not _several(run) or " or " in run.text or "/" in run.text or contrasted(clause, run):
         return False
     return bool(_MIX.search(clause[: run.start]) or _ALSO_SHOWN.match(clause, run.end))
 
 
-def _left_open(clause: str, run: Run, known: str) -> bool:
+def _left_open(clause: str, run: LabelSequence, known: str) -> bool:
     """`either fear or surprise`, `fear/surprise`, `could also be surprise` where fear is known."""
     if contrasted(clause, run):
         return False

@@ -56,7 +56,7 @@ class Rewrite:
 
 
 @dataclass
-class Share:
+class GroupCount:
     """Rows of one class or dataset."""
 
     asked: int = 0
@@ -67,7 +67,7 @@ class Share:
 
 
 @dataclass
-class Summary:
+class CurationSummary:
     """Counts of a run, earlier runs into the same file included."""
 
     out: Path
@@ -88,8 +88,8 @@ class Summary:
     reasons: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     attempts: Counter[int] = field(default_factory=Counter)
-    classes: dict[str, Share] = field(default_factory=dict)
-    datasets: dict[str, Share] = field(default_factory=dict)
+    classes: dict[str, GroupCount] = field(default_factory=dict)
+    datasets: dict[str, GroupCount] = field(default_factory=dict)
     samples: list[Json] = field(default_factory=list)
     first_error: str | None = None
 
@@ -113,10 +113,10 @@ class Summary:
         }
 
 
-def write(out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None) -> Summary:
+def write(out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None) -> CurationSummary:
     """Write kept rows (in the order of `rows`), rejected replies and both reports from the log beside `out`."""
     asked = {row.key: row for row in rows}
-    summary = Summary(out, len(rows), stopped=stopped)
+    summary = CurationSummary(out, len(rows), stopped=stopped)
     kept: dict[str, tuple[str, int]] = {}
     rejected: list[Json] = []
     replies: Counter[str] = Counter()
@@ -148,7 +148,7 @@ def write(out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int,
     return summary
 
 
-def _tally(line: Json, summary: Summary) -> None:
+def _tally(line: Json, summary: CurationSummary) -> None:
     if line["event"] == "sent":
         summary.requests += 1
         return
@@ -169,12 +169,12 @@ def _rejected(line: Json, row: RewardRow, rewrite: Rewrite) -> Json:
 
 
 def _count_rows(
-    summary: Summary, rows: Iterable[RewardRow], kept: dict[str, tuple[str, int]], exhausted: set[str], errors: dict[str, str]
+    summary: CurationSummary, rows: Iterable[RewardRow], kept: dict[str, tuple[str, int]], exhausted: set[str], errors: dict[str, str]
 ) -> None:
     for row in rows:
         shares = (
-            summary.classes.setdefault(row.label or NO_LABEL, Share()),
-            summary.datasets.setdefault(row.dataset or _NO_DATASET, Share()),
+            summary.classes.setdefault(row.label or NO_LABEL, GroupCount()),
+            summary.datasets.setdefault(row.dataset or _NO_DATASET, GroupCount()),
         )
         is_kept = row.key in kept
         if is_kept:
@@ -203,7 +203,7 @@ def _samples(made: Sequence[CoTRow], rejected: Sequence[Json]) -> list[Json]:
     return found
 
 
-def markdown(summary: Summary) -> str:
+def markdown(summary: CurationSummary) -> str:
     """The report for people."""
     counts = summary.counts()
     lines = [f"# Curation of {summary.out.name}", "", "| Rows | Kept | Exhausted | Failed | Open |", "|---|---|---|---|---|"]

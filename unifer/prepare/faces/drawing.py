@@ -20,7 +20,7 @@ from unifer.prepare.faces.geometry import measure
 from unifer.prepare.faces.identity import Identity
 from unifer.prepare.faces.lower_face import lower_face
 from unifer.prepare.faces.palette import palette
-from unifer.prepare.faces.shapes import Points, Shape, ellipse, rgba
+from unifer.prepare.faces.shapes import DrawnShape, Points, ellipse, rgba
 from unifer.prepare.faces.upper_face import upper_face
 
 FRAME = 112.0
@@ -44,7 +44,7 @@ def draw(expression: Expression, identity: Identity, conditions: Conditions, siz
     return _developed(canvas.reduce(SUPERSAMPLING), conditions)
 
 
-def _person(expression: Expression, identity: Identity, conditions: Conditions) -> Iterator[Shape]:
+def _person(expression: Expression, identity: Identity, conditions: Conditions) -> Iterator[DrawnShape]:
     """All shapes of the person, back to front."""
     face, colours = measure(expression, identity), palette(identity)
     yield from head.behind(identity, colours)
@@ -59,7 +59,7 @@ def _person(expression: Expression, identity: Identity, conditions: Conditions) 
     yield from head.occluder(conditions, identity, colours)
 
 
-def _paint(brushes: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw], shapes: list[Shape], placed: Points, side: int) -> None:
+def _paint(brushes: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw], shapes: list[DrawnShape], placed: Points, side: int) -> None:
     """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the frame.
 
     The first brush covers, the second blends: blending is the slower by far, and most shapes are opaque.
@@ -91,17 +91,17 @@ def _posed(points: Points, lifts: NDArray[np.float64], conditions: Conditions) -
     return turned * conditions.scale + conditions.shift
 
 
-def _backdrop(conditions: Conditions) -> Iterator[Shape]:
+def _backdrop(conditions: Conditions) -> Iterator[DrawnShape]:
     """A quiet second tone behind the head."""
     colour = rgba(conditions.background[1])
     if conditions.backdrop == "split":
-        yield Shape(np.array([(-60.0, -60.0), (10.0, -60.0), (-10.0, 60.0), (-60.0, 60.0)]), colour)
+        yield DrawnShape(np.array([(-60.0, -60.0), (10.0, -60.0), (-10.0, 60.0), (-60.0, 60.0)]), colour)
     elif conditions.backdrop == "stripes":
         for x in range(-56, 56, 28):
-            yield Shape(np.array([(x, -60.0), (x + 14.0, -60.0), (x + 14.0, 60.0), (x, 60.0)]), colour)
+            yield DrawnShape(np.array([(x, -60.0), (x + 14.0, -60.0), (x + 14.0, 60.0), (x, 60.0)]), colour)
     elif conditions.backdrop == "discs":
         for x, y, radius in ((-46, -40, 16), (44, -46, 12), (50, -4, 14), (-52, 8, 11), (40, 38, 10)):
-            yield Shape(ellipse(x, y, radius, radius), colour)
+            yield DrawnShape(ellipse(x, y, radius, radius), colour)
 
 
 @lru_cache(maxsize=4)

@@ -71,7 +71,7 @@ class Jaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FaceGeometry:
     """All measures of one face; `halves` are the image's left and right."""
 
     halves: tuple[Half, Half]
@@ -79,13 +79,13 @@ class Face:
     jaw: Jaw
 
 
-def measure(expression: Expression, identity: Identity) -> Face:
+def measure(expression: Expression, identity: Identity) -> FaceGeometry:
     """The face that an expression makes of a person."""
     right_of_image, left_of_image = _amounts(expression.on("L")), _amounts(expression.on("R"))
     both = {n: (right_of_image[n] + left_of_image[n]) / 2 for n in _NUMBERS}
     jaw = _jaw(both, identity, sideways=right_of_image[30] - left_of_image[30] or both[30])
     halves = (_half(-1, left_of_image, both, jaw, identity), _half(1, right_of_image, both, jaw, identity))
-    return Face(halves, _mouth(both, jaw, identity), jaw)
+    return FaceGeometry(halves, _mouth(both, jaw, identity), jaw)
 
 
 def _amounts(intensities: dict[int, float]) -> Amounts:

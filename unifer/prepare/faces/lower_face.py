@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unifer.prepare.faces.geometry import Face, Half, Mouth
+from unifer.prepare.faces.geometry import FaceGeometry, Half, Mouth
 from unifer.prepare.faces.palette import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
-from unifer.prepare.faces.shapes import Points, Shape, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
+from unifer.prepare.faces.shapes import DrawnShape, Points, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
 
 _T = np.linspace(-1.0, 1.0, 25)
 _ABS = np.abs(_T)
@@ -25,7 +25,7 @@ _SNEER = np.exp(-(((_ABS - 0.38) / 0.3) ** 2)) * (1 - _ABS**4)
 class Lips:
     """The four edges of the mouth from left to right: outer and inner edge of the upper lip, inner and outer of the lower."""
 
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: FaceGeometry) -> None:
         mouth, (left, right) = face.mouth, face.halves
         reach = np.where(_T < 0, left.corner[0], right.corner[0])
         bend = np.where(_T < 0, left.corner_bend, right.corner_bend)
@@ -44,7 +44,7 @@ class Lips:
         return np.stack([self.x, y], axis=1)
 
 
-def lower_face(face: Face, colours: Palette) -> Iterator[Shape]:
+def lower_face(face: FaceGeometry, colours: Palette) -> Iterator[DrawnShape]:
     """Everything from the cheeks' folds to the chin, in the order in which it is painted."""
     lips = Lips(face)
     for half in face.halves:
@@ -54,63 +54,63 @@ def lower_face(face: Face, colours: Palette) -> Iterator[Shape]:
     yield from _lip_lines(face.mouth, lips, colours)
 
 
-def _mouth(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[Shape]:
+def _mouth(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShape]:
     """Inside, teeth, tongue, then the lips over them."""
     height = float((lips.lower_inner[:, 1] - lips.upper_inner[:, 1]).max())
-    yield Shape(between(lips.upper_outer, lips.upper_inner), rgba(colours.lips), 2.0)
-    yield Shape(between(lips.lower_inner, lips.lower_outer), rgba(colours.lips), 2.0)
+    yield DrawnShape(between(lips.upper_outer, lips.upper_inner), rgba(colours.lips), 2.0)
+    yield DrawnShape(between(lips.lower_inner, lips.lower_outer), rgba(colours.lips), 2.0)
     if mouth.lower_lip > 1.2:
         middle = lips.lower_inner[6:-6] * 0.5 + lips.lower_outer[6:-6] * 0.5
-        yield Shape(stroke(middle, mouth.lower_lip * 0.42), rgba(colours.lips_light, 0.85), 2.0)
+        yield DrawnShape(stroke(middle, mouth.lower_lip * 0.42), rgba(colours.lips_light, 0.85), 2.0)
     if height > 0.7:
-        yield Shape(between(lips.upper_inner, lips.lower_inner), rgba(INSIDE), 2.0)
+        yield DrawnShape(between(lips.upper_inner, lips.lower_inner), rgba(INSIDE), 2.0)
         yield from _inside(mouth, lips, height)
     weight = 1.1 + 1.5 * mouth.press + 0.2 * mouth.tight
     edge = colours.lips_dark if height > 0.7 else mix(colours.lips_dark, (20, 4, 8), 0.6)
-    yield Shape(stroke(lips.upper_inner, weight), rgba(edge), 2.0)
+    yield DrawnShape(stroke(lips.upper_inner, weight), rgba(edge), 2.0)
     if height > 0.7:
-        yield Shape(stroke(lips.lower_inner, 0.8), rgba(colours.lips_dark), 2.0)
-    yield Shape(stroke(lips.upper_outer, 0.8), rgba(colours.lips_dark, 0.85), 2.0)
-    yield Shape(stroke(lips.lower_outer, 0.9), rgba(colours.lips_dark, 0.8), 2.0)
+        yield DrawnShape(stroke(lips.lower_inner, 0.8), rgba(colours.lips_dark), 2.0)
+    yield DrawnShape(stroke(lips.upper_outer, 0.8), rgba(colours.lips_dark, 0.85), 2.0)
+    yield DrawnShape(stroke(lips.lower_outer, 0.9), rgba(colours.lips_dark, 0.8), 2.0)
     yield from _tongue_and_bite(mouth, lips)
 
 
-def _inside(mouth: Mouth, lips: Lips, height: float) -> Iterator[Shape]:
+def _inside(mouth: Mouth, lips: Lips, height: float) -> Iterator[DrawnShape]:
     """Teeth hang from the upper edge, stand on the lower one, and the tongue lies at the bottom of a wide mouth."""
     upper, lower = lips.upper_inner[2:-2], lips.lower_inner[2:-2]
     if height > 7.0:
         x, bottom = mouth.x, float(lower[:, 1].max())
         bed = ellipse(x, bottom - 0.5, 7.0, height * 0.32)
         bed[:, 1] = np.minimum(bed[:, 1], np.interp(bed[:, 0], lower[:, 0], lower[:, 1]))
-        yield Shape(bed, rgba(mix(TONGUE, INSIDE, 0.25)), 1.0)
+        yield DrawnShape(bed, rgba(mix(TONGUE, INSIDE, 0.25)), 1.0)
     teeth = min(0.7 + height * 0.32, 3.6) * mouth.upper_teeth
     if teeth > 0.4:
-        yield Shape(between(upper, np.stack([upper[:, 0], np.minimum(upper[:, 1] + teeth, lower[:, 1])], axis=1)), rgba(TEETH), 1.0)
+        yield DrawnShape(between(upper, np.stack([upper[:, 0], np.minimum(upper[:, 1] + teeth, lower[:, 1])], axis=1)), rgba(TEETH), 1.0)
     row = min(height * 0.45, 3.6) * mouth.lower_teeth
     if row > 0.4:
         top = np.stack([lower[:, 0], np.maximum(lower[:, 1] - row, upper[:, 1] + teeth + 0.5)], axis=1)
-        yield Shape(between(np.minimum(top, lower), lower), rgba(TEETH), 1.0)
+        yield DrawnShape(between(np.minimum(top, lower), lower), rgba(TEETH), 1.0)
 
 
-def _tongue_and_bite(mouth: Mouth, lips: Lips) -> Iterator[Shape]:
+def _tongue_and_bite(mouth: Mouth, lips: Lips) -> Iterator[DrawnShape]:
     x, y = mouth.x, float(lips.lower_inner[12, 1])
     if mouth.tongue > FAINTEST:
         reach = 4.0 + 7.5 * mouth.tongue
         side, tip = y + reach * 0.6, y + reach
         shape = [(x - 6.2, y - 1.8), (x, y - 2.8), (x + 6.2, y - 1.8), (x + 5.6, side), (x, tip), (x - 5.6, side)]
-        yield Shape(curve(shape, closed=True), rgba(mix(TONGUE, INSIDE, 0.55)), 3.0)
+        yield DrawnShape(curve(shape, closed=True), rgba(mix(TONGUE, INSIDE, 0.55)), 3.0)
         inner = [(x + (px - x) * 0.86, py - 0.5) for px, py in shape]
-        yield Shape(curve(inner, closed=True), rgba(TONGUE), 3.0)
-        yield Shape(stroke(curve([(x, y - 1.5), (x, y + reach * 0.7)]), 1.0), rgba(mix(TONGUE, INSIDE, 0.5)), 3.0)
+        yield DrawnShape(curve(inner, closed=True), rgba(TONGUE), 3.0)
+        yield DrawnShape(stroke(curve([(x, y - 1.5), (x, y + reach * 0.7)]), 1.0), rgba(mix(TONGUE, INSIDE, 0.5)), 3.0)
     if mouth.bite > FAINTEST:
         top = lips.upper_inner[6:-6]
         bottom = lowered(top, 1.0 + 4.2 * mouth.bite)
-        yield Shape(between(top, bottom), rgba(TEETH), 3.0)
-        yield Shape(stroke(bottom, 1.3), rgba(INSIDE, 0.9), 3.0)
-        yield Shape(stroke(np.stack([top[6], (top[6] + bottom[6]) / 2, bottom[6]]), 0.6), rgba((150, 130, 120)), 3.0)
+        yield DrawnShape(between(top, bottom), rgba(TEETH), 3.0)
+        yield DrawnShape(stroke(bottom, 1.3), rgba(INSIDE, 0.9), 3.0)
+        yield DrawnShape(stroke(np.stack([top[6], (top[6] + bottom[6]) / 2, bottom[6]]), 0.6), rgba((150, 130, 120)), 3.0)
 
 
-def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[Shape]:
+def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShape]:
     """Fine lines of a tightened, puckered, pressed or sucked-in mouth."""
     radial = 0.45 * max(mouth.pucker, mouth.tight)
     if radial > FAINTEST:
@@ -130,7 +130,7 @@ def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[Shape]:
             yield from furrow(lowered(edge[1:-1], offset), mouth.suck, colours, 1.2)
 
 
-def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[Shape]:
+def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[DrawnShape]:
     """Nasolabial fold in its three parts, dimple, puffed cheek, pouch, and the pull beside a stretched mouth."""
     s, (wing_x, wing_y), f = half.sign, half.wing, half.furrows
     x, y = half.corner[0] + s * mouth_x, half.corner[1]
@@ -161,7 +161,7 @@ def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[Shape]:
     yield from bulge(ellipse(s * 31.0, 21.0, 3.0, 7.5), 1.3 * f["masseter"], colours)
 
 
-def _chin(face: Face, lips: Lips, colours: Palette) -> Iterator[Shape]:
+def _chin(face: FaceGeometry, lips: Lips, colours: Palette) -> Iterator[DrawnShape]:
     jaw, x = face.jaw, face.jaw.x
     under = float(lips.lower_outer[12, 1])
     line = max(0.25, max(half.furrows["lower_lip_line"] for half in face.halves))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from unifer.prepare.faces.identity import Identity
-from unifer.prepare.faces.shapes import RGB, Points, Shape, mix, rgba, stroke
+from unifer.prepare.faces.shapes import RGB, DrawnShape, Points, mix, rgba, stroke
 
 TEETH: RGB = (250, 247, 240)
 INSIDE: RGB = (70, 18, 24)
@@ -46,19 +46,19 @@ def palette(identity: Identity) -> Palette:
     )
 
 
-def furrow(line: Points, depth: float, colours: Palette, width: float = 1.7) -> Iterator[Shape]:
+def furrow(line: Points, depth: float, colours: Palette, width: float = 1.7) -> Iterator[DrawnShape]:
     """A skin furrow: wider and darker the deeper it is."""
     if depth > FAINTEST:
-        yield Shape(stroke(line, width * (0.45 + 0.6 * min(depth, 1.2))), rgba(colours.line, 0.12 + 0.66 * depth))
+        yield DrawnShape(stroke(line, width * (0.45 + 0.6 * min(depth, 1.2))), rgba(colours.line, 0.12 + 0.66 * depth))
 
 
-def bulge(area: Points, depth: float, colours: Palette) -> Iterator[Shape]:
+def bulge(area: Points, depth: float, colours: Palette) -> Iterator[DrawnShape]:
     """Skin that stands out and catches the light."""
     if depth > FAINTEST:
-        yield Shape(area, rgba(colours.glow, 0.55 * depth), 1.0)
+        yield DrawnShape(area, rgba(colours.glow, 0.55 * depth), 1.0)
 
 
-def shadow(area: Points, depth: float, colours: Palette) -> Iterator[Shape]:
+def shadow(area: Points, depth: float, colours: Palette) -> Iterator[DrawnShape]:
     """Skin that falls into shadow."""
     if depth > FAINTEST:
-        yield Shape(area, rgba(colours.shade, 0.6 * depth))
+        yield DrawnShape(area, rgba(colours.shade, 0.6 * depth))

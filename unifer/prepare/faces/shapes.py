@@ -18,7 +18,7 @@ Pair = tuple[float, float]
 RGB = tuple[int, int, int]
 
 
-class Shape(NamedTuple):
+class DrawnShape(NamedTuple):
     """A filled polygon; `lift` is how far it stands out of the head's surface, which matters when the head turns."""
 
     points: Points

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unifer.prepare.faces.geometry import Face, Half
+from unifer.prepare.faces.geometry import FaceGeometry, Half
 from unifer.prepare.faces.identity import Identity
 from unifer.prepare.faces.palette import FAINTEST, SCLERA, Palette, bulge, furrow, shadow
-from unifer.prepare.faces.shapes import Points, Shape, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
+from unifer.prepare.faces.shapes import DrawnShape, Points, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
 
 _U = np.linspace(-1.0, 1.0, 19)
 _UPPER_ARC = np.sqrt(np.maximum(0.0, 1 - _U**2)) * 0.5 + (1 - _U**2) * 0.5
 _LOWER_ARC = 1 - _U**2
 
 
-def upper_face(face: Face, identity: Identity, colours: Palette) -> Iterator[Shape]:
+def upper_face(face: FaceGeometry, identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
     """Everything above the mouth, in the order in which it is painted."""
     for half in face.halves:
         yield from _cheek(half, colours)
@@ -41,25 +41,25 @@ def _lids(half: Half) -> tuple[Points, Points]:
     return upper, lower
 
 
-def _eye(half: Half, identity: Identity, colours: Palette) -> Iterator[Shape]:
+def _eye(half: Half, identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
     upper, lower = _lids(half)
     socket = ellipse(half.sign * half.eye[0], half.eye[1] - 1.0, half.eye_width + 2.6, 8.2)
-    yield Shape(socket, rgba(colours.shade, 0.2))
+    yield DrawnShape(socket, rgba(colours.shade, 0.2))
     lid_top = lowered(upper, -(3.0 * half.crease + 0.4))
-    yield Shape(between(lid_top, upper), rgba(mix(colours.skin, colours.shade, 0.45), half.crease))
+    yield DrawnShape(between(lid_top, upper), rgba(mix(colours.skin, colours.shade, 0.45), half.crease))
     openness = half.lid_upper + half.lid_lower
     if openness > 0.8:
-        yield Shape(between(upper, lower), rgba(SCLERA))
+        yield DrawnShape(between(upper, lower), rgba(SCLERA))
         for radius, colour in ((4.7, mix(identity.eye_colour, (0, 0, 0), 0.35)), (3.9, identity.eye_colour), (2.2, (12, 8, 8))):
-            yield Shape(_clipped(half, radius, upper, lower), rgba(colour))
+            yield DrawnShape(_clipped(half, radius, upper, lower), rgba(colour))
         glint = ellipse(half.sign * half.eye[0] + 1.5, half.eye[1] - min(2.0, half.lid_upper * 0.5), 0.9, 0.9, 8)
         if half.lid_upper > 2.2:
-            yield Shape(glint, rgba((255, 255, 255)))
-        yield Shape(between(upper, lowered(upper, min(1.3, 0.25 * openness))), rgba((40, 24, 20), 0.35))
-    yield Shape(stroke(lower, 0.9), rgba(colours.line, 0.75))
-    yield Shape(stroke(upper, 1.7 + 0.9 * identity.lashes), rgba((24, 14, 12)))
+            yield DrawnShape(glint, rgba((255, 255, 255)))
+        yield DrawnShape(between(upper, lowered(upper, min(1.3, 0.25 * openness))), rgba((40, 24, 20), 0.35))
+    yield DrawnShape(stroke(lower, 0.9), rgba(colours.line, 0.75))
+    yield DrawnShape(stroke(upper, 1.7 + 0.9 * identity.lashes), rgba((24, 14, 12)))
     if half.crease > FAINTEST:
-        yield Shape(stroke(lid_top[2:-2], 0.9), rgba(colours.line, 0.6 * half.crease))
+        yield DrawnShape(stroke(lid_top[2:-2], 0.9), rgba(colours.line, 0.6 * half.crease))
     yield from _eye_furrows(half, lower, colours)
 
 
@@ -70,13 +70,13 @@ def _clipped(half: Half, radius: float, upper: Points, lower: Points) -> Points:
     return disc
 
 
-def _eye_furrows(half: Half, lower: Points, colours: Palette) -> Iterator[Shape]:
+def _eye_furrows(half: Half, lower: Points, colours: Palette) -> Iterator[DrawnShape]:
     """Crow's feet, the tense lower lid, bags."""
     s, (x, y), f = half.sign, half.eye, half.furrows
     tense = lowered(lower[3:-3], 2.4)
     yield from furrow(tense, f["tense_lid"], colours, 2.0)
     if f["tense_lid"] > FAINTEST:
-        yield Shape(between(lowered(lower[3:-3], 0.5), lowered(tense, -0.6)), rgba(colours.glow, 0.5 * f["tense_lid"]))
+        yield DrawnShape(between(lowered(lower[3:-3], 0.5), lowered(tense, -0.6)), rgba(colours.glow, 0.5 * f["tense_lid"]))
     yield from furrow(lowered(lower[4:-4], 5.0), f["bag"], colours, 1.2)
     start = x + half.eye_width + 1.2
     for rise, length in ((-4.6, 5.2), (-0.6, 6.4), (3.8, 5.4)):
@@ -84,24 +84,24 @@ def _eye_furrows(half: Half, lower: Points, colours: Palette) -> Iterator[Shape]
         yield from furrow(curve(mirrored(ray, s)), f["crow"], colours, 1.7)
 
 
-def _cheek(half: Half, colours: Palette) -> Iterator[Shape]:
+def _cheek(half: Half, colours: Palette) -> Iterator[DrawnShape]:
     s, f = half.sign, half.furrows
     lift = f["cheek"]
     for radius in (8.5, 6.0):
         blush = ellipse(s * 20.5, 11.0 - 4.5 * lift, radius, radius * 0.72)
-        yield Shape(blush, rgba(mix(colours.skin, (214, 70, 60), 0.4), 0.16 + 0.2 * lift))
+        yield DrawnShape(blush, rgba(mix(colours.skin, (214, 70, 60), 0.4), 0.16 + 0.2 * lift))
     yield from bulge(ellipse(s * 20.5, 5.5 - 1.5 * lift, 7.0, 3.0), 0.9 * lift, colours)
     fold = [(s * 9.5, 1.5), (s * 14.0, 3.4 - lift), (s * 20.0, 3.6 - 1.6 * lift), (s * 27.0, 0.4 - 1.5 * lift)]
     yield from furrow(curve(fold), 0.9 * lift if lift > 0.25 else 0.0, colours, 1.8)
 
 
-def _brow(half: Half, identity: Identity, colours: Palette) -> Iterator[Shape]:
+def _brow(half: Half, identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
     dark = mix(identity.hair, (22, 14, 12), 0.62)
     line = curve(mirrored(half.brow, half.sign), steps=6)
-    yield Shape(stroke(line, 4.7 * identity.brow_thickness, blunt_start=True), rgba(dark), 1.0)
+    yield DrawnShape(stroke(line, 4.7 * identity.brow_thickness, blunt_start=True), rgba(dark), 1.0)
 
 
-def _forehead(half: Half, colours: Palette) -> Iterator[Shape]:
+def _forehead(half: Half, colours: Palette) -> Iterator[DrawnShape]:
     """Horizontal wrinkles: in the middle for the inner raiser, above the peak for the outer one."""
     s, f = half.sign, half.furrows
     for level, height in enumerate((-28.0, -31.6, -35.0)):
@@ -112,7 +112,7 @@ def _forehead(half: Half, colours: Palette) -> Iterator[Shape]:
         yield from furrow(curve(outer), f["forehead_outer"] * share, colours, 1.5)
 
 
-def _brow_knot(face: Face, colours: Palette) -> Iterator[Shape]:
+def _brow_knot(face: FaceGeometry, colours: Palette) -> Iterator[DrawnShape]:
     """Vertical furrows between drawn-together brows."""
     depth = max(half.furrows["glabella"] for half in face.halves)
     yield from shadow(ellipse(0.0, -18.0, 3.4, 5.5), 0.6 * depth, colours)
@@ -122,18 +122,18 @@ def _brow_knot(face: Face, colours: Palette) -> Iterator[Shape]:
         yield from furrow(curve(line), half.furrows["glabella"], colours, 2.1)
 
 
-def _nose(face: Face, identity: Identity, colours: Palette) -> Iterator[Shape]:
+def _nose(face: FaceGeometry, identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
     length = identity.nose_length
     tip_y = 8.6 * length - sum(half.furrows["nose"] for half in face.halves) * 0.9
-    yield Shape(ellipse(0.0, tip_y - 0.4, 4.6, 4.0), rgba(colours.glow, 0.3), 7.0)
-    yield Shape(curve([(-1.3, -9.0), (1.3, -9.0), (1.5, tip_y - 4), (-1.5, tip_y - 4)], closed=True), rgba(colours.glow, 0.3), 5.0)
+    yield DrawnShape(ellipse(0.0, tip_y - 0.4, 4.6, 4.0), rgba(colours.glow, 0.3), 7.0)
+    yield DrawnShape(curve([(-1.3, -9.0), (1.3, -9.0), (1.5, tip_y - 4), (-1.5, tip_y - 4)], closed=True), rgba(colours.glow, 0.3), 5.0)
     side = [(3.6, -11.0), (2.9, -5.0), (4.0, 2.0), (5.2, tip_y - 3.2)]
-    yield Shape(stroke(curve(side), 1.3), rgba(colours.shade, 0.75), 3.0)
+    yield DrawnShape(stroke(curve(side), 1.3), rgba(colours.shade, 0.75), 3.0)
     for half in face.halves:
         s, (x, y), f = half.sign, half.wing, half.furrows
         wing = [(x - 2.0, y - 4.6), (x + 0.4, y - 3.0), (x + 0.3, y + 0.2), (x - 2.2, y + 1.3)]
-        yield Shape(stroke(curve(mirrored(wing, s)), 1.6), rgba(colours.line, 0.85), 4.0)
-        yield Shape(ellipse(s * (x * 0.48), y + 1.2, 1.7 * identity.nose_width, 1.05, 12), rgba(colours.line, 0.9), 5.0)
+        yield DrawnShape(stroke(curve(mirrored(wing, s)), 1.6), rgba(colours.line, 0.85), 4.0)
+        yield DrawnShape(ellipse(s * (x * 0.48), y + 1.2, 1.7 * identity.nose_width, 1.05, 12), rgba(colours.line, 0.9), 5.0)
         for level in range(3):
             top = -8.5 + 3.4 * level
             crinkle = [(s * 0.9, top - 1.0), (s * 3.6, top + 0.2), (s * 6.6, top + 2.9)]
@@ -141,4 +141,4 @@ def _nose(face: Face, identity: Identity, colours: Palette) -> Iterator[Shape]:
     root = face.halves[0].furrows["nose"] * 0.5 + face.halves[1].furrows["nose"] * 0.5
     yield from furrow(curve([(-4.6, -11.4), (0.0, -12.6), (4.6, -11.4)]), root, colours, 1.8)
     base = [(-2.6, tip_y + 3.4), (0.0, tip_y + 4.4), (2.6, tip_y + 3.4)]
-    yield Shape(stroke(curve(base), 1.4), rgba(colours.line, 0.7), 5.0)
+    yield DrawnShape(stroke(curve(base), 1.4), rgba(colours.line, 0.7), 5.0)

@@ -50,7 +50,7 @@ class Conversion:
 
 
 @dataclass
-class Outcome:
+class ConversionResult:
     """What was done: rows written, how often each field had to be kept beside its row, pictures taken out of a Parquet folder."""
 
     rows: int = 0
@@ -110,12 +110,12 @@ def plan(conversion: Conversion, force: bool = False) -> int:
     return rows
 
 
-def run(conversion: Conversion, advance: Callable[[int], object] = lambda amount: None) -> Outcome:
+def run(conversion: Conversion, advance: Callable[[int], object] = lambda amount: None) -> ConversionResult:
     """Convert row by row; the target appears whole or not at all, then its manifest.
 
     Raises InputError `file:row: problem` for the first row that cannot be read, or that the format cannot hold.
     """
-    outcome = Outcome()
+    outcome = ConversionResult()
     rows = _rows(conversion, outcome, advance)
     if conversion.write_as is DATASETS:
         parquet.write(conversion.target, rows, conversion.embed)
@@ -125,7 +125,7 @@ def run(conversion: Conversion, advance: Callable[[int], object] = lambda amount
     return outcome
 
 
-def _rows(conversion: Conversion, outcome: Outcome, advance: Callable[[int], object]) -> Iterator[Pictured]:
+def _rows(conversion: Conversion, outcome: ConversionResult, advance: Callable[[int], object]) -> Iterator[Pictured]:
     for path, number, found in _read(conversion):
         try:
             yield _converted(conversion, outcome, found)
@@ -143,7 +143,7 @@ def _read(conversion: Conversion) -> Iterator[tuple[Path, int, Pictured]]:
             yield conversion.source, number, Pictured(row, None)
 
 
-def _converted(conversion: Conversion, outcome: Outcome, found: Pictured) -> Pictured:
+def _converted(conversion: Conversion, outcome: ConversionResult, found: Pictured) -> Pictured:
     root, to = conversion.image_root, conversion.write_as
     row: Any = found.row
     if root is not None and conversion.read_as.name in _CHAT and isinstance(row, dict):
@@ -162,7 +162,7 @@ def _converted(conversion: Conversion, outcome: Outcome, found: Pictured) -> Pic
     return Pictured(chat.rooted(written, root) if root is not None and to.name in _CHAT else written, picture)
 
 
-def _manifest(conversion: Conversion, outcome: Outcome) -> Json:
+def _manifest(conversion: Conversion, outcome: ConversionResult) -> Json:
     source = conversion.source
     inputs = [runs.describe_file(each) for each in (parquet.shards(source) if conversion.read_as is DATASETS else [source])]
     identity = {

@@ -17,8 +17,8 @@ from unifer.errors import InputError
 from unifer.prepare.checks.duplicates import Copies
 from unifer.prepare.checks.parsing import parse
 from unifer.prepare.checks.pictures import Fingerprints
-from unifer.prepare.checks.tables import NONE, Table, Tables
-from unifer.prepare.rlvr.selection import REASONS, Selection, select
+from unifer.prepare.checks.tables import NONE, RowTable, Tables
+from unifer.prepare.rlvr.selection import REASONS, RowSelection, select
 from unifer.prepare.rlvr.shares import Group, Shares, weights
 from unifer.records import CoTRow, Json, Question, RewardRow
 
@@ -27,7 +27,7 @@ _REFUSED_OF_TESTS = ("json", "schema")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RewardFileResult:
     """What was made: rows read and written by (dataset, class), dropped by reason, test images that could not be compared by file."""
 
     read: Counter[Group]
@@ -74,13 +74,13 @@ def read(inputs: Sequence[Path], tests: Sequence[Path], image_root: Path | None,
     return tables
 
 
-def _refuse(tables: Tables, table: Table, kinds: Sequence[str]) -> None:
+def _refuse(tables: Tables, table: RowTable, kinds: Sequence[str]) -> None:
     bad = [finding for finding in tables.findings if finding.file == table.name and finding.kind in kinds]
     if bad:
         raise InputError(f"{bad[0].place}: {bad[0].message}; {len(bad):,} rows like it, `unifer data check {table.name}` lists them")
 
 
-def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares, out: Path) -> Outcome:
+def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares, out: Path) -> RewardFileResult:
     """Choose, and write `out`, its `.dropped.jsonl` and its manifest; files of a former run are moved aside.
 
     The same inputs and shares give the same bytes. Raises InputError where nothing is left, no image could be opened, or `out` lies
@@ -102,12 +102,12 @@ def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: S
     files.write_rows(out, writer.rows())
     files.write_rows(dropped_path(out), writer.dropped)
     dropped = {reason: counts[reason] for reason in REASONS if counts[reason]}
-    outcome = Outcome(Counter(groups), kept, dropped, _unseen(tables, prints))
+    outcome = RewardFileResult(Counter(groups), kept, dropped, _unseen(tables, prints))
     files.write_json(runs.manifest_path(out), _manifest(tables, prints is not None, shares, outcome, each))
     return outcome
 
 
-def _manifest(tables: Tables, images: bool, shares: Shares, outcome: Outcome, each: dict[Group, float] | None) -> Json:
+def _manifest(tables: Tables, images: bool, shares: Shares, outcome: RewardFileResult, each: dict[Group, float] | None) -> Json:
     described = {test: [runs.describe_file(table.path) for table in tables.tables if table.test == test] for test in (False, True)}
     identity = {"inputs": described[False], "tests": described[True], "shares": shares.to_json(), "images_compared": images}
     by_class = {} if each is None else {"weights": {label: weight for (_, label), weight in sorted(each.items())}}
@@ -127,7 +127,7 @@ def _unseen(tables: Tables, prints: Fingerprints | None) -> dict[str, int]:
 class _Writer:
     """The kept rows as they are written; `dropped` is whole once they are through."""
 
-    def __init__(self, tables: Tables, selection: Selection, groups: list[Group], weight: dict[Group, float] | None, out: Path) -> None:
+    def __init__(self, tables: Tables, selection: RowSelection, groups: list[Group], weight: dict[Group, float] | None, out: Path) -> None:
         self._tables, self._selection, self._groups, self._weight, self._out = tables, selection, groups, weight, out
         self._ids: set[str] = set()
         self.dropped: list[Json] = []
@@ -145,7 +145,7 @@ class _Writer:
                     else:
                         self._drop(row, table, at, raw)
 
-    def _row(self, row: int, table: Table, raw: Json, own: DatasetSpec | None) -> Json:
+    def _row(self, row: int, table: RowTable, raw: Json, own: DatasetSpec | None) -> Json:
         made = raw if "problem" in raw else self._of_cot(raw, own)
         changed: Json = {"image_path": image_path(made["image_path"], table.path, self._out, self._tables.image_root)}
         if made.get("id") is not None:
@@ -161,7 +161,7 @@ class _Writer:
         extras = (row.id, row.dataset, row.candidate_labels, row.action_units, row.provenance)
         return RewardRow(row.image_path, row.question, parsed.label, *extras).to_json()
 
-    def _own_id(self, name: str, table: Table) -> str:
+    def _own_id(self, name: str, table: RowTable) -> str:
         """`name`, with its file's name before it where another file had it first."""
         own, turn = name, 1
         while own in self._ids:
@@ -170,7 +170,7 @@ class _Writer:
         self._ids.add(own)
         return own
 
-    def _drop(self, row: int, table: Table, number: int, raw: Json) -> None:
+    def _drop(self, row: int, table: RowTable, number: int, raw: Json) -> None:
         dataset, label = self._groups[row]
         about = {
             "file": table.name,

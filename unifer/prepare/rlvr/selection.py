@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from unifer.prepare.checks.duplicates import Copies, leaks
 from unifer.prepare.checks.pictures import Fingerprints
-from unifer.prepare.checks.tables import NONE, Table, Tables
+from unifer.prepare.checks.tables import NONE, RowTable, Tables
 from unifer.prepare.rlvr.shares import Group, Shares, take
 
 REASONS = {
@@ -27,10 +27,10 @@ _COPY = {"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"}
 
 
 @dataclass
-class Selection:
+class RowSelection:
     """For every row of the training tables, one after the other: why it is dropped (None: kept), and the place that is the cause."""
 
-    tables: list[Table]
+    tables: list[RowTable]
     reasons: list[str | None] = field(default_factory=list)
     because_of: dict[int, str] = field(default_factory=dict)
 
@@ -43,12 +43,12 @@ class Selection:
         return (row for row, reason in enumerate(self.reasons) if reason is None)
 
 
-class _Rows:
+class _PooledRows:
     """The columns of several tables as one."""
 
     def __init__(self, tables: Tables, copies: Copies) -> None:
         self.tables = [table for table in tables.tables if not table.test]
-        self.places: list[tuple[Table, int]] = [(table, position) for table in self.tables for position in range(len(table.rows))]
+        self.places: list[tuple[RowTable, int]] = [(table, position) for table in self.tables for position in range(len(table.rows))]
         self.pictures = [table.pictures[position] for table, position in self.places]
         self.shows = [NONE if picture == NONE else copies.same[picture] for picture in self.pictures]
         labels, datasets = tables.labels, tables.datasets
@@ -62,14 +62,14 @@ class _Rows:
         return f"{table.name}:{table.rows[position]}"
 
 
-def select(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares) -> tuple[Selection, list[Group]]:
+def select(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares) -> tuple[RowSelection, list[Group]]:
     """What to keep of the training tables, and every row's dataset and class.
 
     One row is kept of each picture and its copies; rows of AUs alone are kept beside a labelled one, and dropped for an exact copy only,
     because frames of a video that differ in an AU look alike. Raises InputError as `shares.take`.
     """
-    rows = _Rows(tables, copies)
-    selection = Selection(rows.tables, [None] * len(rows.places))
+    rows = _PooledRows(tables, copies)
+    selection = RowSelection(rows.tables, [None] * len(rows.places))
     _drop_unusable(rows, selection, prints)
     _drop_leaks(tables, rows, selection, copies)
     _drop_conflicts(rows, selection, copies)
@@ -84,7 +84,7 @@ def select(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: 
     return selection, rows.groups
 
 
-def _drop_unusable(rows: _Rows, selection: Selection, prints: Fingerprints | None) -> None:
+def _drop_unusable(rows: _PooledRows, selection: RowSelection, prints: Fingerprints | None) -> None:
     ids: dict[tuple[str, int], int] = {}
     for row, (table, position) in enumerate(rows.places):
         picture, own_id = rows.pictures[row], table.ids[position]
@@ -96,7 +96,7 @@ def _drop_unusable(rows: _Rows, selection: Selection, prints: Fingerprints | Non
             selection.drop(row, "id", rows.place(ids[table.name, own_id]))
 
 
-def _drop_leaks(tables: Tables, rows: _Rows, selection: Selection, copies: Copies) -> None:
+def _drop_leaks(tables: Tables, rows: _PooledRows, selection: RowSelection, copies: Copies) -> None:
     tested: dict[int, str] = {}
     for table in tables.tables:
         if table.test:
@@ -109,7 +109,7 @@ def _drop_leaks(tables: Tables, rows: _Rows, selection: Selection, copies: Copie
             selection.drop(row, "leak", tested[leaked[rows.pictures[row]]])
 
 
-def _drop_conflicts(rows: _Rows, selection: Selection, copies: Copies) -> None:
+def _drop_conflicts(rows: _PooledRows, selection: RowSelection, copies: Copies) -> None:
     """Of copies with different labels none is kept: which label is right is not known."""
     labelled: dict[int, dict[str, int]] = {}
     for row in selection.kept():
@@ -124,7 +124,7 @@ def _drop_conflicts(rows: _Rows, selection: Selection, copies: Copies) -> None:
             selection.drop(row, "conflict", rows.place(cause))
 
 
-def _drop_copies(rows: _Rows, selection: Selection, copies: Copies) -> None:
+def _drop_copies(rows: _PooledRows, selection: RowSelection, copies: Copies) -> None:
     near = copies.neighbours()
     first: dict[tuple[int, bool], int] = {}
     for row in list(selection.kept()):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from unifer.dialogue import prompts
-from unifer.prepare.synthesis.pool import Face, Links
-from unifer.prepare.synthesis.settings import Generation
+from unifer.prepare.synthesis.pool import Links, PoolFace
+from unifer.prepare.synthesis.settings import GenerateStage
 from unifer.records import Question
 
 GUIDANCE = "guided-1"
@@ -21,19 +21,19 @@ _GUIDED = (
 )
 
 
-def question_of(face: Face, generation: Generation) -> str:
+def question_of(face: PoolFace, generation: GenerateStage) -> str:
     """What a face is asked, and what a row that comes of it asks: the row's own words, or those of the template."""
     template = _template(face, generation)
     return face.row.problem if template is None else prompts.question(template, face.known.candidate_labels)
 
 
-def _template(face: Face, generation: Generation) -> str | None:
+def _template(face: PoolFace, generation: GenerateStage) -> str | None:
     """The template in which a face is asked: none for one of AUs alone where the template asks for a label."""
     template = generation.template
     return None if template is None or (face.label is None and prompts.TEMPLATES[template].needs_labels) else template
 
 
-def prompt_version(face: Face, generation: Generation) -> str | None:
+def prompt_version(face: PoolFace, generation: GenerateStage) -> str | None:
     """The version of the words in which a face is asked; None where its row does not say."""
     template = _template(face, generation)
     if template is not None:
@@ -42,14 +42,14 @@ def prompt_version(face: Face, generation: Generation) -> str | None:
     return version
 
 
-def blind_questions(faces: Sequence[Face], generation: Generation, links: Links) -> Iterator[Question]:
+def blind_questions(faces: Sequence[PoolFace], generation: GenerateStage, links: Links) -> Iterator[Question]:
     """`generation.samples` questions a face."""
     for face in faces:
         for sample in range(generation.samples):
             yield ask(face, question_of(face, generation), f"{face.key}#{sample}", links)
 
 
-def guided_questions(faces: Sequence[Face], generation: Generation, links: Links) -> Iterator[Question]:
+def guided_questions(faces: Sequence[PoolFace], generation: GenerateStage, links: Links) -> Iterator[Question]:
     """`generation.guided_samples` questions a face, which show its label, and its AUs where they are known."""
     for face in faces:
         for sample in range(generation.guided_samples):
@@ -62,7 +62,7 @@ def face_of(key: str) -> tuple[str, bool]:
     return face, sample.startswith(("guided-", "try-"))
 
 
-def guided_text(face: Face, generation: Generation) -> str:
+def guided_text(face: PoolFace, generation: GenerateStage) -> str:
     """A face's question with what is known of it."""
     units, known = face.known.action_units, []
     if face.label is not None:
@@ -72,7 +72,7 @@ def guided_text(face: Face, generation: Generation) -> str:
     return _GUIDED.format(question=question_of(face, generation), known=" and ".join(known))
 
 
-def ask(face: Face, text: str, key: str, links: Links) -> Question:
+def ask(face: PoolFace, text: str, key: str, links: Links) -> Question:
     """The question `text` about a face."""
     row = face.row
     path = links.path(row.image_path, face.source)

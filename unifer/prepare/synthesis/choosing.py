@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from unifer.prepare.curation.filter import REASONS, judge
 from unifer.prepare.synthesis import correcting, quality, selection
-from unifer.prepare.synthesis.pool import Face, shuffled
+from unifer.prepare.synthesis.pool import PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Rate, Reject
 from unifer.prepare.synthesis.settings import Synthesis
 from unifer.records import Json, Prediction
@@ -22,19 +22,19 @@ class Choice:
     the test part, accepted or not, of which nothing is trained on."""
 
     candidates: list[Candidate]
-    faces: list[Face]
+    faces: list[PoolFace]
     report: Json
     rates: Mapping[str, Rate] = field(default_factory=dict)
     test: list[tuple[Candidate, tuple[str, ...]]] = field(default_factory=list)
-    withheld: list[Face] = field(default_factory=list)
+    withheld: list[PoolFace] = field(default_factory=list)
 
 
-def choose(faces: Mapping[str, Face], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
+def choose(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
     """By the loop that `config` names; every reply that is not accepted goes to `reject`, with its reasons."""
     return (_corrected if config.loop == "facial-r1" else _blind)(faces, replies, config, reject)
 
 
-def _blind(faces: Mapping[str, Face], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
+def _blind(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
     judged = quality.judge_replies(faces, replies, config.filter, reject)
     rows = selection.choose_rows(judged.candidates, judged.rates, config.selection, config.filter, config.seed)
     passed = {candidate.key: candidate for candidate in judged.candidates}
@@ -51,7 +51,7 @@ def _blind(faces: Mapping[str, Face], replies: Iterable[Prediction], config: Syn
     return Choice([passed[item.key] for item in rows.items], [faces[item.key] for item in for_grpo.items], report, judged.rates)
 
 
-def _corrected(faces: Mapping[str, Face], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
+def _corrected(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
     trials = correcting.Trials.start(faces)
     trials.hear(replies, reject)
     withheld = {key: face for key, face in faces.items() if correcting.is_test(face, config.correction.test_share, config.seed)}

@@ -18,9 +18,9 @@ from unifer.dialogue.facial_r1 import ANSWER, THINK, blocks, facial_r1_written
 from unifer.dialogue.prompts import quotable
 from unifer.prepare.curation.filter import FilterSettings, Known, judge
 from unifer.prepare.synthesis.asking import ask, face_of, guided_text
-from unifer.prepare.synthesis.pool import Face, Links, shuffled
+from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Reject, rejected
-from unifer.prepare.synthesis.settings import Generation
+from unifer.prepare.synthesis.settings import GenerateStage
 from unifer.records import Json, Prediction, Question
 
 ACCEPTANCE = "facial-r1-1"
@@ -68,7 +68,7 @@ def _listed(units: Iterable[str]) -> str:
 class Trial:
     """One face: how often it was asked, its last reply that came and its faults."""
 
-    face: Face
+    face: PoolFace
     attempts: int = 0
     key: str = ""
     """Id of the question that the last reply answers."""
@@ -97,7 +97,7 @@ class Trials:
     """Replies that were not accepted, by fault; one may have several."""
 
     @classmethod
-    def start(cls, faces: Mapping[str, Face]) -> Trials:
+    def start(cls, faces: Mapping[str, PoolFace]) -> Trials:
         return cls({key: Trial(face) for key, face in faces.items()})
 
     @property
@@ -146,7 +146,7 @@ class Trials:
         }
 
 
-def corrected_questions(trials: Iterable[Trial], attempt: int, generation: Generation, links: Links) -> Iterator[Question]:
+def corrected_questions(trials: Iterable[Trial], attempt: int, generation: GenerateStage, links: Links) -> Iterator[Question]:
     """A question for each trial: what is known of the face and, once a reply came, that reply with its faults."""
     for trial in trials:
         text = guided_text(trial.face, generation)
@@ -156,6 +156,6 @@ def corrected_questions(trials: Iterable[Trial], attempt: int, generation: Gener
         yield ask(trial.face, text, f"{trial.face.key}#try-{attempt}", links)
 
 
-def is_test(face: Face, share: float, seed: int) -> bool:
+def is_test(face: PoolFace, share: float, seed: int) -> bool:
     """Whether a face belongs to the test part: in every round the same ones, and all pictures of a subject or none."""
     return int.from_bytes(shuffled(seed, f"test:{face.subject}")[:8], "big") < share * 2**64

@@ -16,7 +16,7 @@ from unifer.dialogue import images
 from unifer.errors import InputError
 
 
-class Picture(NamedTuple):
+class RowImage(NamedTuple):
     """One row's picture: the row file, its own id if it has one, its path as the row says it, and the file that this means."""
 
     source: Path
@@ -34,15 +34,15 @@ class Compared:
     missing: int
 
 
-def picture(source: Path, id: str | None, image_path: str, image_root: Path | None) -> Picture:
+def picture(source: Path, id: str | None, image_path: str, image_root: Path | None) -> RowImage:
     """The picture of a row. Raises InputError for a path that climbs out of its folder."""
     try:
-        return Picture(source, id, image_path, images.resolve(image_path, image_root, source.parent))
+        return RowImage(source, id, image_path, images.resolve(image_path, image_root, source.parent))
     except images.ImageError as error:
         raise InputError(f"{source}: {error}") from None
 
 
-def refuse_held_out(trained: Iterable[Picture], held_out: Iterable[Picture]) -> Compared:
+def refuse_held_out(trained: Iterable[RowImage], held_out: Iterable[RowImage]) -> Compared:
     """Raise InputError if a picture to train on is held out too, naming the first and how many there are; else what was compared.
 
     Only pictures of equal size are read, so the cost is that of looking at the files.
@@ -55,7 +55,7 @@ def refuse_held_out(trained: Iterable[Picture], held_out: Iterable[Picture]) -> 
         if each.file.is_file():
             sized[each.file.stat().st_size].append(each)
     digests: dict[Path, str] = {}
-    found: list[tuple[Picture, Picture, str]] = []
+    found: list[tuple[RowImage, RowImage, str]] = []
     looked, missing = 0, 0
     for each in trained:
         looked += 1
@@ -73,12 +73,12 @@ def refuse_held_out(trained: Iterable[Picture], held_out: Iterable[Picture]) -> 
 
 
 def _same(
-    each: Picture,
-    ids: dict[str, Picture],
-    places: dict[Path, Picture],
-    sized: dict[int, list[Picture]],
+    each: RowImage,
+    ids: dict[str, RowImage],
+    places: dict[Path, RowImage],
+    sized: dict[int, list[RowImage]],
     digests: dict[Path, str],
-) -> Iterator[tuple[Picture, str]]:
+) -> Iterator[tuple[RowImage, str]]:
     """The held-out picture that `each` is, and by what."""
     if each.id is not None and each.id in ids:
         yield ids[each.id], "the same id"

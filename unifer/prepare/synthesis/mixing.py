@@ -11,22 +11,22 @@ from pathlib import Path
 from unifer import files
 from unifer.prepare.curation.filter import VERSION
 from unifer.prepare.synthesis.asking import GUIDANCE, prompt_version, question_of
-from unifer.prepare.synthesis.pool import Face, Links, shuffled
+from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Rate
-from unifer.prepare.synthesis.settings import Generation
+from unifer.prepare.synthesis.settings import GenerateStage
 from unifer.records import CoTRow, Json, RewardRow
 
 BUILDER = "synthesis"
 
 
 def synthesised(
-    candidates: Sequence[Candidate], rates: Mapping[str, Rate], generation: Generation, links: Links, origin: Json
+    candidates: Sequence[Candidate], rates: Mapping[str, Rate], generation: GenerateStage, links: Links, origin: Json
 ) -> list[CoTRow]:
     """A CoT row for each candidate, in their order. It asks the blind question, whatever its writer was shown."""
     return [_row(candidate, rates, generation, links, origin) for candidate in candidates]
 
 
-def _row(candidate: Candidate, rates: Mapping[str, Rate], generation: Generation, links: Links, origin: Json) -> CoTRow:
+def _row(candidate: Candidate, rates: Mapping[str, Rate], generation: GenerateStage, links: Links, origin: Json) -> CoTRow:
     face, row = candidate.face, candidate.face.row
     own: Json = {"builder": BUILDER, **origin, "guided": candidate.guided, "rate": str(rates[face.key]) if face.key in rates else None}
     own |= {"filter": VERSION, "prompt": prompt_version(face, generation)} | ({"guidance": GUIDANCE} if candidate.guided else {})
@@ -43,7 +43,7 @@ def _row(candidate: Candidate, rates: Mapping[str, Rate], generation: Generation
     )
 
 
-def original(path: Path, ratio: float, beside: int, links: Links, seed: int, without: Sequence[Face] = ()) -> tuple[list[CoTRow], int]:
+def original(path: Path, ratio: float, beside: int, links: Links, seed: int, without: Sequence[PoolFace] = ()) -> tuple[list[CoTRow], int]:
     """`ratio` x `beside` rows of the CoT file `path`, as far as there are any, drawn by the seed; and how many there are.
 
     Rows of the faces `without`, by id or by picture, are none of them.
@@ -59,7 +59,7 @@ def _moved(row: CoTRow, source: Path, links: Links) -> CoTRow:
     return CoTRow.from_json(row.to_json() | {"image_path": links.path(row.image_path, source)})
 
 
-def reward_rows(faces: Sequence[Face], rates: Mapping[str, Rate], links: Links, origin: Json) -> list[RewardRow]:
+def reward_rows(faces: Sequence[PoolFace], rates: Mapping[str, Rate], links: Links, origin: Json) -> list[RewardRow]:
     """The faces' own reward rows, with their rate in the provenance where they have one."""
     made = []
     for face in faces:

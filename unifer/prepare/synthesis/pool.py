@@ -23,7 +23,7 @@ from unifer.records import RewardRow
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class PoolFace:
     """One row of the pool, the file it stands in, and what is known of it."""
 
     row: RewardRow
@@ -54,7 +54,7 @@ class Face:
 class Pool:
     """The faces, keys unique, in the order of their files; `unlabelled` counts rows of AUs alone that were left out."""
 
-    faces: tuple[Face, ...]
+    faces: tuple[PoolFace, ...]
     unlabelled: int
 
 
@@ -64,7 +64,7 @@ def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
 
     Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows, no labelled row at all.
     """
-    faces: dict[str, Face] = {}
+    faces: dict[str, PoolFace] = {}
     unlabelled = 0
     for path in paths:
         for face in files.read_records(path, partial(_face, path=path), key=lambda face: face.key):
@@ -81,16 +81,16 @@ def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
     return Pool(tuple(faces.values()), unlabelled)
 
 
-def _face(raw: Any, path: Path) -> Face:
+def _face(raw: Any, path: Path) -> PoolFace:
     row = RewardRow.from_json(raw)
     if row.label is None:
-        return Face(row, path, Known(None, (), row.action_units))
+        return PoolFace(row, path, Known(None, (), row.action_units))
     candidates = vocabulary(row)
     label = row.label if row.label in candidates else spelled_in(row.label, candidates)
-    return Face(row, path, Known(label, candidates, row.action_units))
+    return PoolFace(row, path, Known(label, candidates, row.action_units))
 
 
-def drawn(faces: Sequence[Face], count: int | None, seed: int) -> tuple[Face, ...]:
+def drawn(faces: Sequence[PoolFace], count: int | None, seed: int) -> tuple[PoolFace, ...]:
     """`count` of the faces, the same for the same seed whatever their order; all of them where None."""
     if count is None or count >= len(faces):
         return tuple(faces)

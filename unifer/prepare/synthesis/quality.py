@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from unifer.dialogue.answers import grade
 from unifer.prepare.curation.filter import FilterSettings, judge
 from unifer.prepare.synthesis.asking import face_of
-from unifer.prepare.synthesis.pool import Face
+from unifer.prepare.synthesis.pool import PoolFace
 from unifer.records import Json, Prediction
 
 Reject = Callable[[Json], None]
@@ -23,7 +23,7 @@ Reject = Callable[[Json], None]
 class Candidate:
     """A reply that passed."""
 
-    face: Face
+    face: PoolFace
     key: str
     reply: str
     reasoning: str
@@ -70,7 +70,7 @@ class Count:
 
 
 @dataclass
-class Judged:
+class QualityResult:
     """What quality control found. `rates` has every face with a blind question."""
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -82,9 +82,9 @@ class Judged:
         return {"blind": self.blind.to_json(), "guided": self.guided.to_json() if self.guided.asked else None}
 
 
-def judge_replies(faces: Mapping[str, Face], replies: Iterable[Prediction], settings: FilterSettings, reject: Reject) -> Judged:
+def judge_replies(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], settings: FilterSettings, reject: Reject) -> QualityResult:
     """Judge every reply about `faces` (by key), and hand what is not kept to `reject`, with its reasons."""
-    found = Judged()
+    found = QualityResult()
     for reply in replies:
         key, guided = face_of(reply.question.key)
         _judge(faces[key], guided, reply, settings, found, reject)
@@ -93,7 +93,7 @@ def judge_replies(faces: Mapping[str, Face], replies: Iterable[Prediction], sett
     return found
 
 
-def _judge(face: Face, guided: bool, reply: Prediction, settings: FilterSettings, found: Judged, reject: Reject) -> None:
+def _judge(face: PoolFace, guided: bool, reply: Prediction, settings: FilterSettings, found: QualityResult, reject: Reject) -> None:
     count = found.guided if guided else found.blind
     of_class = count.classes.setdefault(face.emotion, [0, 0])
     rate = Rate() if guided else found.rates.setdefault(face.key, Rate())
@@ -120,12 +120,12 @@ def _judge(face: Face, guided: bool, reply: Prediction, settings: FilterSettings
     found.candidates.append(Candidate(face, reply.question.key, reply.reply, verdict.reasoning, units, guided))
 
 
-def rejected(face: Face, key: str, guided: bool, reply: str, reasons: Iterable[str], **more: str | None) -> Json:
+def rejected(face: PoolFace, key: str, guided: bool, reply: str, reasons: Iterable[str], **more: str | None) -> Json:
     """A row of rejects.jsonl."""
     row: Json = {"id": key, "image_path": face.row.image_path, "label": face.label, "guided": guided, "reasons": list(reasons)}
     return row | {"response": reply} | more
 
 
-def never_passed(faces: Iterable[Face], rates: Mapping[str, Rate]) -> list[Face]:
+def never_passed(faces: Iterable[PoolFace], rates: Mapping[str, Rate]) -> list[PoolFace]:
     """The faces none of whose blind replies passed the filter, failed ones among them."""
     return [face for face in faces if face.key in rates and not rates[face.key].passed]

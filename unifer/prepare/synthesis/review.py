@@ -20,7 +20,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReviewRow:
     """A synthesised row with an id, the known label (None: AUs alone are known), and what a reader should know of its reply."""
 
     row: CoTRow
@@ -49,9 +49,9 @@ class Shown:
 _OF_A_COT_ROW = ("dataset", "candidate_labels", "AUs", "provenance")
 
 
-def read_shown(path: Path) -> list[Shown]:
+def read_shown(path: Path) -> list[ReviewRow]:
     """The rows of a review file, ids unique. Raises InputError."""
-    rows = list(files.read_records(path, Shown.from_json, key=lambda row: row.key))
+    rows = list(files.read_records(path, ReviewRow.from_json, key=lambda row: row.key))
     if not rows:
         raise InputError(f"{path}: holds no row to review")
     return rows
@@ -61,9 +61,9 @@ def read_shown(path: Path) -> list[Shown]:
 class Reviewed:
     """The rows that a person accepted, those rejected, and those without a verdict."""
 
-    accepted: tuple[Shown, ...]
-    rejected: tuple[Shown, ...]
-    undecided: tuple[Shown, ...]
+    accepted: tuple[ReviewRow, ...]
+    rejected: tuple[ReviewRow, ...]
+    undecided: tuple[ReviewRow, ...]
 
     def counts(self) -> Json:
         return {"accepted": len(self.accepted), "rejected": len(self.rejected), "undecided": len(self.undecided)}
@@ -73,7 +73,7 @@ class Reviewed:
         return [replace(each.row, provenance=(each.row.provenance or {}) | {"reviewed": True}) for each in self.accepted]
 
 
-def read_verdicts(path: Path, reviewed: Path, rows: Sequence[Shown], *, partial: bool = False) -> Reviewed:
+def read_verdicts(path: Path, reviewed: Path, rows: Sequence[ReviewRow], *, partial: bool = False) -> Reviewed:
     """What the verdicts of `path` say of `rows`, the rows of the file `reviewed`.
 
     Raises InputError: no verdicts, verdicts on another file, a verdict on a row that is not there, one that is neither of `VERDICTS`, and

@@ -21,9 +21,9 @@ from typing import Literal, NamedTuple
 
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.near_duplicates import NearDuplicates
-from unifer.prepare.synthesis.pool import Face, shuffled
+from unifer.prepare.synthesis.pool import PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Rate
-from unifer.prepare.synthesis.settings import Selection
+from unifer.prepare.synthesis.settings import SelectionStage
 from unifer.records import Json
 
 Stratum = Literal["between", "guided", "always"]
@@ -45,7 +45,7 @@ class Item(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenItems:
     """What was chosen, in that order, and what there was."""
 
     items: tuple[Item, ...]
@@ -70,8 +70,8 @@ class Chosen:
 
 
 def choose_rows(
-    candidates: Sequence[Candidate], rates: Mapping[str, Rate], settings: Selection, filters: FilterSettings, seed: int
-) -> Chosen:
+    candidates: Sequence[Candidate], rates: Mapping[str, Rate], settings: SelectionStage, filters: FilterSettings, seed: int
+) -> ChosenItems:
     """The replies to learn from."""
     reasoning = {candidate.key: candidate.reasoning for candidate in candidates}
     items = []
@@ -84,7 +84,7 @@ def choose_rows(
     return _choose(items, settings, settings.rows, settings.per_face, shares, seed, lambda it: not memory.seen(it.face, reasoning[it.key]))
 
 
-def choose_faces(faces: Sequence[Face], rates: Mapping[str, Rate], settings: Selection, seed: int) -> Chosen:
+def choose_faces(faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings: SelectionStage, seed: int) -> ChosenItems:
     """The faces for GRPO: those sometimes right. A group of replies that are all right, or all wrong, has no advantage to learn from."""
     items = [
         Item(face.key, face.key, face.emotion, frozenset(face.known.action_units or ()), "between")
@@ -105,7 +105,7 @@ def rates_as_text(rate: Rate) -> str:
     return str(rate) if rate.answered else "none"
 
 
-def _stratum(rate: Rate, settings: Selection) -> Stratum | None:
+def _stratum(rate: Rate, settings: SelectionStage) -> Stratum | None:
     if rate.value is None or rate.value <= settings.min_rate:
         return None
     return "between" if rate.value < settings.max_rate else "always"
@@ -113,13 +113,13 @@ def _stratum(rate: Rate, settings: Selection) -> Stratum | None:
 
 def _choose(
     items: Sequence[Item],
-    settings: Selection,
+    settings: SelectionStage,
     limit: int,
     per_face: int,
     shares: Mapping[Stratum, float],
     seed: int,
     accept: Callable[[Item], bool],
-) -> Chosen:
+) -> ChosenItems:
     queues = {label: _Class([item for item in items if item.label == label], seed) for label in sorted({item.label for item in items})}
     cap = math.ceil(settings.class_cap * limit / max(1, len(queues)))
     most = {stratum: math.floor(shares.get(stratum, 1.0) * limit) for stratum in STRATA}
@@ -144,7 +144,7 @@ def _choose(
             of_unit.update(item.action_units or (_NO_UNIT,))
     for stratum, share in shares.items():
         _trim(chosen, stratum, share)
-    return Chosen(tuple(chosen), tuple(items), tuple(refused))
+    return ChosenItems(tuple(chosen), tuple(items), tuple(refused))
 
 
 def _trim(chosen: list[Item], stratum: Stratum, share: float) -> None:

@@ -13,7 +13,17 @@ from typing import Literal
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import PUBLISHED
 from unifer.report.leaderboard import ranks
-from unifer.report.leaderboard.entries import LABELLED, METRICS, POOLED_FAMILY, UNITS_FAMILY, Entry, Group, Said, Value, family_of
+from unifer.report.leaderboard.entries import (
+    LABELLED,
+    METRICS,
+    POOLED_FAMILY,
+    UNITS_FAMILY,
+    Entry,
+    Group,
+    QuestionOutcome,
+    Value,
+    family_of,
+)
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 from unifer.report.leaderboard.ranks import Pairs, Place
 from unifer.report.leaderboard.reference import Columns, reference_lines
@@ -25,7 +35,7 @@ _KINDS: tuple[Kind, ...] = ("run", "baseline", "published")
 
 
 @dataclass(frozen=True)
-class Line:
+class RankingLine:
     """One line of a ranking: values and places by column; `partial` are columns that are not to be compared and so have no place."""
 
     kind: Kind
@@ -50,7 +60,7 @@ class Ranking:
     metric: str
     columns: tuple[tuple[str, str], ...]
     ranked_by: str | None
-    lines: tuple[Line, ...]
+    lines: tuple[RankingLine, ...]
 
     @property
     def title(self) -> str:
@@ -58,7 +68,7 @@ class Ranking:
 
 
 @dataclass
-class Board:
+class Leaderboard:
     """One group of runs: its entries, with `pooled` and `mean` among their cells' values, and a ranking for each metric."""
 
     group: Group
@@ -78,7 +88,7 @@ def arrange(
     protocol: str,
     resamples: int,
     sort: str | None = None,
-) -> list[Board]:
+) -> list[Leaderboard]:
     """Boards in the order of their first run, those of published results alone at the end. `specs` are all datasets by name."""
     groups = dict.fromkeys(entry.group for entry in entries)
     if published:
@@ -92,7 +102,7 @@ def arrange(
         datasets = tuple((spec.name, spec.title) for spec in shown if spec.name in asked)
         totals = summaries(own, [name for name, _ in datasets], group, protocol, resamples)
         reference = reference_lines(own, specs, [name for name, _ in datasets], group)
-        board = Board(group, datasets, own, totals, reference)
+        board = Leaderboard(group, datasets, own, totals, reference)
         pairs = _pairs(own, resamples)
         board.rankings += filter(None, (_ranking(board, metric, told, protocol, pairs) for metric in METRICS))
         if sort is not None:
@@ -108,7 +118,7 @@ def _belongs(result: PublishedResult, group: Group, shown: Sequence[DatasetSpec]
     return any(spec.name == result.dataset for spec in shown)
 
 
-def _ranking(board: Board, metric: str, told: Sequence[PublishedResult], protocol: str, pairs: Pairs | None) -> Ranking | None:
+def _ranking(board: Leaderboard, metric: str, told: Sequence[PublishedResult], protocol: str, pairs: Pairs | None) -> Ranking | None:
     """The ranking of one metric; None where nothing has a value of it."""
     told = [result for result in told if result.metric == metric]
     have = {name for entry in board.entries for name, cell in entry.cells.items() if metric in cell.values}
@@ -130,7 +140,7 @@ def _ranking(board: Board, metric: str, told: Sequence[PublishedResult], protoco
     )
 
 
-def _run_lines(board: Board, metric: str, keys: Sequence[str], order: str, protocol: str, pairs: Pairs | None) -> list[Line]:
+def _run_lines(board: Leaderboard, metric: str, keys: Sequence[str], order: str, protocol: str, pairs: Pairs | None) -> list[RankingLine]:
     values = {entry.model: _values(entry, board, metric, keys) for entry in board.entries}
     placed = {key: _places(board, metric, key, values, pairs) for key in keys}
     lines = []
@@ -141,11 +151,11 @@ def _run_lines(board: Board, metric: str, keys: Sequence[str], order: str, proto
         partial = frozenset(name for name, cell in entry.cells.items() if not cell.comparable)
         told = (questions_of(entry, board), _about(entry, board, metric))
         prompt = "" if entry.wording is None else entry.wording.short
-        lines.append(Line("run", entry.model, protocol, values[entry.model], places, partial, *told, prompt=prompt))
+        lines.append(RankingLine("run", entry.model, protocol, values[entry.model], places, partial, *told, prompt=prompt))
     return sorted(lines, key=lambda line: _order(line, order))
 
 
-def _marked(line: Line, board: Board, told: Sequence[PublishedResult]) -> Line:
+def _marked(line: RankingLine, board: Leaderboard, told: Sequence[PublishedResult]) -> RankingLine:
     """`line`, beside published results `told`: a run that was not asked with the prompt of its set says so."""
     cells = next(entry.cells for entry in board.entries if entry.model == line.name)
     beside = cells.keys() if any(result.dataset == POOLED for result in told) else cells.keys() & {result.dataset for result in told}
@@ -157,12 +167,12 @@ def _marked(line: Line, board: Board, told: Sequence[PublishedResult]) -> Line:
     return replace(line, unpublished=bool(other), about=(*line.about, *about))
 
 
-def _values(entry: Entry, board: Board, metric: str, keys: Sequence[str]) -> dict[str, Value]:
+def _values(entry: Entry, board: Leaderboard, metric: str, keys: Sequence[str]) -> dict[str, Value]:
     cells = {name: cell.values for name, cell in entry.cells.items()} | dict(board.totals.get(entry.model, {}))
     return {key: cells[key][metric] for key in keys if metric in cells.get(key, {})}
 
 
-def _places(board: Board, metric: str, key: str, values: Mapping[str, Mapping[str, Value]], pairs: Pairs | None) -> dict[str, Place]:
+def _places(board: Leaderboard, metric: str, key: str, values: Mapping[str, Mapping[str, Value]], pairs: Pairs | None) -> dict[str, Place]:
     """Places in one column, of the models whose score there may be compared."""
     comparable = [
         entry for entry in board.entries if key in values[entry.model] and (key not in entry.cells or entry.cells[key].comparable)
@@ -180,7 +190,7 @@ def _places(board: Board, metric: str, key: str, values: Mapping[str, Mapping[st
 
 def _pairs(entries: Sequence[Entry], resamples: int) -> Pairs | None:
     """What may be compared question by question; None where nothing is resampled, or scores are not by our own verdicts."""
-    said: dict[str, dict[str, Mapping[str, Said]]] = {}
+    said: dict[str, dict[str, Mapping[str, QuestionOutcome]]] = {}
     for entry in entries:
         for name, cell in entry.cells.items():
             if cell.comparable and cell.said:
@@ -188,7 +198,7 @@ def _pairs(entries: Sequence[Entry], resamples: int) -> Pairs | None:
     return Pairs(said, resamples) if said and resamples else None
 
 
-def questions_of(entry: Entry, board: Board) -> str:
+def questions_of(entry: Entry, board: Leaderboard) -> str:
     """How many questions were asked, of how many that the datasets of the board have: `3,068 of 11,072`."""
     asked = sum(cell.counts["asked"] for cell in entry.cells.values())
     wholes: dict[str, int | None] = {name: cell.whole for other in (*board.entries, entry) for name, cell in other.cells.items()}
@@ -196,7 +206,7 @@ def questions_of(entry: Entry, board: Board) -> str:
     return f"{asked:,} of {sum(known):,}" if len(known) == len(wholes) else f"{asked:,}"
 
 
-def _about(entry: Entry, board: Board, metric: str) -> tuple[str, ...]:
+def _about(entry: Entry, board: Leaderboard, metric: str) -> tuple[str, ...]:
     several = len(entry.cells) > 1
     titles = dict(board.datasets)
     flags = [f"{titles[name]}: {flag}" if several else flag for name, cell in entry.cells.items() for flag in cell.flags]
@@ -211,15 +221,17 @@ def _about(entry: Entry, board: Board, metric: str) -> tuple[str, ...]:
     return (*flags, *(() if entry.one_model else ("another checkpoint on each dataset",)))
 
 
-def _reference_lines(board: Board, metric: str, keys: Sequence[str]) -> list[Line]:
+def _reference_lines(board: Leaderboard, metric: str, keys: Sequence[str]) -> list[RankingLine]:
     found = [
-        Line("baseline", name, "no model", {key: columns[key][metric] for key in keys if metric in columns.get(key, {})}, about=about)
+        RankingLine(
+            "baseline", name, "no model", {key: columns[key][metric] for key in keys if metric in columns.get(key, {})}, about=about
+        )
         for name, (columns, about) in board.reference.items()
     ]
     return [line for line in found if line.values]
 
 
-def _published_lines(told: Sequence[PublishedResult], order: str, graded: str) -> list[Line]:
+def _published_lines(told: Sequence[PublishedResult], order: str, graded: str) -> list[RankingLine]:
     """One line a system, source, protocol and setting."""
     found: dict[tuple[str, str, str, str], list[PublishedResult]] = {}
     for result in told:
@@ -233,17 +245,17 @@ def _published_lines(told: Sequence[PublishedResult], order: str, graded: str) -
         same = protocol.grading == graded
         other = () if same or protocol.grading is None else (f"by the protocol {protocol.grading}: --protocol {protocol.grading} compares",)
         shown = f"{protocol.key}, {setting}" + (" (graded as here)" if same else "")
-        lines.append(Line("published", system, shown, values, about=(source.title, *doubt, *other), unconfirmed=bool(doubt)))
+        lines.append(RankingLine("published", system, shown, values, about=(source.title, *doubt, *other), unconfirmed=bool(doubt)))
     return sorted(lines, key=lambda line: _order(line, order))
 
 
-def _order(line: Line, key: str) -> tuple[int, float, str]:
+def _order(line: RankingLine, key: str) -> tuple[int, float, str]:
     unranked = line.kind == "run" and key not in line.places
     score = line.values[key].score if key in line.values else -1.0
     return 2 * _KINDS.index(line.kind) + unranked, -score, line.name
 
 
-def _sorted(ranking: Ranking, sort: str, board: Board) -> Ranking:
+def _sorted(ranking: Ranking, sort: str, board: Leaderboard) -> Ranking:
     """The same lines in another order: by `name`, or by the metric `sort` (`METRIC` or `METRIC:COLUMN`) of whichever table shows it."""
     metric, _, column = sort.partition(":")
     if sort == "name":

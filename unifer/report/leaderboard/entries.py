@@ -16,13 +16,13 @@ import numpy as np
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Wording, together, wording_of
 from unifer.errors import InputError
-from unifer.evaluate.asked import Source, find_source, read_stated
+from unifer.evaluate.asked import QuestionSource, find_source, read_stated
 from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
 from unifer.evaluate.facial_r1 import score_facial_r1
 from unifer.evaluate.folds import folds_of
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.metrics import LEVEL, Table, tally
-from unifer.evaluate.predictions import Run, read_predictions
+from unifer.evaluate.metrics import LEVEL, ConfusionTable, tally
+from unifer.evaluate.predictions import PredictionFile, read_predictions
 from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published, score_strict
 from unifer.evaluate.selection import Selected
 from unifer.evaluate.statistics.bootstrap import percentile_interval
@@ -52,7 +52,7 @@ class Value:
     interval: tuple[float, float] | None = None
 
 
-class Said(NamedTuple):
+class QuestionOutcome(NamedTuple):
     """One question, what became of it, and the label named."""
 
     question: Question
@@ -61,7 +61,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cell:
+class BoardCell:
     """One model on one dataset. `counts` holds every denominator, `whole` how many questions the question file has (None: unknown).
 
     `comparable`: every question of that file was asked, and none besides, so the score may be ranked beside others.
@@ -75,11 +75,11 @@ class Cell:
     notes: tuple[str, ...] = ()
     scored: DatasetScores | None = None
     """Strict scores, without the replies."""
-    said: Mapping[str, Said] = field(default_factory=dict)
+    said: Mapping[str, QuestionOutcome] = field(default_factory=dict)
     """By question, what strict grading found; what pairs the cell with another model's."""
     published: PublishedScores | None = None
     """Scores of the published rule."""
-    table: Table | None = None
+    table: ConfusionTable | None = None
     """How often each label is true."""
     judge: str | None = None
     """Who gave the judge's scores, and how."""
@@ -124,7 +124,7 @@ class Entry:
 
     model: str
     group: Group
-    cells: dict[str, Cell] = field(default_factory=dict)
+    cells: dict[str, BoardCell] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
     """Dataset -> fingerprint of the model that answered it, where the manifest tells."""
 
@@ -149,7 +149,7 @@ def collect(
     """
     entries: dict[tuple[str, Group], Entry] = {}
     specs: dict[str, DatasetSpec] = {}
-    paths: dict[tuple[str, Group, str], Run] = {}
+    paths: dict[tuple[str, Group, str], PredictionFile] = {}
     for each in selected:
         spec, run = each.spec, each.run
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
@@ -179,7 +179,7 @@ def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
         raise InputError(f"{spec.folder}: is called {spec.name!r} like {known.folder}, but asks for something else; rename one of them")
 
 
-def _questions_name(spec: DatasetSpec, source: Source, rows: Sequence[Prediction]) -> str | None:
+def _questions_name(spec: DatasetSpec, source: QuestionSource, rows: Sequence[Prediction]) -> str | None:
     """None for the dataset's own questions; else the file's name, or a digest of the rows where it is not at hand."""
     if source.path is not None:
         same = spec.questions.is_file() and source.path.samefile(spec.questions)
@@ -188,7 +188,7 @@ def _questions_name(spec: DatasetSpec, source: Source, rows: Sequence[Prediction
     return f"no file at hand ({hashlib.sha256(keys.encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"
 
 
-def _strict(result: DatasetScores, source: Source, rows: Sequence[Prediction]) -> Cell:
+def _strict(result: DatasetScores, source: QuestionSource, rows: Sequence[Prediction]) -> BoardCell:
     values = {}
     if result.scores is not None:
         values = {name: Value(getattr(result.scores, name), result.scores.intervals.get(name)) for name in LABELLED}
@@ -203,14 +203,14 @@ def _strict(result: DatasetScores, source: Source, rows: Sequence[Prediction]) -
     kept = replace(result, graded=())
     said = said_of(result.graded, source.questions)
     known = (values, result.counts, whole, comparable, flags, result.notes, kept, said)
-    return Cell(*known, table=table, judge=_judge(result), wording=result.wording)
+    return BoardCell(*known, table=table, judge=_judge(result), wording=result.wording)
 
 
-def said_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, Said]:
+def said_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, QuestionOutcome]:
     """What was said to each question that asks for a label; a question at hand in `questions` is taken from there, and held once."""
     known = {question.key: question for question in questions}
     rows = [(row.prediction.question, row.verdict) for row in graded if row.prediction.question.true_label is not None]
-    return {question.key: Said(known.get(question.key, question), verdict.outcome, verdict.label) for question, verdict in rows}
+    return {question.key: QuestionOutcome(known.get(question.key, question), verdict.outcome, verdict.label) for question, verdict in rows}
 
 
 def _reasoning(result: DatasetScores) -> dict[str, Value]:
@@ -235,7 +235,7 @@ def _judge(result: DatasetScores) -> str | None:
     return None if judge is None else f"judged by {judge.judge}, {judge.rubric}" + (", shown the picture" if judge.pictured else "")
 
 
-def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
+def _published(spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int) -> BoardCell:
     """By the published rule: accuracy stands where WAR does, macro recall where UAR does; only accuracy has an interval."""
     result = score_published(spec, run)
     overall, scored = result.metrics["overall"], len(result.pairs)
@@ -252,10 +252,10 @@ def _published(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
     # The published pooled script reads every dataset with the one-line expression.
     pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
     table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
-    return Cell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table, wording=result.wording)
+    return BoardCell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table, wording=result.wording)
 
 
-def _facial_r1(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Prediction], resamples: int) -> Cell:
+def _facial_r1(spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int) -> BoardCell:
     """By Facial-R1's rule: accuracy stands where WAR does."""
     result = score_facial_r1(spec, run, resamples)
     values: dict[str, Value] = {}
@@ -270,7 +270,7 @@ def _facial_r1(spec: DatasetSpec, run: Run, source: Source, rows: Sequence[Predi
         values["rege"] = Value(rege.total, rege.interval)
     whole, comparable, flags = _coverage(source, result.counts, rows)
     words = wording_of(row.question for row in rows)
-    return Cell(values, result.counts, whole, comparable, flags, result.notes, wording=words)
+    return BoardCell(values, result.counts, whole, comparable, flags, result.notes, wording=words)
 
 
 def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:
@@ -281,7 +281,7 @@ def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[flo
     return percentile_interval(samples, LEVEL)
 
 
-def _coverage(source: Source, counts: Mapping[str, int], rows: Sequence[Prediction]) -> tuple[int | None, bool, tuple[str, ...]]:
+def _coverage(source: QuestionSource, counts: Mapping[str, int], rows: Sequence[Prediction]) -> tuple[int | None, bool, tuple[str, ...]]:
     """How many questions the file has, whether all of them and no others were asked, and what to mark."""
     flags = [f"incomplete: {counts['missing']:,} without a reply"] if counts["missing"] else []
     flags += [f"{counts['failed']:,} failed"] if counts["failed"] else []

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from unifer.report.leaderboard.boards import Board, Line, Ranking
+from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
 from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
 from unifer.report.tables import plain
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])")
 
 
-def markdown(boards: Sequence[Board], warnings: Sequence[str]) -> str:
+def markdown(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
     """The whole leaderboard: a heading a board, a table a metric, what to know below."""
     parts = ["# Leaderboard", ""]
     if warnings:
@@ -32,14 +32,14 @@ def _table(ranking: Ranking) -> list[str]:
     return [row(head), row(rule), *(row(_cells(ranking, line)) for line in ranking.lines)]
 
 
-def _cells(ranking: Ranking, line: Line) -> list[str]:
+def _cells(ranking: Ranking, line: RankingLine) -> list[str]:
     name = escaped(line.name, NAME_WIDTH)
     tag = f" *({tag_of(line)})*" if tag_of(line) else ""
     scores = [_score(ranking, line, key) for key, _ in ranking.columns]
     return [rank_of(ranking, line), f"{name}{tag}", *scores, line.questions, escaped(made_of(line), 80)]
 
 
-def _score(ranking: Ranking, line: Line, key: str) -> str:
+def _score(ranking: Ranking, line: RankingLine, key: str) -> str:
     cell = shown(ranking, line, key)
     if cell is None:
         return ""

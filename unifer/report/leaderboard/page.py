@@ -11,7 +11,7 @@ from html import escape
 from importlib import resources
 
 from unifer import __version__
-from unifer.report.leaderboard.boards import Board, Line, Ranking
+from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
 from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
 from unifer.report.page.policy import policy
 from unifer.report.tables import plain
@@ -19,7 +19,7 @@ from unifer.report.tables import plain
 _LONG = 400
 
 
-def html(boards: Sequence[Board], warnings: Sequence[str]) -> str:
+def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
     """The whole page."""
     here = resources.files("unifer.report.leaderboard")
     style = resources.files("unifer.report.page").joinpath("style.css").read_text(encoding="utf-8")
@@ -51,13 +51,13 @@ def _warnings(warnings: Sequence[str]) -> str:
     return f'<section class="warnings" aria-labelledby="warnings-h">{head}<div><ul>{listed}</ul></div></section>'
 
 
-def _board(board: Board, at: int) -> str:
+def _board(board: Leaderboard, at: int) -> str:
     tables = "\n".join(_ranking(ranking, board) for ranking in board.rankings)
     head = f'<h2 id="board-{at}-h">{_text(heading(board))}</h2>'
     return f'<section class="board" id="board-{at}" aria-labelledby="board-{at}-h">{head}{tables}</section>'
 
 
-def _ranking(ranking: Ranking, board: Board) -> str:
+def _ranking(ranking: Ranking, board: Leaderboard) -> str:
     ranks = any(line.places for line in ranking.lines)
     caption = f"<caption><strong>{_text(ranking.title)}</strong>, {_text(ranked_by(ranking))}</caption>"
     titles = [("rank", "ascending" if ranks else "none"), ("model", "none"), *((title, "none") for _, title in ranking.columns)]
@@ -87,7 +87,7 @@ def _head(title: str, order: str, number: bool) -> str:
     return f'<th scope="col"{kind} aria-sort="{order}"><button type="button" class="sort">{_text(title)}</button></th>'
 
 
-def _row(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
+def _row(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str:
     tag = f' <span class="tag">{tag_of(line)}</span>' if tag_of(line) else ""
     place = line.places.get(ranking.ranked_by or "")
     rank = f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
@@ -99,7 +99,7 @@ def _row(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
     return f'<tr class="{line.kind}">{rank}{name}{scores}{_whisker(ranking, line, scale)}{questions}</tr>'
 
 
-def _score(ranking: Ranking, line: Line, key: str) -> str:
+def _score(ranking: Ranking, line: RankingLine, key: str) -> str:
     cell = shown(ranking, line, key)
     if cell is None:
         return '<td class="num none" data-value="">–</td>'
@@ -120,7 +120,7 @@ def _scale(ranking: Ranking) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _whisker(ranking: Ranking, line: Line, scale: tuple[float, float]) -> str:
+def _whisker(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str:
     """Score and interval on the scale of the table. The numbers stand beside it, so readers of the page's text lose nothing."""
     value = line.values.get(ranking.ranked_by or "")
     if value is None:

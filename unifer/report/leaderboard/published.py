@@ -29,7 +29,7 @@ _TABLE = ("source", "protocol", "metric", "setting", "columns", "rows")
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """Where a number stands; `unconfirmed` is why it is not to be relied on, None where nothing speaks against it."""
 
     key: str
@@ -59,7 +59,7 @@ class PublishedResult:
     metric: str
     value: float
     setting: str
-    source: Source
+    source: PublishedSource
     protocol: Protocol
 
 
@@ -106,9 +106,9 @@ def _comparable(result: PublishedResult, spec: DatasetSpec | None) -> bool:
     return result.protocol.au_set is not None and result.protocol.au_set == (spec.au_set or ALL)
 
 
-def _source(key: str, raw: Any) -> Source:
+def _source(key: str, raw: Any) -> PublishedSource:
     _keys(raw, f"source {key!r}", ("title",), ("unconfirmed",))
-    return Source(key, *(_text(raw.get(name), f"source {key!r}: {name!r}") for name in ("title", "unconfirmed") if name in raw))
+    return PublishedSource(key, *(_text(raw.get(name), f"source {key!r}: {name!r}") for name in ("title", "unconfirmed") if name in raw))
 
 
 def _protocol(key: str, raw: Any) -> Protocol:
@@ -120,7 +120,7 @@ def _protocol(key: str, raw: Any) -> Protocol:
     return Protocol(key, _text(raw["text"], f"protocol {key!r}: 'text'"), grading, au_set)
 
 
-def _results(where: str, raw: Any, sources: dict[str, Source], protocols: dict[str, Protocol]) -> list[PublishedResult]:
+def _results(where: str, raw: Any, sources: dict[str, PublishedSource], protocols: dict[str, Protocol]) -> list[PublishedResult]:
     _keys(raw, where, _TABLE, ("settings",))
     for name, allowed in (("source", sources), ("protocol", protocols), ("metric", SCALES), ("setting", SETTINGS)):
         _known(where, name, raw[name], allowed)

@@ -19,7 +19,7 @@ from unifer.evaluate.metrics import HEADLINE, LEVEL, UNNAMED, headline_of
 from unifer.evaluate.statistics.bootstrap import Drawn, clusters_of, percentile_interval
 from unifer.evaluate.statistics.paired import Sums, Units
 from unifer.records import Question
-from unifer.report.leaderboard.entries import Said, Value
+from unifer.report.leaderboard.entries import QuestionOutcome, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Pairs:
     Datasets are resampled each on its own, whole subjects where a dataset names them. What was drawn once serves every metric.
     """
 
-    def __init__(self, said: Mapping[str, Mapping[str, Mapping[str, Said]]], resamples: int) -> None:
+    def __init__(self, said: Mapping[str, Mapping[str, Mapping[str, QuestionOutcome]]], resamples: int) -> None:
         self._resamples = resamples
         rows = [row for models in said.values() for found in models.values() for row in found.values()]
         named = {label for row in rows for label in (row.question.true_label, row.label) if label is not None}
@@ -110,7 +110,7 @@ class Pairs:
 class _Answered:
     """Into which cell of truth x outcome each question of one dataset falls, for each model; `missing` where it has no row."""
 
-    def __init__(self, models: Mapping[str, Mapping[str, Said]], labels: Sequence[str]) -> None:
+    def __init__(self, models: Mapping[str, Mapping[str, QuestionOutcome]], labels: Sequence[str]) -> None:
         self._place = {label: index for index, label in enumerate(labels)}
         self._columns = len(labels) + len(UNNAMED)
         questions = {key: row.question for found in models.values() for key, row in found.items()}
@@ -122,7 +122,7 @@ class _Answered:
     def units(self, one: str, other: str) -> Units:
         return Units.of_cells(self._cells[one], self._cells[other], len(self._place) * self._columns, self._clusters)
 
-    def _cell(self, question: Question, row: Said | None) -> int:
+    def _cell(self, question: Question, row: QuestionOutcome | None) -> int:
         outcome, label = ("missing", None) if row is None else (row.outcome, row.label)
         column = self._place[canonical(label)] if label else len(self._place) + UNNAMED.index(outcome)
         return self._place[canonical(str(question.true_label))] * self._columns + column

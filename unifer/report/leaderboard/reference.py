@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from unifer.datasets import DatasetSpec
 from unifer.emotions import canonical
-from unifer.evaluate.metrics import Table
+from unifer.evaluate.metrics import ConfusionTable
 from unifer.evaluate.statistics.baselines import Baselines, baselines_of, mean_baselines
 from unifer.report.leaderboard.entries import LABELLED, POOLED_FAMILY, Entry, Group, Value
 from unifer.report.leaderboard.summaries import MEAN, POOLED
@@ -36,14 +36,14 @@ def reference_lines(
     return {MAJORITY: (majority, named)} | ({HUMAN: (human, about)} if human else {})
 
 
-def _table(entries: Sequence[Entry], dataset: str) -> Table | None:
+def _table(entries: Sequence[Entry], dataset: str) -> ConfusionTable | None:
     """The truths of the dataset, from a run that was asked all of them; one with few missing rows goes first."""
     cells = [cell for entry in entries if (cell := entry.cells.get(dataset)) is not None and cell.comparable and cell.table is not None]
     best = min(cells, key=lambda cell: cell.counts["missing"] + cell.counts["failed"], default=None)
     return None if best is None else best.table
 
 
-def _pooled(tables: Sequence[Table]) -> Table:
+def _pooled(tables: Sequence[ConfusionTable]) -> ConfusionTable:
     labels = list(dict.fromkeys(canonical(label) for table in tables for label in table.labels))
     renamed = [table.relabelled(labels, {label: canonical(label) for label in table.labels}) for table in tables]
     pooled = renamed[0]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from unifer.report.leaderboard.boards import Board, Line, Ranking
+from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
 from unifer.report.tables import plain
 
 NAME_WIDTH = 60
 _PERCENT = ("rege", "judge")
 
 
-class Shown(NamedTuple):
+class ScoreText(NamedTuple):
     """One score as text: the number, its interval, and whether it is level with the best or not to be compared."""
 
     number: str
@@ -20,7 +20,7 @@ class Shown(NamedTuple):
     partial: bool
 
 
-def shown(ranking: Ranking, line: Line, key: str) -> Shown | None:
+def shown(ranking: Ranking, line: RankingLine, key: str) -> ScoreText | None:
     """A cell of a ranking; None where there is no value. Shares are in percent."""
     value = line.values.get(key)
     if value is None:
@@ -28,7 +28,7 @@ def shown(ranking: Ranking, line: Line, key: str) -> Shown | None:
     place = line.places.get(key)
     interval = "" if value.interval is None else " to ".join(_number(ranking.metric, bound, 1) for bound in value.interval)
     digits = 2 if line.kind == "published" or line.protocol == "unifer" else 1
-    return Shown(_number(ranking.metric, value.score, digits), interval, place is not None and place.level, key in line.partial)
+    return ScoreText(_number(ranking.metric, value.score, digits), interval, place is not None and place.level, key in line.partial)
 
 
 def _number(metric: str, score: float, digits: int) -> str:
@@ -39,13 +39,13 @@ def _number(metric: str, score: float, digits: int) -> str:
     return text[:-1] if digits == 2 and text.endswith("0") else text
 
 
-def rank_of(ranking: Ranking, line: Line) -> str:
+def rank_of(ranking: Ranking, line: RankingLine) -> str:
     """`1`, `2=` where shared, a dash where there is none."""
     place = line.places.get(ranking.ranked_by or "")
     return "–" if place is None else f"{place.rank}{'=' if place.shared else ''}"
 
 
-def tag_of(line: Line) -> str:
+def tag_of(line: RankingLine) -> str:
     """What a line is where it is no run: `baseline`, `published`, `published, unconfirmed`.
 
     Empty for a run, unless it was not asked as the published results beside it were: `own prompt`.
@@ -55,12 +55,12 @@ def tag_of(line: Line) -> str:
     return line.kind + (", unconfirmed" if line.unconfirmed else "")
 
 
-def made_of(line: Line) -> str:
+def made_of(line: RankingLine) -> str:
     """The protocol of a line, and in whose words a run was asked: `strict, published prompt`."""
     return ", ".join(filter(None, (line.protocol, line.prompt)))
 
 
-def heading(board: Board) -> str:
+def heading(board: Leaderboard) -> str:
     """The title of a board, on one line."""
     return plain(board.group.title, NAME_WIDTH + 40)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unifer.report.leaderboard.boards import Board
-from unifer.report.leaderboard.entries import METRICS, Cell, Entry, Value
+from unifer.report.leaderboard.boards import Leaderboard
+from unifer.report.leaderboard.entries import METRICS, BoardCell, Entry, Value
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 
 _FIRST = ("kind", "board", "model", "dataset", "protocol", "prompt", "setting", "source", "unconfirmed")
@@ -18,7 +18,7 @@ _LAST = ("comparable", "folds", "flags", "notes")
 Row = dict[str, Any]
 
 
-def csv(boards: Sequence[Board], published: Sequence[PublishedResult], protocol: str) -> str:
+def csv(boards: Sequence[Leaderboard], published: Sequence[PublishedResult], protocol: str) -> str:
     """The text of the file: runs and their totals first, then every published result, those of other datasets too."""
     import pandas
 
@@ -34,7 +34,7 @@ def csv(boards: Sequence[Board], published: Sequence[PublishedResult], protocol:
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
-def _rows(board: Board, protocol: str) -> Iterator[Row]:
+def _rows(board: Leaderboard, protocol: str) -> Iterator[Row]:
     for entry in board.entries:
         head = {"kind": "run", "board": board.group.title, "model": _kept(entry.model), "protocol": protocol}
         for name, cell in entry.cells.items():
@@ -55,7 +55,7 @@ def _scores(values: Mapping[str, Value]) -> Row:
     return row
 
 
-def _ranks(board: Board, model: str, column: str) -> Row:
+def _ranks(board: Leaderboard, model: str, column: str) -> Row:
     """Rank in that column, and whether the difference from its best may be noise."""
     row: Row = {}
     for ranking in board.rankings:
@@ -65,7 +65,7 @@ def _ranks(board: Board, model: str, column: str) -> Row:
     return row
 
 
-def _counts(cell: Cell) -> Row:
+def _counts(cell: BoardCell) -> Row:
     prompt = None if cell.wording is None else _kept(cell.wording.text)
     notes = {
         "prompt": prompt,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unifer.report.leaderboard.boards import Board, Ranking
+from unifer.report.leaderboard.boards import Leaderboard, Ranking
 from unifer.report.leaderboard.shown import heading, rank_of, ranked_by, shown, tag_of
 from unifer.report.tables import grid, plain
 
 
-def summary(boards: Sequence[Board]) -> str:
+def summary(boards: Sequence[Leaderboard]) -> str:
     """A small table a board that has runs; how many published results stand beside them."""
     parts = []
     for board in boards:

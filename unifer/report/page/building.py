@@ -28,9 +28,9 @@ from unifer.records import Json
 from unifer.report.page.charts import radars_of, write_figures
 from unifer.report.page.pairs import baseline_of, held_against
 from unifer.report.page.policy import policy
-from unifer.report.page.samples import Asked, gather, samples_json
+from unifer.report.page.samples import SampleRow, gather, samples_json
 from unifer.report.page.summary import summary
-from unifer.report.page.thumbnails import Picture, Thumbnails, pack
+from unifer.report.page.thumbnails import PageImage, Thumbnails, pack
 from unifer.report.page.training import curves_json, training_of
 
 NAME = "index.html"
@@ -157,7 +157,7 @@ def _model(result: DatasetScores) -> Json:
 
 
 def _images(
-    results: Sequence[DatasetScores], asked: Sequence[Asked], settings: Settings, left: int, progress: Progress
+    results: Sequence[DatasetScores], asked: Sequence[SampleRow], settings: Settings, left: int, progress: Progress
 ) -> tuple[Thumbnails, list[object], str]:
     """The packed thumbnails, what to show of each question (its place in them, or why there is none), and a sentence about them."""
     if not settings.images:
@@ -166,7 +166,7 @@ def _images(
     folders = [tuple(dict.fromkeys((spec.questions.parent, *([spec.sample.parent] if spec.sample else ())))) for spec in specs]
     found = [image_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
     order = sorted(range(len(asked)), key=lambda at: asked[at].telling)
-    wanted = dict.fromkeys(Picture(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path))
+    wanted = dict.fromkeys(PageImage(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path))
     with progress(len(wanted)) as advance:
         thumbnails = pack(list(wanted), max(_LEAST, left - _PAGE), advance)
     shown = [shown_as(each, thumbnails) for each in found]

@@ -17,7 +17,7 @@ from unifer.dialogue.au_spans import Span, spans
 from unifer.prepare.parallel import in_chunks
 
 
-class Said(NamedTuple):
+class MarkedReply(NamedTuple):
     """A reply, the AUs that the grader says it claims, and whether its answer is where they stand (a question of AUs alone)."""
 
     reply: str
@@ -32,17 +32,17 @@ class Marks(NamedTuple):
     units: list[int]
 
 
-def mark_all(replies: Sequence[Said], longest: int, workers: int | None = None) -> list[Marks]:
+def mark_all(replies: Sequence[MarkedReply], longest: int, workers: int | None = None) -> list[Marks]:
     """Marks in the first `longest` characters of each reply, in order."""
     work = partial(_marked, longest=longest)
     return [each for chunk in in_chunks(work, replies, workers or os.cpu_count() or 1) for each in chunk]
 
 
-def _marked(replies: Sequence[Said], longest: int) -> list[Marks]:
+def _marked(replies: Sequence[MarkedReply], longest: int) -> list[Marks]:
     return [mark(said, longest) for said in replies]
 
 
-def mark(said: Said, longest: int) -> Marks:
+def mark(said: MarkedReply, longest: int) -> Marks:
     """Marks of one reply. Its AUs are marked where the grader read them or, if the marks do not say what it read, nowhere."""
     reply = said.reply
     parts = places(reply)

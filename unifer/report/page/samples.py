@@ -12,7 +12,7 @@ from unifer.emotions import canonical
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.scoring import DatasetScores
 from unifer.records import OUTCOMES, Json, Question
-from unifer.report.page.marking import Marks, Said, mark_all
+from unifer.report.page.marking import MarkedReply, Marks, mark_all
 
 LONGEST = 20_000
 """Characters of a reply that the page holds at most."""
@@ -21,7 +21,7 @@ TEXT_BUDGET = 40_000_000
 
 
 @dataclass
-class Asked:
+class SampleRow:
     """One question of dataset number `dataset`, and the reply of each model; None where its run has no row."""
 
     dataset: int
@@ -37,15 +37,15 @@ class Asked:
         return 2 if all(reply is None or reply.correct for reply in self.replies) else 1
 
 
-def gather(results: Sequence[DatasetScores], models: Sequence[str], datasets: Sequence[str]) -> list[Asked]:
+def gather(results: Sequence[DatasetScores], models: Sequence[str], datasets: Sequence[str]) -> list[SampleRow]:
     """Each question of each dataset once, in the order of the first run that has it. Questions of one key that differ stand apart."""
-    found: dict[tuple[object, ...], Asked] = {}
+    found: dict[tuple[object, ...], SampleRow] = {}
     for result in results:
         dataset, model = datasets.index(result.spec.name), models.index(result.run.name)
         for graded in result.graded:
             question = graded.prediction.question
             key = (dataset, question.key, question.true_label, question.action_units)
-            found.setdefault(key, Asked(dataset, question, [None] * len(models))).replies[model] = graded
+            found.setdefault(key, SampleRow(dataset, question, [None] * len(models))).replies[model] = graded
     return sorted(found.values(), key=lambda asked: asked.dataset)
 
 
@@ -62,7 +62,7 @@ class _Index:
         return -1 if value is None else self.of(value)
 
 
-def samples_json(asked: Sequence[Asked]) -> Json:
+def samples_json(asked: Sequence[SampleRow]) -> Json:
     """Columns for the page, a value a question; those of a model's replies under its number."""
     labels, prompts, finishes = _Index(), _Index(), _Index()
     longest = cut_for([len(reply.prediction.reply) for one in asked for reply in one.replies if reply is not None])
@@ -95,19 +95,19 @@ _FIELDS = ("outcome", "label", "right", "text", "length", "answer", "marks", "cl
 _NOTHING = (-1, -1, None, "", 0, None, None, None, 0, None, -1, -1)
 
 
-def _replies(asked: Sequence[Asked], model: int, longest: int, indices: tuple[_Index, _Index, _Index]) -> list[tuple[object, ...]]:
+def _replies(asked: Sequence[SampleRow], model: int, longest: int, indices: tuple[_Index, _Index, _Index]) -> list[tuple[object, ...]]:
     """Values of `_FIELDS` for one model's reply to each question."""
     given = [graded for one in asked if (graded := one.replies[model]) is not None]
     marks = iter(mark_all([_said(graded) for graded in given], longest))
     return [_NOTHING if (graded := one.replies[model]) is None else _row(one, graded, next(marks), longest, indices) for one in asked]
 
 
-def _said(graded: Graded) -> Said:
+def _said(graded: Graded) -> MarkedReply:
     prediction = graded.prediction
-    return Said(prediction.reply, graded.verdict.action_units, in_answer=not prediction.question.candidate_labels)
+    return MarkedReply(prediction.reply, graded.verdict.action_units, in_answer=not prediction.question.candidate_labels)
 
 
-def _row(one: Asked, graded: Graded, marks: Marks, longest: int, indices: tuple[_Index, _Index, _Index]) -> tuple[object, ...]:
+def _row(one: SampleRow, graded: Graded, marks: Marks, longest: int, indices: tuple[_Index, _Index, _Index]) -> tuple[object, ...]:
     """`text` is the error where the request failed; `length` the whole length where `text` is cut, else 0."""
     prediction, verdict = graded.prediction, graded.verdict
     labels, prompts, finishes = indices

@@ -17,10 +17,10 @@ from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 from unifer.report.page.lengths import by_length
 from unifer.report.page.pairs import ALL
-from unifer.report.page.samples import Asked
+from unifer.report.page.samples import SampleRow
 
 
-def summary(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Sequence[str], resamples: int) -> Json:
+def summary(results: Sequence[DatasetScores], asked: Sequence[SampleRow], models: Sequence[str], resamples: int) -> Json:
     """What the page shows above its sample browser. `results` hold at most one run of each model and dataset."""
     specs = {result.spec.name: result.spec for result in results}
     return {
@@ -67,7 +67,7 @@ def _lengths(results: Sequence[DatasetScores], models: Sequence[str]) -> Mapping
     return {scope: bins for scope, bins in found.items() if bins is not None}
 
 
-def _warnings(results: Sequence[DatasetScores], asked: Sequence[Asked], models: Sequence[str]) -> list[str]:
+def _warnings(results: Sequence[DatasetScores], asked: Sequence[SampleRow], models: Sequence[str]) -> list[str]:
     """What a reader must know before comparing: notes of runs, other conditions, other questions, datasets not answered by all."""
     noted: dict[tuple[str, str], list[str]] = {}
     for result in results:
@@ -86,7 +86,7 @@ def _warnings(results: Sequence[DatasetScores], asked: Sequence[Asked], models: 
     return found + _twice(results, asked)
 
 
-def _twice(results: Sequence[DatasetScores], asked: Sequence[Asked]) -> list[str]:
+def _twice(results: Sequence[DatasetScores], asked: Sequence[SampleRow]) -> list[str]:
     """Questions of one key that runs have with another truth or other AUs."""
     titles = list(dict.fromkeys(result.spec.title for result in results))
     seen: dict[tuple[int, str], int] = {}

@@ -26,7 +26,7 @@ _TRIED = 40
 _SPARE = 1.1
 
 
-class Picture(NamedTuple):
+class PageImage(NamedTuple):
     """An image file, and how its row names it."""
 
     path: Path
@@ -46,7 +46,7 @@ class Thumbnails:
 
 
 def pack(
-    pictures: Sequence[Picture],
+    pictures: Sequence[PageImage],
     budget: int,
     advance: Callable[[int], None] | None = None,
     *,
@@ -77,7 +77,7 @@ def pack(
     return made
 
 
-def _choose(pictures: Sequence[Picture], budget: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int, float]:
+def _choose(pictures: Sequence[PageImage], budget: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int, float]:
     """The largest of `sizes` at which all pictures should fit, else the smallest; with the characters that one is expected to take."""
     tried = pictures[:: max(1, len(pictures) // _TRIED)]
     expected = 0.0
@@ -89,12 +89,12 @@ def _choose(pictures: Sequence[Picture], budget: int, sizes: Sequence[tuple[int,
     return side, quality, expected
 
 
-def _encoded(pictures: Sequence[Picture], side: int, quality: int) -> list[bytes | str]:
+def _encoded(pictures: Sequence[PageImage], side: int, quality: int) -> list[bytes | str]:
     """WebP bytes of each picture, or what is wrong with it."""
     return [_one(picture, side, quality) for picture in pictures]
 
 
-def _one(picture: Picture, side: int, quality: int) -> bytes | str:
+def _one(picture: PageImage, side: int, quality: int) -> bytes | str:
     import io
 
     try:

@@ -17,13 +17,13 @@ from pathlib import Path
 from unifer import __version__, files, runs
 from unifer.action_units import ACTION_UNITS
 from unifer.dialogue.answers import grade
-from unifer.prepare.synthesis.review import Shown
+from unifer.prepare.synthesis.review import ReviewRow
 from unifer.records import Json
 from unifer.report.page.building import image_file, packed, shown_as
-from unifer.report.page.marking import Marks, Said, mark_all
+from unifer.report.page.marking import MarkedReply, Marks, mark_all
 from unifer.report.page.policy import policy
 from unifer.report.page.samples import LONGEST
-from unifer.report.page.thumbnails import SIZES, Picture, pack
+from unifer.report.page.thumbnails import SIZES, PageImage, pack
 
 _SIZES = ((224, 80), *SIZES)
 """AUs are small: faces as large as the model sees them, where all of them fit."""
@@ -33,10 +33,10 @@ _SHARED = ("dom", "tools", "marks", "list")
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
-def write_page(rows: Sequence[Shown], source: Path, out: Path, image_root: Path | None, progress: Progress) -> int:
+def write_page(rows: Sequence[ReviewRow], source: Path, out: Path, image_root: Path | None, progress: Progress) -> int:
     """Write the page about `rows`, those of the file `source`, to `out`; how many of their images it shows."""
     found = [image_file(each.row.image_path, image_root, [source.parent]) for each in rows]
-    wanted = dict.fromkeys(Picture(path, each.row.image_path) for path, each in zip(found, rows, strict=True) if isinstance(path, Path))
+    wanted = dict.fromkeys(PageImage(path, each.row.image_path) for path, each in zip(found, rows, strict=True) if isinstance(path, Path))
     with progress(len(wanted)) as advance:
         thumbnails = pack(list(wanted), _BUDGET, advance, sizes=_SIZES)
     shown = [shown_as(each, thumbnails) for each in found]
@@ -45,16 +45,16 @@ def write_page(rows: Sequence[Shown], source: Path, out: Path, image_root: Path 
     return sum(isinstance(each, list) for each in shown)
 
 
-def _rows_json(rows: Sequence[Shown]) -> list[Json]:
+def _rows_json(rows: Sequence[ReviewRow]) -> list[Json]:
     said = []
     for each in rows:
         verdict = grade(each.row.response, each.row.candidate_labels or ())
-        said.append(Said(each.row.response, verdict.action_units, in_answer=each.label is None))
+        said.append(MarkedReply(each.row.response, verdict.action_units, in_answer=each.label is None))
     marks = mark_all(said, LONGEST)
     return [_row_json(each, one, mark) for each, one, mark in zip(rows, said, marks, strict=True)]
 
 
-def _row_json(shown: Shown, said: Said, marks: Marks) -> Json:
+def _row_json(shown: ReviewRow, said: MarkedReply, marks: Marks) -> Json:
     row = shown.row
     return {
         "id": shown.key,

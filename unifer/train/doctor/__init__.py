@@ -12,14 +12,14 @@ from typing import Any, Literal
 from unifer.errors import InputError
 from unifer.models.cards import Card
 from unifer.train.doctor import data, machine, needs, packages, price, toolchain
-from unifer.train.doctor.findings import Finding, Section, size
+from unifer.train.doctor.findings import DoctorFinding, Section, size
 
 Stage = Literal["sft", "grpo"]
 
-__all__ = ["Finding", "Section", "examine", "examine_run", "planned_gpus", "preflight"]
+__all__ = ["DoctorFinding", "Section", "examine", "examine_run", "planned_gpus", "preflight"]
 
 
-def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[Finding]:
+def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[DoctorFinding]:
     """What a training run asks before it loads anything: packages, disk, memory of the GPUs that are here. Under a second.
 
     `fer`, `config` and `model` are what `settings.parse` gave. Returns the warnings; raises InputError listing every problem.
@@ -27,7 +27,7 @@ def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[Finding]:
     found = packages.check(packages.needed(config))
     gpus = machine.gpus()
     found += toolchain.check() if gpus else []
-    run = needs.Run.of(stage, fer, config, model, gpus=int(getattr(config, "world_size", 1)))
+    run = needs.PlannedRun.of(stage, fer, config, model, gpus=int(getattr(config, "world_size", 1)))
     found += machine.disks({"output_dir": Path(config.output_dir)}, needs.disk(run))
     if gpus and run.shape is not None:
         smallest = min(gpu.bytes for gpu in gpus)
@@ -63,13 +63,13 @@ def examine_run(
     here = machine.gpus()
     count = planned_gpus(gpus)
     each = gpu_memory or (card.memory if card else min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU)
-    run = needs.Run.of(stage, fer, config, model, gpus=count)
+    run = needs.PlannedRun.of(stage, fer, config, model, gpus=count)
     run, by_name = price.named(run) if card else (run, "")
     where = machine.describe({"output_dir": Path(config.output_dir)}, needs.disk(run))
     if not here and (config.bf16 or config.deepspeed):
         what = "bf16" if config.bf16 else "DeepSpeed"
         text = f"the run asks for {what}; {count} x {size(each)} assumed for the estimate"
-        where.append(Finding("warning", "GPUs", text, "on CPU alone: --bf16 false --dtype float32"))
+        where.append(DoctorFinding("warning", "GPUs", text, "on CPU alone: --bf16 false --dtype float32"))
     sections = [
         Section("Installed", packages.check(packages.needed(config))),
         Section("Machine", where),

@@ -13,25 +13,25 @@ from unifer.errors import InputError
 from unifer.places import FERBENCH
 from unifer.records import CoTRow, Question, RewardRow
 from unifer.releases import hint
-from unifer.train.doctor.findings import Finding
+from unifer.train.doctor.findings import DoctorFinding
 
 SAMPLE = 64
 """Images of a file that are decoded, evenly spread."""
 
 
-def published(root: Path, image_root: Path | None) -> list[Finding]:
+def published(root: Path, image_root: Path | None) -> list[DoctorFinding]:
     """The question files of FERBench and the two training files, where the project keeps them."""
     wanted: list[tuple[Path, Callable[[Any], Any]]] = [
         (load_dataset(root / name).questions, Question.from_json) for name in FERBENCH if (root / name / "dataset.yaml").is_file()
     ]
     wanted += [(root / "data/UniFER_CoT_230K.json", CoTRow.from_json), (root / "data/UniFER_RLVR_360K.json", RewardRow.from_json)]
-    found: list[Finding] = []
+    found: list[DoctorFinding] = []
     for path, parse in wanted:
         if path.is_file():
             found += rows_and_images(path, parse, image_root)
         else:
             found.append(
-                Finding(
+                DoctorFinding(
                     "warning",
                     path.name,
                     f"absent; its place is {path.parent.relative_to(root)}/",
@@ -41,30 +41,32 @@ def published(root: Path, image_root: Path | None) -> list[Finding]:
     return found
 
 
-def of_run(stage: str, fer: Any) -> list[Finding]:
+def of_run(stage: str, fer: Any) -> list[DoctorFinding]:
     """The row file that a run trains on."""
     path = Path(fer.rows)
     if not path.is_file():
-        return [Finding("problem", path.name, f"{path}: no such file", f"name the file of training rows with --rows{hint(path.name)}")]
+        return [
+            DoctorFinding("problem", path.name, f"{path}: no such file", f"name the file of training rows with --rows{hint(path.name)}")
+        ]
     parse: Callable[[Any], Any] = CoTRow.from_json if stage == "sft" else RewardRow.from_json
     return rows_and_images(path, parse, Path(fer.image_root) if fer.image_root else None)
 
 
-def rows_and_images(path: Path, parse: Callable[[Any], Any], image_root: Path | None) -> list[Finding]:
+def rows_and_images(path: Path, parse: Callable[[Any], Any], image_root: Path | None) -> list[DoctorFinding]:
     """Two lines: the rows of `path` (all are parsed), and how many of `SAMPLE` images can be decoded, the first that cannot named."""
     try:
         names = [record.image_path for record in files.read_records(path, parse)]
     except InputError as error:
-        return [Finding("problem", path.name, f"malformed: {error}", "mend that row; docs/files.md says what a row holds")]
+        return [DoctorFinding("problem", path.name, f"malformed: {error}", "mend that row; docs/files.md says what a row holds")]
     if not names:
-        return [Finding("problem", path.name, "holds no rows", "see docs/files.md")]
+        return [DoctorFinding("problem", path.name, "holds no rows", "see docs/files.md")]
     chosen = [names[index * len(names) // min(SAMPLE, len(names))] for index in range(min(SAMPLE, len(names)))]
     broken = list(_broken(chosen, path, image_root))
     text = f"{len(names):,} rows; {len(chosen) - len(broken)} of {len(chosen)} sampled images decoded"
     if not broken:
-        return [Finding("ok", path.name, text)]
+        return [DoctorFinding("ok", path.name, text)]
     remedy = "name the folder that holds the images with --image-root (in a config: image_root) or UNIFER_IMAGE_ROOT"
-    return [Finding("problem", path.name, f"{text}; the first: {broken[0]}", remedy)]
+    return [DoctorFinding("problem", path.name, f"{text}; the first: {broken[0]}", remedy)]
 
 
 def _broken(names: list[str], path: Path, image_root: Path | None) -> Iterator[images.ImageError]:

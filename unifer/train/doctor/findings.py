@@ -12,7 +12,7 @@ Level = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One line of the report. `remedy` is what to do, empty where nothing is to be done."""
 
     level: Level
@@ -29,7 +29,7 @@ class Section:
     """Findings under one heading."""
 
     title: str
-    findings: list[Finding]
+    findings: list[DoctorFinding]
 
     def to_json(self) -> Json:
         return {"title": self.title, "findings": [finding.to_json() for finding in self.findings]}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from unifer.models.devices import visible_gpus
 from unifer.models.gpus import states
 from unifer.train.doctor import toolchain
-from unifer.train.doctor.findings import Finding, size
+from unifer.train.doctor.findings import DoctorFinding, size
 from unifer.train.rows import cache_root
 
 
@@ -50,15 +50,15 @@ def gpus() -> list[Gpu]:
     return [Gpu(each.name, each.total_memory) for each in found]
 
 
-def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[Finding]:
+def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[DoctorFinding]:
     """GPUs, processor, memory, and the disks of `places` and of the cache."""
     found = gpus()
     kinds = sorted({f"{gpu.name}, {size(gpu.bytes)}" for gpu in found})
     listed = f"{len(found)} x {'; '.join(kinds)}" if found else "none: CPU"
     cores, (total, available) = len(os.sched_getaffinity(0)), ram()
     return [
-        Finding("ok", "GPUs", listed),
-        Finding("ok", "processor", f"{cores} core{'s' if cores > 1 else ''}, {size(total)} memory, {size(available)} of it free"),
+        DoctorFinding("ok", "GPUs", listed),
+        DoctorFinding("ok", "processor", f"{cores} core{'s' if cores > 1 else ''}, {size(total)} memory, {size(available)} of it free"),
         *(toolchain.check() if found else ()),
         *disks(places, need),
         *disks({"cache": cache_root()}),
@@ -71,23 +71,23 @@ def ram() -> tuple[float, float]:
     return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
 
 
-def disks(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[Finding]:
+def disks(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[DoctorFinding]:
     """Free space where `places` are or will be made; with `need`, whether the checkpoints of the run go there."""
     return [_disk(name, path, need) for name, path in places.items()]
 
 
-def _disk(name: str, path: Path, need: DiskNeed | None) -> Finding:
+def _disk(name: str, path: Path, need: DiskNeed | None) -> DoctorFinding:
     folder = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
     free = shutil.disk_usage(folder).free
     title = f"disk of {name}"
     if need is None:
         enough = free > 2**30
-        return Finding("ok" if enough else "warning", title, f"{size(free)} free", "" if enough else "free some space")
+        return DoctorFinding("ok" if enough else "warning", title, f"{size(free)} free", "" if enough else "free some space")
     taken = sum(each.stat().st_size for each in path.glob("checkpoint-*/**/*") if each.is_file())
     asked = f"{size(free)} free; a checkpoint takes {size(need.checkpoint)}"
     if free + taken < need.whole:
         short = f"{asked}, the run {size(need.whole)}"
-        return Finding("problem", title, short, f"free {size(need.whole - free - taken)}, or an --output_dir on another disk")
+        return DoctorFinding("problem", title, short, f"free {size(need.whole - free - taken)}, or an --output_dir on another disk")
     if need.kept is None:
-        return Finding("warning", title, f"{asked}, and all are kept", "--save_total_limit 3")
-    return Finding("ok", title, f"{asked}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)")
+        return DoctorFinding("warning", title, f"{asked}, and all are kept", "--save_total_limit 3")
+    return DoctorFinding("ok", title, f"{asked}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)")

@@ -13,10 +13,10 @@ from unifer import files
 from unifer.errors import InputError
 from unifer.models import memory as sizes
 from unifer.models.memory import GB, Estimate
-from unifer.models.plans import DeepSpeed, Lora, Plan, Vllm
-from unifer.models.shapes import KNOWN, Shape, shape_of, stored_parameters
+from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.models.shapes import KNOWN, ModelShape, shape_of, stored_parameters
 from unifer.places import project_root
-from unifer.train.doctor.findings import Finding, size
+from unifer.train.doctor.findings import DoctorFinding, size
 from unifer.train.doctor.machine import DiskNeed, ram
 
 USUAL_GPU = 80 * GB
@@ -31,17 +31,17 @@ _NO_FLASH = ("sdpa", "eager", None)
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """A run as arithmetic sees it; `shape` is None for an architecture whose sizes are not known here, `stored` then counts its weights."""
 
-    plan: Plan
-    shape: Shape | None
+    plan: MemoryPlan
+    shape: ModelShape | None
     stored: int | None
     saved: int | None
     model: str
 
     @classmethod
-    def of(cls, stage: str, fer: Any, config: Any, model: Any, gpus: int) -> Run:
+    def of(cls, stage: str, fer: Any, config: Any, model: Any, gpus: int) -> PlannedRun:
         """From what `settings.parse` gives for `stage`; raises nothing that the run itself would not raise."""
         folder = _local(model.model_name_or_path)
         config_json = _read(folder / "config.json") if folder else KNOWN.get(model.model_name_or_path, {})
@@ -74,7 +74,7 @@ def _read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _plan(stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, completion: int, patches: int) -> Plan:
+def _plan(stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, completion: int, patches: int) -> MemoryPlan:
     full = getattr(model, "dtype", None) in (None, "float32", "auto")
     targets = model.lora_target_modules or ("all-linear",)
     lora = Lora(model.lora_r, (targets,) if isinstance(targets, str) else tuple(targets), model.lora_dropout) if model.use_peft else None
@@ -83,7 +83,7 @@ def _plan(stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, c
         asked = config.per_device_train_batch_size * (config.steps_per_generation or config.gradient_accumulation_steps)
         sleeps = bool(config.vllm_enable_sleep_mode)
         engine = Vllm(config.vllm_gpu_memory_utilization, sleeps, config.vllm_tensor_parallel_size, asked)
-    return Plan(
+    return MemoryPlan(
         gpus=gpus,
         batch=config.per_device_train_batch_size,
         accumulation=config.gradient_accumulation_steps,
@@ -164,7 +164,7 @@ def _pixel_limit(folder: Path | None) -> int:
     return limit
 
 
-def disk(run: Run) -> DiskNeed | None:
+def disk(run: PlannedRun) -> DiskNeed | None:
     """Checkpoints (trained weights and optimizer state) and the final model; None where the model's size is not known."""
     shape, plan = run.shape, run.plan
     if shape is None:
@@ -176,52 +176,52 @@ def disk(run: Run) -> DiskNeed | None:
     return DiskNeed(saved + sizes.optimizer_bytes(shape, plan), run.saved, shape.parameters * each)
 
 
-def memory(run: Run, gpu: float) -> list[Finding]:
+def memory(run: PlannedRun, gpu: float) -> list[DoctorFinding]:
     """A line a term, and the verdict; what to change where it does not fit into `gpu` bytes."""
     if run.shape is None:
         return [_unknown(run)]
     made = sizes.estimate(run.shape, run.plan, gpu)
-    lines = [Finding("ok", term.name, f"{size(term.bytes)} ({term.note})") for term in made.terms]
+    lines = [DoctorFinding("ok", term.name, f"{size(term.bytes)} ({term.note})") for term in made.terms]
     return [*lines, *_host(run), _verdict(run, made, gpu)]
 
 
-def _host(run: Run) -> list[Finding]:
+def _host(run: PlannedRun) -> list[DoctorFinding]:
     """What offloading puts into the memory of the machine; a share of it on each of several."""
     wanted, (total, _) = sizes.host_bytes(_known(run), run.plan), ram()
     if not wanted:
         return []
     text = f"{size(wanted)} offloaded, over all machines; this one has {size(total)}"
     short = wanted > total
-    return [Finding("warning" if short else "ok", "CPU memory", text, "more memory, or no offload" if short else "")]
+    return [DoctorFinding("warning" if short else "ok", "CPU memory", text, "more memory, or no offload" if short else "")]
 
 
-def _unknown(run: Run) -> Finding:
+def _unknown(run: PlannedRun) -> DoctorFinding:
     if run.stored is None:
         text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no estimate"
-        return Finding("warning", "estimate", text, "download the checkpoint, or give its folder as --model_name_or_path")
+        return DoctorFinding("warning", "estimate", text, "download the checkpoint, or give its folder as --model_name_or_path")
     weights = f"weights alone {size(run.stored * run.plan.dtype_bytes)}"
     text = f"{run.model}: {weights}; the rest is only known for Qwen2.5-VL"
-    return Finding("warning", "estimate", text, "try a step with the largest batch")
+    return DoctorFinding("warning", "estimate", text, "try a step with the largest batch")
 
 
 def _fits(made: Estimate, gpu: float) -> bool:
     return made.total <= gpu and not made.vllm_short
 
 
-def _verdict(run: Run, made: Estimate, gpu: float) -> Finding:
+def _verdict(run: PlannedRun, made: Estimate, gpu: float) -> DoctorFinding:
     total = f"{size(made.total)} of {size(gpu)}"
     if _fits(made, gpu):
         tight = made.total > _SAFE * gpu
         remedy = f"to be safe: {_listed(run, gpu)}" if tight else ""
-        return Finding("warning" if tight else "ok", "verdict", f"fits{', but only just' if tight else ''}: {total}", remedy)
+        return DoctorFinding("warning" if tight else "ok", "verdict", f"fits{', but only just' if tight else ''}: {total}", remedy)
     if made.total <= gpu:
         needed = (run.plan.vllm.utilization if run.plan.vllm else 0.0) + made.vllm_short / gpu
         text = f"does not fit: vLLM's share leaves no room for the KV cache of one sequence ({size(made.vllm_short)} short)"
-        return Finding("problem", "verdict", text, f"--vllm_gpu_memory_utilization {needed + 0.05:.2f}")
-    return Finding("problem", "verdict", f"does not fit: {total}", _listed(run, gpu))
+        return DoctorFinding("problem", "verdict", text, f"--vllm_gpu_memory_utilization {needed + 0.05:.2f}")
+    return DoctorFinding("problem", "verdict", f"does not fit: {total}", _listed(run, gpu))
 
 
-def _listed(run: Run, gpu: float) -> str:
+def _listed(run: PlannedRun, gpu: float) -> str:
     """Changes with the figure each gives: single ones that fit, else a combination, else what comes nearest."""
     for offered in (changes(run.plan), combined(run.plan)):
         tried = [(name, plan, sizes.estimate(_known(run), plan, gpu)) for name, plan in offered]
@@ -232,17 +232,17 @@ def _listed(run: Run, gpu: float) -> str:
     return f"nearest is {_costs(_known(run), name, plan)}: {size(made.total)}; use more GPUs, or a smaller model"
 
 
-def _known(run: Run) -> Shape:
+def _known(run: PlannedRun) -> ModelShape:
     assert run.shape is not None
     return run.shape
 
 
-def _costs(shape: Shape, name: str, plan: Plan) -> str:
+def _costs(shape: ModelShape, name: str, plan: MemoryPlan) -> str:
     host = sizes.host_bytes(shape, plan)
     return f"{name} (and {size(host)} of CPU memory)" if host else name
 
 
-def changes(plan: Plan) -> Iterator[tuple[str, Plan]]:
+def changes(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
     """Changed plans by the flags that make them: those that change no result first, LoRA last."""
     if not plan.checkpointing:
         yield "--gradient_checkpointing true", replace(plan, checkpointing=True)
@@ -258,7 +258,7 @@ def changes(plan: Plan) -> Iterator[tuple[str, Plan]]:
         yield "--use_peft true", replace(plan, lora=Lora(64), reference=False)
 
 
-def combined(plan: Plan) -> Iterator[tuple[str, Plan]]:
+def combined(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
     """Everything that makes a step small at once, under each DeepSpeed file that shards more, then with LoRA besides."""
     flags = "--gradient_checkpointing true --per_device_train_batch_size 1"
     slim = replace(plan, checkpointing=True, batch=1)
@@ -271,7 +271,7 @@ def combined(plan: Plan) -> Iterator[tuple[str, Plan]]:
             yield f"{name}--use_peft true {flags}", replace(each, lora=Lora(64), reference=False)
 
 
-def _sharded(plan: Plan) -> Iterator[tuple[str, Plan]]:
+def _sharded(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
     """The DeepSpeed files of the project that shard more than the plan does."""
     folder = project_root(Path(__file__).parent) / "train_unifer" / "configs" / "deepspeed"
     now = plan.deepspeed

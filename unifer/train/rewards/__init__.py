@@ -17,7 +17,7 @@ from unifer.errors import InputError
 from unifer.train.rewards import own, published
 from unifer.train.rewards.cases import Case, judge
 
-__all__ = ["DEFAULT", "REWARDS", "Case", "Chosen", "Reward", "choose", "judge", "total", "trainer_rewards"]
+__all__ = ["DEFAULT", "REWARDS", "Case", "Reward", "WeightedRewards", "choose", "judge", "total", "trainer_rewards"]
 
 Reward = Callable[[Case], float | None]
 """None: the reward does not apply to this reply; it neither pays nor costs."""
@@ -41,14 +41,14 @@ DEFAULT = ("accuracy", "format", "au_f1")
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class WeightedRewards:
     """Names of `REWARDS`, each once, and as many weights."""
 
     names: tuple[str, ...]
     weights: tuple[float, ...]
 
 
-def choose(names: Sequence[str] = DEFAULT, weights: Sequence[float] | None = None) -> Chosen:
+def choose(names: Sequence[str] = DEFAULT, weights: Sequence[float] | None = None) -> WeightedRewards:
     """The rewards `names` with `weights`, 1 each where None.
 
     Raises InputError: a name that does not exist (with the nearest), a name twice, no name; another number of weights than of names, a
@@ -63,7 +63,7 @@ def choose(names: Sequence[str] = DEFAULT, weights: Sequence[float] | None = Non
             raise InputError(f"there is no reward {name!r}; {hint}choose from {', '.join(REWARDS)}")
         if name in names[:position]:
             raise InputError(f"the reward {name!r} is named twice; name it once and give it the sum of the weights")
-    return Chosen(tuple(names), _weights(names, weights))
+    return WeightedRewards(tuple(names), _weights(names, weights))
 
 
 def _weights(names: Sequence[str], weights: Sequence[float] | None) -> tuple[float, ...]:
@@ -80,7 +80,7 @@ def _weights(names: Sequence[str], weights: Sequence[float] | None) -> tuple[flo
     return tuple(float(weight) for weight in weights)
 
 
-def total(chosen: Chosen, values: Sequence[float | None]) -> float | None:
+def total(chosen: WeightedRewards, values: Sequence[float | None]) -> float | None:
     """Weighted sum of one reply's rewards as TRL forms it: None counts as 0, and a reply to which no reward applies has no total."""
     paid = [weight * value for weight, value in zip(chosen.weights, values, strict=True) if value is not None]
     return sum(paid) if paid else None

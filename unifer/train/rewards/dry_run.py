@@ -17,7 +17,7 @@ from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
 from unifer.records import OUTCOMES, Json, Question, RewardRow
 from unifer.train.history import read_rollouts
-from unifer.train.rewards import REWARDS, Case, Chosen, judge, total
+from unifer.train.rewards import REWARDS, Case, WeightedRewards, judge, total
 
 _NAMES = ("id", "key", "image_path", "image")
 _REPLIES = ("reply", "completion", "model_response")
@@ -55,7 +55,7 @@ def _names(row: Question | RewardRow) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (row.id, row.image_path))))
 
 
-class _Rows:
+class _TargetRows:
     """The rows of one file, found by the name that a reply gives."""
 
     def __init__(self, path: Path) -> None:
@@ -85,7 +85,7 @@ class _Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class RewardSpread:
     """One reward over all replies. `groups` counts the groups in which it applies to two replies or more, `equal` those without spread."""
 
     n: int
@@ -111,15 +111,15 @@ class Spread:
 class DryRun:
     """What the chosen rewards pay: a spread each and one of the weighted total, what the grader found, and what cannot move."""
 
-    chosen: Chosen
+    chosen: WeightedRewards
     rows: int
     """Rows that have a reply."""
     replies: int
     failed: int
     """Rows of the replies file that record an error instead of a reply; they are left out."""
     outcomes: Mapping[str, int]
-    spreads: Mapping[str, Spread]
-    total: Spread
+    spreads: Mapping[str, RewardSpread]
+    total: RewardSpread
     problems: tuple[str, ...]
 
     @property
@@ -140,14 +140,14 @@ class DryRun:
         }
 
 
-def dry_run(rows: Path, replies: Path, chosen: Chosen, completion_limit: int | None = None) -> DryRun:
+def dry_run(rows: Path, replies: Path, chosen: WeightedRewards, completion_limit: int | None = None) -> DryRun:
     """The rewards `chosen` over every reply of `replies`, each held against its own row of `rows`.
 
     `replies` is a file, or the folder of a GRPO run, whose rollouts it then reads.
 
     Raises InputError for rows or replies that cannot be read, and for the first reply whose row is not there or not certain.
     """
-    known = _Rows(rows)
+    known = _TargetRows(rows)
     groups: dict[tuple[str, int], list[Case]] = {}
     failed = 0
     for number, raw in enumerate(read_rollouts(replies), 1) if replies.is_dir() else files.read_rows(replies):
@@ -166,7 +166,7 @@ def dry_run(rows: Path, replies: Path, chosen: Chosen, completion_limit: int | N
     return _measured(chosen, groups, failed)
 
 
-def _reply(raw: Any, known: _Rows) -> tuple[int, str | None, int | None]:
+def _reply(raw: Any, known: _TargetRows) -> tuple[int, str | None, int | None]:
     """Index of its row, the reply (None for a recorded failure) and its tokens. Raises ValueError saying what is wrong."""
     if not isinstance(raw, Mapping):
         raise ValueError(f"a reply row must be a JSON object, not {type(raw).__name__}")
@@ -183,7 +183,7 @@ def _reply(raw: Any, known: _Rows) -> tuple[int, str | None, int | None]:
     return index, raw[field], tokens
 
 
-def _measured(chosen: Chosen, groups: Mapping[tuple[str, int], Sequence[Case]], failed: int) -> DryRun:
+def _measured(chosen: WeightedRewards, groups: Mapping[tuple[str, int], Sequence[Case]], failed: int) -> DryRun:
     cases = [case for group in groups.values() for case in group]
     paid = [[[REWARDS[name](case) for name in chosen.names] for case in group] for group in groups.values()]
     spreads = {name: _spread([[values[at] for values in group] for group in paid]) for at, name in enumerate(chosen.names)}
@@ -195,19 +195,19 @@ def _measured(chosen: Chosen, groups: Mapping[tuple[str, int], Sequence[Case]], 
     return DryRun(chosen, rows, len(cases), failed, outcomes, spreads, whole, tuple(filter(None, problems)))
 
 
-def _spread(groups: Sequence[Sequence[float | None]]) -> Spread:
+def _spread(groups: Sequence[Sequence[float | None]]) -> RewardSpread:
     applicable = [[value for value in group if value is not None] for group in groups]
     values = [value for group in applicable for value in group]
     none = sum(map(len, groups)) - len(values)
     comparable = [group for group in applicable if len(group) > 1]
     equal = sum(max(group) - min(group) <= _EQUAL for group in comparable)
     if not values:
-        return Spread(0, none, None, None, None, None, 0, 0)
+        return RewardSpread(0, none, None, None, None, None, 0, 0)
     std = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(len(values), none, statistics.fmean(values), std, min(values), max(values), len(comparable), equal)
+    return RewardSpread(len(values), none, statistics.fmean(values), std, min(values), max(values), len(comparable), equal)
 
 
-def _problem(name: str, spread: Spread) -> str | None:
+def _problem(name: str, spread: RewardSpread) -> str | None:
     """Why this reward cannot move a policy, in a sentence; None if it can."""
     if spread.low is None or spread.high is None:
         return f"{name}: applies to no reply; {_APPLIES.get(name, 'no reward does')}"
