@@ -35,12 +35,13 @@ def study(run: Ablations, config: Path, names: Sequence[str]) -> None:
 
     Raises InputError before the first training for whatever a later one would be refused for, and where a stage fails.
     """
+    started = time.monotonic()
     held_out = [_dataset(folder, config) for folder in run.heldout]
     chains = plan(run, config, names)
     this = Study(run, chains, held_out, Stages(run.out / "stages.json", {"command": "ablate"}, "start over with --fresh"))
     this.check_questions()
     this.check_settings(config)
-    started, before = time.monotonic(), sum(this.stages.seconds.values())
+    before = sum(this.stages.seconds.values())
     for number, name in enumerate(names, 1):
         print(f"\n{name} ({number} of {len(names)}): {run.variants[name].changes()}", flush=True)
         done = len(this.stages.seconds)
