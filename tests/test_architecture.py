@@ -206,3 +206,10 @@ def test_the_map_of_the_rooms_names_every_module(path: Path) -> None:
     )
     wanted = f"{folders[1]}/" if len(folders) > 1 else name
     assert re.search(rf"(?<![\w/]){re.escape(wanted)}(?![\w/])", rooms), f"docs/pipeline.md does not name {wanted}"
+
+
+def test_tests_and_benchmarks_stay_readable_in_one_sitting_too() -> None:
+    lengths = {
+        path: path.read_text(encoding="utf-8").count("\n") for room in ("tests", "benchmarks") for path in (ROOT / room).rglob("*.py")
+    }
+    assert not {path.relative_to(ROOT).as_posix(): lines for path, lines in lengths.items() if lines > 300}

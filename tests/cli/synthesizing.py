@@ -174,3 +174,19 @@ def change(config: Path, **sections: Any) -> None:
     for name, value in sections.items():
         raw[name] = {**raw.get(name, {}), **value} if isinstance(value, dict) else value
     config.write_text(yaml.safe_dump(raw))
+
+
+def synthesize(config: Path, *flags: str) -> int:
+    return cli.main(["synthesize", "--config", str(config), *flags])
+
+
+def out(config: Path) -> Path:
+    return config.parent / "runs" / "synthesis"
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.synthesizing import Commands, change, correct, make_project, read_rows
-from unifer import cli
+from tests.cli.synthesizing import Commands, change, correct, lines, make_project, read, read_rows, synthesize
 from unifer.cli import stages
 from unifer.prepare.synthesis.settings import Synthesis
 from unifer.reading import read as read_settings
@@ -32,20 +30,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     return double
 
 
-def synthesize(config: Path, *flags: str) -> int:
-    return cli.main(["synthesize", "--config", str(config), *flags])
-
-
 def folder(config: Path) -> Path:
     return config.parent / "runs/synthesis/round_1"
-
-
-def read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def lines(path: Path) -> list[Any]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_face_is_asked_again_until_it_is_right_or_its_retries_are_spent(config: Path, commands: Commands) -> None:
