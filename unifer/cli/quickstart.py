@@ -52,7 +52,7 @@ TITLES = {
     "infer": "base, SFT and GRPO model answer held-out faces",
     "score": "score every reply, draw figures, write the report",
 }
-TYPICAL = {"faces": 8, "sft": 100, "grpo": 205, "infer": 75, "score": 6}
+TYPICAL = {"faces": 10, "sft": 110, "grpo": 260, "infer": 80, "score": 6}
 """Seconds on two cores of a cloud machine, for the time left of stages that have not begun."""
 
 DISK, MEMORY = 1 * machine.GB, 4.0 * machine.GB
