@@ -34,12 +34,12 @@ def parser() -> argparse.ArgumentParser:
 
 def review(argv: Sequence[str]) -> int:
     """Run `unifer synthesize review ARGV`."""
-    from unifer.prepare.synthesis.review import read_shown
+    from unifer.prepare.synthesis.review import read_review
 
     args = parser().parse_args(argv)
     if args.partial and args.verdicts is None:
         raise InputError("--partial is for reading verdicts back; give --verdicts FILE with it, or leave it away")
-    rows = read_shown(args.file)
+    rows = read_review(args.file)
     if args.verdicts is None:
         _write_page(args, rows)
     else:

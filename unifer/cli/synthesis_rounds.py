@@ -20,7 +20,7 @@ from unifer.prepare.synthesis import asking, choosing, correcting, mixing, quali
 from unifer.prepare.synthesis import pool as pools
 from unifer.prepare.synthesis.choosing import Choice
 from unifer.prepare.synthesis.pool import Links, Pool, PoolFace
-from unifer.prepare.synthesis.settings import GrpoTraining, SftTraining, Synthesis
+from unifer.prepare.synthesis.settings import GrpoSettings, SftSettings, Synthesis
 from unifer.records import Json, Prediction
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class Round:
     def _grpo(self) -> None:
         self._train("grpo", self.config.grpo, "rlvr.json", self.folder / f"{self.name}-SFT", self.name)
 
-    def _train(self, stage: str, settings: SftTraining | GrpoTraining, rows: str, start: Path, out: str) -> None:
+    def _train(self, stage: str, settings: SftSettings | GrpoSettings, rows: str, start: Path, out: str) -> None:
         paths = {"rows": self.data / rows, "model_name_or_path": start, "output_dir": self.folder / out}
         own = {} if settings.processes is None else {"NPROC": str(settings.processes)}
         words = [*as_flags(paths, "_"), *self._image_root("--image_root"), *as_flags(settings.settings, "_")]

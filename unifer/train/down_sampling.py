@@ -1,8 +1,9 @@
 """Which completions of a group are trained on: all are sampled and paid, those that teach most are learnt from.
 
-A completion whose advantage is 0 adds nothing to the gradient, so leaving it out of forward and backward changes nothing but the time
-(`teaching`). Of the others, those with the largest |advantage| carry most of what a group says: training on `kept` of `n` costs
-kept / n of the time and learns nearly as much per step (rollout down-sampling, arXiv 2504.13818).
+A completion whose advantage is 0 adds nothing to the gradient of the policy's loss, so leaving it out of forward and backward changes
+nothing but the time (`teaching`). Of the others, those with the largest |advantage| carry most of what a group says: training on `kept` of
+`n` costs kept / n of the time and learns nearly as much per step (rollout down-sampling, arXiv 2504.13818). A KL term, where there is
+one, is then that of the completions that stay, divided by the tokens of all: beta counts for kept / n of what it is.
 
 Knows tensors of a batch as TRL makes them; no model, no reward.
 """

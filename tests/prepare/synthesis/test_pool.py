@@ -12,7 +12,7 @@ from unifer.errors import InputError
 from unifer.prepare.synthesis.asking import blind_questions, face_of, guided_questions
 from unifer.prepare.synthesis.leaks import picture, refuse_held_out
 from unifer.prepare.synthesis.pool import Links, drawn, read_pool
-from unifer.prepare.synthesis.settings import GenerateStage
+from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import Json
 
 
@@ -54,7 +54,7 @@ def test_fewer_faces_are_the_same_whatever_their_order() -> None:
 def test_every_question_tells_its_face_and_whether_it_was_guided(tmp_path: Path) -> None:
     odd = face("a#1/b", units=())
     links = Links(tmp_path, tmp_path, [])
-    generation = GenerateStage(samples=2, guided_samples=1)
+    generation = GenerateSettings(samples=2, guided_samples=1)
     blind = list(blind_questions([odd], generation, links))
     guided = list(guided_questions([odd], generation, links))
     assert [face_of(each.key) for each in [*blind, *guided]] == [("a#1/b", False), ("a#1/b", False), ("a#1/b", True)]

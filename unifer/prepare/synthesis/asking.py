@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from unifer.dialogue import prompts
 from unifer.prepare.synthesis.pool import Links, PoolFace
-from unifer.prepare.synthesis.settings import GenerateStage
+from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import Question
 
 GUIDANCE = "guided-1"
@@ -21,19 +21,19 @@ _GUIDED = (
 )
 
 
-def question_of(face: PoolFace, generation: GenerateStage) -> str:
+def question_of(face: PoolFace, generation: GenerateSettings) -> str:
     """What a face is asked, and what a row that comes of it asks: the row's own words, or those of the template."""
     template = _template(face, generation)
     return face.row.problem if template is None else prompts.question(template, face.known.candidate_labels)
 
 
-def _template(face: PoolFace, generation: GenerateStage) -> str | None:
+def _template(face: PoolFace, generation: GenerateSettings) -> str | None:
     """The template in which a face is asked: none for one of AUs alone where the template asks for a label."""
     template = generation.template
     return None if template is None or (face.label is None and prompts.TEMPLATES[template].needs_labels) else template
 
 
-def prompt_version(face: PoolFace, generation: GenerateStage) -> str | None:
+def prompt_version(face: PoolFace, generation: GenerateSettings) -> str | None:
     """The version of the words in which a face is asked; None where its row does not say."""
     template = _template(face, generation)
     if template is not None:
@@ -42,14 +42,14 @@ def prompt_version(face: PoolFace, generation: GenerateStage) -> str | None:
     return version
 
 
-def blind_questions(faces: Sequence[PoolFace], generation: GenerateStage, links: Links) -> Iterator[Question]:
+def blind_questions(faces: Sequence[PoolFace], generation: GenerateSettings, links: Links) -> Iterator[Question]:
     """`generation.samples` questions a face."""
     for face in faces:
         for sample in range(generation.samples):
             yield ask(face, question_of(face, generation), f"{face.key}#{sample}", links)
 
 
-def guided_questions(faces: Sequence[PoolFace], generation: GenerateStage, links: Links) -> Iterator[Question]:
+def guided_questions(faces: Sequence[PoolFace], generation: GenerateSettings, links: Links) -> Iterator[Question]:
     """`generation.guided_samples` questions a face, which show its label, and its AUs where they are known."""
     for face in faces:
         for sample in range(generation.guided_samples):
@@ -62,7 +62,7 @@ def face_of(key: str) -> tuple[str, bool]:
     return face, sample.startswith(("guided-", "try-"))
 
 
-def guided_text(face: PoolFace, generation: GenerateStage) -> str:
+def guided_text(face: PoolFace, generation: GenerateSettings) -> str:
     """A face's question with what is known of it."""
     units, known = face.known.action_units, []
     if face.label is not None:

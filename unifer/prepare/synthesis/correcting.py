@@ -20,7 +20,7 @@ from unifer.prepare.curation.filter import FilterSettings, Known, judge
 from unifer.prepare.synthesis.asking import ask, face_of, guided_text
 from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Reject, rejected
-from unifer.prepare.synthesis.settings import GenerateStage
+from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import Json, Prediction, Question
 
 ACCEPTANCE = "facial-r1-1"
@@ -146,7 +146,7 @@ class Trials:
         }
 
 
-def corrected_questions(trials: Iterable[Trial], attempt: int, generation: GenerateStage, links: Links) -> Iterator[Question]:
+def corrected_questions(trials: Iterable[Trial], attempt: int, generation: GenerateSettings, links: Links) -> Iterator[Question]:
     """A question for each trial: what is known of the face and, once a reply came, that reply with its faults."""
     for trial in trials:
         text = guided_text(trial.face, generation)

@@ -13,20 +13,20 @@ from unifer.prepare.curation.filter import VERSION
 from unifer.prepare.synthesis.asking import GUIDANCE, prompt_version, question_of
 from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Rate
-from unifer.prepare.synthesis.settings import GenerateStage
+from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import CoTRow, Json, RewardRow
 
 BUILDER = "synthesis"
 
 
 def synthesised(
-    candidates: Sequence[Candidate], rates: Mapping[str, Rate], generation: GenerateStage, links: Links, origin: Json
+    candidates: Sequence[Candidate], rates: Mapping[str, Rate], generation: GenerateSettings, links: Links, origin: Json
 ) -> list[CoTRow]:
     """A CoT row for each candidate, in their order. It asks the blind question, whatever its writer was shown."""
     return [_row(candidate, rates, generation, links, origin) for candidate in candidates]
 
 
-def _row(candidate: Candidate, rates: Mapping[str, Rate], generation: GenerateStage, links: Links, origin: Json) -> CoTRow:
+def _row(candidate: Candidate, rates: Mapping[str, Rate], generation: GenerateSettings, links: Links, origin: Json) -> CoTRow:
     face, row = candidate.face, candidate.face.row
     own: Json = {"builder": BUILDER, **origin, "guided": candidate.guided, "rate": str(rates[face.key]) if face.key in rates else None}
     own |= {"filter": VERSION, "prompt": prompt_version(face, generation)} | ({"guidance": GUIDANCE} if candidate.guided else {})

@@ -49,7 +49,7 @@ class ReviewRow:
 _OF_A_COT_ROW = ("dataset", "candidate_labels", "AUs", "provenance")
 
 
-def read_shown(path: Path) -> list[ReviewRow]:
+def read_review(path: Path) -> list[ReviewRow]:
     """The rows of a review file, ids unique. Raises InputError."""
     rows = list(files.read_records(path, ReviewRow.from_json, key=lambda row: row.key))
     if not rows:
@@ -58,7 +58,7 @@ def read_shown(path: Path) -> list[ReviewRow]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class ReviewResult:
     """The rows that a person accepted, those rejected, and those without a verdict."""
 
     accepted: tuple[ReviewRow, ...]
@@ -73,7 +73,7 @@ class Reviewed:
         return [replace(each.row, provenance=(each.row.provenance or {}) | {"reviewed": True}) for each in self.accepted]
 
 
-def read_verdicts(path: Path, reviewed: Path, rows: Sequence[ReviewRow], *, partial: bool = False) -> Reviewed:
+def read_verdicts(path: Path, reviewed: Path, rows: Sequence[ReviewRow], *, partial: bool = False) -> ReviewResult:
     """What the verdicts of `path` say of `rows`, the rows of the file `reviewed`.
 
     Raises InputError: no verdicts, verdicts on another file, a verdict on a row that is not there, one that is neither of `VERDICTS`, and
@@ -90,7 +90,7 @@ def read_verdicts(path: Path, reviewed: Path, rows: Sequence[ReviewRow], *, part
             f"{path}: has no verdict on {_some(undecided)} of the {len(rows):,} rows of {reviewed}; judge them on the page and save again, "
             "or give --partial to go on without them"
         )
-    return Reviewed(*(tuple(row for row in rows if verdicts.get(row.key) == said) for said in (*VERDICTS, None)))
+    return ReviewResult(*(tuple(row for row in rows if verdicts.get(row.key) == said) for said in (*VERDICTS, None)))
 
 
 def _verdicts(path: Path, reviewed: Path) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 from unifer.prepare.synthesis.pool import PoolFace, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Rate
-from unifer.prepare.synthesis.settings import SelectionStage
+from unifer.prepare.synthesis.settings import SelectSettings
 from unifer.records import Json
 
 Stratum = Literal["between", "guided", "always"]
@@ -70,7 +70,7 @@ class ChosenItems:
 
 
 def choose_rows(
-    candidates: Sequence[Candidate], rates: Mapping[str, Rate], settings: SelectionStage, filters: FilterSettings, seed: int
+    candidates: Sequence[Candidate], rates: Mapping[str, Rate], settings: SelectSettings, filters: FilterSettings, seed: int
 ) -> ChosenItems:
     """The replies to learn from."""
     reasoning = {candidate.key: candidate.reasoning for candidate in candidates}
@@ -84,7 +84,7 @@ def choose_rows(
     return _choose(items, settings, settings.rows, settings.per_face, shares, seed, lambda it: not memory.seen(it.face, reasoning[it.key]))
 
 
-def choose_faces(faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings: SelectionStage, seed: int) -> ChosenItems:
+def choose_faces(faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings: SelectSettings, seed: int) -> ChosenItems:
     """The faces for GRPO: those sometimes right. A group of replies that are all right, or all wrong, has no advantage to learn from."""
     items = [
         Item(face.key, face.key, face.emotion, frozenset(face.known.action_units or ()), "between")
@@ -105,7 +105,7 @@ def rates_as_text(rate: Rate) -> str:
     return str(rate) if rate.answered else "none"
 
 
-def _stratum(rate: Rate, settings: SelectionStage) -> Stratum | None:
+def _stratum(rate: Rate, settings: SelectSettings) -> Stratum | None:
     if rate.value is None or rate.value <= settings.min_rate:
         return None
     return "between" if rate.value < settings.max_rate else "always"
@@ -113,7 +113,7 @@ def _stratum(rate: Rate, settings: SelectionStage) -> Stratum | None:
 
 def _choose(
     items: Sequence[Item],
-    settings: SelectionStage,
+    settings: SelectSettings,
     limit: int,
     per_face: int,
     shares: Mapping[Stratum, float],

@@ -35,7 +35,7 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class GenerateStage:
+class GenerateSettings:
     """How the model is asked about each face of the pool."""
 
     samples: int = 4
@@ -84,7 +84,7 @@ class Correction:
 
 
 @dataclass(frozen=True)
-class SelectionStage:
+class SelectSettings:
     """What is chosen out of the replies that passed, and which faces GRPO trains on. Rates count right blind replies of a face."""
 
     rows: int = 400
@@ -116,7 +116,7 @@ class SelectionStage:
 
 
 @dataclass(frozen=True)
-class SftTraining:
+class SftSettings:
     """The round's SFT: a config of `unifer sft`, what of it to change, where it starts, and how many original rows are mixed in."""
 
     config: Path
@@ -137,7 +137,7 @@ class SftTraining:
 
 
 @dataclass(frozen=True)
-class GrpoTraining:
+class GrpoSettings:
     """The round's GRPO: a config of `unifer grpo` and what of it to change. It starts from the round's SFT."""
 
     config: Path
@@ -168,8 +168,8 @@ class Synthesis:
     """Original CoT rows, mixed into every round's SFT."""
     heldout: Path
     """A dataset folder whose questions decide whether a round helped. None of its images may be trained on."""
-    sft: SftTraining
-    grpo: GrpoTraining
+    sft: SftSettings
+    grpo: GrpoSettings
     pool: tuple[Path, ...] = ()
     """Files of labelled reward rows that the model reasons about."""
     faces: Faces | None = None
@@ -179,10 +179,10 @@ class Synthesis:
     image_root: Path | None = None
     rounds: int = 1
     seed: int = 0
-    generation: GenerateStage = field(default_factory=GenerateStage)
+    generation: GenerateSettings = field(default_factory=GenerateSettings)
     correction: Correction = field(default_factory=Correction)
     filter: FilterSettings = field(default_factory=FilterSettings)
-    selection: SelectionStage = field(default_factory=SelectionStage)
+    selection: SelectSettings = field(default_factory=SelectSettings)
     evaluation: Evaluation = field(default_factory=Evaluation)
 
     def __post_init__(self) -> None:

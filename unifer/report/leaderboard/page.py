@@ -5,15 +5,13 @@ The style is the report's, so both look alike. Names and notes are data: escaped
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
-from unifer import __version__
 from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
 from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
-from unifer.report.page.policy import policy
+from unifer.report.page.document import document
 from unifer.report.tables import plain
 
 _LONG = 400
@@ -26,17 +24,13 @@ def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
     style += here.joinpath("leaderboard.css").read_text(encoding="utf-8")
     script = here.joinpath("leaderboard.js").read_text(encoding="utf-8")
     values = {
-        "policy": policy(script, style),
-        "generator": f"unifer {__version__}",
-        "style": style,
         "links": "".join(f'<li><a href="#board-{at}">{_text(heading(board))}</a></li>' for at, board in enumerate(boards)),
         "warnings": _warnings(warnings),
         "boards": "\n".join(_board(board, at) for at, board in enumerate(boards)),
         "explained": _text(EXPLAINED, 2 * _LONG),
-        "script": script,
     }
-    template = here.joinpath("leaderboard.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
+    body = here.joinpath("leaderboard.html").read_text(encoding="utf-8")
+    return document(body, values, title="Leaderboard", style=style, script=script)
 
 
 def _text(text: str, width: int = NAME_WIDTH + 40) -> str:

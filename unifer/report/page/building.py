@@ -9,15 +9,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from html import escape
 from importlib import resources
 from pathlib import Path
 
-from unifer import __version__, files
+from unifer import files
 from unifer.dialogue.images import ImageError, resolve
 from unifer.emotions import in_order
 from unifer.errors import InputError
@@ -26,8 +24,8 @@ from unifer.evaluate.scoring import DatasetScores
 from unifer.places import project_root
 from unifer.records import Json
 from unifer.report.page.charts import radars_of, write_figures
+from unifer.report.page.document import document, embedded
 from unifer.report.page.pairs import baseline_of, held_against
-from unifer.report.page.policy import policy
 from unifer.report.page.samples import SampleRow, gather, samples_json
 from unifer.report.page.summary import summary
 from unifer.report.page.thumbnails import PageImage, Thumbnails, pack
@@ -209,21 +207,9 @@ def packed(value: object) -> str:
 
 
 def _assembled(title: str, about: Json, samples: str, shown: str, images: str) -> str:
-    """The whole page; what is filled in is never searched for further marks."""
+    """The whole page."""
     here = resources.files("unifer.report.page")
     template, style = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css"))
     script = "\n".join(here.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
-    data = json.dumps(about, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    values = {
-        "policy": policy(script, style),
-        "generator": f"unifer {__version__}",
-        "title": escape(title),
-        "style": style,
-        # Within a data block only `<` could end it, and JSON spells it otherwise too.
-        "summary": data.replace("<", "\\u003c"),
-        "samples": samples,
-        "shown": shown,
-        "images": images,
-        "scripts": script,
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
+    values = {"summary": embedded(about), "samples": samples, "shown": shown, "images": images}
+    return document(template, values, title=title, style=style, script=script)

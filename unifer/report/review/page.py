@@ -6,22 +6,19 @@ fingerprint, in the verdicts and in what the browser remembers between two visit
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from html import escape
 from importlib import resources
 from pathlib import Path
 
-from unifer import __version__, files, runs
+from unifer import files, runs
 from unifer.action_units import ACTION_UNITS
 from unifer.dialogue.answers import grade
 from unifer.prepare.synthesis.review import ReviewRow
 from unifer.records import Json
 from unifer.report.page.building import image_file, packed, shown_as
+from unifer.report.page.document import document, embedded
 from unifer.report.page.marking import MarkedReply, Marks, mark_all
-from unifer.report.page.policy import policy
 from unifer.report.page.samples import LONGEST
 from unifer.report.page.thumbnails import SIZES, PageImage, pack
 
@@ -73,21 +70,11 @@ def _row_json(shown: ReviewRow, said: MarkedReply, marks: Marks) -> Json:
 
 
 def _assembled(title: str, about: Json, rows: str, shown: str, images: str) -> str:
-    """The whole page; what is filled in is never searched for further marks."""
+    """The whole page."""
     here, report = resources.files("unifer.report.review"), resources.files("unifer.report.page")
     style = report.joinpath("style.css").read_text(encoding="utf-8") + here.joinpath("review.css").read_text(encoding="utf-8")
     scripts = [report.joinpath(f"{name}.js") for name in _SHARED] + [here.joinpath("review.js")]
     script = "\n".join(each.read_text(encoding="utf-8") for each in scripts)
-    values = {
-        "policy": policy(script, style),
-        "generator": f"unifer {__version__}",
-        "title": escape(title),
-        "style": style,
-        "about": json.dumps(about, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c"),
-        "rows": rows,
-        "shown": shown,
-        "images": images,
-        "scripts": script,
-    }
     template = here.joinpath("review.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda mark: values[mark[1]], template)
+    values = {"about": embedded(about), "rows": rows, "shown": shown, "images": images}
+    return document(template, values, title=title, style=style, script=script)
