@@ -146,3 +146,34 @@ def test_sft_measures_held_out_questions_by_generate(corpus: Path, tmp_path: Pat
     small = ["--max_steps", "2", "--per_device_train_batch_size", "2", "--save_strategy", "no"]
     sft.run(["--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml"), *start, *ask, *small])
     assert [row["step"] for row in read_held_out(out)] == [0, 2]
+
+
+@pytest.mark.slow
+def test_a_reference_that_scores_trained_completions_alone_gives_the_same_run(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRL scores every sampled completion; of those that are not trained on, the KL term says nothing."""
+    from unifer.train import grpo
+    from unifer.train.trainer import FerGrpoTrainer
+
+    stock = FerGrpoTrainer._scored_by
+    rows: list[int] = []
+
+    def counting(self: Any, model: Any, input_ids: Any, *args: Any, **kwargs: Any) -> Any:
+        if model is self.ref_model:
+            rows.append(len(input_ids))
+        return stock(self, model, input_ids, *args, **kwargs)
+
+    monkeypatch.setattr(FerGrpoTrainer, "_scored_by", counting)
+    runs, scored = [], []
+    for deferred in (True, False):
+        rows.clear()
+        if not deferred:
+            monkeypatch.setattr(FerGrpoTrainer, "_defers_reference", False)
+        out = tmp_path / str(deferred)
+        grpo.run(flags(corpus, BASE, out, max_steps=3, beta=0.5, learning_rate=1e-3, trained_completions=2))
+        runs.append([(row["kl"], row["loss"], row["grad_norm"]) for row in read_metrics(out)])
+        scored.append(sum(rows))
+    assert runs[0][-1][0] > 0, "weights that have moved away from the reference"
+    assert torch.allclose(torch.tensor(runs[0]), torch.tensor(runs[1]), rtol=1e-3, atol=1e-6)
+    assert scored[0] * 2 <= scored[1]

@@ -27,6 +27,8 @@ from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, sh
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
 """Losses that divide by the rows they are given; the others divide by the tokens of the whole generation batch."""
+_SEEN = ("pixel_values", "image_grid_thw", "num_images", "token_type_ids", "mm_token_type_ids")
+"""What a forward needs beside the tokens, by TRL's names."""
 
 
 class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
@@ -136,6 +138,11 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
             for head in self._heads:  # TRL gathers weight and bias of the head, and the ban is whole on every rank
                 head.bias.ds_status = ZeroParamStatus.AVAILABLE
+        if model is self.ref_model and self._defers_reference:
+            return input_ids.new_zeros((len(input_ids), logits_to_keep), dtype=torch.float32), None, None
+        return self._scored_by(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
+
+    def _scored_by(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any) -> Any:
         one_each = set(kwargs.get("num_images") or ()) == {1}
         for shared in self._sharing:
             shared.length = input_ids.size(1) - logits_to_keep if one_each else None
@@ -147,11 +154,25 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         self._scored = scored[0].detach()
         return scored
 
+    @property
+    def _defers_reference(self) -> bool:
+        """Whether the reference scores when the loss is computed: only what is trained on, where TRL would score every completion."""
+        return self.trained is not None and self.ref_model is not None and self.num_iterations == 1
+
+    def _of_reference(self, inputs: Any) -> torch.Tensor:
+        """The reference's log-probabilities of the completions in `inputs`, (rows, completion tokens)."""
+        ids, mask = (torch.cat([inputs[f"prompt_{name}"], inputs[f"completion_{name}"]], dim=1) for name in ("ids", "mask"))
+        seen = {name: inputs.get(name) for name in _SEEN}
+        with torch.no_grad():
+            return self._scored_by(self.ref_model, ids, mask, inputs["completion_ids"].size(1), **seen)[0].detach()
+
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         share = 1.0
         if self._skips_idle:
             counts = self.accelerator.gather((inputs["advantages"] != 0).sum().reshape(1))
             inputs, share = down_sampling.teaching(inputs, least=max(1, int(counts.max())))
+        if self._defers_reference:
+            inputs = {**inputs, "ref_per_token_logps": self._of_reference(inputs)}
         loss = super()._compute_loss(model, inputs)
         if self.loss_type in _MEAN_OVER_ROWS:
             loss = loss * share
