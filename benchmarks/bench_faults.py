@@ -1,7 +1,9 @@
-"""500 injected faults over 1,000 questions: `unifer bench` must answer every question once, lose none and double none.
+"""500 injected faults over 1,000 questions: `unifer bench` must answer every question once, lose none and
+double none.
 
-Half of the questions meet one fault each before they are answered: too many requests with and without `Retry-After`, a server error, a
-timeout, a connection cut in the middle of a reply, garbage. Waits are the real ones.
+Half of the questions meet one fault each before they are answered: too many requests with and without
+`Retry-After`, a server error, a timeout, a connection cut in the middle of a reply, garbage. Waits are the
+real ones.
 
     python -m benchmarks.bench_faults --questions 1000 --faults 500
 """
@@ -41,9 +43,12 @@ def make_dataset(folder: Path, count: int) -> Path:
     Image.new("RGB", (112, 112), "gray").save(folder / "data/face.png")
     row = {"image_path": "face.png", "true_label": "neutral", "candidate_labels": list(LABELS)}
     files.write_rows(
-        folder / "data/qa.json", [row | {"id": f"q{number}", "prompt": f"Question {number}: which?"} for number in range(count)]
+        folder / "data/qa.json",
+        [row | {"id": f"q{number}", "prompt": f"Question {number}: which?"} for number in range(count)],
     )
-    (folder / "dataset.yaml").write_text(f"name: toy\ntitle: Toy\nquestions: data/qa.json\nlabels: [{', '.join(LABELS)}]\n")
+    (folder / "dataset.yaml").write_text(
+        f"name: toy\ntitle: Toy\nquestions: data/qa.json\nlabels: [{', '.join(LABELS)}]\n"
+    )
     return folder
 
 
@@ -52,7 +57,9 @@ class Faulty:
 
     def __init__(self, count: int, faults: int) -> None:
         chosen = random.Random(0).sample(range(count), faults)
-        self.plan = {f"Question {number}: which?": FAULTS[index % len(FAULTS)] for index, number in enumerate(chosen)}
+        self.plan = {
+            f"Question {number}: which?": FAULTS[index % len(FAULTS)] for index, number in enumerate(chosen)
+        }
         self.injected: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -85,7 +92,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     dataset = make_dataset(folder / "toy", args.questions)
     faulty = Faulty(args.questions, args.faults)
     with serving(faulty) as server:
-        entry = ModelEntry("m", "m", url=server.url, served="m", max_connections=args.connections, timeout=TIMEOUT)
+        entry = ModelEntry(
+            "m", "m", url=server.url, served="m", max_connections=args.connections, timeout=TIMEOUT
+        )
         (cell,) = make_cells([entry], read_datasets([load_dataset(dataset)], sample=False, limit=None), None)
         started = time.perf_counter()
         spent = run_bench(Bench([cell], folder / "logs"), unseen)
@@ -93,7 +102,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         sent = len(server.requests)
     rows = [row for _, row in files.read_rows(dataset / "results/m.jsonl")]
     keys = Counter(row["id"] for row in rows)
-    mine = sum(row["model_response"].startswith(f"<think>{row['prompt']}<") for row in rows if not row.get("error"))
+    mine = sum(
+        row["model_response"].startswith(f"<think>{row['prompt']}<") for row in rows if not row.get("error")
+    )
     journal = Counter(line["event"] for _, line in files.read_rows(folder / "logs" / NAME))
     return {
         "questions": args.questions,
@@ -112,7 +123,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--connections", type=int, default=32)

@@ -1,11 +1,14 @@
-"""`unifer bench` against a real vLLM server on this machine: its requests per second beside those of a plain load client, in one run.
+"""`unifer bench` against a real vLLM server on this machine: its requests per second beside those of a plain
+load client, in one run.
 
-Both ask the same questions about the same drawn faces over as many connections, greedily, and take turns; the median round counts:
-  plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own throughput
-  unifer   `run_bench`: questions and image files in; decoded, encoded, budgeted, journalled, appended, graded; .eval log and manifest out
-The server keeps no prefix and no picture from round to round. Where other work takes the processor, rates waver; so the processor time
-of a request is counted too, of the server and of each client, which the rates of a machine of its own would follow. Then the command is
-killed in the middle and started again: no question with an answer on disk may be asked a second time.
+Both ask the same questions about the same drawn faces over as many connections, greedily, and take turns; the
+  median round counts: plain    httpx alone, request bodies made beforehand, replies thrown away: the server's
+  own throughput unifer   `run_bench`: questions and image files in; decoded, encoded, budgeted, journalled,
+  appended, graded; .eval log and manifest out
+The server keeps no prefix and no picture from round to round. Where other work takes the processor, rates
+waver; so the processor time of a request is counted too, of the server and of each client, which the rates of
+a machine of its own would follow. Then the command is killed in the middle and started again: no question
+with an answer on disk may be asked a second time.
 
     python -m benchmarks.bench_throughput --model runs/quickstart/UniFER-Tiny --images 256
 """
@@ -51,21 +54,29 @@ def make_dataset(folder: Path, count: int) -> Path:
     spec = load_dataset(ROOT / "eval_rafdb")
     prompt = read_questions(spec.samples)[0].prompt
     (folder / "data").mkdir(parents=True)
-    drawn = [corpus.emotional_face("bench", index, emotion) for index, emotion in enumerate(corpus.balanced(count))]
+    drawn = [
+        corpus.emotional_face("bench", index, emotion) for index, emotion in enumerate(corpus.balanced(count))
+    ]
     paths = [folder / "data" / f"{index}.png" for index in range(count)]
     corpus.save_faces(list(zip(drawn, paths, strict=True)), workers=2)
     questions = [Question(path.name, spec.labels[0], prompt, spec.labels) for path in paths]
     files.write_rows(folder / "data/qa.json", [question.to_json() for question in questions])
     labels = json.dumps(list(spec.labels))
-    (folder / "dataset.yaml").write_text(f"name: drawn\ntitle: Drawn\nquestions: data/qa.json\nlabels: {labels}\n")
+    (folder / "dataset.yaml").write_text(
+        f"name: drawn\ntitle: Drawn\nquestions: data/qa.json\nlabels: {labels}\n"
+    )
     return folder
 
 
 def bodies(asked: DatasetQuestions, entry: ModelEntry) -> list[bytes]:
     """The very requests that `unifer bench` sends, made beforehand."""
-    pictures = (picture_uri(question, asked.path.parent, None, entry.image_rule) for question in asked.questions)
+    pictures = (
+        picture_uri(question, asked.path.parent, None, entry.image_rule) for question in asked.questions
+    )
     pairs = zip(pictures, asked.questions, strict=True)
-    return [body(SERVED, picture, question.prompt, entry.generation.max_tokens) for picture, question in pairs]
+    return [
+        body(SERVED, picture, question.prompt, entry.generation.max_tokens) for picture, question in pairs
+    ]
 
 
 @contextlib.contextmanager
@@ -85,10 +96,26 @@ def unifer_rate(asked: DatasetQuestions, entry: ModelEntry, folder: Path) -> flo
 
 
 def killed_and_resumed(dataset: Path, entry: ModelEntry, folder: Path) -> dict[str, int]:
-    """Kill `unifer bench` once a third of its questions are answered, run it to its end, and count what was sent again without need."""
-    served = {"name": entry.name, "url": entry.url, "served": SERVED, "generation": {"max_tokens": entry.generation.max_tokens}}
+    """Kill `unifer bench` once a third of its questions are answered, run it to its end, and count what was
+    sent again without need.
+    """
+    served = {
+        "name": entry.name,
+        "url": entry.url,
+        "served": SERVED,
+        "generation": {"max_tokens": entry.generation.max_tokens},
+    }
     (folder / "models.yaml").write_text(json.dumps({"models": [served]}))
-    command = [sys.executable, "-m", "unifer", "bench", "--models", str(folder / "models.yaml"), "--datasets", str(dataset)]
+    command = [
+        sys.executable,
+        "-m",
+        "unifer",
+        "bench",
+        "--models",
+        str(folder / "models.yaml"),
+        "--datasets",
+        str(dataset),
+    ]
     command += ["--log-dir", str(folder / "logs")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     out = dataset / "results" / f"{entry.name}.jsonl"
@@ -103,11 +130,20 @@ def killed_and_resumed(dataset: Path, entry: ModelEntry, folder: Path) -> dict[s
     journal = folder / "logs" / NAME
     sent_before = _lines(journal)
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, check=True)
-    later = [line["id"].partition("/")[2] for _, line in list(files.read_rows(journal))[sent_before:] if line["event"] == "sent"]
+    later = [
+        line["id"].partition("/")[2]
+        for _, line in list(files.read_rows(journal))[sent_before:]
+        if line["event"] == "sent"
+    ]
     rows = [row["image_path"] for _, row in files.read_rows(out)]
     doubled = len(rows) - len(set(rows))
     again = len([key for key in later if key in before])
-    return {"answered_before_the_kill": len(before), "answered": len(set(rows)), "doubled": doubled, "asked_again": again}
+    return {
+        "answered_before_the_kill": len(before),
+        "answered": len(set(rows)),
+        "doubled": doubled,
+        "asked_again": again,
+    }
 
 
 def _lines(path: Path) -> int:
@@ -150,10 +186,19 @@ class Processor:
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     dataset = make_dataset(folder / "drawn", args.images)
     (asked,) = read_datasets([load_dataset(dataset)], sample=False, limit=None)
-    options = ServerOptions(str(args.model), dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",))
+    options = ServerOptions(
+        str(args.model), dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",)
+    )
     with serving(options, SERVED, folder / "server.log") as server:
         settings = ReplySettings(max_tokens=args.max_tokens)
-        entry = ModelEntry(SERVED, SERVED, url=server.url, served=SERVED, generation=settings, max_connections=args.connections)
+        entry = ModelEntry(
+            SERVED,
+            SERVED,
+            url=server.url,
+            served=SERVED,
+            generation=settings,
+            max_connections=args.connections,
+        )
         requests = bodies(asked, entry)
         plain_rate(server.url, requests[:WARM_UP], args.connections)
         unifer_rate(replace(asked, questions=asked.questions[:WARM_UP]), entry, folder / "warm")
@@ -162,11 +207,19 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             plain = plainly.of(args.images, lambda: plain_rate(server.url, requests, args.connections))
             place = folder / f"round-{number}"
             rounds.append((plain, ourselves.of(args.images, partial(unifer_rate, asked, entry, place))))
-            print(f"round {number}: plain {rounds[-1][0]:.2f}/s, unifer {rounds[-1][1]:.2f}/s", file=sys.stderr, flush=True)
+            print(
+                f"round {number}: plain {rounds[-1][0]:.2f}/s, unifer {rounds[-1][1]:.2f}/s",
+                file=sys.stderr,
+                flush=True,
+            )
         resumed = killed_and_resumed(dataset, entry, folder)
     plain, ours = (statistics.median(rates) for rates in zip(*rounds, strict=True))
     ratio = statistics.median(unifer / other for other, unifer in rounds)
-    found = {"requests": args.images, "requests_per_second": {"plain": plain, "unifer": ours}, "rounds": rounds}
+    found = {
+        "requests": args.images,
+        "requests_per_second": {"plain": plain, "unifer": ours},
+        "rounds": rounds,
+    }
     times = {"plain": plainly.milliseconds, "unifer": ourselves.milliseconds}
     by_time = sum(times["plain"].values()) / sum(times["unifer"].values())
     found |= {"processor_ms_per_request": times, "unifer_over_plain_by_processor_time": by_time}
@@ -174,7 +227,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, default=Path(QUICKSTART_MODEL), help="checkpoint folder")
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,8 +1,10 @@
-"""How often 95 % intervals hold the truth, by simulation (target 93 to 97 %): scores, scores over subjects, and paired gains.
+"""How often 95 % intervals hold the truth, by simulation (target 93 to 97 %): scores, scores over subjects,
+and paired gains.
 
-Experiments are drawn from populations whose scores are known, each is given its interval by the code that users get, and the intervals
-that hold the truth are counted. Beside the interval adopted stand what was tried: rows where there are subjects, the plain percentile
-interval, BCa, and jackknife with Student's t. 2,000 experiments make a share uncertain by 1 point.
+Experiments are drawn from populations whose scores are known, each is given its interval by the code that
+users get, and the intervals that hold the truth are counted. Beside the interval adopted stand what was
+tried: rows where there are subjects, the plain percentile interval, BCa, and jackknife with Student's t.
+2,000 experiments make a share uncertain by 1 point.
 
 Run: python benchmarks/bootstrap_coverage.py [--experiments 2000]
 """
@@ -41,8 +43,8 @@ RESAMPLES = 1000
 class People:
     """A population of subjects who differ in how well they are read.
 
-    Frames a subject are uniform between the two bounds; the logit of being read right is that of the class plus a normal deviate of the
-    subject (`spread`) and one of the subject's class (`own`).
+    Frames a subject are uniform between the two bounds; the logit of being read right is that of the class
+    plus a normal deviate of the subject (`spread`) and one of the subject's class (`own`).
     """
 
     subjects: int
@@ -58,7 +60,12 @@ class People:
     def chances(self) -> Floats:
         """Of truth x outcome over the whole population: (labels, outcomes)."""
         deviates = np.array([NormalDist().inv_cdf((index + 0.5) / 4001) for index in range(4001)])
-        right = np.array([_logistic(level + self.gain + np.hypot(self.spread, self.own) * deviates).mean() for level in self.skill])
+        right = np.array(
+            [
+                _logistic(level + self.gain + np.hypot(self.spread, self.own) * deviates).mean()
+                for level in self.skill
+            ]
+        )
         chances: Floats = self.shares[:, None] * _outcomes(right, self.shares)
         return chances
 
@@ -69,7 +76,9 @@ def _logistic(values: Floats) -> Floats:
 
 
 def _outcomes(right: Floats, shares: Floats) -> Floats:
-    """Chances of outcomes given the truth: right with `right`, else mostly a frequent label, sometimes none: (labels, outcomes)."""
+    """Chances of outcomes given the truth: right with `right`, else mostly a frequent label, sometimes none:
+    (labels, outcomes).
+    """
     size = len(shares)
     wrong: Floats = np.tile(np.append(0.85 * shares + 0.1 / size, [0.02, 0.02, 0.01, 0.0]), (size, 1))
     wrong[np.arange(size), np.arange(size)] = 0
@@ -79,7 +88,9 @@ def _outcomes(right: Floats, shares: Floats) -> Floats:
 
 
 def _draw_people(people: People, draw: np.random.Generator) -> tuple[Counts, Counts]:
-    """Tables of each subject by two runs, the second better by `gain`: (subjects, labels, outcomes) each; both see the same frames."""
+    """Tables of each subject by two runs, the second better by `gain`: (subjects, labels, outcomes) each;
+    both see the same frames.
+    """
     tables = []
     for _ in range(people.subjects):
         frames = int(draw.integers(people.frames[0], people.frames[1] + 1))
@@ -108,13 +119,19 @@ def _of_rows(chances: Floats, number: int, draw: np.random.Generator, seed: int)
     cells = np.argwhere(counts)
     leave_out = np.repeat(counts[None], len(cells), axis=0)
     leave_out[np.arange(len(cells)), cells[:, 0], cells[:, 1]] -= 1
-    return {"adopted": found.intervals, "BCa": _bca(found.samples, point, _values(leave_out), counts[cells[:, 0], cells[:, 1]])}
+    return {
+        "adopted": found.intervals,
+        "BCa": _bca(found.samples, point, _values(leave_out), counts[cells[:, 0], cells[:, 1]]),
+    }
 
 
 def _of_people(people: People, draw: np.random.Generator, seed: int) -> Bounds:
     subjects = _draw_people(people, draw)[0]
     table = replace(_table(subjects.sum(axis=0)), subjects=subjects)
-    found, rows = score(table, resamples=RESAMPLES, seed=seed), score(replace(table, subjects=None), resamples=RESAMPLES, seed=seed)
+    found, rows = (
+        score(table, resamples=RESAMPLES, seed=seed),
+        score(replace(table, subjects=None), resamples=RESAMPLES, seed=seed),
+    )
     point, leave_out = _values(table.counts[None])[0], _values(table.counts - subjects)
     number = len(subjects)
     reach = t_quantile(LEVEL, number - 1) * np.sqrt((number - 1) * leave_out.var(axis=0))
@@ -123,7 +140,9 @@ def _of_people(people: People, draw: np.random.Generator, seed: int) -> Bounds:
         "rows": rows.intervals,
         "plain percentile": _named([percentile_interval(column, LEVEL) for column in found.samples.T]),
         "BCa": _bca(found.samples, point, leave_out, np.ones(number)),
-        "jackknife t": _named([(value - width, value + width) for value, width in zip(point, reach, strict=True)]),
+        "jackknife t": _named(
+            [(value - width, value + width) for value, width in zip(point, reach, strict=True)]
+        ),
     }
 
 
@@ -135,8 +154,12 @@ def _named(bounds: list[tuple[float, float]]) -> dict[str, tuple[float, float]]:
     return dict(zip(HEADLINE, bounds, strict=True))
 
 
-def _bca(samples: Floats, point: Floats, leave_out: Floats, weight: Floats | Counts) -> dict[str, tuple[float, float]]:
-    """Bias-corrected and accelerated intervals (Efron 1987); `leave_out` scores without each unit, standing `weight` times."""
+def _bca(
+    samples: Floats, point: Floats, leave_out: Floats, weight: Floats | Counts
+) -> dict[str, tuple[float, float]]:
+    """Bias-corrected and accelerated intervals (Efron 1987); `leave_out` scores without each unit, standing
+    `weight` times.
+    """
     normal, bounds = NormalDist(), []
     for column, value, without in zip(samples.T, point, leave_out.T, strict=True):
         below = (np.mean(column < value) + np.mean(column <= value)) / 2
@@ -172,7 +195,11 @@ def _paired_rows(chances: Floats, number: int, draw: np.random.Generator, seed: 
 
 def _gains(units: Units, labels: int, seed: int) -> Bounds:
     pairs = [PairedReplies(units, table_statistic(name, labels), 0, 0, 0) for name in HEADLINE]
-    return {"adopted": _named([gain_of([pair], resamples=RESAMPLES, seeds=[seed], swap=False).ci95 for pair in pairs])}
+    return {
+        "adopted": _named(
+            [gain_of([pair], resamples=RESAMPLES, seeds=[seed], swap=False).ci95 for pair in pairs]
+        )
+    }
 
 
 def _covered(experiments: Iterator[Bounds], truth: Floats) -> dict[str, dict[str, float]]:
@@ -180,13 +207,20 @@ def _covered(experiments: Iterator[Bounds], truth: Floats) -> dict[str, dict[str
     held: dict[str, list[list[bool]]] = {}
     for bounds in experiments:
         for method, found in bounds.items():
-            inside = [found[name][0] <= value <= found[name][1] for name, value in zip(HEADLINE, truth, strict=True)]
+            inside = [
+                found[name][0] <= value <= found[name][1] for name, value in zip(HEADLINE, truth, strict=True)
+            ]
             held.setdefault(method, []).append(inside)
-    return {method: dict(zip(HEADLINE, np.mean(rows, axis=0).round(4).tolist(), strict=True)) for method, rows in held.items()}
+    return {
+        method: dict(zip(HEADLINE, np.mean(rows, axis=0).round(4).tolist(), strict=True))
+        for method, rows in held.items()
+    }
 
 
 def _population(shares: Floats, accuracy: float, seed: int) -> tuple[Floats, Floats]:
-    """Skills (logits) about `accuracy`, and chances of truth x outcome: classes differ, and none is read at random."""
+    """Skills (logits) about `accuracy`, and chances of truth x outcome: classes differ, and none is read at
+    random.
+    """
     skill = np.log(accuracy / (1 - accuracy)) + np.random.default_rng(seed).normal(0, 0.6, len(shares))
     return skill, shares[:, None] * _outcomes(_logistic(skill), shares)
 
@@ -213,7 +247,9 @@ def _settings(experiments: int) -> Iterator[tuple[str, Iterator[Bounds], Floats]
     yield from _paired(draw, experiments, shares)
 
 
-def _paired(draw: np.random.Generator, experiments: int, shares: Floats) -> Iterator[tuple[str, Iterator[Bounds], Floats]]:
+def _paired(
+    draw: np.random.Generator, experiments: int, shares: Floats
+) -> Iterator[tuple[str, Iterator[Bounds], Floats]]:
     _, chances = _population(shares, 0.6, 4)
     for number in (431, 3068):
         found = (_paired_rows(chances, number, draw, seed) for seed in range(experiments))
@@ -234,7 +270,17 @@ def main() -> None:
         found[name] = _covered(bounds, truth)
         print(name, json.dumps(found[name]), flush=True)
     adopted = [value for methods in found.values() for value in methods["adopted"].values()]
-    print(json.dumps({"experiments": experiments, "nominal": LEVEL, "least": min(adopted), "most": max(adopted), "settings": found}))
+    print(
+        json.dumps(
+            {
+                "experiments": experiments,
+                "nominal": LEVEL,
+                "least": min(adopted),
+                "most": max(adopted),
+                "settings": found,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The tables of docs/cost.md, as Markdown: inputs, what SFT and GRPO cost, and two published runs predicted. No GPU, no torch.
+"""The tables of docs/cost.md, as Markdown: inputs, what SFT and GRPO cost, and two published runs predicted.
+No GPU, no torch.
 
     python benchmarks/cost_tables.py
 
-Every figure comes from `unifer/models/cost.py`; a test holds docs/cost.md to what this prints. The recipes are those of sft_7b.yaml and
-grpo_7b.yaml, with the step kept where the GPUs can share it.
+Every figure comes from `unifer/models/cost.py`; a test holds docs/cost.md to what this prints. The recipes
+are those of sft_7b.yaml and grpo_7b.yaml, with the step kept where the GPUs can share it.
 """
 
 from __future__ import annotations
@@ -56,9 +57,11 @@ def zero(stage: int) -> DeepSpeed:
 
 
 def recipe(stage: str, size: str, gpus: int) -> tuple[MemoryPlan, Work]:
-    """sft_7b.yaml or grpo_7b.yaml on so many GPUs; 72B shards the weights in SFT too and samples on eight GPUs together.
+    """sft_7b.yaml or grpo_7b.yaml on so many GPUs; 72B shards the weights in SFT too and samples on eight
+    GPUs together.
 
-    A step takes 16 rows or 224 replies as published; where the GPUs cannot share that, as many rows as GPUs, or 256 replies.
+    A step takes 16 rows or 224 replies as published; where the GPUs cannot share that, as many rows as GPUs,
+    or 256 replies.
     """
     if stage == "sft":
         step, widest = (16 if 16 % gpus == 0 else gpus), 1
@@ -91,12 +94,30 @@ def recipe(stage: str, size: str, gpus: int) -> tuple[MemoryPlan, Work]:
     if stage == "sft":
         return plan, work
     longest = price.LONGEST * price.REPLY_TOKENS
-    return plan, replace(work, longest_reply=longest, padded=True, group=8, sampler="vllm", scorings=1, reference=True, save_steps=300)
+    return plan, replace(
+        work,
+        longest_reply=longest,
+        padded=True,
+        group=8,
+        sampler="vllm",
+        scorings=1,
+        reference=True,
+        save_steps=300,
+    )
 
 
 def facial_r1() -> Published:
     """Facial-R1's step 3: GRPO on RAF-DB, replies by transformers' generate."""
-    plan = MemoryPlan(gpus=8, batch=8, accumulation=4, text_tokens=500, completion_tokens=256, patches=64, deepspeed=zero(3), flash=True)
+    plan = MemoryPlan(
+        gpus=8,
+        batch=8,
+        accumulation=4,
+        text_tokens=500,
+        completion_tokens=256,
+        patches=64,
+        deepspeed=zero(3),
+        flash=True,
+    )
     work = Work(
         steps=-(-12_271 * 10 * 8 // 256),
         text_tokens=500,
@@ -110,26 +131,40 @@ def facial_r1() -> Published:
         losses=3,
     )
     assumed = (
-        "from its README and code: 8 x A800 for about 240 hours, 10 iterations on one dataset such as RAF-DB, batch 8 x accumulation 4, "
-        "ZeRO-3, groups of 8, replies cut at 256 tokens, no reference model, no vLLM, each batch generated apart, one forward and "
-        "backward pass per reward. Assumed: an iteration is an epoch of RAF-DB's 12,271 training rows, three rewards, prompts of 500 "
-        "tokens, faces of 112 x 112 pixels, replies of 200 tokens, one of each batch cut at 256, generation with a cache"
+        "from its README and code: 8 x A800 for about 240 hours, 10 iterations on one dataset such "
+        "as RAF-DB, batch 8 x accumulation 4, ZeRO-3, groups of 8, replies cut at 256 tokens, no "
+        "reference model, no vLLM, each batch generated apart, one forward and backward pass per "
+        "reward. Assumed: an iteration is an epoch of RAF-DB's 12,271 training rows, three rewards, "
+        "prompts of 500 tokens, faces of 112 x 112 pixels, replies of 200 tokens, one of each batch "
+        "cut at 256, generation with a cache"
     )
     return Published("Facial-R1, on RAF-DB", shape("7B"), plan, work, CARDS["a800"], 240, assumed)
 
 
 def facial_r1_short() -> Published:
-    """The same on the excerpt of RAF-DB that its later scripts name: what the README leaves open decides more than the model does."""
+    """The same on the excerpt of RAF-DB that its later scripts name: what the README leaves open decides more
+    than the model does.
+    """
     run = facial_r1()
     work = replace(run.work, steps=-(-1_000 * 10 * 8 // 256))
-    assumed = "as above, but an iteration is an epoch of the 1,000 rows in the file `RAF-DB-Train-1000` of its later scripts"
+    assumed = (
+        "as above, but an iteration is an epoch of the 1,000 rows in the file `RAF-DB-Train-1000` of "
+        "its later scripts"
+    )
     return replace(run, name="the same, on 1,000 rows of it", work=work, assumed=assumed)
 
 
 def simple_rl() -> Published:
     """SimpleRL-Zoo's Qwen2.5-7B: text alone, so a shape without vision tower."""
     plan = MemoryPlan(
-        gpus=16, batch=2, accumulation=64, text_tokens=150, completion_tokens=8192, patches=0, deepspeed=DeepSpeed(3), flash=True
+        gpus=16,
+        batch=2,
+        accumulation=64,
+        text_tokens=150,
+        completion_tokens=8192,
+        patches=0,
+        deepspeed=DeepSpeed(3),
+        flash=True,
     )
     plan = replace(plan, reference=True, vllm=Vllm(0.75, True, 2, 512))
     work = Work(
@@ -144,12 +179,16 @@ def simple_rl() -> Published:
         reference=True,
     )
     assumed = (
-        "from its README and script: 16 x H100 for about 15 hours, 100 sets of 1,024 prompts x 8 replies, each for four optimizer "
-        "steps, batch 2, vLLM on pairs of GPUs with 0.75 of their memory, replies cut at 8,192 tokens, a reference model, gradient "
-        "checkpointing, padding removed. Assumed: prompts of 150 tokens, replies of 800 (its authors name 800 for the 32B, issue 69), "
-        "one of each set cut at 8,192, FSDP counted as ZeRO-3, checkpoints and evaluation left out"
+        "from its README and script: 16 x H100 for about 15 hours, 100 sets of 1,024 prompts x 8 "
+        "replies, each for four optimizer steps, batch 2, vLLM on pairs of GPUs with 0.75 of their "
+        "memory, replies cut at 8,192 tokens, a reference model, gradient checkpointing, padding "
+        "removed. Assumed: prompts of 150 tokens, replies of 800 (its authors name 800 for the 32B, "
+        "issue 69), one of each set cut at 8,192, FSDP counted as ZeRO-3, checkpoints and evaluation "
+        "left out"
     )
-    return Published("SimpleRL-Zoo, Qwen2.5-7B", replace(shape("7B"), depth=0), plan, work, CARDS["h100"], 15, assumed)
+    return Published(
+        "SimpleRL-Zoo, Qwen2.5-7B", replace(shape("7B"), depth=0), plan, work, CARDS["h100"], 15, assumed
+    )
 
 
 def runs() -> tuple[Published, ...]:
@@ -187,15 +226,34 @@ def _card(card: Card) -> tuple[str, ...]:
 def assumptions() -> str:
     rows = [(f"`{name}`", f"{value:g}", "assumed", reason) for name, value, reason in ratios()]
     own = (
-        ("prompt", price.PROMPT_TOKENS, "tokens with template, without image: FERBench's questions, four characters per token"),
+        (
+            "prompt",
+            price.PROMPT_TOKENS,
+            "tokens with template, without image: FERBench's questions, four characters per token",
+        ),
         ("reply", price.REPLY_TOKENS, "mean tokens of a CoT reply, where no row file says it"),
         ("longest reply", price.LONGEST, "times the mean, the longest of a step"),
     )
-    return table(("Input", "Value", "Source", "What it is"), [*rows, *((name, f"{value}", "assumed", why) for name, value, why in own)])
+    return table(
+        ("Input", "Value", "Source", "What it is"),
+        [*rows, *((name, f"{value}", "assumed", why) for name, value, why in own)],
+    )
 
 
 def hours() -> str:
-    head = ("Run", "Card", "GPUs", "Step", "GB", "s per step", "Steps", "Hours", "GPU-hours", "Bottleneck", "What moves it most")
+    head = (
+        "Run",
+        "Card",
+        "GPUs",
+        "Step",
+        "GB",
+        "s per step",
+        "Steps",
+        "Hours",
+        "GPU-hours",
+        "Bottleneck",
+        "What moves it most",
+    )
     return table(head, list(_hours()))
 
 
@@ -204,7 +262,10 @@ def _hours() -> Iterator[tuple[str, ...]]:
         for size in ("7B", "72B"):
             for name in ("h100", "h200"):
                 card = CARDS[name]
-                smallest = next((count for count in COUNTS if fits(shape(size), recipe(stage, size, count)[0], card)), None)
+                smallest = next(
+                    (count for count in COUNTS if fits(shape(size), recipe(stage, size, count)[0], card)),
+                    None,
+                )
                 for gpus in sorted({8, 16, 64, *([smallest] if smallest else [])}):
                     yield _run(stage, size, gpus, card, least=gpus == smallest)
 
@@ -213,7 +274,13 @@ def _run(stage: str, size: str, gpus: int, card: Card, least: bool) -> tuple[str
     plan, work = recipe(stage, size, gpus)
     memory = estimate(shape(size), plan, card.memory)
     step = f"{gpus} x {plan.batch} x {plan.accumulation}"
-    head = (f"{stage.upper()} {size}", card.title.split()[0], f"{gpus}{' (least)' if least else ''}", step, f"{memory.total / GB:.0f}")
+    head = (
+        f"{stage.upper()} {size}",
+        card.title.split()[0],
+        f"{gpus}{' (least)' if least else ''}",
+        step,
+        f"{memory.total / GB:.0f}",
+    )
     if not fits(shape(size), plan, card):
         return (*head, "-", "-", "-", "-", "does not fit", "")
     made = predict(shape(size), plan, work, card)
@@ -223,21 +290,49 @@ def _run(stage: str, size: str, gpus: int, card: Card, least: bool) -> tuple[str
     )
     advice = f"{best[0].setting}: {best[0].cost.hours:,.1f} h" if best else ""
     numbers = (f"{made.step:.2f}", f"{made.steps:,}", f"{made.hours:,.1f}", f"{made.gpu_hours:,.0f}")
-    return (*head, *numbers, worst, advice.replace("--", "`--", 1).replace(":", "`:", 1) if advice.startswith("--") else advice)
+    return (
+        *head,
+        *numbers,
+        worst,
+        advice.replace("--", "`--", 1).replace(":", "`:", 1) if advice.startswith("--") else advice,
+    )
 
 
 def split() -> str:
     """Seconds per step by part, of the recipes on H100s."""
-    chosen = [("sft", "7B", 8), ("sft", "72B", 64), ("grpo", "7B", 8), ("grpo", "7B", 64), ("grpo", "72B", 64)]
+    chosen = [
+        ("sft", "7B", 8),
+        ("sft", "72B", 64),
+        ("grpo", "7B", 8),
+        ("grpo", "7B", 64),
+        ("grpo", "72B", 64),
+    ]
     costs = [predict(shape(size), *recipe(stage, size, gpus), CARDS["h100"]) for stage, size, gpus in chosen]
     names = list(dict.fromkeys(part.name for made in reversed(costs) for part in made.parts))
-    rows = [(name, *(f"{made.of(name):.2f}" if any(part.name == name for part in made.parts) else "-" for made in costs)) for name in names]
+    rows = [
+        (
+            name,
+            *(
+                f"{made.of(name):.2f}" if any(part.name == name for part in made.parts) else "-"
+                for made in costs
+            ),
+        )
+        for name in names
+    ]
     head = ("Part", *(f"{stage.upper()} {size}, {gpus}" for stage, size, gpus in chosen))
     return table(head, [*rows, ("sum", *(f"{made.step:.2f}" for made in costs))])
 
 
 def published() -> str:
-    head = ("Run", "Published", "Predicted", "Published / predicted", "s per step", "Steps", "Largest parts of a step")
+    head = (
+        "Run",
+        "Published",
+        "Predicted",
+        "Published / predicted",
+        "s per step",
+        "Steps",
+        "Largest parts of a step",
+    )
     return table(head, [_published(run) for run in runs()])
 
 
@@ -246,7 +341,8 @@ def _published(run: Published) -> tuple[str, ...]:
     parts = sorted(made.parts, key=lambda part: -part.seconds)[:3]
     return (
         run.name,
-        f"{run.hours:,.0f} h on {made.gpus} x {run.card.title.split()[0]} = {run.hours * made.gpus:,.0f} GPU-hours",
+        f"{run.hours:,.0f} h on {made.gpus} x {run.card.title.split()[0]} = "
+        f"{run.hours * made.gpus:,.0f} GPU-hours",
         f"{made.hours:,.1f} h = {made.gpu_hours:,.0f} GPU-hours",
         f"{run.hours / made.hours:.1f}",
         f"{made.step:.1f}",

@@ -1,10 +1,12 @@
-"""CoT curation against a real vLLM server on this machine: its requests per second beside those of a plain load client, in one run.
+"""CoT curation against a real vLLM server on this machine: its requests per second beside those of a plain
+load client, in one run.
 
-Both send the same prompts and pictures over as many connections, greedily, and take turns; the median round counts:
-  plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own throughput
-  unifer   `curate`: rows and image files in; decoded, encoded, logged, filtered, reports and manifest written
-The server keeps no prefix and no picture from round to round. Then a curation process is killed in the middle and started again: no row
-that was kept or exhausted may be asked a second time.
+Both send the same prompts and pictures over as many connections, greedily, and take turns; the median round
+  counts: plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own
+  throughput unifer   `curate`: rows and image files in; decoded, encoded, logged, filtered, reports and
+  manifest written
+The server keeps no prefix and no picture from round to round. Then a curation process is killed in the middle
+and started again: no row that was kept or exhausted may be asked a second time.
 
     python -m benchmarks.cot_curation --model runs/quickstart/UniFER-Tiny --images 256
 """
@@ -52,16 +54,23 @@ def silent(total: int, done: int) -> Iterator[Advance]:
 def draw_rows(folder: Path, count: int) -> Path:
     """Reward rows over `count` freshly drawn faces."""
     specs = [load_dataset(ROOT / name) for name in FERBENCH]
-    drawn = [corpus.emotional_face("curation", index, emotion) for index, emotion in enumerate(corpus.balanced(count))]
+    drawn = [
+        corpus.emotional_face("curation", index, emotion)
+        for index, emotion in enumerate(corpus.balanced(count))
+    ]
     corpus.save_faces([(face, folder / corpus.image_name(face)) for face in drawn], workers=2)
     corpus.write_emotion_corpus(folder, drawn, specs)
     return folder / "rlvr.json"
 
 
-def make_plan(rows: Path, url: str, out: Path, args: argparse.Namespace, limit: int | None = None) -> CurationPlan:
+def make_plan(
+    rows: Path, url: str, out: Path, args: argparse.Namespace, limit: int | None = None
+) -> CurationPlan:
     teacher = TeacherSpec(SERVED, url=url, max_tokens=args.max_tokens, max_connections=args.connections)
     settings = FilterSettings(repeats=None)
-    return CurationPlan(rows, read_plan_rows(rows, limit, None), out, teacher, settings, attempts=1, temperature=0.0)
+    return CurationPlan(
+        rows, read_plan_rows(rows, limit, None), out, teacher, settings, attempts=1, temperature=0.0
+    )
 
 
 def bodies(plan: CurationPlan) -> list[bytes]:
@@ -83,9 +92,35 @@ def unifer_rate(plan: CurationPlan) -> float:
 
 
 def killed_and_resumed(rows: Path, url: str, out: Path, args: argparse.Namespace) -> dict[str, int]:
-    """Kill `unifer data cot` once a third of its rows are answered, run it to its end, and count rows asked again without need."""
-    command = [sys.executable, "-m", "unifer", "data", "cot", str(rows), "--teacher", url, "--model", SERVED, "--out", str(out)]
-    command += ["--attempts", "1", "--max-tokens", str(args.max_tokens), "--min-au-f1", "0", "--min-length", "1", "--repeats", "0"]
+    """Kill `unifer data cot` once a third of its rows are answered, run it to its end, and count rows asked
+    again without need.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "unifer",
+        "data",
+        "cot",
+        str(rows),
+        "--teacher",
+        url,
+        "--model",
+        SERVED,
+        "--out",
+        str(out),
+    ]
+    command += [
+        "--attempts",
+        "1",
+        "--max-tokens",
+        str(args.max_tokens),
+        "--min-au-f1",
+        "0",
+        "--min-length",
+        "1",
+        "--repeats",
+        "0",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
     while process.poll() is None and len(replies(out)) < args.images // 3:
         time.sleep(0.05)
@@ -95,7 +130,11 @@ def killed_and_resumed(rows: Path, url: str, out: Path, args: argparse.Namespace
     before = replies(out)
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, check=False)
     asked = [line["id"] for _, line in read_log(log_path(out)) if line["event"] == "reply"]
-    return {"answered_before_the_kill": len(before), "answered": len(set(asked)), "asked_again": len(asked) - len(set(asked))}
+    return {
+        "answered_before_the_kill": len(before),
+        "answered": len(set(asked)),
+        "asked_again": len(asked) - len(set(asked)),
+    }
 
 
 def replies(out: Path) -> list[str]:
@@ -106,7 +145,9 @@ def replies(out: Path) -> list[str]:
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     rows = draw_rows(folder, args.images)
-    options = ServerOptions(args.model, dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",))
+    options = ServerOptions(
+        args.model, dtype="float32", max_model_len=2048, args=("--no-enable-prefix-caching",)
+    )
     with serving(options, SERVED, folder / "server.log") as server:
         url = server.url
         requests = bodies(make_plan(rows, url, folder / "unused.json", args))
@@ -116,16 +157,26 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         for number in range(args.rounds):
             plain = plain_rate(url, requests, args.connections)
             rounds.append((plain, unifer_rate(make_plan(rows, url, folder / f"round-{number}.json", args))))
-            print(f"round {number}: plain {rounds[-1][0]:.2f}/s, unifer {rounds[-1][1]:.2f}/s", file=sys.stderr, flush=True)
+            print(
+                f"round {number}: plain {rounds[-1][0]:.2f}/s, unifer {rounds[-1][1]:.2f}/s",
+                file=sys.stderr,
+                flush=True,
+            )
         resumed = killed_and_resumed(rows, url, folder / "killed.json", args)
     plain, ours = (statistics.median(rates) for rates in zip(*rounds, strict=True))
     ratio = statistics.median(unifer / other for other, unifer in rounds)
-    found = {"requests": args.images, "requests_per_second": {"plain": plain, "unifer": ours}, "rounds": rounds}
+    found = {
+        "requests": args.images,
+        "requests_per_second": {"plain": plain, "unifer": ours},
+        "rounds": rounds,
+    }
     return found | {"unifer_over_plain": ratio, "target": TARGET, "killed_and_resumed": resumed}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default=QUICKSTART_MODEL, help="checkpoint folder")
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,8 +1,9 @@
-"""How long the data side takes, and its peak memory: 360,000 reward rows without images, 11,072 images decoded and compared, FEA-20K.
+"""How long the data side takes, and its peak memory: 360,000 reward rows without images, 11,072 images
+decoded and compared, FEA-20K.
 
-Targets on two cores: build (`data rlvr`) and check of the rows within 60 s and 2 GB; decode and duplicates within 90 s; the 19,425 rows of
-FEA-20K's layout built and checked within 20 s.
-Run: python benchmarks/data_speed.py [--rows 360000] [--images 11072] [--no-fea20k]
+Targets on two cores: build (`data rlvr`) and check of the rows within 60 s and 2 GB; decode and duplicates
+within 90 s; the 19,425 rows of FEA-20K's layout built and checked within 20 s. Run: python
+benchmarks/data_speed.py [--rows 360000] [--images 11072] [--no-fea20k]
 """
 
 from __future__ import annotations
@@ -87,10 +88,18 @@ def _images(folder: Path, count: int) -> None:
     for index, emotion in enumerate(corpus.balanced(count)):
         face = corpus.emotional_face("speed", index, emotion)
         drawn.append((face, folder / corpus.image_name(face)))
-        rows.append(Question(corpus.image_name(face), emotion, prompts.expression_question(spec.labels), spec.labels).to_json())
+        rows.append(
+            Question(
+                corpus.image_name(face), emotion, prompts.expression_question(spec.labels), spec.labels
+            ).to_json()
+        )
     corpus.save_faces(drawn, workers=2)
     files.write_rows(folder / "qa.json", rows)
-    _line(f"{count:,} images: data check, two processes", *_timed("data", "check", str(folder / "qa.json"), "--workers", "2"), "90 s")
+    _line(
+        f"{count:,} images: data check, two processes",
+        *_timed("data", "check", str(folder / "qa.json"), "--workers", "2"),
+        "90 s",
+    )
 
 
 FEA20K = {
@@ -110,19 +119,35 @@ FEA20K = {
 
 
 def _fea20k(folder: Path) -> None:
-    """Synthetic rows in the released layout, built as training rows and as questions, and both checked together."""
+    """Synthetic rows in the released layout, built as training rows and as questions, and both checked
+    together.
+    """
     root = folder / "FEA-20K"
     for part, counts in FEA20K.items():
         for source, count in counts.items():
-            files.write_rows(root / f"{source}-{part}.jsonl", (_fea20k_row(source, index) for index in range(count)))
+            files.write_rows(
+                root / f"{source}-{part}.jsonl", (_fea20k_row(source, index) for index in range(count))
+            )
     train, test = folder / "fea20k_train.jsonl", folder / "fea20k_qa.json"
     build = ("data", "build", "fea20k", "--root", str(root))
     done = [
         _timed(*build, "--split", "train", "--out", str(train)),
         _timed(*build, "--split", "test", "--rows", "questions", "--out", str(test)),
-        _timed("data", "check", str(train), str(test), "--no-images", "--dataset-dir", str(ROOT / "benchmark" / "fea20k")),
+        _timed(
+            "data",
+            "check",
+            str(train),
+            str(test),
+            "--no-images",
+            "--dataset-dir",
+            str(ROOT / "benchmark" / "fea20k"),
+        ),
     ]
-    for what, each in zip(("build of 17,737 rows to train on", "build of 1,688 questions", "check of both files"), done, strict=True):
+    for what, each in zip(
+        ("build of 17,737 rows to train on", "build of 1,688 questions", "check of both files"),
+        done,
+        strict=True,
+    ):
         _line(f"FEA-20K: {what}", *each)
     walls, busy, peaks = zip(*done, strict=True)
     _line("  together", sum(walls), sum(busy), max(peaks), "20 s")
@@ -132,8 +157,15 @@ def _fea20k_row(source: str, index: int) -> object:
     rng = Random(f"{source}/{index}")
     labels = fea20k.LABELS[source]
     label = [rng.choice(labels)] if labels else []
-    units = sorted(rng.sample(sorted(ACTION_UNITS), rng.randrange(1, 6))) if source in ("FABA", "RAF-AU", "DISFA", "BP4D") else []
-    seen = " ".join(f"AU{unit}: {ACTION_UNITS[unit].name} is visible around the face, at a moderate strength." for unit in units)
+    units = (
+        sorted(rng.sample(sorted(ACTION_UNITS), rng.randrange(1, 6)))
+        if source in ("FABA", "RAF-AU", "DISFA", "BP4D")
+        else []
+    )
+    seen = " ".join(
+        f"AU{unit}: {ACTION_UNITS[unit].name} is visible around the face, at a moderate strength."
+        for unit in units
+    )
     return {
         "id": index,
         "dataset": source,
@@ -141,7 +173,8 @@ def _fea20k_row(source: str, index: int) -> object:
         "question": "Analyze the facial expression.",
         "AUs": [f"AU{unit}" for unit in units],
         "labels": label,
-        "description": f"<think>{seen} Taken together, this is what the face expresses.</think><answer>{''.join(label)}</answer>",
+        "description": f"<think>{seen} Taken together, this is what the face "
+        f"expresses.</think><answer>{''.join(label)}</answer>",
         "meta_info": {},
     }
 
@@ -149,7 +182,9 @@ def _fea20k_row(source: str, index: int) -> object:
 def _timed(*argv: str) -> tuple[float, float, float]:
     """Wall and CPU seconds of one command, and the peak resident GB of the largest process so far."""
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-m", "unifer", *argv], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "unifer", *argv], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if done.returncode not in (0, 1):
         raise SystemExit(f"unifer {' '.join(argv)} ended with status {done.returncode}:\n{done.stderr}")
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)

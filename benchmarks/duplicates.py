@@ -1,8 +1,9 @@
-"""Recall and precision of the search for copied pictures, beside a plain 64-bit perceptual hash, on drawn faces.
+"""Recall and precision of the search for copied pictures, beside a plain 64-bit perceptual hash, on drawn
+faces.
 
-Every copy of a face is changed in one way; found is a pair of a face and its own copy, false is any other pair. `another expression`
-are pairs of the same person in the same scene, half of which no copy must be taken for. Figures are in docs/data_checks.md.
-Run: python benchmarks/duplicates.py [--faces 3000] [--copies 1000]
+Every copy of a face is changed in one way; found is a pair of a face and its own copy, false is any other
+pair. `another expression` are pairs of the same person in the same scene, half of which no copy must be taken
+for. Figures are in docs/data_checks.md. Run: python benchmarks/duplicates.py [--faces 3000] [--copies 1000]
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def jpeg(picture: Picture, quality: int) -> Picture:
 def cut(picture: Picture, rng: Random) -> Picture:
     width, height = picture.size
     left, top, right, bottom = (rng.uniform(0, 0.03) for _ in range(4))
-    return picture.crop((round(left * width), round(top * height), round(width * (1 - right)), round(height * (1 - bottom))))
+    return picture.crop(
+        (round(left * width), round(top * height), round(width * (1 - right)), round(height * (1 - bottom)))
+    )
 
 
 def resized(picture: Picture, factor: float) -> Picture:
@@ -60,7 +63,8 @@ CHANGES: dict[str, Callable[[Picture, Random], Picture]] = {
     "15 % darker": lambda picture, rng: brightened(picture, 0.85),
     "15 % brighter": lambda picture, rng: brightened(picture, 1.15),
     "all of these": lambda picture, rng: jpeg(
-        resized(cut(brightened(picture, rng.uniform(0.85, 1.15)), rng), rng.uniform(0.5, 2)), rng.randint(30, 95)
+        resized(cut(brightened(picture, rng.uniform(0.85, 1.15)), rng), rng.uniform(0.5, 2)),
+        rng.randint(30, 95),
     ),
     "mirrored, JPEG 60": lambda picture, rng: jpeg(ImageOps.mirror(picture), 60),
 }
@@ -71,10 +75,18 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=3000)
     parser.add_argument("--copies", type=int, default=1000, help="of each change")
     args = parser.parse_args()
-    drawn = list(in_chunks(_drawn, [(index, index < args.copies) for index in range(args.faces)], os.cpu_count() or 1))
+    drawn = list(
+        in_chunks(_drawn, [(index, index < args.copies) for index in range(args.faces)], os.cpu_count() or 1)
+    )
     originals = np.concatenate([chunk[0] for chunk in drawn])
-    print(f"{args.faces:,} faces, {args.copies:,} copies of each change; hash N: Hamming distance of at most N of 64 bits\n")
-    print(f"{'change':<22}{'recall':>8}{'false':>7}" + "".join(f"{f'hash {limit}':>9}{'false':>7}" for limit in HASH_LIMITS))
+    print(
+        f"{args.faces:,} faces, {args.copies:,} copies of each change; hash N: Hamming distance of at "
+        "most N of 64 bits\n"
+    )
+    print(
+        f"{'change':<22}{'recall':>8}{'false':>7}"
+        + "".join(f"{f'hash {limit}':>9}{'false':>7}" for limit in HASH_LIMITS)
+    )
     for name in CHANGES:
         copied = np.concatenate([chunk[1][name] for chunk in drawn if len(chunk[1][name])])
         print(_line(name, originals, copied))
@@ -93,18 +105,29 @@ def _drawn(wanted: Sequence[tuple[int, bool]]) -> tuple[Thumbnails, dict[str, Th
                 copied[name].append(change(picture, Random(f"{name}/{index}")))
             pairs.append(_one_person(index))
     thumbnails = {name: _thumbnails(changed) for name, changed in copied.items()}
-    return _thumbnails(shown), thumbnails, np.stack([_thumbnails(pair) for pair in pairs]) if pairs else np.zeros((0, 2, 32, 32), np.uint8)
+    return (
+        _thumbnails(shown),
+        thumbnails,
+        np.stack([_thumbnails(pair) for pair in pairs]) if pairs else np.zeros((0, 2, 32, 32), np.uint8),
+    )
 
 
 def _one_person(index: int) -> list[Picture]:
     rng = Random(f"person/{index}")
     person, scene = faces.Identity.sample(rng), faces.Conditions.sample(rng)
-    return [faces.draw(faces.sample_expression(emotion, rng), person, scene) for emotion in rng.sample(EMOTIONS, 2)]
+    return [
+        faces.draw(faces.sample_expression(emotion, rng), person, scene)
+        for emotion in rng.sample(EMOTIONS, 2)
+    ]
 
 
 def _thumbnails(shown: Sequence[Picture]) -> Thumbnails:
     side = pictures.SIDE
-    return np.stack([np.asarray(pictures.thumbnail(each)) for each in shown]) if shown else np.zeros((0, side, side), np.uint8)
+    return (
+        np.stack([np.asarray(pictures.thumbnail(each)) for each in shown])
+        if shown
+        else np.zeros((0, side, side), np.uint8)
+    )
 
 
 def _found(thumbnails: Thumbnails) -> list[duplicates.CopyPair]:
@@ -123,7 +146,9 @@ def _line(name: str, originals: Thumbnails, copied: Thumbnails) -> str:
     hashes = _hashes(np.concatenate([originals, copied[:, :, ::-1] if mirrored else copied]))
     for limit in HASH_LIMITS:
         own = int((np.bitwise_count(hashes[:count] ^ hashes[len(originals) :]) <= limit).sum())
-        total = sum(int((np.bitwise_count(hashes[at] ^ hashes[at + 1 :]) <= limit).sum()) for at in range(len(hashes)))
+        total = sum(
+            int((np.bitwise_count(hashes[at] ^ hashes[at + 1 :]) <= limit).sum()) for at in range(len(hashes))
+        )
         line += f"{own / count:>9.3f}{total - own:>7,}"
     return line
 
@@ -131,7 +156,9 @@ def _line(name: str, originals: Thumbnails, copied: Thumbnails) -> str:
 def _hashes(thumbnails: Thumbnails) -> Any:
     """The usual hash: is a low DCT coefficient above the median of them?"""
     low = duplicates.low_frequencies(thumbnails)
-    bits = np.concatenate([np.zeros((len(low), 1), bool), low > np.median(low, axis=1, keepdims=True)], axis=1)
+    bits = np.concatenate(
+        [np.zeros((len(low), 1), bool), low > np.median(low, axis=1, keepdims=True)], axis=1
+    )
     return np.packbits(bits, axis=1).view(np.uint64)[:, 0]
 
 

@@ -1,14 +1,16 @@
-"""The first ten minutes on a card: what could not be tried without one, part by part, each in a process of its own with a time limit.
+"""The first ten minutes on a card: what could not be tried without one, part by part, each in a process of
+its own with a time limit.
 
-    infer      a tiny model answers behind a worker, is killed, leaves nothing behind, and goes on
-    grpo-tiny  GRPO of the tiny model in bfloat16, the engine asleep while it trains; again with vLLM's older runner; once in float32
-    grpo-3b    GRPO of a random 3B with grpo_7b.yaml under ZeRO-3: peak memory against `unifer doctor`, time split, weight sync
-    lora-base  GRPO with LoRA of a random 7B: the base must not move by a bit
-    sft        SFT of a random 7B with LoRA and a 3B: tokens/s, model FLOPs utilisation, peak memory against `unifer doctor`
+    infer      a tiny model answers behind a worker, is killed, leaves nothing behind, and goes on grpo-tiny
+    GRPO of the tiny model in bfloat16, the engine asleep while it trains; again with vLLM's older runner;
+    once in float32 grpo-3b    GRPO of a random 3B with grpo_7b.yaml under ZeRO-3: peak memory against `unifer
+    doctor`, time split, weight sync lora-base  GRPO with LoRA of a random 7B: the base must not move by a bit
+    sft        SFT of a random 7B with LoRA and a 3B: tokens/s, model FLOPs utilisation, peak memory against
+    `unifer doctor`
 
-    python benchmarks/gpu_check.py                            # all parts; JSON on standard output, a table on standard error
-    python benchmarks/gpu_check.py --parts infer lora-base    # these two also run on a CPU, with the tiny model
-    python benchmarks/gpu_check.py --minutes 3                # most minutes a part
+    python benchmarks/gpu_check.py                            # all parts; JSON on standard output, a table on
+    standard error python benchmarks/gpu_check.py --parts infer lora-base    # these two also run on a CPU,
+    with the tiny model python benchmarks/gpu_check.py --minutes 3                # most minutes a part
 
 A part whose packages or GPU are missing is skipped, and says which. Exit status 1 if a part failed.
 """
@@ -39,7 +41,9 @@ VERSIONS = ("torch", "transformers", "trl", "peft", "deepspeed", "vllm", "vllm-c
 
 @dataclass(frozen=True)
 class Part:
-    """`module` is run with `arguments`; it needs `packages`, and a GPU unless `on_cpu`. `minutes` is its limit."""
+    """`module` is run with `arguments`; it needs `packages`, and a GPU unless `on_cpu`. `minutes` is its
+    limit.
+    """
 
     module: str
     arguments: tuple[str, ...]
@@ -66,7 +70,9 @@ PARTS = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     parser.add_argument("--minutes", type=float, help="most minutes a part may take (default: each its own)")
     args = parser.parse_args()
@@ -86,10 +92,25 @@ def run(part: Part, minutes: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         log, out = Path(folder) / "log", Path(folder) / "figures.json"
         device = "cuda" if visible_gpus() else "cpu"
-        command = [sys.executable, "-m", f"benchmarks.gpu_parts.{part.module}", *part.arguments, "--device", device, "--out", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            f"benchmarks.gpu_parts.{part.module}",
+            *part.arguments,
+            "--device",
+            device,
+            "--out",
+            str(out),
+        ]
         with log.open("wb") as stream:
             group = ProcessGroup(
-                command, patience=5, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=environment()
+                command,
+                patience=5,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=environment(),
             )
             try:
                 status: int | str = group.process.wait(60 * minutes)
@@ -102,17 +123,27 @@ def run(part: Part, minutes: float) -> dict[str, Any]:
         if status == 0:
             return {"result": "ok", **taken}
         last = log.read_text(errors="replace").strip().splitlines()[-12:]
-        return {"result": "failed", "why": f"ended with {status}" if isinstance(status, int) else status, "last lines": last, **taken}
+        return {
+            "result": "failed",
+            "why": f"ended with {status}" if isinstance(status, int) else status,
+            "last lines": last,
+            **taken,
+        }
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
 
 
 def row(name: str, result: dict[str, Any]) -> str:
     """One line: the part, how it ended, its first figures."""
     shown = result.get("why") or ", ".join(
-        f"{key} {value}" for key, value in result.items() if key not in ("result",) and not isinstance(value, (dict, list))
+        f"{key} {value}"
+        for key, value in result.items()
+        if key not in ("result",) and not isinstance(value, (dict, list))
     )
     return f"{name:<10} {result['result']:<8} {shown}"
 
@@ -126,12 +157,18 @@ def machine() -> dict[str, Any]:
             continue
     listed = (
         subprocess.run(
-            ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"], capture_output=True, text=True
+            ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
         )
         if visible_gpus()
         else None
     )
-    return {"gpus": listed.stdout.strip().splitlines() if listed else [], "cores": os.cpu_count(), "versions": versions}
+    return {
+        "gpus": listed.stdout.strip().splitlines() if listed else [],
+        "cores": os.cpu_count(),
+        "versions": versions,
+    }
 
 
 if __name__ == "__main__":

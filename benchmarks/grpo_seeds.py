@@ -1,15 +1,19 @@
-"""What GRPO adds to SFT on the embedded default, over seeds and over kinds of arithmetic, as the quickstart trains and scores.
+"""What GRPO adds to SFT on the embedded default, over seeds and over kinds of arithmetic, as the quickstart
+trains and scores.
 
-Each run is GRPO from a cold start (SFT; `--cold-starts` of them take turns), and the answers of both to the same held-out faces. Runs of
-seeds 0 to N-1 use this machine's own arithmetic; seed 0 is run again under each disturbance of `ARITHMETIC`, with a cold start of its own.
-A finished run is kept in `OUT/runs.jsonl`, so the same command goes on where it was stopped.
+Each run is GRPO from a cold start (SFT; `--cold-starts` of them take turns), and the answers of both to the
+same held-out faces. Runs of seeds 0 to N-1 use this machine's own arithmetic; seed 0 is run again under each
+disturbance of `ARITHMETIC`, with a cold start of its own. A finished run is kept in `OUT/runs.jsonl`, so the
+same command goes on where it was stopped.
 
-    python benchmarks/grpo_seeds.py --seeds 5                       # 5 + 3 runs
-    python benchmarks/grpo_seeds.py --seeds 8 --lanes 2             # two runs at once, a thread each
-    python benchmarks/grpo_seeds.py --seeds 3 --only "one thread"   # these seeds under one disturbance
-    python benchmarks/grpo_seeds.py --seeds 1 --beside              # and what SFT alone does with more rows, or more time
+    python benchmarks/grpo_seeds.py --seeds 5                       # 5 + 3 runs python
+    benchmarks/grpo_seeds.py --seeds 8 --lanes 2             # two runs at once, a thread each python
+    benchmarks/grpo_seeds.py --seeds 3 --only "one thread"   # these seeds under one disturbance python
+    benchmarks/grpo_seeds.py --seeds 1 --beside              # and what SFT alone does with more rows, or more
+    time
 
-Prints JSON: every run, median and range of the gains in WAR and AU F1, the pooled AU F1 gain, the lowest recall of a label.
+Prints JSON: every run, median and range of the gains in WAR and AU F1, the pooled AU F1 gain, the lowest
+recall of a label.
 """
 
 from __future__ import annotations
@@ -45,7 +49,9 @@ ARITHMETIC: dict[str, dict[str, str]] = {
     "avx2 kernels": {"ATEN_CPU_CAPABILITY": "avx2"},
     "avx2 kernels and MKL": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
 }
-"""Name -> environment under which the same program rounds differently; a number of threads that a lane has anyway is left out."""
+"""Name -> environment under which the same program rounds differently; a number of threads that a lane has
+anyway is left out.
+"""
 _BESIDE = {"sft on the rows of GRPO": ("rlvr", 1.0), "sft for the time of both": ("train", None)}
 
 
@@ -66,13 +72,26 @@ class Cell:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", choices=tuple(ARITHMETIC), help="all seeds under this arithmetic, and nothing else")
+    parser.add_argument(
+        "--only", choices=tuple(ARITHMETIC), help="all seeds under this arithmetic, and nothing else"
+    )
     parser.add_argument("--lanes", type=int, default=1, help="runs at once, each on its share of the cores")
-    parser.add_argument("--cold-starts", type=int, default=2, help="SFT runs per arithmetic; GRPO seed S starts from number S modulo this")
+    parser.add_argument(
+        "--cold-starts",
+        type=int,
+        default=2,
+        help="SFT runs per arithmetic; GRPO seed S starts from number S modulo this",
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "grpo_seeds")
-    parser.add_argument("--beside", action="store_true", help="also SFT alone, on as many labelled rows and for as much time (seed 0)")
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="also SFT alone, on as many labelled rows and for as much time (seed 0)",
+    )
     args, flags = parser.parse_known_args()
     args.out = args.out.resolve()
     draw(args.out)
@@ -83,8 +102,17 @@ def main() -> None:
     for cells_now, lanes in (([cell for cell in waiting if cell not in alone], args.lanes), (alone, 1)):
         colds = {cell.cold_start(args.cold_starts) for cell in cells_now}
         with ThreadPoolExecutor(lanes) as pool:
-            list(pool.map(lambda cold, lanes=lanes: start_cold(cold, args.out, lanes), sorted(colds, key=lambda cold: cold.name)))
-            list(pool.map(lambda cell, lanes=lanes: run(cell, args.out, lanes, args.cold_starts, flags), cells_now))
+            list(
+                pool.map(
+                    lambda cold, lanes=lanes: start_cold(cold, args.out, lanes),
+                    sorted(colds, key=lambda cold: cold.name),
+                )
+            )
+            list(
+                pool.map(
+                    lambda cell, lanes=lanes: run(cell, args.out, lanes, args.cold_starts, flags), cells_now
+                )
+            )
     if args.beside:
         beside(args.out, args.lanes)
     print(json.dumps(summary(_finished(args.out)), indent=2))
@@ -94,7 +122,9 @@ def cells(seeds: int, only: str | None, lanes: int) -> list[Cell]:
     if only:
         return [Cell(seed, only) for seed in range(seeds)]
     usual = {"OMP_NUM_THREADS": str(_threads(lanes))}
-    disturbed = [Cell(0, name) for name, environment in ARITHMETIC.items() if environment and environment != usual]
+    disturbed = [
+        Cell(0, name) for name, environment in ARITHMETIC.items() if environment and environment != usual
+    ]
     return [*(Cell(seed, OWN) for seed in range(seeds)), *disturbed]
 
 
@@ -117,10 +147,26 @@ def run(cell: Cell, out: Path, lanes: int, cold_starts: int, flags: Sequence[str
     cold = cell.cold_start(cold_starts)
     seconds = {"sft": start_cold(cold, out, lanes)}
     sft, grpo = _cold_folder(cold, out), folder / f"grpo-{cell.name}"
-    more = ["--rows", str(out / "rlvr" / "rlvr.json"), "--model_name_or_path", str(sft), "--output_dir", str(grpo)]
+    more = [
+        "--rows",
+        str(out / "rlvr" / "rlvr.json"),
+        "--model_name_or_path",
+        str(sft),
+        "--output_dir",
+        str(grpo),
+    ]
     seconds["grpo"] = _train("grpo", [*more, "--seed", str(cell.seed), *flags], folder, environment)
     held_out = ["--dataset-dir", str(out / "heldout"), *quickstart.ANSWERING, "--dtype", "float32"]
-    models = ["--model", str(sft), *held_out, "--then", "--model", str(grpo), "--dataset-dir", str(out / "heldout")]
+    models = [
+        "--model",
+        str(sft),
+        *held_out,
+        "--then",
+        "--model",
+        str(grpo),
+        "--dataset-dir",
+        str(out / "heldout"),
+    ]
     seconds["infer"] = _call(unifer("infer", *models), folder / "infer.log", environment)
     threads = (os.environ | environment).get("OMP_NUM_THREADS", str(os.cpu_count()))
     row = {
@@ -131,7 +177,10 @@ def run(cell: Cell, out: Path, lanes: int, cold_starts: int, flags: Sequence[str
         "threads": int(threads),
         "flags": list(flags),
     }
-    row |= {**scores(out, sft.name, grpo.name), "seconds": {name: round(value) for name, value in seconds.items()}}
+    row |= {
+        **scores(out, sft.name, grpo.name),
+        "seconds": {name: round(value) for name, value in seconds.items()},
+    }
     with files.AppendLog(out / "runs.jsonl") as log:
         log.append(row)
     print(json.dumps(row), file=sys.stderr, flush=True)
@@ -142,7 +191,14 @@ def start_cold(cold: Cell, out: Path, lanes: int) -> float:
     """SFT of one cold start, unless it is finished; its seconds."""
     path = out / cold.name / "sft-seconds.json"
     if not path.exists():
-        flags = ["--rows", str(out / "train" / "cot.json"), "--output_dir", str(_cold_folder(cold, out)), "--seed", str(cold.seed)]
+        flags = [
+            "--rows",
+            str(out / "train" / "cot.json"),
+            "--output_dir",
+            str(_cold_folder(cold, out)),
+            "--seed",
+            str(cold.seed),
+        ]
         files.write_json(path, _train("sft", flags, out / cold.name, _environment(cold, lanes)))
     return float(files.read_json(path))
 
@@ -152,8 +208,12 @@ def _cold_folder(cold: Cell, out: Path) -> Path:
 
 
 def _environment(cell: Cell, lanes: int) -> dict[str, str]:
-    """Runs side by side share the cores; pinned threads of several engines would all land on the first ones."""
-    shared = {"OMP_NUM_THREADS": str(_threads(lanes)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"} if lanes > 1 else {}
+    """Runs side by side share the cores; pinned threads of several engines would all land on the first
+    ones.
+    """
+    shared = (
+        {"OMP_NUM_THREADS": str(_threads(lanes)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"} if lanes > 1 else {}
+    )
     return shared | ARITHMETIC[cell.arithmetic]
 
 
@@ -166,9 +226,13 @@ def _call(command: list[str], log: Path, environment: dict[str, str]) -> float:
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("wb") as stream:
-        status = subprocess.run(command, cwd=ROOT, env=os.environ | environment, stdout=stream, stderr=subprocess.STDOUT).returncode
+        status = subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, stdout=stream, stderr=subprocess.STDOUT
+        ).returncode
     if status:
-        raise SystemExit(f"{' '.join(command[:4])} ... ended with {status}:\n{log.read_text(errors='replace')[-2000:]}")
+        raise SystemExit(
+            f"{' '.join(command[:4])} ... ended with {status}:\n{log.read_text(errors='replace')[-2000:]}"
+        )
     return time.monotonic() - started
 
 
@@ -179,7 +243,10 @@ def scored(out: Path, model: str) -> DatasetScores:
 
 def scores(out: Path, before: str, after: str) -> dict[str, Any]:
     sft, grpo = scored(out, before), scored(out, after)
-    gains = {"war_gain": paired_gain(sft.graded, grpo.graded), "au_f1_gain": paired_gain(sft.graded, grpo.graded, face_f1)}
+    gains = {
+        "war_gain": paired_gain(sft.graded, grpo.graded),
+        "au_f1_gain": paired_gain(sft.graded, grpo.graded, face_f1),
+    }
     return {
         "war": [round(100 * part.labelled.war, 1) for part in (sft, grpo)],
         "au_f1": [round(100 * part.action_units.face_f1, 1) for part in (sft, grpo) if part.action_units],
@@ -189,25 +256,51 @@ def scores(out: Path, before: str, after: str) -> dict[str, Any]:
 
 
 def _recalls(part: DatasetScores) -> dict[str, float]:
-    return {row.label: round(100 * row.recall, 1) for row in part.labelled.per_class if row.recall is not None}
+    return {
+        row.label: round(100 * row.recall, 1) for row in part.labelled.per_class if row.recall is not None
+    }
 
 
 def beside(out: Path, lanes: int) -> None:
-    """SFT alone: on the rows of GRPO with the reasoning that those have too, and on its own rows for as long as both stages took."""
+    """SFT alone: on the rows of GRPO with the reasoning that those have too, and on its own rows for as long
+    as both stages took.
+    """
     own = next(row for row in _finished(out) if row["run"] == Cell(0, OWN).name)
     ratio = (own["seconds"]["sft"] + own["seconds"]["grpo"]) / own["seconds"]["sft"]
     steps = files.read_yaml(ROOT / "train_unifer/configs/sft_tiny.yaml")["max_steps"]
     for name, (rows, _) in _BESIDE.items():
         folder = out / name.replace(" ", "-")
-        flags = ["--rows", str(out / rows / "cot.json"), "--output_dir", str(folder / folder.name), "--max_steps", str(int(steps * ratio))]
+        flags = [
+            "--rows",
+            str(out / rows / "cot.json"),
+            "--output_dir",
+            str(folder / folder.name),
+            "--max_steps",
+            str(int(steps * ratio)),
+        ]
         environment = _environment(Cell(0, OWN), lanes)
         seconds = _train("sft", [*flags, "--save_strategy", "no"], folder, environment)
-        answer = ["--model", str(folder / folder.name), "--dataset-dir", str(out / "heldout"), *quickstart.ANSWERING, "--dtype", "float32"]
+        answer = [
+            "--model",
+            str(folder / folder.name),
+            "--dataset-dir",
+            str(out / "heldout"),
+            *quickstart.ANSWERING,
+            "--dtype",
+            "float32",
+        ]
         _call(unifer("infer", *answer), folder / "infer.log", environment)
         part = scored(out, folder.name)
-        row = {"beside": name, "steps": int(steps * ratio), "seconds": round(seconds), "war": round(100 * part.labelled.war, 1)}
+        row = {
+            "beside": name,
+            "steps": int(steps * ratio),
+            "seconds": round(seconds),
+            "war": round(100 * part.labelled.war, 1),
+        }
         with files.AppendLog(out / "runs.jsonl") as log:
-            log.append(row | {"au_f1": round(100 * part.action_units.face_f1, 1) if part.action_units else None})
+            log.append(
+                row | {"au_f1": round(100 * part.action_units.face_f1, 1) if part.action_units else None}
+            )
 
 
 def _finished(out: Path) -> list[dict[str, Any]]:
@@ -236,7 +329,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _spread(values: Sequence[float]) -> dict[str, Any]:
     """Median, range and mean, with the mean's own 95 % interval over the runs (Student's t)."""
     mean = statistics.mean(values)
-    spread: dict[str, Any] = {"median": statistics.median(values), "range": [min(values), max(values)], "mean": round(mean, 2)}
+    spread: dict[str, Any] = {
+        "median": statistics.median(values),
+        "range": [min(values), max(values)],
+        "mean": round(mean, 2),
+    }
     if len(values) > 2:
         from scipy.stats import t
 

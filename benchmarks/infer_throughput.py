@@ -1,9 +1,10 @@
-"""Images per second of our vLLM inference, against a plain `generate` loop and against vLLM called directly, in one run.
+"""Images per second of our vLLM inference, against a plain `generate` loop and against vLLM called directly,
+in one run.
 
-All three answer the same questions about the same drawn faces with the same model, greedily:
-  loop    one image at a time, float32 `generate`, pictures already decoded (the published way); on a part of the images
-  direct  `vllm.LLM.generate` on all prepared prompts and decoded pictures at once
-  unifer  `run_inference`: question file and image files in, predictions and manifest out
+All three answer the same questions about the same drawn faces with the same model, greedily: loop    one
+  image at a time, float32 `generate`, pictures already decoded (the published way); on a part of the images
+  direct  `vllm.LLM.generate` on all prepared prompts and decoded pictures at once unifer  `run_inference`:
+  question file and image files in, predictions and manifest out
 Loading is counted nowhere. `direct` and `unifer` take turns on one engine; the median round counts.
 
     python benchmarks/infer_throughput.py --model runs/quickstart/UniFER-Tiny --images 256
@@ -46,7 +47,10 @@ def draw_questions(folder: Path, count: int) -> Path:
     """A RAF-DB question file over `count` freshly drawn faces."""
     spec = load_dataset(ROOT / "eval_rafdb")
     prompt = read_questions(spec.samples)[0].prompt
-    drawn = [corpus.emotional_face("throughput", index, emotion) for index, emotion in enumerate(corpus.balanced(count))]
+    drawn = [
+        corpus.emotional_face("throughput", index, emotion)
+        for index, emotion in enumerate(corpus.balanced(count))
+    ]
     paths = [folder / f"{index}.png" for index in range(count)]
     corpus.save_faces(list(zip(drawn, paths, strict=True)), workers=2)
     questions = [Question(path.name, spec.labels[0], prompt, spec.labels) for path in paths]
@@ -111,7 +115,10 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     prepared = [{"prompt": text, "multi_modal_data": {"image": picture}} for picture in pictures]
     direct_rate(engine.llm, prepared[:32], settings)
     rounds = [
-        (direct_rate(engine.llm, prepared, settings), unifer_rate(questions_file, spec, engine, folder / f"round-{number}.jsonl"))
+        (
+            direct_rate(engine.llm, prepared, settings),
+            unifer_rate(questions_file, spec, engine, folder / f"round-{number}.jsonl"),
+        )
         for number in range(args.rounds)
     ]
     direct, ours = (statistics.median(rates) for rates in zip(*rounds, strict=True))
@@ -126,7 +133,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default=QUICKSTART_MODEL)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--loop-images", type=int, default=64, help="images for the slow loop")

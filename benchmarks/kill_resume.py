@@ -1,13 +1,15 @@
 """SIGKILL an inference run at random moments, resume it each time, and check the file it leaves.
 
-Each kill hits a fresh process somewhere between its start and the end of its work; a run that finishes unharmed is started anew in
-the next file. At the end of every run: each question answered exactly once, no torn line, the same replies as an uninterrupted run.
+Each kill hits a fresh process somewhere between its start and the end of its work; a run that finishes
+unharmed is started anew in the next file. At the end of every run: each question answered exactly once, no
+torn line, the same replies as an uninterrupted run.
 
-    python benchmarks/kill_resume.py --kills 200
-    python benchmarks/kill_resume.py --kills 200 --engine vllm --model runs/quickstart/UniFER-Tiny
-    python benchmarks/kill_resume.py --kills 20 --engine vllm --processes --shards 2 --victim either --questions 24   # as on GPUs
+    python benchmarks/kill_resume.py --kills 200 python benchmarks/kill_resume.py --kills 200 --engine vllm
+    --model runs/quickstart/UniFER-Tiny python benchmarks/kill_resume.py --kills 20 --engine vllm --processes
+    --shards 2 --victim either --questions 24   # as on GPUs
 
-With `--processes` vLLM's engine is a process of its own. After each kill nothing that the command had started may run ten seconds later.
+With `--processes` vLLM's engine is a process of its own. After each kill nothing that the command had started
+may run ten seconds later.
 """
 
 from __future__ import annotations
@@ -35,10 +37,34 @@ _LATER = 10.0
 
 
 def command(args: argparse.Namespace, folder: Path, out: Path, slow: bool) -> list[str]:
-    base = [sys.executable, "-m", "unifer", "infer", "--dataset-dir", str(args.dataset), "--questions", str(folder / "questions.json")]
-    base += ["--image-root", str(folder), "--out", str(out), "--engine", args.engine, "--shards", str(args.shards)]
+    base = [
+        sys.executable,
+        "-m",
+        "unifer",
+        "infer",
+        "--dataset-dir",
+        str(args.dataset),
+        "--questions",
+        str(folder / "questions.json"),
+    ]
+    base += [
+        "--image-root",
+        str(folder),
+        "--out",
+        str(out),
+        "--engine",
+        args.engine,
+        "--shards",
+        str(args.shards),
+    ]
     if args.engine == "scripted":
-        return [*base, "--replies", str(folder / "replies.json"), "--reply-seconds", str(args.reply_seconds if slow else 0)]
+        return [
+            *base,
+            "--replies",
+            str(folder / "replies.json"),
+            "--reply-seconds",
+            str(args.reply_seconds if slow else 0),
+        ]
     return [*base, "--model", args.model, "--max-new-tokens", "128", "--batch-size", "8"]
 
 
@@ -57,7 +83,9 @@ def make_questions(args: argparse.Namespace, folder: Path) -> None:
             image.save(folder / f"{number}.png")
         rows.append(sample.to_json() | {"image_path": f"{number}.png", "id": f"q{number}"})
     (folder / "questions.json").write_text(json.dumps(rows))
-    (folder / "replies.json").write_text(json.dumps({"*": "<think>about {key}</think>\n<answer>neutral</answer>"}))
+    (folder / "replies.json").write_text(
+        json.dumps({"*": "<think>about {key}</think>\n<answer>neutral</answer>"})
+    )
 
 
 def replies_in(out: Path, questions: int) -> dict[str, str]:
@@ -81,7 +109,9 @@ def finish(args: argparse.Namespace, folder: Path, out: Path) -> dict[str, str]:
 
 
 def kill(process: subprocess.Popen[bytes], victim: str, chance: random.Random) -> int:
-    """SIGKILL the first process that the command started, then it, or it alone; how many of those below run `_LATER` seconds later."""
+    """SIGKILL the first process that the command started, then it, or it alone; how many of those below run
+    `_LATER` seconds later.
+    """
     started = descendants(process.pid)
     left = 0
     if started and (victim == "child" or (victim == "either" and chance.random() < 0.5)):
@@ -113,7 +143,9 @@ def kill_many(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         assert process.returncode == 0, f"resume ended with status {process.returncode}"
         assert replies_in(out, args.questions) == expected, "replies differ from the uninterrupted run"
         finished, run = finished + 1, run + 1
-    assert finish(args, folder, folder / f"run-{run}.jsonl") == expected, "replies differ from the uninterrupted run"
+    assert finish(args, folder, folder / f"run-{run}.jsonl") == expected, (
+        "replies differ from the uninterrupted run"
+    )
     print(file=sys.stderr)
     seconds = round(time.perf_counter() - started, 1)
     return {
@@ -127,17 +159,30 @@ def kill_many(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--engine", default="scripted", choices=("scripted", "transformers", "vllm"))
     parser.add_argument("--model", default=QUICKSTART_MODEL)
     parser.add_argument("--dataset", type=Path, default=ROOT / "eval_rafdb")
     parser.add_argument("--shards", type=int, default=1)
-    parser.add_argument("--victim", choices=("parent", "child", "either"), default="parent", help="the command, or a worker of it")
-    parser.add_argument("--processes", action="store_true", help="vllm: its engine in a process of its own, as on GPUs")
+    parser.add_argument(
+        "--victim",
+        choices=("parent", "child", "either"),
+        default="parent",
+        help="the command, or a worker of it",
+    )
+    parser.add_argument(
+        "--processes", action="store_true", help="vllm: its engine in a process of its own, as on GPUs"
+    )
     parser.add_argument("--reply-seconds", type=float, default=0.005, help="scripted: time each reply takes")
-    parser.add_argument("--span", type=float, help="latest moment of a kill, seconds after start (default: how long a whole run takes)")
+    parser.add_argument(
+        "--span",
+        type=float,
+        help="latest moment of a kill, seconds after start (default: how long a whole run takes)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if args.processes:

@@ -1,4 +1,6 @@
-"""A client that does nothing but send: what a server on this machine can answer, for benchmarks of clients that do more."""
+"""A client that does nothing but send: what a server on this machine can answer, for benchmarks of clients
+that do more.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,11 @@ def plain_rate(url: str, requests: Sequence[bytes], connections: int) -> float:
 
             async def worker() -> None:
                 for request in todo:
-                    answer = await client.post(f"{url}/chat/completions", content=request, headers={"Content-Type": "application/json"})
+                    answer = await client.post(
+                        f"{url}/chat/completions",
+                        content=request,
+                        headers={"Content-Type": "application/json"},
+                    )
                     answer.raise_for_status()
 
             started = time.perf_counter()

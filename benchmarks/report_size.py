@@ -1,8 +1,10 @@
-"""The report at the benchmark's size: 11,072 predictions of two models each, over the real questions and stand-in images.
+"""The report at the benchmark's size: 11,072 predictions of two models each, over the real questions and
+stand-in images.
 
-Targets on two cores: the page written in at most 20 s, at most 15 MB; in headless Chromium interactive in at most 2 s, and every filter
-under 100 ms. Replies are put together from phrases, about as long as a 7B model's reasoning and about as hard to compress; their scores
-mean nothing. Run: python benchmarks/report_size.py --questions FOLDER_WITH_QA_FILES [--keep FOLDER]
+Targets on two cores: the page written in at most 20 s, at most 15 MB; in headless Chromium interactive in at
+most 2 s, and every filter under 100 ms. Replies are put together from phrases, about as long as a 7B model's
+reasoning and about as hard to compress; their scores mean nothing. Run: python benchmarks/report_size.py
+--questions FOLDER_WITH_QA_FILES [--keep FOLDER]
 """
 
 from __future__ import annotations
@@ -47,7 +49,18 @@ _PLACES = (
     "gaze",
     "posture",
 )
-_ADVERBS = ("slightly", "visibly", "markedly", "barely", "strongly", "symmetrically", "on one side", "gently", "noticeably", "clearly")
+_ADVERBS = (
+    "slightly",
+    "visibly",
+    "markedly",
+    "barely",
+    "strongly",
+    "symmetrically",
+    "on one side",
+    "gently",
+    "noticeably",
+    "clearly",
+)
 _STATES = (
     "raised",
     "lowered",
@@ -61,7 +74,15 @@ _STATES = (
     "pulled back",
     "wrinkled",
 )
-_LINKS = ("which suggests", "consistent with", "hinting at", "a sign often read as", "rather than", "and together with it", "pointing to")
+_LINKS = (
+    "which suggests",
+    "consistent with",
+    "hinting at",
+    "a sign often read as",
+    "rather than",
+    "and together with it",
+    "pointing to",
+)
 _FEELINGS = (
     "calm",
     "joy",
@@ -76,14 +97,24 @@ _FEELINGS = (
     "concentration",
     "warmth",
 )
-_ENDS = ("in this light", "given the angle of the head", "despite the low resolution", "across both halves of the face", "at first sight")
+_ENDS = (
+    "in this light",
+    "given the angle of the head",
+    "despite the low resolution",
+    "across both halves of the face",
+    "at first sight",
+)
 _DENIALS = ("There is no", "I do not see", "No trace of", "Without")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=Path, required=True, help="folder with the four published *_qa.json")
-    parser.add_argument("--keep", type=Path, help="folder to keep questions, images and page in; used again where it exists")
+    parser.add_argument(
+        "--questions", type=Path, required=True, help="folder with the four published *_qa.json"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="folder to keep questions, images and page in; used again where it exists"
+    )
     parser.add_argument("--no-browser", action="store_true", help="measure the writing alone")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -116,7 +147,12 @@ def _reply(row: Json, skill: float, draw: random.Random) -> Json:
     label = row["true_label"] if draw.random() < skill else draw.choice(row["candidate_labels"])
     sentences = " ".join(_sentence(draw) for _ in range(draw.randint(4, 11)))
     text = f"<think>{sentences} Taken together, the face shows {label}.</think>\n<answer>{label}</answer>"
-    return {"model_response": text, "finish_reason": "stop", "prompt_tokens": 171, "completion_tokens": len(text) // 4}
+    return {
+        "model_response": text,
+        "finish_reason": "stop",
+        "prompt_tokens": 171,
+        "completion_tokens": len(text) // 4,
+    }
 
 
 def _sentence(draw: random.Random) -> str:
@@ -125,7 +161,10 @@ def _sentence(draw: random.Random) -> str:
     named = f"{unit.name} (AU{unit.number})"
     if draw.random() < 0.2:
         return f"{pick(_DENIALS)} {named} {pick(_ENDS)}, {pick(_LINKS)} {pick(_FEELINGS)}."
-    seen = f"{pick(_OPENINGS)} has {pick(_PLACES)} that are {pick(_ADVERBS)} {pick(_STATES)}, {pick(_LINKS)} {pick(_FEELINGS)}"
+    seen = (
+        f"{pick(_OPENINGS)} has {pick(_PLACES)} that are {pick(_ADVERBS)} {pick(_STATES)}, "
+        f"{pick(_LINKS)} {pick(_FEELINGS)}"
+    )
     return f"{seen}; the {pick(_PLACES)} {pick(_STATES)} {pick(_ENDS)} and {named} {pick(_ADVERBS)}."
 
 
@@ -134,7 +173,10 @@ def _write(root: Path) -> Json:
     folders = [str(root / folder) for folder in FERBENCH]
     _unifer("report", *folders, "--image-root", str(root / "images"), "--out", str(root / "page"))
     seconds = time.perf_counter() - started
-    return {"write_s": round(seconds, 1), "megabytes": round((root / "page" / "index.html").stat().st_size / 1e6, 2)}
+    return {
+        "write_s": round(seconds, 1),
+        "megabytes": round((root / "page" / "index.html").stat().st_size / 1e6, 2),
+    }
 
 
 _FILTERS: list[Json] = [
@@ -155,10 +197,19 @@ _TIMED = """async (filters) => {
 
 
 def _open(page: Path) -> Json:
-    """Seconds from navigation to a page that answers, over three cold starts of the browser; milliseconds of the slowest filter."""
+    """Seconds from navigation to a page that answers, over three cold starts of the browser; milliseconds of
+    the slowest filter.
+    """
     from playwright.sync_api import sync_playwright
 
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ]
     ready, slowest = [], 0.0
     with sync_playwright() as playwright:
         for _ in range(3):
@@ -169,11 +220,16 @@ def _open(page: Path) -> Json:
             tab.wait_for_selector("html[data-ready]")
             tab.keyboard.press("j")
             ready.append(time.perf_counter() - started)
-            # What is typed in the first second is searched while the index is still being made: it counts too.
+            # What is typed in the first second is searched while the index is still being made: it counts
+            # too.
             slowest = max(slowest, *(tab.evaluate(_TIMED, filters) for filters in _FILTERS))
             rows = tab.evaluate("document.querySelectorAll('*').length")
             browser.close()
-    return {"interactive_s": round(statistics.median(ready), 2), "slowest_filter_ms": round(slowest, 1), "elements": rows}
+    return {
+        "interactive_s": round(statistics.median(ready), 2),
+        "slowest_filter_ms": round(slowest, 1),
+        "elements": rows,
+    }
 
 
 def _unifer(*argv: str) -> None:

@@ -1,8 +1,9 @@
-"""AU figures and ROUGE-L of `unifer eval` against independent computations: scikit-learn (multilabel) and the package rouge-score.
+"""AU figures and ROUGE-L of `unifer eval` against independent computations: scikit-learn (multilabel) and the
+package rouge-score.
 
-Replies are fuzzed and seeded: truthful, spurious, denying, cut off, doubled, hostile, empty; half of the faces are coded for some AUs only.
-Scored over every AU and over the published subsets of DISFA, BP4D and FABA. Prints the largest difference of each figure, and fails above
-1e-12.
+Replies are fuzzed and seeded: truthful, spurious, denying, cut off, doubled, hostile, empty; half of the
+faces are coded for some AUs only. Scored over every AU and over the published subsets of DISFA, BP4D and
+FABA. Prints the largest difference of each figure, and fails above 1e-12.
 
 Run: python benchmarks/score_parity.py [--rows 2000] [--seed 0]
 """
@@ -41,7 +42,21 @@ SUBSETS = {
     "bp4d": (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24),
     "faba": (1, 2, 4, 5, 6, 10, 12, 17, 24, 25, 26, 43),
 }
-WORDS = ("the", "brow", "raised", "lips", "corners", "pulled", "cheek", "smiling", "tension", "eyes", "widened", "suggests", "expressions")
+WORDS = (
+    "the",
+    "brow",
+    "raised",
+    "lips",
+    "corners",
+    "pulled",
+    "cheek",
+    "smiling",
+    "tension",
+    "eyes",
+    "widened",
+    "suggests",
+    "expressions",
+)
 HOSTILE = (
     "<script>alert(1)</script>",
     "\x1b[31mred\x1b[0m",
@@ -66,7 +81,16 @@ def main() -> int:
     worst = differences(args.rows, args.seed)
     seconds = round(time.perf_counter() - started, 1)
     print(
-        json.dumps({"rows": args.rows, "figures": len(worst), "largest": max(worst.values()), "seconds": seconds, "each": worst}, indent=1)
+        json.dumps(
+            {
+                "rows": args.rows,
+                "figures": len(worst),
+                "largest": max(worst.values()),
+                "seconds": seconds,
+                "each": worst,
+            },
+            indent=1,
+        )
     )
     return int(max(worst.values()) > TOLERANCE)
 
@@ -90,19 +114,35 @@ def _scored(folder: Path, path: Path, name: str, units: Sequence[int]) -> Datase
     return score_strict(load_dataset(folder), PredictionFile("fuzzed", path), 0)
 
 
-# --- replies -------------------------------------------------------------------------------------------------------------------------
+# --- replies
+# -----------------------------------------------------------------------------------------------------------
 
 
 def fuzzed(rows: int, seed: int) -> list[dict[str, Any]]:
-    """Prediction rows over faces with AUs, a label, a reference, and for half of them the AUs that were coded."""
+    """Prediction rows over faces with AUs, a label, a reference, and for half of them the AUs that were
+    coded.
+    """
     random, made = Random(seed), []
     for index in range(rows):
         label = random.choice(EMOTIONS)
         coded = sorted(random.sample(sorted(ACTION_UNITS), 12)) if index % 2 else sorted(ACTION_UNITS)
-        shown = frozenset(unit for unit in coded if random.random() < (0.8 if unit in PROTOTYPES[label] else 0.05))
-        about: dict[str, Any] = {"description": prose(random, 40) + " " + listed(shown)} | ({"coded": coded} if index % 2 else {})
-        face = {"image_path": f"{index}.png", "true_label": label, "prompt": "Which?", "candidate_labels": list(EMOTIONS)}
-        answered = {"model_response": reply(random, shown, label)} if random.random() < 0.98 else {"model_response": "", "error": True}
+        shown = frozenset(
+            unit for unit in coded if random.random() < (0.8 if unit in PROTOTYPES[label] else 0.05)
+        )
+        about: dict[str, Any] = {"description": prose(random, 40) + " " + listed(shown)} | (
+            {"coded": coded} if index % 2 else {}
+        )
+        face = {
+            "image_path": f"{index}.png",
+            "true_label": label,
+            "prompt": "Which?",
+            "candidate_labels": list(EMOTIONS),
+        }
+        answered = (
+            {"model_response": reply(random, shown, label)}
+            if random.random() < 0.98
+            else {"model_response": "", "error": True}
+        )
         made.append(face | {"AUs": sorted(shown), "provenance": about} | answered)
     return made
 
@@ -129,13 +169,15 @@ def reply(random: Random, shown: frozenset[int], label: str) -> str:
         f"{listed(some)} {prose(random)}",
         f"<think>{listed(shown)} {prose(random)}",
         f"<think>{listed(some)}</think><answer>{said}</answer><answer>{label}</answer>",
-        f"<think>{random.choice(HOSTILE)} {listed(some)} {random.choice(HOSTILE)}</think><answer>{label}</answer>",
+        f"<think>{random.choice(HOSTILE)} {listed(some)} "
+        f"{random.choice(HOSTILE)}</think><answer>{label}</answer>",
         random.choice(("", " ", "\n", "<think></think><answer></answer>")),
     )
     return random.choice(kinds)
 
 
-# --- the same figures from elsewhere -------------------------------------------------------------------------------------------------
+# --- the same figures from elsewhere
+# -------------------------------------------------------------------------------------------------
 
 
 def unit_figures(scored: DatasetScores, units: Sequence[int]) -> dict[str, tuple[float, float]]:
@@ -144,9 +186,15 @@ def unit_figures(scored: DatasetScores, units: Sequence[int]) -> dict[str, tuple
 
     ours = scored.action_units
     assert ours is not None
-    columns = tuple(units) or tuple(sorted({unit for row in scored.graded for unit in (*_shown(row), *row.verdict.action_units)}))
-    counted = np.array([[_coded(row) is None or unit in _coded(row) for unit in columns] for row in scored.graded])
-    claimed = np.array([[unit in row.verdict.action_units for unit in columns] for row in scored.graded]) & counted
+    columns = tuple(units) or tuple(
+        sorted({unit for row in scored.graded for unit in (*_shown(row), *row.verdict.action_units)})
+    )
+    counted = np.array(
+        [[_coded(row) is None or unit in _coded(row) for unit in columns] for row in scored.graded]
+    )
+    claimed = (
+        np.array([[unit in row.verdict.action_units for unit in columns] for row in scored.graded]) & counted
+    )
     shown = np.array([[unit in _shown(row) for unit in columns] for row in scored.graded])
     present = np.flatnonzero(shown.any(axis=0))
     none: dict[str, Any] = {"zero_division": 0.0}
@@ -157,7 +205,10 @@ def unit_figures(scored: DatasetScores, units: Sequence[int]) -> dict[str, tuple
         "precision": (ours.precision, precision_score(shown, claimed, average="micro", **none)),
         "recall": (ours.recall, recall_score(shown, claimed, average="micro", **none)),
         "macro F1": (ours.macro_f1, f1_score(shown, claimed, average="macro", labels=present, **none)),
-        "outside": (ours.outside, sum(len(row.verdict.action_units) for row in scored.graded) - int(claimed.sum())),
+        "outside": (
+            ours.outside,
+            sum(len(row.verdict.action_units) for row in scored.graded) - int(claimed.sum()),
+        ),
     }
     made = {name: (float(one or 0), float(other)) for name, (one, other) in found.items()}
     for unit in ours.per_unit:
@@ -165,7 +216,10 @@ def unit_figures(scored: DatasetScores, units: Sequence[int]) -> dict[str, tuple
         truth, said = (matrix[counted[:, at], at] for matrix in (shown, claimed))
         each = {"F1": f1_score, "precision": precision_score, "recall": recall_score}
         made |= {
-            f"AU{unit.action_unit} {name}": (float(getattr(unit, name.lower()) or 0), float(score(truth, said, **none)))
+            f"AU{unit.action_unit} {name}": (
+                float(getattr(unit, name.lower()) or 0),
+                float(score(truth, said, **none)),
+            )
             for name, score in each.items()
         }
         made[f"AU{unit.action_unit} accuracy"] = float(unit.accuracy or 0), float(accuracy_score(truth, said))
@@ -187,11 +241,17 @@ def text_figures(scored: DatasetScores) -> dict[str, tuple[float, float]]:
     from sklearn.metrics import accuracy_score
 
     package = RougeScorer(["rougeL"], use_stemmer=True)
-    pairs = [(row.prediction.reply, row.prediction.question.reference) for row in scored.graded if row.prediction.question.reference]
+    pairs = [
+        (row.prediction.reply, row.prediction.question.reference)
+        for row in scored.graded
+        if row.prediction.question.reference
+    ]
     theirs = [package.score(reference, said)["rougeL"].fmeasure for said, reference in pairs]
     ours = [rouge_l(said, reference) for said, reference in pairs]
     far = int(np.argmax(np.abs(np.subtract(ours, theirs))))
-    truth, named = zip(*((row.prediction.question.true_label, row.verdict.label or "") for row in scored.graded), strict=True)
+    truth, named = zip(
+        *((row.prediction.question.true_label, row.verdict.label or "") for row in scored.graded), strict=True
+    )
     assert scored.reasoning is not None
     assert scored.reasoning.rouge is not None
     rege = scored.reasoning.rege["accuracy"].total

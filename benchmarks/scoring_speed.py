@@ -1,4 +1,5 @@
-"""Whole-process seconds of `unifer eval-total` on 11,072 predictions with 1,000 resamples (target 3 s), and of `unifer --help` (0.5 s).
+"""Whole-process seconds of `unifer eval-total` on 11,072 predictions with 1,000 resamples (target 3 s), and
+of `unifer --help` (0.5 s).
 
 Run: python benchmarks/scoring_speed.py [--runs 5]
 """
@@ -34,13 +35,27 @@ def main() -> None:
         total = [_seconds("eval-total", "--root", folder, "--resamples", "1000") for _ in range(runs)]
     answer = [_seconds("--help") for _ in range(runs)]
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, unifer.cli; print('torch' in sys.modules)"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", "import sys, unifer.cli; print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
-    print(json.dumps({"rows": rows, "eval_total_s": _spread(total), "help_s": _spread(answer), "help_imports_torch": loaded == "True"}))
+    print(
+        json.dumps(
+            {
+                "rows": rows,
+                "eval_total_s": _spread(total),
+                "help_s": _spread(answer),
+                "help_imports_torch": loaded == "True",
+            }
+        )
+    )
 
 
 def _project(root: Path) -> int:
-    """A project with predictions of the published sizes: right two times of three, long reasoning, some replies without answer."""
+    """A project with predictions of the published sizes: right two times of three, long reasoning, some
+    replies without answer.
+    """
     rng, count = Random(0), 0
     for name in FERBENCH:
         (root / name).mkdir()
@@ -50,9 +65,14 @@ def _project(root: Path) -> int:
         for label, number in spec.expected.items():
             for index in range(number):
                 said = label if rng.random() < 0.66 else rng.choice(spec.labels)
-                reasoning = prompts.reasoning(rng.sample((1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 25, 26), 4), said) + " It holds together." * 12
+                reasoning = (
+                    prompts.reasoning(rng.sample((1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 25, 26), 4), said)
+                    + " It holds together." * 12
+                )
                 text = prompts.reply(reasoning, said) if rng.random() < 0.98 else reasoning
-                question = Question(f"/{label}/{index}.jpg", label, prompts.expression_question(spec.labels), spec.labels)
+                question = Question(
+                    f"/{label}/{index}.jpg", label, prompts.expression_question(spec.labels), spec.labels
+                )
                 rows.append(Prediction(question, text).to_json())
         files.write_rows(spec.results / "model.jsonl", rows)
         count += len(rows)
@@ -66,7 +86,11 @@ def _seconds(*argv: str) -> float:
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:
-    return {"min": round(min(seconds), 2), "median": round(statistics.median(seconds), 2), "max": round(max(seconds), 2)}
+    return {
+        "min": round(min(seconds), 2),
+        "median": round(statistics.median(seconds), 2),
+        "max": round(max(seconds), 2),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What 230,000 CoT rows cost an SFT start, up to the first batch, against 1,000 rows: seconds and resident memory.
+"""What 230,000 CoT rows cost an SFT start, up to the first batch, against 1,000 rows: seconds and resident
+memory.
 
 Target, from the second start on: at most 2 s and 0.3 GB more. Each start is a process of its own.
 Run: python benchmarks/sft_startup.py --model CHECKPOINT [--rows 230000]
@@ -41,32 +42,50 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        small, large = _rows(folder / "small.json", 1_000, folder), _rows(folder / "large.json", args.rows, folder)
+        small, large = (
+            _rows(folder / "small.json", 1_000, folder),
+            _rows(folder / "large.json", args.rows, folder),
+        )
         first = _start(large, args.model, folder)
         _start(small, args.model, folder)
         seconds = {
             "large": [_start(large, args.model, folder) for _ in range(3)],
             "small": [_start(small, args.model, folder) for _ in range(3)],
         }
-        best = {key: {field: min(run[field] for run in runs) for field in runs[0]} for key, runs in seconds.items()}
+        best = {
+            key: {field: min(run[field] for run in runs) for field in runs[0]}
+            for key, runs in seconds.items()
+        }
         more = {field: round(best["large"][field] - best["small"][field], 3) for field in best["large"]}
         print(
             json.dumps(
-                {"rows": args.rows, "file_mb": large.stat().st_size >> 20, "first_start": first, "later": best, "more_than_1000": more}
+                {
+                    "rows": args.rows,
+                    "file_mb": large.stat().st_size >> 20,
+                    "first_start": first,
+                    "later": best,
+                    "more_than_1000": more,
+                }
             )
         )
 
 
 def _rows(path: Path, count: int, folder: Path) -> Path:
     """`count` rows of realistic length over 64 drawn faces."""
-    faces = [corpus.emotional_face("startup", index, emotion) for index, emotion in enumerate(corpus.balanced(64))]
+    faces = [
+        corpus.emotional_face("startup", index, emotion) for index, emotion in enumerate(corpus.balanced(64))
+    ]
     corpus.save_faces([(face, folder / corpus.image_name(face)) for face in faces], workers=1)
     rows = []
     for index in range(count):
         face = faces[index % 64]
         reasoning = f"Row {index}. " + prompts.reasoning(face.action_units, str(face.emotion)) * 3
         reply = prompts.reply(reasoning, str(face.emotion))
-        rows.append(CoTRow(corpus.image_name(face), prompts.expression_question(EMOTIONS), reply, id=str(index)).to_json())
+        rows.append(
+            CoTRow(
+                corpus.image_name(face), prompts.expression_question(EMOTIONS), reply, id=str(index)
+            ).to_json()
+        )
     files.write_rows(path, rows)
     return path
 

@@ -1,11 +1,14 @@
-"""A weight sync of a model with the 7B's 729 tensors, a decoder layer per call against a tensor per call, on CPU in vLLM.
+"""A weight sync of a model with the 7B's 729 tensors, a decoder layer per call against a tensor per call, on
+CPU in vLLM.
 
-The model has the depth of Qwen2.5-VL-7B (28 layers, 32 vision blocks, an untied head) and UniFER-Tiny's widths, so what is timed is what a
-call costs and not the copying. Both ways take turns; the ratio is of medians. The bytes that arrive are compared.
+The model has the depth of Qwen2.5-VL-7B (28 layers, 32 vision blocks, an untied head) and UniFER-Tiny's
+widths, so what is timed is what a call costs and not the copying. Both ways take turns; the ratio is of
+medians. The bytes that arrive are compared.
 
     python benchmarks/weight_sync.py
 
-Prints JSON. Target: at least 3 times faster per tensor, the same bytes, at most a layer (or one larger tensor) held at a time.
+Prints JSON. Target: at least 3 times faster per tensor, the same bytes, at most a layer (or one larger
+tensor) held at a time.
 """
 
 from __future__ import annotations
@@ -27,10 +30,16 @@ TARGET = 3.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
-    os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR"}
+    os.environ |= {
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+    }
     from unifer.models.engines.vllm_engine import make_llm
     from unifer.train.rollouts import _prepare_cpu
     from unifer.train.weight_sync import by_layer
@@ -60,9 +69,13 @@ def main() -> None:
                 "ms per tensor": {way: round(value, 3) for way, value in per_tensor.items()},
                 "times faster": round(per_tensor["tensor"] / per_tensor["layer"], 2),
                 "target": TARGET,
-                "same bytes": all(arrived["layer", number] == arrived["tensor", number] for number in range(args.rounds)),
+                "same bytes": all(
+                    arrived["layer", number] == arrived["tensor", number] for number in range(args.rounds)
+                ),
                 "most held at a time, MB": round(max(sum(map(size, layer)) for layer in layers) / 2**20, 2),
-                "largest decoder layer, MB": round(max(sum(map(size, layer)) for layer in layers if len(layer) > 1) / 2**20, 2),
+                "largest decoder layer, MB": round(
+                    max(sum(map(size, layer)) for layer in layers if len(layer) > 1) / 2**20, 2
+                ),
             },
             indent=2,
         )

@@ -1,4 +1,6 @@
-"""A small OpenAI-compatible server on 127.0.0.1 whose every fault can be chosen: what APIs do to us in practice."""
+"""A small OpenAI-compatible server on 127.0.0.1 whose every fault can be chosen: what APIs do to us in
+practice.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reaction:
-    """What the server does with one request. `promised` more bytes than it sends makes a connection that breaks off."""
+    """What the server does with one request. `promised` more bytes than it sends makes a connection that
+    breaks off.
+    """
 
     status: int = 200
     body: str = ""
@@ -28,12 +32,21 @@ class Reaction:
 def completion(text: str, *, finish: str = "stop", tokens: tuple[int, int] = (100, 20)) -> Reaction:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
-    made = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    made = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    }
     return Reaction(body=json.dumps(made))
 
 
 def refusal(status: int, message: str, headers: Mapping[str, str] | None = None, **fields: str) -> Reaction:
-    return Reaction(status, json.dumps({"error": {"message": message, "type": "error", **fields}}), headers or {})
+    return Reaction(
+        status, json.dumps({"error": {"message": message, "type": "error", **fields}}), headers or {}
+    )
 
 
 class ApiServer:
@@ -140,4 +153,8 @@ def prompt_of(body: Body) -> str:
 
 
 def picture_of(body: Body) -> str:
-    return next(str(part["image_url"]["url"]) for part in body["messages"][0]["content"] if part["type"] == "image_url")
+    return next(
+        str(part["image_url"]["url"])
+        for part in body["messages"][0]["content"]
+        if part["type"] == "image_url"
+    )

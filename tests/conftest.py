@@ -19,13 +19,17 @@ ROOT = Path(__file__).resolve().parents[1]
 EVAL_FOLDERS = ("eval_rafdb", "eval_ferplus", "eval_affectnet", "eval_sfew_2.0")
 
 # No test may reach for the network: a missing file must fail, not wait for a hub.
-os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", VLLM_NO_USAGE_STATS="1", DO_NOT_TRACK="1")
+os.environ.update(
+    HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", VLLM_NO_USAGE_STATS="1", DO_NOT_TRACK="1"
+)
 
-# Two test processes share two cores: pools of threads, theirs and those of the commands that they start, would only take turns.
+# Two test processes share two cores: pools of threads, theirs and those of the commands that they start,
+# would only take turns.
 for _name, _value in {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}.items():
     os.environ.setdefault(_name, _value)
 
-# A shell that starts the tests in its background makes them ignore Ctrl-C, and every command that they start and interrupt.
+# A shell that starts the tests in its background makes them ignore Ctrl-C, and every command that they start
+# and interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -37,7 +41,11 @@ _LEFT = pytest.StashKey[Sequence[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also the tests marked `matrix`: every family, engine and number of ranks")
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="also the tests marked `matrix`: every family, engine and number of ranks",
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -98,7 +106,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
     """The committed base after eighty steps of SFT on the corpus: it answers in the form of a reply."""
-    made = shared.once(tmp_path_factory, "trained", lambda folder: shared.train_a_little(corpus / "cot.json", folder / "Tiny"))
+    made = shared.once(
+        tmp_path_factory,
+        "trained",
+        lambda folder: shared.train_a_little(corpus / "cot.json", folder / "Tiny"),
+    )
     return made / "Tiny"
 
 

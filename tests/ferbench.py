@@ -13,7 +13,8 @@ PUBLISHED = ROOT.parent / "shared" / "ferbench"
 FOLDERS = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 
 needs_ferbench = pytest.mark.skipif(
-    not PUBLISHED.is_dir(), reason=f"the published question files are not at {PUBLISHED.name} beside the project"
+    not PUBLISHED.is_dir(),
+    reason=f"the published question files are not at {PUBLISHED.name} beside the project",
 )
 
 

@@ -1,4 +1,6 @@
-"""A small stand-in of the Hugging Face hub on 127.0.0.1: one dataset, its files with size and digest, and the faults that hubs have."""
+"""A small stand-in of the Hugging Face hub on 127.0.0.1: one dataset, its files with size and digest, and the
+faults that hubs have.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ class Hub:
     url: str = ""
 
     def about(self) -> dict[str, Any]:
-        siblings = [{"rfilename": name, "size": len(body), **_digests(name, body)} for name, body in self.files.items()]
+        siblings = [
+            {"rfilename": name, "size": len(body), **_digests(name, body)}
+            for name, body in self.files.items()
+        ]
         return {"id": self.repo, "sha": VERSION, "siblings": siblings}
 
 
@@ -79,7 +84,11 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             return self._file(body)
 
         def _file(self, body: bytes) -> None:
-            stated = {"X-Repo-Commit": VERSION, "ETag": f'"{hashlib.sha256(body).hexdigest()}"', "Accept-Ranges": "bytes"}
+            stated = {
+                "X-Repo-Commit": VERSION,
+                "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
+                "Accept-Ranges": "bytes",
+            }
             asked = self.headers.get("Range", "")
             sent = hub.wrong if hub.wrong is not None else body
             if self.command == "HEAD":
@@ -88,7 +97,10 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
             part = {"Content-Range": f"bytes {start}-{len(sent) - 1}/{len(sent)}"} if asked else {}
             return self._send(
-                206 if asked else 200, sent[start:], stated | part, None if hub.breaks_at is None else max(0, hub.breaks_at - start)
+                206 if asked else 200,
+                sent[start:],
+                stated | part,
+                None if hub.breaks_at is None else max(0, hub.breaks_at - start),
             )
 
     return Handler

@@ -1,6 +1,8 @@
-"""The published rules written a second time, step by step from their descriptions, and replies invented to part the two writings.
+"""The published rules written a second time, step by step from their descriptions, and replies invented to
+part the two writings.
 
-Nothing here calls what it is held against; slow regular expressions and tables are what makes it easy to read.
+Nothing here calls what it is held against; slow regular expressions and tables are what makes it easy to
+read.
 """
 
 from __future__ import annotations
@@ -16,19 +18,64 @@ EMOTIONS = ("happiness", "sadness", "anger")
 UNITS = (1, 4, 6, 12, 25, 43)
 REFERENCES = ("AU6 and AU12: the lips are raised.", "Brows raised, lips part; happiness", "no AU4")
 _REASONED = (
-    *("<think>", "</think>", "<answer>", "</answer>", "<Think>", "</THINK>", "<Answer>", "\n", " ", ", ", "; ", "no "),
-    *("AU6", "AU12", "AU 12", "au12", "AU012", "AU1", "AU25", "AU99", "AU2, AU6", "AU12C", "happiness", "sadness", "Anger", "anger", "joy"),
+    *(
+        "<think>",
+        "</think>",
+        "<answer>",
+        "</answer>",
+        "<Think>",
+        "</THINK>",
+        "<Answer>",
+        "\n",
+        " ",
+        ", ",
+        "; ",
+        "no ",
+    ),
+    *(
+        "AU6",
+        "AU12",
+        "AU 12",
+        "au12",
+        "AU012",
+        "AU1",
+        "AU25",
+        "AU99",
+        "AU2, AU6",
+        "AU12C",
+        "happiness",
+        "sadness",
+        "Anger",
+        "anger",
+        "joy",
+    ),
     *("The brows are raised", "lips parting", "raised lips", ""),
 )
 TAGGED = (
     *("<answer>", "</answer>", "<Answer>", "</ANSWER>", "<answer> ", " </answer>", "<think>", "</think>"),
     *("\n", " ", "\t", "\r", "\x1c", "\u2028"),
-    *("un", "not ", "no ", "a stranger smiles with joy", "The ", ".", ",", "ſ", "İ", "Happy", "UNHAPPY", "</answer", "<answer"),
+    *(
+        "un",
+        "not ",
+        "no ",
+        "a stranger smiles with joy",
+        "The ",
+        ".",
+        ",",
+        "ſ",
+        "İ",
+        "Happy",
+        "UNHAPPY",
+        "</answer",
+        "<answer",
+    ),
 )
 
 
 def reasoned(rng: random.Random) -> str:
-    """A reply with AUs: in both blocks, in one, in none, cut off, doubled; half of them of the form that is asked for."""
+    """A reply with AUs: in both blocks, in one, in none, cut off, doubled; half of them of the form that is
+    asked for.
+    """
     body = "".join(rng.choice(_REASONED) for _ in range(rng.randrange(9)))
     return f"<think>{body}</think><answer>{rng.choice(EMOTIONS)}</answer>" if rng.random() < 0.5 else body
 
@@ -65,11 +112,18 @@ def unifer_label(reply: str, candidates: Sequence[str], table: Mapping[str, Sequ
 
 def unifer_metrics(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> dict[str, Any]:
     """`overall`, `per_class` and `confusion_matrix` of (truth, predicted) pairs, from counts."""
-    cells, truths, said = Counter(pairs), Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
+    cells, truths, said = (
+        Counter(pairs),
+        Counter(pair[0] for pair in pairs),
+        Counter(pair[1] for pair in pairs),
+    )
 
     def of(label: str) -> tuple[float, float, float]:
         hits = cells[label, label]
-        precision, recall = (hits / said[label] if said[label] else 0.0), (hits / truths[label] if truths[label] else 0.0)
+        precision, recall = (
+            (hits / said[label] if said[label] else 0.0),
+            (hits / truths[label] if truths[label] else 0.0),
+        )
         return precision, recall, (2 * precision * recall / (precision + recall) if hits else 0.0)
 
     union = sorted({*truths, *said})
@@ -78,7 +132,13 @@ def unifer_metrics(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> d
     return {
         "overall": dict(zip(("accuracy", "precision", "recall", "f1"), (accuracy, *macro), strict=True)),
         "per_class": [
-            dict(zip(("emotion", "precision", "recall", "f1", "support"), (label, *of(label), truths[label]), strict=True))
+            dict(
+                zip(
+                    ("emotion", "precision", "recall", "f1", "support"),
+                    (label, *of(label), truths[label]),
+                    strict=True,
+                )
+            )
             for label in labels
         ],
         "confusion_matrix": [[cells[truth, predicted] for predicted in labels] for truth in labels],
@@ -119,7 +179,9 @@ def facial_r1_au(reply: str, shown: Sequence[int] | None) -> float:
     if not shown:
         return 0.0
     found = re.search(r"<think>(.*?)</think>", reply, re.DOTALL | re.IGNORECASE)
-    claimed = {text.upper() for text in re.findall(r"AU\d+", found.group(1), re.IGNORECASE)} if found else set()
+    claimed = (
+        {text.upper() for text in re.findall(r"AU\d+", found.group(1), re.IGNORECASE)} if found else set()
+    )
     hits = len(claimed & {f"AU{unit}" for unit in shown})
     if not hits:
         return -1.0
@@ -135,7 +197,10 @@ def _stem(word: str) -> str:
 
 
 def rouge_l(reply: str, reference: str) -> float:
-    said, wanted = ([_stem(word) for word in re.sub(r"[^a-z0-9]+", " ", text.lower()).split()] for text in (reply, reference))
+    said, wanted = (
+        [_stem(word) for word in re.sub(r"[^a-z0-9]+", " ", text.lower()).split()]
+        for text in (reply, reference)
+    )
     table = [[0] * (len(wanted) + 1) for _ in range(len(said) + 1)]
     for i, left in enumerate(said):
         for j, right in enumerate(wanted):
@@ -148,7 +213,9 @@ def rouge_l(reply: str, reference: str) -> float:
 
 
 def facial_r1_scores(rows: Sequence[Mapping[str, Any]], units: Sequence[int]) -> dict[str, Any]:
-    """Hits, false alarms and misses per AU of `units`, the means that follow, right labels and mean ROUGE-L, row by row."""
+    """Hits, false alarms and misses per AU of `units`, the means that follow, right labels and mean ROUGE-L,
+    row by row.
+    """
     hits, extra, lost, exact, right, texts = [0] * len(units), [0] * len(units), [0] * len(units), 0, 0, 0.0
     for row in rows:
         read = facial_r1_units(row["model_response"])
@@ -162,5 +229,10 @@ def facial_r1_scores(rows: Sequence[Mapping[str, Any]], units: Sequence[int]) ->
             lost[at] += true and not said
     each = [2 * h / (2 * h + e + m) if h else 0.0 for h, e, m in zip(hits, extra, lost, strict=True)]
     micro = 2 * sum(hits) / (2 * sum(hits) + sum(extra) + sum(lost))
-    means = {"macro": sum(each) / len(each), "micro": micro, "recall": sum(hits) / (sum(hits) + sum(lost)), "rouge": texts / len(rows)}
+    means = {
+        "macro": sum(each) / len(each),
+        "micro": micro,
+        "recall": sum(hits) / (sum(hits) + sum(lost)),
+        "rouge": texts / len(rows),
+    }
     return means | {"hits": hits, "extra": extra, "lost": lost, "exact": exact, "right": right}

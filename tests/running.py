@@ -1,7 +1,8 @@
 """Which tests run, in which order, and which of them share a process.
 
-Two processes run the suite on two cores. Importing torch, TRL and vLLM costs a process some twenty seconds, so the tests that need
-them in their own process share one of the two; the other starts the commands, longest first, so that neither is left with them alone.
+Two processes run the suite on two cores. Importing torch, TRL and vLLM costs a process some twenty seconds,
+so the tests that need them in their own process share one of the two; the other starts the commands, longest
+first, so that neither is left with them alone.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ BASE = ROOT / "train_unifer/checkpoints/UniFER-Tiny-Base"
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder `name`, filled by `make` unless another process of this run filled it before or fills it now."""
+    """The folder `name`, filled by `make` unless another process of this run filled it before or fills it
+    now.
+    """
     base = factory.getbasetemp()
     # Under xdist each process has a folder of its own in the run's.
     folder = (base.parent if base.name.startswith("popen-") else base) / f"shared-{name}"
@@ -41,22 +43,50 @@ def unifer(*argv: str) -> str:
 
 def train_a_little(rows: Path, out: Path) -> None:
     """Eighty steps from the committed base, by the command: enough to teach the form of a reply."""
-    short = ["--max_steps", "80", "--per_device_train_batch_size", "12", "--learning_rate", "2e-3", "--warmup_steps", "10"]
-    start = ["--rows", str(rows), "--model_name_or_path", str(BASE), "--output_dir", str(out), "--report_to", "none"]
+    short = [
+        "--max_steps",
+        "80",
+        "--per_device_train_batch_size",
+        "12",
+        "--learning_rate",
+        "2e-3",
+        "--warmup_steps",
+        "10",
+    ]
+    start = [
+        "--rows",
+        str(rows),
+        "--model_name_or_path",
+        str(BASE),
+        "--output_dir",
+        str(out),
+        "--report_to",
+        "none",
+    ]
     config = str(ROOT / "train_unifer/configs/sft_tiny.yaml")
     unifer("sft", "--config", config, *start, *short, "--lr_scheduler_type", "constant_with_warmup")
 
 
 @contextlib.contextmanager
 def serving(log: Path) -> Iterator[str]:
-    """The address of the project's own server script on CPU with the committed base; up in about half a minute."""
+    """The address of the project's own server script on CPU with the committed base; up in about half a
+    minute.
+    """
     import httpx
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     script = ROOT / "train_unifer" / "src" / "scripts" / "run_vllm_server.sh"
-    flags = ["--model", str(BASE), "--port", url.rpartition(":")[2], "--max-model-len", "1024", "--enforce-eager"]
+    flags = [
+        "--model",
+        str(BASE),
+        "--port",
+        url.rpartition(":")[2],
+        "--max-model-len",
+        "1024",
+        "--enforce-eager",
+    ]
     with log.open("wb") as stream:
         settings = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"}
         process = subprocess.Popen(["bash", str(script), *flags], env=settings, stdout=stream, stderr=stream)

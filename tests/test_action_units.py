@@ -25,7 +25,9 @@ def test_numbers_that_facs_never_gave_are_not_units() -> None:
     assert not {0, 3, 47, 60, 99} & FACS_NUMBERS
 
 
-@pytest.mark.parametrize(("intensity", "expected"), [(0.2, "A"), (1, "A"), (2.4, "B"), (2.6, "C"), (4, "D"), (5, "E")])
+@pytest.mark.parametrize(
+    ("intensity", "expected"), [(0.2, "A"), (1, "A"), (2.4, "B"), (2.6, "C"), (4, "D"), (5, "E")]
+)
 def test_intensity_letters(intensity: float, expected: str) -> None:
     assert letter(intensity) == expected
 

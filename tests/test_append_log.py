@@ -15,7 +15,9 @@ from unifer import files
 
 @same_folder
 @given(rows=st.lists(json_rows, min_size=1, max_size=5), data=st.data())
-def test_a_log_torn_at_any_byte_keeps_its_whole_rows_and_goes_on(tmp_path: Path, rows: list[Any], data: st.DataObject) -> None:
+def test_a_log_torn_at_any_byte_keeps_its_whole_rows_and_goes_on(
+    tmp_path: Path, rows: list[Any], data: st.DataObject
+) -> None:
     path = tmp_path / "log.jsonl"
     path.unlink(missing_ok=True)
     with files.AppendLog(path) as log:

@@ -1,4 +1,6 @@
-"""`base:` in training configs, and what the recipes that use it hold: read as training and its plans read them, without torch."""
+"""`base:` in training configs, and what the recipes that use it hold: read as training and its plans read
+them, without torch.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from unifer.train import rewards
 from unifer.train.global_batch import derive
 
 CONFIGS = ROOT / "train_unifer" / "configs"
-RECIPES = ("facial_r1_sft", "facial_r1_grpo", "facial_r1_sft_tiny", "facial_r1_grpo_tiny", "sft_3b", "grpo_3b")
+RECIPES = (
+    "facial_r1_sft",
+    "facial_r1_grpo",
+    "facial_r1_sft_tiny",
+    "facial_r1_grpo_tiny",
+    "sft_3b",
+    "grpo_3b",
+)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -42,7 +51,10 @@ def test_a_config_holds_what_differs_from_its_base(tmp_path: Path) -> None:
         ("base: ./none.yaml\n", "'base' names .*none.yaml, which is not there"),
         ("base: ./run.yaml\n", "'base' names the file itself"),
         ("base: ./other.yaml\n", "its base other.yaml names a base too, './run.yaml': they name each other"),
-        ("base: ./chained.yaml\n", "its base chained.yaml names a base too, './plain.yaml': a base has none of its own"),
+        (
+            "base: ./chained.yaml\n",
+            "its base chained.yaml names a base too, './plain.yaml': a base has none of its own",
+        ),
         ("base: ./list.yaml\n", "list.yaml: a mapping of settings is expected"),
         ("base: [./plain.yaml]\n", r"'base' is \['./plain.yaml'\]; the path of another config is expected"),
         ("base: /plain.yaml\n", "it must be relative to this file"),
@@ -59,14 +71,18 @@ def test_a_base_that_cannot_be_read_is_refused(tmp_path: Path, text: str, messag
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_says_nothing_that_its_base_says_already(name: str) -> None:
-    """But for lines that a reason stands behind (`learning_rate` of facial_r1_sft.yaml), and what a change of the base must not change."""
+    """But for lines that a reason stands behind (`learning_rate` of facial_r1_sft.yaml), and what a change of
+    the base must not change.
+    """
     import yaml
 
     own = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     merged, base = read_config(CONFIGS / f"{name}.yaml"), read_config(files_of(CONFIGS / f"{name}.yaml")[1])
     assert "base" not in merged
     assert merged.keys() == base.keys() | (own.keys() - {"base"})
-    assert merged["output_dir"] != base["output_dir"], "a run of the recipe would go on with a run of its base"
+    assert merged["output_dir"] != base["output_dir"], (
+        "a run of the recipe would go on with a run of its base"
+    )
 
 
 def recipe(name: str) -> dict[str, Any]:
@@ -75,7 +91,13 @@ def recipe(name: str) -> dict[str, Any]:
 
 def test_facial_r1_keeps_the_published_hyperparameters() -> None:
     grpo, sft = recipe("facial_r1_grpo"), recipe("facial_r1_sft")
-    stated = {"learning_rate": 2e-5, "per_device_train_batch_size": 8, "num_train_epochs": 8, "max_completion_length": 256, "beta": 0.0}
+    stated = {
+        "learning_rate": 2e-5,
+        "per_device_train_batch_size": 8,
+        "num_train_epochs": 8,
+        "max_completion_length": 256,
+        "beta": 0.0,
+    }
     assert {key: grpo[key] for key in stated} == stated
     assert derive(grpo, processes=8) == 4
     chosen = rewards.choose(grpo["rewards"], grpo["reward_weights"])
@@ -111,7 +133,9 @@ def test_doctor_and_training_parse_the_merged_values(name: str) -> None:
     config = CONFIGS / f"{name}.yaml"
     stage = planned.stage_of(config, [])
     assert stage == ("grpo" if "grpo" in name else "sft")
-    fer, arguments, model = planned.parse(stage, ["--config", str(config)], processes=8 if "tiny" not in name else 1)
+    fer, arguments, model = planned.parse(
+        stage, ["--config", str(config)], processes=8 if "tiny" not in name else 1
+    )
     values = read_config(config)
     assert (fer.rows, arguments.output_dir, model.model_name_or_path) == tuple(
         values[key] for key in ("rows", "output_dir", "model_name_or_path")

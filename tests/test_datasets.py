@@ -19,11 +19,19 @@ FERBENCH = ROOT.parent / "shared" / "ferbench"
 FOLDERS = {"eval_rafdb": 3068, "eval_ferplus": 3573, "eval_affectnet": 4000, "eval_sfew_2.0": 431}
 """Folder -> rows of its published question file."""
 
-GOOD: dict[str, Any] = {"name": "mine", "title": "Mine", "questions": "data/q.json", "sample": "data/s.json", "labels": ["happy", "sad"]}
+GOOD: dict[str, Any] = {
+    "name": "mine",
+    "title": "Mine",
+    "questions": "data/q.json",
+    "sample": "data/s.json",
+    "labels": ["happy", "sad"],
+}
 
 
 def write(folder: Path, spec: Any) -> Path:
-    (folder / "dataset.yaml").write_text(spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+    (folder / "dataset.yaml").write_text(
+        spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False), encoding="utf-8"
+    )
     return folder
 
 
@@ -39,7 +47,9 @@ def test_the_folders_of_the_benchmark_load(folder: str) -> None:
 
 
 def test_one_published_script_alone_reads_across_lines() -> None:
-    assert {folder for folder in FOLDERS if load_dataset(ROOT / folder).published.answer_tag == "any_lines"} == {"eval_sfew_2.0"}
+    assert {
+        folder for folder in FOLDERS if load_dataset(ROOT / folder).published.answer_tag == "any_lines"
+    } == {"eval_sfew_2.0"}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -50,7 +60,9 @@ def test_the_published_question_files_have_the_expected_counts(folder: str) -> N
         pytest.skip(f"the published {spec.questions.name} is not beside this checkout")
     questions = read_questions(path, spec)
     assert Counter(question.true_label for question in questions) == Counter(spec.expected)
-    assert {question.candidate_labels for question in questions} == {spec.labels}, "the prompt's order of labels matters to its parser"
+    assert {question.candidate_labels for question in questions} == {spec.labels}, (
+        "the prompt's order of labels matters to its parser"
+    )
 
 
 def test_a_fifth_dataset_is_a_folder_with_a_yaml(tmp_path: Path) -> None:
@@ -75,13 +87,18 @@ def test_a_fifth_dataset_is_a_folder_with_a_yaml(tmp_path: Path) -> None:
         ({"expected": {"happy": -1}}, "'expected' must map labels to counts"),
         ({"aliases": {"joy": ["glad"]}}, "'aliases' speaks of 'joy'"),
         ({"aliases": {"happy": "glad"}}, "'aliases' must map a label to a list"),
-        ({"published": {"answer_tag": "greedy"}}, "'published.answer_tag' is 'greedy'; allowed are one_line, any_lines"),
+        (
+            {"published": {"answer_tag": "greedy"}},
+            "'published.answer_tag' is 'greedy'; allowed are one_line, any_lines",
+        ),
         ({"published": {"alias": {}}}, "'published' may hold"),
         ({"published": ["aliases"]}, "'published' may hold"),
         ({"questions": None}, "'questions' must be a non-empty string"),
     ],
 )
-def test_a_mistake_in_the_yaml_is_named_with_its_file(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_a_mistake_in_the_yaml_is_named_with_its_file(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError) as refusal:
         load_dataset(write(tmp_path, GOOD | change))
     assert str(refusal.value).startswith(f"{tmp_path / 'dataset.yaml'}: ")
@@ -94,7 +111,9 @@ def test_each_missing_key_is_named(tmp_path: Path, key: str) -> None:
         load_dataset(write(tmp_path, {name: value for name, value in GOOD.items() if name != key}))
 
 
-@pytest.mark.parametrize(("text", "message"), [("labels: [happy", "not valid YAML"), ("- a\n- b\n", "a mapping"), ("", "is empty")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("labels: [happy", "not valid YAML"), ("- a\n- b\n", "a mapping"), ("", "is empty")]
+)
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_dataset(write(tmp_path, text))
@@ -109,15 +128,30 @@ def test_a_missing_folder_or_yaml_says_what_is_expected(tmp_path: Path) -> None:
 
 def test_questions_of_another_vocabulary_are_refused_with_their_row(tmp_path: Path) -> None:
     spec = load_dataset(write(tmp_path, GOOD))
-    row = {"image_path": "a.png", "true_label": "happy", "prompt": "Which?", "candidate_labels": ["happy", "sad"]}
+    row = {
+        "image_path": "a.png",
+        "true_label": "happy",
+        "prompt": "Which?",
+        "candidate_labels": ["happy", "sad"],
+    }
     path = tmp_path / "q.json"
-    path.write_text(json.dumps([row, row | {"image_path": "b.png", "candidate_labels": ["happy", "joyful"]}]), encoding="utf-8")
-    with pytest.raises(InputError, match=r"q\.json:2: 'candidate_labels' holds 'joyful'; labels of Mine are happy, sad"):
+    path.write_text(
+        json.dumps([row, row | {"image_path": "b.png", "candidate_labels": ["happy", "joyful"]}]),
+        encoding="utf-8",
+    )
+    with pytest.raises(
+        InputError, match=r"q\.json:2: 'candidate_labels' holds 'joyful'; labels of Mine are happy, sad"
+    ):
         read_questions(path, spec)
 
 
 def test_a_question_that_stands_twice_is_refused_with_both_rows(tmp_path: Path) -> None:
-    row = {"image_path": "a.png", "true_label": "happy", "prompt": "Which?", "candidate_labels": ["happy", "sad"]}
+    row = {
+        "image_path": "a.png",
+        "true_label": "happy",
+        "prompt": "Which?",
+        "candidate_labels": ["happy", "sad"],
+    }
     path = tmp_path / "q.json"
     path.write_text(json.dumps([row, row]), encoding="utf-8")
     with pytest.raises(InputError, match=r"q\.json:2: 'a\.png' stands already in row 1"):

@@ -9,7 +9,13 @@ from unifer.emotions import EMOTIONS, SPELLINGS, canonical, in_order, spelled_in
 
 @pytest.mark.parametrize(
     ("label", "emotion"),
-    [("happy", "happiness"), ("Happiness", "happiness"), (" SAD ", "sadness"), ("angry", "anger"), ("contempt", "contempt")],
+    [
+        ("happy", "happiness"),
+        ("Happiness", "happiness"),
+        (" SAD ", "sadness"),
+        ("angry", "anger"),
+        ("contempt", "contempt"),
+    ],
 )
 def test_datasets_that_spell_an_emotion_differently_mean_the_same(label: str, emotion: str) -> None:
     assert canonical(label) == emotion
@@ -27,7 +33,12 @@ def test_a_label_is_found_in_the_datasets_own_spelling() -> None:
 
 
 def test_labels_of_several_datasets_stand_once_in_the_order_of_the_eight() -> None:
-    assert in_order(["awe", "Angry", "happiness", "happy", "awe", "neutral"]) == ("neutral", "happiness", "anger", "awe")
+    assert in_order(["awe", "Angry", "happiness", "happy", "awe", "neutral"]) == (
+        "neutral",
+        "happiness",
+        "anger",
+        "awe",
+    )
 
 
 def test_no_spelling_belongs_to_two_emotions() -> None:

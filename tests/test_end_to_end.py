@@ -16,7 +16,10 @@ LABELS = "labels: [neutral, happiness, sadness, surprise, fear, disgust, anger, 
 
 
 def replies(path: Path) -> dict[str, str]:
-    return {row["image_path"]: row["model_response"] for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    return {
+        row["image_path"]: row["model_response"]
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    }
 
 
 def test_sft_then_both_engines_then_scores(corpus: Path, trained: Path, tmp_path: Path) -> None:
@@ -28,13 +31,26 @@ def test_sft_then_both_engines_then_scores(corpus: Path, trained: Path, tmp_path
     said = {}
     for engine in ("transformers", "vllm"):
         out = folder / "results" / f"{engine}.jsonl"
-        asked = ["--dataset-dir", str(folder), "--model", str(trained), "--engine", engine, "--out", str(out), "--max-new-tokens", "120"]
+        asked = [
+            "--dataset-dir",
+            str(folder),
+            "--model",
+            str(trained),
+            "--engine",
+            engine,
+            "--out",
+            str(out),
+            "--max-new-tokens",
+            "120",
+        ]
         unifer("infer", *asked)
         said[engine] = replies(out)
     assert len(said["vllm"]) == 24
     assert said["transformers"] == said["vllm"]
 
-    said_by_eval = unifer("eval", "--dataset-dir", str(folder), "--predictions", str(folder / "results/vllm.jsonl"))
+    said_by_eval = unifer(
+        "eval", "--dataset-dir", str(folder), "--predictions", str(folder / "results/vllm.jsonl")
+    )
     metrics = json.loads((folder / "results/vllm.metrics.json").read_text())
     assert metrics["counts"]["asked"] == 24
     assert metrics["counts"]["well_formed"] > 12, "eighty steps from the base teach the form of a reply"

@@ -1,4 +1,6 @@
-"""A download gone wrong is said to be one, with the command that mends it: `Expecting value (column 1)` sent people into their JSON."""
+"""A download gone wrong is said to be one, with the command that mends it: `Expecting value (column 1)` sent
+people into their JSON.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +23,39 @@ OWN = "fetch it again, or write it anew"
         (
             "UniFER_CoT_230K.json",
             POINTER,
-            ": is a pointer of Git LFS, not the file that it stands for; fetch it again: `unifer data fetch cot",
+            ": is a pointer of Git LFS, not the file that it stands for; fetch it again: `unifer "
+            "data fetch cot",
         ),
-        ("rafdb_qa.json", PAGE, ": is a web page, not JSON; fetch it again: `unifer data fetch ferbench --force`"),
+        (
+            "rafdb_qa.json",
+            PAGE,
+            ": is a web page, not JSON; fetch it again: `unifer data fetch ferbench --force`",
+        ),
         (
             "UniFER_RLVR_360K.json",
             f"[{ROW},\n{ROW[:30]}",
             ":2: not valid JSON, .* the file is truncated, .*`unifer data fetch rlvr --force`",
         ),
-        ("mine.json", f"[{ROW}", rf":1: ',' or '\]' expected after this row; the file is truncated, .*; {OWN}"),
+        (
+            "mine.json",
+            f"[{ROW}",
+            rf":1: ',' or '\]' expected after this row; the file is truncated, .*; {OWN}",
+        ),
         ("mine.jsonl", f"{ROW}\n{ROW[:30]}", f":2: not valid JSON, .* the file is truncated, .*; {OWN}"),
         ("mine.jsonl", POINTER, f": is a pointer of Git LFS.*; {OWN}"),
     ],
 )
-def test_what_came_instead_of_the_file_is_named_with_the_remedy(tmp_path: Path, name: str, text: str, problem: str) -> None:
+def test_what_came_instead_of_the_file_is_named_with_the_remedy(
+    tmp_path: Path, name: str, text: str, problem: str
+) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=f"{name}{problem}"):
         list(files.read_rows(tmp_path / name))
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}\n{"a": 2 3}\n{"a": 4}\n', '{"a": 1}\n{"a": 2\n', '[{"a": 1}, {"a": 2 3}]'])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}\n{"a": 2 3}\n{"a": 4}\n', '{"a": 1}\n{"a": 2\n', '[{"a": 1}, {"a": 2 3}]']
+)
 def test_a_fault_in_a_whole_file_is_no_truncation(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.jsonl").write_text(text)
     with pytest.raises(InputError) as caught:

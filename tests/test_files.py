@@ -35,16 +35,26 @@ def test_what_is_written_is_read_back(tmp_path: Path, name: str, rows: list[Any]
 
 
 @same_folder
-@given(rows=st.lists(json_values, min_size=1, max_size=6), indent=st.none() | st.integers(0, 3), mark=st.booleans())
-def test_arrays_are_read_however_they_are_laid_out(tmp_path: Path, rows: list[Any], indent: int | None, mark: bool) -> None:
+@given(
+    rows=st.lists(json_values, min_size=1, max_size=6),
+    indent=st.none() | st.integers(0, 3),
+    mark=st.booleans(),
+)
+def test_arrays_are_read_however_they_are_laid_out(
+    tmp_path: Path, rows: list[Any], indent: int | None, mark: bool
+) -> None:
     path = tmp_path / "rows.json"
-    path.write_text("\n " + json.dumps(rows, indent=indent) + " \n", encoding="utf-8-sig" if mark else "utf-8")
+    path.write_text(
+        "\n " + json.dumps(rows, indent=indent) + " \n", encoding="utf-8-sig" if mark else "utf-8"
+    )
     assert rows_of(path) == rows
 
 
 @same_folder
 @given(rows=st.lists(json_values, min_size=1, max_size=4), data=st.data())
-def test_an_array_cut_anywhere_is_never_taken_for_a_whole_one(tmp_path: Path, rows: list[Any], data: st.DataObject) -> None:
+def test_an_array_cut_anywhere_is_never_taken_for_a_whole_one(
+    tmp_path: Path, rows: list[Any], data: st.DataObject
+) -> None:
     whole = json.dumps(rows)
     cut = data.draw(st.integers(1, len(whole) - 1))
     assert "rows.json" in refusal(tmp_path / "rows.json", whole[:cut])
@@ -86,7 +96,9 @@ def test_row_numbers_are_positions_in_an_array_and_lines_in_jsonl(tmp_path: Path
         ("9" * 5000 + "\n", "x.json:1"),
     ],
 )
-def test_a_broken_file_is_refused_with_place_and_cause(tmp_path: Path, content: bytes | str, message: str) -> None:
+def test_a_broken_file_is_refused_with_place_and_cause(
+    tmp_path: Path, content: bytes | str, message: str
+) -> None:
     error = refusal(tmp_path / "x.json", content)
     assert message in error
     assert error.startswith(str(tmp_path / "x.json"))
@@ -160,7 +172,11 @@ def test_what_moves_aside_moves_under_one_number_and_replaces_nothing(tmp_path: 
     manifest.touch()
     (tmp_path / "m.manifest.json.1").touch()
     assert files.move_aside(rows, manifest, tmp_path / "m.shard-0.jsonl") == tmp_path / "m.jsonl.2"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.jsonl.2", "m.manifest.json.1", "m.manifest.json.2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "m.jsonl.2",
+        "m.manifest.json.1",
+        "m.manifest.json.2",
+    ]
     (folder / "checkpoint-1").mkdir(parents=True)
     assert files.move_aside(folder) == tmp_path / "run.1"
     assert (tmp_path / "run.1" / "checkpoint-1").is_dir()

@@ -1,4 +1,6 @@
-"""The check for the first minutes on a card: what of it runs without one, and what it says where it cannot."""
+"""The check for the first minutes on a card: what of it runs without one, and what it says where it
+cannot.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ ROOT = Path(__file__).parents[1]
 def check(*parts: str) -> tuple[int, dict[str, Any], str]:
     """Exit status, the parts' results, the table."""
     command = [sys.executable, "benchmarks/gpu_check.py", "--parts", *parts]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True
+    )
     return done.returncode, json.loads(done.stdout)["parts"], done.stderr
 
 

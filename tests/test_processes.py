@@ -57,10 +57,18 @@ time.sleep(300)
 
 def test_a_rank_ends_with_its_launcher(tmp_path: Path) -> None:
     """torchrun gives ranks sessions of their own; killed, it left them training."""
-    rank = "from unifer.processes import end_with_parent as e; e(); import os, time; print(os.getpid(), flush=True); time.sleep(300)"
+    rank = (
+        "from unifer.processes import end_with_parent as e; e(); import os, time; print(os.getpid(), "
+        "flush=True); time.sleep(300)"
+    )
     pid = tmp_path / "pid"
     launcher = subprocess.Popen(
-        [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {rank!r}], stdout=open({str(pid)!r}, 'w'))"],
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, sys; subprocess.run([sys.executable, '-c', "
+            f"{rank!r}], stdout=open({str(pid)!r}, 'w'))",
+        ],
         cwd=ROOT,
         start_new_session=True,
     )

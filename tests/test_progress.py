@@ -35,7 +35,9 @@ def test_a_file_that_cannot_be_written_ends_no_work(tmp_path: Path, monkeypatch:
     assert heard(tmp_path / "no such folder" / "told") is None
 
 
-def test_commands_tell_instead_of_printing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_tell_instead_of_printing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "told"))
     with console.progress("drawing", 2, unit="faces") as advance:
         advance(2)

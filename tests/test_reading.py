@@ -48,16 +48,39 @@ def config(folder: Path, text: str) -> Path:
 def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
     path = config(tmp_path, "out: o\ncount: 2\npart: {rate: 0.1}")
     assert read(Whole, path) == Whole(Path("o"), count=2, part=Part(rate=0.1))
-    flags = ["--count", "3", "--part.kind", "b", "--files", "x", "y", "--live=true", "--part.settings.lr", "1e-5", "--maybe.rate", "1"]
+    flags = [
+        "--count",
+        "3",
+        "--part.kind",
+        "b",
+        "--files",
+        "x",
+        "y",
+        "--live=true",
+        "--part.settings.lr",
+        "1e-5",
+        "--maybe.rate",
+        "1",
+    ]
     found = read(Whole, path, flags)
-    assert (found.count, found.part.rate, found.part.kind, found.files, found.live) == (3, 0.1, "b", (Path("x"), Path("y")), True)
+    assert (found.count, found.part.rate, found.part.kind, found.files, found.live) == (
+        3,
+        0.1,
+        "b",
+        (Path("x"), Path("y")),
+        True,
+    )
     assert found.maybe == Part(rate=1.0)
     assert found.part.settings == {"lr": "1e-5"}
 
 
 def test_a_section_passes_on_what_is_its_trainers(tmp_path: Path) -> None:
     path = config(tmp_path, "out: o\npart: {settings: {steps: 1}}")
-    assert read(Whole, path, ["--part.lr", "2", "--part.rewards", "a", "b"]).part.settings == {"steps": 1, "lr": 2, "rewards": ["a", "b"]}
+    assert read(Whole, path, ["--part.lr", "2", "--part.rewards", "a", "b"]).part.settings == {
+        "steps": 1,
+        "lr": 2,
+        "rewards": ["a", "b"],
+    }
 
 
 def test_dots_in_the_file_mean_the_file_and_in_a_flag_the_user(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Rows in and out: what is accepted, what is refused and with which words, and that nothing is lost on the way."""
+"""Rows in and out: what is accepted, what is refused and with which words, and that nothing is lost on the
+way.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,18 @@ QUESTION: dict[str, Any] = {
     "prompt": "Which?",
     "candidate_labels": ["anger", "fear"],
 }
-COT: dict[str, Any] = {"image_path": "a.jpg", "question": "Which?", "response": "<think>AU12.</think>\n<answer>happy</answer>"}
+COT: dict[str, Any] = {
+    "image_path": "a.jpg",
+    "question": "Which?",
+    "response": "<think>AU12.</think>\n<answer>happy</answer>",
+}
 REWARD: dict[str, Any] = {"image_path": "a.jpg", "problem": "Which?", "solution": "happy"}
 
 words = st.text(min_size=1, max_size=20).filter(str.strip)
 labels = st.lists(words, min_size=1, max_size=8, unique_by=lambda label: label.strip().lower())
-units = st.none() | st.sets(st.sampled_from(sorted(FACS_NUMBERS)), max_size=6).map(lambda found: tuple(sorted(found)))
+units = st.none() | st.sets(st.sampled_from(sorted(FACS_NUMBERS)), max_size=6).map(
+    lambda found: tuple(sorted(found))
+)
 provenance = st.none() | st.dictionaries(words, st.integers() | words, min_size=1, max_size=3)
 
 
@@ -55,15 +63,24 @@ def test_a_question_survives_the_disk(question: Question) -> None:
 
 
 @given(questions(), st.text(max_size=40), st.none() | words, st.none() | st.integers(0, 9999))
-def test_a_prediction_survives_the_disk(question: Question, reply: str, error: str | None, tokens: int | None) -> None:
-    answered = Prediction(question, reply, finish_reason="stop", prompt_tokens=tokens, completion_tokens=tokens)
+def test_a_prediction_survives_the_disk(
+    question: Question, reply: str, error: str | None, tokens: int | None
+) -> None:
+    answered = Prediction(
+        question, reply, finish_reason="stop", prompt_tokens=tokens, completion_tokens=tokens
+    )
     made = answered if error is None else Prediction(question, "", error)
     assert Prediction.from_json(json.loads(json.dumps(made.to_json()))) == made
 
 
 @given(words, words, words, units, provenance, st.none() | labels.map(tuple))
 def test_training_rows_survive_the_disk(
-    path: str, text: str, reply: str, aus: tuple[int, ...] | None, made_by: dict[str, Any] | None, candidates: tuple[str, ...] | None
+    path: str,
+    text: str,
+    reply: str,
+    aus: tuple[int, ...] | None,
+    made_by: dict[str, Any] | None,
+    candidates: tuple[str, ...] | None,
 ) -> None:
     row = CoTRow(path, text, reply, candidate_labels=candidates, action_units=aus, provenance=made_by)
     assert CoTRow.from_json(json.loads(json.dumps(row.to_json()))) == row
@@ -94,7 +111,9 @@ def test_the_published_fields_alone_make_a_row() -> None:
         ({"true_labels": "anger"}, "did you mean 'true_label'?"),
     ],
 )
-def test_a_bad_question_is_refused_with_the_value_and_what_is_allowed(change: dict[str, Any], message: str) -> None:
+def test_a_bad_question_is_refused_with_the_value_and_what_is_allowed(
+    change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         Question.from_json(QUESTION | change)
 
@@ -196,8 +215,14 @@ def test_a_result_with_odd_counts_or_reasons_is_refused(change: dict[str, Any], 
     [
         ({}, "'true_label' is null and the row has no 'AUs'"),
         ({"AUs": ["AU6"], "candidate_labels": ["anger", "fear"]}, "a question of AUs has none: []"),
-        ({"AUs": ["AU6"], "candidate_labels": []} | {"true_label": "anger"}, "'candidate_labels' must be a non-empty list"),
-        ({"AUs": ["AU6"], "candidate_labels": [], "provenance": {"coded": [12]}}, "AU6 is among 'AUs' but not among provenance.coded"),
+        (
+            {"AUs": ["AU6"], "candidate_labels": []} | {"true_label": "anger"},
+            "'candidate_labels' must be a non-empty list",
+        ),
+        (
+            {"AUs": ["AU6"], "candidate_labels": [], "provenance": {"coded": [12]}},
+            "AU6 is among 'AUs' but not among provenance.coded",
+        ),
     ],
 )
 def test_a_question_that_nothing_could_score_is_refused(change: dict[str, Any], message: str) -> None:
@@ -208,6 +233,10 @@ def test_a_question_that_nothing_could_score_is_refused(change: dict[str, Any], 
 def test_what_scores_need_beside_the_label_is_read_from_the_provenance() -> None:
     made_by = {"subject": 7, "description": "Raised cheeks.", "coded": [6, "AU12"]}
     question = Question.from_json(QUESTION | {"provenance": made_by})
-    assert (question.subject, question.reference, question.coded) == ("7", "Raised cheeks.", frozenset({6, 12}))
+    assert (question.subject, question.reference, question.coded) == (
+        "7",
+        "Raised cheeks.",
+        frozenset({6, 12}),
+    )
     bare = Question.from_json(QUESTION)
     assert (bare.subject, bare.reference, bare.coded) == (None, None, None)

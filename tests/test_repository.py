@@ -1,4 +1,6 @@
-"""What must hold for the files as they lie in the repository: stubs alike, launchers short, pins hashed, nothing private."""
+"""What must hold for the files as they lie in the repository: stubs alike, launchers short, pins hashed,
+nothing private.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,20 @@ SECRET = re.compile(
     r"|(?:API_KEY|TOKEN|PASSWORD) *[=:] *['\"]?[0-9a-f]{32,}"
 )
 MACHINE_PATH = re.compile(r"/(?:work|root|farm|home/[a-z]+|Users/[A-Za-z]+|data[0-9]+)/")
-INDEX = re.compile(r"https?://[^\s\"']+/(?:simple|packages)/|--(?:(?:extra-)?index-url|find-links|trusted-host)\b")
+INDEX = re.compile(
+    r"https?://[^\s\"']+/(?:simple|packages)/|--(?:(?:extra-)?index-url|find-links|trusted-host)\b"
+)
 
 
 def repository_files() -> list[Path]:
     """Files that git keeps or would keep."""
     try:
         listing = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout: which files belong to the repository is unknown")
@@ -43,7 +51,11 @@ def pins(path: Path) -> list[str]:
 
 
 def code_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and not line.strip().startswith("#")]
+    return [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
 
 
 @pytest.mark.parametrize("stub", ["infer_unifer.py", "eval_unifer.py"])
@@ -76,7 +88,11 @@ def test_no_secret_no_machine_path_no_package_host() -> None:
         if path.suffix in (".png", ".jpg", ".safetensors"):
             continue
         text = path.read_text(encoding="utf-8")
-        for pattern, what in ((SECRET, "a secret"), (MACHINE_PATH, "a path of one machine"), (INDEX, "a package host")):
+        for pattern, what in (
+            (SECRET, "a secret"),
+            (MACHINE_PATH, "a path of one machine"),
+            (INDEX, "a package host"),
+        ):
             found = pattern.search(text)
             assert found is None, f"{path.relative_to(ROOT)} holds {what}: {found[0] if found else ''}"
 
@@ -98,7 +114,11 @@ def test_the_scan_finds_what_it_looks_for(pattern: re.Pattern[str], bad: str) ->
 def test_no_lock_format_that_names_hosts_and_no_published_data() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in repository_files()}
     assert not {name for name in names if name.endswith(("uv.lock", "poetry.lock", "Pipfile.lock"))}
-    published = {name for name in names if re.fullmatch(r"eval_[^/]+/data/(?!sample_).*|data/(?!README\.md).*|model/.*", name)}
+    published = {
+        name
+        for name in names
+        if re.fullmatch(r"eval_[^/]+/data/(?!sample_).*|data/(?!README\.md).*|model/.*", name)
+    }
     assert not published, "published files are the user's to fetch, not ours to pass on"
 
 
@@ -125,23 +145,34 @@ def test_the_cpu_list_is_the_gpu_list_with_the_other_vllm() -> None:
     assert [pin for pin in cpu if not pin.startswith("intel-cmplr-lib-ur==")] == expected
 
 
-@pytest.mark.parametrize(("source", "lock"), [("requirements.txt", "gpu"), ("requirements/cpu.in", "cpu"), ("requirements/dev.in", "dev")])
+@pytest.mark.parametrize(
+    ("source", "lock"),
+    [("requirements.txt", "gpu"), ("requirements/cpu.in", "cpu"), ("requirements/dev.in", "dev")],
+)
 def test_the_locks_hold_the_direct_pins(source: str, lock: str) -> None:
     locked = (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
     for pin in pins(ROOT / source):
         assert "==" in pin, f"{source}: {pin} is not an exact pin"
-        assert re.search(rf"^{re.escape(pin.lower())}[ ;]", locked, re.MULTILINE), f"{lock}.txt lacks {pin}: run bash scripts/lock.sh"
+        assert re.search(rf"^{re.escape(pin.lower())}[ ;]", locked, re.MULTILINE), (
+            f"{lock}.txt lacks {pin}: run bash scripts/lock.sh"
+        )
 
 
 def test_development_tools_share_the_versions_of_the_stack() -> None:
     def versions(lock: str) -> dict[str, str]:
-        found = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", (ROOT / "requirements" / lock).read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.findall(
+            r"^([a-z0-9._-]+)==([^\s;]+)",
+            (ROOT / "requirements" / lock).read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
         return dict(found)
 
     dev = versions("dev.txt")
     for stack in ("cpu.txt", "gpu.txt"):
         other = versions(stack)
-        assert {name: dev[name] for name in dev.keys() & other.keys()} == {name: other[name] for name in dev.keys() & other.keys()}
+        assert {name: dev[name] for name in dev.keys() & other.keys()} == {
+            name: other[name] for name in dev.keys() & other.keys()
+        }
 
 
 def test_run_time_dependencies_are_among_the_pins() -> None:
@@ -150,18 +181,26 @@ def test_run_time_dependencies_are_among_the_pins() -> None:
     assert {name.lower() for name in project["dependencies"]} <= pinned
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "train_unifer" / "configs" / "deepspeed").glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "train_unifer" / "configs" / "deepspeed").glob("*.json")),
+    ids=lambda path: path.name,
+)
 def test_deepspeed_configs_leave_the_optimizer_to_the_flags(path: Path) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     assert "optimizer" not in config
     assert "scheduler" not in config
     zero = config["zero_optimization"]
     if zero["stage"] == 3:
-        assert zero["stage3_gather_16bit_weights_on_model_save"] is True, "without it no complete checkpoint is saved"
+        assert zero["stage3_gather_16bit_weights_on_model_save"] is True, (
+            "without it no complete checkpoint is saved"
+        )
 
 
 def test_example_rows_of_the_manual_are_valid() -> None:
-    blocks = re.findall(r"```json (\w+)\n(.*?)```", (ROOT / "docs" / "files.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(
+        r"```json (\w+)\n(.*?)```", (ROOT / "docs" / "files.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert {kind for kind, _ in blocks} == {"Question", "CoTRow", "RewardRow", "Prediction"}
     for kind, text in blocks:
         record = getattr(records, kind)
@@ -169,7 +208,9 @@ def test_example_rows_of_the_manual_are_valid() -> None:
 
 
 def test_commands_of_the_readme_exist() -> None:
-    blocks = re.findall(r"```(?:bash|sh|console)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(
+        r"```(?:bash|sh|console)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert any("scripts/quickstart.sh" in block for block in blocks)
     for block in blocks:
         folder = ROOT
@@ -179,4 +220,6 @@ def test_commands_of_the_readme_exist() -> None:
                 folder = (folder / words[1]).resolve()
                 assert folder.is_dir(), f"README: {step.strip()} goes to a folder that does not exist"
             elif len(words) > 1 and words[0] in ("bash", "python") and words[1].endswith((".sh", ".py")):
-                assert (folder / words[1]).is_file(), f"README: {step.strip()} names a file that does not exist"
+                assert (folder / words[1]).is_file(), (
+                    f"README: {step.strip()} names a file that does not exist"
+                )

@@ -41,14 +41,20 @@ def test_logs_and_optimizer_states_beside_the_weights_do_not_count(tmp_path: Pat
     assert runs.describe_checkpoint(folder)["fingerprint"] == before
 
 
-def test_a_large_file_is_sampled_from_its_first_to_its_last_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_sampled_from_its_first_to_its_last_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runs, "_WHOLE", 2**20)
     size = 70 * 2**20
     prints = set()
     for place in (0, size - 1):
         weights = bytearray(size)
         weights[place] = 1
-        prints.add(runs.describe_checkpoint(checkpoint(tmp_path / str(place) / "model", bytes(weights)))["fingerprint"])
+        prints.add(
+            runs.describe_checkpoint(checkpoint(tmp_path / str(place) / "model", bytes(weights)))[
+                "fingerprint"
+            ]
+        )
     prints.add(runs.describe_checkpoint(checkpoint(tmp_path / "zeros" / "model", bytes(size)))["fingerprint"])
     assert len(prints) == 3
 
@@ -60,7 +66,9 @@ def test_a_run_goes_on_only_with_what_it_began_with(tmp_path: Path) -> None:
     files.write_json(path, runs.manifest("infer", identity, engine="vllm"))
     assert runs.refuse_other_run(path, identity, "use --fresh") is not None
     with pytest.raises(InputError) as refusal:
-        runs.refuse_other_run(path, identity | {"model": {"name": "a", "fingerprint": "2"}, "limit": 5}, "use --fresh")
+        runs.refuse_other_run(
+            path, identity | {"model": {"name": "a", "fingerprint": "2"}, "limit": 5}, "use --fresh"
+        )
     message = str(refusal.value)
     assert 'model.fingerprint: "1" -> "2"' in message
     assert "limit: null -> 5" in message
@@ -105,7 +113,15 @@ def test_differences_are_told_by_dotted_key_and_kept_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "trainer_state.json", "training_args.bin", "optimizer.bin", "train_results.json", "README.txt"]
+    "name",
+    [
+        "manifest.json",
+        "trainer_state.json",
+        "training_args.bin",
+        "optimizer.bin",
+        "train_results.json",
+        "README.txt",
+    ],
 )
 def test_one_model_has_one_fingerprint_however_it_was_trained(tmp_path: Path, name: str) -> None:
     prints = set()

@@ -1,4 +1,6 @@
-"""A double of vLLM's server for one checkpoint: it tells what it serves, and answers with the tokens that vLLM would tell."""
+"""A double of vLLM's server for one checkpoint: it tells what it serves, and answers with the tokens that
+vLLM would tell.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def processor() -> Any:
 
 @lru_cache
 def prompt_ids(prompt: str, size: tuple[int, int]) -> list[int]:
-    made = processor()(text=[render_prompt(processor(), prompt)], images=[[Image.new("RGB", size)]], return_tensors="pt")
+    made = processor()(
+        text=[render_prompt(processor(), prompt)], images=[[Image.new("RGB", size)]], return_tensors="pt"
+    )
     ids: list[int] = made["input_ids"][0].tolist()
     return ids
 
@@ -46,13 +50,22 @@ def text_of(body: Body) -> str:
 def answered(body: Body, **changed: Any) -> Reaction:
     tokenizer = processor().tokenizer
     ids = [*tokenizer.encode(text_of(body), add_special_tokens=False), tokenizer.eos_token_id]
-    choice = {"index": 0, "message": {"role": "assistant", "content": "as the server reads it"}, "finish_reason": "stop", "token_ids": ids}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": "as the server reads it"},
+        "finish_reason": "stop",
+        "token_ids": ids,
+    }
     whole = {"choices": [choice], "prompt_token_ids": prompt_ids(prompt_of(body), shown(body).size)}
     return Reaction(body=json.dumps(whole | changed))
 
 
 def models(*roots: str | Path, context: int = 4096) -> Reaction:
-    return Reaction(body=json.dumps({"data": [{"id": Path(root).name, "root": str(root), "max_model_len": context} for root in roots]}))
+    return Reaction(
+        body=json.dumps(
+            {"data": [{"id": Path(root).name, "root": str(root), "max_model_len": context} for root in roots]}
+        )
+    )
 
 
 @contextmanager

@@ -1,9 +1,12 @@
-"""The Facial Action Coding System (FACS): what each Action Unit (AU) is called, where it shows, which emotion it is typical of.
+"""The Facial Action Coding System (FACS): what each Action Unit (AU) is called, where it shows, which emotion
+it is typical of.
 
-Knows the coding system alone: not how an AU is drawn (`prepare/faces`), nor how a reply mentions one (`dialogue/au_mentions`).
+Knows the coding system alone: not how an AU is drawn (`prepare/faces`), nor how a reply mentions one
+(`dialogue/au_mentions`).
 
-Sources: numbers and names follow the FACS manual (Ekman, Friesen and Hager, 2002). The prototypes are the emotion
-combinations of its investigator's guide (EMFACS), reduced to the AUs that distinguish one emotion from the others.
+Sources: numbers and names follow the FACS manual (Ekman, Friesen and Hager, 2002). The prototypes are the
+emotion combinations of its investigator's guide (EMFACS), reduced to the AUs that distinguish one emotion
+from the others.
 """
 
 from __future__ import annotations
@@ -64,7 +67,9 @@ _TABLE = (
 ACTION_UNITS = MappingProxyType({unit.number: unit for unit in _TABLE})
 """The AUs that prompts, rewards and faces speak of, by FACS number."""
 
-FACS_NUMBERS = frozenset((*range(1, 3), *range(4, 47), *range(50, 59), *range(61, 70), 80, 81, 82, 84, 85, 91, 92, 97, 98))
+FACS_NUMBERS = frozenset(
+    (*range(1, 3), *range(4, 47), *range(50, 59), *range(61, 70), 80, 81, 82, 84, 85, 91, 92, 97, 98)
+)
 """Every number that FACS gives to an action unit or descriptor; anything else is a coding error."""
 
 PROTOTYPES = MappingProxyType(
@@ -98,6 +103,8 @@ def letter(intensity: float) -> str:
 
 
 def f1(claimed: Collection[Hashable], shown: Collection[Hashable]) -> float:
-    """F1 of two sets of AUs, 2 |both| / (|claimed| + |shown|), in [0, 1]; 1 where both are empty. Reward, filter and metric alike."""
+    """F1 of two sets of AUs, 2 |both| / (|claimed| + |shown|), in [0, 1]; 1 where both are empty. Reward,
+    filter and metric alike.
+    """
     total = len(claimed) + len(shown)
     return 2 * len(set(claimed) & set(shown)) / total if total else 1.0

@@ -32,7 +32,10 @@ class _Sendable:
     """Can travel to another process: its read-only mappings, which pickle refuses, go as plain ones."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()}
+        return {
+            name: dict(value) if isinstance(value, MappingProxyType) else value
+            for name, value in vars(self).items()
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -43,8 +46,8 @@ class _Sendable:
 class PublishedRule(_Sendable):
     """What the published scripts of one dataset do differently from the others' (protocol `unifer`).
 
-    `aliases` is their ordered fallback table; `answer_tag` their regular expression of the answer: `one_line` ignores case and
-    stops at a line end, `any_lines` does neither.
+    `aliases` is their ordered fallback table; `answer_tag` their regular expression of the answer: `one_line`
+    ignores case and stops at a line end, `any_lines` does neither.
     """
 
     aliases: MappingProxyType[str, tuple[str, ...]]
@@ -61,7 +64,9 @@ class HumanAgreement:
 
 @dataclass(frozen=True)
 class DatasetSpec(_Sendable):
-    """One benchmark set: what it asks for, where its question files lie, and how many rows of each label to expect."""
+    """One benchmark set: what it asks for, where its question files lie, and how many rows of each label to
+    expect.
+    """
 
     name: str
     title: str
@@ -91,7 +96,9 @@ class DatasetSpec(_Sendable):
         return self.folder / "results"
 
     def with_au_set(self, name: str | None) -> DatasetSpec:
-        """The same set scored over another of `au_sets`, or over `all` AUs; None changes nothing. Raises InputError: no such AU set."""
+        """The same set scored over another of `au_sets`, or over `all` AUs; None changes nothing. Raises
+        InputError: no such AU set.
+        """
         if name is None:
             return self
         if name == ALL:
@@ -99,7 +106,9 @@ class DatasetSpec(_Sendable):
         if name not in self.au_sets:
             has = ", ".join((ALL, *self.au_sets))
             raise InputError(
-                f"--au-set {name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in {self.folder}/dataset.yaml)"
+                "--au-set "
+                f"{name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in "
+                f"{self.folder}/dataset.yaml)"
             )
         return replace(self, action_units=self.au_sets[name], au_set=name)
 
@@ -108,7 +117,8 @@ class DatasetSpec(_Sendable):
         """`sample`. Raises InputError where the set has none."""
         if self.sample is None:
             raise InputError(
-                f"{self.folder}: has no sample questions ('sample' in dataset.yaml); put {self.questions.name} into {self.questions.parent}"
+                f"{self.folder}: has no sample questions ('sample' in dataset.yaml); put "
+                f"{self.questions.name} into {self.questions.parent}"
             )
         return self.sample
 
@@ -138,7 +148,8 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         if key not in (*_REQUIRED, *_OPTIONAL):
             near = difflib.get_close_matches(str(key), (*_REQUIRED, *_OPTIONAL), n=1)
             raise ValueError(
-                f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; optional are {', '.join(_OPTIONAL)}")
+                f"unknown key {key!r}"
+                + (f"; did you mean {near[0]!r}?" if near else f"; optional are {', '.join(_OPTIONAL)}")
             )
     labels, sets = _labels(raw), _au_sets(raw)
     chosen = raw.get("action_units", ALL)
@@ -164,11 +175,19 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
 def _labels(raw: dict[str, Any]) -> list[str]:
     if "labels" not in raw:
         if "action_units" not in raw:
-            raise ValueError("missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)")
+            raise ValueError(
+                "missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)"
+            )
         return []
     labels = raw["labels"]
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
-        raise ValueError(f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}")
+    if (
+        not isinstance(labels, list)
+        or not labels
+        or not all(isinstance(label, str) and label for label in labels)
+    ):
+        raise ValueError(
+            f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}"
+        )
     if len({canonical(label) for label in labels}) != len(labels):
         raise ValueError(f"'labels' names one emotion twice: {labels!r}")
     return labels
@@ -177,18 +196,28 @@ def _labels(raw: dict[str, Any]) -> list[str]:
 def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     sets = raw.get("au_sets") or {}
     if not isinstance(sets, dict) or not all(isinstance(name, str) and name != ALL for name in sets):
-        raise ValueError(f"'au_sets' must map names (other than {ALL}) to lists of FACS numbers, not {sets!r}")
+        raise ValueError(
+            f"'au_sets' must map names (other than {ALL}) to lists of FACS numbers, not {sets!r}"
+        )
     if any(units == ALL for units in sets.values()):
-        raise ValueError(f"'au_sets' holds {ALL}, which is an AU set of every dataset already; name lists of FACS numbers")
+        raise ValueError(
+            f"'au_sets' holds {ALL}, which is an AU set of every dataset already; name lists of FACS numbers"
+        )
     return {name: _units(units, f"au_sets.{name}") for name, units in sets.items()}
 
 
 def _units(units: Any, key: str, names: Collection[str] = ()) -> tuple[int, ...]:
     if units == ALL:
         return ()
-    if not isinstance(units, list) or not units or not all(type(unit) is int and unit in FACS_NUMBERS for unit in units):
+    if (
+        not isinstance(units, list)
+        or not units
+        or not all(type(unit) is int and unit in FACS_NUMBERS for unit in units)
+    ):
         allowed = ", ".join((ALL, *names))
-        raise ValueError(f"{key!r} must be {allowed}, or a list of FACS numbers such as [1, 2, 4], not {units!r}")
+        raise ValueError(
+            f"{key!r} must be {allowed}, or a list of FACS numbers such as [1, 2, 4], not {units!r}"
+        )
     return tuple(sorted(set(units)))
 
 
@@ -197,7 +226,9 @@ def _human(raw: Any) -> HumanAgreement | None:
         return None
     accuracy = raw.get("accuracy") if isinstance(raw, dict) and set(raw) == {"accuracy", "about"} else None
     if not isinstance(accuracy, float) or not 0 <= accuracy <= 1 or not isinstance(raw["about"], str):
-        raise ValueError(f"'human' must hold accuracy (0 to 1) and about (who was compared with whom), not {raw!r}")
+        raise ValueError(
+            f"'human' must hold accuracy (0 to 1) and about (who was compared with whom), not {raw!r}"
+        )
     return HumanAgreement(accuracy, raw["about"])
 
 
@@ -215,8 +246,12 @@ def _aliases(raw: Any, key: str, labels: list[str]) -> MappingProxyType[str, tup
         raise ValueError(f"'{key}' must map a label to a list of spellings, not {table!r}")
     unknown = [label for label in table if label not in labels]
     if unknown:
-        raise ValueError(f"'{key}' speaks of {unknown[0]!r}, which is not one of the labels {', '.join(labels)}")
-    return MappingProxyType({str(label): tuple(str(word).lower() for word in words) for label, words in table.items()})
+        raise ValueError(
+            f"'{key}' speaks of {unknown[0]!r}, which is not one of the labels {', '.join(labels)}"
+        )
+    return MappingProxyType(
+        {str(label): tuple(str(word).lower() for word in words) for label, words in table.items()}
+    )
 
 
 def _published(raw: Any, labels: list[str]) -> PublishedRule:
@@ -229,7 +264,9 @@ def _published(raw: Any, labels: list[str]) -> PublishedRule:
 
 
 def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questions ") -> Path:
-    """The question file `given` by `flag`, as typed or in the dataset's folder; None: the dataset's own. Raises InputError: none there."""
+    """The question file `given` by `flag`, as typed or in the dataset's folder; None: the dataset's own.
+    Raises InputError: none there.
+    """
     if given is not None:
         found = next((path for path in (given, spec.folder / given) if path.is_file()), None)
         if found is None:
@@ -239,31 +276,45 @@ def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questio
         data = spec.questions.parent.name
         if spec.sample is None:
             raise InputError(
-                f"{spec.questions}: the questions of {spec.title} are not there. Make them with `unifer data build --rows questions`"
+                f"{spec.questions}: the questions of {spec.title} are not there. Make them with "
+                "`unifer data build --rows questions`"
             )
         release = release_of(spec.questions.name)
         where = f", in the hub dataset {release.hub} ({TERMS}): {release.commands}, or" if release else ":"
         raise InputError(
-            f"{spec.questions}: the questions of {spec.title} are not there. They come with the published FERBench{where} put "
-            f"{spec.questions.name} into {spec.folder.name}/{data}/. To try now: {flag}{data}/{spec.sample.name}"
+            f"{spec.questions}: the questions of {spec.title} are not there. They come with the "
+            "published "
+            f"FERBench{where} put {spec.questions.name} into {spec.folder.name}/{data}/. To try now: "
+            f"{flag}{data}/{spec.sample.name}"
         )
     return spec.questions
 
 
 def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question]:
-    """The questions of a file, keys unique. With `spec`, candidate labels outside the dataset's vocabulary are refused."""
+    """The questions of a file, keys unique. With `spec`, candidate labels outside the dataset's vocabulary
+    are refused.
+    """
 
     def parse(row: Any) -> Question:
         question = Question.from_json(row)
         if spec is not None:
             strangers = [label for label in question.candidate_labels if label not in spec.labels]
             if strangers:
-                has = f"labels of {spec.title} are {', '.join(spec.labels)}" if spec.labels else f"{spec.title} asks for AUs alone"
-                remedy = "ask in the folder of their own dataset, or build them with these labels (`unifer data build`)"
+                has = (
+                    f"labels of {spec.title} are {', '.join(spec.labels)}"
+                    if spec.labels
+                    else f"{spec.title} asks for AUs alone"
+                )
+                remedy = (
+                    "ask in the folder of their own dataset, or build them with these labels "
+                    "(`unifer data build`)"
+                )
                 raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {has}; {remedy}")
         return question
 
     questions = list(files.read_records(path, parse, key=lambda question: question.key))
     if not questions:
-        raise InputError(f"{path}: holds no questions; a row has image_path, true_label, prompt and candidate_labels")
+        raise InputError(
+            f"{path}: holds no questions; a row has image_path, true_label, prompt and candidate_labels"
+        )
     return questions

@@ -1,4 +1,5 @@
-"""What is wrong with a text that should be JSON, in words: where it breaks, and whether the download of it is to blame.
+"""What is wrong with a text that should be JSON, in words: where it breaks, and whether the download of it is
+to blame.
 
 Knows texts and names of published files; `files` reads, and adds file and row.
 """
@@ -24,7 +25,9 @@ def around(text: str, at: int) -> str:
 
 
 def no_rows(text: str, name: str) -> str | None:
-    """Why a text under the name of a row file holds no rows at all, where a download brought something else; None: it may hold some."""
+    """Why a text under the name of a row file holds no rows at all, where a download brought something else;
+    None: it may hold some.
+    """
     if text.startswith("version https://git-lfs"):
         return f"is a pointer of Git LFS, not the file that it stands for; {again(name)}"
     return f"is a web page, not JSON; {again(name)}" if text.lstrip()[:1] == "<" else None
@@ -38,4 +41,8 @@ def cut_off(name: str) -> str:
 def again(name: str) -> str:
     """How to come by the file called `name`."""
     release = release_of(name)
-    return f"fetch it again: `unifer data fetch {release.name} --force`" if release else "fetch it again, or write it anew"
+    return (
+        f"fetch it again: `unifer data fetch {release.name} --force`"
+        if release
+        else "fetch it again, or write it anew"
+    )

@@ -1,4 +1,5 @@
-"""One field of a row: its value if it is what the field holds, else ValueError with the field, the value and what is allowed.
+"""One field of a row: its value if it is what the field holds, else ValueError with the field, the value and
+what is allowed.
 
 Knows the spelling of fields on disk, which all records share; not which record has which (`records`).
 """
@@ -19,13 +20,18 @@ def check(row: Any, required: Sequence[str], optional: Sequence[str]) -> None:
         raise ValueError(f"a row must be a JSON object, not {type(row).__name__} ({short(row)})")
     missing = [field for field in required if field not in row]
     if missing:
-        raise ValueError(f"missing {named(missing)}; a row needs {named(required)} and may have {named(optional)}")
+        raise ValueError(
+            f"missing {named(missing)}; a row needs {named(required)} and may have {named(optional)}"
+        )
     known = [*required, *optional]
     extra = [field for field in row if field not in known]
     if extra:
         near = difflib.get_close_matches(str(extra[0]), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown {named(extra)}{hint}; allowed are {named(known)} (put anything else inside 'provenance')")
+        raise ValueError(
+            "unknown "
+            f"{named(extra)}{hint}; allowed are {named(known)} (put anything else inside 'provenance')"
+        )
 
 
 def named(names: Sequence[str]) -> str:
@@ -70,7 +76,11 @@ def count(row: Mapping[str, Any], field: str) -> int | None:
 
 def labels(value: Any) -> tuple[str, ...]:
     """Candidate labels: at least one, none twice."""
-    if not isinstance(value, list | tuple) or not value or not all(isinstance(label, str) and label.strip() for label in value):
+    if (
+        not isinstance(value, list | tuple)
+        or not value
+        or not all(isinstance(label, str) and label.strip() for label in value)
+    ):
         raise ValueError(f"'candidate_labels' must be a non-empty list of strings, not {short(value)}")
     folded = [label.strip().lower() for label in value]
     if len(set(folded)) != len(folded):
@@ -86,7 +96,11 @@ def action_units(value: Any) -> tuple[int, ...] | None:
         raise ValueError(f'\'AUs\' must be a list such as ["AU6", "AU12"] or null, not {short(value)}')
     numbers = set()
     for item in value:
-        match = re.fullmatch(r"(?:AU)?\s*(\d{1,2})", str(item).strip(), re.IGNORECASE) if not isinstance(item, bool) else None
+        match = (
+            re.fullmatch(r"(?:AU)?\s*(\d{1,2})", str(item).strip(), re.IGNORECASE)
+            if not isinstance(item, bool)
+            else None
+        )
         if match is None or int(match[1]) not in FACS_NUMBERS:
             raise ValueError(f"'AUs' holds {short(item)}, which is no FACS action unit; write \"AU12\" or 12")
         numbers.add(int(match[1]))
@@ -94,13 +108,21 @@ def action_units(value: Any) -> tuple[int, ...] | None:
 
 
 def votes(row: Mapping[str, Any]) -> dict[str, int] | None:
-    """`{"neutral": 4, "sadness": 6}`: how many people named what, at least one of them; None where nobody voted."""
+    """`{"neutral": 4, "sadness": 6}`: how many people named what, at least one of them; None where nobody
+    voted.
+    """
     value = row.get("votes")
     if value is None:
         return None
     named = isinstance(value, dict) and all(isinstance(name, str) and name.strip() for name in value)
-    if not named or not all(type(count) is int and count >= 0 for count in value.values()) or not any(value.values()):
-        raise ValueError(f"'votes' must map names to numbers of votes from 0, not all of them 0, not {short(value)}")
+    if (
+        not named
+        or not all(type(count) is int and count >= 0 for count in value.values())
+        or not any(value.values())
+    ):
+        raise ValueError(
+            f"'votes' must map names to numbers of votes from 0, not all of them 0, not {short(value)}"
+        )
     return dict(value)
 
 

@@ -1,4 +1,5 @@
-"""Files on disk: rows in (JSON array or JSONL, errors with file:row), atomic writes out, append-only logs that survive a kill.
+"""Files on disk: rows in (JSON array or JSONL, errors with file:row), atomic writes out, append-only logs
+that survive a kill.
 
 Knows bytes, lines, JSON and YAML; what a row means is `records`.
 """
@@ -26,7 +27,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object; keep one of them")
+        raise ValueError(
+            f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object; "
+            "keep one of them"
+        )
     return row
 
 
@@ -39,7 +43,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of `path`, a byte-order mark dropped. Raises InputError: missing, a folder, empty, not UTF-8."""
+    """UTF-8 text of `path`, a byte-order mark dropped. Raises InputError: missing, a folder, empty, not
+    UTF-8.
+    """
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -52,14 +58,18 @@ def read_text(path: Path) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError.at(path, line, f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8") from None
+        raise InputError.at(
+            path, line, f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+        ) from None
     if not text or text.isspace():  # not strip, which copies half a gigabyte
         raise InputError(f"{path}: is empty; a JSON array or JSONL rows are expected")
     return text
 
 
 def read_json(path: Path, remedy: str = "") -> Any:
-    """One JSON value. Raises InputError, its message ending in `remedy`: missing, empty, not UTF-8, not JSON."""
+    """One JSON value. Raises InputError, its message ending in `remedy`: missing, empty, not UTF-8, not
+    JSON.
+    """
     try:
         return _json(path)
     except InputError as error:
@@ -71,7 +81,9 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError.at(path, error.lineno, f"not valid JSON, {error.msg}: {faults.around(text, error.pos)}") from None
+        raise InputError.at(
+            path, error.lineno, f"not valid JSON, {error.msg}: {faults.around(text, error.pos)}"
+        ) from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply") from None
 
@@ -87,10 +99,12 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> Iterator[tuple[int, Any]]:
-    """(row number from 1, row) of a JSON array or of JSONL, told apart by the first character; parsed one row at a time.
+    """(row number from 1, row) of a JSON array or of JSONL, told apart by the first character; parsed one row
+    at a time.
 
-    For JSONL the row number is the line number. Raises InputError naming file and row where the text is no JSON; with `skipped`, a line
-    of JSONL that is none is told to it (row number, problem) and passed over: after a fault in an array there is no next row to find.
+    For JSONL the row number is the line number. Raises InputError naming file and row where the text is no
+    JSON; with `skipped`, a line of JSONL that is none is told to it (row number, problem) and passed over:
+    after a fault in an array there is no next row to find.
     """
     text = read_text(path)
     start = len(text) - len(text.lstrip(_SPACE))
@@ -99,7 +113,9 @@ def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> 
     yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
 
 
-def _line_rows(path: Path, text: str, skipped: Callable[[int, str], None] | None) -> Iterator[tuple[int, Any]]:
+def _line_rows(
+    path: Path, text: str, skipped: Callable[[int, str], None] | None
+) -> Iterator[tuple[int, Any]]:
     # Not str.splitlines: a reply may hold U+2028 or U+0085 unescaped, which end no JSONL row.
     lines = text.split("\n")
     last = len(lines) if lines[-1] else None  # a whole file ends with a line end
@@ -108,7 +124,9 @@ def _line_rows(path: Path, text: str, skipped: Callable[[int, str], None] | None
             try:
                 row = _DECODER.decode(line)
             except (ValueError, RecursionError) as error:
-                problem = faults.fault(line, error) + (f"; {faults.cut_off(path.name)}" if number == last else "")
+                problem = faults.fault(line, error) + (
+                    f"; {faults.cut_off(path.name)}" if number == last else ""
+                )
                 if skipped is None:
                     raise InputError.at(path, number, problem) from None
                 skipped(number, problem)
@@ -137,7 +155,9 @@ def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
     if at >= len(text):
         raise InputError.at(path, number or None, f"the array is never closed: {faults.cut_off(path.name)}")
     if text[at + 1 :].strip():
-        raise InputError.at(path, number or None, f"text after the closing ']': {faults.around(text, _skip(text, at + 1))}")
+        raise InputError.at(
+            path, number or None, f"text after the closing ']': {faults.around(text, _skip(text, at + 1))}"
+        )
 
 
 def _skip(text: str, at: int) -> int:
@@ -146,7 +166,9 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def read_records(path: Path, parse: Callable[[Any], T], *, key: Callable[[T], str | None] | None = None) -> Iterator[T]:
+def read_records(
+    path: Path, parse: Callable[[Any], T], *, key: Callable[[T], str | None] | None = None
+) -> Iterator[T]:
     """Parsed rows of `path`. With `key`, a key seen before is refused (None keys are not compared).
 
     Raises InputError `file:row: problem` for whatever `parse` refuses with ValueError.
@@ -159,7 +181,11 @@ def read_records(path: Path, parse: Callable[[Any], T], *, key: Callable[[T], st
             raise InputError.at(path, number, str(error)) from None
         name = key(record) if key else None
         if name is not None and first_seen.setdefault(name, number) != number:
-            raise InputError.at(path, number, f"{name!r} stands already in row {first_seen[name]}; each row needs its own id or image_path")
+            raise InputError.at(
+                path,
+                number,
+                f"{name!r} stands already in row {first_seen[name]}; each row needs its own id or image_path",
+            )
         yield record
 
 
@@ -193,12 +219,16 @@ def _umask() -> int:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented UTF-8 JSON, atomically. Raises ValueError for NaN or infinity, which JSON cannot hold."""
+    """`value` as indented UTF-8 JSON, atomically. Raises ValueError for NaN or infinity, which JSON cannot
+    hold.
+    """
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def write_rows(path: Path, rows: Iterable[Any]) -> None:
-    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically, holding one row at a time."""
+    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically, holding
+    one row at a time.
+    """
     jsonl = path.suffix == ".jsonl"
     with _replacing(path) as stream:
         stream.write("" if jsonl else "[\n")
@@ -208,7 +238,9 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
 
 
 def _line(row: Any) -> str:
-    """`row` as one line of readable UTF-8 JSON; a lone surrogate, which UTF-8 cannot hold, turns the row to ASCII escapes."""
+    """`row` as one line of readable UTF-8 JSON; a lone surrogate, which UTF-8 cannot hold, turns the row to
+    ASCII escapes.
+    """
     line = _ENCODER.encode(row)
     try:
         line.encode("utf-8")
@@ -218,7 +250,8 @@ def _line(row: Any) -> str:
 
 
 def move_aside(path: Path, *beside: Path) -> Path | None:
-    """Rename the file or folder `path` to `path.1`, or the next number that is free; None if it is not there. Deletes nothing.
+    """Rename the file or folder `path` to `path.1`, or the next number that is free; None if it is not there.
+    Deletes nothing.
 
     What there is of `beside` moves too, under the same number.
     """
@@ -264,7 +297,9 @@ class AppendLog:
         self._stream.seek(0, os.SEEK_END)
 
     def append(self, row: Any) -> None:
-        """Write one row. Raises OSError (a full disk, say) after taking back whatever part of the line was written."""
+        """Write one row. Raises OSError (a full disk, say) after taking back whatever part of the line was
+        written.
+        """
         line = (_line(row) + "\n").encode("utf-8")
         start = self._stream.seek(0, os.SEEK_END)
         try:
@@ -282,5 +317,7 @@ class AppendLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

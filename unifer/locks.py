@@ -46,9 +46,11 @@ def locked(path: Path, elsewhere: str = "give --out FILE to write elsewhere") ->
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Processes of one machine, its ranks for instance, run the block one after the other; `path` is the lock file, which stays.
+    """Processes of one machine, its ranks for instance, run the block one after the other; `path` is the lock
+    file, which stays.
 
-    On a file system without locks (Lustre mounted without `-o flock`) they run at once, and a warning says so.
+    On a file system without locks (Lustre mounted without `-o flock`) they run at once, and a warning says
+    so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
@@ -58,8 +60,8 @@ def in_turn(path: Path) -> Iterator[None]:
             if error.errno not in _NO_LOCKS:
                 raise
             log.warning(
-                "%s: this file system has no locks (%s), so every rank does the same work; mount it with -o flock, or name a cache folder "
-                "on a local disk: UNIFER_CACHE=/tmp/unifer",
+                "%s: this file system has no locks (%s), so every rank does the same work; mount it "
+                "with -o flock, or name a cache folder on a local disk: UNIFER_CACHE=/tmp/unifer",
                 path.parent,
                 error.strerror,
             )

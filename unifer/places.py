@@ -20,14 +20,23 @@ QUICKSTART_SFT = "runs/quickstart/UniFER-Tiny-SFT"
 """The checkpoint that its GRPO starts from, after SFT."""
 
 TINY_BASE = "train_unifer/checkpoints/UniFER-Tiny-Base"
-"""The committed checkpoint that its SFT starts from: it lists AUs where asked to, and has never been asked for an emotion."""
+"""The committed checkpoint that its SFT starts from: it lists AUs where asked to, and has never been asked
+for an emotion.
+"""
 
 
 def project_root(near: Path) -> Path:
-    """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is none."""
+    """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is
+    none.
+    """
     here = near.absolute()
     return next(
-        (folder for folder in (here, *here.parents) if (folder / "data").is_dir() and (folder / "train_unifer").is_dir()), Path.cwd()
+        (
+            folder
+            for folder in (here, *here.parents)
+            if (folder / "data").is_dir() and (folder / "train_unifer").is_dir()
+        ),
+        Path.cwd(),
     )
 
 

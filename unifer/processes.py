@@ -1,7 +1,8 @@
 """Child processes that end when we do, however we end: with Ctrl-C, with an error, with SIGKILL.
 
-A program that starts processes of its own (vLLM's engine, which holds most of a GPU) leaves them running when it is killed. So it runs in a
-process group of its own, and a small watcher, outside that group, holds a pipe from us: when the pipe closes, it ends the group.
+A program that starts processes of its own (vLLM's engine, which holds most of a GPU) leaves them running when
+it is killed. So it runs in a process group of its own, and a small watcher, outside that group, holds a pipe
+from us: when the pipe closes, it ends the group.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProcessGroup:
-    """`command` in a process group of its own, which ends with `end`, and with us. `patience`: seconds to end by itself.
+    """`command` in a process group of its own, which ends with `end`, and with us. `patience`: seconds to end
+    by itself.
 
     `options` go to `subprocess.Popen`.
     """
@@ -68,6 +70,8 @@ class ProcessGroup:
 
 
 def end_with_parent() -> None:
-    """From now on this process is killed when the one that started it dies. Linux only; elsewhere nothing changes."""
+    """From now on this process is killed when the one that started it dies. Linux only; elsewhere nothing
+    changes.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,5 @@
-"""How far a command is, told to the command that started it through one small file that is replaced as the work goes on.
+"""How far a command is, told to the command that started it through one small file that is replaced as the
+work goes on.
 
 `UNIFER_PROGRESS` names the file. Without it nothing is told, and commands show bars of their own.
 """
@@ -37,7 +38,8 @@ class Progress:
 
 
 class Teller:
-    """Tells how far one piece of work is. Written a few times a second at most, and always when the last unit is done.
+    """Tells how far one piece of work is. Written a few times a second at most, and always when the last unit
+    is done.
 
     It never ends the work it tells of: where the file cannot be written, nobody hears of it.
     """
@@ -63,7 +65,10 @@ class Teller:
         self._told = time.monotonic()
         new = self._path.with_name(self._path.name + ".new")
         with suppress(OSError):
-            new.write_text(json.dumps(vars(Progress(self._title, self._done, self._total, self._unit, self._text))), encoding="utf-8")
+            new.write_text(
+                json.dumps(vars(Progress(self._title, self._done, self._total, self._unit, self._text))),
+                encoding="utf-8",
+            )
             new.replace(self._path)
 
 

@@ -1,6 +1,8 @@
-"""A YAML mapping and flags -> one frozen dataclass, checked once: unknown keys, missing ones, values of another type.
+"""A YAML mapping and flags -> one frozen dataclass, checked once: unknown keys, missing ones, values of
+another type.
 
-Knows annotations of dataclasses, and nothing of what the settings mean. What a value may be, the dataclass says in `__post_init__`.
+Knows annotations of dataclasses, and nothing of what the settings mean. What a value may be, the dataclass
+says in `__post_init__`.
 """
 
 from __future__ import annotations
@@ -17,14 +19,22 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 T = TypeVar("T")
-_SCALARS: Mapping[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
+_SCALARS: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    Path: "a path",
+}
 
 
 def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
-    """The settings `kind` that the YAML file `config` and `flags` (`--rounds 2 --sft.learning_rate 1e-4`) make together; flags win.
+    """The settings `kind` that the YAML file `config` and `flags` (`--rounds 2 --sft.learning_rate 1e-4`)
+    make together; flags win.
 
-    The file may name a base (`unifer.configs`). A path in it that starts with `./` or `../` is relative to it, one in a flag to where the
-    user stands. Raises InputError naming the key, what it holds, and what is allowed.
+    The file may name a base (`unifer.configs`). A path in it that starts with `./` or `../` is relative to
+    it, one in a flag to where the user stands. Raises InputError naming the key, what it holds, and what is
+    allowed.
     """
     values = read_config(config)
     for name, value in _pairs(flags):
@@ -37,7 +47,9 @@ def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
 
 
 def keys(kind: type, at: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted key, its default as YAML writes it) of every setting; the default of one that must be given reads `needed`."""
+    """(dotted key, its default as YAML writes it) of every setting; the default of one that must be given
+    reads `needed`.
+    """
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         inner = _dataclass_of(hints[field.name])
@@ -57,7 +69,9 @@ def _as_yaml(value: Any) -> str:
 
 
 def typed(kind: Any, value: Any, at: str) -> Any:
-    """`value`, of the plain types that YAML gives, as an instance of the annotation `kind`. Raises ValueError; `at` is the key."""
+    """`value`, of the plain types that YAML gives, as an instance of the annotation `kind`. Raises
+    ValueError; `at` is the key.
+    """
     origin = get_origin(kind)
     if kind is Any:
         return value
@@ -80,15 +94,27 @@ def typed(kind: Any, value: Any, at: str) -> Any:
 
 def _dataclass(kind: Any, value: Any, at: str) -> Any:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{at!r} must be a mapping of settings, not {value!r}" if at else "a mapping of settings is expected")
+        raise ValueError(
+            f"{at!r} must be a mapping of settings, not {value!r}"
+            if at
+            else "a mapping of settings is expected"
+        )
     hints = get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     prefix = f"{at}." if at else ""
     for key in value:
         if key not in fields:
-            raise ValueError(f"unknown key {prefix + str(key)!r}; {_nearest(str(key), [prefix + name for name in fields], prefix)}")
+            raise ValueError(
+                "unknown key "
+                f"{prefix + str(key)!r}; "
+                f"{_nearest(str(key), [prefix + name for name in fields], prefix)}"
+            )
     for name, field in fields.items():
-        if name not in value and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        if (
+            name not in value
+            and field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+        ):
             raise ValueError(f"missing {prefix + name!r}: set it in the YAML file or as --{prefix + name}")
     given = {str(key): typed(hints[str(key)], each, prefix + str(key)) for key, each in value.items()}
     try:
@@ -132,7 +158,9 @@ def _pairs(flags: Sequence[str]) -> Iterator[tuple[str, Any]]:
         if not flags[at].startswith("--"):
             raise InputError(f"{flags[at]!r} belongs to no flag; a value follows its --flag")
         name, equals, first = flags[at][2:].partition("=")
-        end = next((index for index in range(at + 1, len(flags)) if flags[index].startswith("--")), len(flags))
+        end = next(
+            (index for index in range(at + 1, len(flags)) if flags[index].startswith("--")), len(flags)
+        )
         texts = [*([first] if equals else []), *flags[at + 1 : end]]
         if not texts:
             raise InputError(f"--{name} needs a value")
@@ -148,9 +176,13 @@ def _place(kind: type, name: str) -> tuple[str, ...]:
     if asked in known:
         return tuple(asked.split("."))
     section, _, own = asked.partition(".")
-    if own and f"{section}.settings" in known:  # what a section passes on to a command has that command's own names
+    if (
+        own and f"{section}.settings" in known
+    ):  # what a section passes on to a command has that command's own names
         own = own.removeprefix("settings.")
-        near = difflib.get_close_matches(own, [key.partition(".")[2] for key in known if key.startswith(f"{section}.")], n=1, cutoff=0.75)
+        near = difflib.get_close_matches(
+            own, [key.partition(".")[2] for key in known if key.startswith(f"{section}.")], n=1, cutoff=0.75
+        )
         if near:
             raise InputError(f"unknown flag --{name}; did you mean '{section}.{near[0]}'?")
         return section, "settings", own

@@ -1,7 +1,8 @@
 """What flows between the stages: each record is a small frozen type with JSON in and out.
 
-Knows fields, types and how a row is spelled on disk; not where files lie (`files`), nor what a good reply is (`dialogue/answers`).
-`from_json` raises ValueError with the field, its value and what is allowed; `files.read_records` adds file and row.
+Knows fields, types and how a row is spelled on disk; not where files lie (`files`), nor what a good reply is
+(`dialogue/answers`). `from_json` raises ValueError with the field, its value and what is allowed;
+`files.read_records` adds file and row.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ OUTCOMES: tuple[Outcome, ...] = ("answered", "off_list", "no_answer", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One benchmark row: which of `candidate_labels` does the face in `image_path` show? `key` is unique within a file.
+    """One benchmark row: which of `candidate_labels` does the face in `image_path` show? `key` is unique
+    within a file.
 
-    Where the dataset codes AUs and no emotion, it asks for the AUs: `true_label` is None (`null`), `candidate_labels` empty.
+    Where the dataset codes AUs and no emotion, it asks for the AUs: `true_label` is None (`null`),
+    `candidate_labels` empty.
     """
 
     image_path: str
@@ -68,22 +71,38 @@ class Question:
 
     @property
     def coded(self) -> frozenset[int] | None:
-        """The AUs that somebody coded on this face, present or absent; None where the dataset's coders looked for every AU."""
+        """The AUs that somebody coded on this face, present or absent; None where the dataset's coders looked
+        for every AU.
+        """
         found = (self.provenance or {}).get("coded")
         return None if found is None else frozenset(fields.action_units(found) or ())
 
     @classmethod
     def from_json(cls, row: Any) -> Self:
-        fields.check(row, ("image_path", "true_label", "prompt", "candidate_labels"), ("id", "dataset", "AUs", "votes", "provenance"))
+        fields.check(
+            row,
+            ("image_path", "true_label", "prompt", "candidate_labels"),
+            ("id", "dataset", "AUs", "votes", "provenance"),
+        )
         units = fields.action_units(row.get("AUs"))
         truth = None if row["true_label"] is None else fields.text(row, "true_label")
         if truth is None and units is None:
-            raise ValueError("'true_label' is null and the row has no 'AUs': nothing could be scored; give it a label, or its AUs")
-        labels = () if truth is None and row["candidate_labels"] == [] else fields.labels(row["candidate_labels"])
+            raise ValueError(
+                "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
+                "label, or its AUs"
+            )
+        labels = (
+            () if truth is None and row["candidate_labels"] == [] else fields.labels(row["candidate_labels"])
+        )
         if truth is None and labels:
-            raise ValueError(f"'true_label' is null beside the candidate_labels {fields.named(labels)}; a question of AUs has none: []")
+            raise ValueError(
+                "'true_label' is null beside the candidate_labels "
+                f"{fields.named(labels)}; a question of AUs has none: []"
+            )
         if truth is not None and truth not in labels:
-            raise ValueError(f"'true_label' {truth!r} is not among its candidate_labels {fields.named(labels)}")
+            raise ValueError(
+                f"'true_label' {truth!r} is not among its candidate_labels {fields.named(labels)}"
+            )
         made = cls(
             image_path=fields.text(row, "image_path"),
             true_label=truth,
@@ -97,7 +116,10 @@ class Question:
         )
         uncoded = set(units or ()) - made.coded if made.coded is not None else set()
         if uncoded:
-            raise ValueError(f"AU{min(uncoded)} is among 'AUs' but not among provenance.coded, the AUs that were looked for")
+            raise ValueError(
+                f"AU{min(uncoded)} is among 'AUs' but not among provenance.coded, the AUs that were "
+                "looked for"
+            )
         return made
 
     def to_json(self) -> Json:
@@ -107,7 +129,14 @@ class Question:
             "prompt": self.prompt,
             "candidate_labels": list(self.candidate_labels),
         }
-        return fields.compact(row, self.action_units, id=self.id, dataset=self.dataset, votes=self.votes, provenance=self.provenance)
+        return fields.compact(
+            row,
+            self.action_units,
+            id=self.id,
+            dataset=self.dataset,
+            votes=self.votes,
+            provenance=self.provenance,
+        )
 
 
 _TRAINING_FIELDS = ("id", "dataset", "candidate_labels", "AUs", "provenance")
@@ -116,7 +145,9 @@ _TAGGED = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class CoTRow:
-    """One supervised row: the reasoning reply that the model should give to `question` about the face in `image_path`."""
+    """One supervised row: the reasoning reply that the model should give to `question` about the face in
+    `image_path`.
+    """
 
     image_path: str
     question: str
@@ -130,7 +161,12 @@ class CoTRow:
     @classmethod
     def from_json(cls, row: Any) -> Self:
         fields.check(row, ("image_path", "question", "response"), _TRAINING_FIELDS)
-        return cls(fields.text(row, "image_path"), fields.text(row, "question"), fields.text(row, "response"), **_training_extras(row))
+        return cls(
+            fields.text(row, "image_path"),
+            fields.text(row, "question"),
+            fields.text(row, "response"),
+            **_training_extras(row),
+        )
 
     def to_json(self) -> Json:
         row: Json = {"image_path": self.image_path, "question": self.question, "response": self.response}
@@ -139,9 +175,11 @@ class CoTRow:
 
 @dataclass(frozen=True, slots=True)
 class RewardRow:
-    """One verifiable row: `solution` is the label that a rollout of `problem` must reach, bare or inside `<answer>`.
+    """One verifiable row: `solution` is the label that a rollout of `problem` must reach, bare or inside
+    `<answer>`.
 
-    None (`null` on disk) where the dataset codes AUs and no emotion: then the AUs alone are verifiable, and must be there.
+    None (`null` on disk) where the dataset codes AUs and no emotion: then the AUs alone are verifiable, and
+    must be there.
     """
 
     image_path: str
@@ -169,13 +207,26 @@ class RewardRow:
     def from_json(cls, row: Any) -> Self:
         fields.check(row, ("image_path", "problem", "solution"), _TRAINING_FIELDS)
         solution = None if row["solution"] is None else fields.text(row, "solution")
-        made = cls(fields.text(row, "image_path"), fields.text(row, "problem"), solution, **_training_extras(row))
+        made = cls(
+            fields.text(row, "image_path"), fields.text(row, "problem"), solution, **_training_extras(row)
+        )
         if solution is None and made.action_units is None:
-            raise ValueError("'solution' is null and the row has no 'AUs': nothing in it can be verified; give it a label, or its AUs")
+            raise ValueError(
+                "'solution' is null and the row has no 'AUs': nothing in it can be verified; give it "
+                "a label, or its AUs"
+            )
         if made.label == "":
             raise ValueError(f"'solution' {fields.short(solution)} holds no label")
-        if made.label is not None and made.candidate_labels is not None and made.label not in made.candidate_labels:
-            raise ValueError(f"'solution' {made.label!r} is not among its candidate_labels {fields.named(made.candidate_labels)}")
+        if (
+            made.label is not None
+            and made.candidate_labels is not None
+            and made.label not in made.candidate_labels
+        ):
+            raise ValueError(
+                "'solution' "
+                f"{made.label!r} is not among its candidate_labels "
+                f"{fields.named(made.candidate_labels)}"
+            )
         return made
 
     def to_json(self) -> Json:
@@ -197,15 +248,18 @@ def _training_extras(row: Mapping[str, Any]) -> Json:
 def _with_training_extras(row: Json, record: CoTRow | RewardRow) -> Json:
     if record.candidate_labels is not None:
         row["candidate_labels"] = list(record.candidate_labels)
-    return fields.compact(row, record.action_units, id=record.id, dataset=record.dataset, provenance=record.provenance)
+    return fields.compact(
+        row, record.action_units, id=record.id, dataset=record.dataset, provenance=record.provenance
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one model said to one question: a reply with its finish reason and token counts, or the error that prevented one.
+    """What one model said to one question: a reply with its finish reason and token counts, or the error that
+    prevented one.
 
-    On disk a question's own fields plus `model_response`, and on failure `error: true` with `error_message`: a superset of the
-    published results rows, so either reads the other's.
+    On disk a question's own fields plus `model_response`, and on failure `error: true` with `error_message`:
+    a superset of the published results rows, so either reads the other's.
     """
 
     question: Question
@@ -230,25 +284,47 @@ class Prediction:
             raise ValueError(f"'error' must be true or false, not {fields.short(failed)}")
         reply = own.get("model_response", "" if failed else None)
         if not isinstance(reply, str):
-            raise ValueError(f"'model_response' must be a string, not {fields.short(reply)} (a row without a reply needs 'error': true)")
+            raise ValueError(
+                "'model_response' must be a string, not "
+                f"{fields.short(reply)} (a row without a reply needs 'error': true)"
+            )
         message, reason = fields.note(own, "error_message"), fields.note(own, "finish_reason")
         counts = fields.count(own, "prompt_tokens"), fields.count(own, "completion_tokens")
-        return cls(question, "" if failed else reply, (message or reply or "failed") if failed else None, reason, *counts)
+        return cls(
+            question,
+            "" if failed else reply,
+            (message or reply or "failed") if failed else None,
+            reason,
+            *counts,
+        )
 
     def to_json(self) -> Json:
         row = self.question.to_json() | {"model_response": self.reply}
         if self.error is not None:
             return row | {"error": True, "error_message": self.error}
-        counts = {"finish_reason": self.finish_reason, "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens}
+        counts = {
+            "finish_reason": self.finish_reason,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+        }
         return row | {key: value for key, value in counts.items() if value is not None}
 
 
-_PREDICTION_FIELDS = ("model_response", "error", "error_message", "finish_reason", "prompt_tokens", "completion_tokens")
+_PREDICTION_FIELDS = (
+    "model_response",
+    "error",
+    "error_message",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the grader found in one reply: the outcome, the candidate it names, its form, and the AUs its reasoning claims."""
+    """What the grader found in one reply: the outcome, the candidate it names, its form, and the AUs its
+    reasoning claims.
+    """
 
     outcome: Outcome
     label: str | None

@@ -1,4 +1,5 @@
-"""Data that the papers' authors publish: which dataset of the Hugging Face hub holds which file, and where it goes in a project.
+"""Data that the papers' authors publish: which dataset of the Hugging Face hub holds which file, and where it
+goes in a project.
 
 Facts alone; `prepare/fetching` fetches, and every error about such a file that is not there ends in `hint`.
 """
@@ -19,7 +20,8 @@ _FERBENCH_SETS = "RAF-DB, FERPlus (faces of FER2013), AffectNet and SFEW 2.0"
 class Release:
     """One thing to fetch: the hub dataset, what it holds, and the folder below the project for each file.
 
-    `files`: name -> folder. Where it is empty, every row file of the hub dataset goes below `folder`, as it lies there.
+    `files`: name -> folder. Where it is empty, every row file of the hub dataset goes below `folder`, as it
+    lies there.
     """
 
     name: str
@@ -37,7 +39,11 @@ class Release:
     @property
     def commands(self) -> str:
         """Both ways to fetch it."""
-        return f"`unifer data fetch {self.name}` (or `hf download {self.hub} --repo-type dataset --local-dir DIR`, and move the files)"
+        return (
+            "`unifer data fetch "
+            f"{self.name}` (or `hf download {self.hub} --repo-type dataset --local-dir DIR`, and move "
+            "the files)"
+        )
 
     def folder_of(self, name: str) -> str | None:
         """The folder below the project for the file `name` of the hub dataset; None: not wanted."""
@@ -52,16 +58,29 @@ _ALL = (
         _UNIFER,
         "the four question files of FERBench, 11,072 questions",
         _FERBENCH_SETS,
-        MappingProxyType({f"{name}_qa.json": f"eval_{name}/data" for name in ("rafdb", "ferplus", "affectnet", "sfew_2.0")}),
+        MappingProxyType(
+            {f"{name}_qa.json": f"eval_{name}/data" for name in ("rafdb", "ferplus", "affectnet", "sfew_2.0")}
+        ),
     ),
-    Release("cot", _UNIFER, "UniFER_CoT_230K.json, the rows of SFT", _FERBENCH_SETS, MappingProxyType({"UniFER_CoT_230K.json": "data"})),
     Release(
-        "rlvr", _UNIFER, "UniFER_RLVR_360K.json, the rows of GRPO", _FERBENCH_SETS, MappingProxyType({"UniFER_RLVR_360K.json": "data"})
+        "cot",
+        _UNIFER,
+        "UniFER_CoT_230K.json, the rows of SFT",
+        _FERBENCH_SETS,
+        MappingProxyType({"UniFER_CoT_230K.json": "data"}),
+    ),
+    Release(
+        "rlvr",
+        _UNIFER,
+        "UniFER_RLVR_360K.json, the rows of GRPO",
+        _FERBENCH_SETS,
+        MappingProxyType({"UniFER_RLVR_360K.json": "data"}),
     ),
     Release(
         "fea20k",
         "QBiscuits/FEA-20K",
-        "the annotations of FEA-20K, 17,737 rows to train on and 1,688 to test, and the rows of the later stages of Facial-R1",
+        "the annotations of FEA-20K, 17,737 rows to train on and 1,688 to test, and the rows of the "
+        "later stages of Facial-R1",
         "FABA-Instruct, RAF-AU, DISFA, BP4D, FER2013, AffectNet, RAF-DB and ExpW",
         folder="data/FEA-20K",
     ),
@@ -80,4 +99,7 @@ def hint(file: str) -> str:
     release = release_of(file)
     if release is None:
         return ""
-    return f"; it is published as part of the hub dataset {release.hub} ({TERMS}): {release.commands} puts it there"
+    return (
+        "; it is published as part of the hub dataset "
+        f"{release.hub} ({TERMS}): {release.commands} puts it there"
+    )

@@ -1,7 +1,9 @@
-"""The run manifest: what a result was made from, so that it can be made again and is never mixed with another.
+"""The run manifest: what a result was made from, so that it can be made again and is never mixed with
+another.
 
-`identity` is what must be the same to go on with a run (inputs, checkpoint, prompt and image rules); `context` is what a
-reader wants to know besides (versions, commit, times). No host, user or absolute machine path is recorded.
+`identity` is what must be the same to go on with a run (inputs, checkpoint, prompt and image rules);
+`context` is what a reader wants to know besides (versions, commit, times). No host, user or absolute machine
+path is recorded.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ _NOT_THE_MODEL = (
     "rng_state*",
     "README*",
 )
-"""How a checkpoint came to be, and what training needs to go on: files that `_CHECKPOINT_FILES` would count otherwise."""
+"""How a checkpoint came to be, and what training needs to go on: files that `_CHECKPOINT_FILES` would count
+otherwise.
+"""
 
 
 def describe_file(path: Path) -> Json:
@@ -58,16 +62,22 @@ def describe_file(path: Path) -> Json:
 def describe_checkpoint(path: Path) -> Json:
     """Name and fingerprint of a checkpoint folder: every config, tokenizer, processor and weight file in it.
 
-    What training leaves beside the model (manifest, trainer state, optimizer) does not count: the same model has one fingerprint.
+    What training leaves beside the model (manifest, trainer state, optimizer) does not count: the same model
+    has one fingerprint.
 
-    Files over 64 MiB count with their size and 64 evenly spaced blocks of 1 MiB, so that 16 GB take well under a second.
+    Files over 64 MiB count with their size and 64 evenly spaced blocks of 1 MiB, so that 16 GB take well
+    under a second.
     """
     found = {member for kind in _CHECKPOINT_FILES for member in path.glob(kind) if member.is_file()}
     members = sorted(member for member in found if not any(member.match(name) for name in _NOT_THE_MODEL))
     digest = hashlib.sha256()
     for member in members:
         digest.update(f"{member.name}\0{member.stat().st_size}\0{_fingerprint(member)}\n".encode())
-    return {"name": path.name, "fingerprint": digest.hexdigest(), "bytes": sum(member.stat().st_size for member in members)}
+    return {
+        "name": path.name,
+        "fingerprint": digest.hexdigest(),
+        "bytes": sum(member.stat().st_size for member in members),
+    }
 
 
 def _fingerprint(path: Path) -> str:
@@ -97,8 +107,12 @@ def commit() -> str | None:
     """The source checkout's commit, `+changes` when the work tree differs; None outside a git checkout."""
     here = Path(__file__).parent
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
-        status = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True).stdout
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        status = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
     return head + ("+changes" if status.strip() else "")
@@ -111,7 +125,11 @@ def now() -> str:
 
 def manifest(command: str, identity: Json, **context: Any) -> Json:
     """A new manifest, stamped with versions, commit and the time of its start."""
-    return {"command": command, "identity": identity, "context": {**context, "versions": versions(), "commit": commit(), "started": now()}}
+    return {
+        "command": command,
+        "identity": identity,
+        "context": {**context, "versions": versions(), "commit": commit(), "started": now()},
+    }
 
 
 def differences(old: Any, new: Any) -> Iterable[str]:
@@ -140,7 +158,9 @@ def manifest_path(path: Path) -> Path:
 
 
 def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:
-    """The manifest already at `path`, None if there is none. Raises InputError listing what differs from `identity`."""
+    """The manifest already at `path`, None if there is none. Raises InputError listing what differs from
+    `identity`.
+    """
     if not path.exists():
         return None
     try:
@@ -150,7 +170,9 @@ def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:
         raise InputError(f"{path}: is not a run manifest; {remedy}") from None
     changed = list(differences(before, json.loads(json.dumps(identity))))
     if changed:
-        raise InputError(f"{path}: belongs to another run; it differs in\n  " + "\n  ".join(changed) + f"\n{remedy}")
+        raise InputError(
+            f"{path}: belongs to another run; it differs in\n  " + "\n  ".join(changed) + f"\n{remedy}"
+        )
     return old
 
 

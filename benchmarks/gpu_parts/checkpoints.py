@@ -12,7 +12,9 @@ PIXELS = 224
 
 
 def build_checkpoint(folder: Path, hub_id: str | None, device: str) -> None:
-    """A random checkpoint of the shape of `hub_id` that takes UniFER-Tiny's tokens and 224 x 224 pixels; None is UniFER-Tiny."""
+    """A random checkpoint of the shape of `hub_id` that takes UniFER-Tiny's tokens and 224 x 224 pixels; None
+    is UniFER-Tiny.
+    """
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
@@ -26,12 +28,23 @@ def build_checkpoint(folder: Path, hub_id: str | None, device: str) -> None:
     processor.image_processor.size = {"shortest_edge": 28**2, "longest_edge": PIXELS**2}
     own = files.read_json(folder / "tiny" / "config.json")
     known = KNOWN[hub_id]
-    tokens = {name: own[name] for name in ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")}
+    tokens = {
+        name: own[name]
+        for name in ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    }
     rope = {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6}
     ends = {name: own["text_config"][name] for name in ("eos_token_id", "pad_token_id")}
-    text = {**known["text_config"], **ends, "rope_parameters": rope, "tie_word_embeddings": known["tie_word_embeddings"]}
+    text = {
+        **known["text_config"],
+        **ends,
+        "rope_parameters": rope,
+        "tie_word_embeddings": known["tie_word_embeddings"],
+    }
     config = Qwen2_5_VLConfig(
-        text_config=text, vision_config=known["vision_config"], tie_word_embeddings=known["tie_word_embeddings"], **tokens
+        text_config=text,
+        vision_config=known["vision_config"],
+        tie_word_embeddings=known["tie_word_embeddings"],
+        **tokens,
     )
     with torch.device(device):
         torch.set_default_dtype(torch.bfloat16)

@@ -1,9 +1,11 @@
-"""Parts 2 to 4 of gpu_check.py: GRPO on a random model, by the project's own launcher, and what the run's metrics and its process say.
+"""Parts 2 to 4 of gpu_check.py: GRPO on a random model, by the project's own launcher, and what the run's
+metrics and its process say.
 
-tiny    UniFER-Tiny in bfloat16, asleep while it trains: do the weights arrive, is anything NaN, how far are sampler and trainer apart;
-        again with vLLM's V1 runner, once in float32
-3b      a random 3B by grpo_7b.yaml under ZeRO-3: peak memory against `unifer doctor`, time split of a step, tensors/s of a sync
-lora    a random 7B (without a GPU: the tiny one) with LoRA: largest change of the base after the syncs
+tiny    UniFER-Tiny in bfloat16, asleep while it trains: do the weights arrive, is anything NaN, how far are
+        sampler and trainer apart; again with vLLM's V1 runner, once in float32
+3b      a random 3B by grpo_7b.yaml under ZeRO-3: peak memory against `unifer doctor`, time split of a step,
+tensors/s of a sync lora    a random 7B (without a GPU: the tiny one) with LoRA: largest change of the base
+after the syncs
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ _SMALL: dict[str, object] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kind", choices=("tiny", "3b", "lora"))
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -81,20 +85,40 @@ def three_billion(folder: Path, device: str) -> dict[str, Any]:
 
 
 def lora(folder: Path, device: str) -> dict[str, Any]:
-    """Many steps on a tiny model, few on a large one: what an in-place merge does to a base in bfloat16 grows with the syncs."""
+    """Many steps on a tiny model, few on a large one: what an in-place merge does to a base in bfloat16 grows
+    with the syncs.
+    """
     large = device == "cuda"
-    flags: dict[str, object] = {"use_peft": "true", "deepspeed": "", "max_steps": 3 if large else 8, "learning_rate": 1e-3}
+    flags: dict[str, object] = {
+        "use_peft": "true",
+        "deepspeed": "",
+        "max_steps": 3 if large else 8,
+        "learning_rate": 1e-3,
+    }
     if not large:
-        # bfloat16 weights; --bf16 asks for a GPU. The CPU's two samplers of that precision differ more than a card's.
-        flags |= {"bf16": "false", "vllm_enable_sleep_mode": "false", "processor_rescales": "true", "lora_r": 4, "probe_limit": 1}
+        # bfloat16 weights; --bf16 asks for a GPU. The CPU's two samplers of that precision differ more than a
+        # card's.
+        flags |= {
+            "bf16": "false",
+            "vllm_enable_sleep_mode": "false",
+            "processor_rescales": "true",
+            "lora_r": 4,
+            "probe_limit": 1,
+        }
     seen = grpo(folder, SEVEN if large else None, device, flags, {})
-    figures = {"largest change of the base": seen["base_change"], "syncs": seen["steps"], "|difference|": seen["difference"]}
+    figures = {
+        "largest change of the base": seen["base_change"],
+        "syncs": seen["steps"],
+        "|difference|": seen["difference"],
+    }
     if seen["base_change"] != 0:
         raise SystemExit(f"the base moved: {json.dumps(figures)}")
     return figures
 
 
-def grpo(folder: Path, hub_id: str | None, device: str, flags: dict[str, object], environment: dict[str, str]) -> dict[str, Any]:
+def grpo(
+    folder: Path, hub_id: str | None, device: str, flags: dict[str, object], environment: dict[str, str]
+) -> dict[str, Any]:
     """One run by the project's launcher; its figures."""
     folder.mkdir(parents=True, exist_ok=True)
     build_checkpoint(folder / "checkpoint", hub_id, device)
@@ -107,13 +131,31 @@ def grpo(folder: Path, hub_id: str | None, device: str, flags: dict[str, object]
     }
     if device == "cpu":
         chosen |= {"attn_implementation": "sdpa"}
-    argv = ["--config", str(CONFIG), *(word for key, value in chosen.items() for word in (f"--{key}", str(value)))]
+    argv = [
+        "--config",
+        str(CONFIG),
+        *(word for key, value in chosen.items() for word in (f"--{key}", str(value))),
+    ]
     seen = folder / "seen.json"
-    command = [sys.executable, "-m", "unifer.cli.launch", "--standalone", "--nproc_per_node", "1", "-m", "benchmarks.gpu_parts.traced_grpo"]
-    subprocess.run([*command, *argv], cwd=ROOT, env=os.environ | environment | {"UNIFER_TRACE": str(seen)}, check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "unifer.cli.launch",
+        "--standalone",
+        "--nproc_per_node",
+        "1",
+        "-m",
+        "benchmarks.gpu_parts.traced_grpo",
+    ]
+    subprocess.run(
+        [*command, *argv], cwd=ROOT, env=os.environ | environment | {"UNIFER_TRACE": str(seen)}, check=True
+    )
     metrics = [json.loads(line) for line in (folder / "out" / "metrics.jsonl").read_text().splitlines()]
     later = metrics[1:] or metrics
-    seconds = {name: round(statistics.median(row[f"time/{name}"] for row in later), 3) for name in ("sync", "generate", "rewards", "score")}
+    seconds = {
+        name: round(statistics.median(row[f"time/{name}"] for row in later), 3)
+        for name in ("sync", "generate", "rewards", "score")
+    }
     seconds["step"] = round(statistics.median(row["step_time"] for row in later), 3)
     return {
         "steps": len(metrics),

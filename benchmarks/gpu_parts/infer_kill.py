@@ -1,7 +1,7 @@
 """Part 1 of gpu_check.py: inference with the engine in a process of its own, killed and gone on with.
 
-Two runs through one worker. The first is killed (SIGKILL) at its first row: nothing that it started may run, and no GPU memory may be held,
-ten seconds later. The second finishes the rest.
+Two runs through one worker. The first is killed (SIGKILL) at its first row: nothing that it started may run,
+and no GPU memory may be held, ten seconds later. The second finishes the rest.
 """
 
 from __future__ import annotations
@@ -77,7 +77,16 @@ def infer(folder: Path, faces: Path) -> subprocess.Popen[bytes]:
         "--questions",
         str(faces / "data" / "rafdb_qa.json"),
     ]
-    command += ["--image-root", str(faces / "data"), "--out", str(folder / "out.jsonl"), "--engine", "vllm", "--max-new-tokens", "200"]
+    command += [
+        "--image-root",
+        str(faces / "data"),
+        "--out",
+        str(folder / "out.jsonl"),
+        "--engine",
+        "vllm",
+        "--max-new-tokens",
+        "200",
+    ]
     # As on a GPU, also where there is none.
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"})
 
@@ -90,7 +99,11 @@ def wait_for_a_row(folder: Path, process: subprocess.Popen[bytes], seconds: floa
     end = time.monotonic() + seconds
     while not rows(folder):
         if process.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"no row after {seconds:.0f} s" if process.poll() is None else f"infer ended with {process.returncode}")
+            raise SystemExit(
+                f"no row after {seconds:.0f} s"
+                if process.poll() is None
+                else f"infer ended with {process.returncode}"
+            )
         time.sleep(0.05)
 
 

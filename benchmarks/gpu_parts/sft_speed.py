@@ -1,14 +1,17 @@
-"""SFT of a randomly initialised Qwen2.5-VL on one GPU: tokens/s, model FLOPs utilisation, peak memory against `unifer doctor`.
+"""SFT of a randomly initialised Qwen2.5-VL on one GPU: tokens/s, model FLOPs utilisation, peak memory against
+`unifer doctor`.
 
-Shapes: `7b-lora` (LoRA on all linear layers), `3b-full` (every weight), `tiny` (UniFER-Tiny, for a try without a GPU). The checkpoint
-is built from the published dimensions with UniFER-Tiny's tokenizer, the rows are drawn faces with replies made long, the training
-is `unifer sft`'s own. Each shape runs in a process of its own. Targets: the doctor's estimate within 15 % of the peak.
+Shapes: `7b-lora` (LoRA on all linear layers), `3b-full` (every weight), `tiny` (UniFER-Tiny, for a try
+without a GPU). The checkpoint is built from the published dimensions with UniFER-Tiny's tokenizer, the rows
+are drawn faces with replies made long, the training is `unifer sft`'s own. Each shape runs in a process of
+its own. Targets: the doctor's estimate within 15 % of the peak.
 
     python -m benchmarks.gpu_parts.sft_speed
     python -m benchmarks.gpu_parts.sft_speed --shape tiny --device cpu --steps 2
 
-Model FLOPs utilisation is that of PaLM (Chowdhery et al., arXiv 2204.02311, appendix B): what the model must compute, recomputation
-under gradient checkpointing not counted, over what the GPU could. `unifer/models/flops.py` counts.
+Model FLOPs utilisation is that of PaLM (Chowdhery et al., arXiv 2204.02311, appendix B): what the model must
+compute, recomputation under gradient checkpointing not counted, over what the GPU could.
+`unifer/models/flops.py` counts.
 """
 
 from __future__ import annotations
@@ -29,9 +32,21 @@ from unifer.models import flops
 from unifer.models.plans import Lora, MemoryPlan
 from unifer.models.shapes import ModelShape, shape_of
 
-SHAPES = {"7b-lora": ("Qwen/Qwen2.5-VL-7B-Instruct", True), "3b-full": ("Qwen/Qwen2.5-VL-3B-Instruct", False), "tiny": (None, False)}
+SHAPES = {
+    "7b-lora": ("Qwen/Qwen2.5-VL-7B-Instruct", True),
+    "3b-full": ("Qwen/Qwen2.5-VL-3B-Instruct", False),
+    "tiny": (None, False),
+}
 WARM_UP, TARGET = 3, 0.15
-PEAK_TFLOPS = {"H200": 989.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "B200": 2250.0, "H20": 148.0, "4090": 165.2}
+PEAK_TFLOPS = {
+    "H200": 989.0,
+    "H100": 989.0,
+    "A100": 312.0,
+    "L40S": 362.0,
+    "B200": 2250.0,
+    "H20": 148.0,
+    "4090": 165.2,
+}
 """Dense bf16 TFLOP/s on the makers' data sheets, by a part of the GPU's name."""
 
 
@@ -57,8 +72,12 @@ class Seen:
 
 
 def model_flops(shape: ModelShape, counts: Counts, lora: bool) -> float:
-    """FLOPs of forward and backward pass over `counts`, by the count of `unifer doctor --card`, recomputation left out."""
-    alike = counts.tokens**2 / counts.squares  # sequences of one length with as many tokens, and as many squared
+    """FLOPs of forward and backward pass over `counts`, by the count of `unifer doctor --card`, recomputation
+    left out.
+    """
+    alike = (
+        counts.tokens**2 / counts.squares
+    )  # sequences of one length with as many tokens, and as many squared
     patches = (PIXELS // shape.patch) ** 2 if shape.hidden > 1000 else 64
     once = flops.forward(shape, alike, counts.tokens / alike, counts.learnt / alike, counts.images, patches)
     both = flops.training(shape, MemoryPlan(checkpointing=False, lora=Lora(64) if lora else None), once)
@@ -91,7 +110,10 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
 
         def on_train_end(self, arguments: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if args.device == "cuda":
-                seen.allocated, seen.reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+                seen.allocated, seen.reserved = (
+                    torch.cuda.max_memory_allocated(),
+                    torch.cuda.max_memory_reserved(),
+                )
 
     class Measured(sft.SftStage):
         """SFT with a clock."""
@@ -101,7 +123,9 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
             trainer = super().trainer(this, dataset)
             trainer.add_callback(Meter())
             take = trainer.training_step
-            trainer.training_step = lambda model, inputs, *more, **named: _counted(trainer, counts, inputs, take, model, *more, **named)
+            trainer.training_step = lambda model, inputs, *more, **named: _counted(
+                trainer, counts, inputs, take, model, *more, **named
+            )
             return trainer
 
     _train(args, name, folder, rows, Measured())
@@ -167,10 +191,14 @@ def _result(args: argparse.Namespace, name: str, folder: Path, counts: Counts, s
     }
     gpu_bytes = torch.cuda.get_device_properties(0).total_memory if args.device == "cuda" else 80 * memory.GB
     made = memory.estimate(shape, seen.run.plan, gpu_bytes)
-    result["doctor"] = {term.name: round(term.bytes / memory.GB, 3) for term in made.terms} | {"total_gb": round(made.total / memory.GB, 3)}
+    result["doctor"] = {term.name: round(term.bytes / memory.GB, 3) for term in made.terms} | {
+        "total_gb": round(made.total / memory.GB, 3)
+    }
     if args.device == "cuda":
         card = torch.cuda.get_device_name(0)
-        peak = args.peak_tflops or next((tflops for part, tflops in PEAK_TFLOPS.items() if part in card), None)
+        peak = args.peak_tflops or next(
+            (tflops for part, tflops in PEAK_TFLOPS.items() if part in card), None
+        )
         ratio = made.allocated / seen.allocated
         result |= {
             "gpu": card,
@@ -191,15 +219,23 @@ def _wait(device: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shape", choices=tuple(SHAPES), nargs="+", default=["7b-lora", "3b-full"])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--steps", type=int, default=12, help=f"timed steps, after {WARM_UP} more")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--words", type=int, default=250, help="words of a reply, about one token each")
-    parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True, help="gradient checkpointing")
-    parser.add_argument("--attention", help="default: flash_attention_2 if flash-attn is installed, else sdpa")
-    parser.add_argument("--peak-tflops", type=float, help="dense bf16 TFLOP/s of the GPU, where its name is not known here")
+    parser.add_argument(
+        "--checkpointing", action=argparse.BooleanOptionalAction, default=True, help="gradient checkpointing"
+    )
+    parser.add_argument(
+        "--attention", help="default: flash_attention_2 if flash-attn is installed, else sdpa"
+    )
+    parser.add_argument(
+        "--peak-tflops", type=float, help="dense bf16 TFLOP/s of the GPU, where its name is not known here"
+    )
     parser.add_argument("--out", type=Path, help="write the results there too")
     parser.add_argument("--work", type=Path, help="folder for checkpoints, 40 GB (default: a temporary one)")
     return parser
@@ -233,7 +269,16 @@ def _in_a_process(name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         given = [word for word in sys.argv[1:] if word != "--shape" and word not in SHAPES]
-        command = [sys.executable, "-m", "benchmarks.gpu_parts.sft_speed", *given, "--shape", name, "--out", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.gpu_parts.sft_speed",
+            *given,
+            "--shape",
+            name,
+            "--out",
+            str(out),
+        ]
         subprocess.run(command, check=True)
         made: dict[str, Any] = json.loads(out.read_text())
     return made

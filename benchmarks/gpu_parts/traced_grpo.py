@@ -1,4 +1,6 @@
-"""`unifer grpo` that writes to the file UNIFER_TRACE what only its process knows: peak memory, tensors, changes of a LoRA base."""
+"""`unifer grpo` that writes to the file UNIFER_TRACE what only its process knows: peak memory, tensors,
+changes of a LoRA base.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,18 @@ class Trace(TrainerCallback):  # type: ignore[misc]
         self._base: dict[str, torch.Tensor] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._base = {name: weight.detach().cpu().clone() for name, weight in self._model.named_parameters() if "base_layer" in name}
+        self._base = {
+            name: weight.detach().cpu().clone()
+            for name, weight in self._model.named_parameters()
+            if "base_layer" in name
+        }
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         now = dict(self._model.named_parameters())
-        changes = [float((now[name].detach().cpu().float() - weight.float()).abs().max()) for name, weight in self._base.items()]
+        changes = [
+            float((now[name].detach().cpu().float() - weight.float()).abs().max())
+            for name, weight in self._base.items()
+        ]
         peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
         seen = {
             "base_change": max(changes, default=None),
@@ -44,8 +53,14 @@ class TracedGrpo(grpo.GrpoStage):
 
     def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
         run = needs.PlannedRun.of("grpo", this.fer, this.config, this.model, gpus=1)
-        card = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else 80 * memory.GB
-        total = None if run.shape is None else round(memory.estimate(run.shape, run.plan, card).total / memory.GB, 3)
+        card = (
+            torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else 80 * memory.GB
+        )
+        total = (
+            None
+            if run.shape is None
+            else round(memory.estimate(run.shape, run.plan, card).total / memory.GB, 3)
+        )
         trainer = super().trainer(this, dataset)
         trainer.add_callback(Trace(trainer, total))
         return trainer

@@ -11,5 +11,8 @@ if __name__ == "__main__":
 
         status = main(["eval", "--dataset-dir", str(folder), *sys.argv[1:]])
     except ImportError as error:
-        sys.exit(f"{error}\nRun `bash scripts/setup.sh` once, then `source .venv/bin/activate` (both in {folder.parent}).")
+        sys.exit(
+            f"{error}\nRun `bash scripts/setup.sh` once, then `source .venv/bin/activate` (both in "
+            f"{folder.parent})."
+        )
     sys.exit(status)

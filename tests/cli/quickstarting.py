@@ -45,7 +45,9 @@ class Commands:
         else:
             stdout.write(b"a library warns\n")
             {"faces": draw, "sft": train, "grpo": train}.get(name, answer)(argv)
-        return SimpleNamespace(poll=lambda: status, returncode=status, wait=lambda _=None: status, terminate=None, kill=None)
+        return SimpleNamespace(
+            poll=lambda: status, returncode=status, wait=lambda _=None: status, terminate=None, kill=None
+        )
 
 
 def stage_of(argv: Sequence[str]) -> str:
@@ -74,7 +76,12 @@ def after(words: Sequence[str], flag: str) -> list[str]:
 
 def question(index: int) -> dict[str, Any]:
     label = LABELS[index % 8]
-    row = {"image_path": f"images/{index}.png", "true_label": label, "prompt": "Which?", "candidate_labels": list(LABELS)}
+    row = {
+        "image_path": f"images/{index}.png",
+        "true_label": label,
+        "prompt": "Which?",
+        "candidate_labels": list(LABELS),
+    }
     return row | {"AUs": ["AU6", "AU12"]}
 
 
@@ -88,11 +95,15 @@ def draw(argv: Sequence[str]) -> None:
 def train(argv: Sequence[str]) -> None:
     out = Path(argv[argv.index("--output_dir") + 1])
     files.write_json(out / "manifest.json", {})
-    files.write_rows(out / "metrics.jsonl", [{"step": step, "reward": step / 8, "step_time": 2.0} for step in range(1, 5)])
+    files.write_rows(
+        out / "metrics.jsonl", [{"step": step, "reward": step / 8, "step_time": 2.0} for step in range(1, 5)]
+    )
 
 
 def answer(argv: Sequence[str]) -> None:
-    """Names the first faces, with both AUs, and lists one AU without an answer for the others; the last image cannot be read."""
+    """Names the first faces, with both AUs, and lists one AU without an answer for the others; the last image
+    cannot be read.
+    """
     folders: list[str] = []
     for model, words in calls(argv).items():
         folders = after(words, "--dataset-dir") or folders
@@ -102,7 +113,16 @@ def answer(argv: Sequence[str]) -> None:
             labels = LABELS if held_out else files.read_json(folder / "labels.json")
             rows = []
             for index, label in enumerate(labels):
-                said = f"<think>AU6, AU12.</think>\n<answer>{label}</answer>" if index < RIGHT[model] else "AU12."
-                rows.append(question(index) | {"true_label": label, "candidate_labels": list(labels), "model_response": said})
+                said = (
+                    f"<think>AU6, AU12.</think>\n<answer>{label}</answer>"
+                    if index < RIGHT[model]
+                    else "AU12."
+                )
+                rows.append(
+                    question(index)
+                    | {"true_label": label, "candidate_labels": list(labels), "model_response": said}
+                )
             rows[-1] |= {"model_response": "", "error": True, "error_message": "no such file"}
-            files.write_rows(folder / "results" / f"{model}{'' if held_out else '.sample_qa'}.jsonl", rows[:limit])
+            files.write_rows(
+                folder / "results" / f"{model}{'' if held_out else '.sample_qa'}.jsonl", rows[:limit]
+            )

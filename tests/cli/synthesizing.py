@@ -1,4 +1,6 @@
-"""A small project for self-synthesis: real rows, filter, selection, inference and scores; a scripted model, training by doubles."""
+"""A small project for self-synthesis: real rows, filter, selection, inference and scores; a scripted model,
+training by doubles.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,19 @@ from unifer.dialogue import prompts
 from unifer.records import Json, RewardRow
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-HELD_OUT = f"name: held\ntitle: Held out\nquestions: data/qa.json\nsample: data/qa.json\nlabels: [{', '.join(LABELS)}]\n"
+HELD_OUT = (
+    "name: held\ntitle: Held out\nquestions: data/qa.json\nsample: data/qa.json\nlabels: "
+    f"[{', '.join(LABELS)}]\n"
+)
 QUESTIONS = 40
 
 
 class Commands:
-    """Stands where `subprocess` stood: asking runs the real command in this process, training leaves a folder like a checkpoint.
+    """Stands where `subprocess` stood: asking runs the real command in this process, training leaves a folder
+    like a checkpoint.
 
-    `right` is how many held-out questions a model answers rightly, by its name; the pool's replies stand in replies.json.
+    `right` is how many held-out questions a model answers rightly, by its name; the pool's replies stand in
+    replies.json.
     """
 
     STDOUT, DEVNULL, TimeoutExpired = subprocess.STDOUT, subprocess.DEVNULL, subprocess.TimeoutExpired
@@ -57,12 +64,16 @@ class Commands:
     def Popen(self, argv: Sequence[str], env: Any = None, stdout: Any = None, **_: Any) -> SimpleNamespace:
         """A process that has ended when it is looked at."""
         status = self.run(argv, env).returncode
-        return SimpleNamespace(poll=lambda: status, returncode=status, wait=lambda _=None: status, terminate=None, kill=None)
+        return SimpleNamespace(
+            poll=lambda: status, returncode=status, wait=lambda _=None: status, terminate=None, kill=None
+        )
 
     def _answer(self, argv: Sequence[str]) -> None:
         right = self.right[Path(after(argv, "--model")).name]
         rows = []
-        for number, row in enumerate(json.loads((Path(after(argv, "--dataset-dir")) / "data/qa.json").read_text())):
+        for number, row in enumerate(
+            json.loads((Path(after(argv, "--dataset-dir")) / "data/qa.json").read_text())
+        ):
             said = f"<think>AU12.</think>\n<answer>{row['true_label']}</answer>" if number < right else "AU4."
             rows.append(row | {"model_response": said})
         files.write_rows(Path(after(argv, "--out")), rows)
@@ -85,13 +96,19 @@ def stage_of(argv: Sequence[str]) -> str:
 def make_checkpoint(folder: Path) -> None:
     """What `check_checkpoint` takes for a whole vision-language checkpoint; its weights are its own name."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, value in (("config", {"vision_config": {}}), ("processor_config", {}), ("tokenizer", {"name": folder.name})):
+    for name, value in (
+        ("config", {"vision_config": {}}),
+        ("processor_config", {}),
+        ("tokenizer", {"name": folder.name}),
+    ):
         files.write_json(folder / f"{name}.json", value)
     (folder / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
 
 
 def reply_to(row: RewardRow, right: bool = True, extra: str = "") -> str:
-    """A well-formed reply with the row's AUs, naming its label or the next candidate; `extra` stands in the reasoning."""
+    """A well-formed reply with the row's AUs, naming its label or the next candidate; `extra` stands in the
+    reasoning.
+    """
     candidates = list(row.candidate_labels or ())
     named = str(row.label) if right else candidates[(candidates.index(str(row.label)) + 1) % len(candidates)]
     words = f"{prompts.action_unit_listing(row.action_units or ())} {extra} Together these suggest {named}."
@@ -106,13 +123,19 @@ def make_held_out(folder: Path) -> None:
     questions = []
     for number in range(QUESTIONS):
         Image.new("RGB", (8, 8), (number, 0, 0)).save(held / f"data/faces/{number}.png")
-        row = {"image_path": f"faces/{number}.png", "true_label": LABELS[number % 8], "prompt": "Which?", "candidate_labels": list(LABELS)}
+        row = {
+            "image_path": f"faces/{number}.png",
+            "true_label": LABELS[number % 8],
+            "prompt": "Which?",
+            "candidate_labels": list(LABELS),
+        }
         questions.append(row | {"AUs": ["AU12"], "id": f"held-{number}"})
     files.write_rows(held / "data/qa.json", questions)
 
 
 def make_project(folder: Path, corpus: Path) -> Path:
-    """Pool, CoT rows, held-out questions, checkpoint, configs of training, replies, and synthesis.yaml, whose path is returned.
+    """Pool, CoT rows, held-out questions, checkpoint, configs of training, replies, and synthesis.yaml, whose
+    path is returned.
 
     Of the 24 faces the first six are never read right, the next six always, the others in one of two replies.
     """
@@ -135,10 +158,19 @@ def make_project(folder: Path, corpus: Path) -> Path:
         "pool": ["./pool/rlvr.json"],
         "cot": "./pool/cot.json",
         "heldout": "./held",
-        "generation": {"samples": 2, "settings": {"engine": "scripted", "replies": str(folder / "replies.json")}},
+        "generation": {
+            "samples": 2,
+            "settings": {"engine": "scripted", "replies": str(folder / "replies.json")},
+        },
         "filter": {"min_words": 5, "repeats": None},
         "selection": {"rows": 12, "faces": 10},
-        "sft": {"config": "./sft.yaml", "base": "./Base", "original": 0.5, "processes": 1, "settings": {"max_steps": 3}},
+        "sft": {
+            "config": "./sft.yaml",
+            "base": "./Base",
+            "original": 0.5,
+            "processes": 1,
+            "settings": {"max_steps": 3},
+        },
         "grpo": {"config": "./grpo.yaml"},
     }
     (folder / "synthesis.yaml").write_text(yaml.safe_dump(config))
@@ -146,22 +178,36 @@ def make_project(folder: Path, corpus: Path) -> Path:
 
 
 def correct(config: Path) -> None:
-    """Turn the project into one of the loop `facial-r1`: the last row of the pool has AUs alone, and the model needs two retries at most.
+    """Turn the project into one of the loop `facial-r1`: the last row of the pool has AUs alone, and the
+    model needs two retries at most.
 
-    Shown the gold, faces 0 to 5 are never right, 6 to 11 at once, 12 to 17 at the second try, the others at the third.
+    Shown the gold, faces 0 to 5 are never right, 6 to 11 at once, 12 to 17 at the second try, the others at
+    the third.
     """
     rows = files.read_json(config.parent / "pool/rlvr.json")
-    rows[-1] = {key: value for key, value in rows[-1].items() if key != "candidate_labels"} | {"solution": None, "problem": "Which AUs?"}
+    rows[-1] = {key: value for key, value in rows[-1].items() if key != "candidate_labels"} | {
+        "solution": None,
+        "problem": "Which AUs?",
+    }
     files.write_rows(config.parent / "pool/rlvr.json", rows)
     replies = {}
     for number, face in enumerate(read_rows(config.parent)):
         for attempt in range(3):
             right = number >= 6 and attempt >= (number - 6) // 6
             units = face.action_units or () if right else (99,)
-            reply = f"<think>{' '.join(f'AU{unit}' for unit in units)} are seen.</think>\n<answer>{face.label}</answer>"
+            reply = (
+                f"<think>{' '.join(f'AU{unit}' for unit in units)} are "
+                f"seen.</think>\n<answer>{face.label}</answer>"
+            )
             replies[f"{face.id}#try-{attempt}"] = reply
     files.write_json(config.parent / "replies.json", replies)
-    change(config, loop="facial-r1", correction={"retries": 2}, generation={"temperature": 0.0}, selection={"rows": 30, "faces": 30})
+    change(
+        config,
+        loop="facial-r1",
+        correction={"retries": 2},
+        generation={"temperature": 0.0},
+        selection={"rows": 30, "faces": 30},
+    )
 
 
 def read_rows(folder: Path) -> list[RewardRow]:

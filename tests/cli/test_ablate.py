@@ -1,4 +1,6 @@
-"""`unifer ablate` as its user meets it: variants, shared stages, resuming, refusals, the table. Trainings and engines are doubles."""
+"""`unifer ablate` as its user meets it: variants, shared stages, resuming, refusals, the table. Trainings and
+engines are doubles.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ TRAINED = ["sft", "grpo", "answer", "answer", "grpo", "answer", "grpo", "answer"
 
 
 class Commands:
-    """Stands where `subprocess` stood. A trained model answers as many of the 40 questions rightly as its config has steps."""
+    """Stands where `subprocess` stood. A trained model answers as many of the 40 questions rightly as its
+    config has steps.
+    """
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -52,8 +56,14 @@ class Commands:
         told = Path(after(argv, "--model")) / "right.json"
         right = json.loads(told.read_text()) if told.exists() else 0
         asked = json.loads((Path(after(argv, "--dataset-dir")) / "data/qa.json").read_text())
-        said = [f"<think>AU12.</think>\n<answer>{row.get('true_label')}</answer>" if at < right else "AU4." for at, row in enumerate(asked)]
-        files.write_rows(Path(after(argv, "--out")), [row | {"model_response": text} for row, text in zip(asked, said, strict=True)])
+        said = [
+            f"<think>AU12.</think>\n<answer>{row.get('true_label')}</answer>" if at < right else "AU4."
+            for at, row in enumerate(asked)
+        ]
+        files.write_rows(
+            Path(after(argv, "--out")),
+            [row | {"model_response": text} for row, text in zip(asked, said, strict=True)],
+        )
 
 
 @pytest.fixture
@@ -69,7 +79,9 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     variants |= {"from base": {"stages": ["grpo"]}, "base": {"stages": []}}
     whole = {"out": "./run", "reference": "full", "heldout": ["./held"], "processes": 1, "variants": variants}
     stages_of = {name: {"config": f"./{name}.yaml"} for name in ("sft", "grpo")}
-    (tmp_path / "table.yaml").write_text(yaml.safe_dump(whole | stages_of | {"evaluation": {"max_new_tokens": 99}}, sort_keys=False))
+    (tmp_path / "table.yaml").write_text(
+        yaml.safe_dump(whole | stages_of | {"evaluation": {"max_new_tokens": 99}}, sort_keys=False)
+    )
     return tmp_path / "table.yaml"
 
 
@@ -77,7 +89,9 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     double = Commands()
     monkeypatch.setattr(stages, "subprocess", double)
-    monkeypatch.setattr(Study, "check_settings", lambda self, config: None)  # imports TRL; test_ablate_real.py has it
+    monkeypatch.setattr(
+        Study, "check_settings", lambda self, config: None
+    )  # imports TRL; test_ablate_real.py has it
     return double
 
 
@@ -93,14 +107,18 @@ def test_variants_share_the_stage_that_they_have_in_common(table: Path, commands
     assert ablate(table) == 0
     assert commands.ran == TRAINED
     sft, full, weak, from_base = commands.configs
-    assert full["model_name_or_path"] == weak["model_name_or_path"] == sft["output_dir"], "one SFT, trained once"
+    assert full["model_name_or_path"] == weak["model_name_or_path"] == sft["output_dir"], (
+        "one SFT, trained once"
+    )
     assert Path(from_base["model_name_or_path"]) == Path(sft["model_name_or_path"]) == table.parent / "Base"
     assert (sft["max_steps"], full["max_steps"], weak["max_steps"]) == (15, 30, 20)
     assert commands.environment[0]["NPROC"] == "1"
     assert not list((table.parent / "run/models").glob("*/checkpoint-*")), "of a 7B model each is 124 GB"
 
 
-def test_a_table_in_another_folder_means_the_same_files(table: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_in_another_folder_means_the_same_files(
+    table: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Configs are written elsewhere than the table: `../rows.json` would mean another file there."""
     change(table, sft={"rows": "./sft_rows.json"})
     ablate(table, "--only", "base")
@@ -112,10 +130,17 @@ def test_a_table_in_another_folder_means_the_same_files(table: Path, commands: C
     assert {Path(config["rows"]).parent for config in commands.configs} == {table.parent}
 
 
-def test_the_table_says_what_each_variant_is_worth(table: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_says_what_each_variant_is_worth(
+    table: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     ablate(table)
     pairs = {pair["after"]: pair for pair in found(table)["war"]["tables"]["held"]["differences"]}
-    assert {name: pair["points"] for name, pair in pairs.items()} == {"SFT only": -37.5, "weak": -25.0, "from base": 0.0, "base": -75.0}
+    assert {name: pair["points"] for name, pair in pairs.items()} == {
+        "SFT only": -37.5,
+        "weak": -25.0,
+        "from base": 0.0,
+        "base": -75.0,
+    }
     assert pairs["base"]["ci95"][1] < 0 < pairs["base"]["n"] == 40
     units = {pair["after"]: pair["points"] for pair in found(table)["au_f1"]["tables"]["held"]["differences"]}
     assert units["weak"] == -25.0
@@ -126,7 +151,9 @@ def test_the_table_says_what_each_variant_is_worth(table: Path, commands: Comman
     markdown = (table.parent / "run/ablations.md").read_text()
     assert "| weak | grpo.max\\_steps=20 | 50.0 [" in markdown
     assert (table.parent / "run/ablations.png").read_bytes().startswith(b"\x89PNG")
-    assert set(found(table)["variants"]["weak"]["seconds"]) >= set(found(table)["variants"]["full"]["seconds"]) & {"sft"}
+    assert set(found(table)["variants"]["weak"]["seconds"]) >= set(
+        found(table)["variants"]["full"]["seconds"]
+    ) & {"sft"}
 
 
 def test_without_annotated_faces_the_labels_are_compared_alone(table: Path, commands: Commands) -> None:
@@ -140,7 +167,10 @@ def test_without_annotated_faces_the_labels_are_compared_alone(table: Path, comm
 def test_a_set_that_asks_for_action_units_alone_is_compared_by_them(table: Path, commands: Commands) -> None:
     """It has no WAR: that would come out after all trainings."""
     questions, facts = table.parent / "held/data/qa.json", table.parent / "held/dataset.yaml"
-    files.write_rows(questions, [{**row, "true_label": None, "candidate_labels": []} for row in json.loads(questions.read_text())])
+    files.write_rows(
+        questions,
+        [{**row, "true_label": None, "candidate_labels": []} for row in json.loads(questions.read_text())],
+    )
     facts.write_text(facts.read_text().partition("labels:")[0] + "action_units: [4, 12]\n")
     assert ablate(table, "--only", "weak") == 0
     assert "war" not in found(table)
@@ -180,7 +210,10 @@ def other_base(folder: Path) -> None:
 def other_folder_and_logging(folder: Path) -> None:
     (folder / "other").mkdir()
     (folder / "grpo_rows.json").rename(folder / "other/rows.json")
-    change(folder / "table.yaml", grpo={"rows": "./other/rows.json", "save_steps": 7, "deepspeed": "./zero2.json"})
+    change(
+        folder / "table.yaml",
+        grpo={"rows": "./other/rows.json", "save_steps": 7, "deepspeed": "./zero2.json"},
+    )
 
 
 def other_evaluation(folder: Path) -> None:
@@ -196,8 +229,12 @@ def other_evaluation(folder: Path) -> None:
         (other_base, ["sft", *["grpo", "answer"] * 2]),
     ],
 )
-def test_a_stage_is_known_by_what_its_files_hold(differ: Any, again: list[str], table: Path, commands: Commands) -> None:
-    """Known by name, it would be skipped as done, and replies of another model or to another prompt compared."""
+def test_a_stage_is_known_by_what_its_files_hold(
+    differ: Any, again: list[str], table: Path, commands: Commands
+) -> None:
+    """Known by name, it would be skipped as done, and replies of another model or to another prompt
+    compared.
+    """
     ablate(table, "--only", "weak")
     commands.ran.clear()
     differ(table.parent)
@@ -208,13 +245,22 @@ def test_a_stage_is_known_by_what_its_files_hold(differ: Any, again: list[str], 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"variants": {"weak": {"gropo": {"beta": 0}}}}, "unknown key 'variants.weak.gropo'; did you mean 'variants.weak.grpo'?"),
+        (
+            {"variants": {"weak": {"gropo": {"beta": 0}}}},
+            "unknown key 'variants.weak.gropo'; did you mean 'variants.weak.grpo'?",
+        ),
         ({"variants": {"weak": {"grpo": {"config": "./other.yaml"}}}}, "variants.weak: grpo.config: "),
         ({"variants": {"weak": {}}}, "variants.weak: is trained exactly as 'full' is"),
         ({"variants": {"weak": {"model": "./Missing"}}}, "variants.weak: model "),
         ({"variants": {"weak": {"grpo": {"rows": "./none.json"}}}}, "none.json: no such file"),
-        ({"variants": {"weak": {"stages": ["sft"], "grpo": {"beta": 0}}}}, "grpo has settings, and stages is ['sft']"),
-        ({"variants": {"weak": {"stages": ["grpo", "sft"]}}}, "allowed are [sft, grpo], [sft], [grpo] and []"),
+        (
+            {"variants": {"weak": {"stages": ["sft"], "grpo": {"beta": 0}}}},
+            "grpo has settings, and stages is ['sft']",
+        ),
+        (
+            {"variants": {"weak": {"stages": ["grpo", "sft"]}}},
+            "allowed are [sft, grpo], [sft], [grpo] and []",
+        ),
         ({"variants": {"weak": {"grpo": {"output_dir": "x"}}}}, "grpo.output_dir is not yours to set"),
         ({"reference": "ful"}, "reference 'ful' is none of the variants; did you mean 'full'?"),
         ({"heldout": ["./gone"]}, "gone: no such folder"),
@@ -242,7 +288,9 @@ def test_pictures_that_are_not_there_are_missed_before_the_trainings(
     assert commands.ran == []
 
 
-def test_only_some_variants_and_none_that_are_not_there(table: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_some_variants_and_none_that_are_not_there(
+    table: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     change(table, variants={"3B": {"model": "./Missing"}})
     assert ablate(table, "--only", "weak") == 0, "what is not asked for need not be there"
     assert list(found(table)["variants"]) == ["full", "weak"]
@@ -250,8 +298,18 @@ def test_only_some_variants_and_none_that_are_not_there(table: Path, commands: C
     assert "--only 'wek' is none of the variants; did you mean 'weak'?" in capsys.readouterr().err
 
 
-def test_the_list_needs_nothing_but_the_table(table: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
-    change(table, variants={"3B": {"model": "./Missing", "grpo": {"rewards": ["accuracy", "format"], "trained_completions": None}}})
+def test_the_list_needs_nothing_but_the_table(
+    table: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(
+        table,
+        variants={
+            "3B": {
+                "model": "./Missing",
+                "grpo": {"rewards": ["accuracy", "format"], "trained_completions": None},
+            }
+        },
+    )
     assert ablate(table, "--list") == 0
     said = capsys.readouterr().out.splitlines()
     assert "full (the reference): as the configs say" in said

@@ -1,4 +1,6 @@
-"""`unifer ablate` with the real trainings and the real tiny model: killed on the way and gone on with; and the shipped tables."""
+"""`unifer ablate` with the real trainings and the real tiny model: killed on the way and gone on with; and
+the shipped tables.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,18 @@ def make_table(folder: Path, corpus: Path, trained: Path) -> Path:
     held = folder / "heldout"
     held.mkdir()
     (held / "dataset.yaml").write_text(HELD_OUT)
-    unifer("data", "faces", "--count", "8", "--seed", "held", "--out", str(held / "data"), "--datasets", str(held))
+    unifer(
+        "data",
+        "faces",
+        "--count",
+        "8",
+        "--seed",
+        "held",
+        "--out",
+        str(held / "data"),
+        "--datasets",
+        str(held),
+    )
     small = {"max_steps": 2, "per_device_train_batch_size": 8, "report_to": "none", "save_steps": 1}
     table = {
         "out": str(folder / "run"),
@@ -61,7 +74,9 @@ def make_table(folder: Path, corpus: Path, trained: Path) -> Path:
 
 
 def kill_after_the_first_step_of_sft(command: list[str], run: Path) -> None:
-    """SIGKILL the command alone, as a machine short of memory does, and see that its training dies with it."""
+    """SIGKILL the command alone, as a machine short of memory does, and see that its training dies with
+    it.
+    """
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(run.glob("models/sft-*/checkpoint-1/trainer_state.json")):
         time.sleep(0.05)
@@ -70,7 +85,9 @@ def kill_after_the_first_step_of_sft(command: list[str], run: Path) -> None:
     name = next(run.glob("models/sft-*.yaml")).stem
     deadline = time.monotonic() + 60
     while any(name in line for line in command_lines()):
-        assert time.monotonic() < deadline, "the training goes on unseen, and the next start would train into the same folder"
+        assert time.monotonic() < deadline, (
+            "the training goes on unseen, and the next start would train into the same folder"
+        )
         time.sleep(0.1)
 
 
@@ -93,22 +110,36 @@ def test_a_table_with_the_real_model_survives_a_kill(corpus: Path, trained: Path
     found = json.loads((run / "ablations.json").read_text())
     pairs = found["war"]["tables"]["heldout"]["differences"]
     assert [(pair["after"], pair["n"]) for pair in pairs] == [("SFT only", 8), ("beta", 8)]
-    assert {name: len(each["seconds"]) for name, each in found["variants"].items()} == {"full": 3, "SFT only": 2, "beta": 3}
+    assert {name: len(each["seconds"]) for name, each in found["variants"].items()} == {
+        "full": 3,
+        "SFT only": 2,
+        "beta": 3,
+    }
     models = {path.name for path in (run / "models").iterdir() if path.is_dir()}
-    assert sorted(name.partition("-")[0] for name in models) == ["grpo", "grpo", "sft"], "the SFT is trained once"
+    assert sorted(name.partition("-")[0] for name in models) == ["grpo", "grpo", "sft"], (
+        "the SFT is trained once"
+    )
     for name in models:
         manifest = json.loads((run / "models" / name / "manifest.json").read_text())
         assert manifest["context"]["steps"] == 2
-        assert manifest["identity"].get("beta", 0.0) == (0.04 if name in found["variants"]["beta"]["model"] and "grpo" in name else 0.0)
+        assert manifest["identity"].get("beta", 0.0) == (
+            0.04 if name in found["variants"]["beta"]["model"] and "grpo" in name else 0.0
+        )
 
 
 @pytest.mark.parametrize("name", ["ablations.yaml", "ablations_tiny.yaml"])
-def test_every_training_of_the_shipped_tables_is_one_that_trl_takes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reward alone that the draw of prompts needs, a KL term beside a choice of completions: hours into the table."""
+def test_every_training_of_the_shipped_tables_is_one_that_trl_takes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reward alone that the draw of prompts needs, a KL term beside a choice of completions: hours into the
+    table.
+    """
     described: Any = ablation_plan._Described
     monkeypatch.setattr(described, "checkpoint", lambda self, model, at: model)
     monkeypatch.setattr(described, "_file", lambda self, path, at: path.name)
     run = read(Ablations, CONFIGS / name)
     chains = plan(run, CONFIGS / name, list(run.variants))
-    assert len({each.key for chain in chains.values() for each in chain.trainings if each.stage == "sft"}) == (2 if "3B" in chains else 1)
+    assert len(
+        {each.key for chain in chains.values() for each in chain.trainings if each.stage == "sft"}
+    ) == (2 if "3B" in chains else 1)
     Study(run, chains, [], Stages(tmp_path / "stages.json", {}, "")).check_settings(CONFIGS / name)

@@ -88,7 +88,9 @@ def test_commands_side_by_side_are_counted_together(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("terminal", ["dumb", None])
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines(terminal: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    terminal: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.delenv("TERM", raising=False)
     if terminal:

@@ -30,7 +30,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
     return capsys.readouterr().err
 
 
-def test_several_runs_of_any_kind_get_a_figure_and_a_summary_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_runs_of_any_kind_get_a_figure_and_a_summary_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     runs = grpo_run(tmp_path / "grpo"), sft_run(tmp_path / "sft")
     assert cli.main(["curves", *map(str, runs)]) == 0
     out = capsys.readouterr().out
@@ -50,9 +52,13 @@ def test_a_run_in_progress_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not (run / "curves.png").exists()
 
 
-def test_what_cannot_be_drawn_is_refused_with_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_drawn_is_refused_with_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = grpo_run(tmp_path / "grpo")
-    assert "nowhere: no such folder; give the output_dir of a training run" in refusal(capsys, tmp_path / "nowhere")
+    assert "nowhere: no such folder; give the output_dir of a training run" in refusal(
+        capsys, tmp_path / "nowhere"
+    )
     assert "no step in its metrics.jsonl" in refusal(capsys, tmp_path)
     assert "leave it out, each gets RUN/curves.png" in refusal(capsys, run, run, "--out", "x.png")
     assert "name it *.png" in refusal(capsys, run, "--out", tmp_path / "x.svg")

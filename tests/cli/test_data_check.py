@@ -1,4 +1,6 @@
-"""`unifer data check` as a user meets it: a summary that fits the terminal, a file for scripts, exit statuses."""
+"""`unifer data check` as a user meets it: a summary that fits the terminal, a file for scripts, exit
+statuses.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_clean_file_is_fit_and_a_leak_is_not(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train = written(folder / "rlvr.json", [reward("0.png"), reward("1.png", label="sad"), reward("2.png", label="fear")])
+    train = written(
+        folder / "rlvr.json", [reward("0.png"), reward("1.png", label="sad"), reward("2.png", label="fear")]
+    )
     assert main(["data", "check", str(train), "--workers", "1"]) == 0
     shown = capsys.readouterr().out
     assert "3 reward rows" in shown
@@ -36,7 +40,9 @@ def test_a_clean_file_is_fit_and_a_leak_is_not(folder: Path, capsys: pytest.Capt
     assert json.loads(out.read_text())["counts"] == {"leak": 1, "absent_class": 1}
 
 
-def test_only_the_first_examples_of_a_kind_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_first_examples_of_a_kind_are_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train = written(folder / "rlvr.json", [reward(f"none{index}.png") for index in range(9)])
     assert main(["data", "check", str(train), "--workers", "1"]) == 1
     shown = capsys.readouterr().out
@@ -46,7 +52,10 @@ def test_only_the_first_examples_of_a_kind_are_printed(folder: Path, capsys: pyt
 
 
 def test_without_images_none_is_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train = written(tmp_path / "rlvr.json", [reward("none.png"), reward("b.png", label="sad"), reward("c.png", label="fear")])
+    train = written(
+        tmp_path / "rlvr.json",
+        [reward("none.png"), reward("b.png", label="sad"), reward("c.png", label="fear")],
+    )
     assert main(["data", "check", str(train), "--no-images"]) == 0
     assert "3 pictures (not opened)" in capsys.readouterr().out
 

@@ -26,16 +26,25 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     asked = question("0.png", "happiness", candidate_labels=labels)
     face(0).save(tmp_path / "eval_rafdb/data/0.png")
     written(tmp_path / "eval_rafdb/data/rafdb_qa.json", [asked])
-    rows = [reward(f"{index}.png", labels[index % 3], candidate_labels=labels, dataset="rafdb") for index in range(4)]
+    rows = [
+        reward(f"{index}.png", labels[index % 3], candidate_labels=labels, dataset="rafdb")
+        for index in range(4)
+    ]
     written(tmp_path / "rlvr.json", rows)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_projects_question_files_are_kept_out_of_training(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_projects_question_files_are_kept_out_of_training(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["data", "rlvr", "rlvr.json", "--out", "data/../out.json", "--workers", "1"]) == 0
     shown = capsys.readouterr().out
-    assert [row["image_path"] for _, row in files.read_rows(project / "out.json")] == ["1.png", "2.png", "3.png"]
+    assert [row["image_path"] for _, row in files.read_rows(project / "out.json")] == [
+        "1.png",
+        "2.png",
+        "3.png",
+    ]
     assert "[leak]" in shown
     assert "3 reward rows" in shown
     assert max(map(len, shown.splitlines())) <= 80
@@ -46,7 +55,9 @@ def test_what_was_not_looked_at_is_said(project: Path, capsys: pytest.CaptureFix
     assert "looked for by path alone" in " ".join(capsys.readouterr().out.split())
 
 
-def test_an_existing_file_is_moved_aside_only_where_asked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_file_is_moved_aside_only_where_asked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["data", "rlvr", "rlvr.json", "--out", "out.json", "--no-images"]
     (project / "out.json").write_text("mine")
     assert main(command) == 2

@@ -1,4 +1,6 @@
-"""`unifer doctor` as people meet it: 80 columns, words beside the signs, an exit status that scripts can trust."""
+"""`unifer doctor` as people meet it: 80 columns, words beside the signs, an exit status that scripts can
+trust.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ CONFIGS = Path(__file__).parents[2] / "train_unifer" / "configs"
 
 
 def test_lines_fit_80_columns_and_say_the_level_in_words() -> None:
-    shown = _lines("problem", "verdict", "does not fit: " + "many words " * 30, "--deepspeed zero3.json: 31 GB; or " * 5)
+    shown = _lines(
+        "problem", "verdict", "does not fit: " + "many words " * 30, "--deepspeed zero3.json: 31 GB; or " * 5
+    )
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "problem" in shown.splitlines()[0]
     assert "-> --deepspeed zero3.json: 31 GB" in shown
@@ -36,7 +40,9 @@ def test_flags_without_a_config_are_refused(capsys: pytest.CaptureFixture[str]) 
         (["--card", "h100"], "--card h100: without --config there is no run to predict"),
     ],
 )
-def test_a_card_that_says_nothing_is_refused_in_a_line(flags: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_card_that_says_nothing_is_refused_in_a_line(
+    flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["doctor", *flags]) == 2
     shown = capsys.readouterr().err.strip()
     assert said in shown
@@ -53,10 +59,22 @@ def test_the_report_is_written_as_json_too(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.slow
-def test_a_config_for_gpus_is_judged_on_a_machine_without_any(corpus: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Parsing the 7B recipe used to need a GPU: bf16 is refused on CPU before anything can be said about it."""
+def test_a_config_for_gpus_is_judged_on_a_machine_without_any(
+    corpus: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Parsing the 7B recipe used to need a GPU: bf16 is refused on CPU before anything can be said about
+    it.
+    """
     pytest.importorskip("trl")
-    argv = ["doctor", "--config", str(CONFIGS / "sft_7b.yaml"), "--rows", str(corpus / "cot.json"), "--output_dir", str(tmp_path / "o")]
+    argv = [
+        "doctor",
+        "--config",
+        str(CONFIGS / "sft_7b.yaml"),
+        "--rows",
+        str(corpus / "cot.json"),
+        "--output_dir",
+        str(tmp_path / "o"),
+    ]
     main([*argv, "--gpus", "8", "--gpu-memory", "80"])
     shown = capsys.readouterr().out
     assert "Memory on each of 8 GPUs" in shown
@@ -67,9 +85,21 @@ def test_a_config_for_gpus_is_judged_on_a_machine_without_any(corpus: Path, caps
 
 
 @pytest.mark.slow
-def test_a_card_adds_what_the_run_costs_and_its_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_card_adds_what_the_run_costs_and_its_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("trl")
-    argv = ["doctor", "--config", str(CONFIGS / "grpo_7b.yaml"), "--output_dir", str(tmp_path / "o"), "--gpus", "64", "--card", "h200"]
+    argv = [
+        "doctor",
+        "--config",
+        str(CONFIGS / "grpo_7b.yaml"),
+        "--output_dir",
+        str(tmp_path / "o"),
+        "--gpus",
+        "64",
+        "--card",
+        "h200",
+    ]
     main([*argv, "--global_batch", "256", "--per_device_train_batch_size", "4"])
     shown = capsys.readouterr().out
     assert " of 141 GB" in shown

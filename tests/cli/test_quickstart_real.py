@@ -42,16 +42,24 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "unifer").symlink_to(ROOT / "unifer")
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "small.py").write_text(
-        SMALL.replace("counts =", f"from pathlib import Path\nquickstart.project_root = lambda near: Path({str(tmp_path)!r})\ncounts ="),
+        SMALL.replace(
+            "counts =",
+            "from pathlib import Path\nquickstart.project_root = lambda near: "
+            f"Path({str(tmp_path)!r})\ncounts =",
+        ),
         encoding="utf-8",
     )
     return tmp_path
 
 
 def test_the_happy_path_prints_our_lines_and_nothing_else(project: Path) -> None:
-    """Warnings of Triton, CUDA and NUMA, a traceback at the end of every good run: a new user could not tell them from trouble."""
+    """Warnings of Triton, CUDA and NUMA, a traceback at the end of every good run: a new user could not tell
+    them from trouble.
+    """
     environment = os.environ | {"UNIFER_SETUP_SECONDS": "6", "PYTHONPATH": str(ROOT)}
-    run = subprocess.run([sys.executable, "small.py"], cwd=project, env=environment, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "small.py"], cwd=project, env=environment, capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == ""
     strange = [line for line in run.stdout.splitlines() if not OURS.fullmatch(line)]

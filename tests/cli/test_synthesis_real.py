@@ -1,4 +1,6 @@
-"""One round of self-synthesis with the real tiny model, by the script that users type; killed on the way and gone on with."""
+"""One round of self-synthesis with the real tiny model, by the script that users type; killed on the way and
+gone on with.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,24 @@ def environment() -> dict[str, str]:
 
 
 def make_config(folder: Path, corpus: Path, trained: Path) -> Path:
-    """Eight held-out faces, and a round of a model that has learnt the corpus somewhat, small enough for a test."""
+    """Eight held-out faces, and a round of a model that has learnt the corpus somewhat, small enough for a
+    test.
+    """
     held = folder / "heldout"
     held.mkdir()
     (held / "dataset.yaml").write_text(HELD_OUT)
-    unifer("data", "faces", "--count", "8", "--seed", "held", "--out", str(held / "data"), "--datasets", str(held))
+    unifer(
+        "data",
+        "faces",
+        "--count",
+        "8",
+        "--seed",
+        "held",
+        "--out",
+        str(held / "data"),
+        "--datasets",
+        str(held),
+    )
     small = {"max_steps": 2, "per_device_train_batch_size": 8, "report_to": "none"}
     config = {
         "out": str(folder / "run"),
@@ -51,7 +66,11 @@ def make_config(folder: Path, corpus: Path, trained: Path) -> Path:
         "filter": {"min_words": 3, "min_au_f1": 0.2, "repeats": None},
         "selection": {"rows": 12, "faces": 12},
         "sft": {"config": str(CONFIGS / "sft_tiny.yaml"), "processes": 1, "settings": small},
-        "grpo": {"config": str(CONFIGS / "grpo_tiny.yaml"), "processes": 1, "settings": small | {"num_generations": 4, "save_steps": 2}},
+        "grpo": {
+            "config": str(CONFIGS / "grpo_tiny.yaml"),
+            "processes": 1,
+            "settings": small | {"num_generations": 4, "save_steps": 2},
+        },
         "evaluation": {"max_new_tokens": 100, "settings": {"engine": "transformers"}},
     }
     path = folder / "synthesis.yaml"
@@ -61,12 +80,20 @@ def make_config(folder: Path, corpus: Path, trained: Path) -> Path:
 
 def kill_while_asking(command: list[str], log: Path) -> None:
     """SIGKILL the command and all it started once some replies are on disk."""
-    running = subprocess.Popen(command, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        command,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     while running.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 5):
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    with log.with_name(f".{log.name}.lock").open() as lock:  # the leader is gone; the process that wrote may take a moment longer
+    with log.with_name(
+        f".{log.name}.lock"
+    ).open() as lock:  # the leader is gone; the process that wrote may take a moment longer
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 

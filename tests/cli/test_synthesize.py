@@ -39,15 +39,24 @@ def test_what_is_trained_on_can_be_read_from_where_it_lies(config: Path, command
     data = out(config) / "round_1" / "data"
     made = read(data / "cot.json")
     synthetic = [row for row in made if "#" in row["id"]]
-    assert (len(synthetic), len(made) - len(synthetic)) == (12, 6), "half an original row for each synthesised one"
+    assert (len(synthetic), len(made) - len(synthetic)) == (12, 6), (
+        "half an original row for each synthesised one"
+    )
     for row in [*made, *read(data / "rlvr.json")]:
         assert (data / row["image_path"]).is_file()
     faces = {row["id"].partition("#")[0] for row in synthetic}
     assert len(faces) == 12, "one row a face"
     assert not faces & {row.id for row in read_rows(config.parent)[:6]}, "never read right, nothing passed"
-    assert {row["provenance"]["rate"] for row in read(data / "rlvr.json")} == {"1/2"}, "a group of one reward teaches GRPO nothing"
+    assert {row["provenance"]["rate"] for row in read(data / "rlvr.json")} == {"1/2"}, (
+        "a group of one reward teaches GRPO nothing"
+    )
     origin = synthetic[0]["provenance"]
-    assert (origin["builder"], origin["teacher"], origin["round"], origin["guided"]) == ("synthesis", "Model", 1, False)
+    assert (origin["builder"], origin["teacher"], origin["round"], origin["guided"]) == (
+        "synthesis",
+        "Model",
+        1,
+        False,
+    )
     assert origin["synthetic"] is True, "the face's own provenance goes along"
 
 
@@ -79,7 +88,9 @@ def test_both_models_answer_with_the_same_settings(config: Path, commands: Comma
     assert after(one, "--max-new-tokens") == "99"
 
 
-def test_a_round_that_helped_is_the_best_and_the_next_starts_from_it(config: Path, commands: Commands) -> None:
+def test_a_round_that_helped_is_the_best_and_the_next_starts_from_it(
+    config: Path, commands: Commands
+) -> None:
     assert synthesize(config, "--rounds", "3") == 0
     assert commands.ran == [*ROUND, *ROUND[:-1]], "the model before round 2 has answered already"
     first, second = (read(out(config) / f"round_{number}/scores.json") for number in (1, 2))
@@ -92,7 +103,9 @@ def test_a_round_that_helped_is_the_best_and_the_next_starts_from_it(config: Pat
     assert len(summary["rounds"]) == 2
 
 
-def test_a_loop_that_never_helped_ends_where_it_started(config: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loop_that_never_helped_ends_where_it_started(
+    config: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     commands.right = {"Model": 30, "Model-R1": 10}
     synthesize(config, "--rounds", "2")
     assert read(out(config) / "summary.json")["best"] == {"round": 0, "model": "Model"}
@@ -121,7 +134,9 @@ def test_a_stage_that_stopped_is_gone_on_with(stage: str, config: Path, commands
     assert commands.ran == ROUND[ROUND.index("after" if stage == "before" else stage) :]
 
 
-def test_a_killed_generation_asks_no_question_twice(config: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_generation_asks_no_question_twice(
+    config: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The last line may be torn; every whole one is kept."""
     synthesize(config)
     log = out(config) / "round_1/generations.jsonl"
@@ -141,7 +156,9 @@ def test_the_same_run_chooses_the_same_rows(config: Path, commands: Commands) ->
     folder = out(config) / "round_1"
     before = {name: (folder / "data" / name).read_bytes() for name in ("cot.json", "rlvr.json")}
     log = folder / "generations.jsonl"
-    log.write_text("".join(reversed(log.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+    log.write_text(
+        "".join(reversed(log.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8"
+    )
     (folder / "stages.json").unlink()
     synthesize(config)
     assert {name: (folder / "data" / name).read_bytes() for name in before} == before
@@ -166,22 +183,32 @@ def test_no_machine_path_stands_in_a_manifest(config: Path, commands: Commands) 
         assert str(config.parent) not in path.read_text(encoding="utf-8"), path
 
 
-def test_guided_replies_are_recorded_and_never_mixed_with_blind_ones(config: Path, commands: Commands) -> None:
+def test_guided_replies_are_recorded_and_never_mixed_with_blind_ones(
+    config: Path, commands: Commands
+) -> None:
     synthesize(config, "--guidance", "failed", "--guided_share", "0.5", "--selection.rows", "20")
     folder = out(config) / "round_1"
     assert commands.ran == ["generate", "guide", *ROUND[1:]]
     never = {row.id for row in read_rows(config.parent)[:6]}
     asked = lines(folder / "guided.jsonl")
-    assert {row["id"].partition("#")[0] for row in asked} == never, "only faces without a blind reply that passed"
+    assert {row["id"].partition("#")[0] for row in asked} == never, (
+        "only faces without a blind reply that passed"
+    )
     assert all(f"the expression is {row['true_label']}" in row["prompt"] for row in asked)
     quality = read(folder / "selection.json")["quality"]
     assert (quality["blind"]["asked"], quality["blind"]["passed"]) == (48, 24)
     assert (quality["guided"]["asked"], quality["guided"]["passed"]) == (12, 12)
-    assert read(folder / "selection.json")["difficulty"]["0/2"] == 6, "a guided reply says nothing of how hard a face is"
+    assert read(folder / "selection.json")["difficulty"]["0/2"] == 6, (
+        "a guided reply says nothing of how hard a face is"
+    )
     guided = [row for row in read(folder / "data/cot.json") if "#guided" in row["id"]]
     assert guided
-    assert all(row["provenance"]["guided"] is True and row["provenance"]["guidance"] == "guided-1" for row in guided)
-    assert all("the expression is" not in row["question"] for row in guided), "the student is shown the picture alone"
+    assert all(
+        row["provenance"]["guided"] is True and row["provenance"]["guidance"] == "guided-1" for row in guided
+    )
+    assert all("the expression is" not in row["question"] for row in guided), (
+        "the student is shown the picture alone"
+    )
     assert not never & {row["id"] for row in read(folder / "data/rlvr.json")}
 
 
@@ -196,7 +223,9 @@ def test_a_template_is_asked_trained_on_and_recorded(config: Path, commands: Com
 
 def test_faces_are_drawn_into_the_pool_once(config: Path, commands: Commands) -> None:
     change(config, pool=[])
-    assert synthesize(config, "--faces.count", "8", "--faces.seed", "new") == 2, "the scripted model has no reply to these"
+    assert synthesize(config, "--faces.count", "8", "--faces.seed", "new") == 2, (
+        "the scripted model has no reply to these"
+    )
     assert commands.ran[0] == "faces"
     assert len(read(out(config) / "pool/rlvr.json")) == 8
     commands.ran.clear()

@@ -1,4 +1,6 @@
-"""`unifer synthesize` by the loop of Facial-R1: gold shown, faults fed back, rows of AUs alone kept, test rows for people to look at."""
+"""`unifer synthesize` by the loop of Facial-R1: gold shown, faults fed back, rows of AUs alone kept, test
+rows for people to look at.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def folder(config: Path) -> Path:
     return config.parent / "runs/synthesis/round_1"
 
 
-def test_a_face_is_asked_again_until_it_is_right_or_its_retries_are_spent(config: Path, commands: Commands) -> None:
+def test_a_face_is_asked_again_until_it_is_right_or_its_retries_are_spent(
+    config: Path, commands: Commands
+) -> None:
     assert synthesize(config) == 0
     assert commands.ran == ROUND
     assert [len(lines(folder(config) / f"attempt_{number}.jsonl")) for number in range(3)] == [24, 18, 12]
@@ -46,9 +50,14 @@ def test_a_face_is_asked_again_until_it_is_right_or_its_retries_are_spent(config
     assert sum(count["accepted"] for count in quality["classes"].values()) == 18
 
 
-def test_the_gold_is_shown_and_faults_are_handed_back_with_the_reply(config: Path, commands: Commands) -> None:
+def test_the_gold_is_shown_and_faults_are_handed_back_with_the_reply(
+    config: Path, commands: Commands
+) -> None:
     synthesize(config)
-    first, second = ({row["id"].partition("#")[0]: row for row in lines(folder(config) / f"attempt_{n}.jsonl")} for n in (0, 1))
+    first, second = (
+        {row["id"].partition("#")[0]: row for row in lines(folder(config) / f"attempt_{n}.jsonl")}
+        for n in (0, 1)
+    )
     face = read_rows(config.parent)[12]
     shown = f"the expression is {face.label} and the action units are"
     assert shown in first[str(face.id)]["prompt"]
@@ -61,12 +70,19 @@ def test_the_gold_is_shown_and_faults_are_handed_back_with_the_reply(config: Pat
 
 def test_what_is_accepted_trains_with_the_question_a_student_sees(config: Path, commands: Commands) -> None:
     synthesize(config)
-    made = {row["id"].partition("#")[0]: row for row in read(folder(config) / "data/cot.json") if "#" in row["id"]}
+    made = {
+        row["id"].partition("#")[0]: row for row in read(folder(config) / "data/cot.json") if "#" in row["id"]
+    }
     pool = read_rows(config.parent)
     assert set(made) == {row.id for row in pool[6:]}
     assert all("the expression is" not in row["question"] for row in made.values())
     origin = made[str(pool[12].id)]["provenance"]
-    assert (origin["attempts"], origin["filter"], origin["guided"], origin["correction"]) == (2, "facial-r1-1", True, "corrected-1")
+    assert (origin["attempts"], origin["filter"], origin["guided"], origin["correction"]) == (
+        2,
+        "facial-r1-1",
+        True,
+        "corrected-1",
+    )
     assert "rate" not in origin, "no blind reply tells how hard the face is"
     alone = made[str(pool[-1].id)]
     assert "candidate_labels" not in alone, "a row of AUs alone is kept, and asks for no label"
@@ -85,7 +101,9 @@ def test_test_rows_are_never_trained_on_and_wait_for_review(config: Path, comman
     assert read(folder(config) / "selection.json")["test"] == len(test)
     for row in lines(data / "review.jsonl"):
         assert (data / row["image_path"]).is_file()
-        assert row["faults"][-1] == "the reasoning has fewer words than the lower bound", "what the filter of our own loop would say"
+        assert row["faults"][-1] == "the reasoning has fewer words than the lower bound", (
+            "what the filter of our own loop would say"
+        )
 
 
 @pytest.mark.parametrize("stage", ROUND[:3])
@@ -101,7 +119,9 @@ def test_a_loop_that_stopped_asks_nothing_twice(stage: str, config: Path, comman
         assert len({row["id"] for row in rows}) == len(rows)
 
 
-def test_the_loop_ends_when_every_face_is_right(config: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_loop_ends_when_every_face_is_right(
+    config: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = read(config.parent / "pool/rlvr.json")
     (config.parent / "pool/rlvr.json").write_text(json.dumps(rows[6:12]))
     assert synthesize(config) == 0
@@ -109,7 +129,9 @@ def test_the_loop_ends_when_every_face_is_right(config: Path, commands: Commands
     assert "faces, gold shown: 6 of 6 accepted, in 6 replies" in capsys.readouterr().out
 
 
-def test_another_loop_in_the_same_folder_is_refused(config: Path, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_loop_in_the_same_folder_is_refused(
+    config: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     synthesize(config)
     assert synthesize(config, "--retries", "4") == 2
     assert "settings.correction.retries: 2 -> 4" in capsys.readouterr().err
@@ -136,7 +158,10 @@ def test_a_face_that_failed_is_asked_again(config: Path, commands: Commands) -> 
         (["--test_share", "1"], "test_share 1.0 must be from 0 to below 1"),
         (["--loop", "published"], "allowed are blind, facial-r1"),
         (["--loop", "blind", "--temperature", "0.5"], "is for the loop facial-r1"),
-        (["--sft.start", "base", "--sft.base", "null"], "sft: start is base: name the checkpoint as `sft.base`"),
+        (
+            ["--sft.start", "base", "--sft.base", "null"],
+            "sft: start is base: name the checkpoint as `sft.base`",
+        ),
     ],
 )
 def test_what_the_loop_cannot_be(
@@ -151,10 +176,15 @@ def test_shipped_recipes_inherit_and_change_the_loop() -> None:
     from tests.conftest import ROOT
 
     configs = ROOT / "train_unifer/configs"
-    for name, base in (("facial_r1_synthesis", "synthesis_7b"), ("facial_r1_synthesis_tiny", "synthesis_tiny")):
+    for name, base in (
+        ("facial_r1_synthesis", "synthesis_7b"),
+        ("facial_r1_synthesis_tiny", "synthesis_tiny"),
+    ):
         found, theirs = (read_settings(Synthesis, configs / f"{each}.yaml") for each in (name, base))
         assert (found.loop, found.correction.retries, found.generation.temperature) == ("facial-r1", 5, 0.0)
-        assert found.generation.max_new_tokens == theirs.generation.max_new_tokens, "a section holds only what differs"
+        assert found.generation.max_new_tokens == theirs.generation.max_new_tokens, (
+            "a section holds only what differs"
+        )
         assert found.out != theirs.out
         assert found.sft.config.is_file()
         assert found.grpo.config.is_file()

@@ -20,11 +20,15 @@ class Group(NamedTuple):
 
 
 def answered(label: str, *answers: str) -> tuple[Case, ...]:
-    return tuple((f"<think>It shows.</think><answer>{answer}</answer>", "answered", label) for answer in answers)
+    return tuple(
+        (f"<think>It shows.</think><answer>{answer}</answer>", "answered", label) for answer in answers
+    )
 
 
 def off_list(*answers: str) -> tuple[Case, ...]:
-    return tuple((f"<think>It shows.</think><answer>{answer}</answer>", "off_list", None) for answer in answers)
+    return tuple(
+        (f"<think>It shows.</think><answer>{answer}</answer>", "off_list", None) for answer in answers
+    )
 
 
 def no_answer(*replies: str) -> tuple[Case, ...]:
@@ -38,24 +42,76 @@ def whole(outcome: str, label: str | None, *replies: str) -> tuple[Case, ...]:
 MEGABYTE = 2**20
 
 GROUPS = (
-    Group("every label answers for itself", ADJECTIVES, tuple(case for label in ADJECTIVES for case in answered(label, label))),
-    Group("every noun label answers for itself", NOUNS, tuple(case for label in NOUNS for case in answered(label, label))),
+    Group(
+        "every label answers for itself",
+        ADJECTIVES,
+        tuple(case for label in ADJECTIVES for case in answered(label, label)),
+    ),
+    Group(
+        "every noun label answers for itself",
+        NOUNS,
+        tuple(case for label in NOUNS for case in answered(label, label)),
+    ),
     Group(
         "letter case, stops and blanks (the published reward was case-sensitive)",
         ADJECTIVES,
         answered(
-            "happy", "Happy", "HAPPY", "hApPy", "happy.", "Happy.", "Happy!!!", "happy?", "happy;", " happy ", "\thappy\n", "\n\nhappy\n\n"
+            "happy",
+            "Happy",
+            "HAPPY",
+            "hApPy",
+            "happy.",
+            "Happy.",
+            "Happy!!!",
+            "happy?",
+            "happy;",
+            " happy ",
+            "\thappy\n",
+            "\n\nhappy\n\n",
         )
         + answered(
-            "happy", "happy...", "happy…", "happy。", "happy\r\n", "\u00a0happy\u00a0", "\ufeffhappy", "happy\u200b", "- happy", ": happy"
+            "happy",
+            "happy...",
+            "happy…",
+            "happy。",
+            "happy\r\n",
+            "\u00a0happy\u00a0",
+            "\ufeffhappy",
+            "happy\u200b",
+            "- happy",
+            ": happy",
         ),
     ),
     Group(
         "quotes and light markup",
         ADJECTIVES,
-        answered("sad", '"sad"', "'sad'", "“sad”", "‘Sad’", "«sad»", "`sad`", "**sad**", "*sad*", "__sad__", "_Sad_.", "~~sad~~", "# sad")
+        answered(
+            "sad",
+            '"sad"',
+            "'sad'",
+            "“sad”",
+            "‘Sad’",
+            "«sad»",
+            "`sad`",
+            "**sad**",
+            "*sad*",
+            "__sad__",
+            "_Sad_.",
+            "~~sad~~",
+            "# sad",
+        )
         + answered(
-            "sad", "(sad)", "[sad]", "{sad}", "<sad>", "**Sad.**", '"**sad**"', "$sad$", "\\boxed{sad}", "$\\boxed{\\text{Sad}}$", "「sad」"
+            "sad",
+            "(sad)",
+            "[sad]",
+            "{sad}",
+            "<sad>",
+            "**Sad.**",
+            '"**sad**"',
+            "$sad$",
+            "\\boxed{sad}",
+            "$\\boxed{\\text{Sad}}$",
+            "「sad」",
         ),
     ),
     Group(
@@ -72,40 +128,116 @@ GROUPS = (
     Group(
         "the same the other way round",
         NOUNS,
-        answered("happiness", "happy", "HAPPY!") + answered("sadness", "sad") + answered("anger", "angry") + off_list("unhappiness"),
+        answered("happiness", "happy", "HAPPY!")
+        + answered("sadness", "sad")
+        + answered("anger", "angry")
+        + off_list("unhappiness"),
     ),
     Group(
         "a label inside another word is not that label",
         ADJECTIVES,
-        off_list("unhappy", "Unhappy.", "unhappiness", "happyish", "sadistic", "fearless", "feared", "surprising", "madness", "neutrality")
-        + off_list("happy1", "1happy", "hap py", "happy-sad", "happysad", "angrysad", "disgusting", "contemptible"),
+        off_list(
+            "unhappy",
+            "Unhappy.",
+            "unhappiness",
+            "happyish",
+            "sadistic",
+            "fearless",
+            "feared",
+            "surprising",
+            "madness",
+            "neutrality",
+        )
+        + off_list(
+            "happy1", "1happy", "hap py", "happy-sad", "happysad", "angrysad", "disgusting", "contemptible"
+        ),
     ),
     Group(
         "negation and hedging are not answers",
         ADJECTIVES,
-        off_list("not angry, sad", "not happy", "not sad but happy", "no surprise", "neither happy nor sad", "happy or sad", "happy/sad")
-        + off_list(
-            "happy, sad", "happy and surprised", "maybe happy", "probably sad", "very happy", "slightly angry", "!happy", "~ not sad"
+        off_list(
+            "not angry, sad",
+            "not happy",
+            "not sad but happy",
+            "no surprise",
+            "neither happy nor sad",
+            "happy or sad",
+            "happy/sad",
         )
-        + off_list("happy (not sad)", "either fear or surprise", "fear|surprise", "happy; sad", "I cannot tell"),
+        + off_list(
+            "happy, sad",
+            "happy and surprised",
+            "maybe happy",
+            "probably sad",
+            "very happy",
+            "slightly angry",
+            "!happy",
+            "~ not sad",
+        )
+        + off_list(
+            "happy (not sad)", "either fear or surprise", "fear|surprise", "happy; sad", "I cannot tell"
+        ),
     ),
     Group(
         "synonyms that nobody listed are off the list",
         ADJECTIVES,
-        off_list("joy", "joyful", "sorrow", "mad", "furious", "terror", "calm", "blank", "shock", "scorn", "fright", "revulsion", "afraid")
-        + off_list("smiling", "unknown", "none", "n/a", "null", "other", "emotion", "label", "1", "0", "5", "(B)", "B"),
+        off_list(
+            "joy",
+            "joyful",
+            "sorrow",
+            "mad",
+            "furious",
+            "terror",
+            "calm",
+            "blank",
+            "shock",
+            "scorn",
+            "fright",
+            "revulsion",
+            "afraid",
+        )
+        + off_list(
+            "smiling",
+            "unknown",
+            "none",
+            "n/a",
+            "null",
+            "other",
+            "emotion",
+            "label",
+            "1",
+            "0",
+            "5",
+            "(B)",
+            "B",
+        ),
     ),
     Group(
         "sentences are not labels, even with one inside",
         ADJECTIVES,
         off_list(
-            "The answer is happy", "Answer: happy", "Label: happy", "emotion: sad", "The person looks happy.", "happy face", "A. happy"
+            "The answer is happy",
+            "Answer: happy",
+            "Label: happy",
+            "emotion: sad",
+            "The person looks happy.",
+            "happy face",
+            "A. happy",
         )
         + off_list(
-            "happy because of the smile", "I think it is a stranger who smiles with joy", "happy\nsad", "final answer happy", "is happy"
+            "happy because of the smile",
+            "I think it is a stranger who smiles with joy",
+            "happy\nsad",
+            "final answer happy",
+            "is happy",
         )
         + off_list(
-            "<b>happy</b>", "\\textcolor{red}{happy}", '{"label": "happy"}', "['happy', 'sad']", "happy</think>", "<think>x</think>happy"
+            "<b>happy</b>",
+            "\\textcolor{red}{happy}",
+            '{"label": "happy"}',
+            "['happy', 'sad']",
+            "happy</think>",
+            "<think>x</think>happy",
         ),
     ),
     Group(
@@ -123,10 +255,18 @@ GROUPS = (
             "no fear…",
         )
         + no_answer(
-            "<answer>happy", "happy</answer>", "<think>x</think><answer>happy", "<think>x</think>happy</answer>", "</answer>happy<answer>"
+            "<answer>happy",
+            "happy</answer>",
+            "<think>x</think><answer>happy",
+            "<think>x</think>happy</answer>",
+            "</answer>happy<answer>",
         )
         + no_answer(
-            "<answer>happy<answer>", "<answer>happy</answer", "<answer>happy<\\/answer>", "answer>happy</answer>", "<answer happy</answer>"
+            "<answer>happy<answer>",
+            "<answer>happy</answer",
+            "<answer>happy<\\/answer>",
+            "answer>happy</answer>",
+            "<answer happy</answer>",
         )
         + no_answer(
             "<ans>happy</ans>",
@@ -135,12 +275,23 @@ GROUPS = (
             "&lt;answer&gt;happy&lt;/answer&gt;",
             "**Answer:** happy",
         )
-        + no_answer('<answer label="x">happy</answer>', "<answer/>happy", "＜answer＞happy＜/answer＞", "<anſwer>happy</anſwer>"),
+        + no_answer(
+            '<answer label="x">happy</answer>',
+            "<answer/>happy",
+            "＜answer＞happy＜/answer＞",
+            "<anſwer>happy</anſwer>",
+        ),
     ),
     Group(
         "an empty block is no answer",
         ADJECTIVES,
-        no_answer("<answer></answer>", "<answer> </answer>", "<answer>\n\n</answer>", "<answer>...</answer>", "<answer>\u200b</answer>")
+        no_answer(
+            "<answer></answer>",
+            "<answer> </answer>",
+            "<answer>\n\n</answer>",
+            "<answer>...</answer>",
+            "<answer>\u200b</answer>",
+        )
         + no_answer(
             "<answer>?!</answer>",
             "<think>happy</think><answer></answer>",
@@ -158,17 +309,37 @@ GROUPS = (
             "<answer>happy</answer>\n<answer>happy</answer>",
             "<answer>happy</answer></answer>",
         )
-        + no_answer("<answer><answer>happy</answer>", "<answer><answer>happy</answer></answer>", "<answer></answer><answer>happy</answer>")
-        + no_answer("<think>so <answer>happy</answer>?</think><answer>sad</answer>", "<answer>happy</answer><Answer>sad</Answer>")
-        + no_answer("<think>I will fill <answer> in.</think><answer>happy</answer>", "</answer><answer>happy</answer>"),
+        + no_answer(
+            "<answer><answer>happy</answer>",
+            "<answer><answer>happy</answer></answer>",
+            "<answer></answer><answer>happy</answer>",
+        )
+        + no_answer(
+            "<think>so <answer>happy</answer>?</think><answer>sad</answer>",
+            "<answer>happy</answer><Answer>sad</Answer>",
+        )
+        + no_answer(
+            "<think>I will fill <answer> in.</think><answer>happy</answer>", "</answer><answer>happy</answer>"
+        ),
     ),
     Group(
         "one block is an answer wherever it stands, however the tags are typed",
         ADJECTIVES,
         whole(
-            "answered", "happy", "<answer>happy</answer>", "<Answer>happy</Answer>", "<ANSWER>happy</answer>", "< answer >happy</ answer >"
+            "answered",
+            "happy",
+            "<answer>happy</answer>",
+            "<Answer>happy</Answer>",
+            "<ANSWER>happy</answer>",
+            "< answer >happy</ answer >",
         )
-        + whole("answered", "happy", "<answer\n>happy</answer>", "<answer>\nhappy\n</answer>", "<answer>happy</answer> I hope this helps!")
+        + whole(
+            "answered",
+            "happy",
+            "<answer\n>happy</answer>",
+            "<answer>\nhappy\n</answer>",
+            "<answer>happy</answer> I hope this helps!",
+        )
         + whole(
             "answered",
             "happy",
@@ -177,7 +348,10 @@ GROUPS = (
             "\0<answer>happy</answer>\0",
         )
         + whole(
-            "answered", "sad", "<think>no surprise, not happy</think>\n<answer>sad</answer>\n", "<answer>sad</answer><think>late</think>"
+            "answered",
+            "sad",
+            "<think>no surprise, not happy</think>\n<answer>sad</answer>\n",
+            "<answer>sad</answer><think>late</think>",
         )
         + whole(
             "answered",
@@ -212,10 +386,24 @@ GROUPS = (
     Group(
         "a megabyte costs one pass",
         ADJECTIVES,
-        whole("answered", "happy", "happy " * (MEGABYTE // 6) + "<answer>happy</answer>", "<answer>" + " " * MEGABYTE + "happy</answer>")
-        + whole("off_list", None, "<answer>" + "happy" * (MEGABYTE // 5) + "</answer>", "<answer>" + "\\boxed{" * 150_000 + "</answer>")
+        whole(
+            "answered",
+            "happy",
+            "happy " * (MEGABYTE // 6) + "<answer>happy</answer>",
+            "<answer>" + " " * MEGABYTE + "happy</answer>",
+        )
+        + whole(
+            "off_list",
+            None,
+            "<answer>" + "happy" * (MEGABYTE // 5) + "</answer>",
+            "<answer>" + "\\boxed{" * 150_000 + "</answer>",
+        )
         + no_answer(
-            "<answer>" * (MEGABYTE // 8), "<" + " " * MEGABYTE, "< " * (MEGABYTE // 2), "</" * (MEGABYTE // 2), "<answer>" + "*" * MEGABYTE
+            "<answer>" * (MEGABYTE // 8),
+            "<" + " " * MEGABYTE,
+            "< " * (MEGABYTE // 2),
+            "</" * (MEGABYTE // 2),
+            "<answer>" + "*" * MEGABYTE,
         ),
     ),
 )

@@ -15,7 +15,20 @@ LABELS = st.sampled_from(ADJECTIVES)
 PIECES = st.lists(
     st.one_of(
         st.sampled_from(
-            ["<think>", "</think>", "<answer>", "</answer>", "<Answer>", "< answer >", "happy", "sad", "unhappy", "not ", "\n", "AU12"]
+            [
+                "<think>",
+                "</think>",
+                "<answer>",
+                "</answer>",
+                "<Answer>",
+                "< answer >",
+                "happy",
+                "sad",
+                "unhappy",
+                "not ",
+                "\n",
+                "AU12",
+            ]
         ),
         st.text(max_size=8),
     ),
@@ -23,8 +36,14 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@pytest.mark.parametrize(("hazard", "candidates", "reply", "outcome", "label"), CASES, ids=[f"{c[0][:30]}-{c[2][-40:]!r}" for c in CASES])
-def test_hard_replies(hazard: str, candidates: tuple[str, ...], reply: str, outcome: str, label: str | None) -> None:
+@pytest.mark.parametrize(
+    ("hazard", "candidates", "reply", "outcome", "label"),
+    CASES,
+    ids=[f"{c[0][:30]}-{c[2][-40:]!r}" for c in CASES],
+)
+def test_hard_replies(
+    hazard: str, candidates: tuple[str, ...], reply: str, outcome: str, label: str | None
+) -> None:
     verdict = grade(reply, candidates)
     assert (verdict.outcome, verdict.label) == (outcome, label), hazard
 
@@ -116,12 +135,18 @@ def test_not_well_formed(reply: str) -> None:
         ("no tags, AU4", "no tags, AU4", {4}),
     ],
 )
-def test_reasoning_is_the_think_block_or_what_stands_outside_the_answer(reply: str, reasoning: str, units: set[int]) -> None:
+def test_reasoning_is_the_think_block_or_what_stands_outside_the_answer(
+    reply: str, reasoning: str, units: set[int]
+) -> None:
     verdict = grade(reply, ADJECTIVES)
     assert (verdict.reasoning, set(verdict.action_units)) == (reasoning, units)
 
 
-@given(st.one_of(PIECES, st.text(), st.text(st.characters(codec=None, min_codepoint=0xD7F0, max_codepoint=0xE010))))
+@given(
+    st.one_of(
+        PIECES, st.text(), st.text(st.characters(codec=None, min_codepoint=0xD7F0, max_codepoint=0xE010))
+    )
+)
 def test_any_text_gets_a_consistent_verdict(reply: str) -> None:
     verdict = grade(reply, ADJECTIVES)
     assert verdict.outcome in ("answered", "off_list", "no_answer")
@@ -145,7 +170,9 @@ def test_blanks_around_a_reply_never_change_the_verdict(reply: str, before: str,
 
 
 @given(LABELS, st.data(), st.text(" \n*_\"'`", max_size=4), st.text(" \n*_\"'`.!", max_size=4))
-def test_every_spelling_in_light_dress_names_its_label(label: str, data: st.DataObject, before: str, after: str) -> None:
+def test_every_spelling_in_light_dress_names_its_label(
+    label: str, data: st.DataObject, before: str, after: str
+) -> None:
     word = data.draw(st.sampled_from(spellings(label)))
     assert grade(f"<think>x</think><answer>{before}{word}{after}</answer>", ADJECTIVES).label == label
 
@@ -174,7 +201,9 @@ def test_two_different_labels_are_never_an_answer(first: str, second: str) -> No
     ],
 )
 def test_a_question_of_aus_is_answered_by_the_list_alone(answer: str, outcome: str, units: set[int]) -> None:
-    """AUs weighed in the reasoning are no claim: the question asks which are active, and the answer says so."""
+    """AUs weighed in the reasoning are no claim: the question asks which are active, and the answer says
+    so.
+    """
     verdict = grade(f"<think>AU9 may be there, AU4 too.</think>\n<answer>{answer}</answer>", ())
     assert (str(verdict.outcome), set(verdict.action_units), verdict.label) == (outcome, units, None)
 

@@ -129,7 +129,11 @@ SCOPE = {
     "AU12 isn't evident; instead AU15 is": {15},
     "AU12, not AU15, is active": {12},
     "AU12 with AU6 not being activated": {12},
-    "AU1 (inner brow raiser) and AU2 (outer brow raiser) are active, whereas AU4 (brow lowerer) and AU7 are not.": {1, 2},
+    "AU1 (inner brow raiser) and AU2 (outer brow raiser) are active, whereas AU4 (brow lowerer) and "
+    "AU7 are not.": {
+        1,
+        2,
+    },
     "AU12 instead of AU15": {12},
     "no AUs except AU12": {12},
     "no AUs other than AU12": {12},
@@ -177,7 +181,24 @@ def test_any_text_gives_facs_numbers(text: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["AU4", "AU12", " no ", " not ", ", ", " and ", " is ", "absent", ". ", "(", ")", " 12", "\n", " but "]),
+        st.sampled_from(
+            [
+                "AU4",
+                "AU12",
+                " no ",
+                " not ",
+                ", ",
+                " and ",
+                " is ",
+                "absent",
+                ". ",
+                "(",
+                ")",
+                " 12",
+                "\n",
+                " but ",
+            ]
+        ),
         max_size=20,
     )
 )

@@ -18,8 +18,14 @@ def marked(text: str) -> list[tuple[str, int, bool]]:
     ("text", "found"),
     [
         ("I see AU6 and AU12.", [("AU6", 6, True), ("AU12", 12, True)]),
-        ("  The **lid   tightener** (AU7)\n\tbut no AU4.", [("lid   tightener** (AU7)", 7, True), ("AU4", 4, False)]),
-        ("AU4 isn't visible; cannot see AU5, AU6+12.", [("AU4", 4, False), ("AU5", 5, False), ("AU6", 6, False), ("12", 12, False)]),
+        (
+            "  The **lid   tightener** (AU7)\n\tbut no AU4.",
+            [("lid   tightener** (AU7)", 7, True), ("AU4", 4, False)],
+        ),
+        (
+            "AU4 isn't visible; cannot see AU5, AU6+12.",
+            [("AU4", 4, False), ("AU5", 5, False), ("AU6", 6, False), ("12", 12, False)],
+        ),
         ("\u0130\u0130 caf\u00e9 \u2026 AU12", [("AU12", 12, True)]),
         ("\uff21\uff35\uff11\uff12", [("\uff21\uff35\uff11\uff12", 12, True)]),
         ("nothing of the kind", []),
@@ -48,7 +54,20 @@ PIECES = [
     "cannot",
     "is absent.",
 ]
-ODD = ["\u0130", "\u2026", "\u2019", "e\u0301", "\ufb01", "\u03a3", "\u1100\u1161", "\u00a0", "\u2028", "\ud800", "\U0001f600", "("]
+ODD = [
+    "\u0130",
+    "\u2026",
+    "\u2019",
+    "e\u0301",
+    "\ufb01",
+    "\u03a3",
+    "\u1100\u1161",
+    "\u00a0",
+    "\u2028",
+    "\ud800",
+    "\U0001f600",
+    "(",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES + ODD) | st.text(max_size=3), max_size=30).map("".join))

@@ -25,7 +25,12 @@ def _png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 64))
+        + chunk(b"IEND", b"")
+    )
 
 
 def _truncated(path: Path) -> None:
@@ -46,7 +51,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "zero-byte": (lambda path: path.write_bytes(b""), "is empty"),
     "truncated": (_truncated, "cannot be decoded"),
     "non-image": (lambda path: path.write_text("<html>404</html>"), "not an image"),
-    "postscript": (lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"), "not an image"),
+    "postscript": (
+        lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"),
+        "not an image",
+    ),
     "bomb": (lambda path: path.write_bytes(_png_header(60_000, 60_000)), "allowed"),
     "large": (lambda path: path.write_bytes(_png_header(9_000, 9_000)), "9000 x 9000"),
     "folder": (lambda path: path.mkdir(), "not a file"),
@@ -116,11 +124,19 @@ def test_damaged_exif_does_not_lose_the_image(tmp_path: Path) -> None:
 
 
 def test_animation_shows_its_first_frame(tmp_path: Path) -> None:
-    got = _decoded(tmp_path, Image.new("RGB", (8, 8), RED), "GIF", save_all=True, append_images=[Image.new("RGB", (8, 8), WHITE)])
+    got = _decoded(
+        tmp_path,
+        Image.new("RGB", (8, 8), RED),
+        "GIF",
+        save_all=True,
+        append_images=[Image.new("RGB", (8, 8), WHITE)],
+    )
     assert got.getpixel((4, 4)) == RED
 
 
-@pytest.mark.parametrize("path", ["../secret.png", "/../secret.png", "/a/../../secret.png", "a\\..\\..\\secret.png", "/.."])
+@pytest.mark.parametrize(
+    "path", ["../secret.png", "/../secret.png", "/a/../../secret.png", "a\\..\\..\\secret.png", "/.."]
+)
 @pytest.mark.parametrize("with_root", [True, False])
 def test_path_that_climbs_out_is_refused(path: str, with_root: bool, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="climbs out"):
@@ -128,14 +144,17 @@ def test_path_that_climbs_out_is_refused(path: str, with_root: bool, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"), [("", "names no file"), ("/", "names no file"), ("a\0b", "NUL"), ("C:\\faces\\1.png", "drive")]
+    ("path", "reason"),
+    [("", "names no file"), ("/", "names no file"), ("a\0b", "NUL"), ("C:\\faces\\1.png", "drive")],
 )
 def test_path_that_names_no_file_is_refused(path: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=reason):
         images.resolve(path, None, tmp_path)
 
 
-def test_leading_slash_is_below_the_image_root_not_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leading_slash_is_below_the_image_root_not_the_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UNIFER_IMAGE_ROOT", str(tmp_path / "faces"))
     assert images.resolve("/RAF-DB/aligned/1.jpg", None, tmp_path) == tmp_path / "faces/RAF-DB/aligned/1.jpg"
     assert images.resolve("/RAF-DB/1.jpg", tmp_path / "other", tmp_path) == tmp_path / "other/RAF-DB/1.jpg"
@@ -143,7 +162,9 @@ def test_leading_slash_is_below_the_image_root_not_the_file_system(tmp_path: Pat
     assert images.resolve("sub\\1.jpg", None, tmp_path) == tmp_path / "sub/1.jpg"
 
 
-def test_without_flag_or_variable_images_lie_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_flag_or_variable_images_lie_in_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("UNIFER_IMAGE_ROOT", raising=False)
     for folder in ("data", "train_unifer", "eval_rafdb/data"):
         (tmp_path / folder).mkdir(parents=True)
@@ -166,13 +187,17 @@ def test_size_that_is_no_whole_number_of_patches_is_refused(size: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [112, 224, None])
-def test_fit_gives_what_qwen_vl_utils_gives_for_the_published_message(size: int | None, tmp_path: Path) -> None:
+def test_fit_gives_what_qwen_vl_utils_gives_for_the_published_message(
+    size: int | None, tmp_path: Path
+) -> None:
     from qwen_vl_utils import process_vision_info
 
     path = tmp_path / "face.png"
     Image.effect_noise((150, 90), 60).convert("RGB").save(path)
     forced = {} if size is None else {"resized_height": size, "resized_width": size}
-    theirs, _ = process_vision_info([{"role": "user", "content": [{"type": "image", "image": str(path), **forced}]}])
+    theirs, _ = process_vision_info(
+        [{"role": "user", "content": [{"type": "image", "image": str(path), **forced}]}]
+    )
     ours = images.load(path, ImageRule(size))
     assert np.array_equal(np.asarray(ours), np.asarray(theirs[0]))
     assert ours.size == ((size, size) if size else (140, 84))

@@ -21,6 +21,8 @@ LABELS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutr
         ("AU4 is common to anger and fear.", None),
     ],
 )
-def test_the_last_label_that_reasoning_decides_on_is_its_conclusion(reasoning: str, label: str | None) -> None:
+def test_the_last_label_that_reasoning_decides_on_is_its_conclusion(
+    reasoning: str, label: str | None
+) -> None:
     """GRPO pays for the answer alone, so that models learn to reason towards one label and answer another."""
     assert concluded(reasoning, LABELS) == label

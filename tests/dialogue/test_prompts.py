@@ -36,7 +36,10 @@ def test_the_question_of_a_row_is_shown_as_it_is() -> None:
     assert prompts.trainer_prompt(odd)[0]["content"] == odd
 
 
-@pytest.mark.parametrize("token", ["<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|endoftext|>"])
+@pytest.mark.parametrize(
+    "token",
+    ["<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|endoftext|>"],
+)
 def test_a_control_token_in_a_question_is_refused(token: str) -> None:
     for make in (prompts.chat_messages, prompts.trainer_prompt):
         with pytest.raises(ValueError, match="control token"):
@@ -44,11 +47,15 @@ def test_a_control_token_in_a_question_is_refused(token: str) -> None:
 
 
 def test_a_made_reply_has_one_think_and_one_answer_block() -> None:
-    assert prompts.reply("AU12 is active.", "happy") == "<think>AU12 is active.</think>\n<answer>happy</answer>"
+    assert (
+        prompts.reply("AU12 is active.", "happy") == "<think>AU12 is active.</think>\n<answer>happy</answer>"
+    )
 
 
 def test_the_reply_is_the_only_assistant_turn() -> None:
-    assert prompts.trainer_completion("<answer>happy</answer>") == [{"role": "assistant", "content": "<answer>happy</answer>"}]
+    assert prompts.trainer_completion("<answer>happy</answer>") == [
+        {"role": "assistant", "content": "<answer>happy</answer>"}
+    ]
 
 
 GOLDEN = {
@@ -61,10 +68,14 @@ GOLDEN = {
 
 @pytest.mark.parametrize("name", prompts.TEMPLATES)
 def test_a_text_changes_only_together_with_its_version(name: str) -> None:
-    """Rows asked in other words would carry the old version, and a run resumed over both would call them alike."""
+    """Rows asked in other words would carry the old version, and a run resumed over both would call them
+    alike.
+    """
     template = prompts.TEMPLATES[name]
     digest = hashlib.sha256(template.text.encode()).hexdigest()[:16]
-    assert (template.version, digest) == GOLDEN[name], f"{name}: other words need another version; pin both here"
+    assert (template.version, digest) == GOLDEN[name], (
+        f"{name}: other words need another version; pin both here"
+    )
 
 
 def test_the_expression_prompt_is_word_for_word_that_of_the_embedded_default() -> None:
@@ -72,9 +83,10 @@ def test_the_expression_prompt_is_word_for_word_that_of_the_embedded_default() -
         prompts.question("expression", ["happy", "sad"])
         == prompts.expression_question(["happy", "sad"])
         == (
-            "Look closely at the face in this image. Which of the following expressions does it show most clearly: happy, sad? "
-            "Describe the facial action units you can see and what they suggest inside <think></think>, "
-            "then give exactly one label of the list inside <answer></answer>."
+            "Look closely at the face in this image. Which of the following expressions does it show "
+            "most clearly: happy, sad? Describe the facial action units you can see and what they "
+            "suggest inside <think></think>, then give exactly one label of the list inside "
+            "<answer></answer>."
         )
     )
 
@@ -94,8 +106,15 @@ def test_labels_with_braces_stay_as_they_are() -> None:
 
 
 def test_a_reply_as_the_joint_prompt_asks_for_passes_the_grader() -> None:
-    verdict = grade(prompts.reply("The lip corners rise (AU12), the cheeks too (AU6). Together: joy.", "happiness"), LABELS)
-    assert (verdict.label, verdict.well_formed, verdict.action_units) == ("happiness", True, frozenset((6, 12)))
+    verdict = grade(
+        prompts.reply("The lip corners rise (AU12), the cheeks too (AU6). Together: joy.", "happiness"),
+        LABELS,
+    )
+    assert (verdict.label, verdict.well_formed, verdict.action_units) == (
+        "happiness",
+        True,
+        frozenset((6, 12)),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Protocol `unifer` against a second, literal writing of the published rule, made from its description alone."""
+"""Protocol `unifer` against a second, literal writing of the published rule, made from its description
+alone.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ def test_equals_the_literal_rule_on_invented_replies(spec: DatasetSpec, tag: Ans
 
 
 @settings(max_examples=200)
-@given(st.lists(st.sampled_from([*TAGGED, *WORDS]), max_size=12).map("".join), st.sampled_from(SPECS), st.sampled_from(TAGS))
+@given(
+    st.lists(st.sampled_from([*TAGGED, *WORDS]), max_size=12).map("".join),
+    st.sampled_from(SPECS),
+    st.sampled_from(TAGS),
+)
 def test_equals_the_literal_rule_on_searched_replies(reply: str, spec: DatasetSpec, tag: AnswerTag) -> None:
     expected = unifer_label(reply, spec.labels, spec.published.aliases, tag)
     assert published_label(reply, spec.labels, spec.published.aliases, tag) == expected
@@ -55,7 +61,9 @@ def test_equals_the_literal_rule_on_every_published_question() -> None:
             )
             for tag in TAGS:
                 expected = unifer_label(reply, question.candidate_labels, spec.published.aliases, tag)
-                assert published_label(reply, question.candidate_labels, spec.published.aliases, tag) == expected, reply
+                assert (
+                    published_label(reply, question.candidate_labels, spec.published.aliases, tag) == expected
+                ), reply
             asked += 1
     assert asked == 11072
 
@@ -81,7 +89,9 @@ def test_the_published_quirks_are_kept(reply: str, label: str) -> None:
 
 
 def test_sfew_alone_reads_over_lines_and_minds_letter_case() -> None:
-    """Its own script and the pooled one disagree, so the folder says `any_lines` and `eval-total` reads `one_line`."""
+    """Its own script and the pooled one disagree, so the folder says `any_lines` and `eval-total` reads
+    `one_line`.
+    """
     reply, aliases = "<think>Not fear.</think><Answer>sad</Answer>", SFEW.published.aliases
     assert [spec.published.answer_tag for spec in SPECS] == ["one_line", "one_line", "one_line", "any_lines"]
     assert published_label(reply, SFEW.labels, aliases, "any_lines") == "fear"
@@ -95,6 +105,9 @@ def test_the_fallback_table_is_not_limited_to_the_candidates() -> None:
     assert published_label("pure terror", ("happy", "sad"), FERPLUS.published.aliases) == "fear"
 
 
-@pytest.mark.parametrize("reply", ["<answer>" + " " * 2**20, "<answer>" * 2**17, "<answer>\n" * 2**16 + "x</answer>", "</answer>" * 2**17])
+@pytest.mark.parametrize(
+    "reply",
+    ["<answer>" + " " * 2**20, "<answer>" * 2**17, "<answer>\n" * 2**16 + "x</answer>", "</answer>" * 2**17],
+)
 def test_a_megabyte_of_hostile_text_ends(reply: str) -> None:
     assert published_label(reply, FERPLUS.labels, FERPLUS.published.aliases) == UNKNOWN

@@ -1,4 +1,6 @@
-"""In whose words a question asks: published prompts by fingerprint, templates of ours, and what is neither."""
+"""In whose words a question asks: published prompts by fingerprint, templates of ours, and what is
+neither.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def question(prompt: str, labels: tuple[str, ...] = LABELS, name: str = "a.jpg")
     ],
 )
 def test_a_label_list_is_found_by_its_labels_whatever_stands_between_them(prompt: str, changed: str) -> None:
-    """A list that was looked for as `a, b, c` alone would be missed in quotes, and found in the middle of a word."""
+    """A list that was looked for as `a, b, c` alone would be missed in quotes, and found in the middle of a
+    word.
+    """
     words = words_of(prompt, LABELS)
     assert words.over(LABELS) == prompt
     assert words.over(("fear", "joy")) == changed
@@ -40,7 +44,11 @@ def test_a_label_list_is_found_by_its_labels_whatever_stands_between_them(prompt
 @pytest.mark.parametrize(
     ("prompt", "labels", "problem"),
     [
-        ("Which expression is it?", LABELS, "does not hold the list of its candidate_labels, happy, sad, angry"),
+        (
+            "Which expression is it?",
+            LABELS,
+            "does not hold the list of its candidate_labels, happy, sad, angry",
+        ),
         ("sad, happy, angry", LABELS, "does not hold the list"),
         ("happy, sad, angry; happy, sad, angry", LABELS, "holds 2 times the list"),
         ("Which AUs?", (), "asks for no label"),
@@ -71,7 +79,9 @@ def test_questions_in_several_words_are_not_taken_for_one(monkeypatch: pytest.Mo
     wording.cache_clear()
 
 
-def test_the_published_words_over_other_labels_are_no_published_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_published_words_over_other_labels_are_no_published_prompt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A set of our own that asks as FERBench does must not pass for FERBench."""
     monkeypatch.setattr(wordings, "PUBLISHED_WORDS", wordings.fingerprint("P: {labels}."))
     wording.cache_clear()
@@ -90,7 +100,9 @@ def test_the_published_files_ask_as_their_fingerprints_say(name: str) -> None:
     assert wordings.fingerprint(f"{words.before}{{labels}}{words.after}") == wordings.PUBLISHED_WORDS
 
 
-def test_the_command_says_in_whose_words_files_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_in_whose_words_files_ask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     own, other = tmp_path / "own.json", tmp_path / "other.jsonl"
     own.write_text(json.dumps([question(prompts.question("expression", LABELS)).to_json()]))
     other.write_text(json.dumps(question("Which?").to_json() | {"model_response": "x"}) + "\n")
@@ -112,6 +124,8 @@ def test_the_command_says_in_whose_words_files_ask(tmp_path: Path, capsys: pytes
         (["jiont"], "did you mean 'joint'"),
     ],
 )
-def test_what_is_neither_a_template_nor_a_file_is_refused(names: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_neither_a_template_nor_a_file_is_refused(
+    names: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["data", "prompts", *names]) == 2
     assert problem in capsys.readouterr().err

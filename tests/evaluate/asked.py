@@ -35,12 +35,20 @@ def make_dataset(folder: Path, count: int = COUNT) -> Path:
     """A dataset folder with `count` questions over small grey images, and a scripted model's replies."""
     (folder / "data/faces").mkdir(parents=True)
     (folder / "dataset.yaml").write_text(
-        "name: toy\ntitle: Toy\nquestions: data/toy_qa.json\nsample: data/sample_qa.json\nlabels: [neutral, happiness]\n"
+        "name: toy\ntitle: Toy\nquestions: data/toy_qa.json\nsample: data/sample_qa.json\nlabels: "
+        "[neutral, happiness]\n"
     )
     rows = []
     for number in range(count):
         Image.new("L", (8, 8), number).save(folder / f"data/faces/{number}.png")
-        rows.append({"image_path": f"faces/{number}.png", "true_label": "neutral", "prompt": "Which?", "candidate_labels": LABELS})
+        rows.append(
+            {
+                "image_path": f"faces/{number}.png",
+                "true_label": "neutral",
+                "prompt": "Which?",
+                "candidate_labels": LABELS,
+            }
+        )
     (folder / "data/toy_qa.json").write_text(json.dumps(rows))
     (folder / "replies.json").write_text(json.dumps({"*": "<think>{key}</think>\n<answer>neutral</answer>"}))
     return folder
@@ -55,7 +63,9 @@ def make_plan(dataset: Path, model: str = "model", **settings: int) -> tuple[Ans
 
 def run(dataset: Path, reply: Callable[[Request], str] = reply_to, **options: bool) -> infer.InferenceSummary:
     plan, spec = make_plan(dataset)
-    return infer.run_inference([plan], spec, progress=silent, make_engine=lambda: ScriptedEngine(reply), **options)[0]
+    return infer.run_inference(
+        [plan], spec, progress=silent, make_engine=lambda: ScriptedEngine(reply), **options
+    )[0]
 
 
 def rows_of(dataset: Path) -> list[Json]:

@@ -1,4 +1,6 @@
-"""What tests of evaluation share: a dataset folder for every test, and what the committed base replies without a server."""
+"""What tests of evaluation share: a dataset folder for every test, and what the committed base replies
+without a server.
+"""
 
 from __future__ import annotations
 

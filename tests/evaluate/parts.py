@@ -27,7 +27,10 @@ def row(index: int, reply: dict[str, Any] | None = None) -> dict[str, Any]:
 
 def part(path: Path, rows: list[dict[str, Any]], count: int | None = 6, **changed: Any) -> Path:
     """A prediction file and, unless `count` is None, its manifest, with `changed` keys of the identity."""
-    path.write_text("".join(json.dumps(each) + "\n" for each in rows) if path.suffix == ".jsonl" else json.dumps(rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(each) + "\n" for each in rows) if path.suffix == ".jsonl" else json.dumps(rows),
+        encoding="utf-8",
+    )
     if count is not None:
         manifest = {"identity": IDENTITY | changed, "context": {"asked": count}}
         path.with_suffix(".manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

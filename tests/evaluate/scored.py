@@ -25,7 +25,12 @@ def dataset(root: Path, name: str, labels: Sequence[str] = ADJECTIVES, extra: st
 
 
 def question(index: int, truth: str, labels: Sequence[str] = ADJECTIVES) -> dict[str, Any]:
-    return {"image_path": f"/faces/{index:04d}.png", "true_label": truth, "prompt": "Which?", "candidate_labels": list(labels)}
+    return {
+        "image_path": f"/faces/{index:04d}.png",
+        "true_label": truth,
+        "prompt": "Which?",
+        "candidate_labels": list(labels),
+    }
 
 
 def replied(answer: str) -> dict[str, Any]:
@@ -35,8 +40,12 @@ def replied(answer: str) -> dict[str, Any]:
 FAILED = {"model_response": "", "error": True, "error_message": "no such image"}
 
 
-def write(path: Path, rows: Sequence[dict[str, Any]], age: int = 0, asked: int | None = None, **questions: Any) -> Path:
-    """JSONL or a JSON array by the ending of `path`, `age` seconds old; with `asked`, the manifest beside it."""
+def write(
+    path: Path, rows: Sequence[dict[str, Any]], age: int = 0, asked: int | None = None, **questions: Any
+) -> Path:
+    """JSONL or a JSON array by the ending of `path`, `age` seconds old; with `asked`, the manifest beside
+    it.
+    """
     text = json.dumps(rows) if path.suffix == ".json" else "".join(json.dumps(row) + "\n" for row in rows)
     path.write_text(text, encoding="utf-8")
     os.utime(path, (1_700_000_000 - age,) * 2)
@@ -52,7 +61,13 @@ def run_of(labels: Sequence[str], answers: Sequence[tuple[str, dict[str, Any]]])
 
 
 FOUR = run_of(
-    ADJECTIVES, [("happy", replied("Happy.")), ("sad", replied("unhappy")), ("angry", {"model_response": "angry"}), ("happy", FAILED)]
+    ADJECTIVES,
+    [
+        ("happy", replied("Happy.")),
+        ("sad", replied("unhappy")),
+        ("angry", {"model_response": "angry"}),
+        ("happy", FAILED),
+    ],
 )
 """One right, one off the list, one without tags, one failed."""
 
@@ -61,13 +76,24 @@ def au_dataset(root: Path, name: str, units: Sequence[int] | str = "all") -> Dat
     """A folder that asks for AUs alone."""
     folder = root / f"eval_{name}"
     (folder / "results").mkdir(parents=True)
-    facts = f"name: {name}\ntitle: Set {name}\nquestions: data/{name}_qa.json\naction_units: {units if units == 'all' else list(units)}\n"
+    facts = (
+        "name: "
+        f"{name}\ntitle: Set {name}\nquestions: data/{name}_qa.json\naction_units: "
+        f"{units if units == 'all' else list(units)}\n"
+    )
     (folder / "dataset.yaml").write_text(facts, encoding="utf-8")
     return load_dataset(folder)
 
 
 def au_row(index: int, shown: Sequence[int], answer: str | None, **provenance: Any) -> dict[str, Any]:
     """A prediction on a question of AUs; `answer` None: it failed."""
-    row: dict[str, Any] = {"image_path": f"/faces/{index:04d}.png", "true_label": None, "prompt": "Which AUs?", "candidate_labels": []}
+    row: dict[str, Any] = {
+        "image_path": f"/faces/{index:04d}.png",
+        "true_label": None,
+        "prompt": "Which AUs?",
+        "candidate_labels": [],
+    }
     row |= {"AUs": list(shown)} | ({"provenance": provenance} if provenance else {})
-    return row | (FAILED if answer is None else {"model_response": f"<think>AU9</think>\n<answer>{answer}</answer>"})
+    return row | (
+        FAILED if answer is None else {"model_response": f"<think>AU9</think>\n<answer>{answer}</answer>"}
+    )

@@ -19,7 +19,16 @@ Answers = dict[str, Prediction]
 def ask_base(out: Path) -> Answers:
     """Ask the first sample questions of RAF-DB by vLLM in this process."""
     few = ["--sample", "--limit", str(ASKED), "--max-new-tokens", str(TOKENS)]
-    arguments = ["--dataset-dir", str(ROOT / "eval_rafdb"), "--model", str(BASE), "--engine", "vllm", "--out", str(out)]
+    arguments = [
+        "--dataset-dir",
+        str(ROOT / "eval_rafdb"),
+        "--model",
+        str(BASE),
+        "--engine",
+        "vllm",
+        "--out",
+        str(out),
+    ]
     assert main(["infer", *arguments, *few]) == 0
     return answers(out)
 
@@ -34,4 +43,7 @@ def assert_same(served: Answers, offline: Answers) -> None:
     assert len({row.reply for row in served.values()}) > 1, "the replies depend on the face"
     for key, row in served.items():
         assert " ".join(row.reply.split()) == " ".join(offline[key].reply.split()), key
-        assert (row.finish_reason, row.prompt_tokens) == (offline[key].finish_reason, offline[key].prompt_tokens)
+        assert (row.finish_reason, row.prompt_tokens) == (
+            offline[key].finish_reason,
+            offline[key].prompt_tokens,
+        )

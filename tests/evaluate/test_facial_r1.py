@@ -1,4 +1,6 @@
-"""Protocol `facial-r1` against a second, literal writing of its rule, made from its description alone, and the AU sets by name."""
+"""Protocol `facial-r1` against a second, literal writing of its rule, made from its description alone, and
+the AU sets by name.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,11 @@ def rows_of(labels: bool) -> list[dict[str, Any]]:
     for index in range(COUNT):
         shown = [unit for unit in UNITS if rng.random() < 0.3]
         row = question(index, rng.choice(LABELS), LABELS) if labels else au_row(index, shown, "none")
-        row |= {"AUs": shown, "provenance": {"description": rng.choice(REFERENCES)}, "model_response": reasoned(rng)}
+        row |= {
+            "AUs": shown,
+            "provenance": {"description": rng.choice(REFERENCES)},
+            "model_response": reasoned(rng),
+        }
         rows.append(row)
     return rows
 
@@ -42,11 +48,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("labels", "subset"), [(True, ()), (False, SUBSET)])
-def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool, subset: tuple[int, ...]) -> None:
+def test_equals_the_literal_rule_on_invented_replies(
+    folder: Path, labels: bool, subset: tuple[int, ...]
+) -> None:
     """0 difference on whole numbers, 1e-12 on means. A listed AU that no face shows leaves the mean."""
     name = f"{'labels' if labels else 'units'}{len(subset)}"
     spec = (
-        dataset(folder, name, LABELS, f"action_units: {list(subset) or 'all'}\n") if labels else au_dataset(folder, name, subset or "all")
+        dataset(folder, name, LABELS, f"action_units: {list(subset) or 'all'}\n")
+        if labels
+        else au_dataset(folder, name, subset or "all")
     )
     rows = rows_of(labels)
     found = score_facial_r1(spec, PredictionFile("m", write(spec.results / "m.jsonl", rows)), resamples=0)
@@ -61,7 +71,12 @@ def test_equals_the_literal_rule_on_invented_replies(folder: Path, labels: bool,
     assert [unit.predicted - hit for unit, hit in zip(scores.per_unit, hits, strict=True)] == wanted["extra"]
     assert [unit.support - hit for unit, hit in zip(scores.per_unit, hits, strict=True)] == wanted["lost"]
     assert round(scores.exact * COUNT) == wanted["exact"]
-    means = {"macro": scores.macro_f1, "micro": scores.micro_f1, "recall": scores.recall, "rouge": found.rouge.value}
+    means = {
+        "macro": scores.macro_f1,
+        "micro": scores.micro_f1,
+        "recall": scores.recall,
+        "rouge": found.rouge.value,
+    }
     for key, value in means.items():
         assert value == pytest.approx(wanted[key], rel=0, abs=1e-12), key
     recognised = wanted["right"] / COUNT if labels else wanted["macro"]
@@ -88,23 +103,36 @@ def test_the_published_quirks_are_kept(reply: str, units: set[str], label: str |
     assert (set(facial_r1_units(reply)), facial_r1_label(reply)) == (units, label)
 
 
-@pytest.mark.parametrize("reply", ["<think>" * 2**17, "<think>" + "AU" * 2**19, "<answer>" * 2**17, "," * 2**20])
+@pytest.mark.parametrize(
+    "reply", ["<think>" * 2**17, "<think>" + "AU" * 2**19, "<answer>" * 2**17, "," * 2**20]
+)
 def test_a_megabyte_of_hostile_text_ends(reply: str) -> None:
     assert not facial_r1_units(reply)
     assert len(facial_r1_label(reply) or "") <= len(reply)
 
 
 def form(think: str, answer: str, index: int) -> dict[str, Any]:
-    return au_row(index, [6, 12], "") | {"model_response": f"<think>{think}</think>\n<answer>{answer}</answer>"}
+    return au_row(index, [6, 12], "") | {
+        "model_response": f"<think>{think}</think>\n<answer>{answer}</answer>"
+    }
 
 
 def test_neither_protocol_gives_a_silent_zero(tmp_path: Path) -> None:
-    """Replies in Facial-R1's form (AUs in the reasoning, an emotion in the answer) scored 0 on DISFA, and nothing said why."""
+    """Replies in Facial-R1's form (AUs in the reasoning, an emotion in the answer) scored 0 on DISFA, and
+    nothing said why.
+    """
     spec = au_dataset(tmp_path, "disfa")
-    reasoned = PredictionFile("r", write(spec.results / "r.jsonl", [form("AU6, AU12", "happiness", 0), form("AU6", "AU6", 1)]))
-    listed = PredictionFile("l", write(spec.results / "l.jsonl", [form("a smile", "AU6, AU12", 0), form("AU6", "AU6", 1)]))
+    reasoned = PredictionFile(
+        "r", write(spec.results / "r.jsonl", [form("AU6, AU12", "happiness", 0), form("AU6", "AU6", 1)])
+    )
+    listed = PredictionFile(
+        "l", write(spec.results / "l.jsonl", [form("a smile", "AU6, AU12", 0), form("AU6", "AU6", 1)])
+    )
     strict, published = score_strict(spec, reasoned, 0), score_facial_r1(spec, reasoned, 0)
-    assert any(note.startswith("1 of 2 replies name AUs in their reasoning") and "--protocol facial-r1" in note for note in strict.notes)
+    assert any(
+        note.startswith("1 of 2 replies name AUs in their reasoning") and "--protocol facial-r1" in note
+        for note in strict.notes
+    )
     assert published.action_units is not None
     assert published.action_units.recall == 3 / 4
     assert published.notes == ()
@@ -112,7 +140,10 @@ def test_neither_protocol_gives_a_silent_zero(tmp_path: Path) -> None:
     assert strict.action_units is not None
     assert strict.action_units.recall == 3 / 4
     assert not any("--protocol" in note for note in strict.notes)
-    assert any(note.startswith("1 of 2 replies name AUs only outside") and "--protocol strict" in note for note in published.notes)
+    assert any(
+        note.startswith("1 of 2 replies name AUs only outside") and "--protocol strict" in note
+        for note in published.notes
+    )
 
 
 def test_failed_and_missing_questions_stay_in_every_denominator(tmp_path: Path) -> None:
@@ -137,11 +168,15 @@ def two_sets(tmp_path: Path) -> DatasetSpec:
     return load_dataset(spec.folder)
 
 
-def test_the_au_set_is_chosen_on_the_command_line(two_sets: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_au_set_is_chosen_on_the_command_line(
+    two_sets: DatasetSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write(two_sets.results / "m.jsonl", [form("AU6", "AU6", 0), form("AU6, AU12", "AU6, AU12", 1)])
     call = ["eval", "--dataset-dir", str(two_sets.folder), "--resamples", "0"]
     assert main(call) == 0
-    assert "over the AU set emola, 1 AUs; --au-set chooses of all, emola, facial-r1" in capsys.readouterr().out
+    assert (
+        "over the AU set emola, 1 AUs; --au-set chooses of all, emola, facial-r1" in capsys.readouterr().out
+    )
     for flags, name, au_set, macro in (
         ([], "m.metrics.json", "emola", 1),
         (["--au-set", "facial-r1"], "m.metrics.json", "facial-r1", (1 + 2 / 3) / 2),
@@ -154,20 +189,33 @@ def test_the_au_set_is_chosen_on_the_command_line(two_sets: DatasetSpec, capsys:
         assert (written["au_set"], written["action_units"]["macro_f1"]) == (au_set, pytest.approx(macro))
 
 
-def test_an_unknown_au_set_is_refused_by_name(two_sets: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "--dataset-dir", str(two_sets.folder), "--au-set", "bp4d", "--predictions", "m.jsonl"]) == 2
-    assert "--au-set bp4d: Set disfa has no such AU set; allowed are all, emola, facial-r1" in capsys.readouterr().err
+def test_an_unknown_au_set_is_refused_by_name(
+    two_sets: DatasetSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["eval", "--dataset-dir", str(two_sets.folder), "--au-set", "bp4d", "--predictions", "m.jsonl"])
+        == 2
+    )
+    assert (
+        "--au-set bp4d: Set disfa has no such AU set; allowed are all, emola, facial-r1"
+        in capsys.readouterr().err
+    )
     with pytest.raises(InputError, match="no such AU set"):
         two_sets.with_au_set("x")
 
 
 def test_pooling_by_facial_r1_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """Facial-R1 pools nothing; a number of ours under its name would be compared with one that does not exist."""
+    """Facial-R1 pools nothing; a number of ours under its name would be compared with one that does not
+    exist.
+    """
     assert main(["eval-total", "--protocol", "facial-r1"]) == 2
     assert "has no pooled score" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "emola", "facial_r1"), [("disfa", 8, 12), ("bp4d", 12, 27), ("faba_au", 12, 20), ("rafau", None, 27)])
+@pytest.mark.parametrize(
+    ("name", "emola", "facial_r1"),
+    [("disfa", 8, 12), ("bp4d", 12, 27), ("faba_au", 12, 20), ("rafau", None, 27)],
+)
 def test_the_shipped_au_sets_have_the_published_sizes(name: str, emola: int | None, facial_r1: int) -> None:
     spec = load_dataset(ROOT / "benchmark" / name)
     sizes = {key: len(units) for key, units in spec.au_sets.items()}

@@ -1,4 +1,6 @@
-"""`unifer merge`: published files and logs as parts, what works on the merged file, and what the command refuses."""
+"""`unifer merge`: published files and logs as parts, what works on the merged file, and what the command
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,17 @@ from unifer.evaluate.scoring import score_strict
 from unifer.records import Prediction
 
 
-# --- published files, and what works on the merged file -------------------------------------------------------------------------------
+# --- published files, and what works on the merged file
+# -------------------------------------------------------------------------------
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetSpec:
     monkeypatch.chdir(tmp_path)
     return dataset(tmp_path, "toy")
 
 
-def test_published_files_are_merged_scored_and_exported(toy: DatasetSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_published_files_are_merged_scored_and_exported(
+    toy: DatasetSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = part(tmp_path / "toy_m_1_results.json", [row(0), row(1, FAILED)], None)
     second = part(tmp_path / "toy_m_2_results.json", [row(1), row(2)], None)
     out = toy.results / "m.jsonl"
@@ -44,7 +49,10 @@ def test_the_merged_run_scores_as_the_whole_run_would(toy: DatasetSpec, tmp_path
     whole = part(toy.results / "whole.jsonl", rows)
     paths = [part(tmp_path / f"{index}.jsonl", list(rows[index::2])) for index in range(2)]
     merge(paths).write(toy.results / "merged.jsonl")
-    scores = [score_strict(toy, PredictionFile(path.stem, path), 50) for path in (whole, toy.results / "merged.jsonl")]
+    scores = [
+        score_strict(toy, PredictionFile(path.stem, path), 50)
+        for path in (whole, toy.results / "merged.jsonl")
+    ]
     assert scores[0].labelled.to_json() == scores[1].labelled.to_json()
 
 
@@ -59,7 +67,10 @@ def test_missing_questions_of_a_merge_count_as_wrong_and_set_the_exit_status(
 
 def test_hostile_replies_survive_a_merge_byte_for_byte(tmp_path: Path) -> None:
     nasty = "<script>\x00\x1b[31m\u202e\u2028\ud800" + "x" * 1_000_000
-    paths = [part(tmp_path / "a.jsonl", [row(0, {"model_response": nasty})]), part(tmp_path / "b.jsonl", [row(1)])]
+    paths = [
+        part(tmp_path / "a.jsonl", [row(0, {"model_response": nasty})]),
+        part(tmp_path / "b.jsonl", [row(1)]),
+    ]
     merge(paths).write(tmp_path / "out.jsonl")
     assert merge([tmp_path / "out.jsonl", paths[1]]).predictions[0].reply == nasty
 
@@ -77,7 +88,11 @@ def test_hostile_replies_survive_a_merge_byte_for_byte(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_named_and_nothing_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: list[str], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a.jsonl", "b.jsonl", "there.jsonl"):
@@ -88,7 +103,9 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_overwriting_moves_the_old_file_and_its_manifest_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overwriting_moves_the_old_file_and_its_manifest_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a.jsonl", "b.jsonl", "there.jsonl"):
         part(tmp_path / name, [row(0)])
@@ -98,9 +115,12 @@ def test_overwriting_moves_the_old_file_and_its_manifest_aside(tmp_path: Path, m
     assert json.loads((tmp_path / "there.manifest.json").read_text())["command"] == merging.COMMAND
 
 
-# --- with inference and logs -----------------------------------------------------------------------------------------------------------
+# --- with inference and logs
+# -----------------------------------------------------------------------------------------------------------
 def test_inference_goes_on_with_what_two_machines_answered(tmp_path: Path) -> None:
-    """Two machines were stopped at different places: merged under the run's name, the same command asks only the rest."""
+    """Two machines were stopped at different places: merged under the run's name, the same command asks only
+    the rest.
+    """
     folder = asking.make_dataset(tmp_path / "eval_toy")
     asking.run(folder)
     whole = folder / "results/model.jsonl"
@@ -112,7 +132,9 @@ def test_inference_goes_on_with_what_two_machines_answered(tmp_path: Path) -> No
     summary = asking.run(folder)
     assert (summary.resumed, summary.answered, summary.missing) == (25, asking.COUNT, 0)
     asking.assert_each_answered_once(asking.rows_of(folder))
-    assert len(json.loads(beside.read_text())["context"]["parts"]) == 2, "where the rows came from is not forgotten"
+    assert len(json.loads(beside.read_text())["context"]["parts"]) == 2, (
+        "where the rows came from is not forgotten"
+    )
 
 
 def test_a_log_of_inspect_is_a_part_like_any_other(toy: DatasetSpec, tmp_path: Path) -> None:

@@ -44,7 +44,15 @@ def test_hand_computed_scores() -> None:
     assert (angry.precision, angry.recall, angry.support, angry.predicted) == (1, 0.5, 2, 1)
     assert (happy.precision, happy.recall, happy.support, happy.predicted) == (1, 0.5, 4, 2)
     assert (sad.precision, sad.recall, sad.support, sad.predicted) == (0.5, 0.5, 2, 2)
-    assert scores.counts == {"asked": 8, "answered": 5, "off_list": 1, "no_answer": 1, "failed": 1, "missing": 0, "well_formed": 5}
+    assert scores.counts == {
+        "asked": 8,
+        "answered": 5,
+        "off_list": 1,
+        "no_answer": 1,
+        "failed": 1,
+        "missing": 0,
+        "well_formed": 5,
+    }
 
 
 @pytest.mark.parametrize("outcome", UNNAMED)
@@ -59,7 +67,9 @@ def test_rows_without_a_label_stay_in_every_denominator(outcome: str) -> None:
 
 def test_one_unnamed_reply_is_no_class_of_its_own() -> None:
     """Published: one "unknown" joined the macro mean as a class of F1 0, and 0.83 became 0.56."""
-    replies: list[Row] = [("happy", "answered", "happy")] * 9 + [("sad", "answered", "sad")] * 9 + [("sad", "off_list", None)]
+    replies: list[Row] = (
+        [("happy", "answered", "happy")] * 9 + [("sad", "answered", "sad")] * 9 + [("sad", "off_list", None)]
+    )
     scores = score(tally(("happy", "sad"), replies), resamples=0)
     assert scores.macro_f1 == pytest.approx((1 + 18 / 19) / 2)
 
@@ -68,7 +78,11 @@ def test_a_label_without_questions_takes_no_part_in_the_means_but_a_false_alarm_
     calm: list[Row] = [("happy", "answered", "happy"), ("sad", "answered", "sad")]
     scores = score(tally(LABELS, calm), resamples=0)
     assert (scores.uar, scores.macro_f1) == (1, 1)
-    assert (scores.per_class[0].recall, scores.per_class[0].precision, scores.per_class[0].f1) == (None, None, None)
+    assert (scores.per_class[0].recall, scores.per_class[0].precision, scores.per_class[0].f1) == (
+        None,
+        None,
+        None,
+    )
     alarmed = score(tally(LABELS, [*calm, ("sad", "answered", "angry")]), resamples=0)
     assert alarmed.uar == 0.75
     assert alarmed.per_class[0].predicted == 1
@@ -86,7 +100,15 @@ def test_nothing_to_score_is_an_error_and_no_nan(table: ConfusionTable) -> None:
         score(table)
 
 
-@pytest.mark.parametrize("row", [("joy", "answered", "sad"), ("sad", "answered", "joy"), ("sad", "lost", None), ("sad", "answered", None)])
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("joy", "answered", "sad"),
+        ("sad", "answered", "joy"),
+        ("sad", "lost", None),
+        ("sad", "answered", None),
+    ],
+)
 def test_strangers_are_refused(row: Row) -> None:
     with pytest.raises(ValueError, match="neither one of the labels"):
         tally(LABELS, [row])
@@ -107,13 +129,17 @@ def test_agrees_with_scikit_learn(found: list[Row]) -> None:
     for row in scores.per_class:
         if row.label in present:
             index = present.index(row.label)
-            assert (row.precision or 0, row.recall, row.f1) == pytest.approx((each[0][index], each[1][index], each[2][index]))
+            assert (row.precision or 0, row.recall, row.f1) == pytest.approx(
+                (each[0][index], each[1][index], each[2][index])
+            )
 
 
 def test_uar_is_balanced_accuracy_where_all_is_answered() -> None:
     rng = np.random.default_rng(1)
     truth, predicted = rng.choice(LABELS, 300).tolist(), rng.choice(LABELS, 300).tolist()
-    scores = score(tally(LABELS, [(t, "answered", p) for t, p in zip(truth, predicted, strict=True)]), resamples=0)
+    scores = score(
+        tally(LABELS, [(t, "answered", p) for t, p in zip(truth, predicted, strict=True)]), resamples=0
+    )
     assert scores.uar == pytest.approx(balanced_accuracy_score(truth, predicted), abs=1e-12)
 
 
@@ -127,7 +153,9 @@ def test_every_count_adds_up_and_scores_lie_in_range(found: list[Row]) -> None:
 
 
 def test_the_interval_is_that_of_resampling_rows_one_by_one() -> None:
-    """The multinomial shortcut against the plain loop over rows: same distribution, so bounds within sampling error."""
+    """The multinomial shortcut against the plain loop over rows: same distribution, so bounds within sampling
+    error.
+    """
     rng = np.random.default_rng(5)
     found: list[Row] = []
     for _ in range(400):
@@ -135,7 +163,9 @@ def test_the_interval_is_that_of_resampling_rows_one_by_one() -> None:
         named = truth if rng.random() < 0.7 else str(rng.choice(LABELS))
         found.append((truth, "answered", named) if rng.random() < 0.95 else (truth, "failed", None))
     scores = score(tally(LABELS, found), resamples=4000, seed=1)
-    plain = np.array([_headline([found[i] for i in rng.integers(0, len(found), len(found))]) for _ in range(1500)])
+    plain = np.array(
+        [_headline([found[i] for i in rng.integers(0, len(found), len(found))]) for _ in range(1500)]
+    )
     for name, (low, high) in intervals_of(plain).items():
         assert scores.intervals[name] == pytest.approx((low, high), abs=0.012)
 
@@ -164,12 +194,15 @@ def test_same_seed_same_interval_and_none_without_resamples() -> None:
 def test_tables_of_two_vocabularies_add_up_row_for_row(first: list[Row], second: list[Row]) -> None:
     nouns = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
     pooled_labels = ("happiness", "sadness", "anger", "contempt")
-    added = tally(LABELS, first).relabelled(pooled_labels, nouns) + tally(LABELS, second).relabelled(pooled_labels, nouns)
+    added = tally(LABELS, first).relabelled(pooled_labels, nouns) + tally(LABELS, second).relabelled(
+        pooled_labels, nouns
+    )
     renamed = [(nouns[t], outcome, named and nouns[named]) for t, outcome, named in [*first, *second]]
     assert (added.counts == tally(pooled_labels, renamed).counts).all()
 
 
-# --- subjects ------------------------------------------------------------------------------------------------------------------------
+# --- subjects
+# -----------------------------------------------------------------------------------------------------------
 def _people(number: int, frames: int, seed: int) -> tuple[list[Row], list[str]]:
     """Rows of people who are read well or badly as a whole."""
     rng = np.random.default_rng(seed)
@@ -182,7 +215,9 @@ def _people(number: int, frames: int, seed: int) -> tuple[list[Row], list[str]]:
 
 
 def test_frames_of_one_person_are_no_independent_trials() -> None:
-    """2,000 rows of 40 people who are read as a whole: over rows the interval is a fifth of what other people would show."""
+    """2,000 rows of 40 people who are read as a whole: over rows the interval is a fifth of what other people
+    would show.
+    """
     found, subjects = _people(40, 50, 3)
     alone, together = score(tally(LABELS, found)), score(tally(LABELS, found, subjects=subjects))
     assert (alone.war, alone.uar, alone.macro_f1) == (together.war, together.uar, together.macro_f1)
@@ -200,7 +235,16 @@ def test_samples_over_subjects_are_those_of_drawing_subjects_one_by_one() -> Non
     plain = []
     for _ in range(1500):
         chosen = [f"S{index}" for index in rng.integers(0, 12, 12)]
-        plain.append(_headline([row for name in chosen for row, subject in zip(found, subjects, strict=True) if subject == name]))
+        plain.append(
+            _headline(
+                [
+                    row
+                    for name in chosen
+                    for row, subject in zip(found, subjects, strict=True)
+                    if subject == name
+                ]
+            )
+        )
     assert scores.samples.mean(axis=0) == pytest.approx(np.mean(plain, axis=0), abs=0.02)
     assert scores.samples.std(axis=0) == pytest.approx(np.std(plain, axis=0), rel=0.08)
 
@@ -210,7 +254,11 @@ def test_neither_the_order_of_rows_nor_the_names_of_subjects_matter(found: list[
     subjects = [f"S{index % 3}" for index in range(len(found))]
     order = np.random.default_rng(seed).permutation(len(found))
     first = score(tally(LABELS, found, subjects=subjects), resamples=30)
-    other = tally(LABELS, [found[index] for index in order], subjects=[subjects[index].replace("S", "person ") for index in order])
+    other = tally(
+        LABELS,
+        [found[index] for index in order],
+        subjects=[subjects[index].replace("S", "person ") for index in order],
+    )
     assert score(other, resamples=30).samples.tolist() == first.samples.tolist()
 
 
@@ -223,21 +271,33 @@ def test_missing_rows_of_nobody_are_wrong_in_every_sample() -> None:
 
 
 def test_pooled_datasets_are_drawn_apart_where_one_names_subjects() -> None:
-    """A person of one set must not be drawn in place of a row of another: the pool would change its mixture."""
+    """A person of one set must not be drawn in place of a row of another: the pool would change its
+    mixture.
+    """
     found, subjects = _people(15, 20, 2)
-    people, strangers = tally(LABELS, found, subjects=subjects), tally(LABELS, [("sad", "answered", "sad")] * 700)
+    people, strangers = (
+        tally(LABELS, found, subjects=subjects),
+        tally(LABELS, [("sad", "answered", "sad")] * 700),
+    )
     pooled = score_pooled([people, strangers], resamples=300)
     assert pooled.war == score(people + strangers, resamples=0).war
     assert (pooled.samples[:, 0] >= 0.7).all()
-    assert pooled.to_json()["intervals"]["method"] == "percentile bootstrap over rows or (at least 15) subjects of each dataset"
+    assert (
+        pooled.to_json()["intervals"]["method"]
+        == "percentile bootstrap over rows or (at least 15) subjects of each dataset"
+    )
     rows_alone = [tally(LABELS, found), strangers]
-    assert score_pooled(rows_alone, seed=4).intervals == score(rows_alone[0] + rows_alone[1], seed=4).intervals
+    assert (
+        score_pooled(rows_alone, seed=4).intervals == score(rows_alone[0] + rows_alone[1], seed=4).intervals
+    )
 
 
 def test_subjects_follow_their_rows_into_other_names() -> None:
     nouns = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
     found, subjects = _people(4, 6, 8)
-    table = tally(LABELS, found, subjects=subjects).relabelled(("happiness", "sadness", "anger", "contempt"), nouns)
+    table = tally(LABELS, found, subjects=subjects).relabelled(
+        ("happiness", "sadness", "anger", "contempt"), nouns
+    )
     assert table.subjects is not None
     assert (table.subjects.sum(axis=0) == table.counts).all()
     assert table.subjects.shape == (4, 4, 4 + len(UNNAMED))

@@ -1,4 +1,6 @@
-"""Runs with rows missing, doubled, of another dataset or of another question file: named and refused or flagged, by every command."""
+"""Runs with rows missing, doubled, of another dataset or of another question file: named and refused or
+flagged, by every command.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def manifest_of(spec: DatasetSpec, asked: int = 4) -> dict[str, Any]:
 
 
 def notes_of(spec: DatasetSpec, path: Path) -> str:
-    """What either protocol says of the run itself; what `strict` adds about its own means is another matter."""
+    """What either protocol says of the run itself; what `strict` adds about its own means is another
+    matter.
+    """
     strict = score_strict(spec, PredictionFile(path.stem, path), 0).notes
     published = score_published(spec, PredictionFile(path.stem, path)).notes
     assert set(published) <= set(strict), "both protocols say what is odd"
@@ -56,13 +60,19 @@ def coded(units: Sequence[str]) -> Callable[[Rows], Rows]:
     return lambda rows: [row | {"AUs": list(units)} for row in rows]
 
 
-# --- refused ---------------------------------------------------------------------------------------------------------------------------
+# --- refused
+# -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("stated", [True, False], ids=["manifest", "no manifest"])
 @pytest.mark.parametrize("score", [score_strict, score_published])
-def test_the_same_keys_with_another_truth_are_refused(spec: DatasetSpec, score: Callable[..., Any], stated: bool) -> None:
+def test_the_same_keys_with_another_truth_are_refused(
+    spec: DatasetSpec, score: Callable[..., Any], stated: bool
+) -> None:
     """Rows carry their own truth: a file made against other labels once scored as if nothing had happened."""
     path = write(spec.results / "m.jsonl", relabelled(answered()), **(manifest_of(spec) if stated else {}))
-    with pytest.raises(InputError, match=r"m\.jsonl: 'true_label' of '/faces/0000\.png' is sad here and happy in .*toy_qa\.json"):
+    with pytest.raises(
+        InputError,
+        match=r"m\.jsonl: 'true_label' of '/faces/0000\.png' is sad here and happy in .*toy_qa\.json",
+    ):
         score(spec, PredictionFile("m", path))
 
 
@@ -73,7 +83,9 @@ def test_published_results_of_another_truth_are_refused(spec: DatasetSpec) -> No
 
 
 def test_other_labels_and_other_units_of_one_key_are_refused(spec: DatasetSpec) -> None:
-    path = write(spec.results / "m.jsonl", [row | {"candidate_labels": ["happy", "sad"]} for row in answered()[:2]])
+    path = write(
+        spec.results / "m.jsonl", [row | {"candidate_labels": ["happy", "sad"]} for row in answered()[:2]]
+    )
     with pytest.raises(InputError, match="'candidate_labels' of"):
         score_strict(spec, PredictionFile("m", path))
     write(spec.questions, coded(["AU6"])(list(QUESTIONS)))
@@ -92,7 +104,9 @@ def test_a_row_that_the_stated_question_file_lacks_is_refused(spec: DatasetSpec)
     """Rows pasted in from another run: the manifest's count alone lets one in for each that is missing."""
     rows = [*answered()[:3], question(9, "sad") | replied("sad")]
     path = write(spec.results / "m.jsonl", rows, **manifest_of(spec))
-    with pytest.raises(InputError, match=r"'/faces/0009\.png', the first of 1 such rows, is no question of toy_qa\.json"):
+    with pytest.raises(
+        InputError, match=r"'/faces/0009\.png', the first of 1 such rows, is no question of toy_qa\.json"
+    ):
         score_strict(spec, PredictionFile("m", path))
 
 
@@ -103,7 +117,8 @@ def test_a_changed_question_file_whose_truths_changed_is_refused(spec: DatasetSp
         score_strict(spec, PredictionFile("m", path))
 
 
-# --- flagged ---------------------------------------------------------------------------------------------------------------------------
+# --- flagged
+# -----------------------------------------------------------------------------------------------------------
 def test_a_run_that_agrees_with_its_question_file_has_nothing_to_note(spec: DatasetSpec) -> None:
     assert notes_of(spec, write(spec.results / "m.jsonl", answered(), **manifest_of(spec))) == ""
 
@@ -124,21 +139,29 @@ def test_a_question_file_that_shrank_leaves_rows_without_a_question(spec: Datase
 
 @pytest.mark.parametrize("name", ["m.jsonl", "toy_m_results.json"])
 def test_rows_missing_from_a_file_without_a_manifest_are_counted(spec: DatasetSpec, name: str) -> None:
-    assert "partial run: 3 of the 4 questions of toy_qa.json were asked" in notes_of(spec, write(spec.results / name, answered()[:3]))
+    assert "partial run: 3 of the 4 questions of toy_qa.json were asked" in notes_of(
+        spec, write(spec.results / name, answered()[:3])
+    )
 
 
 def test_a_run_with_a_limit_is_no_full_run(spec: DatasetSpec) -> None:
-    """`unifer infer --limit 3` is complete by its own manifest, and once looked like a run over the whole set."""
+    """`unifer infer --limit 3` is complete by its own manifest, and once looked like a run over the whole
+    set.
+    """
     path = write(spec.results / "m.jsonl", answered()[:3], **manifest_of(spec, asked=3))
     assert notes_of(spec, path) == "partial run: 3 of the 4 questions of toy_qa.json were asked"
 
 
 def test_other_prompts_and_images_of_one_key_are_counted(spec: DatasetSpec) -> None:
     rows = [row | {"prompt": "Who?"} for row in answered()]
-    assert "4 rows were asked with another prompt than toy_qa.json has" in notes_of(spec, write(spec.results / "m.jsonl", rows))
+    assert "4 rows were asked with another prompt than toy_qa.json has" in notes_of(
+        spec, write(spec.results / "m.jsonl", rows)
+    )
     write(spec.questions, [row | {"id": row["image_path"]} for row in QUESTIONS])
     rows = [row | {"id": row["image_path"], "image_path": "/x.png"} for row in answered()]
-    assert "4 rows name another image than toy_qa.json does" in notes_of(spec, write(spec.results / "m.jsonl", rows))
+    assert "4 rows name another image than toy_qa.json does" in notes_of(
+        spec, write(spec.results / "m.jsonl", rows)
+    )
 
 
 def test_sample_questions_are_compared_with_the_sample(spec: DatasetSpec) -> None:
@@ -146,7 +169,9 @@ def test_sample_questions_are_compared_with_the_sample(spec: DatasetSpec) -> Non
     write(spec.samples, sample)
     assert notes_of(spec, write(spec.results / "m.sample_qa.jsonl", answered(sample))) == ""
     with pytest.raises(InputError, match=r"in .*sample_qa\.json"):
-        score_strict(spec, PredictionFile("m", write(spec.results / "bad.jsonl", relabelled(answered(sample)))))
+        score_strict(
+            spec, PredictionFile("m", write(spec.results / "bad.jsonl", relabelled(answered(sample))))
+        )
 
 
 def test_rows_of_no_question_file_at_hand_are_scored_as_they_are(spec: DatasetSpec) -> None:
@@ -163,11 +188,15 @@ def test_what_a_merge_accepted_is_said_by_every_score(spec: DatasetSpec) -> None
     assert notes_of(spec, path) == 'merged from parts that differ in dtype: "float32" / "bfloat16"'
 
 
-# --- by command ------------------------------------------------------------------------------------------------------------------------
+# --- by command
+# -----------------------------------------------------------------------------------------------------------
 ODD: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "doubled": (lambda rows: [*rows, rows[0]], "stands already in row 1"),
     "another truth": (relabelled, "answered another question file"),
-    "another dataset": (lambda rows: [row | {"true_label": "joy", "candidate_labels": ["joy"]} for row in rows], "of another dataset"),
+    "another dataset": (
+        lambda rows: [row | {"true_label": "joy", "candidate_labels": ["joy"]} for row in rows],
+        "of another dataset",
+    ),
     "more rows than asked": (lambda rows: [*rows, question(9, "sad") | replied("sad")], ""),
 }
 
@@ -195,9 +224,14 @@ def test_every_command_refuses_an_odd_run_by_name(
     assert not Path("out.jsonl").exists()
 
 
-def test_missing_rows_are_said_by_eval_and_eval_total(spec: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_rows_are_said_by_eval_and_eval_total(
+    spec: DatasetSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(spec.results / "m.jsonl", answered()[:3], **manifest_of(spec))
-    for command in (["eval", "--dataset-dir", "eval_toy"], ["eval-total", "--root", ".", "--datasets", "eval_toy"]):
+    for command in (
+        ["eval", "--dataset-dir", "eval_toy"],
+        ["eval-total", "--root", ".", "--datasets", "eval_toy"],
+    ):
         assert main(command) == 0
         out = " ".join(capsys.readouterr().out.split())
         assert "incomplete run: 1 of 4 questions have no reply yet and count as wrong" in out

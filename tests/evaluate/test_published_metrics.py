@@ -50,11 +50,23 @@ def test_all_published_questions_with_invented_replies_to_twelve_digits() -> Non
     for spec in specs():
         pairs = []
         for question in read_questions(question_file(spec), spec):
-            said = str(question.true_label) if rng.random() < 0.7 else rng.choice([*spec.labels, "unhappy", "nothing", "terror"])
+            said = (
+                str(question.true_label)
+                if rng.random() < 0.7
+                else rng.choice([*spec.labels, "unhappy", "nothing", "terror"])
+            )
             reply = f"<think>x</think><answer>{said}</answer>"
-            pairs.append((str(question.true_label), published_label(reply, question.candidate_labels, spec.published.aliases)))
+            pairs.append(
+                (
+                    str(question.true_label),
+                    published_label(reply, question.candidate_labels, spec.published.aliases),
+                )
+            )
         check(pairs, list(spec.labels))
         sets.append(pairs)
     pooled, labels = published_pool(sets)
     check(pooled, labels)
-    assert (len(pooled), labels) == (11072, sorted(["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"]))
+    assert (len(pooled), labels) == (
+        11072,
+        sorted(["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"]),
+    )

@@ -33,8 +33,22 @@ def test_labels_are_counted_apart_and_corrected_together() -> None:
     before = graded([*zip(truth, ["anger"] * 8 + ["fear"] * 2 + ["anger"] * 4, strict=True)])
     after = graded([*zip(truth, ["fear"] * 10 + ["anger"] * 3 + ["fear"], strict=True)])
     fear, anger = label_changes(before, after, LABELS)
-    assert (fear.n, fear.before, fear.after, fear.fixed, fear.broken, fear.verdict) == (10, 2, 10, 8, 0, "won")
-    assert (anger.n, anger.before, anger.after, anger.fixed, anger.broken, anger.verdict) == (4, 4, 3, 0, 1, "")
+    assert (fear.n, fear.before, fear.after, fear.fixed, fear.broken, fear.verdict) == (
+        10,
+        2,
+        10,
+        8,
+        0,
+        "won",
+    )
+    assert (anger.n, anger.before, anger.after, anger.fixed, anger.broken, anger.verdict) == (
+        4,
+        4,
+        3,
+        0,
+        1,
+        "",
+    )
     assert fear.p_holm == pytest.approx(2 * sign_test(8, 0))
     assert anger.p_holm == 1.0
     assert fear.to_json()["before"] == pytest.approx(0.2)
@@ -64,8 +78,16 @@ def test_datasets_are_pooled_question_by_question_though_their_keys_are_the_same
     once = label_changes(BEFORE, AFTER, LABELS)
     twice = changes_over([(BEFORE, AFTER)] * 2, LABELS, resamples=100, seeds=[1, 2])
     for one, both in zip(once, twice, strict=True):
-        assert (both.n, both.before, both.after, both.fixed) == (2 * one.n, 2 * one.before, 2 * one.after, 2 * one.fixed)
-    assert changes_over([(BEFORE, AFTER), (BEFORE[:20], AFTER[:20])], LABELS, resamples=9, seeds=[1, 2])[1].n == 1
+        assert (both.n, both.before, both.after, both.fixed) == (
+            2 * one.n,
+            2 * one.before,
+            2 * one.after,
+            2 * one.fixed,
+        )
+    assert (
+        changes_over([(BEFORE, AFTER), (BEFORE[:20], AFTER[:20])], LABELS, resamples=9, seeds=[1, 2])[1].n
+        == 1
+    )
 
 
 def test_a_label_won_on_the_frames_of_few_people_is_not_surely_won() -> None:
@@ -83,9 +105,14 @@ def test_the_recall_of_one_run_has_the_interval_of_a_share_or_of_its_subjects() 
     rows = [("fear", "answered", "fear")] * 20
     strangers = metrics.score(metrics.tally(LABELS, rows), resamples=50)
     assert recall_intervals(strangers) == {"fear": wilson(20, 20), "anger": None}
-    assert recall_intervals(metrics.score(metrics.tally(LABELS, rows), resamples=0)) == {"fear": None, "anger": None}
+    assert recall_intervals(metrics.score(metrics.tally(LABELS, rows), resamples=0)) == {
+        "fear": None,
+        "anger": None,
+    }
     mixed = rows[:10] + [("fear", "answered", "anger")] * 10
-    people = metrics.score(metrics.tally(LABELS, mixed, subjects=[str(index // 5) for index in range(20)]), resamples=400)
+    people = metrics.score(
+        metrics.tally(LABELS, mixed, subjects=[str(index // 5) for index in range(20)]), resamples=400
+    )
     found, anger = recall_intervals(people).values()
     assert found is not None
     assert anger is None

@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.evaluate.scored import ADJECTIVES, FAILED, FOUR, NOUNS, au_dataset, au_row, dataset, question, replied, run_of, write
+from tests.evaluate.scored import (
+    ADJECTIVES,
+    FAILED,
+    FOUR,
+    NOUNS,
+    au_dataset,
+    au_row,
+    dataset,
+    question,
+    replied,
+    run_of,
+    write,
+)
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
@@ -27,7 +39,15 @@ def run(path: Path) -> PredictionFile:
 def test_each_outcome_is_counted_and_only_the_right_answer_scores(spec: DatasetSpec) -> None:
     result = score_strict(spec, run(write(spec.results / "m.jsonl", FOUR)), resamples=0)
     counts = result.labelled.counts
-    assert counts == {"asked": 4, "answered": 1, "off_list": 1, "no_answer": 1, "failed": 1, "missing": 0, "well_formed": 2}
+    assert counts == {
+        "asked": 4,
+        "answered": 1,
+        "off_list": 1,
+        "no_answer": 1,
+        "failed": 1,
+        "missing": 0,
+        "well_formed": 2,
+    }
     assert result.labelled.war == 0.25
     assert [row.correct for row in result.graded] == [True, False, False, False]
 
@@ -37,7 +57,9 @@ def test_reward_and_metric_cannot_disagree(spec: DatasetSpec) -> None:
     answers = ["Happy.", "happiness", "unhappy", "not angry, sad", "sad</answer><answer>happy", "", "HAPPY"]
     rows = run_of(ADJECTIVES, [("happy", replied(answer)) for answer in answers])
     result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
-    rewards = [grade(row["model_response"], row["candidate_labels"], spec.aliases).label == "happy" for row in rows]
+    rewards = [
+        grade(row["model_response"], row["candidate_labels"], spec.aliases).label == "happy" for row in rows
+    ]
     assert [row.correct for row in result.graded] == rewards == [True, True, False, False, False, False, True]
     assert result.labelled.war == sum(rewards) / len(rewards)
 
@@ -58,7 +80,10 @@ def test_our_rows_and_the_published_array_score_alike(spec: DatasetSpec) -> None
 def test_errors_lower_strict_accuracy_and_raise_the_published_one(spec: DatasetSpec) -> None:
     half = run_of(ADJECTIVES, [("happy", replied("happy")), ("sad", replied("happy"))])
     more = [*half, question(9, "sad") | FAILED]
-    strict = [score_strict(spec, run(write(spec.results / f"{len(rows)}.jsonl", rows)), 0).labelled.war for rows in (half, more)]
+    strict = [
+        score_strict(spec, run(write(spec.results / f"{len(rows)}.jsonl", rows)), 0).labelled.war
+        for rows in (half, more)
+    ]
     published = [score_published(spec, run(spec.results / f"{len(rows)}.jsonl")) for rows in (half, more)]
     assert strict == [1 / 2, 1 / 3]
     assert [result.metrics["overall"]["accuracy"] for result in published] == [1 / 2, 1 / 2]
@@ -77,13 +102,18 @@ def test_all_rows_failed_is_zero_in_strict_and_an_error_in_the_published_protoco
     ("rows", "message"),
     [
         ([*FOUR, FOUR[0]], r"m\.jsonl:5: '/faces/0000\.png' stands already in row 1"),
-        (run_of(NOUNS, [("happiness", replied("happiness"))]), r"m\.jsonl:1: .*'happiness'.*another dataset.*angry, happy, sad"),
+        (
+            run_of(NOUNS, [("happiness", replied("happiness"))]),
+            r"m\.jsonl:1: .*'happiness'.*another dataset.*angry, happy, sad",
+        ),
         ([question(0, "sad")], r"m\.jsonl:1: 'model_response'"),
         ([question(0, "sad") | {"model_response": 3}], r"m\.jsonl:1: 'model_response' must be a string"),
         ([], "is empty"),
     ],
 )
-def test_rows_that_cannot_be_scored_are_refused(spec: DatasetSpec, rows: list[dict[str, object]], message: str) -> None:
+def test_rows_that_cannot_be_scored_are_refused(
+    spec: DatasetSpec, rows: list[dict[str, object]], message: str
+) -> None:
     path = write(spec.results / "m.jsonl", rows)
     for score in (score_strict, score_published):
         with pytest.raises(InputError, match=message):
@@ -96,7 +126,9 @@ def test_an_empty_published_array_is_refused(spec: DatasetSpec) -> None:
 
 
 def test_rows_of_a_set_with_fewer_labels_are_noted(tmp_path: Path) -> None:
-    """RAF-DB's labels all occur in AffectNet, so its rows pass as AffectNet's but for the label that nobody offers."""
+    """RAF-DB's labels all occur in AffectNet, so its rows pass as AffectNet's but for the label that nobody
+    offers.
+    """
     spec = dataset(tmp_path, "big", NOUNS)
     rows = [row | {"dataset": "small"} for row in run_of(NOUNS[:3], [("anger", replied("anger"))])]
     notes = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), 0).notes
@@ -108,17 +140,30 @@ def test_rows_of_a_set_with_fewer_labels_are_noted(tmp_path: Path) -> None:
 def test_missing_rows_count_as_wrong_under_their_true_label(spec: DatasetSpec) -> None:
     questions = [question(index, truth) for index, truth in enumerate(["happy", "sad", "angry", "sad"])]
     write(spec.questions, questions)
-    path = write(spec.results / "m.jsonl", [questions[0] | replied("happy"), questions[1] | replied("sad")], asked=4, name="toy_qa.json")
+    path = write(
+        spec.results / "m.jsonl",
+        [questions[0] | replied("happy"), questions[1] | replied("sad")],
+        asked=4,
+        name="toy_qa.json",
+    )
     result = score_strict(spec, run(path))
-    assert (result.labelled.war, result.labelled.counts["missing"], result.labelled.counts["asked"]) == (0.5, 2, 4)
+    assert (result.labelled.war, result.labelled.counts["missing"], result.labelled.counts["asked"]) == (
+        0.5,
+        2,
+        4,
+    )
     assert [row.support for row in result.labelled.per_class] == [1, 1, 2]
     assert result.labelled.uar == pytest.approx((0 + 1 + 0.5) / 3)
     assert "incomplete run: 2 of 4" in result.notes[0]
     assert "incomplete run: 2" in score_published(spec, run(path)).notes[-1]
 
 
-@pytest.mark.parametrize("changed", [{"name": "elsewhere.json"}, {"name": "toy_qa.json", "sha256": "0" * 64}, {}])
-def test_missing_rows_whose_question_file_is_gone_are_wrong_in_war_and_said_so(spec: DatasetSpec, changed: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changed", [{"name": "elsewhere.json"}, {"name": "toy_qa.json", "sha256": "0" * 64}, {}]
+)
+def test_missing_rows_whose_question_file_is_gone_are_wrong_in_war_and_said_so(
+    spec: DatasetSpec, changed: dict[str, Any]
+) -> None:
     write(spec.questions, [question(0, "happy"), question(1, "sad")])
     path = write(spec.results / "m.jsonl", [question(0, "happy") | replied("happy")], asked=2, **changed)
     result = score_strict(spec, run(path))
@@ -131,7 +176,9 @@ def test_more_rows_than_questions_asked_are_refused(spec: DatasetSpec) -> None:
         score_strict(spec, run(write(spec.results / "m.jsonl", FOUR, asked=3)))
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "nonsense", '{"identity": {"questions": {}}, "context": {"asked": "many"}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "nonsense", '{"identity": {"questions": {}}, "context": {"asked": "many"}}']
+)
 def test_a_file_beside_the_rows_that_is_no_manifest_is_named(spec: DatasetSpec, text: str) -> None:
     path = write(spec.results / "m.jsonl", FOUR)
     (spec.results / "m.manifest.json").write_text(text)
@@ -141,15 +188,25 @@ def test_a_file_beside_the_rows_that_is_no_manifest_is_named(spec: DatasetSpec, 
 
 def test_a_short_published_file_is_noted(tmp_path: Path) -> None:
     spec = dataset(tmp_path, "toy", extra="expected: {angry: 3, happy: 3}\n")
-    assert "4 rows of the 6 that Set toy has" in score_strict(spec, run(write(spec.results / "toy_m_results.json", FOUR))).notes
+    assert (
+        "4 rows of the 6 that Set toy has"
+        in score_strict(spec, run(write(spec.results / "toy_m_results.json", FOUR))).notes
+    )
 
 
-# --- which run -----------------------------------------------------------------------------------------------------------------------
+# --- which run
+# -----------------------------------------------------------------------------------------------------------
 def test_the_newest_run_is_chosen_and_what_is_no_run_is_not(spec: DatasetSpec) -> None:
     write(spec.results / "old.jsonl", FOUR, age=100)
     write(spec.results / "new.sample_qa.jsonl", FOUR, age=1)
     write(spec.results / "toy_unifer_7b_results.json", FOUR, age=50)
-    for other in ("new.graded.jsonl", "new.shard-0.jsonl", "new.metrics.json", "new.manifest.json", ".hidden.jsonl"):
+    for other in (
+        "new.graded.jsonl",
+        "new.shard-0.jsonl",
+        "new.metrics.json",
+        "new.manifest.json",
+        ".hidden.jsonl",
+    ):
         write(spec.results / other, FOUR)
     assert [found.name for found in find_runs(spec)] == ["new.sample_qa", "unifer_7b", "old"]
     assert newest_run(spec)[0].path.name == "new.sample_qa.jsonl"
@@ -157,7 +214,9 @@ def test_the_newest_run_is_chosen_and_what_is_no_run_is_not(spec: DatasetSpec) -
 
 
 def test_a_folder_without_runs_says_how_to_make_one(spec: DatasetSpec) -> None:
-    with pytest.raises(InputError, match=r"holds no predictions of Set toy; make some with `python infer_unifer\.py`"):
+    with pytest.raises(
+        InputError, match=r"holds no predictions of Set toy; make some with `python infer_unifer\.py`"
+    ):
         newest_run(spec)
     spec.results.rmdir()
     with pytest.raises(InputError, match="holds no predictions"):
@@ -166,7 +225,13 @@ def test_a_folder_without_runs_says_how_to_make_one(spec: DatasetSpec) -> None:
 
 def test_the_run_of_a_total_is_the_newest_that_every_folder_has(tmp_path: Path) -> None:
     first, second = dataset(tmp_path, "one"), dataset(tmp_path, "two", NOUNS)
-    for spec, name, age in ((first, "a", 9), (second, "a", 8), (first, "b", 7), (second, "b", 6), (first, "c", 1)):
+    for spec, name, age in (
+        (first, "a", 9),
+        (second, "a", 8),
+        (first, "b", 7),
+        (second, "b", 6),
+        (first, "c", 1),
+    ):
         write(spec.results / f"{name}.jsonl", FOUR, age=age)
     assert {found.name for found in common_run([first, second])} == {"b"}
     assert {found.name for found in common_run([first, second], "a")} == {"a"}
@@ -180,11 +245,14 @@ def test_no_common_run_lists_what_each_folder_has(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"eval_two.results: has no run \(it holds no predictions\)"):
         common_run([first, second])
     write(second.results / "b.jsonl", FOUR)
-    with pytest.raises(InputError, match=r"no run has predictions in all 2 folders.*eval_one: a; eval_two: b"):
+    with pytest.raises(
+        InputError, match=r"no run has predictions in all 2 folders.*eval_one: a; eval_two: b"
+    ):
         common_run([first, second])
 
 
-# --- several datasets ----------------------------------------------------------------------------------------------------------------
+# --- several datasets
+# -----------------------------------------------------------------------------------------------------------
 def test_pooled_weighs_rows_and_the_mean_weighs_datasets(tmp_path: Path) -> None:
     """Published: only the pooled score, so that a large set outvotes a small one unseen."""
     large, small = dataset(tmp_path, "large"), dataset(tmp_path, "small", NOUNS)
@@ -204,20 +272,34 @@ def test_pooled_weighs_rows_and_the_mean_weighs_datasets(tmp_path: Path) -> None
 
 
 def test_datasets_are_resampled_apart(tmp_path: Path) -> None:
-    """Drawn with one seed, equal tables would move together and the interval of their mean be as wide as each one's."""
+    """Drawn with one seed, equal tables would move together and the interval of their mean be as wide as each
+    one's.
+    """
     parts = []
     for name in ("one", "two"):
         spec = dataset(tmp_path, name)
-        rows = run_of(ADJECTIVES, [("happy", replied("happy" if index % 2 else "sad")) for index in range(200)])
+        rows = run_of(
+            ADJECTIVES, [("happy", replied("happy" if index % 2 else "sad")) for index in range(200)]
+        )
         parts.append(score_strict(spec, run(write(spec.results / "m.jsonl", rows))))
-    width = [high - low for low, high in (*(part.labelled.intervals["war"] for part in parts), overall(parts).mean_intervals["war"])]
+    width = [
+        high - low
+        for low, high in (
+            *(part.labelled.intervals["war"] for part in parts),
+            overall(parts).mean_intervals["war"],
+        )
+    ]
     assert width[2] < 0.85 * min(width[:2])
 
 
 def test_the_published_pool_is_one_list_under_canonical_names(tmp_path: Path) -> None:
     one, two = dataset(tmp_path, "one"), dataset(tmp_path, "two", NOUNS)
-    first = score_published(one, run(write(one.results / "m.jsonl", run_of(ADJECTIVES, [("angry", replied("angry"))]))))
-    second = score_published(two, run(write(two.results / "m.jsonl", run_of(NOUNS, [("anger", replied("happy"))]))))
+    first = score_published(
+        one, run(write(one.results / "m.jsonl", run_of(ADJECTIVES, [("angry", replied("angry"))])))
+    )
+    second = score_published(
+        two, run(write(two.results / "m.jsonl", run_of(NOUNS, [("anger", replied("happy"))])))
+    )
     pooled = pool_published([first, second])
     assert pooled["overall"]["accuracy"] == 0.5
     assert [row["emotion"] for row in pooled["per_class"]] == ["anger"]
@@ -225,11 +307,24 @@ def test_the_published_pool_is_one_list_under_canonical_names(tmp_path: Path) ->
 
 def test_a_set_of_aus_alone_has_au_scores_and_no_war(tmp_path: Path) -> None:
     spec = au_dataset(tmp_path, "units")
-    rows = [au_row(0, [6, 12], "AU6, AU12"), au_row(1, [4], "happy"), au_row(2, [], "none"), au_row(3, [1], None)]
+    rows = [
+        au_row(0, [6, 12], "AU6, AU12"),
+        au_row(1, [4], "happy"),
+        au_row(2, [], "none"),
+        au_row(3, [1], None),
+    ]
     result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
     assert result.scores is None
     assert [row.correct for row in result.graded] == [True, False, True, False]
-    assert result.counts == {"asked": 4, "answered": 2, "off_list": 1, "no_answer": 0, "failed": 1, "missing": 0, "well_formed": 3}
+    assert result.counts == {
+        "asked": 4,
+        "answered": 2,
+        "off_list": 1,
+        "no_answer": 0,
+        "failed": 1,
+        "missing": 0,
+        "well_formed": 3,
+    }
     assert result.action_units is not None
     assert (result.action_units.n, result.action_units.unanswered, result.action_units.face_f1) == (4, 1, 0.5)
     with pytest.raises(InputError, match="asks for AUs alone"):

@@ -15,7 +15,9 @@ from unifer.evaluate.selection import Selected, project_datasets, select
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Two dataset folders with a run of one name in both, another in one, and one more folder below benchmark/."""
+    """Two dataset folders with a run of one name in both, another in one, and one more folder below
+    benchmark/.
+    """
     for folder in ("data", "train_unifer"):
         (tmp_path / folder).mkdir()
     first, second = dataset(tmp_path, "one"), dataset(tmp_path, "two")
@@ -41,10 +43,16 @@ def test_a_dataset_folder_means_its_runs_and_a_folder_above_all_of_them(project:
 
 def test_a_file_is_of_the_dataset_above_it_and_counts_once(project: Path) -> None:
     file = project / "eval_two" / "results" / "Big.jsonl"
-    assert shown(select([str(file), str(file), "Big"], project)) == [("two", "Big"), ("one", "Big"), ("three", "Big")]
+    assert shown(select([str(file), str(file), "Big"], project)) == [
+        ("two", "Big"),
+        ("one", "Big"),
+        ("three", "Big"),
+    ]
 
 
-def test_a_file_elsewhere_needs_its_dataset_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_elsewhere_needs_its_dataset_named(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     moved = tmp_path_factory.mktemp("elsewhere") / "Big.jsonl"
     shutil.copy(project / "eval_two" / "results" / "Big.jsonl", moved)
     with pytest.raises(InputError, match="name it with --dataset-dir"):
@@ -53,7 +61,8 @@ def test_a_file_elsewhere_needs_its_dataset_named(project: Path, tmp_path_factor
 
 
 @pytest.mark.parametrize(
-    ("token", "said"), [("Bigg", "did you mean 'Big'? there are Big, Small"), ("nothing.jsonl", "there are Big, Small")]
+    ("token", "said"),
+    [("Bigg", "did you mean 'Big'? there are Big, Small"), ("nothing.jsonl", "there are Big, Small")],
 )
 def test_what_means_nothing_says_what_there_is(project: Path, token: str, said: str) -> None:
     with pytest.raises(InputError, match=re.escape(said)):

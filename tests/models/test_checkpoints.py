@@ -1,4 +1,6 @@
-"""Which folder is a whole checkpoint: everything half-written is refused by name before any weight is loaded."""
+"""Which folder is a whole checkpoint: everything half-written is refused by name before any weight is
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,19 @@ def _weights(path: Path, tensor: str, size: int = 16) -> None:
 def make_checkpoint(folder: Path) -> Path:
     """A sharded vision-language checkpoint as far as files and headers tell."""
     folder.mkdir(parents=True)
-    config = {"architectures": ["Qwen2_5_VLForConditionalGeneration"], "vision_config": {"depth": 1}, "dtype": "float32"}
+    config = {
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+        "vision_config": {"depth": 1},
+        "dtype": "float32",
+    }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "preprocessor_config.json").write_text("{}")
     (folder / "tokenizer.json").write_text("{}")
     for name, tensor in zip(SHARDS, "ab", strict=True):
         _weights(folder / name, tensor)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict(zip("ab", SHARDS, strict=True))}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": dict(zip("ab", SHARDS, strict=True))})
+    )
     return folder
 
 
@@ -73,12 +81,21 @@ def _empty_index(folder: Path) -> None:
 
 
 HALF_WRITTEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json: it is not a checkpoint, or one half written"),
-    "torn config": (lambda folder: (folder / "config.json").write_text('{"archi'), r"config.json:1: not valid JSON.*copy it again"),
+    "no config": (
+        lambda folder: (folder / "config.json").unlink(),
+        "no config.json: it is not a checkpoint, or one half written",
+    ),
+    "torn config": (
+        lambda folder: (folder / "config.json").write_text('{"archi'),
+        r"config.json:1: not valid JSON.*copy it again",
+    ),
     "only steps": (_unfinished, r"last step saved is .*checkpoint-100"),
     "adapter": (_adapter, "merge it into its base"),
     "text model": (_text_only, "Qwen2ForCausalLM reads no images"),
-    "no processor": (lambda folder: (folder / "preprocessor_config.json").unlink(), "holds no preprocessor_config.json or"),
+    "no processor": (
+        lambda folder: (folder / "preprocessor_config.json").unlink(),
+        "holds no preprocessor_config.json or",
+    ),
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "holds no tokenizer.json or"),
     "no weights": (_no_weights, "holds no weights"),
     "empty index": (_empty_index, "names no weight files"),
@@ -106,11 +123,16 @@ def test_half_written_checkpoint_is_refused_by_what_it_lacks(kind: str, tmp_path
 def test_missing_default_model_says_how_to_get_one(tmp_path: Path) -> None:
     for folder in ("data", "train_unifer", "eval_rafdb"):
         (tmp_path / folder).mkdir()
-    with pytest.raises(InputError, match=r"model/UniFER-7B is not there; download.*hub id.*runs/quickstart/UniFER-Tiny, which"):
+    with pytest.raises(
+        InputError,
+        match=r"model/UniFER-7B is not there; download.*hub id.*runs/quickstart/UniFER-Tiny, which",
+    ):
         find_checkpoint(None, tmp_path / "eval_rafdb")
 
 
-def test_mistyped_local_folder_is_not_looked_up_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistyped_local_folder_is_not_looked_up_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     with pytest.raises(InputError, match="no such folder"):

@@ -1,4 +1,6 @@
-"""Cost by hand on small shapes, and what must hold on any card: more GPUs never cost more hours, shorter replies sample faster."""
+"""Cost by hand on small shapes, and what must hold on any card: more GPUs never cost more hours, shorter
+replies sample faster.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from unifer.models.shapes import KNOWN, ModelShape, shape_of
 SMALL = ModelShape(2, 1, 1, 1, 3, 5, False, 1, 4, 1, 6, patch=1, temporal_patch=1, merge=2, channels=3)
 """Width 2, one layer: queries, keys, values and output of 4 weights each, an MLP of 18: 34 a token."""
 H100 = CARDS["h100"]
-GRPO = Work(100, 120, 300, 600, True, 8, "vllm", scorings=1, reference=True, checkpoint_bytes=1e11, save_steps=300)
+GRPO = Work(
+    100, 120, 300, 600, True, 8, "vllm", scorings=1, reference=True, checkpoint_bytes=1e11, save_steps=300
+)
 
 
 def known(size: str) -> ModelShape:
@@ -32,17 +36,23 @@ SEVEN = known("7B")
 
 def a_plan(gpus: int = 8, replies: int = 224) -> MemoryPlan:
     each = replies // gpus
-    return MemoryPlan(gpus, 7, each // 7, 120, 1024, deepspeed=DeepSpeed(3), reference=True, vllm=Vllm(0.3, True, 1, each))
+    return MemoryPlan(
+        gpus, 7, each // 7, 120, 1024, deepspeed=DeepSpeed(3), reference=True, vllm=Vllm(0.3, True, 1, each)
+    )
 
 
 def test_a_forward_pass_by_hand() -> None:
-    """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token; 3 tokens of each row through a head of 5 x 2."""
+    """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token; 3 tokens of each row through
+    a head of 5 x 2.
+    """
     made = flops.forward(SMALL, 2, 10, 3, 0, 0)
     assert made == flops.Pass(layers=2 * 10 * (68 + 80), head=2 * 2 * 5 * 2 * 3, vision=0)
 
 
 def test_an_image_by_hand() -> None:
-    """4 patches of a tower of width 4: embedding 3 x 4, block 3 x 24 + 48 + 16, merger 16 x 16 + 16 x 2 for the one token."""
+    """4 patches of a tower of width 4: embedding 3 x 4, block 3 x 24 + 48 + 16, merger 16 x 16 + 16 x 2 for
+    the one token.
+    """
     blocks, merger = 3 * 24 + 4 * 12 + 16, 16 * 16 + 16 * 2
     assert flops.image(SMALL, 4) == 4 * (2 * (blocks + 12) + 4 * 4 * 4) + 2 * merger
 
@@ -57,7 +67,9 @@ def test_an_image_by_hand() -> None:
     ],
 )
 def test_training_is_so_many_forward_passes(plan: MemoryPlan, passes: tuple[int, int, int]) -> None:
-    """Recomputation is one, the gradient of weights one, that of inputs one; the head is never computed again."""
+    """Recomputation is one, the gradient of weights one, that of inputs one; the head is never computed
+    again.
+    """
     assert flops.training(SMALL, plan, flops.Pass(1, 1, 1)) == flops.Pass(*passes)
 
 
@@ -70,13 +82,19 @@ def test_gathering_is_bound_by_the_link_or_by_the_network() -> None:
 
 def test_zero_3_gathers_for_each_pass_and_zero_2_once() -> None:
     weights = gather_seconds(2 * SEVEN.parameters, 8, H100)
-    assert communication(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(3)), H100, 6, 2) == pytest.approx(8 * weights)
-    assert communication(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(2)), H100, 6, 2) == pytest.approx(3 * weights)
+    assert communication(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(3)), H100, 6, 2) == pytest.approx(
+        8 * weights
+    )
+    assert communication(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(2)), H100, 6, 2) == pytest.approx(
+        3 * weights
+    )
     assert communication(SEVEN, MemoryPlan(gpus=8), H100, 6, 2) == pytest.approx(2 * weights)
 
 
 def test_decoding_reads_the_weights_for_each_token_and_each_replys_cache() -> None:
-    """28 replies per GPU: 600 tokens in a row, and 300 tokens each over a cache that grows from 184 to 484 tokens."""
+    """28 replies per GPU: 600 tokens in a row, and 300 tokens each over a cache that grows from 184 to 484
+    tokens.
+    """
     bandwidth = 3.35e12 * 0.7
     weights = 600 * (2 * SEVEN.language_parameters / bandwidth + 0.003)
     cache = 28 * 300 * (184 + 150) * (2 * 2 * 28 * 512) / bandwidth
@@ -87,12 +105,16 @@ def test_generation_by_transformers_waits_for_the_host() -> None:
     """28 layers x 1 ms are more than reading 15 GB at 2.3 TB/s."""
     work = replace(GRPO, sampler="transformers")
     cache = 28 * 600 * (184 + 300) * (2 * 2 * 28 * 512) / (3.35e12 * 0.7)
-    assert predict(SEVEN, replace(a_plan(), vllm=None), work, H100).of("decode") == pytest.approx(600 * 0.028 + cache)
+    assert predict(SEVEN, replace(a_plan(), vllm=None), work, H100).of("decode") == pytest.approx(
+        600 * 0.028 + cache
+    )
 
 
 def test_a_cache_too_small_for_the_batch_samples_in_waves() -> None:
     many = replace(a_plan(), batch=448, accumulation=1)
-    small, large = (predict(SEVEN, many, GRPO, each).of("decode") for each in (H100, replace(H100, memory=800 * GB)))
+    small, large = (
+        predict(SEVEN, many, GRPO, each).of("decode") for each in (H100, replace(H100, memory=800 * GB))
+    )
     assert small > 1.5 * large
 
 
@@ -144,7 +166,9 @@ def test_what_moves_the_cost_is_cheaper_and_fits() -> None:
     assert [move.cost.hours for move in offered] == sorted(move.cost.hours for move in offered)
     assert offered[-1].cost.hours < now.hours
     assert "--beta 0" in {move.setting for move in offered}
-    assert "--deepspeed zero2.json" not in {move.setting for move in moves(SEVEN, a_plan(), GRPO, replace(H100, memory=50 * GB))}
+    assert "--deepspeed zero2.json" not in {
+        move.setting for move in moves(SEVEN, a_plan(), GRPO, replace(H100, memory=50 * GB))
+    }
     assert fits(SEVEN, a_plan(), H100)
     assert not fits(known("72B"), a_plan(), H100)
 

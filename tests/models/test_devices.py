@@ -10,7 +10,12 @@ from unifer.models import devices
 
 
 @pytest.mark.parametrize(
-    ("files", "ids"), [([], []), (["nvidia2"], ["0"]), (["nvidia3", "nvidia10", "nvidiactl", "nvidia-uvm", "null"], ["0", "1"])]
+    ("files", "ids"),
+    [
+        ([], []),
+        (["nvidia2"], ["0"]),
+        (["nvidia3", "nvidia10", "nvidiactl", "nvidia-uvm", "null"], ["0", "1"]),
+    ],
 )
 def test_device_files_of_a_container_are_counted_from_0(
     files: list[str], ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -23,7 +28,15 @@ def test_device_files_of_a_container_are_counted_from_0(
 
 
 @pytest.mark.parametrize(
-    ("chosen", "ids"), [("", []), ("-1", []), ("2, 0", ["2", "0"]), ("GPU-5f", ["GPU-5f"]), ("NoDevFiles", []), ("1,-1,2", ["1"])]
+    ("chosen", "ids"),
+    [
+        ("", []),
+        ("-1", []),
+        ("2, 0", ["2", "0"]),
+        ("GPU-5f", ["GPU-5f"]),
+        ("NoDevFiles", []),
+        ("1,-1,2", ["1"]),
+    ],
 )
 def test_what_the_user_chose_stands(chosen: str, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)

@@ -24,7 +24,10 @@ def requests(count: int) -> Iterator[Request]:
         yield Request(f"q{number}", "What does this face show? " * (1 + number % 4), Image.fromarray(pixels))
 
 
-@pytest.mark.parametrize("wrong", [{"max_new_tokens": 0}, {"temperature": -1}, {"top_p": 0}, {"top_p": 1.5}, {"repetition_penalty": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_new_tokens": 0}, {"temperature": -1}, {"top_p": 0}, {"top_p": 1.5}, {"repetition_penalty": 0}],
+)
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         GenerationSettings(**wrong)  # type: ignore[arg-type]
@@ -91,7 +94,9 @@ def test_vllm_and_transformers_give_identical_greedy_replies(tiny: Path) -> None
 
 @pytest.mark.slow
 def test_many_sampled_requests_at_once_repeat_themselves(tiny: Path) -> None:
-    """More prompts than a step can take: with one of them cut in two, vLLM's seeded sampling broke off on CPU."""
+    """More prompts than a step can take: with one of them cut in two, vLLM's seeded sampling broke off on
+    CPU.
+    """
     engine = EngineSpec("vllm", tiny, GenerationSettings(max_new_tokens=8, temperature=1.0)).open()
     first, again = ({reply.key: reply.text for reply in engine.stream(requests(160))} for _ in range(2))
     assert len(first) == 160

@@ -38,7 +38,9 @@ def test_a_gpu_that_somebody_holds_is_refused_with_the_process(card: Path) -> No
     with pytest.raises(InputError) as refused:
         gpus.refuse_full(None)
     said = str(refused.value)
-    assert said.startswith("GPU 0 (H100): 10 of 80 GB are free, 74 are asked for; held by process 999999 (python3, 70 GB)")
+    assert said.startswith(
+        "GPU 0 (H100): 10 of 80 GB are free, 74 are asked for; held by process 999999 (python3, 70 GB)"
+    )
     assert "--gpu-memory-utilization 0.09" in said
     gpus.refuse_full(0.1)
 
@@ -79,7 +81,9 @@ def test_a_driver_older_than_cuda_13_is_a_problem(card: Path, driver: str, level
     assert level == "ok" or "cuda-compat-13-0" in found.remedy
 
 
-def test_a_missing_compiler_and_missing_headers_are_named(card: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_compiler_and_missing_headers_are_named(
+    card: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Triton says so itself, in the middle of a traceback, once the weights are loaded."""
     answers(card)
     monkeypatch.setenv("CC", "no-such-compiler")

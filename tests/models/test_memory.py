@@ -1,4 +1,6 @@
-"""Memory by hand: known parameter counts, what the pinned stack holds, and that every remedy takes what it promises."""
+"""Memory by hand: known parameter counts, what the pinned stack holds, and that every remedy takes what it
+promises.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,12 @@ def test_the_count_equals_what_a_checkpoint_stores() -> None:
 
 def test_a_flat_config_of_the_hub_reads_as_the_nested_one() -> None:
     nested = KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"]
-    flat = {"model_type": "qwen2_5_vl", "tie_word_embeddings": False, **nested["text_config"], "vision_config": nested["vision_config"]}
+    flat = {
+        "model_type": "qwen2_5_vl",
+        "tie_word_embeddings": False,
+        **nested["text_config"],
+        "vision_config": nested["vision_config"],
+    }
     assert shape_of(flat) == SEVEN
 
 
@@ -61,7 +68,9 @@ def test_a_built_model_has_the_parameters_and_adapters_that_are_counted(tiny: Pa
     visual = sum(weight.numel() for name, weight in model.named_parameters() if ".visual." in f".{name}")
     assert visual == shape.vision_parameters
     adapted = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear"))
-    assert sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad) == shape.lora_parameters(8)
+    assert sum(
+        weight.numel() for weight in adapted.parameters() if weight.requires_grad
+    ) == shape.lora_parameters(8)
 
 
 def test_lora_counts_by_hand() -> None:
@@ -121,7 +130,9 @@ def test_checkpointing_stores_one_input_a_layer() -> None:
 
 
 def test_activations_that_wait_for_no_gradients_do_not_add_up() -> None:
-    """Without accumulation no gradient is there when the activations peak: counting both overstated a 3B run by a quarter."""
+    """Without accumulation no gradient is there when the activations peak: counting both overstated a 3B run
+    by a quarter.
+    """
     wide = replace(BARE, checkpointing=False, batch=2)
     alone, waiting = (estimate(THREE, replace(wide, accumulation=steps), 80 * GB).total for steps in (1, 2))
     assert alone < waiting - 3 * GB
@@ -129,7 +140,9 @@ def test_activations_that_wait_for_no_gradients_do_not_add_up() -> None:
 
 def test_what_saves_memory_never_costs_any() -> None:
     base = MemoryPlan(gpus=4, batch=4, checkpointing=False)
-    stages = [estimate(SEVEN, replace(base, deepspeed=DeepSpeed(stage)), 80 * GB).total for stage in (0, 1, 2, 3)]
+    stages = [
+        estimate(SEVEN, replace(base, deepspeed=DeepSpeed(stage)), 80 * GB).total for stage in (0, 1, 2, 3)
+    ]
     assert stages == sorted(stages, reverse=True)
     chain = [
         replace(base, deepspeed=DeepSpeed(3)),
@@ -163,7 +176,9 @@ def test_a_sleeping_vllm_counts_only_beyond_gradients_and_activations() -> None:
 
 
 def test_a_reference_model_is_another_copy_unless_zero3_shares_it() -> None:
-    assert estimate(SEVEN, replace(BARE, reference=True), 80 * GB).of("reference model") == 2 * SEVEN.parameters
+    assert (
+        estimate(SEVEN, replace(BARE, reference=True), 80 * GB).of("reference model") == 2 * SEVEN.parameters
+    )
     shared = estimate(SEVEN, MemoryPlan(gpus=8, deepspeed=DeepSpeed(3), reference=True), 80 * GB)
     assert shared.of("reference model") == 2 * SEVEN.parameters / 8
 

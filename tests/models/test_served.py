@@ -45,4 +45,7 @@ def test_a_folder_elsewhere_is_known_by_its_name_or_the_name_that_it_is_served_u
 
 
 def test_an_address_without_a_path_means_its_api() -> None:
-    assert server_urls(["http://node1:8000", "http://node2:8000/v1/"]) == ("http://node1:8000/v1", "http://node2:8000/v1")
+    assert server_urls(["http://node1:8000", "http://node2:8000/v1/"]) == (
+        "http://node1:8000/v1",
+        "http://node2:8000/v1",
+    )

@@ -76,27 +76,49 @@ def wait_until_gone(pids: list[int]) -> None:
 def test_the_options_become_arguments_of_the_module(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"dtype": "float16"}))
     options = ServerOptions(
-        str(tmp_path), tensor_parallel=2, max_model_len=99, gpu_memory=0.5, trust_remote_code=True, args=("--seed", "7")
+        str(tmp_path),
+        tensor_parallel=2,
+        max_model_len=99,
+        gpu_memory=0.5,
+        trust_remote_code=True,
+        args=("--seed", "7"),
     )
     command = " ".join(options.command("name", 1234))
     assert "-m vllm.entrypoints.openai.api_server" in command
-    for part in (f"--model {tmp_path}", "--served-model-name name", "--host 127.0.0.1 --port 1234", "--tensor-parallel-size 2"):
+    for part in (
+        f"--model {tmp_path}",
+        "--served-model-name name",
+        "--host 127.0.0.1 --port 1234",
+        "--tensor-parallel-size 2",
+    ):
         assert part in command
-    for part in ("--max-model-len 99", "--gpu-memory-utilization 0.5", "--trust-remote-code", "--generation-config vllm", "--seed 7"):
+    for part in (
+        "--max-model-len 99",
+        "--gpu-memory-utilization 0.5",
+        "--trust-remote-code",
+        "--generation-config vllm",
+        "--seed 7",
+    ):
         assert part in command
 
 
 def test_a_model_is_a_folder_or_a_hub_id_and_nothing_else() -> None:
     assert ServerOptions("Qwen/Qwen2.5-VL-7B-Instruct").folder is None
-    assert ServerOptions("Qwen/Qwen2.5-VL-7B-Instruct").describe("q") == {"hub": "Qwen/Qwen2.5-VL-7B-Instruct", "name": "q"}
-    with pytest.raises(InputError, match=r"runs/no/model: no such folder, here or in the project, and no id on the model hub"):
+    assert ServerOptions("Qwen/Qwen2.5-VL-7B-Instruct").describe("q") == {
+        "hub": "Qwen/Qwen2.5-VL-7B-Instruct",
+        "name": "q",
+    }
+    with pytest.raises(
+        InputError, match=r"runs/no/model: no such folder, here or in the project, and no id on the model hub"
+    ):
         ServerOptions("runs/no/model").command("m", 1)
 
 
 def test_a_server_that_dies_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(ServerLost, match=r"of m ended with status 1; it said: .*no room for the KV cache") as caught:  # noqa: SIM117
-        with serving(Broken("x"), "m", tmp_path / "server.log"):
-            raise AssertionError
+    with pytest.raises(
+        ServerLost, match=r"of m ended with status 1; it said: .*no room for the KV cache"
+    ) as caught, serving(Broken("x"), "m", tmp_path / "server.log"):
+        raise AssertionError
     assert str(tmp_path / "server.log") in str(caught.value)
 
 

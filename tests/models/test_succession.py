@@ -13,7 +13,12 @@ from tests.models.test_engines import requests
 from unifer.models.engines import EngineSpec, GenerationSettings, Reply, Request
 from unifer.models.engines.succession import EngineSlot, exchangeable
 
-CONFIG = {"dtype": "float32", "hidden_size": 8, "text_config": {"layers": 2, "dtype": "float32"}, "vision_config": {"depth": 1}}
+CONFIG = {
+    "dtype": "float32",
+    "hidden_size": 8,
+    "text_config": {"layers": 2, "dtype": "float32"},
+    "vision_config": {"depth": 1},
+}
 TOKENIZER = {"vocab": ["a", "b"], "padding": None}
 
 
@@ -65,7 +70,9 @@ def ask(specs: Iterable[EngineSpec], **options: bool) -> list[str]:
 
 
 def test_checkpoints_that_differ_in_weights_alone_share_one_start(base: EngineSpec, tmp_path: Path) -> None:
-    """Training writes its dtype and one more mention of the same end token; the tokenizer is saved with the last call's padding."""
+    """Training writes its dtype and one more mention of the same end token; the tokenizer is saved with the
+    last call's padding.
+    """
     trained = checkpoint(
         tmp_path / "trained",
         config={"dtype": "bfloat16", "use_cache": False, "eos_token_id": 7},
@@ -84,7 +91,9 @@ def test_checkpoints_that_differ_in_weights_alone_share_one_start(base: EngineSp
         {"ends": [7, 8]},
     ],
 )
-def test_checkpoints_that_differ_in_more_get_engines_of_their_own(difference: dict[str, object], base: EngineSpec, tmp_path: Path) -> None:
+def test_checkpoints_that_differ_in_more_get_engines_of_their_own(
+    difference: dict[str, object], base: EngineSpec, tmp_path: Path
+) -> None:
     other = checkpoint(tmp_path / "other", **difference)
     assert ask([base, other]) == ["start base", "close", "start other", "close"]
 
@@ -97,13 +106,21 @@ def test_checkpoints_that_differ_in_more_get_engines_of_their_own(difference: di
         lambda spec: replace(spec, name="transformers"),
     ],
 )
-def test_other_engine_settings_are_another_engine(change: Callable[[EngineSpec], EngineSpec], base: EngineSpec, tmp_path: Path) -> None:
+def test_other_engine_settings_are_another_engine(
+    change: Callable[[EngineSpec], EngineSpec], base: EngineSpec, tmp_path: Path
+) -> None:
     assert not exchangeable(base, change(checkpoint(tmp_path / "other")))
 
 
 def test_engine_that_takes_no_weights_is_started_anew(base: EngineSpec, tmp_path: Path) -> None:
     other = checkpoint(tmp_path / "other")
-    assert ask([base, other], takes_weights=False) == ["start base", "exchange other", "close", "start other", "close"]
+    assert ask([base, other], takes_weights=False) == [
+        "start base",
+        "exchange other",
+        "close",
+        "start other",
+        "close",
+    ]
 
 
 @pytest.mark.slow
@@ -111,7 +128,10 @@ def test_replies_by_one_engine_are_those_of_engines_of_their_own(tmp_path: Path)
     """vLLM's reload alone left a tied head with the old weights: the replies were those of neither model."""
     from unifer.models import tiny
 
-    first, second = (EngineSpec("vllm", tmp_path / f"seed-{seed}", GenerationSettings(max_new_tokens=12)) for seed in (0, 1))
+    first, second = (
+        EngineSpec("vllm", tmp_path / f"seed-{seed}", GenerationSettings(max_new_tokens=12))
+        for seed in (0, 1)
+    )
     for seed, spec in enumerate((first, second)):
         tiny.build(spec.path, seed=seed)
 
@@ -123,7 +143,9 @@ def test_replies_by_one_engine_are_those_of_engines_of_their_own(tmp_path: Path)
     with EngineSlot() as slot:
         assert replies(slot, second) == other
     assert one == again
-    assert {key: reply.text for key, reply in one.items()} != {key: reply.text for key, reply in other.items()}
+    assert {key: reply.text for key, reply in one.items()} != {
+        key: reply.text for key, reply in other.items()
+    }
 
 
 @pytest.mark.slow

@@ -42,10 +42,15 @@ def test_reward_rows_name_the_emotion_that_was_drawn(corpus: Path) -> None:
     assert {row.dataset for row in rows} == {"rafdb", "ferplus", "affectnet", "sfew_2.0"}
 
 
-def test_every_emotion_is_taught_in_every_vocabulary_that_has_it(specs: list[DatasetSpec], tmp_path: Path) -> None:
+def test_every_emotion_is_taught_in_every_vocabulary_that_has_it(
+    specs: list[DatasetSpec], tmp_path: Path
+) -> None:
     faces = [drawn.emotional_face("v", index, emotion) for index, emotion in enumerate(drawn.balanced(64))]
     drawn.write_emotion_corpus(tmp_path, faces, specs)
-    pairs = {(canonical(row.label or ""), row.dataset) for row in files.read_records(tmp_path / "rlvr.json", RewardRow.from_json)}
+    pairs = {
+        (canonical(row.label or ""), row.dataset)
+        for row in files.read_records(tmp_path / "rlvr.json", RewardRow.from_json)
+    }
     assert pairs == {(canonical(label), spec.name) for spec in specs for label in spec.labels}
 
 
@@ -67,7 +72,10 @@ def test_image_names_do_not_betray_the_label(corpus: Path) -> None:
 
 
 def test_a_face_does_not_depend_on_how_many_are_drawn_or_by_whom(tmp_path: Path) -> None:
-    alone, among = tmp_path / "alone.png", [(drawn.emotional_face("s", index, "fear"), tmp_path / f"{index}.png") for index in range(70)]
+    alone, among = (
+        tmp_path / "alone.png",
+        [(drawn.emotional_face("s", index, "fear"), tmp_path / f"{index}.png") for index in range(70)],
+    )
     drawn.emotional_face("s", 69, "fear").save(alone)
     drawn.save_faces(among, workers=2)
     assert alone.read_bytes() == (tmp_path / "69.png").read_bytes()
@@ -79,20 +87,26 @@ def test_the_committed_samples_regenerate_byte_identically(specs: list[DatasetSp
         again = tmp_path / f"{spec.name}.json"
         files.write_rows(again, [question.to_json() for question in questions])
         assert again.read_bytes() == spec.samples.read_bytes()
-        assert all(path.is_file() for _, path in faces), f"{spec.samples}: renew the images with `unifer data faces --samples`"
+        assert all(path.is_file() for _, path in faces), (
+            f"{spec.samples}: renew the images with `unifer data faces --samples`"
+        )
 
 
 def test_action_unit_rows_list_what_is_coded_and_no_trace(tmp_path: Path) -> None:
     faces = [drawn.free_face("f", index) for index in range(40)]
     drawn.write_action_unit_corpus(tmp_path, faces)
-    for face, row in zip(faces, files.read_records(tmp_path / "action_units.json", CoTRow.from_json), strict=True):
+    for face, row in zip(
+        faces, files.read_records(tmp_path / "action_units.json", CoTRow.from_json), strict=True
+    ):
         strong = {number for number, intensity in face.expression.intensities.items() if intensity >= 1.5}
         assert set(row.action_units or ()) == strong
         assert answers.grade(row.response, ["x"]).action_units == strong
 
 
 def test_training_shares_all_but_lose_contempt(specs: list[DatasetSpec]) -> None:
-    """The training splits are far less balanced than the benchmark: AffectNet's validation part has 500 of each."""
+    """The training splits are far less balanced than the benchmark: AffectNet's validation part has 500 of
+    each.
+    """
     shares = drawn.dataset_shares(specs, "training")
     assert sum(shares.values()) == 12_271 + 287_651
     assert shares["happiness"] > 37 * shares["contempt"]
@@ -141,7 +155,9 @@ def test_stand_ins_are_never_drawn_over_images(tmp_path: Path) -> None:
     questions = [Question(f"/{name}.jpg", "fear", "?", ("fear",)) for name in "abc"]
     (tmp_path / "b.jpg").write_bytes(b"a real face")
     (tmp_path / "c.jpg").symlink_to(tmp_path / "dataset-not-mounted.jpg")
-    with pytest.raises(InputError, match=r"2 of 3 images are there already, the first .*b\.jpg; .*empty --image-root"):
+    with pytest.raises(
+        InputError, match=r"2 of 3 images are there already, the first .*b\.jpg; .*empty --image-root"
+    ):
         drawn.stand_ins(questions, tmp_path, "0")
 
 
@@ -150,9 +166,13 @@ def pained(spec: DatasetSpec, **expected: int) -> DatasetSpec:
     return replace(spec, labels=("pain", *spec.labels), expected=MappingProxyType(expected))
 
 
-def test_a_dataset_with_labels_besides_the_emotions_is_drawn_for_the_others(specs: list[DatasetSpec], tmp_path: Path) -> None:
+def test_a_dataset_with_labels_besides_the_emotions_is_drawn_for_the_others(
+    specs: list[DatasetSpec], tmp_path: Path
+) -> None:
     spec = pained(specs[0], pain=5, happiness=2)
-    assert {emotion: count for emotion, count in drawn.dataset_shares([spec], "benchmark").items() if count} == {"happiness": 2}
+    assert {
+        emotion: count for emotion, count in drawn.dataset_shares([spec], "benchmark").items() if count
+    } == {"happiness": 2}
     faces = [drawn.emotional_face("p", index, emotion) for index, emotion in enumerate(drawn.balanced(7))]
     drawn.write_emotion_corpus(tmp_path, faces, [spec])
     assert len(read_questions(tmp_path / f"{spec.name}_qa.json", spec)) == 7
@@ -169,7 +189,9 @@ def test_shares_of_datasets_without_counts_are_refused(specs: list[DatasetSpec])
 def test_a_fifth_eval_folder_changes_no_drawn_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for folder in (*FERBENCH, "eval_mine"):
         shutil.copytree(
-            ROOT / (folder if folder in FERBENCH else "eval_rafdb"), tmp_path / folder, ignore=shutil.ignore_patterns("data", "results")
+            ROOT / (folder if folder in FERBENCH else "eval_rafdb"),
+            tmp_path / folder,
+            ignore=shutil.ignore_patterns("data", "results"),
         )
     monkeypatch.setattr("unifer.places.project_root", lambda near: tmp_path)
     found = [spec.folder.name for spec in dataset_specs(None)]
@@ -177,7 +199,9 @@ def test_a_fifth_eval_folder_changes_no_drawn_row(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_least_share_is_taken_from_the_frequent_in_proportion() -> None:
-    """A label of one row in twenty is hardly ever answered after the cold start, and what is never sampled is never rewarded."""
+    """A label of one row in twenty is hardly ever answered after the cold start, and what is never sampled is
+    never rewarded.
+    """
     weights = {"happiness": 60, "neutral": 30, "fear": 9, "contempt": 1}
     drawn_so = Counter(drawn.in_shares(1000, weights, "x", 0.1))
     assert drawn_so == {"happiness": 533, "neutral": 267, "fear": 100, "contempt": 100}

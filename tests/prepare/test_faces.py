@@ -11,7 +11,15 @@ from PIL import Image
 
 from unifer.action_units import ACTION_UNITS, PROTOTYPES
 from unifer.emotions import EMOTIONS
-from unifer.prepare.faces import Conditions, Expression, Identity, contact_sheet, draw, sample_expression, sample_free
+from unifer.prepare.faces import (
+    Conditions,
+    Expression,
+    Identity,
+    contact_sheet,
+    draw,
+    sample_expression,
+    sample_free,
+)
 from unifer.prepare.faces.sampling import IMPOSSIBLE
 
 PERSON = Identity()
@@ -44,13 +52,29 @@ def test_another_seed_draws_another_noise() -> None:
 @pytest.mark.parametrize("number", sorted(ACTION_UNITS))
 def test_every_au_shows_and_shows_more_when_stronger(number: int, relaxed: Image.Image) -> None:
     """An AU that moved nothing would be an AU the model is asked about in vain."""
-    seen = [difference(relaxed, draw(Expression.of({number: float(level)}), PERSON, CLEAR)) for level in (1, 3, 5)]
+    seen = [
+        difference(relaxed, draw(Expression.of({number: float(level)}), PERSON, CLEAR)) for level in (1, 3, 5)
+    ]
     assert seen[0] > 0.1, seen
     assert seen[2] > 0.5, seen
     assert all(weaker < stronger for weaker, stronger in pairwise(seen)), seen
 
 
-LOOKALIKES = [(1, 2), (2, 4), (6, 7), (9, 10), (12, 13), (12, 14), (15, 17), (18, 22), (20, 23), (23, 24), (24, 28), (25, 26), (26, 27)]
+LOOKALIKES = [
+    (1, 2),
+    (2, 4),
+    (6, 7),
+    (9, 10),
+    (12, 13),
+    (12, 14),
+    (15, 17),
+    (18, 22),
+    (20, 23),
+    (23, 24),
+    (24, 28),
+    (25, 26),
+    (26, 27),
+]
 
 
 @pytest.mark.parametrize("pair", LOOKALIKES)

@@ -1,4 +1,6 @@
-"""`unifer data fetch` against a small hub: whole files in their places, and one line with the remedy for whatever goes wrong."""
+"""`unifer data fetch` against a small hub: whole files in their places, and one line with the remedy for
+whatever goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     held = {f"FERBench/{name}": f"[{index}]".encode() for index, name in enumerate(NAMES)}
-    with serving(Hub("Karl28/UniFER", held | {COT: b"[" + b"1," * 20_000 + b"1]", "README.md": b"terms"})) as served:
+    with serving(
+        Hub("Karl28/UniFER", held | {COT: b"[" + b"1," * 20_000 + b"1]", "README.md": b"terms"})
+    ) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         yield served
 
@@ -48,7 +52,9 @@ def leftovers(root: Path) -> list[str]:
     return sorted(path.name for path in root.rglob(".*.part*"))
 
 
-def test_files_come_to_where_the_project_looks_for_them(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_come_to_where_the_project_looks_for_them(
+    project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert fetch("ferbench", "cot") == 0
     for index, name in enumerate(NAMES):
         assert (project / f"eval_{name.removesuffix('_qa.json')}" / "data" / name).read_text() == f"[{index}]"
@@ -60,7 +66,9 @@ def test_files_come_to_where_the_project_looks_for_them(project: Path, hub: Hub,
     assert "version 0123456789ab" in shown
 
 
-def test_what_is_there_is_not_fetched_again(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_there_is_not_fetched_again(
+    project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert fetch("cot") == 0
     asked = len(hub.ranges)
     assert fetch("cot") == 0
@@ -83,7 +91,9 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(
     project: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Half a gigabyte on a bad line: to begin again each time is never to finish."""
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)  # what has not filled a chunk is not written
+    monkeypatch.setattr(
+        "huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500
+    )  # what has not filled a chunk is not written
     hub.breaks_at = 1_000
     assert fetch("cot") == 2
     error = capsys.readouterr().err
@@ -107,7 +117,9 @@ def test_a_file_that_is_not_what_the_hub_states_never_comes_to_its_place(
     assert leftovers(project) == []
 
 
-def test_another_version_is_refused_and_with_force_moved_aside(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_version_is_refused_and_with_force_moved_aside(
+    project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     (project / "data" / COT).write_text("[0]")
     assert fetch("cot") == 2
     assert "is another version (3 bytes, 40,003 at the hub" in capsys.readouterr().err
@@ -118,7 +130,11 @@ def test_another_version_is_refused_and_with_force_moved_aside(project: Path, hu
 @pytest.mark.parametrize(
     ("status", "problem"),
     [
-        (401, "the hub refuses access (401); open https://huggingface.co/datasets/Karl28/UniFER, accept its terms"),
+        (
+            401,
+            "the hub refuses access (401); open https://huggingface.co/datasets/Karl28/UniFER, "
+            "accept its terms",
+        ),
         (403, "the hub refuses access (403)"),
         (404, "the hub has no such dataset, or not for you"),
         (500, "the hub answers 500; check network and proxy"),
@@ -142,7 +158,9 @@ def test_no_network_a_missing_file_and_an_unknown_version_are_told_apart(
     assert fetch("cot", "--revision", "v9") == 2
     assert "has no version 'v9'" in capsys.readouterr().err
     assert fetch("cod") == 2
-    assert "'cod' is nothing that is fetched; there are ferbench, cot, rlvr, fea20k" in capsys.readouterr().err
+    assert (
+        "'cod' is nothing that is fetched; there are ferbench, cot, rlvr, fea20k" in capsys.readouterr().err
+    )
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert fetch("cot") == 2
     assert "HF_HUB_OFFLINE is set" in capsys.readouterr().err
@@ -156,13 +174,24 @@ def test_no_network_a_missing_file_and_an_unknown_version_are_told_apart(
 def test_the_list_says_what_there_is_and_whom_to_ask_for_images(capsys: pytest.CaptureFixture[str]) -> None:
     assert fetch() == 0
     shown = capsys.readouterr().out
-    for part in ("Karl28/UniFER", "QBiscuits/FEA-20K", "data/FEA-20K", "eval_sfew_2.0/data", "ask the owners of"):
+    for part in (
+        "Karl28/UniFER",
+        "QBiscuits/FEA-20K",
+        "data/FEA-20K",
+        "eval_sfew_2.0/data",
+        "ask the owners of",
+    ):
         assert part in shown
 
 
-def test_whoever_lacks_a_published_file_is_told_where_it_lies(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_lacks_a_published_file_is_told_where_it_lies(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """ "put rafdb_qa.json into eval_rafdb/data" left people to find out where it comes from."""
-    with pytest.raises(InputError, match=r"hub dataset Karl28/UniFER .*`unifer data fetch ferbench`.*hf download Karl28/UniFER"):
+    with pytest.raises(
+        InputError,
+        match=r"hub dataset Karl28/UniFER .*`unifer data fetch ferbench`.*hf download Karl28/UniFER",
+    ):
         find_questions(load_dataset(project / "eval_rafdb"), None)
     assert cli.main(["data", "check", str(project / "data" / COT), "--no-images"]) == 2
     assert "`unifer data fetch cot`" in capsys.readouterr().err

@@ -14,7 +14,9 @@ from unifer.report.bench import live_line, live_row, plan_text, result_text, sho
 
 def cells(folder: Path, *entries: ModelEntry) -> list[BenchCell]:
     make_dataset(folder / "eval_toy", 3)
-    return make_cells(entries, read_datasets([load_dataset(folder / "eval_toy")], sample=False, limit=None), None)
+    return make_cells(
+        entries, read_datasets([load_dataset(folder / "eval_toy")], sample=False, limit=None), None
+    )
 
 
 def test_a_reason_that_quotes_a_server_moves_no_cursor(tmp_path: Path) -> None:

@@ -58,7 +58,16 @@ def test_a_grpo_run_gets_the_panels_it_has_data_for() -> None:
 
 
 def test_a_supervised_run_gets_its_loss_and_no_reward() -> None:
-    rows: list[Json] = [{"step": 10, "loss": 1.0, "grad_norm": 0.5, "learning_rate": 1e-5, "mean_token_accuracy": 0.9, "epoch": 0.1}]
+    rows: list[Json] = [
+        {
+            "step": 10,
+            "loss": 1.0,
+            "grad_norm": 0.5,
+            "learning_rate": 1e-5,
+            "mean_token_accuracy": 0.9,
+            "epoch": 0.1,
+        }
+    ]
     assert list(shown(rows)) == ["Loss", "Tokens predicted", "Gradient norm", "Learning rate"]
 
 
@@ -113,7 +122,11 @@ def test_a_figure_is_at_least_1600_pixels_wide_on_a_light_ground(tmp_path: Path,
 
 
 def test_hostile_and_broken_values_are_drawn_or_left_out(tmp_path: Path) -> None:
-    zero = {"sampling/sampling_logp_difference/mean": 0.0, "sampling/sampling_logp_difference/max": 0.0, "grad_norm": 0.0}
+    zero = {
+        "sampling/sampling_logp_difference/mean": 0.0,
+        "sampling/sampling_logp_difference/max": 0.0,
+        "grad_norm": 0.0,
+    }
     rows = run(40, **zero, **{"rewards/$\\frac{\x1b[31m/mean": 0.5})
     rows[7] = {"step": 8, "reward": None}
     rows[9]["step_time"] = 0.1  # less than its phases
@@ -130,12 +143,16 @@ def test_the_text_compares_the_first_steps_with_the_last_and_ends_with_the_alarm
     text = curves_text(rows, "GRPO-Tiny")
     assert text.splitlines()[0] == "GRPO-Tiny · 40 logged steps, 1 to 40"
     assert "  Rewards: weighted total                    5.5        35.5" in text.splitlines()
-    assert ["Groups", "without", "variance", "20", "%", "20", "%"] in [line.split() for line in text.splitlines()]
+    assert ["Groups", "without", "variance", "20", "%", "20", "%"] in [
+        line.split() for line in text.splitlines()
+    ]
     assert "! step 21: groups" in text
     assert max(map(len, text.splitlines())) <= 80
     assert "no alarm in the log" in curves_text(run(1), "one")
 
 
 def test_text_from_a_log_cannot_move_the_cursor() -> None:
-    text = curves_text([{"step": 1, "reward": 1.0, "rewards/\x1b[31m/mean": 1.0, "alarms": ["\x1b[2J"]}], "\x9b2J")
+    text = curves_text(
+        [{"step": 1, "reward": 1.0, "rewards/\x1b[31m/mean": 1.0, "alarms": ["\x1b[2J"]}], "\x9b2J"
+    )
     assert all(line.isprintable() for line in text.splitlines())

@@ -16,10 +16,26 @@ def gain(points: float, low: float, high: float) -> Gain:
 @pytest.mark.parametrize(
     ("found", "word", "line"),
     [
-        (gain(6.0, 4.1, 7.9), "helped", "WAR: GRPO helped, +6.0 points; 95 % [+4.1, +7.9], paired, 1,000 faces"),
-        (gain(1.5, -0.2, 3.2), "no difference", "WAR: no difference that 1,000 faces can show; 95 % [-0.2, +3.2] points"),
-        (gain(1.5, 0.0, 3.2), "no difference", "WAR: no difference that 1,000 faces can show; 95 % [+0.0, +3.2] points"),
-        (gain(-2.0, -3.9, -0.1), "hurt", "WAR: GRPO hurt, -2.0 points; 95 % [-3.9, -0.1], paired, 1,000 faces"),
+        (
+            gain(6.0, 4.1, 7.9),
+            "helped",
+            "WAR: GRPO helped, +6.0 points; 95 % [+4.1, +7.9], paired, 1,000 faces",
+        ),
+        (
+            gain(1.5, -0.2, 3.2),
+            "no difference",
+            "WAR: no difference that 1,000 faces can show; 95 % [-0.2, +3.2] points",
+        ),
+        (
+            gain(1.5, 0.0, 3.2),
+            "no difference",
+            "WAR: no difference that 1,000 faces can show; 95 % [+0.0, +3.2] points",
+        ),
+        (
+            gain(-2.0, -3.9, -0.1),
+            "hurt",
+            "WAR: GRPO hurt, -2.0 points; 95 % [-3.9, -0.1], paired, 1,000 faces",
+        ),
     ],
 )
 def test_the_sentence_follows_from_the_interval(found: Gain, word: str, line: str) -> None:
@@ -39,6 +55,8 @@ def test_only_labels_whose_p_survives_the_correction_are_named() -> None:
 
 
 def test_the_table_of_labels_fits_a_terminal() -> None:
-    text = recalls_text([change("happiness", 20, 2, 0.00012), change("neutral", 0, 0, 1.0)], "after SFT", "after GRPO")
+    text = recalls_text(
+        [change("happiness", 20, 2, 0.00012), change("neutral", 0, 0, 1.0)], "after SFT", "after GRPO"
+    )
     assert max(map(len, text.splitlines())) <= 80
     assert "happiness          125       65.6        80.0      20      2    <0.001" in text

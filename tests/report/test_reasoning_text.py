@@ -1,4 +1,6 @@
-"""The lines of AUs and reasoning: they fit a terminal, name every denominator, and show a judge's name as data."""
+"""The lines of AUs and reasoning: they fit a terminal, name every denominator, and show a judge's name as
+data.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,22 @@ UNITS = ActionUnitScores(
 REASONING = ReasoningScores(
     rouge=MeanShare(1.0, 360_000, WIDE),
     unanswered=12,
-    rege={"accuracy": Rege(100.0, 100.0, 360_000, 360_000, (199.91, 200.0)), "macro_au_f1": Rege(100.0, 99.0, 9, 9, (199.91, 200.0))},
+    rege={
+        "accuracy": Rege(100.0, 100.0, 360_000, 360_000, (199.91, 200.0)),
+        "macro_au_f1": Rege(100.0, 99.0, 9, 9, (199.91, 200.0)),
+    },
     follows=Follows(MeanShare(1.0, 360_000, WIDE), MeanShare(1.0, 360_000, WIDE), 123_456, 0),
     truth=truth_of(UNITS),
     judge=JudgeScores(
-        "\x1b[2Jopenrouter/" + "x" * 90, "judge-1", False, MeanShare(9.87, 360_000, (9.81, 10.0)), 350_000, 9_000, 1_000, 12, {"key": 1_000}
+        "\x1b[2Jopenrouter/" + "x" * 90,
+        "judge-1",
+        False,
+        MeanShare(9.87, 360_000, (9.81, 10.0)),
+        350_000,
+        9_000,
+        1_000,
+        12,
+        {"key": 1_000},
     ),
     resamples=1000,
     seed=0,
@@ -69,4 +82,7 @@ def test_a_judge_that_never_gave_a_score_has_no_mean() -> None:
     """A mean of nothing shown as 0.00 is what failures must never become."""
     silent = JudgeScores("j", "judge-1", False, MeanShare(None, 0), 0, 0, 5, 0, {"nonsense": 5})
     only = ReasoningScores(None, 0, {}, None, None, silent, 0, 0)
-    assert reasoning_lines(only) == ["  judge         –   of 10: j", "            0 judged, 5 failed, 0 silent"]
+    assert reasoning_lines(only) == [
+        "  judge         –   of 10: j",
+        "            0 judged, 5 failed, 0 silent",
+    ]

@@ -17,13 +17,20 @@ from unifer.report.tables import WIDTH, dataset_text, overall_text, percent, pla
 def scored(root: Path, name: str, rows: int = 4) -> DatasetScores:
     spec = dataset(root, name)
     many = [row | {"image_path": f"/{index}"} for index, row in enumerate(FOUR * rows)]
-    return score_strict(spec, PredictionFile("UniFER-Tiny.sample_qa", write(spec.results / "m.jsonl", many, asked=4 * rows + 3)))
+    return score_strict(
+        spec,
+        PredictionFile("UniFER-Tiny.sample_qa", write(spec.results / "m.jsonl", many, asked=4 * rows + 3)),
+    )
 
 
 def test_every_line_fits_eighty_columns(tmp_path: Path) -> None:
     parts = [scored(tmp_path, name, 3000) for name in ("affectnet", "sfew_2.0")]
     published = [score_published(part.spec, part.run) for part in parts]
-    texts = [dataset_text(parts[0]), overall_text(overall(parts)), published_text("x", published, pool_published(published))]
+    texts = [
+        dataset_text(parts[0]),
+        overall_text(overall(parts)),
+        published_text("x", published, pool_published(published)),
+    ]
     for text in texts:
         assert max(len(line) for line in text.splitlines()) <= WIDTH, text
 
@@ -43,7 +50,9 @@ def test_a_table_names_the_usual_mistake(tmp_path: Path) -> None:
     assert "sad 75.0" in next(line for line in text.splitlines() if line.startswith("happy"))
 
 
-@pytest.mark.parametrize("hostile", ["\x1b[31mred", "a\rb", "a\nb", "\u202eabc", "a\u0300" * 3, "\x9b2J", "\ud800"])
+@pytest.mark.parametrize(
+    "hostile", ["\x1b[31mred", "a\rb", "a\nb", "\u202eabc", "a\u0300" * 3, "\x9b2J", "\ud800"]
+)
 def test_text_from_files_cannot_move_the_cursor(hostile: str) -> None:
     shown = plain(hostile)
     assert shown.isprintable()
@@ -63,7 +72,13 @@ def test_what_does_not_exist_is_a_dash() -> None:
 def test_figures_open_have_sense_and_repeat_to_the_byte(tmp_path: Path) -> None:
     counts = [[3, 0, 1, 0, 0], [0, 5, 0, 1, 0]]
     for name in ("one.png", "two.png"):
-        confusion_png(tmp_path / name, counts, ["happy", "sad"], ["happy", "sad", "off_list", "failed", "missing"], "toy")
+        confusion_png(
+            tmp_path / name,
+            counts,
+            ["happy", "sad"],
+            ["happy", "sad", "off_list", "failed", "missing"],
+            "toy",
+        )
     with Image.open(tmp_path / "one.png") as image:
         assert image.size[0] > 300
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
@@ -74,7 +89,10 @@ def test_labels_are_drawn_as_they_are(tmp_path: Path) -> None:
     """`$\\frac$` is a parse error as mathematics; an unknown glyph is a warning."""
     labels = ["$\\frac$", "\x1b[31m", "笑顔"]
     confusion_png(tmp_path / "c.png", [[1, 0, 0], [0, 0, 0], [0, 2, 1]], labels, labels, "$x_{")
-    bars = [Bar("$\\frac$", (0.5, 0.4), ((0.4, 0.6), (0.3, 0.5)), chance=0.125), Bar("笑顔", (1, None), (None, None))]
+    bars = [
+        Bar("$\\frac$", (0.5, 0.4), ((0.4, 0.6), (0.3, 0.5)), chance=0.125),
+        Bar("笑顔", (1, None), (None, None)),
+    ]
     bars_png(tmp_path / "b.png", bars, ("$", "AU"), "$", [("$x_{", 1), ("\x1b[31m", 1)])
     for name in ("c.png", "b.png"):
         with Image.open(tmp_path / name) as image:

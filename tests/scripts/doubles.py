@@ -26,11 +26,19 @@ def executable(path: Path, text: str) -> Path:
 
 
 def bash(script: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script from another folder, with `bin/` beside its checkout first on PATH and without this session's own settings."""
+    """Run a script from another folder, with `bin/` beside its checkout first on PATH and without this
+    session's own settings.
+    """
     checkout = next(parent for parent in script.parents if parent.name == "a checkout")
     settings = {
         "PATH": f"{checkout.parent / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "CALLS": str(checkout / "calls"),
         "HOME": "/nonexistent",
     }
-    return subprocess.run(["bash", str(script), *arguments], cwd=checkout.parent, env=settings | variables, capture_output=True, text=True)
+    return subprocess.run(
+        ["bash", str(script), *arguments],
+        cwd=checkout.parent,
+        env=settings | variables,
+        capture_output=True,
+        text=True,
+    )

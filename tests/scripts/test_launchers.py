@@ -1,4 +1,6 @@
-"""The launchers of training: what they start from any folder and on several machines, and the recipes that they start with."""
+"""The launchers of training: what they start from any folder and on several machines, and the recipes that
+they start with.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,15 @@ SCRIPTS = ROOT / "train_unifer" / "src" / "scripts"
 def launch(checkout: Path, name: str, *arguments: str, **variables: str) -> list[str]:
     """What Python is told by a launcher of training."""
     executable(checkout / ".venv" / "bin" / "python", ECHO)
-    return bash(checkout / "train_unifer" / "src" / "scripts" / name, *arguments, **variables).stdout.splitlines()
+    return bash(
+        checkout / "train_unifer" / "src" / "scripts" / name, *arguments, **variables
+    ).stdout.splitlines()
 
 
 @pytest.mark.parametrize(("name", "command", "recipe"), LAUNCHED)
-def test_the_launchers_work_from_any_folder_and_pass_flags_on(checkout: Path, name: str, command: str, recipe: str) -> None:
+def test_the_launchers_work_from_any_folder_and_pass_flags_on(
+    checkout: Path, name: str, command: str, recipe: str
+) -> None:
     told = launch(checkout, name, "--learning_rate", "1e-5", "--run_name", "two words", NPROC="2")
     assert told[told.index("--nproc_per_node") + 1] == "2"
     assert "--standalone" in told
@@ -59,7 +65,9 @@ def test_scripts_of_training_launch_and_hold_nothing_of_one_site(script: Path) -
 
 
 def test_the_server_starts_with_what_the_trainer_asks_of_it(checkout: Path) -> None:
-    """Without one of these, TRL fails at its first weight sync, or trains on log-probabilities of another distribution."""
+    """Without one of these, TRL fails at its first weight sync, or trains on log-probabilities of another
+    distribution.
+    """
     python = 'printf "%s\\n" "$VLLM_SERVER_DEV_MODE" "$@"\n'
     executable(checkout / ".venv" / "bin" / "python", "#!/usr/bin/env bash\n" + python)
     server = checkout / "train_unifer" / "src" / "scripts" / "run_vllm_server.sh"
@@ -68,7 +76,9 @@ def test_the_server_starts_with_what_the_trainer_asks_of_it(checkout: Path) -> N
     assert json.loads(told[told.index("--weight-transfer-config") + 1]) == {"backend": "nccl"}
     assert told[told.index("--logprobs-mode") + 1] == "processed_logprobs"
     assert "--enable-scale-out" in told
-    assert told[-4:] == ["--model", "some where/else", "--max-model-len", "1500"], "flags of the user come last, and so win"
+    assert told[-4:] == ["--model", "some where/else", "--max-model-len", "1500"], (
+        "flags of the user come last, and so win"
+    )
 
 
 FAKE_SRUN = """#!/usr/bin/env bash
@@ -87,8 +97,16 @@ def a_slurm_job(checkout: Path, python: str, **variables: str) -> subprocess.Com
     executable(checkout.parent / "bin" / "scontrol", FAKE_SCONTROL)
     job = checkout / "train_unifer" / "src" / "scripts" / "slurm_grpo.sbatch"
     path = f"{checkout.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    slurm = {"SLURM_JOB_NODELIST": "n[7-8]", "SLURM_CPUS_PER_TASK": "64", "SLURM_JOB_ID": "42", "PATH": path, **variables}
-    return subprocess.run(["bash", str(job), "--beta", "0"], cwd=job.parent, env=slurm, capture_output=True, text=True)
+    slurm = {
+        "SLURM_JOB_NODELIST": "n[7-8]",
+        "SLURM_CPUS_PER_TASK": "64",
+        "SLURM_JOB_ID": "42",
+        "PATH": path,
+        **variables,
+    }
+    return subprocess.run(
+        ["bash", str(job), "--beta", "0"], cwd=job.parent, env=slurm, capture_output=True, text=True
+    )
 
 
 def test_the_slurm_job_gives_each_node_its_rank(checkout: Path) -> None:
@@ -101,7 +119,10 @@ def test_the_slurm_job_gives_each_node_its_rank(checkout: Path) -> None:
     )
     told = " ".join(run.stdout.split())
     for rank in "01":
-        assert f"--nnodes 2 --node_rank {rank} --master_addr n7 --master_port 29500 --rdzv-conf timeout=900 --nproc_per_node 8" in told
+        assert (
+            "--nnodes 2 --node_rank "
+            f"{rank} --master_addr n7 --master_port 29500 --rdzv-conf timeout=900 --nproc_per_node 8" in told
+        )
     assert told.count("--beta 0") == 2
     assert "requeue" not in told
     assert "--max_minutes" not in told
@@ -129,20 +150,39 @@ def test_the_published_grpo_run_is_kept() -> None:
     recipe = yaml.safe_load((ROOT / "train_unifer" / "configs" / "grpo_7b.yaml").read_text(encoding="utf-8"))
     assert recipe["global_batch"] == 28 * 8
     assert (recipe["learning_rate"], recipe["beta"], recipe["temperature"]) == (1e-6, 0.04, 1.0)
-    assert (recipe["num_generations"], recipe["max_completion_length"], recipe["num_train_epochs"]) == (8, 1024, 1)
-    assert (recipe["max_grad_norm"], recipe["weight_decay"], recipe["lr_scheduler_type"]) == (5, 0.01, "cosine")
+    assert (recipe["num_generations"], recipe["max_completion_length"], recipe["num_train_epochs"]) == (
+        8,
+        1024,
+        1,
+    )
+    assert (recipe["max_grad_norm"], recipe["weight_decay"], recipe["lr_scheduler_type"]) == (
+        5,
+        0.01,
+        "cosine",
+    )
     assert (recipe["loss_type"], recipe["scale_rewards"], recipe["num_iterations"]) == ("grpo", "group", 1)
     assert recipe["use_bias_correction_kl"] is False
     assert recipe["dtype"] == "bfloat16", "TRL loads float32 otherwise, and sampler and trainer differ"
 
 
-SERVED = ("--rollouts", "server", "--vllm_enable_sleep_mode", "false", "--vllm_server_base_url", "http://node:8000")
+SERVED = (
+    "--rollouts",
+    "server",
+    "--vllm_enable_sleep_mode",
+    "false",
+    "--vllm_server_base_url",
+    "http://node:8000",
+)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), SERVED], ids=["colocate", "server"])
-def test_every_key_of_the_grpo_recipe_is_read(monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]) -> None:
-    """A key that TRL renamed, or that the mode does not read, would be refused on the cluster, after the queue."""
+def test_every_key_of_the_grpo_recipe_is_read(
+    monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    """A key that TRL renamed, or that the mode does not read, would be refused on the cluster, after the
+    queue.
+    """
     pytest.importorskip("trl", reason="training needs the full environment")
     from trl import GRPOConfig, ModelConfig
 
@@ -152,7 +192,9 @@ def test_every_key_of_the_grpo_recipe_is_read(monkeypatch: pytest.MonkeyPatch, f
     recipe = ROOT / "train_unifer" / "configs" / "grpo_7b.yaml"
     cpu = ["--bf16", "false", "--deepspeed", "", "--output_dir", "unused"]
     types = (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)
-    fer, config, model = settings.parse(types, ["--config", str(recipe), *cpu, "--per_device_train_batch_size", "8", *flags])
+    fer, config, model = settings.parse(
+        types, ["--config", str(recipe), *cpu, "--per_device_train_batch_size", "8", *flags]
+    )
     settings.refuse_dead_flags(config, model)
     grpo_settings.check(fer, config)
     assert Path(fer.rows) == ROOT / "data" / "UniFER_RLVR_360K.json"

@@ -19,7 +19,11 @@ def calls(checkout: Path) -> list[str]:
 
 
 def setup(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return bash(checkout / "scripts" / "setup.sh", *arguments, **({"PYTHON": sys.executable, "UNIFER_EXTRA": "cpu"} | variables))
+    return bash(
+        checkout / "scripts" / "setup.sh",
+        *arguments,
+        **({"PYTHON": sys.executable, "UNIFER_EXTRA": "cpu"} | variables),
+    )
 
 
 def test_setup_installs_what_the_lists_pin_and_only_once(checkout: Path) -> None:
@@ -63,7 +67,9 @@ def test_development_tools_come_on_top(checkout: Path) -> None:
         ((), {"PYTHON": "python2.7-nowhere"}, "Python 3.11 or newer is needed"),
     ],
 )
-def test_setup_says_what_it_cannot_do(checkout: Path, arguments: tuple[str, ...], variables: dict[str, str], message: str) -> None:
+def test_setup_says_what_it_cannot_do(
+    checkout: Path, arguments: tuple[str, ...], variables: dict[str, str], message: str
+) -> None:
     outcome = setup(checkout, *arguments, **variables)
     assert outcome.returncode == 2
     assert message in outcome.stderr
@@ -80,7 +86,9 @@ case "$*" in *pip*) echo "pip 9.0.3 from /old (python 3.11)" ;; *executable*) ec
 
 def failing_uv(checkout: Path, said: str) -> None:
     """A uv that makes environments, and fails to install, saying so."""
-    executable(checkout.parent / "bin" / "uv", FAKE_UV + f"[ \"$1\" = venv ] || {{ echo '{said}' >&2; exit 2; }}\n")
+    executable(
+        checkout.parent / "bin" / "uv", FAKE_UV + f"[ \"$1\" = venv ] || {{ echo '{said}' >&2; exit 2; }}\n"
+    )
 
 
 def test_a_disk_too_small_for_the_packages_is_said_before_anything_is_fetched(checkout: Path) -> None:
@@ -137,14 +145,22 @@ def test_a_pip_too_old_for_hashes_and_todays_wheels_is_named(checkout: Path) -> 
     python = executable(checkout.parent / "old" / "python", OLD_PIP)
     outcome = setup(checkout, PYTHON=str(python), PATH=f"/usr/bin{os.pathsep}/bin")
     assert outcome.returncode == 2
-    assert outcome.stderr == f"error: pip 9.0.3 is too old for today's packages; renew it: {python} -m pip install --upgrade pip\n"
+    assert (
+        outcome.stderr == "error: pip 9.0.3 is too old for today's packages; renew it: "
+        f"{python} -m pip install --upgrade pip\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("driver", "compiler", "said"),
-    [("570.86.15", True, ["driver 570.86.15 is too old", "Python.h"]), ("580.65.06", False, ["No C compiler", "Python.h"])],
+    [
+        ("570.86.15", True, ["driver 570.86.15 is too old", "Python.h"]),
+        ("580.65.06", False, ["No C compiler", "Python.h"]),
+    ],
 )
-def test_setup_says_what_a_gpu_run_will_miss(checkout: Path, driver: str, compiler: bool, said: list[str]) -> None:
+def test_setup_says_what_a_gpu_run_will_miss(
+    checkout: Path, driver: str, compiler: bool, said: list[str]
+) -> None:
     """Triton says so in the middle of a traceback, once the weights are loaded."""
     folder = checkout.parent / "programs"
     executable(folder / "nvidia-smi", f"#!/bin/sh\necho {driver}\n")
@@ -154,7 +170,12 @@ def test_setup_says_what_a_gpu_run_will_miss(checkout: Path, driver: str, compil
     for name in ("head", "bash"):
         (folder / name).symlink_to(shutil.which(name) or name)
     script = f"source {ROOT / 'scripts' / 'common.sh'}; gpu_ready {folder / 'python'}"
-    run = subprocess.run(["bash", "-c", script], env={"PATH": str(folder), "HOME": str(checkout)}, capture_output=True, text=True)
+    run = subprocess.run(
+        ["bash", "-c", script],
+        env={"PATH": str(folder), "HOME": str(checkout)},
+        capture_output=True,
+        text=True,
+    )
     assert run.stderr.count("\033[1m") == len(said), run.stderr
     for words in said:
         assert words in run.stderr

@@ -9,7 +9,9 @@ import pytest
 
 
 def restored() -> Iterator[None]:
-    """TRL and accelerate write ranks and ports into this process's environment, which processes started later would inherit."""
+    """TRL and accelerate write ranks and ports into this process's environment, which processes started later
+    would inherit.
+    """
     before = dict(os.environ)
     yield
     os.environ.clear()

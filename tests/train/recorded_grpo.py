@@ -1,4 +1,6 @@
-"""`unifer grpo` whose replies are recorded ones: the same for a row whatever the number of ranks, so that runs can be compared."""
+"""`unifer grpo` whose replies are recorded ones: the same for a row whatever the number of ranks, so that
+runs can be compared.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,19 @@ from unifer.train import grpo, stage
 from unifer.train.rollouts import Sampler
 
 REPLIES = (
-    "<think>Brows: inner brows raised (AU1). Together these suggest sadness.</think>\n<answer>sadness</answer>",
-    "<think>Mouth: lip corners pulled up (AU12). Together these suggest happiness.</think>\n<answer>happiness</answer>",
+    "<think>Brows: inner brows raised (AU1). Together these suggest "
+    "sadness.</think>\n<answer>sadness</answer>",
+    "<think>Mouth: lip corners pulled up (AU12). Together these suggest "
+    "happiness.</think>\n<answer>happiness</answer>",
     "<think>Brows: at rest.</think>\n<answer>neutral</answer>",
     "<answer>anger</answer>",
 )
 
 
 def recorded(self: Any, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
-    """Reply `n` of a group is the n-th of `REPLIES`, in turn; each token had log-probability -0.5 when it was sampled."""
+    """Reply `n` of a group is the n-th of `REPLIES`, in turn; each token had log-probability -0.5 when it was
+    sampled.
+    """
     tokenizer = self.processing_class.tokenizer
     texts = [REPLIES[place % num_generations % len(REPLIES)] for place in range(len(prompts))]
     completions = [[*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in texts]

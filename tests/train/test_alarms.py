@@ -1,4 +1,6 @@
-"""Alarms: each speaks once when its trouble starts, again only after it has ended, and the same after a resume."""
+"""Alarms: each speaks once when its trouble starts, again only after it has ended, and the same after a
+resume.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ SHORT = AlarmLimits(window=2)
 
 def said(metric: str, values: Sequence[float | None], limits: AlarmLimits = SHORT) -> list[str]:
     alarms = Alarms(limits)
-    return [text for step, value in enumerate(values, 1) for text in alarms.check(step, {"reward": 1.0, metric: value})]
+    return [
+        text
+        for step, value in enumerate(values, 1)
+        for text in alarms.check(step, {"reward": 1.0, metric: value})
+    ]
 
 
 def steps(texts: list[str]) -> list[int]:
@@ -30,9 +36,18 @@ def steps(texts: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("metric", "good", "bad"), [(ZERO, 0.3, 0.95), (CLIPPED, 0.0, 0.5), (DIFFERENCE, 1e-5, 2.08), (RATIO, 1.0, 0.1), (ENTROPY, 1.0, 0.1)]
+    ("metric", "good", "bad"),
+    [
+        (ZERO, 0.3, 0.95),
+        (CLIPPED, 0.0, 0.5),
+        (DIFFERENCE, 1e-5, 2.08),
+        (RATIO, 1.0, 0.1),
+        (ENTROPY, 1.0, 0.1),
+    ],
 )
-def test_an_alarm_speaks_once_when_it_starts_and_again_after_it_has_ended(metric: str, good: float, bad: float) -> None:
+def test_an_alarm_speaks_once_when_it_starts_and_again_after_it_has_ended(
+    metric: str, good: float, bad: float
+) -> None:
     texts = said(metric, [good] * 4 + [bad] * 5 + [good] * 4 + [bad] * 5)
     # Two bad steps fill the window; the sampler's is one step.
     assert steps(texts) == ([5, 14] if metric == DIFFERENCE else [6, 15])
@@ -40,7 +55,10 @@ def test_an_alarm_speaks_once_when_it_starts_and_again_after_it_has_ended(metric
 
 def test_the_text_names_what_value_limit_and_remedy() -> None:
     text = said(ZERO, [0.9, 1.0])[0]
-    assert text.startswith("step 2: groups without variance teach nothing: frac_reward_zero_std is 0.95 over 2 logged steps (limit 0.8)")
+    assert text.startswith(
+        "step 2: groups without variance teach nothing: frac_reward_zero_std is 0.95 over 2 logged "
+        "steps (limit 0.8)"
+    )
     assert "`unifer rewards` shows which reward does not move" in text
     assert "limit 0.1, 0.2 of its first 0.5" in said(ENTROPY, [0.5, 0.5, 0.05, 0.05])[0]
 
@@ -65,11 +83,17 @@ def test_the_limit_of_the_sampler_follows_the_precision() -> None:
 def test_a_reward_that_falls_from_its_best_is_said_whatever_it_began_with() -> None:
     rising_then_broken = [0.2, 0.2, 0.8, 0.8, 0.5, 0.5]
     alarms = Alarms(SHORT)
-    texts = [text for step, value in enumerate(rising_then_broken, 1) for text in alarms.check(step, {"reward": value})]
+    texts = [
+        text
+        for step, value in enumerate(rising_then_broken, 1)
+        for text in alarms.check(step, {"reward": value})
+    ]
     assert steps(texts) == [6]
     assert "0.7 of its best 0.8" in texts[0]
     below_zero = Alarms(SHORT)
-    assert not [text for step in range(1, 9) for text in below_zero.check(step, {"reward": -0.1 * step})], "a share of -0.1 is no limit"
+    assert not [text for step in range(1, 9) for text in below_zero.check(step, {"reward": -0.1 * step})], (
+        "a share of -0.1 is no limit"
+    )
 
 
 def test_entropy_that_falls_in_supervised_training_is_no_alarm() -> None:
@@ -85,10 +109,14 @@ def test_what_is_absent_or_not_finite_is_skipped() -> None:
 
 
 @given(data=st.data(), cut=st.integers(0, 40))
-def test_a_resumed_run_says_what_an_uninterrupted_one_says(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, cut: int) -> None:
+def test_a_resumed_run_says_what_an_uninterrupted_one_says(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, cut: int
+) -> None:
     shares = st.floats(0, 1) | st.none() | st.just(math.nan)
     names = ("reward", ZERO, ENTROPY, CLIPPED, DIFFERENCE, RATIO)
-    rows: list[dict[str, Any]] = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, shares)), max_size=40))
+    rows: list[dict[str, Any]] = data.draw(
+        st.lists(st.fixed_dictionaries(dict.fromkeys(names, shares)), max_size=40)
+    )
     limits = dataclasses.replace(SHORT, logp_difference=0.5)
     live, folder = Alarms(limits), tmp_path_factory.mktemp("run")
     with MetricsLog(folder) as log:

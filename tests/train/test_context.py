@@ -57,10 +57,13 @@ def test_the_longest_prompt_counts_its_image_tokens() -> None:
 
 
 @pytest.mark.parametrize(("prompt", "completion", "engine"), [(80, 21, None), (50, 20, 69)])
-def test_a_completion_that_does_not_fit_is_refused_and_not_cut(prompt: int, completion: int, engine: int | None, tmp_path: Path) -> None:
+def test_a_completion_that_does_not_fit_is_refused_and_not_cut(
+    prompt: int, completion: int, engine: int | None, tmp_path: Path
+) -> None:
     """Published training cut prompts from the left, image tokens first."""
     with pytest.raises(
-        InputError, match=rf"longest prompt takes {prompt} tokens .* together {prompt + completion}.*lower --max_completion"
+        InputError,
+        match=rf"longest prompt takes {prompt} tokens .* together {prompt + completion}.*lower --max_completion",
     ):
         context.check_context(checkpoint(tmp_path), prompt, completion, engine)
     assert context.check_context(checkpoint(tmp_path), 50, 50, None) == 100
@@ -68,7 +71,10 @@ def test_a_completion_that_does_not_fit_is_refused_and_not_cut(prompt: int, comp
 
 def test_a_processor_with_other_pixel_limits_is_refused_unless_that_is_meant(tmp_path: Path) -> None:
     small = Processor(Images(784, 12544))
-    with pytest.raises(InputError, match=r"784 to 12,544 pixels and would scale each 224 x 224 image again.*--processor_rescales true"):
+    with pytest.raises(
+        InputError,
+        match=r"784 to 12,544 pixels and would scale each 224 x 224 image again.*--processor_rescales true",
+    ):
         context.check_pixels(checkpoint(tmp_path), small, RULE, rescales=False)
     context.check_pixels(checkpoint(tmp_path), small, RULE, rescales=True)
     context.check_pixels(checkpoint(tmp_path), PROCESSOR, RULE, rescales=False)

@@ -1,4 +1,6 @@
-"""Which prompts come next: shares by error, turns within a label, the same draw on every rank and after a resume."""
+"""Which prompts come next: shares by error, turns within a label, the same draw on every rank and after a
+resume.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,16 @@ from unifer.train.curriculum import Curriculum
 LABELS = ["anger", "contempt", "fear", "neutral"] * 25
 
 
-def draw(strength: float = 0.5, *, prompts: int = 8, group: int = 2, repeats: int = 1, seed: int = 0) -> Curriculum:
+def draw(
+    strength: float = 0.5, *, prompts: int = 8, group: int = 2, repeats: int = 1, seed: int = 0
+) -> Curriculum:
     return Curriculum(LABELS, prompts=prompts, group=group, repeats=repeats, strength=strength, seed=seed)
 
 
 def batches(curriculum: Curriculum, count: int, wrong: dict[str, float] | None = None) -> list[list[int]]:
-    """`count` batches as a loader takes them, one ahead of what is noted; `wrong`: label -> share of wrong samples."""
+    """`count` batches as a loader takes them, one ahead of what is noted; `wrong`: label -> share of wrong
+    samples.
+    """
     source, size, made = iter(curriculum), 16, []
     for _ in range(count):
         made.append(list(islice(source, size)))
@@ -49,13 +55,17 @@ def test_a_label_that_the_policy_gets_wrong_comes_more_often() -> None:
     later = batches(draw(0.5), 12, wrong)[4:]
     counts = sum((labels_of(batch) for batch in later), Counter[str]())
     assert counts["contempt"] > 1.5 * counts["anger"] > counts["neutral"] > 0
-    assert counts["contempt"] / counts.total() == pytest.approx(draw(0.5).shares(wrong)["contempt"], abs=0.08), "64 draws"
+    assert counts["contempt"] / counts.total() == pytest.approx(
+        draw(0.5).shares(wrong)["contempt"], abs=0.08
+    ), "64 draws"
 
 
 def test_strength_0_draws_all_alike_and_1_by_errors_alone() -> None:
     wrong = {"anger": 0.3, "contempt": 0.9, "fear": 0.6, "neutral": 0.0}
     assert set(draw(0.0).shares(wrong).values()) == {0.25}
-    assert draw(1.0).shares(wrong) == pytest.approx({"anger": 1 / 6, "contempt": 1 / 2, "fear": 1 / 3, "neutral": 0.0})
+    assert draw(1.0).shares(wrong) == pytest.approx(
+        {"anger": 1 / 6, "contempt": 1 / 2, "fear": 1 / 3, "neutral": 0.0}
+    )
 
 
 def test_a_policy_without_errors_is_asked_about_everything() -> None:
@@ -101,12 +111,15 @@ def test_a_resumed_run_draws_what_the_first_one_would_have(tmp_path: Path) -> No
     for batch in expected[5:]:
         assert list(islice(source, 16)) == batch
         resumed.note(
-            [label for label in wrong for _ in range(10)], [place >= 10 * share for share in wrong.values() for place in range(10)]
+            [label for label in wrong for _ in range(10)],
+            [place >= 10 * share for share in wrong.values() for place in range(10)],
         )
 
 
 def test_a_second_pass_goes_on_where_the_first_ended() -> None:
-    """A loader starts its sampler again for every epoch: the same prompts in the same order would be no second epoch."""
+    """A loader starts its sampler again for every epoch: the same prompts in the same order would be no
+    second epoch.
+    """
     curriculum = draw(0.0)
     first = list(curriculum)
     assert len(first) == len(curriculum) == 12 * 16

@@ -33,7 +33,9 @@ def a_run(plan: MemoryPlan, saved: int | None = 3) -> PlannedRun:
 
 def settings(tmp_path: Path, **changed: Any) -> tuple[Any, Any, Any]:
     """What `settings.parse` gives, as far as the doctor reads it."""
-    fer = SimpleNamespace(rows=str(tmp_path / "rows.json"), image_root=None, image_size=224, freeze_vision_tower=False)
+    fer = SimpleNamespace(
+        rows=str(tmp_path / "rows.json"), image_root=None, image_size=224, freeze_vision_tower=False
+    )
     config: dict[str, Any] = {
         "output_dir": str(tmp_path / "out"),
         "per_device_train_batch_size": 1,
@@ -76,12 +78,20 @@ def with_disk(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
 
 
 def test_pins_are_read_from_the_repository() -> None:
-    lines = ["# torch==1.0", "", "torch==2.13.0", "intel-x==1 ; platform_machine == 'x86_64'  # why", "trl >= 1"]
+    lines = [
+        "# torch==1.0",
+        "",
+        "torch==2.13.0",
+        "intel-x==1 ; platform_machine == 'x86_64'  # why",
+        "trl >= 1",
+    ]
     assert packages.pins(lines) == {"torch": "2.13.0", "intel-x": "1"}
     assert {"torch", "vllm", "trl"} <= packages._pinned().keys()
 
 
-def test_another_minor_version_of_the_stack_is_a_problem_and_a_patch_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_minor_version_of_the_stack_is_a_problem_and_a_patch_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pins = packages._pinned()
     patched = pins["transformers"].rpartition(".")[0] + ".99"
     with_versions(monkeypatch, trl="0.9.1", transformers=patched, rich=None)
@@ -134,7 +144,9 @@ def test_a_malformed_row_is_named(tmp_path: Path) -> None:
 
 
 def test_absent_published_files_are_no_problem(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "eval_rafdb", tmp_path / "eval_rafdb", ignore=shutil.ignore_patterns("results", "data"))
+    shutil.copytree(
+        ROOT / "eval_rafdb", tmp_path / "eval_rafdb", ignore=shutil.ignore_patterns("results", "data")
+    )
     assert [(found.title, found.level) for found in data.published(tmp_path, None)] == [
         ("rafdb_qa.json", "warning"),
         ("UniFER_CoT_230K.json", "warning"),
@@ -142,8 +154,12 @@ def test_absent_published_files_are_no_problem(tmp_path: Path) -> None:
     ]
 
 
-def test_a_disk_too_small_for_the_checkpoints_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Weights of 16.6 GB, which transformers and DeepSpeed write each, and 99.5 GB of optimizer state; four, and the final model."""
+def test_a_disk_too_small_for_the_checkpoints_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Weights of 16.6 GB, which transformers and DeepSpeed write each, and 99.5 GB of optimizer state; four,
+    and the final model.
+    """
     need = needs.disk(a_run(MemoryPlan(deepspeed=DeepSpeed(2))))
     assert need is not None
     assert need.checkpoint == (2 + 2 + 12) * 8_292_166_656
@@ -164,7 +180,9 @@ def replace_kept(need: machine.DiskNeed) -> machine.DiskNeed:
     return need._replace(kept=None)
 
 
-def test_checkpoints_of_the_run_itself_are_not_asked_for_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_checkpoints_of_the_run_itself_are_not_asked_for_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "checkpoint-5").mkdir()
     (tmp_path / "checkpoint-5" / "optimizer.pt").write_bytes(b"x" * 1000)
     need = machine.DiskNeed(checkpoint=1000, kept=1, final=0)
@@ -184,7 +202,9 @@ def test_what_does_not_fit_is_told_what_would_with_figures() -> None:
 
 
 def test_where_no_single_change_helps_a_combination_is_named() -> None:
-    verdict = needs.memory(a_run(MemoryPlan(batch=64, completion_tokens=2000, checkpointing=False)), 24 * GB)[-1]
+    verdict = needs.memory(a_run(MemoryPlan(batch=64, completion_tokens=2000, checkpointing=False)), 24 * GB)[
+        -1
+    ]
     assert "--use_peft true --gradient_checkpointing true --per_device_train_batch_size 1: " in verdict.remedy
     assert "nearest is" in needs.memory(a_run(MemoryPlan()), 2 * GB)[-1].remedy
 
@@ -241,14 +261,24 @@ def test_preflight_lists_every_problem_at_once(monkeypatch: pytest.MonkeyPatch, 
     with_versions(monkeypatch, trl=None)
     with_disk(monkeypatch, GB)
     monkeypatch.setattr(machine, "gpus", lambda: [machine.Gpu("card", 24 * GB)])
-    monkeypatch.setattr(toolchain, "check", lambda: [DoctorFinding("problem", "driver", "550; too old", "a newer one")])
+    monkeypatch.setattr(
+        toolchain, "check", lambda: [DoctorFinding("problem", "driver", "550; too old", "a newer one")]
+    )
     with pytest.raises(InputError) as refused:
         doctor.preflight("sft", *settings(tmp_path))
-    for part in ("trl: not installed", "disk of output_dir: 1.0 GB free", "verdict: does not fit", "--use_peft true", "driver: 550"):
+    for part in (
+        "trl: not installed",
+        "disk of output_dir: 1.0 GB free",
+        "verdict: does not fit",
+        "--use_peft true",
+        "driver: 550",
+    ):
         assert part in str(refused.value)
 
 
-def test_preflight_judges_no_gpu_memory_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_preflight_judges_no_gpu_memory_where_there_is_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with_versions(monkeypatch)
     with_disk(monkeypatch, 1000 * GB)
     monkeypatch.setattr(machine, "gpus", lambda: [])

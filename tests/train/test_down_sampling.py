@@ -31,7 +31,9 @@ def batch() -> dict[str, object]:
         "ref_per_token_logps": -torch.arange(16.0).view(4, 4) / 2,
         "advantages": torch.tensor([0.0, 1.0, -1.0, 0.0]),
         "pixel_values": torch.repeat_interleave(patches, patches).unsqueeze(1).float(),
-        "image_grid_thw": torch.stack([torch.ones(4, dtype=torch.long), torch.ones(4, dtype=torch.long), patches], dim=1),
+        "image_grid_thw": torch.stack(
+            [torch.ones(4, dtype=torch.long), torch.ones(4, dtype=torch.long), patches], dim=1
+        ),
         "num_images": [1, 1, 1, 1],
         "num_items_in_batch": torch.tensor(10),
     }
@@ -43,7 +45,9 @@ def test_rows_without_advantage_leave_with_their_images_and_padding() -> None:
     assert taken["prompt_ids"].tolist() == [[2, 3], [4, 5]]
     assert taken["completion_ids"].tolist() == [[4, 5, 6], [8, 9, 10]], "the longest of the rest has 3 tokens"
     assert taken["sampling_per_token_logps"].shape == (2, 3)
-    assert taken["ref_per_token_logps"].tolist() == [[-2.0, -2.5, -3.0], [-4.0, -4.5, -5.0]], "the KL term is that of the rows that stay"
+    assert taken["ref_per_token_logps"].tolist() == [[-2.0, -2.5, -3.0], [-4.0, -4.5, -5.0]], (
+        "the KL term is that of the rows that stay"
+    )
     assert taken["mm_token_type_ids"].tolist() == [[1, 1, 0, 0, 0]] * 2
     assert taken["pixel_values"].flatten().tolist() == [2.0, 2.0, 3.0, 3.0, 3.0]
     assert taken["image_grid_thw"][:, 2].tolist() == [2, 3]
@@ -65,7 +69,9 @@ def test_a_batch_that_teaches_nothing_keeps_one_row_so_that_every_rank_runs_its_
 
 
 def test_ranks_keep_equally_many_rows_whatever_teaches_on_each() -> None:
-    """Two ranks with 3 and 2 rows gathered figures of unequal length, and one of them was aborted in the middle of a step."""
+    """Two ranks with 3 and 2 rows gathered figures of unequal length, and one of them was aborted in the
+    middle of a step.
+    """
     taken, share = teaching(batch(), least=3)
     assert share == 0.75
     assert taken["advantages"].tolist() == [0.0, 1.0, -1.0], "an idle row fills up, in its place"

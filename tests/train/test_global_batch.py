@@ -20,8 +20,12 @@ def recipe(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("processes", "steps"), [(1, 16), (2, 8), (4, 4), (8, 2), (16, 1)])
-def test_sft_takes_the_published_16_rows_on_every_number_of_gpus_that_divides_it(processes: int, steps: int) -> None:
-    """With the accumulation of 4 GPUs written into the recipe, 8 GPUs took 32 rows a step and nobody was told."""
+def test_sft_takes_the_published_16_rows_on_every_number_of_gpus_that_divides_it(
+    processes: int, steps: int
+) -> None:
+    """With the accumulation of 4 GPUs written into the recipe, 8 GPUs took 32 rows a step and nobody was
+    told.
+    """
     assert derive(recipe("sft_7b.yaml"), processes) == steps
 
 
@@ -55,7 +59,9 @@ def test_replies_are_refused_by_whole_groups() -> None:
 def test_an_accumulation_that_says_otherwise_is_refused() -> None:
     given = {"global_batch": 16, "per_device_train_batch_size": 1}
     assert derive({**given, "gradient_accumulation_steps": 4}, 4) == 4
-    with pytest.raises(InputError, match=r"--gradient_accumulation_steps 4 .*: 8 x 1 need 2, which is derived"):
+    with pytest.raises(
+        InputError, match=r"--gradient_accumulation_steps 4 .*: 8 x 1 need 2, which is derived"
+    ):
         derive({**given, "gradient_accumulation_steps": 4}, 8)
 
 
@@ -66,15 +72,21 @@ def test_a_batch_that_is_no_number_is_named(value: object) -> None:
 
 
 def test_flags_win_and_trl_gets_the_derived_number(tmp_path: Path) -> None:
-    """GRPO derives its generation batch from the accumulation while TRL builds its settings: later would be too late."""
+    """GRPO derives its generation batch from the accumulation while TRL builds its settings: later would be
+    too late.
+    """
     from trl import GRPOConfig, ModelConfig
 
     from unifer.train.grpo_settings import GrpoArguments
 
     config = tmp_path / "run.yaml"
     batch = "global_batch: 64\nper_device_train_batch_size: 8\n"
-    config.write_text(f"rows: rows.json\nmodel_name_or_path: model\noutput_dir: {tmp_path}\nbf16: false\n{batch}")
+    config.write_text(
+        f"rows: rows.json\nmodel_name_or_path: model\noutput_dir: {tmp_path}\nbf16: false\n{batch}"
+    )
     types = (GrpoArguments, GRPOConfig, ModelConfig)
-    fer, made, _ = settings.parse(types, ["--config", str(config), "--per-device-train-batch-size=4", "--global_batch", "32"])
+    fer, made, _ = settings.parse(
+        types, ["--config", str(config), "--per-device-train-batch-size=4", "--global_batch", "32"]
+    )
     assert (fer.global_batch, made.gradient_accumulation_steps, made.steps_per_generation) == (32, 8, 8)
     assert settings.parse(types, ["--config", str(config)], 2)[1].gradient_accumulation_steps == 4

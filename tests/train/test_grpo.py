@@ -24,7 +24,9 @@ pytestmark = pytest.mark.slow
 
 def start(argv: list[str]) -> subprocess.Popen[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-m", "unifer", "grpo", *argv], env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "unifer", "grpo", *argv], env=environment, stderr=subprocess.PIPE, text=True
+    )
 
 
 def ended(process: subprocess.Popen[str]) -> str:
@@ -43,8 +45,14 @@ def assert_ten_steps(out: Path, rewards: Sequence[str] = DEFAULT, completions: i
         keys = {row["key"] for row in group}
         assert keys == {row["key"] for row in group[::4]}, "a group is four completions of one row"
         assert abs(sum(row["advantage"] for row in group)) < 1e-3 * len(group)
-        assert metrics[step - 1]["reward"] == pytest.approx(sum(row["reward"] for row in group) / len(group), abs=1e-4)
-        equal = [len({round(row["reward"], 5) for row in rollouts if row["step"] == step and row["key"] == key}) == 1 for key in keys]
+        assert metrics[step - 1]["reward"] == pytest.approx(
+            sum(row["reward"] for row in group) / len(group), abs=1e-4
+        )
+        equal = [
+            len({round(row["reward"], 5) for row in rollouts if row["step"] == step and row["key"] == key})
+            == 1
+            for key in keys
+        ]
         assert metrics[step - 1]["frac_reward_zero_std"] == pytest.approx(sum(equal) / len(equal)), (
             "also where rewards are scaled by the batch"
         )
@@ -56,7 +64,11 @@ def assert_ten_steps(out: Path, rewards: Sequence[str] = DEFAULT, completions: i
 def test_ten_steps_with_transformers_rollouts(corpus: Path, tmp_path: Path) -> None:
     from unifer.train import grpo
 
-    out = grpo.run(flags(corpus, BASE, tmp_path / "none", rollouts="none", max_steps=10, beta=0.04, scale_rewards="batch"))
+    out = grpo.run(
+        flags(
+            corpus, BASE, tmp_path / "none", rollouts="none", max_steps=10, beta=0.04, scale_rewards="batch"
+        )
+    )
     assert_ten_steps(out)
     assert all(row["kl"] is not None for row in read_metrics(out))
 
@@ -99,17 +111,40 @@ def test_two_ranks_roll_out_with_vllm_under_zero(stage: str, corpus: Path, tmp_p
         "labels: [neutral, happiness, sadness, surprise, fear, disgust, anger, contempt]\n"
     )
     rows = json.loads((corpus / "affectnet_qa.json").read_text())[:4]
-    (folder / "qa.json").write_text(json.dumps([{**row, "image_path": str(row["image_path"])} for row in rows]))
+    (folder / "qa.json").write_text(
+        json.dumps([{**row, "image_path": str(row["image_path"])} for row in rows])
+    )
     (folder / "images").symlink_to(corpus / "images")
-    assert main(["infer", "--model", str(out), "--engine", "transformers", "--dataset-dir", str(folder), "--max-new-tokens", "4"]) == 0
+    assert (
+        main(
+            [
+                "infer",
+                "--model",
+                str(out),
+                "--engine",
+                "transformers",
+                "--dataset-dir",
+                str(folder),
+                "--max-new-tokens",
+                "4",
+            ]
+        )
+        == 0
+    )
     assert len((folder / "results" / f"{stage}.jsonl").read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"num_generations": 3}, "generation_batch_size.*num_generations.*a batch counts completions, not prompts"),
-        ({"max_completion_length": 4000}, r"longest prompt takes \d+ tokens .* above the model's context of 2,048"),
+        (
+            {"num_generations": 3},
+            "generation_batch_size.*num_generations.*a batch counts completions, not prompts",
+        ),
+        (
+            {"max_completion_length": 4000},
+            r"longest prompt takes \d+ tokens .* above the model's context of 2,048",
+        ),
         ({"processor_rescales": "false"}, "784 to 12,544 pixels"),
         ({"rewards": "accurcy"}, "did you mean 'accuracy'"),
         ({"load_in_4bit": "true"}, "--load_in_4bit true is for SFT"),

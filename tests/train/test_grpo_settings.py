@@ -72,7 +72,9 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grpo_settings, "visible_gpus", list)
 
 
-@pytest.mark.parametrize(("mode", "use_vllm", "vllm_mode"), [("colocate", True, "colocate"), ("none", False, "colocate")])
+@pytest.mark.parametrize(
+    ("mode", "use_vllm", "vllm_mode"), [("colocate", True, "colocate"), ("none", False, "colocate")]
+)
 def test_the_mode_sets_trls_two_switches(mode: str, use_vllm: bool, vllm_mode: str) -> None:
     config = Config()
     identity = grpo_settings.check(fer(rollouts=mode), config)
@@ -88,17 +90,31 @@ def test_server_mode_names_its_address_as_trl_does() -> None:
     grpo_settings.check(fer(rollouts="server"), config)
     assert config.vllm_mode == "server"
     assert grpo_settings.server_url(config) == "http://other:9000"
-    assert grpo_settings.server_url(Config(vllm_server_host="node", vllm_server_port=8001)) == "http://node:8001"
+    assert (
+        grpo_settings.server_url(Config(vllm_server_host="node", vllm_server_port=8001)) == "http://node:8001"
+    )
 
 
 @pytest.mark.parametrize(
     ("own", "chosen", "reason"),
     [
-        ({"rollouts": "colocated"}, {}, r"--rollouts colocated: no such choice; did you mean colocate\? allowed: colocate, server, none"),
+        (
+            {"rollouts": "colocated"},
+            {},
+            r"--rollouts colocated: no such choice; did you mean colocate\? allowed: colocate, server, none",
+        ),
         ({"rollouts": "none"}, {"use_vllm": True}, "--use_vllm true with --rollouts none"),
         ({}, {"vllm_mode": "server"}, "--vllm_mode server with --rollouts colocate"),
-        ({}, {"vllm_server_port": 9}, "--vllm_server_port has no effect with --rollouts colocate: there is no server"),
-        ({"rollouts": "none"}, {"vllm_gpu_memory_utilization": 0.5}, "--vllm_gpu_memory_utilization has no effect with --rollouts none"),
+        (
+            {},
+            {"vllm_server_port": 9},
+            "--vllm_server_port has no effect with --rollouts colocate: there is no server",
+        ),
+        (
+            {"rollouts": "none"},
+            {"vllm_gpu_memory_utilization": 0.5},
+            "--vllm_gpu_memory_utilization has no effect with --rollouts none",
+        ),
         ({"rollouts": "server"}, {}, "--rollouts server needs GPUs: weights travel to the server by NCCL"),
         ({}, {"vllm_enable_sleep_mode": True}, "no GPU here"),
         ({}, {"temperature": 0.0}, "greedy replies of a group are all alike"),
@@ -111,20 +127,29 @@ def test_server_mode_names_its_address_as_trl_does() -> None:
         ({}, {"scale_rewards": "groups"}, r"--scale_rewards groups: .*did you mean group\?"),
         ({"rewards": ["accurcy"]}, {}, "there is no reward 'accurcy'; did you mean 'accuracy'"),
         ({}, {"reward_weights": [1.0]}, "1 reward weights"),
-        ({"probe_limit": 0.0}, {}, "--probe_limit 0.0: a number above 0 is expected"),  # was taken for "not given"
+        (
+            {"probe_limit": 0.0},
+            {},
+            "--probe_limit 0.0: a number above 0 is expected",
+        ),  # was taken for "not given"
         ({"probe_limit": float("nan")}, {}, "--probe_limit nan"),
         ({}, {"num_iterations": 3, "save_steps": 500}, "--save_steps 500 falls inside a generation window"),
         ({}, {"steps_per_generation": 8, "save_steps": 3}, "--save_steps 3 falls inside a generation window"),
     ],
 )
-def test_what_cannot_work_is_refused_with_the_reason(own: dict[str, Any], chosen: dict[str, Any], reason: str) -> None:
+def test_what_cannot_work_is_refused_with_the_reason(
+    own: dict[str, Any], chosen: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(InputError, match=reason):
         grpo_settings.check(fer(**own), Config(**chosen))
 
 
 @pytest.mark.usefixtures("gpu")
 def test_a_colocated_setting_is_not_passed_over_in_server_mode() -> None:
-    with pytest.raises(InputError, match=r"--vllm_enable_sleep_mode has no effect with --rollouts server: the server's own flags decide"):
+    with pytest.raises(
+        InputError,
+        match=r"--vllm_enable_sleep_mode has no effect with --rollouts server: the server's own flags decide",
+    ):
         grpo_settings.check(fer(rollouts="server"), Config(vllm_enable_sleep_mode=True))
 
 

@@ -27,7 +27,12 @@ def reply(label: str, reasoning: str = "AU12 is there.") -> str:
 
 
 def test_the_score_counts_what_the_metric_counts() -> None:
-    questions = [question(0, "happy", (12,)), question(1, "sad", (15,)), question(2, "sad"), question(3, "neutral", ())]
+    questions = [
+        question(0, "happy", (12,)),
+        question(1, "sad", (15,)),
+        question(2, "sad"),
+        question(3, "neutral", ()),
+    ]
     replies = [reply("Happy"), reply("happy"), "I cannot say", reply("neutral", "Nothing moves.")]
     scored = heldout.score(questions, replies)
     assert scored["war"] == 0.5
@@ -35,7 +40,9 @@ def test_the_score_counts_what_the_metric_counts() -> None:
     assert scored["no_answer"] == 1
     assert scored["recall"] == {"happy": 1.0, "neutral": 1.0, "sad": 0.0}
     assert scored["uar"] == pytest.approx(2 / 3)
-    assert scored["au_f1"] == pytest.approx((1 + 0 + 1) / 3), "one face is not annotated, one claims the wrong unit"
+    assert scored["au_f1"] == pytest.approx((1 + 0 + 1) / 3), (
+        "one face is not annotated, one claims the wrong unit"
+    )
     assert heldout.score(questions[2:3], replies[2:3])["au_f1"] is None
 
 
@@ -51,24 +58,36 @@ class FakeTrainer:
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_every_question_is_answered_once_whatever_the_ranks(ranks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_question_is_answered_once_whatever_the_ranks(
+    ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     questions = [question(index, LABELS[index % 3]) for index in range(7)]
     shares: list[list[tuple[str, str]]] = []
     monkeypatch.setattr(heldout, "load_image", lambda *args: None)
-    monkeypatch.setattr(heldout, "_by_generate", lambda trainer, texts, images, most: [reply("happy")] * len(texts))
-    monkeypatch.setattr(heldout, "gather_object", lambda rows: [*(row for share in shares for row in share), *rows])
+    monkeypatch.setattr(
+        heldout, "_by_generate", lambda trainer, texts, images, most: [reply("happy")] * len(texts)
+    )
+    monkeypatch.setattr(
+        heldout, "gather_object", lambda rows: [*(row for share in shares for row in share), *rows]
+    )
     asked = heldout.HeldOut(Path("q.json"), questions, None, ImageRule(224), 16)
     for rank in range(ranks):
         trainer = SimpleNamespace(accelerator=SimpleNamespace(num_processes=ranks, process_index=rank))
         own: list[list[tuple[str, str]]] = []
         with monkeypatch.context() as patch:
             if rank < ranks - 1:
-                patch.setattr(heldout, "gather_object", lambda rows, own=own: own.append(list(rows)) or [(q.key, "") for q in questions])
+                patch.setattr(
+                    heldout,
+                    "gather_object",
+                    lambda rows, own=own: own.append(list(rows)) or [(q.key, "") for q in questions],
+                )
             scored = asked.measure(trainer)
         shares += own
     assert scored["asked"] == 7
     assert scored["war"] == pytest.approx(3 / 7)
-    assert len({len(share) for share in shares}) <= 1, "a server answers all ranks in one call: they must ask alike often"
+    assert len({len(share) for share in shares}) <= 1, (
+        "a server answers all ranks in one call: they must ask alike often"
+    )
 
 
 def run(out: Path, wars: dict[int, float], *, steps: int, resumed: int = 0, keep_best: bool = True) -> None:
@@ -125,8 +144,15 @@ def test_nothing_is_kept_where_the_start_was_best(tmp_path: Path) -> None:
 def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) -> None:
     run(tmp_path, {0: 0.1, 10: 0.3, 20: 0.9}, steps=20)
     run(tmp_path, {20: 0.35, 30: 0.2}, steps=30, resumed=10)
-    assert [(row["step"], row["war"]) for row in read_held_out(tmp_path)] == [(0, 0.1), (10, 0.3), (20, 0.35), (30, 0.2)]
-    assert [folder.name for folder in heldout.best_folders(tmp_path)] == ["best-20"], "0.9 was of a model that is gone"
+    assert [(row["step"], row["war"]) for row in read_held_out(tmp_path)] == [
+        (0, 0.1),
+        (10, 0.3),
+        (20, 0.35),
+        (30, 0.2),
+    ]
+    assert [folder.name for folder in heldout.best_folders(tmp_path)] == ["best-20"], (
+        "0.9 was of a model that is gone"
+    )
 
 
 def test_without_keep_best_no_model_is_written(tmp_path: Path) -> None:

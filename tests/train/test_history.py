@@ -1,4 +1,6 @@
-"""The two logs of a run: torn at any byte, rewound to a checkpoint, gone on with; no step twice, no whole row lost."""
+"""The two logs of a run: torn at any byte, rewound to a checkpoint, gone on with; no step twice, no whole row
+lost.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,16 @@ from hypothesis import strategies as st
 
 from unifer import files
 from unifer.errors import InputError
-from unifer.train.history import METRICS, ROLLOUTS, MetricsLog, RolloutLog, number, prompt_id, read_metrics, read_rollouts
+from unifer.train.history import (
+    METRICS,
+    ROLLOUTS,
+    MetricsLog,
+    RolloutLog,
+    number,
+    prompt_id,
+    read_metrics,
+    read_rollouts,
+)
 
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 """Each example starts its run over in one folder."""
@@ -27,7 +38,15 @@ def rollout(step: int, index: int = 0, **changed: Any) -> dict[str, Any]:
         "prompt_id": prompt_id("Which?"),
         "completion": f"reply {step}/{index} 笑",
     }
-    return {**row, "tokens": 9, "rewards": {"accuracy": 1.0, "au_f1": None}, "reward": 1.0, "advantage": -0.5, "clipped": False, **changed}
+    return {
+        **row,
+        "tokens": 9,
+        "rewards": {"accuracy": 1.0, "au_f1": None},
+        "reward": 1.0,
+        "advantage": -0.5,
+        "clipped": False,
+        **changed,
+    }
 
 
 def run_metrics(folder: Path, first: int, last: int) -> None:
@@ -54,14 +73,28 @@ def steps_of(folder: Path) -> list[int]:
 
 def test_a_row_holds_what_was_logged_and_null_for_what_json_cannot_hold(tmp_path: Path) -> None:
     with MetricsLog(tmp_path) as log:
-        log.append(1, {"reward": 1 / 3, "kl": math.nan, "grad_norm": math.inf, "au": None, "num_tokens": 4}, ["step 1: look"])
-    expected = {"step": 1, "reward": 1 / 3, "kl": None, "grad_norm": None, "au": None, "num_tokens": 4, "alarms": ["step 1: look"]}
+        log.append(
+            1,
+            {"reward": 1 / 3, "kl": math.nan, "grad_norm": math.inf, "au": None, "num_tokens": 4},
+            ["step 1: look"],
+        )
+    expected = {
+        "step": 1,
+        "reward": 1 / 3,
+        "kl": None,
+        "grad_norm": None,
+        "au": None,
+        "num_tokens": 4,
+        "alarms": ["step 1: look"],
+    }
     assert read_metrics(tmp_path) == [expected]
 
 
 @same_folder
 @given(last=st.integers(1, 9), kept=st.integers(0, 9), cut=st.integers(0, 400))
-def test_metrics_torn_at_any_byte_and_resumed_hold_each_step_once(tmp_path: Path, last: int, kept: int, cut: int) -> None:
+def test_metrics_torn_at_any_byte_and_resumed_hold_each_step_once(
+    tmp_path: Path, last: int, kept: int, cut: int
+) -> None:
     (tmp_path / METRICS).unlink(missing_ok=True)
     run_metrics(tmp_path, 1, last)
     whole = (tmp_path / METRICS).read_bytes()
@@ -69,13 +102,19 @@ def test_metrics_torn_at_any_byte_and_resumed_hold_each_step_once(tmp_path: Path
     (tmp_path / METRICS).write_bytes(torn)
     checkpoint = min(kept, torn.count(b"\n"))  # a checkpoint is written after its step is logged
     run_metrics(tmp_path, checkpoint + 1, 10)
-    assert [(row["step"], row["reward"]) for row in read_metrics(tmp_path)] == [(step, step / 7) for step in range(1, 11)]
-    assert (tmp_path / METRICS).read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[:checkpoint]))
+    assert [(row["step"], row["reward"]) for row in read_metrics(tmp_path)] == [
+        (step, step / 7) for step in range(1, 11)
+    ]
+    assert (
+        (tmp_path / METRICS).read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[:checkpoint]))
+    )
 
 
 @same_folder
 @given(last=st.integers(1, 9), kept=st.integers(0, 9), cut=st.integers(0, 1000))
-def test_rollouts_torn_at_any_byte_and_resumed_hold_each_completion_once(tmp_path: Path, last: int, kept: int, cut: int) -> None:
+def test_rollouts_torn_at_any_byte_and_resumed_hold_each_completion_once(
+    tmp_path: Path, last: int, kept: int, cut: int
+) -> None:
     for path in parts(tmp_path) if (tmp_path / ROLLOUTS).exists() else ():
         path.unlink()
     run_rollouts(tmp_path, 1, last)
@@ -111,7 +150,9 @@ def test_a_resume_that_forgot_to_rewind_is_a_bug_and_says_so(tmp_path: Path) -> 
 
 
 def test_a_rank_that_writes_nothing_touches_nothing(tmp_path: Path) -> None:
-    """Every rank makes the objects; only rank 0 may cut what a kill tore, or two of them would cut each other's writes."""
+    """Every rank makes the objects; only rank 0 may cut what a kill tore, or two of them would cut each
+    other's writes.
+    """
     run_metrics(tmp_path, 1, 2)
     with (tmp_path / METRICS).open("ab") as stream:
         stream.write(b'{"step": 3, "rew')
@@ -124,7 +165,9 @@ def test_a_rank_that_writes_nothing_touches_nothing(tmp_path: Path) -> None:
 
 def test_rollouts_rotate_and_zcat_reads_them(tmp_path: Path) -> None:
     run_rollouts(tmp_path, 1, 7)
-    assert [path.name for path in parts(tmp_path)] == [f"rollouts-{number:06d}.jsonl.gz" for number in (1, 2, 3)]
+    assert [path.name for path in parts(tmp_path)] == [
+        f"rollouts-{number:06d}.jsonl.gz" for number in (1, 2, 3)
+    ]
     lines = gzip.decompress(parts(tmp_path)[1].read_bytes()).decode("utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [4, 4, 5, 5, 6, 6]
     run_rollouts(tmp_path, 8, 10)  # the third part goes on with its two free places
@@ -220,7 +263,10 @@ def test_a_supervised_run_is_read_from_its_last_whole_checkpoint(tmp_path: Path)
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
         (folder / "trainer_state.json").write_text(text, encoding="utf-8")
-    assert read_metrics(tmp_path) == [{"step": 10, "loss": 1.5}, {"step": 20, "loss": None, "eval_loss": 0.7, "train_runtime": 9.0}]
+    assert read_metrics(tmp_path) == [
+        {"step": 10, "loss": 1.5},
+        {"step": 20, "loss": None, "eval_loss": 0.7, "train_runtime": 9.0},
+    ]
 
 
 def test_what_cannot_be_read_is_refused_with_place_and_remedy(tmp_path: Path) -> None:

@@ -20,8 +20,22 @@ RANK = "import os, sys, time\nos.write(1, b'ready\\n')\n"
 
 def start(tmp_path: Path, body: str) -> subprocess.Popen[str]:
     (tmp_path / "rank.py").write_text(RANK + body)
-    argv = [sys.executable, "-m", "unifer.cli.launch", "--standalone", "--nproc_per_node", "2", str(tmp_path / "rank.py")]
-    return subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    argv = [
+        sys.executable,
+        "-m",
+        "unifer.cli.launch",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        str(tmp_path / "rank.py"),
+    ]
+    return subprocess.Popen(
+        argv,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize(("body", "status"), [("", 0), ("sys.exit(2)", 2), ("os.kill(os.getpid(), 9)", 137)])
@@ -46,12 +60,36 @@ def test_ctrl_c_reaches_the_ranks_and_leaves_no_traceback(tmp_path: Path) -> Non
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize(("rank", "said"), [(0, "1/2 clients joined"), (1, "timed out after 2000ms while trying to connect")])
+@pytest.mark.parametrize(
+    ("rank", "said"), [(0, "1/2 clients joined"), (1, "timed out after 2000ms while trying to connect")]
+)
 def test_a_machine_that_does_not_appear_is_one_line(rank: int, said: str) -> None:
     """torchrun's own words come after forty lines of traceback."""
-    nodes = ["--nnodes", "2", "--node_rank", str(rank), "--master_addr", "127.0.0.1", "--master_port", str(free_port())]
-    argv = [sys.executable, "-m", "unifer.cli.launch", *nodes, "--rdzv-conf", "timeout=2", "--nproc_per_node", "1", "-m", "unifer"]
-    done = subprocess.run(argv, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
+    nodes = [
+        "--nnodes",
+        "2",
+        "--node_rank",
+        str(rank),
+        "--master_addr",
+        "127.0.0.1",
+        "--master_port",
+        str(free_port()),
+    ]
+    argv = [
+        sys.executable,
+        "-m",
+        "unifer.cli.launch",
+        *nodes,
+        "--rdzv-conf",
+        "timeout=2",
+        "--nproc_per_node",
+        "1",
+        "-m",
+        "unifer",
+    ]
+    done = subprocess.run(
+        argv, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("unifer: ")]
     assert line.startswith(f"unifer: machine {rank} of 2: ")
@@ -74,7 +112,11 @@ def test_ranks_that_nccl_cannot_connect_are_one_line() -> None:
     from unifer.train import stage
 
     with (
-        pytest.raises(InputError, match=r"could not talk to each other: .*remote process exited.*NCCL_SOCKET_IFNAME"),
+        pytest.raises(
+            InputError, match=r"could not talk to each other: .*remote process exited.*NCCL_SOCKET_IFNAME"
+        ),
         stage._ranks_connected(),
     ):
-        raise DistBackendError("NCCL error in: x.cpp:1\nncclRemoteError: A call failed, remote process exited")
+        raise DistBackendError(
+            "NCCL error in: x.cpp:1\nncclRemoteError: A call failed, remote process exited"
+        )

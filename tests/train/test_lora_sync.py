@@ -17,7 +17,9 @@ def policy(dtype: torch.dtype) -> Any:
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(0)
-    layers = torch.nn.ModuleDict({"first": torch.nn.Linear(32, 48, bias=False), "second": torch.nn.Linear(48, 16)})
+    layers = torch.nn.ModuleDict(
+        {"first": torch.nn.Linear(32, 48, bias=False), "second": torch.nn.Linear(48, 16)}
+    )
     model = get_peft_model(layers.to(dtype), LoraConfig(r=4, lora_alpha=16, target_modules=["first"]))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
@@ -35,11 +37,17 @@ def sampler(model: Any) -> Any:
 
 
 def bits(model: Any) -> dict[str, torch.Tensor]:
-    return {name: weight.detach().clone().view(torch.int16) for name, weight in model.named_parameters() if "base_layer" in name}
+    return {
+        name: weight.detach().clone().view(torch.int16)
+        for name, weight in model.named_parameters()
+        if "base_layer" in name
+    }
 
 
 def test_two_hundred_syncs_in_bfloat16_leave_the_base_bit_for_bit() -> None:
-    """Merging in place and taking it out again moved the base by up to half the adapter's norm over a run, in silence."""
+    """Merging in place and taking it out again moved the base by up to half the adapter's norm over a run, in
+    silence.
+    """
     model = policy(torch.bfloat16)
     before, synced = bits(model), sampler(model)
     for _ in range(200):
@@ -78,8 +86,12 @@ def test_names_and_values_are_those_of_a_merged_model() -> None:
 def test_the_watched_tensor_is_the_one_that_is_sent() -> None:
     from peft import LoraConfig, get_peft_model
 
-    layers = torch.nn.ModuleDict({"self_attn": torch.nn.ModuleDict({"o_proj": torch.nn.Linear(80, 8, bias=False)})})
-    model = get_peft_model(torch.nn.ModuleDict({"layers": torch.nn.ModuleList([layers])}), LoraConfig(target_modules=["o_proj"]))
+    layers = torch.nn.ModuleDict(
+        {"self_attn": torch.nn.ModuleDict({"o_proj": torch.nn.Linear(80, 8, bias=False)})}
+    )
+    model = get_peft_model(
+        torch.nn.ModuleDict({"layers": torch.nn.ModuleList([layers])}), LoraConfig(target_modules=["o_proj"])
+    )
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.ones_(weight)
@@ -100,7 +112,9 @@ def test_a_layer_is_loaded_by_one_call() -> None:
 
     layers = torch.nn.ModuleList([torch.nn.ModuleDict({"q": linear(), "k": linear()}) for _ in range(3)])
     blocks = torch.nn.ModuleList([torch.nn.ModuleDict({"up": linear()}) for _ in range(2)])
-    model = torch.nn.ModuleDict({"embed": linear(), "text": torch.nn.ModuleDict({"layers": layers}), "norm": linear()})
+    model = torch.nn.ModuleDict(
+        {"embed": linear(), "text": torch.nn.ModuleDict({"layers": layers}), "norm": linear()}
+    )
     model["visual"] = torch.nn.ModuleDict({"blocks": blocks})
     gathered: list[int] = []
 
@@ -108,7 +122,10 @@ def test_a_layer_is_loaded_by_one_call() -> None:
         gathered.append(len(params))
         return nullcontext()
 
-    made = [[name for name, _ in layer] for layer in by_layer(model, SimpleNamespace(gather_params=gather), lambda name: f"v.{name}")]
+    made = [
+        [name for name, _ in layer]
+        for layer in by_layer(model, SimpleNamespace(gather_params=gather), lambda name: f"v.{name}")
+    ]
     assert made == [
         ["v.embed.weight"],
         *([f"v.text.layers.{number}.q.weight", f"v.text.layers.{number}.k.weight"] for number in range(3)),

@@ -24,7 +24,10 @@ def test_nothing_but_nan_is_no_agreement() -> None:
     """NaN was left out of the mean, and what was left, nothing, counted as a difference of 0."""
     broken = torch.full((4, 30), float("nan"))
     assert probe.difference(SOUND, broken, MASK)[0] == 0
-    with pytest.raises(InputError, match=r"vLLM gives 120 of the first 120 sampled tokens no log-probability \(NaN\).*--rollouts none"):
+    with pytest.raises(
+        InputError,
+        match=r"vLLM gives 120 of the first 120 sampled tokens no log-probability \(NaN\).*--rollouts none",
+    ):
         probe._refuse_unscored(trainer(), SOUND, broken, MASK)
     with pytest.raises(InputError, match="the trainer gives 120"):
         probe._refuse_unscored(trainer(), broken, SOUND, MASK)
@@ -40,7 +43,9 @@ def test_one_token_in_a_hundred_may_be_unscored_and_two_may_not() -> None:
 
 
 def test_the_end_token_of_an_empty_reply_does_not_count() -> None:
-    """vLLM returns no log-probability for it; a young policy gives many empty replies, and its run is sound."""
+    """vLLM returns no log-probability for it; a young policy gives many empty replies, and its run is
+    sound.
+    """
     mask = MASK.clone()
     mask[2:, 1:] = 0
     empty = SOUND.clone()

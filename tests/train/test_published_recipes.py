@@ -1,4 +1,6 @@
-"""The recipes for the 7B as they are committed, on two ranks of a tiny untied model: what one rank learns, two learn."""
+"""The recipes for the 7B as they are committed, on two ranks of a tiny untied model: what one rank learns,
+two learn.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,14 @@ from unifer.train.history import read_metrics
 pytestmark = [pytest.mark.slow, pytest.mark.matrix]
 
 CONFIGS = ROOT / "train_unifer" / "configs"
-ON_CPU = {"dtype": "float32", "bf16": "false", "processor_rescales": "true", "report_to": "none", "logging_steps": 1, "preflight": "false"}
+ON_CPU = {
+    "dtype": "float32",
+    "bf16": "false",
+    "processor_rescales": "true",
+    "report_to": "none",
+    "logging_steps": 1,
+    "preflight": "false",
+}
 ON_CPU |= {"dataloader_num_workers": 0, "learning_rate": 1e-4}
 
 
@@ -38,11 +47,26 @@ def untied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(module: list[str], config: str, ranks: int, flags: dict[str, object], log: Path) -> list[str]:
     """Train by the launcher; the lines that it said."""
-    argv = ["--config", str(CONFIGS / config), *(word for name, value in (ON_CPU | flags).items() for word in (f"--{name}", str(value)))]
-    launch = [sys.executable, "-m", "unifer.cli.launch", "--standalone", "--nproc_per_node", str(ranks), "-m", *module]
+    argv = [
+        "--config",
+        str(CONFIGS / config),
+        *(word for name, value in (ON_CPU | flags).items() for word in (f"--{name}", str(value))),
+    ]
+    launch = [
+        sys.executable,
+        "-m",
+        "unifer.cli.launch",
+        "--standalone",
+        "--nproc_per_node",
+        str(ranks),
+        "-m",
+        *module,
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
     with log.open("wb") as stream:
-        done = subprocess.run([*launch, *argv], cwd=ROOT, env=environment, stdout=stream, stderr=stream, timeout=1800)
+        done = subprocess.run(
+            [*launch, *argv], cwd=ROOT, env=environment, stdout=stream, stderr=stream, timeout=1800
+        )
     said = log.read_text(errors="replace")
     assert done.returncode == 0, said[-3000:]
     return [line for line in said.splitlines() if line.strip()]
@@ -70,8 +94,16 @@ def assert_same_weights(one: Path, two: Path, start: Path) -> None:
 
 
 @pytest.mark.parametrize("zero", ["zero2", "zero3"])
-def test_sft_of_the_7b_on_two_ranks_is_that_of_one(zero: str, untied: Path, corpus: Path, tmp_path: Path) -> None:
-    flags = {"rows": corpus / "cot.json", "model_name_or_path": untied, "max_steps": 5, "save_steps": 5, "num_train_epochs": 9}
+def test_sft_of_the_7b_on_two_ranks_is_that_of_one(
+    zero: str, untied: Path, corpus: Path, tmp_path: Path
+) -> None:
+    flags = {
+        "rows": corpus / "cot.json",
+        "model_name_or_path": untied,
+        "max_steps": 5,
+        "save_steps": 5,
+        "num_train_epochs": 9,
+    }
     for ranks in (1, 2):
         own = {"deepspeed": CONFIGS / "deepspeed" / f"{zero}.json", "output_dir": tmp_path / str(ranks)}
         run(["unifer", "sft"], "sft_7b.yaml", ranks, flags | own, tmp_path / f"{ranks}.log")
@@ -82,14 +114,29 @@ def test_sft_of_the_7b_on_two_ranks_is_that_of_one(zero: str, untied: Path, corp
 
 
 @pytest.mark.parametrize("zero", ["zero2", "zero3"])
-def test_grpo_of_the_7b_on_two_ranks_is_that_of_one(zero: str, untied: Path, corpus: Path, tmp_path: Path) -> None:
+def test_grpo_of_the_7b_on_two_ranks_is_that_of_one(
+    zero: str, untied: Path, corpus: Path, tmp_path: Path
+) -> None:
     """KL, checkpointing, accumulation, token_truncate; and vLLM loads what ZeRO saved."""
-    flags = {"rows": corpus / "rlvr.json", "model_name_or_path": untied, "max_steps": 5, "save_steps": 5, "global_batch": 32}
-    flags |= {"per_device_train_batch_size": 8, "vllm_enable_sleep_mode": "false", "probe_limit": 1e9, "max_completion_length": 64}
+    flags = {
+        "rows": corpus / "rlvr.json",
+        "model_name_or_path": untied,
+        "max_steps": 5,
+        "save_steps": 5,
+        "global_batch": 32,
+    }
+    flags |= {
+        "per_device_train_batch_size": 8,
+        "vllm_enable_sleep_mode": "false",
+        "probe_limit": 1e9,
+        "max_completion_length": 64,
+    }
     lines: list[str] = []
     for ranks in (1, 2):
         own = {"deepspeed": CONFIGS / "deepspeed" / f"{zero}.json", "output_dir": tmp_path / str(ranks)}
-        lines = run(["tests.train.recorded_grpo"], "grpo_7b.yaml", ranks, flags | own, tmp_path / f"{ranks}.log")
+        lines = run(
+            ["tests.train.recorded_grpo"], "grpo_7b.yaml", ranks, flags | own, tmp_path / f"{ranks}.log"
+        )
     one, two = (read_metrics(tmp_path / str(ranks)) for ranks in (1, 2))
     assert [row["grad_norm"] for row in two] == pytest.approx([row["grad_norm"] for row in one], rel=1e-4)
     assert one[0]["kl"] == pytest.approx(0, abs=1e-6)

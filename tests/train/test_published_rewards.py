@@ -1,4 +1,6 @@
-"""The rewards of both papers against a second, literal writing of their rules, on invented replies. Starts no trainer."""
+"""The rewards of both papers against a second, literal writing of their rules, on invented replies. Starts no
+trainer.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,13 @@ COUNT = 20_000
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_all_four_pay_what_the_literal_rules_pay(seed: int) -> None:
-    """Both writings look at one reply and one row; `AU06`, doubled blocks, half tags and rows without AUs are among them."""
+    """Both writings look at one reply and one row; `AU06`, doubled blocks, half tags and rows without AUs are
+    among them.
+    """
     rng = random.Random(seed)
-    paid: dict[str, set[float]] = {name: set() for name in ("unifer_accuracy", "unifer_format", "facial_r1_accuracy", "facial_r1_au")}
+    paid: dict[str, set[float]] = {
+        name: set() for name in ("unifer_accuracy", "unifer_format", "facial_r1_accuracy", "facial_r1_au")
+    }
     for _ in range(COUNT // 2):
         reply = literal.reasoned(rng)
         label = rng.choice((*literal.EMOTIONS, None))
@@ -30,6 +36,13 @@ def test_all_four_pay_what_the_literal_rules_pay(seed: int) -> None:
         case = judge(reply, label, literal.EMOTIONS if label else (), units)
         for name, value in wanted.items():
             found = REWARDS[name](case)
-            assert found == (value if value is None else pytest.approx(value, rel=0, abs=1e-12)), (name, reply, label, units)
+            assert found == (value if value is None else pytest.approx(value, rel=0, abs=1e-12)), (
+                name,
+                reply,
+                label,
+                units,
+            )
             paid[name].add(round(found or 0.0, 6))
-    assert {name: len(values) > 1 for name, values in paid.items()} == dict.fromkeys(paid, True), "a reward that never moved was not tried"
+    assert {name: len(values) > 1 for name, values in paid.items()} == dict.fromkeys(paid, True), (
+        "a reward that never moved was not tried"
+    )

@@ -1,4 +1,6 @@
-"""The labels a row offers, which rewards are chosen, and that the trainer pays every completion once and against its own row."""
+"""The labels a row offers, which rewards are chosen, and that the trainer pays every completion once and
+against its own row.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from unifer.records import RewardRow
 from unifer.train.rewards import DEFAULT, REWARDS, cases, choose, judge, total, trainer_rewards
 
 
-# --- the labels a row offers ------------------------------------------------------------------------------------------------------------
+# --- the labels a row offers
+# -----------------------------------------------------------------------------------------------------------
 def row(problem: str, solution: str, labels: tuple[str, ...] | None = None) -> RewardRow:
     return RewardRow("a.jpg", problem, solution, candidate_labels=labels)
 
@@ -31,7 +34,9 @@ def row(problem: str, solution: str, labels: tuple[str, ...] | None = None) -> R
         ("sad or angry?", "anger", ("sad", "angry")),
     ],
 )
-def test_a_row_without_candidates_offers_what_its_problem_names(problem: str, solution: str, offered: tuple[str, ...]) -> None:
+def test_a_row_without_candidates_offers_what_its_problem_names(
+    problem: str, solution: str, offered: tuple[str, ...]
+) -> None:
     assert vocabulary(row(problem, solution)) == offered
 
 
@@ -46,15 +51,29 @@ def test_a_rows_own_candidates_go_before_its_problem() -> None:
             "Which emotion?",
             "happy",
             None,
-            "'problem' offers no label; a reply needs at least two labels to choose from: give the row 'candidate_labels'",
+            "'problem' offers no label; a reply needs at least two labels to choose from: give the "
+            "row 'candidate_labels'",
         ),
         ("Is it happy?", "happy", None, "'problem' offers happy; a reply needs at least two"),
-        ("happy or sad?", "fear", None, "'solution' 'fear' is none of the labels that 'problem' offers, happy, sad; correct it"),
+        (
+            "happy or sad?",
+            "fear",
+            None,
+            "'solution' 'fear' is none of the labels that 'problem' offers, happy, sad; correct it",
+        ),
         ("happy or sad?", "awe", None, "emotions known by name are neutral, happiness"),
-        ("?", "happy", ("happy",), "'candidate_labels' offers happy; a reply needs at least two labels to choose from: list every label"),
+        (
+            "?",
+            "happy",
+            ("happy",),
+            "'candidate_labels' offers happy; a reply needs at least two labels to choose from: list "
+            "every label",
+        ),
     ],
 )
-def test_a_row_that_offers_no_choice_is_refused(problem: str, solution: str, labels: tuple[str, ...] | None, said: str) -> None:
+def test_a_row_that_offers_no_choice_is_refused(
+    problem: str, solution: str, labels: tuple[str, ...] | None, said: str
+) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         vocabulary(row(problem, solution, labels))
 
@@ -64,7 +83,8 @@ def test_a_label_spelled_otherwise_than_its_problem_is_still_right() -> None:
     assert REWARDS["accuracy"](judge(think("x", "angry"), one.label, vocabulary(one), None)) == 1
 
 
-# --- choosing ---------------------------------------------------------------------------------------------------------------------------
+# --- choosing
+# -----------------------------------------------------------------------------------------------------------
 def test_three_rewards_by_default_at_weight_one() -> None:
     assert (choose().names, choose().weights) == (("accuracy", "format", "au_f1"), (1.0, 1.0, 1.0))
 
@@ -72,7 +92,12 @@ def test_three_rewards_by_default_at_weight_one() -> None:
 @pytest.mark.parametrize(
     ("names", "weights", "said"),
     [
-        (["acuracy"], None, "there is no reward 'acuracy'; did you mean 'accuracy'? choose from accuracy, format, au_f1, length"),
+        (
+            ["acuracy"],
+            None,
+            "there is no reward 'acuracy'; did you mean 'accuracy'? choose from accuracy, format, "
+            "au_f1, length",
+        ),
         (["zzz"], None, "there is no reward 'zzz'; choose from accuracy"),
         ([], None, "no reward is named"),
         (["format", "format"], None, "'format' is named twice"),
@@ -83,7 +108,9 @@ def test_three_rewards_by_default_at_weight_one() -> None:
         (["format", "accuracy"], [0, 0], "every reward weight is 0"),
     ],
 )
-def test_a_choice_that_cannot_be_meant_is_refused(names: list[str], weights: list[float] | None, said: str) -> None:
+def test_a_choice_that_cannot_be_meant_is_refused(
+    names: list[str], weights: list[float] | None, said: str
+) -> None:
     with pytest.raises(InputError, match=re.escape(said)):
         choose(names, weights)
 
@@ -95,14 +122,26 @@ def test_the_total_leaves_out_what_does_not_apply() -> None:
     assert total(chosen, (None, None, None)) is None
 
 
-# --- what the trainer calls -------------------------------------------------------------------------------------------------------------
+# --- what the trainer calls
+# -----------------------------------------------------------------------------------------------------------
 def batch(*replies: str, **columns: list[Any]) -> dict[str, Any]:
     """What TRL hands to a reward function: one list an argument, and its own extras."""
     completions = [[{"role": "assistant", "content": reply}] for reply in replies]
-    rows = {"label": ["happy"] * len(replies), "candidate_labels": [list(EIGHT)] * len(replies), "action_units": [[6, 12]] * len(replies)}
+    rows = {
+        "label": ["happy"] * len(replies),
+        "candidate_labels": [list(EIGHT)] * len(replies),
+        "action_units": [[6, 12]] * len(replies),
+    }
     more = {"image_path": ["a.jpg"] * len(replies), "trainer_state": None}
     return (
-        {"prompts": [[]] * len(replies), "completions": completions, "completion_ids": [[7] * 90 for _ in replies]} | rows | more | columns
+        {
+            "prompts": [[]] * len(replies),
+            "completions": completions,
+            "completion_ids": [[7] * 90 for _ in replies],
+        }
+        | rows
+        | more
+        | columns
     )
 
 
@@ -111,7 +150,9 @@ def test_the_trainer_logs_each_reward_under_its_name() -> None:
     assert [reward.__name__ for reward in trainer_rewards(names, completion_limit=100)] == names
 
 
-def test_every_completion_is_graded_once_whatever_the_number_of_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_completion_is_graded_once_whatever_the_number_of_rewards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     graded: list[str] = []
 
     def counted(reply: str, candidates: Sequence[str]) -> Any:
@@ -138,7 +179,9 @@ def test_each_row_keeps_its_own_vocabulary_in_a_mixed_batch() -> None:
     """Arrow merging the label lists of two sets once offered contempt in every row."""
     (accuracy,) = trainer_rewards(["accuracy"], completion_limit=100)
     contempt = think("AU14.", "contempt")
-    one = batch(contempt, contempt, label=["contempt", "contempt"], candidate_labels=[list(EIGHT), list(SEVEN)])
+    one = batch(
+        contempt, contempt, label=["contempt", "contempt"], candidate_labels=[list(EIGHT), list(SEVEN)]
+    )
     assert accuracy(**one) == [1.0, 0.0]
 
 
@@ -151,4 +194,10 @@ def test_label_only_rows_train_beside_annotated_ones() -> None:
 def test_an_empty_completion_is_paid_like_any_other() -> None:
     names = ["accuracy", "format", "au_f1", "length", "consistency"]
     one = batch("", completion_ids=[[]])
-    assert [reward(**one) for reward in trainer_rewards(names, completion_limit=100)] == [[0.0], [0.0], [0.0], [0.0], [None]]
+    assert [reward(**one) for reward in trainer_rewards(names, completion_limit=100)] == [
+        [0.0],
+        [0.0],
+        [0.0],
+        [0.0],
+        [None],
+    ]

@@ -20,7 +20,11 @@ RANGES = {"length": (-1, 0), "facial_r1_au": (-1, 1)}
 
 
 def case(
-    reply: str, units: Sequence[int] | None = (6, 12), label: str = "happy", tokens: int | None = None, limit: int | None = None
+    reply: str,
+    units: Sequence[int] | None = (6, 12),
+    label: str = "happy",
+    tokens: int | None = None,
+    limit: int | None = None,
 ) -> Case:
     return judge(reply, label, EIGHT, units, tokens, limit)
 
@@ -30,7 +34,13 @@ def test_a_row_of_action_units_alone_is_paid_for_its_units_and_form() -> None:
     assert vocabulary(RewardRow("a.jpg", "Which action units?", None, action_units=(6, 12))) == ()
     judged = judge("<think>AU6 and AU12.</think><answer>AU6, AU12</answer>", None, (), (6, 12))
     paid = {name: REWARDS[name](judged) for name in (*DEFAULT, "unifer_accuracy", "facial_r1_accuracy")}
-    assert paid == {"accuracy": None, "format": 1, "au_f1": 1, "unifer_accuracy": None, "facial_r1_accuracy": 0.5}
+    assert paid == {
+        "accuracy": None,
+        "format": 1,
+        "au_f1": 1,
+        "unifer_accuracy": None,
+        "facial_r1_accuracy": 0.5,
+    }
 
 
 @pytest.mark.parametrize(
@@ -104,8 +114,12 @@ def test_action_units_by_our_rules_and_the_published_ones(
         ("Together these suggest happy.", "joy", None),
     ],
 )
-def test_conclusion_pays_for_reasoning_that_arrives_at_its_own_answer(reasoning: str, answer: str, paid: float | None) -> None:
-    """Without it GRPO drifted to "Together these suggest surprise", answer happy: neither AUs nor answer read that sentence."""
+def test_conclusion_pays_for_reasoning_that_arrives_at_its_own_answer(
+    reasoning: str, answer: str, paid: float | None
+) -> None:
+    """Without it GRPO drifted to "Together these suggest surprise", answer happy: neither AUs nor answer read
+    that sentence.
+    """
     assert REWARDS["conclusion"](case(f"<think>{reasoning}</think><answer>{answer}</answer>", None)) == paid
 
 
@@ -145,13 +159,30 @@ def test_an_answer_that_is_no_known_emotion_has_no_prototype() -> None:
         (9, None, None),
     ],
 )
-def test_length_falls_over_the_last_fifth_of_the_limit(tokens: int | None, limit: int | None, paid: float | None) -> None:
-    assert REWARDS["length"](case(HAPPY, tokens=tokens, limit=limit)) == (None if paid is None else pytest.approx(paid))
+def test_length_falls_over_the_last_fifth_of_the_limit(
+    tokens: int | None, limit: int | None, paid: float | None
+) -> None:
+    assert REWARDS["length"](case(HAPPY, tokens=tokens, limit=limit)) == (
+        None if paid is None else pytest.approx(paid)
+    )
 
 
 PIECES = st.lists(
     st.one_of(
-        st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "<Think>", "happy", "AU6", "AU12 ", "no AU4", "\n"]),
+        st.sampled_from(
+            [
+                "<think>",
+                "</think>",
+                "<answer>",
+                "</answer>",
+                "<Think>",
+                "happy",
+                "AU6",
+                "AU12 ",
+                "no AU4",
+                "\n",
+            ]
+        ),
         st.text(max_size=5),
     ),
     max_size=12,
@@ -160,7 +191,9 @@ UNITS = st.one_of(st.none(), st.lists(st.sampled_from((1, 4, 6, 12)), unique=Tru
 
 
 @given(PIECES, UNITS, st.integers(0, 300))
-def test_every_reward_stays_in_its_range_on_any_reply(reply: str, units: list[int] | None, tokens: int) -> None:
+def test_every_reward_stays_in_its_range_on_any_reply(
+    reply: str, units: list[int] | None, tokens: int
+) -> None:
     for name, reward in REWARDS.items():
         paid = reward(case(reply, units, tokens=tokens, limit=200))
         low, high = RANGES.get(name, (0, 1))
@@ -173,12 +206,18 @@ def test_the_published_format_is_the_published_expression(reply: str) -> None:
     assert REWARDS["unifer_format"](case(reply)) == published
 
 
-@pytest.mark.parametrize("label", [*EMOTIONS, *(word for words in SPELLINGS.values() for word in words), "awe", "ennui"])
+@pytest.mark.parametrize(
+    "label", [*EMOTIONS, *(word for words in SPELLINGS.values() for word in words), "awe", "ennui"]
+)
 def test_no_label_is_lost_on_its_way_to_a_reward(label: str) -> None:
     """Facial-R1 strips the characters of `<answer>` from the label, which leaves nothing of `awe`."""
     row = RewardRow("a.jpg", "?", f"<answer>{label}</answer>", candidate_labels=(label, "other"))
     graded = judge(f"<think>x</think><answer>{label}</answer>", row.label, vocabulary(row), None)
-    assert [REWARDS[name](graded) for name in ("accuracy", "unifer_accuracy", "facial_r1_accuracy")] == [1, 1, 1]
+    assert [REWARDS[name](graded) for name in ("accuracy", "unifer_accuracy", "facial_r1_accuracy")] == [
+        1,
+        1,
+        1,
+    ]
 
 
 def test_every_reward_can_tell_some_reply_from_another() -> None:

@@ -1,4 +1,6 @@
-"""The bridge between TRL and vLLM, on the real ones: one trainer with a colocated engine, then whatever can go wrong between them."""
+"""The bridge between TRL and vLLM, on the real ones: one trainer with a colocated engine, then whatever can
+go wrong between them.
+"""
 
 from __future__ import annotations
 
@@ -49,25 +51,36 @@ def difference(trainer: Any, batch: list[Any]) -> float:
     return float(probe.difference(ours, output["sampling_per_token_logps"], output["completion_mask"])[0])
 
 
-def test_stock_trl_answers_a_prompt_that_is_expanded_twice_and_ours_does_not(trainer: Any, batch: list[Any]) -> None:
-    """huggingface/trl#6294: no error, other tokens, and every advantage computed on answers to a prompt nobody scores."""
+def test_stock_trl_answers_a_prompt_that_is_expanded_twice_and_ours_does_not(
+    trainer: Any, batch: list[Any]
+) -> None:
+    """huggingface/trl#6294: no error, other tokens, and every advantage computed on answers to a prompt
+    nobody scores.
+    """
     from trl.generation.vllm_generation import VLLMGeneration
 
     ids, images = asked(trainer, batch)
     trainer.vllm_generation.sync_weights()
     stock, *_ = VLLMGeneration.generate(trainer.vllm_generation, ids, images, 4)
     pad = trainer.processing_class.image_token_id
-    assert [list(prompt).count(pad) for prompt in stock] == [31] * 8, "16 image tokens became 31; if not, TRL is mended: drop collapse()"
+    assert [list(prompt).count(pad) for prompt in stock] == [31] * 8, (
+        "16 image tokens became 31; if not, TRL is mended: drop collapse()"
+    )
     ours, completions, logprobs, _ = trainer.vllm_generation.generate(ids, images, 4)
     assert [list(prompt) for prompt in ours] == ids
     assert all(len(tokens) == len(scores) > 0 for tokens, scores in zip(completions, logprobs, strict=True))
 
 
-def test_another_prompt_in_the_sampler_stops_the_run(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_prompt_in_the_sampler_stops_the_run(
+    trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from unifer.train import rollouts
 
     monkeypatch.setattr(rollouts, "collapse", lambda ids, _: list(ids))
-    with pytest.raises(InputError, match=r"prompt 0: vLLM answered other tokens .*16 image tokens of \d+ for the trainer, 31 of"):
+    with pytest.raises(
+        InputError,
+        match=r"prompt 0: vLLM answered other tokens .*16 image tokens of \d+ for the trainer, 31 of",
+    ):
         trainer.vllm_generation.generate(*asked(trainer, batch), 4)
 
 
@@ -75,8 +88,12 @@ def test_sampler_and_trainer_agree_in_float32(trainer: Any, batch: list[Any]) ->
     assert difference(trainer, batch) < 1e-4
 
 
-def test_an_image_seen_before_is_seen_with_the_new_weights(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """vLLM keeps image features by the image's hash, and TRL's sync leaves them: a second epoch would see with old eyes."""
+def test_an_image_seen_before_is_seen_with_the_new_weights(
+    trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM keeps image features by the image's hash, and TRL's sync leaves them: a second epoch would see
+    with old eyes.
+    """
     import torch
 
     assert difference(trainer, batch) < 1e-4
@@ -105,7 +122,10 @@ def test_placeholders_are_out_of_both_distributions(trainer: Any) -> None:
 
     from unifer.train.rollouts import placeholders
 
-    head, hidden = trainer.model.get_output_embeddings(), torch.randn(5, trainer.model.config.text_config.hidden_size)
+    head, hidden = (
+        trainer.model.get_output_embeddings(),
+        torch.randn(5, trainer.model.config.text_config.hidden_size),
+    )
     banned = placeholders(trainer.model.config.to_dict())
     assert len(banned) == 4
     chances = torch.softmax(head(hidden), dim=-1)
@@ -135,7 +155,9 @@ def test_weights_that_did_not_arrive_stop_the_run(trainer: Any, monkeypatch: pyt
         with torch.no_grad():
             weight.add_(0.01)
         monkeypatch.setattr(type(model), "load_weights", lambda *_: None)
-        with pytest.raises(InputError, match=r"vLLM kept its old weights: 3\.self_attn\.o_proj\.weight .* by up to 0\.01"):
+        with pytest.raises(
+            InputError, match=r"vLLM kept its old weights: 3\.self_attn\.o_proj\.weight .* by up to 0\.01"
+        ):
             trainer.vllm_generation.sync_weights()
     finally:
         with torch.no_grad():
@@ -186,7 +208,8 @@ def test_the_probe_names_perturbed_weights(trainer: Any, batch: list[Any]) -> No
     perturbed(trainer)
     try:
         with pytest.raises(
-            InputError, match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*3\.mlp\.down_proj\.weight by up to"
+            InputError,
+            match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*3\.mlp\.down_proj\.weight by up to",
         ):
             trainer._generate_and_score_completions(batch)
     finally:
@@ -194,11 +217,16 @@ def test_the_probe_names_perturbed_weights(trainer: Any, batch: list[Any]) -> No
         trainer._probed = True
 
 
-def test_the_probe_names_other_pixels(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_names_other_pixels(
+    trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A processor that resizes with another filter gives the same tokens and other features."""
     trainer._probed = False
     monkeypatch.setattr(trainer.processing_class.image_processor, "resample", 0)
-    with pytest.raises(InputError, match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*weights are equal"):
+    with pytest.raises(
+        InputError,
+        match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*weights are equal",
+    ):
         trainer._generate_and_score_completions(batch)
 
 
@@ -209,16 +237,22 @@ def test_the_probe_names_other_pixels_that_the_limit_of_bfloat16_hides(
     trainer._probed = False
     monkeypatch.setattr(trainer, "probe_limit", 100.0)
     monkeypatch.setattr(trainer.processing_class.image_processor, "resample", 0)
-    with pytest.raises(InputError, match=r"do not see the same image: pixels differ by up to \d+ of 255 levels.*--image_size"):
+    with pytest.raises(
+        InputError, match=r"do not see the same image: pixels differ by up to \d+ of 255 levels.*--image_size"
+    ):
         trainer._generate_and_score_completions(batch)
 
 
-def test_the_probe_explains_though_the_engine_sleeps(trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_explains_though_the_engine_sleeps(
+    trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asleep, vLLM's weights are unmapped: the explanation read them and the process died without a word."""
     trainer._probed = False
     monkeypatch.setattr(trainer, "probe_limit", -1.0)
     real = trainer._generate_and_score_completions
-    monkeypatch.setattr(trainer.vllm_generation, "weights", lambda: pytest.fail("the engine's memory is unmapped"))
+    monkeypatch.setattr(
+        trainer.vllm_generation, "weights", lambda: pytest.fail("the engine's memory is unmapped")
+    )
     monkeypatch.setattr(trainer.vllm_generation, "_check_arrival", lambda: None)
     from unifer.train import probe
 
@@ -233,7 +267,9 @@ def test_the_probe_explains_though_the_engine_sleeps(trainer: Any, batch: list[A
         real(batch)
 
 
-def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(trainer: Any, batch: list[Any]) -> None:
+def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(
+    trainer: Any, batch: list[Any]
+) -> None:
     import torch
 
     from unifer.train.shared_prompts import distinct
@@ -255,11 +291,19 @@ def test_images_of_a_group_pass_the_vision_tower_once_and_change_nothing(trainer
     assert torch.allclose(gradient, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(trainer: Any, batch: list[Any]) -> None:
+def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(
+    trainer: Any, batch: list[Any]
+) -> None:
     """Also where prompts differ in length, and where a completion is shorter than the longest."""
     import torch
 
-    batch = [*batch[:4], *({**row, "prompt": [{**row["prompt"][0], "content": "Which? " + row["problem"]}]} for row in batch[4:])]
+    batch = [
+        *batch[:4],
+        *(
+            {**row, "prompt": [{**row["prompt"][0], "content": "Which? " + row["problem"]}]}
+            for row in batch[4:]
+        ),
+    ]
     trainer._probed = True
     output = trainer._generate_and_score_completions(batch)
     output["completion_mask"][2, 9:] = 0
@@ -270,7 +314,10 @@ def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(t
         for used in (True, False):
             trainer._sharing = sharing if used else []
             trainer.model.zero_grad()
-            inputs = {name: output[name] for name in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")}
+            inputs = {
+                name: output[name]
+                for name in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
+            }
             ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)
             mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)
             kept = output["completion_mask"]
@@ -278,7 +325,11 @@ def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(t
                 trainer.model, ids, mask, kept.size(1), compute_entropy=True, **inputs
             )
             ((logps + entropies) * kept * torch.linspace(-1, 1, kept.numel()).view_as(kept)).sum().backward()
-            grads = {name: weight.grad.clone() for name, weight in trainer.model.named_parameters() if weight.grad is not None}
+            grads = {
+                name: weight.grad.clone()
+                for name, weight in trainer.model.named_parameters()
+                if weight.grad is not None
+            }
             made.append((logps.detach() * kept, grads))
     finally:
         trainer._sharing = sharing
@@ -287,4 +338,6 @@ def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(t
     assert torch.allclose(shared, plain, atol=1e-5)
     assert gradients.keys() == expected.keys()
     for name, gradient in expected.items():
-        assert torch.allclose(gradients[name], gradient, rtol=1e-3, atol=1e-3 * float(gradient.abs().max()) + 1e-6), name
+        assert torch.allclose(
+            gradients[name], gradient, rtol=1e-3, atol=1e-3 * float(gradient.abs().max()) + 1e-6
+        ), name

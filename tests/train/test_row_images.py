@@ -1,4 +1,6 @@
-"""Images of a row file: every one that cannot be read is named, before training; a start that found all of them is not repeated."""
+"""Images of a row file: every one that cannot be read is named, before training; a start that found all of
+them is not repeated.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def test_every_unreadable_image_is_listed_and_not_the_first_alone(tmp_path: Path
     assert not list(tmp_path.glob("stamp*")), "a start that failed must look at all of them again"
 
 
-def test_later_starts_look_at_a_sample_and_another_root_at_all(tmp_path: Path, faces: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_starts_look_at_a_sample_and_another_root_at_all(
+    tmp_path: Path, faces: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     looked: list[str] = []
     stock = images.decode
 

@@ -23,7 +23,10 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(path: Path, count: int, **changed: object) -> Path:
-    made = [{"image_path": f"{index}.png", "question": "q", "response": f"r{index}"} | changed for index in range(count)]
+    made = [
+        {"image_path": f"{index}.png", "question": "q", "response": f"r{index}"} | changed
+        for index in range(count)
+    ]
     path.write_text(json.dumps(made), encoding="utf-8")
     return path
 
@@ -32,7 +35,9 @@ def table(path: Path) -> object:
     return rows.table(path, COLUMNS, CoTRow.from_json, rows.describe(path)["sha256"])
 
 
-def test_the_second_start_reads_the_prepared_table_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_start_reads_the_prepared_table_and_not_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "cot.json", 25_000)
     first = table(path)
     monkeypatch.setattr(files, "read_records", lambda *_, **__: pytest.fail("the file was parsed again"))
@@ -50,7 +55,9 @@ def test_a_changed_file_is_prepared_anew(tmp_path: Path) -> None:
 
 def test_a_bad_row_is_named_and_leaves_no_half_table(tmp_path: Path) -> None:
     path = tmp_path / "cot.json"
-    path.write_text('[{"image_path": "a.png", "question": "q", "response": "r"},\n{"image_path": "b.png", "question": "q"}]')
+    path.write_text(
+        '[{"image_path": "a.png", "question": "q", "response": "r"},\n{"image_path": "b.png", "question": "q"}]'
+    )
     for _ in range(2):
         with pytest.raises(InputError, match=r"cot\.json:2: missing 'response'"):
             table(path)
@@ -61,7 +68,9 @@ def test_an_empty_array_is_refused(tmp_path: Path) -> None:
         table(write(tmp_path / "cot.json", 0))
 
 
-def test_images_are_decoded_only_for_the_rows_that_are_fetched(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_decoded_only_for_the_rows_that_are_fetched(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loaded: list[Path] = []
 
     def load(path: Path, rule: ImageRule) -> str:
@@ -80,7 +89,9 @@ def test_images_are_decoded_only_for_the_rows_that_are_fetched(corpus: Path, mon
 
 def test_a_wrong_image_root_is_found_before_training(corpus: Path, tmp_path: Path) -> None:
     path = corpus / "cot.json"
-    with pytest.raises(InputError, match=r"(?s)24 of 24 images cannot be read.*000000\.jpg.*000023\.jpg.*--image_root"):
+    with pytest.raises(
+        InputError, match=r"(?s)24 of 24 images cannot be read.*000000\.jpg.*000023\.jpg.*--image_root"
+    ):
         rows.cot_rows(path, rows.describe(path)["sha256"], tmp_path, ImageRule())
 
 

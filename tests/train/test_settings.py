@@ -24,7 +24,10 @@ def parse(*argv: str) -> tuple[object, ...]:
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "configs" / "run.yaml"
     path.parent.mkdir()
-    path.write_text("rows: ../data/cot.json\nmodel_name_or_path: some/model\noutput_dir: out\nlearning_rate: 1.0e-3\nbf16: false\n")
+    path.write_text(
+        "rows: ../data/cot.json\nmodel_name_or_path: some/model\noutput_dir: out\nlearning_rate: "
+        "1.0e-3\nbf16: false\n"
+    )
     return path
 
 
@@ -41,7 +44,9 @@ def test_paths_in_the_file_are_relative_to_it(config: Path, tmp_path: Path) -> N
 
 def test_the_last_config_wins_so_that_a_launchers_own_is_a_default(config: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
-    other.write_text("rows: x.json\nmodel_name_or_path: m\noutput_dir: o\nlearning_rate: 5.0e-5\nbf16: false\n")
+    other.write_text(
+        "rows: x.json\nmodel_name_or_path: m\noutput_dir: o\nlearning_rate: 5.0e-5\nbf16: false\n"
+    )
     _, sft, _ = parse("--config", str(config), "--config", str(other))
     assert sft.learning_rate == 5e-5  # type: ignore[attr-defined]
 
@@ -54,7 +59,9 @@ def test_the_last_config_wins_so_that_a_launchers_own_is_a_default(config: Path,
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
     ],
 )
-def test_a_flag_that_nobody_reads_is_an_error_with_the_nearest_one(config: Path, argv: list[str], message: str) -> None:
+def test_a_flag_that_nobody_reads_is_an_error_with_the_nearest_one(
+    config: Path, argv: list[str], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         parse("--config", str(config), *argv)
 
@@ -78,9 +85,15 @@ def test_a_bad_config_names_the_key(tmp_path: Path, text: str, message: str) -> 
 def test_the_7b_recipe_keeps_the_published_hyperparameters() -> None:
     import yaml
 
-    recipe = yaml.safe_load((Path(__file__).parents[2] / "train_unifer/configs/sft_7b.yaml").read_text(encoding="utf-8"))
+    recipe = yaml.safe_load(
+        (Path(__file__).parents[2] / "train_unifer/configs/sft_7b.yaml").read_text(encoding="utf-8")
+    )
     assert recipe["global_batch"] == 4 * 1 * 4
-    assert (recipe["num_train_epochs"], recipe["lr_scheduler_type"], recipe["max_grad_norm"]) == (2, "cosine", 5)
+    assert (recipe["num_train_epochs"], recipe["lr_scheduler_type"], recipe["max_grad_norm"]) == (
+        2,
+        "cosine",
+        5,
+    )
 
 
 def test_every_flag_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,5 +111,7 @@ def test_a_precision_that_only_the_checkpoint_knows_is_refused(config: Path) -> 
     from unifer.train.settings import refuse_dead_flags
 
     _, sft, model = parse("--config", str(config), "--dtype", "auto")
-    with pytest.raises(InputError, match="--dtype auto: sampler and trainer must hold weights alike; say float32"):
+    with pytest.raises(
+        InputError, match="--dtype auto: sampler and trainer must hold weights alike; say float32"
+    ):
         refuse_dead_flags(sft, model)

@@ -18,12 +18,42 @@ from unifer.errors import InputError
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-FAST = ["--per_device_train_batch_size", "4", "--learning_rate", "1e-3", "--logging_steps", "1", "--report_to", "none", "--bf16", "false"]
-PLAIN = ["--dtype", "float32", "--gradient_checkpointing", "false", "--seed", "0", "--processor_rescales", "true"]
+FAST = [
+    "--per_device_train_batch_size",
+    "4",
+    "--learning_rate",
+    "1e-3",
+    "--logging_steps",
+    "1",
+    "--report_to",
+    "none",
+    "--bf16",
+    "false",
+]
+PLAIN = [
+    "--dtype",
+    "float32",
+    "--gradient_checkpointing",
+    "false",
+    "--seed",
+    "0",
+    "--processor_rescales",
+    "true",
+]
 
 
 def flags(corpus: Path, model: Path, out: Path, *more: str) -> list[str]:
-    return ["--rows", str(corpus / "cot.json"), "--model_name_or_path", str(model), "--output_dir", str(out), *FAST, *PLAIN, *more]
+    return [
+        "--rows",
+        str(corpus / "cot.json"),
+        "--model_name_or_path",
+        str(model),
+        "--output_dir",
+        str(out),
+        *FAST,
+        *PLAIN,
+        *more,
+    ]
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -44,7 +74,9 @@ def trainer(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_unmasked_labels_are_the_reply_and_nothing_else(trainer: Any) -> None:
     """The published collator trained on the prompt too."""
     batch = next(iter(trainer.get_train_dataloader()))
-    replies = {row["completion"][0]["content"] for row in (trainer.train_dataset[index] for index in range(24))}
+    replies = {
+        row["completion"][0]["content"] for row in (trainer.train_dataset[index] for index in range(24))
+    }
     for labels in batch["labels"]:
         learnt = trainer.processing_class.tokenizer.decode(labels[labels != -100])
         assert learnt.removesuffix("\n").removesuffix("<|im_end|>") in replies
@@ -69,7 +101,9 @@ def test_sft_shows_the_very_prompt_that_inference_shows(trainer: Any) -> None:
     batch = trainer.data_collator([trainer.train_dataset[0]])
     processor = trainer.processing_class
     question = row["prompt"][0]["content"]
-    expected = processor(text=[render_prompt(processor, question)], images=[row["image"]], return_tensors="pt")["input_ids"][0]
+    expected = processor(
+        text=[render_prompt(processor, question)], images=[row["image"]], return_tensors="pt"
+    )["input_ids"][0]
     shown = batch["input_ids"][0][batch["labels"][0] == -100]
     assert shown.tolist() == expected.tolist()
 
@@ -77,7 +111,9 @@ def test_sft_shows_the_very_prompt_that_inference_shows(trainer: Any) -> None:
 def test_the_attention_that_was_asked_for_is_the_one_loaded(corpus: Path, tiny: Path, tmp_path: Path) -> None:
     from unifer.train import sft, stage
 
-    argv = flags(corpus, tiny, tmp_path / "out", "--attn_implementation", "eager", "--freeze_vision_tower", "true")
+    argv = flags(
+        corpus, tiny, tmp_path / "out", "--attn_implementation", "eager", "--freeze_vision_tower", "true"
+    )
     made = stage.make_trainer(sft.SftStage(), *stage.begin(sft.SftStage(), sft.types(), argv))
     assert made.model.config._attn_implementation == "eager"
     trained = {name for name, weight in made.model.named_parameters() if weight.requires_grad}
@@ -101,16 +137,24 @@ def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, t
 
 @pytest.mark.parametrize(
     ("flag", "value", "remedy"),
-    [("load_in_8bit", "true", "--use_peft"), ("save_only_model", "true", "resumed"), ("resume_from_checkpoint", "x", "by itself")],
+    [
+        ("load_in_8bit", "true", "--use_peft"),
+        ("save_only_model", "true", "resumed"),
+        ("resume_from_checkpoint", "x", "by itself"),
+    ],
 )
-def test_a_flag_that_would_change_nothing_is_refused(flag: str, value: str, remedy: str, corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_flag_that_would_change_nothing_is_refused(
+    flag: str, value: str, remedy: str, corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     from unifer.train import sft
 
     with pytest.raises(InputError, match=f"--{flag} has no effect here.*{remedy}"):
         sft.run([*flags(corpus, tiny, tmp_path / "out"), f"--{flag}", value])
 
 
-def test_a_folder_that_holds_somebodys_model_is_not_taken_over(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_folder_that_holds_somebodys_model_is_not_taken_over(
+    corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     import shutil
 
     from unifer.train import sft
@@ -123,7 +167,9 @@ def test_a_folder_that_holds_somebodys_model_is_not_taken_over(corpus: Path, tin
         sft.run(flags(corpus, tiny, other))
 
 
-def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_an_image_that_breaks_in_a_data_worker_is_still_one_clear_line(
+    corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     import shutil
 
     from unifer.train import sft, stage
@@ -151,14 +197,28 @@ def test_four_bit_weights_are_refused_where_nothing_could_train_them(lora: bool,
         settings.check_quantised("sft", SimpleNamespace(deepspeed="zero2.json"), model)
 
 
-def test_lora_on_four_bit_weights_trains_goes_on_and_is_merged_into_whole_ones(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_lora_on_four_bit_weights_trains_goes_on_and_is_merged_into_whole_ones(
+    corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     """The recipe for one card of 24 GB; bitsandbytes, like flash-attn, is installed by who needs it."""
     pytest.importorskip("bitsandbytes")
     from unifer.errors import OutOfTime
     from unifer.models.checkpoints import check_checkpoint
     from unifer.train import sft
 
-    argv = flags(corpus, tiny, tmp_path / "out", "--max_steps", "6", "--load_in_4bit", "true", "--use_peft", "true", "--logging_steps", "1")
+    argv = flags(
+        corpus,
+        tiny,
+        tmp_path / "out",
+        "--max_steps",
+        "6",
+        "--load_in_4bit",
+        "true",
+        "--use_peft",
+        "true",
+        "--logging_steps",
+        "1",
+    )
     with pytest.raises(OutOfTime):
         sft.run([*argv, "--max_minutes", "0.0001"])
     out = sft.run(argv)
@@ -170,11 +230,16 @@ def test_lora_on_four_bit_weights_trains_goes_on_and_is_merged_into_whole_ones(c
     before, after = weights(tiny), weights(out)
     assert {tensor.dtype for tensor in after.values()} == {tensor.dtype for tensor in before.values()}
     assert any(not before[name].equal(after[name]) for name in before)
-    assert json.loads((out / "manifest.json").read_text())["identity"]["quantised"]["bnb_4bit_quant_type"] == "nf4"
+    assert (
+        json.loads((out / "manifest.json").read_text())["identity"]["quantised"]["bnb_4bit_quant_type"]
+        == "nf4"
+    )
 
 
 @pytest.mark.parametrize("flag", [["--report_to", "wandb"], ["--attn_implementation", "flash_attention_2"]])
-def test_a_package_that_is_not_there_is_named_before_anything_loads(flag: list[str], corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_package_that_is_not_there_is_named_before_anything_loads(
+    flag: list[str], corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     from unifer.train import sft
 
     with pytest.raises(InputError, match=f"{flag[0]} {flag[1]} needs the package"):
@@ -182,7 +247,9 @@ def test_a_package_that_is_not_there_is_named_before_anything_loads(flag: list[s
     assert not (tmp_path / "out").exists()
 
 
-def test_a_finished_run_is_not_trained_again_and_another_is_refused(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_trained_again_and_another_is_refused(
+    corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     from unifer.train import sft
 
     out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "1"))
@@ -195,7 +262,9 @@ def test_a_finished_run_is_not_trained_again_and_another_is_refused(corpus: Path
     assert (tmp_path / "out.1" / "model.safetensors").is_file()
 
 
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
+    corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     from unifer.train import sft
 
     steps = ["--max_steps", "8", "--save_steps", "2"]
@@ -212,7 +281,9 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(corpus: Path, ti
     expected, found = weights(whole), weights(killed)
     assert all(expected[name].equal(found[name]) for name in expected)
     for checkpoint in killed.glob("checkpoint-*"):
-        assert {"tokenizer.json", "processor_config.json", "optimizer.pt"} <= {path.name for path in checkpoint.iterdir()}
+        assert {"tokenizer.json", "processor_config.json", "optimizer.pt"} <= {
+            path.name for path in checkpoint.iterdir()
+        }
 
 
 def test_a_run_at_its_time_limit_saves_and_goes_on(corpus: Path, tiny: Path, tmp_path: Path) -> None:
@@ -251,8 +322,19 @@ def launch(argv: list[str]) -> None:
 
 
 def zero_flags(corpus: Path, model: Path, out: Path, batch: int, *more: str) -> list[str]:
-    steps = ["--max_steps", str(STEPS), "--save_steps", str(STEPS), "--per_device_train_batch_size", str(batch)]
-    return [*flags(corpus, model, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml")), *steps, *more]
+    steps = [
+        "--max_steps",
+        str(STEPS),
+        "--save_steps",
+        str(STEPS),
+        "--per_device_train_batch_size",
+        str(batch),
+    ]
+    return [
+        *flags(corpus, model, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml")),
+        *steps,
+        *more,
+    ]
 
 
 def losses(out: Path) -> list[float]:
@@ -272,11 +354,17 @@ def one_rank(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory)
 def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
     stage: str, corpus: Path, tiny: Path, tmp_path: Path, one_rank: list[float]
 ) -> None:
-    """Ranks that each saw all rows, or half of the gradient, would part from the one rank; published ZeRO files saved no model."""
+    """Ranks that each saw all rows, or half of the gradient, would part from the one rank; published ZeRO
+    files saved no model.
+    """
     from unifer.models.checkpoints import check_checkpoint
 
     out = tmp_path / stage
-    launch(zero_flags(corpus, tiny, out, 4, "--deepspeed", str(ROOT / f"train_unifer/configs/deepspeed/{stage}.json")))
+    launch(
+        zero_flags(
+            corpus, tiny, out, 4, "--deepspeed", str(ROOT / f"train_unifer/configs/deepspeed/{stage}.json")
+        )
+    )
     assert losses(out) == pytest.approx(one_rank, abs=1e-4)
     assert one_rank[-1] < one_rank[0] - 1, "a loss that does not fall would agree with anything"
     check_checkpoint(out)
@@ -286,15 +374,25 @@ def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
     assert manifest["identity"]["global_batch"] == 8
     assert manifest["context"]["world_size"] == 2
     before, after = weights(tiny), weights(out)
-    assert after.keys() - before.keys() <= {"lm_head.weight"}, "DeepSpeed writes the tied head out as well, nothing else"
+    assert after.keys() - before.keys() <= {"lm_head.weight"}, (
+        "DeepSpeed writes the tied head out as well, nothing else"
+    )
     assert any(not before[name].equal(after[name]) for name in before)
 
 
 @pytest.mark.matrix
-def test_lora_under_zero3_is_merged_without_waiting_for_the_other_rank(corpus: Path, tiny: Path, tmp_path: Path) -> None:
+def test_lora_under_zero3_is_merged_without_waiting_for_the_other_rank(
+    corpus: Path, tiny: Path, tmp_path: Path
+) -> None:
     from unifer.models.checkpoints import check_checkpoint
 
     out, zero3 = tmp_path / "lora", ROOT / "train_unifer/configs/deepspeed/zero3.json"
-    launch([*zero_flags(corpus, tiny, out, 4, "--deepspeed", str(zero3), "--use_peft", "true"), "--max_steps", "2"])
+    launch(
+        [
+            *zero_flags(corpus, tiny, out, 4, "--deepspeed", str(zero3), "--use_peft", "true"),
+            "--max_steps",
+            "2",
+        ]
+    )
     check_checkpoint(out)
     assert any(not weights(tiny)[name].equal(weights(out)[name]) for name in weights(tiny))

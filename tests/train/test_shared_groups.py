@@ -56,7 +56,9 @@ def test_a_processor_that_shares_is_saved_as_any_other(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_batch_with_the_same_image_hold_the_same_object(corpus: Path) -> None:
-    """Else every completion of a group decodes its image again, and nothing downstream can tell that they are one."""
+    """Else every completion of a group decodes its image again, and nothing downstream can tell that they are
+    one.
+    """
     from unifer.dialogue.images import ImageRule
     from unifer.train.rows import describe, reward_rows
 
@@ -113,13 +115,23 @@ def test_groups_of_other_images_with_the_same_words_are_not_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_with_hard_labels_strong_completions_and_held_out_questions(corpus: Path, tmp_path: Path) -> None:
-    """The real stack: the sampler still answers the trainer's tokens, half is trained on, the best model is the result."""
+def test_a_run_with_hard_labels_strong_completions_and_held_out_questions(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """The real stack: the sampler still answers the trainer's tokens, half is trained on, the best model is
+    the result.
+    """
     from unifer.train import grpo
 
     out = tmp_path / "out"
     questions = corpus / "affectnet_qa.json"
-    more = {"hard_labels": 0.5, "trained_completions": 2, "eval_questions": questions, "eval_steps": 2, "keep": "best"}
+    more = {
+        "hard_labels": 0.5,
+        "trained_completions": 2,
+        "eval_questions": questions,
+        "eval_steps": 2,
+        "keep": "best",
+    }
     grpo.run(flags(corpus, BASE, out, max_steps=4, save_steps=2, **more))
     metrics = read_metrics(out)
     assert [row["step"] for row in metrics] == [0, 1, 2, 3, 4]
@@ -141,8 +153,24 @@ def test_sft_measures_held_out_questions_by_generate(corpus: Path, tmp_path: Pat
     from unifer.train import sft
 
     out = tmp_path / "sft"
-    start = ["--rows", str(corpus / "cot.json"), "--model_name_or_path", str(BASE), "--output_dir", str(out), "--report_to", "none"]
-    ask = ["--eval_questions", str(corpus / "affectnet_qa.json"), "--eval_steps", "2", "--eval_max_new_tokens", "8"]
+    start = [
+        "--rows",
+        str(corpus / "cot.json"),
+        "--model_name_or_path",
+        str(BASE),
+        "--output_dir",
+        str(out),
+        "--report_to",
+        "none",
+    ]
+    ask = [
+        "--eval_questions",
+        str(corpus / "affectnet_qa.json"),
+        "--eval_steps",
+        "2",
+        "--eval_max_new_tokens",
+        "8",
+    ]
     small = ["--max_steps", "2", "--per_device_train_batch_size", "2", "--save_strategy", "no"]
     sft.run(["--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml"), *start, *ask, *small])
     assert [row["step"] for row in read_held_out(out)] == [0, 2]

@@ -13,8 +13,12 @@ from unifer import progress
 pytest.importorskip("transformers", reason="training needs the full environment")
 
 
-def test_the_sampler_ends_before_the_process_group_that_it_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Left to the interpreter's exit, vLLM took down groups that were gone: a traceback at the end of every good run."""
+def test_the_sampler_ends_before_the_process_group_that_it_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to the interpreter's exit, vLLM took down groups that were gone: a traceback at the end of every
+    good run.
+    """
     from unifer.train import stage
 
     happened: list[str] = []
@@ -23,7 +27,9 @@ def test_the_sampler_ends_before_the_process_group_that_it_shares(tmp_path: Path
         return lambda *_, **__: happened.append(name)
 
     engine = SimpleNamespace(engine_core=SimpleNamespace(shutdown=note("engine ends")))
-    trainer: Any = SimpleNamespace(save_model=note("saved"), vllm_generation=SimpleNamespace(llm=SimpleNamespace(llm_engine=engine)))
+    trainer: Any = SimpleNamespace(
+        save_model=note("saved"), vllm_generation=SimpleNamespace(llm=SimpleNamespace(llm_engine=engine))
+    )
     ranks = SimpleNamespace(wait_for_everyone=note("wait"), destroy_process_group=note("group ends"))
     run: Any = SimpleNamespace(
         out=tmp_path,
@@ -38,20 +44,27 @@ def test_the_sampler_ends_before_the_process_group_that_it_shares(tmp_path: Path
     assert happened == ["saved", "wait", "checked", "finished", "wait", "engine ends", "group ends"]
 
 
-@pytest.mark.parametrize("trainer", [SimpleNamespace(), SimpleNamespace(vllm_generation=SimpleNamespace())], ids=["none", "server"])
+@pytest.mark.parametrize(
+    "trainer", [SimpleNamespace(), SimpleNamespace(vllm_generation=SimpleNamespace())], ids=["none", "server"]
+)
 def test_a_trainer_without_an_engine_of_its_own_ends_too(trainer: Any) -> None:
     from unifer.train import stage
 
     stage.close_sampler(trainer)
 
 
-def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     """Two bars on one terminal overwrite each other."""
     from unifer.train.progress import TrainingBar
 
     told = tmp_path / "told"
     monkeypatch.setenv(progress.VARIABLE, str(told))
-    bar, state = TrainingBar("GRPO tiny"), SimpleNamespace(is_world_process_zero=True, max_steps=4, global_step=1)
+    bar, state = (
+        TrainingBar("GRPO tiny"),
+        SimpleNamespace(is_world_process_zero=True, max_steps=4, global_step=1),
+    )
     args: Any = SimpleNamespace()
     bar.on_train_begin(args, state, None)
     assert progress.heard(told) == progress.Progress("GRPO tiny", 1, 4, "steps")
@@ -64,12 +77,17 @@ def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(tmp_path: Path, 
     assert capsys.readouterr().err == ""
 
 
-def test_another_rank_tells_and_draws_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_another_rank_tells_and_draws_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     from unifer.train.progress import TrainingBar
 
     told = tmp_path / "told"
     monkeypatch.setenv(progress.VARIABLE, str(told))
-    bar, state = TrainingBar("GRPO tiny"), SimpleNamespace(is_world_process_zero=False, max_steps=4, global_step=0)
+    bar, state = (
+        TrainingBar("GRPO tiny"),
+        SimpleNamespace(is_world_process_zero=False, max_steps=4, global_step=0),
+    )
     args: Any = SimpleNamespace()
     bar.on_train_begin(args, state, None)
     bar.on_step_end(args, state, None)
@@ -79,7 +97,9 @@ def test_another_rank_tells_and_draws_nothing(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_deepspeed_repeats_at_every_gather_is_not_logged() -> None:
-    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would have written tens of gigabytes."""
+    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would have written tens of
+    gigabytes.
+    """
     import warnings
 
     import torch.distributed as distributed

@@ -16,7 +16,9 @@ from unifer.train.time_limit import TimeLimit
 
 def step(limit: TimeLimit, number: int, of: int = 100) -> Any:
     control = SimpleNamespace(should_save=False, should_training_stop=False)
-    limit.on_step_end(SimpleNamespace(world_size=1), SimpleNamespace(global_step=number, max_steps=of), control)
+    limit.on_step_end(
+        SimpleNamespace(world_size=1), SimpleNamespace(global_step=number, max_steps=of), control
+    )
     return control
 
 

@@ -1,4 +1,6 @@
-"""The committed base checkpoint is what `unifer tiny-base` makes: same rows, same start, a config that says the same."""
+"""The committed base checkpoint is what `unifer tiny-base` makes: same rows, same start, a config that says
+the same.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ BASE = ROOT / "train_unifer/checkpoints/UniFER-Tiny-Base"
 
 @pytest.fixture(scope="module")
 def identity() -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = json.loads((BASE / "manifest.json").read_text(encoding="utf-8"))["identity"]
+    found: dict[str, dict[str, object]] = json.loads((BASE / "manifest.json").read_text(encoding="utf-8"))[
+        "identity"
+    ]
     return found
 
 
@@ -26,7 +30,9 @@ def test_the_rows_it_learned_are_drawn_again(identity: dict[str, dict[str, objec
 
 
 @pytest.mark.slow
-def test_it_started_from_the_weights_that_build_makes(identity: dict[str, dict[str, object]], tiny: Path) -> None:
+def test_it_started_from_the_weights_that_build_makes(
+    identity: dict[str, dict[str, object]], tiny: Path
+) -> None:
     assert runs.describe_checkpoint(tiny)["fingerprint"] == identity["checkpoint"]["fingerprint"]
 
 

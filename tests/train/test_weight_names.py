@@ -19,7 +19,9 @@ def seven_billion() -> Any:
     from unifer.models.shapes import KNOWN
 
     known = KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"]
-    config = Qwen2_5_VLConfig(text_config=known["text_config"], vision_config=known["vision_config"], tie_word_embeddings=False)
+    config = Qwen2_5_VLConfig(
+        text_config=known["text_config"], vision_config=known["vision_config"], tie_word_embeddings=False
+    )
     with torch.device("meta"):
         return Qwen2_5_VLForConditionalGeneration(config)
 
@@ -36,7 +38,9 @@ def test_all_729_tensors_of_the_7b_are_sent_by_a_name_that_vllm_maps() -> None:
     layers = list(by_layer(seven_billion(), spread, sampler._fix_param_name_to_vllm))
     names = [name for layer in layers for name, _ in layer]
     assert len(names) == len(set(names)) == 729
-    assert len(layers) == 28 + 32 + 9, "one call per decoder layer and vision block, and the nine tensors outside them"
+    assert len(layers) == 28 + 32 + 9, (
+        "one call per decoder layer and vision block, and the nine tensors outside them"
+    )
     mapped = [Theirs.hf_to_vllm_mapper._map_name(name) for name in names]
     assert {str(name).partition(".")[0] for name in mapped} == {"language_model", "visual"}
     assert sum(str(name).startswith("language_model.model.layers.") for name in mapped) == 28 * 12

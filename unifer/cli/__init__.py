@@ -1,7 +1,7 @@
 """The command line: what stubs and shells call. Alone prints and exits; every other module returns or raises.
 
-One module per group of commands, each with `register(subparsers)`; `_GROUPS` lists them in the order of `--help`. Nothing heavy is imported
-until a command runs, so that `--help` answers at once.
+One module per group of commands, each with `register(subparsers)`; `_GROUPS` lists them in the order of
+`--help`. Nothing heavy is imported until a command runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -59,8 +59,12 @@ _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns its exit status: 0 done, 1 done with something to report, 2 bad input, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions.")
+    """Run one command. Returns its exit status: 0 done, 1 done with something to report, 2 bad input, 130
+    interrupted.
+    """
+    parser = argparse.ArgumentParser(
+        prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions."
+    )
     parser.add_argument("--version", action="version", version=f"unifer {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in _GROUPS:
@@ -81,7 +85,8 @@ def _run(args: argparse.Namespace) -> int:
         print(f"unifer: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # Whoever read the output has enough, as `head` does. What is still buffered goes nowhere, or it would raise again at exit.
+        # Whoever read the output has enough, as `head` does. What is still buffered goes nowhere, or it would
+        # raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:

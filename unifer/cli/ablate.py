@@ -1,4 +1,5 @@
-"""`unifer ablate`: a table of variants, each trained, asked the held-out questions, and compared with one of them.
+"""`unifer ablate`: a table of variants, each trained, asked the held-out questions, and compared with one of
+them.
 
 Reads the table; the trainings that follow from it are `ablation_plan`, doing them `ablation_study`.
 """
@@ -28,13 +29,20 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "ablate",
         help="train, ask and compare variants of SFT and GRPO",
-        description="Train the variants of a table, ask each the held-out questions, and compare them with its reference.",
+        description="Train the variants of a table, ask each the held-out questions, and compare them with "
+        "its reference.",
         epilog=_EPILOG,
     )
-    parser.add_argument("config", type=Path, metavar="FILE", help="the table, such as train_unifer/configs/ablations.yaml")
+    parser.add_argument(
+        "config", type=Path, metavar="FILE", help="the table, such as train_unifer/configs/ablations.yaml"
+    )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these variants and the reference alone")
-    parser.add_argument("--list", action="store_true", help="list the variants with what differs, and do nothing")
-    parser.add_argument("--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside")
+    parser.add_argument(
+        "--list", action="store_true", help="list the variants with what differs, and do nothing"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside"
+    )
     parser.set_defaults(run=_ablate)
 
 
@@ -65,10 +73,15 @@ def _list(run: Ablations) -> None:
 
 
 def _chosen(run: Ablations, config: Path, only: list[str] | None) -> list[str]:
-    """The variants to run, the reference first: every other one is compared with it as soon as it has answered."""
+    """The variants to run, the reference first: every other one is compared with it as soon as it has
+    answered.
+    """
     try:
         for name in only or ():
             run.check_name(name, "--only")
     except ValueError as error:
         raise InputError(f"{config}: {error}") from None
-    return [run.reference, *(name for name in run.variants if name != run.reference and (only is None or name in only))]
+    return [
+        run.reference,
+        *(name for name in run.variants if name != run.reference and (only is None or name in only)),
+    ]

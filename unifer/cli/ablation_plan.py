@@ -1,6 +1,8 @@
-"""What `unifer ablate` is told, and which trainings follow from it: each named by a fingerprint of all it depends on.
+"""What `unifer ablate` is told, and which trainings follow from it: each named by a fingerprint of all it
+depends on.
 
-Variants whose first stage has one fingerprint share that stage. Knows configs and checkpoints; running them is `ablate`.
+Variants whose first stage has one fingerprint share that stage. Knows configs and checkpoints; running them
+is `ablate`.
 """
 
 from __future__ import annotations
@@ -33,7 +35,16 @@ _RESERVED = {
 _FILES = ("rows", "eval_questions")
 """Settings that count with what lies in the file."""
 _ASIDE = (
-    *("image_root", "eval_image_root", "logging_dir", "report_to", "logging_steps", "save_steps", "save_total_limit", "save_strategy"),
+    *(
+        "image_root",
+        "eval_image_root",
+        "logging_dir",
+        "report_to",
+        "logging_steps",
+        "save_steps",
+        "save_total_limit",
+        "save_strategy",
+    ),
     *("deepspeed", "dataloader_num_workers", "max_minutes", "preflight"),
 )
 """Settings by which no model becomes another one."""
@@ -56,11 +67,18 @@ class Variant:
         for stage in STAGES:
             _refuse_reserved(stage, getattr(self, stage))
             if getattr(self, stage) and stage not in self.stages:
-                raise ValueError(f"{stage} has settings, and stages is {list(self.stages)}: add the stage, or leave them out")
+                raise ValueError(
+                    f"{stage} has settings, and stages is {list(self.stages)}: add the stage, or "
+                    "leave them out"
+                )
 
     def changes(self) -> str:
         """`grpo.beta=0, grpo.temperature=0.75`, in the spelling of the table."""
-        said = [] if self.stages == STAGES else [f"{self.stages[0].upper()} alone" if self.stages else "no training"]
+        said = (
+            []
+            if self.stages == STAGES
+            else [f"{self.stages[0].upper()} alone" if self.stages else "no training"]
+        )
         said += [] if self.model is None else [f"model={Path(self.model).name}"]
         for stage in STAGES:
             said += [f"{stage}.{key}={_shown(value)}" for key, value in getattr(self, stage).items()]
@@ -69,7 +87,9 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablations:
-    """A table of variants, each trained, asked the held-out questions, and compared with the variant `reference`."""
+    """A table of variants, each trained, asked the held-out questions, and compared with the variant
+    `reference`.
+    """
 
     out: Path
     heldout: tuple[Path, ...]
@@ -95,7 +115,10 @@ class Ablations:
         if name not in self.variants:
             near = difflib.get_close_matches(name, self.variants, n=1)
             meant = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"{at} {name!r} is none of the variants; {meant}there are {', '.join(map(repr, self.variants))}")
+            raise ValueError(
+                f"{at} {name!r} is none of the variants; {meant}there are "
+                f"{', '.join(map(repr, self.variants))}"
+            )
 
 
 @dataclass(frozen=True)
@@ -109,7 +132,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Chain:
-    """The trainings of a variant from the checkpoint `start`, and the checkpoint `model` that answers, which `key` identifies."""
+    """The trainings of a variant from the checkpoint `start`, and the checkpoint `model` that answers, which
+    `key` identifies.
+    """
 
     start: str
     trainings: tuple[Training, ...]
@@ -118,9 +143,11 @@ class Chain:
 
 
 def plan(run: Ablations, config: Path, names: Sequence[str]) -> dict[str, Chain]:
-    """The trainings of the variants `names`, in that order. Downloads a model of the hub that one starts from.
+    """The trainings of the variants `names`, in that order. Downloads a model of the hub that one starts
+    from.
 
-    Raises InputError: a config, a row file or a checkpoint that is not there, two variants that are trained alike.
+    Raises InputError: a config, a row file or a checkpoint that is not there, two variants that are trained
+    alike.
     """
     described = _Described()
     found: dict[str, Chain] = {}
@@ -129,7 +156,9 @@ def plan(run: Ablations, config: Path, names: Sequence[str]) -> dict[str, Chain]
         chain = _chain(run, run.variants[name], at, described)
         twin = next((other for other, made in found.items() if made.key == chain.key), None)
         if twin is not None:
-            raise InputError(f"{at}: is trained exactly as {twin!r} is; change a key, or leave one of the two out")
+            raise InputError(
+                f"{at}: is trained exactly as {twin!r} is; change a key, or leave one of the two out"
+            )
         found[name] = chain
     return found
 
@@ -146,15 +175,23 @@ def maker(path: Path) -> str:
 
 
 def _chain(run: Ablations, variant: Variant, at: str, described: _Described) -> Chain:
-    settings = {stage: _settings(getattr(run, stage), getattr(variant, stage), f"{at}: {stage}") for stage in STAGES}
+    settings = {
+        stage: _settings(getattr(run, stage), getattr(variant, stage), f"{at}: {stage}") for stage in STAGES
+    }
     start = variant.model or settings["sft"].get("model_name_or_path")
     if start is None:
-        raise InputError(f"{at}: no model to start from; give the variant a `model`, or the SFT config model_name_or_path")
+        raise InputError(
+            f"{at}: no model to start from; give the variant a `model`, or the SFT config model_name_or_path"
+        )
     key, model = described.checkpoint(start, at), str(start)
     trainings = []
     for stage in variant.stages:
         own = settings[stage]
-        identity = {"start": key, "prompt": prompts.VERSION, "settings": described.settings(own, f"{at}: {stage}")}
+        identity = {
+            "start": key,
+            "prompt": prompts.VERSION,
+            "settings": described.settings(own, f"{at}: {stage}"),
+        }
         key = f"{stage}-{digest(identity)}"
         folder = str((run.out / "models" / key).absolute())
         trainings.append(Training(stage, key, own | {"model_name_or_path": model, "output_dir": folder}))
@@ -163,11 +200,16 @@ def _chain(run: Ablations, variant: Variant, at: str, described: _Described) -> 
 
 
 def _settings(common: Mapping[str, Any], own: Mapping[str, Any], at: str) -> Json:
-    """What a config says with the keys that the table and the variant change. Raises InputError: no such config."""
+    """What a config says with the keys that the table and the variant change. Raises InputError: no such
+    config.
+    """
     changed = {**common, **own}
     config = Path(changed.pop("config"))
     if not config.is_file():
-        raise InputError(f"{at}.config: {config}: no such file; name a training config, relative to the table, such as ./sft_7b.yaml")
+        raise InputError(
+            f"{at}.config: {config}: no such file; name a training config, relative to the table, "
+            "such as ./sft_7b.yaml"
+        )
     return read_config(config.absolute()) | changed
 
 
@@ -182,11 +224,15 @@ class _Described:
         from unifer.models.checkpoints import find_checkpoint
 
         if model not in self._seen:
-            self._seen[model] = find_checkpoint(model, Path(__file__).parent, flag=f"{at}: model").describe()["fingerprint"]
+            self._seen[model] = find_checkpoint(model, Path(__file__).parent, flag=f"{at}: model").describe()[
+                "fingerprint"
+            ]
         return self._seen[model]
 
     def settings(self, settings: Json, at: str) -> Json:
-        """Settings with the digest of each file that they name in its place. Raises InputError: no such file."""
+        """Settings with the digest of each file that they name in its place. Raises InputError: no such
+        file.
+        """
         kept = {key: value for key, value in settings.items() if key not in (*_RESERVED, *_ASIDE)}
         return kept | {key: self._file(Path(kept[key]), f"{at}.{key}") for key in _FILES if kept.get(key)}
 

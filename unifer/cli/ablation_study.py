@@ -1,4 +1,5 @@
-"""The variants of `unifer ablate` on their way: trained, asked, compared, each stage in a process of its own and done once.
+"""The variants of `unifer ablate` on their way: trained, asked, compared, each stage in a process of its own
+and done once.
 
 Knows the order of the work and its files; which trainings there are, `ablation_plan` says.
 """
@@ -33,12 +34,18 @@ if TYPE_CHECKING:
 def study(run: Ablations, config: Path, names: Sequence[str]) -> None:
     """Do what is not done yet for the variants `names`, the reference first; the table stands after each.
 
-    Raises InputError before the first training for whatever a later one would be refused for, and where a stage fails.
+    Raises InputError before the first training for whatever a later one would be refused for, and where a
+    stage fails.
     """
     started = time.monotonic()
     held_out = [_dataset(folder, config) for folder in run.heldout]
     chains = plan(run, config, names)
-    this = Study(run, chains, held_out, Stages(run.out / "stages.json", {"command": "ablate"}, "start over with --fresh"))
+    this = Study(
+        run,
+        chains,
+        held_out,
+        Stages(run.out / "stages.json", {"command": "ablate"}, "start over with --fresh"),
+    )
     this.check_questions()
     this.check_settings(config)
     before = sum(this.stages.seconds.values())
@@ -50,12 +57,17 @@ def study(run: Ablations, config: Path, names: Sequence[str]) -> None:
         if number > 1 and (len(this.stages.seconds) > done or number == len(names)):
             this.compare(names[:number])
     work, took = sum(this.stages.seconds.values()) - before, time.monotonic() - started
-    print(f"trainings and answers took {work:.0f} s of the {took:.0f} s of this command; wrote {os.path.relpath(run.out)}")
+    print(
+        "trainings and answers took "
+        f"{work:.0f} s of the {took:.0f} s of this command; wrote {os.path.relpath(run.out)}"
+    )
 
 
 @dataclass(frozen=True)
 class Study:
-    """The variants of a table on their way: `stages` are the trainings and answers that are done, by fingerprint."""
+    """The variants of a table on their way: `stages` are the trainings and answers that are done, by
+    fingerprint.
+    """
 
     run: Ablations
     chains: dict[str, Chain]
@@ -63,14 +75,20 @@ class Study:
     stages: Stages
 
     def check_questions(self) -> None:
-        """Refuse questions, pictures and flags that `unifer infer` would refuse once the models are trained. Raises InputError."""
+        """Refuse questions, pictures and flags that `unifer infer` would refuse once the models are trained.
+        Raises InputError.
+        """
         for model, spec in itertools.product({chain.start for chain in self.chains.values()}, self.held_out):
             infer.refuse(["--model", model, *self._asking(spec)])
 
     def check_settings(self, config: Path) -> None:
-        """Refuse what a training to come would refuse: else a typo in the last variant shows after days. Raises InputError."""
+        """Refuse what a training to come would refuse: else a typo in the last variant shows after days.
+        Raises InputError.
+        """
         todo = {
-            each.key: (f"{config}: variants.{name}.{each.stage}", each) for name, chain in self.chains.items() for each in chain.trainings
+            each.key: (f"{config}: variants.{name}.{each.stage}", each)
+            for name, chain in self.chains.items()
+            for each in chain.trainings
         }
         todo = {key: found for key, found in todo.items() if key not in self.stages.seconds}
         if todo:
@@ -86,7 +104,10 @@ class Study:
         folder = Path(this.settings["output_dir"])
         config = folder.with_name(f"{this.key}.yaml")
         _write_config(config, this)
-        command(training(this.stage, config), **({} if self.run.processes is None else {"NPROC": str(self.run.processes)}))
+        command(
+            training(this.stage, config),
+            **({} if self.run.processes is None else {"NPROC": str(self.run.processes)}),
+        )
         # A finished training never goes on; of a 7B model each of these is 124 GB.
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
@@ -103,7 +124,11 @@ class Study:
 
     def _answers(self, name: str, spec: DatasetSpec) -> Path:
         """The file of its replies, named by what is asked of whom, and how."""
-        asked = {"model": self.chains[name].key, "questions": files.sha256(find_questions(spec, None)), "how": self.run.evaluation}
+        asked = {
+            "model": self.chains[name].key,
+            "questions": files.sha256(find_questions(spec, None)),
+            "how": self.run.evaluation,
+        }
         return self.run.out / "answers" / f"{spec.name}-{digest(asked)}.jsonl"
 
     def compare(self, names: Sequence[str]) -> None:
@@ -113,7 +138,10 @@ class Study:
         table = self._table(names)
         say(f"\n{ablations.table_text(table)}\n")
         out = self.run.out
-        files.write_json(out / "ablations.json", {"variants": {name: self._found(name) for name in names}, **table.to_json()})
+        files.write_json(
+            out / "ablations.json",
+            {"variants": {name: self._found(name) for name in names}, **table.to_json()},
+        )
         files.write_text(out / "ablations.md", ablations.table_markdown(table))
         ablations.table_png(out / "ablations.png", table)
 
@@ -123,7 +151,11 @@ class Study:
         from unifer.evaluate.statistics.comparison import compare
         from unifer.report.ablations import AblationTable
 
-        runs = [Selected(spec, PredictionFile(name, self._answers(name, spec))) for name in names for spec in self.held_out]
+        runs = [
+            Selected(spec, PredictionFile(name, self._answers(name, spec)))
+            for name in names
+            for spec in self.held_out
+        ]
         questions = [question for spec in self.held_out for question in read_questions(spec.questions, spec)]
         there = {
             "war": any(question.true_label is not None for question in questions),
@@ -134,12 +166,16 @@ class Study:
         return AblationTable({name: self.run.variants[name].changes() for name in names}, found)
 
     def _found(self, name: str) -> Json:
-        """Where the variant's model and replies lie, and how long they took; a shared training counts for each that shares it."""
+        """Where the variant's model and replies lie, and how long they took; a shared training counts for
+        each that shares it.
+        """
         chain, answers = self.chains[name], [self._answers(name, spec) for spec in self.held_out]
         done = [*(each.key for each in chain.trainings), *(path.stem for path in answers)]
         return {
             "changes": self.run.variants[name].changes(),
-            "model": os.path.relpath(chain.model, self.run.out) if chain.trainings else Path(chain.model).name,
+            "model": os.path.relpath(chain.model, self.run.out)
+            if chain.trainings
+            else Path(chain.model).name,
             "answers": [os.path.relpath(path, self.run.out) for path in answers],
             "seconds": {key: self.stages.seconds[key] for key in done},
         }
@@ -147,7 +183,9 @@ class Study:
 
 def _dataset(folder: Path, config: Path) -> DatasetSpec:
     if not folder.is_dir():
-        raise InputError(f"{config}: heldout: {folder}: no such folder; one with a dataset.yaml is expected{maker(folder)}")
+        raise InputError(
+            f"{config}: heldout: {folder}: no such folder; one with a dataset.yaml is expected{maker(folder)}"
+        )
     return load_dataset(folder)
 
 

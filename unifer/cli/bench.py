@@ -35,19 +35,45 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Ask every model of a models file the questions of every dataset, and score them.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--models", type=Path, metavar="FILE", help=f"models file (default: {_MODELS}); its head explains it")
+    parser.add_argument(
+        "--models", type=Path, metavar="FILE", help=f"models file (default: {_MODELS}); its head explains it"
+    )
     parser.add_argument("--models-only", nargs="+", metavar="NAME", help="only these entries of it")
-    parser.add_argument("--datasets", type=Path, nargs="+", metavar="DIR", help=f"dataset folders (default: {' '.join(FERBENCH)})")
-    parser.add_argument("--sample", action="store_true", help="ask each dataset's committed sample questions (synthetic faces)")
-    parser.add_argument("--limit", type=flags.positive, metavar="N", help="ask the first N questions of each dataset only")
-    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
-    parser.add_argument("--log-dir", type=Path, metavar="DIR", help="logs, and what was spent (default: runs/bench)")
-    parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
-    parser.add_argument("--retries", type=int, default=4, metavar="N", help="how often a request is sent again (default 4)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and what it can cost; send nothing")
+    parser.add_argument(
+        "--datasets",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help=f"dataset folders (default: {' '.join(FERBENCH)})",
+    )
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help="ask each dataset's committed sample questions (synthetic faces)",
+    )
+    parser.add_argument(
+        "--limit", type=flags.positive, metavar="N", help="ask the first N questions of each dataset only"
+    )
+    parser.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
+    )
+    parser.add_argument(
+        "--log-dir", type=Path, metavar="DIR", help="logs, and what was spent (default: runs/bench)"
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="ask the questions again whose row is a failure"
+    )
+    parser.add_argument(
+        "--retries", type=int, default=4, metavar="N", help="how often a request is sent again (default 4)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be asked, and what it can cost; send nothing"
+    )
     budget = parser.add_argument_group("budget, over all runs into the same log folder, retries counted")
     budget.add_argument("--max-requests", type=int, metavar="N", help="never send more")
-    budget.add_argument("--max-cost", type=float, metavar="USD", help="never spend more; needs prices in the models file")
+    budget.add_argument(
+        "--max-cost", type=float, metavar="USD", help="never spend more; needs prices in the models file"
+    )
     parser.set_defaults(run=_bench)
 
 
@@ -63,7 +89,11 @@ def _bench(args: argparse.Namespace) -> int:
         return 0
     spent = run_bench(bench, watching)
     say(_results(bench.cells))
-    say(f"\n{spent.requests:,} requests" + (f", {spent.cost:.4f} USD" if spent.cost else "") + f", all runs into {bench.log_dir} together")
+    say(
+        f"\n{spent.requests:,} requests"
+        + (f", {spent.cost:.4f} USD" if spent.cost else "")
+        + f", all runs into {bench.log_dir} together"
+    )
     say(f"look into them: inspect view --log-dir {bench.log_dir}")
     return 0 if all(cell.state == "done" for cell in bench.cells) else 1
 
@@ -103,7 +133,9 @@ def _results(cells: Sequence[BenchCell]) -> str:
     for position, cell in enumerate(cells):
         if cell.done:
             try:
-                scored[position] = score_strict(cell.asked.spec, PredictionFile(cell.plan.out.stem, cell.plan.out))
+                scored[position] = score_strict(
+                    cell.asked.spec, PredictionFile(cell.plan.out.stem, cell.plan.out)
+                )
             except InputError as error:
                 cell.reason = cell.reason or str(error)
     return result_text(cells, scored)

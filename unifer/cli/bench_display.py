@@ -1,4 +1,6 @@
-"""How far a benchmark has come, while it runs: one live table on a terminal, a line now and then elsewhere."""
+"""How far a benchmark has come, while it runs: one live table on a terminal, a line now and then
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def watching(cells: Sequence[BenchCell]) -> Iterator[None]:
         from rich.live import Live
 
         console = Console(stderr=True)
-        with Live(get_renderable=lambda: _table(cells, console.width, console.height), console=console, refresh_per_second=4):
+        with Live(
+            get_renderable=lambda: _table(cells, console.width, console.height),
+            console=console,
+            refresh_per_second=4,
+        ):
             yield
         return
     lines = _CellLines(cells)
@@ -69,7 +75,12 @@ def _table(cells: Sequence[BenchCell], width: int, height: int) -> RenderableTyp
     hidden = len(cells) - len(shown)
     total = f"{sum(cell.done for cell in cells):,} of {sum(cell.total for cell in cells):,} questions"
     spent = f", {sum(cell.cost for cell in cells):.2f} USD now" if any(cell.cost for cell in cells) else ""
-    table.caption = Text(total + spent + (f"; {hidden} more rows are not shown" if hidden else "") + "; Ctrl-C stops, nothing is lost")
+    table.caption = Text(
+        total
+        + spent
+        + (f"; {hidden} more rows are not shown" if hidden else "")
+        + "; Ctrl-C stops, nothing is lost"
+    )
     return table
 
 

@@ -1,4 +1,5 @@
-"""What the stages of a long command look like: a live table on a terminal, else a line a stage and one every half minute.
+"""What the stages of a long command look like: a live table on a terminal, else a line a stage and one every
+half minute.
 
 Knows names, counts and seconds; runs nothing.
 """
@@ -27,7 +28,9 @@ class StageBoard(Protocol):
     """Where stages show themselves; `with` it for as long as they run."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def done(self, name: str, seconds: float, *, before: bool) -> None:
         """`name` is done, now or in an earlier run (`before`)."""
@@ -40,7 +43,9 @@ class StageBoard(Protocol):
 
 
 def board(titles: Mapping[str, str], expected: Mapping[str, float], counts: Mapping[str, int]) -> StageBoard:
-    """The board of stages name -> title: `expected` are seconds that they take about, `counts` the units of work that they have."""
+    """The board of stages name -> title: `expected` are seconds that they take about, `counts` the units of
+    work that they have.
+    """
     import os
 
     live = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "unknown")
@@ -56,7 +61,9 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class _RunningStage:
-    """The running stage: when it began, and how far its commands are, taken together. `least` is what they count at least."""
+    """The running stage: when it began, and how far its commands are, taken together. `least` is what they
+    count at least.
+    """
 
     name: str
     began: float
@@ -65,14 +72,18 @@ class _RunningStage:
     total: int = 0
     told: dict[str, Progress] = field(default_factory=dict)
     past: int = 0
-    """Units of pieces of work that a command has left behind it: `unifer infer` answers for one model after another."""
+    """Units of pieces of work that a command has left behind it: `unifer infer` answers for one model after
+    another.
+    """
     first: tuple[float, int] | None = None
     """When it told of its progress first, and what was done by then."""
 
     def hear(self, told: Mapping[str, Progress], now: float) -> None:
         if not told:
             return
-        self.past += sum(old.total for name, old in self.told.items() if name in told and told[name].title != old.title)
+        self.past += sum(
+            old.total for name, old in self.told.items() if name in told and told[name].title != old.title
+        )
         self.told = dict(told)
         self.done = self.past + sum(each.done for each in told.values())
         self.total = max(self.least, self.past + sum(each.total for each in told.values()))
@@ -109,7 +120,9 @@ class LineBoard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def done(self, name: str, seconds: float, *, before: bool) -> None:
@@ -128,7 +141,9 @@ class LineBoard:
         self._due = now + _LINE_SECONDS
         left = run.left(now)
         far = f"{run.counted}, " if run.total else "starting, "
-        self._say(f"{run.name}: {far}{clock(now - run.began)}" + ("" if left is None else f", {clock(left)} left"))
+        self._say(
+            f"{run.name}: {far}{clock(now - run.began)}" + ("" if left is None else f", {clock(left)} left")
+        )
 
 
 class LiveBoard:
@@ -151,11 +166,19 @@ class LiveBoard:
         from rich.live import Live
 
         screen = Console(file=sys.stdout)  # fixed now: scoring sends what is printed to its log
-        self._live = Live(console=screen, get_renderable=self.table, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            console=screen,
+            get_renderable=self.table,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._live.stop()
 
     def done(self, name: str, seconds: float, *, before: bool) -> None:
@@ -180,7 +203,9 @@ class LiveBoard:
         table.add_column("time", justify="right", width=7, no_wrap=True)
         table.add_column("left", justify="right", width=8, no_wrap=True)
         for name, title in self._titles.items():
-            table.add_row(name, *self._line(name, title), style=None if self._run and self._run.name == name else "dim")
+            table.add_row(
+                name, *self._line(name, title), style=None if self._run and self._run.name == name else "dim"
+            )
         return table
 
     def _line(self, name: str, title: str) -> tuple[RenderableType, str, str]:

@@ -20,16 +20,32 @@ dataset folder (all its runs), a folder above such folders, or the name of a run
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this command."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser("compare", help="compare runs on the same questions", description=_ABOUT, formatter_class=raw)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="file, folder or name; two runs or more in all")
-    parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="dataset of files that lie outside their dataset folder")
+    parser = commands.add_parser(
+        "compare", help="compare runs on the same questions", description=_ABOUT, formatter_class=raw
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="file, folder or name; two runs or more in all"
+    )
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        metavar="DIR",
+        help="dataset of files that lie outside their dataset folder",
+    )
     parser.add_argument(
         "--measure",
         choices=("war", "uar", "macro_f1", "au_f1"),
-        help="score of the differences (default: war; au_f1, F1 of a face's AUs, where no dataset has labels)",
+        help="score of the differences (default: war; au_f1, F1 of a face's AUs, where no dataset has "
+        "labels)",
     )
-    parser.add_argument("--baseline", metavar="NAME", help="hold all other runs against this one, not every pair")
-    parser.add_argument("--common", action="store_true", help="compare over the questions and datasets that all runs have, and say so")
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="hold all other runs against this one, not every pair"
+    )
+    parser.add_argument(
+        "--common",
+        action="store_true",
+        help="compare over the questions and datasets that all runs have, and say so",
+    )
     flags.add_resamples(parser, least=100)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all figures here too, as JSON")
     parser.set_defaults(run=_compare)
@@ -43,10 +59,14 @@ def _compare(args: argparse.Namespace) -> int:
     from unifer.report.comparisons import comparison_text
 
     selected = select(args.runs, Path.cwd(), args.dataset_dir)
-    if args.out is not None and (args.out.is_dir() or any(args.out.absolute() == one.run.path.absolute() for one in selected)):
+    if args.out is not None and (
+        args.out.is_dir() or any(args.out.absolute() == one.run.path.absolute() for one in selected)
+    ):
         raise InputError(f"--out {args.out}: is a folder or one of the prediction files; choose another name")
     print(f"scoring {len(selected)} prediction files", file=sys.stderr, flush=True)
-    found = compare(selected, measure=args.measure, baseline=args.baseline, common=args.common, resamples=args.resamples)
+    found = compare(
+        selected, measure=args.measure, baseline=args.baseline, common=args.common, resamples=args.resamples
+    )
     say(comparison_text(found))
     if args.out is not None:
         with writing(args.out):

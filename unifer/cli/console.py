@@ -1,4 +1,6 @@
-"""What commands show while they work: a progress bar with speed and time left, and plain lines where there is no terminal."""
+"""What commands show while they work: a progress bar with speed and time left, and plain lines where there is
+no terminal.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from unifer.progress import Advance, teller
 
 @contextmanager
 def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Iterator[Advance]:
-    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every tenth.
+    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every
+    tenth.
 
     Where another command of ours waits for this one, it is told instead (`unifer.progress`).
     """
@@ -23,7 +26,14 @@ def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Ite
         yield _ProgressLines(title, total, done, unit)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -61,11 +71,16 @@ class _ProgressLines:
         if not amount:
             return
         before, self._done = self._done, self._done + amount
-        if self._total and (before * 10 // self._total != self._done * 10 // self._total or self._done == self._total):
+        if self._total and (
+            before * 10 // self._total != self._done * 10 // self._total or self._done == self._total
+        ):
             seconds = self._clock() - self._started
             rate = (self._done - self._first) / seconds if seconds > 0 else 0.0
             left = (self._total - self._done) / rate if rate else 0.0
-            line = f"{self._title}: {self._done}/{self._total} {self._unit}, {rate:.1f} {self._unit}/s, {left:.0f} s left"
+            line = (
+                f"{self._title}: {self._done}/{self._total} {self._unit}, {rate:.1f} {self._unit}/s, "
+                f"{left:.0f} s left"
+            )
             print(line, file=sys.stderr, flush=True)
 
 
@@ -85,5 +100,9 @@ WIDTH = 80
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """`text` in lines of at most `WIDTH` columns after `indent`, further lines a little deeper; paths are not broken at hyphens."""
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
+    """`text` in lines of at most `WIDTH` columns after `indent`, further lines a little deeper; paths are not
+    broken at hyphens.
+    """
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+    )

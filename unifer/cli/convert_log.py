@@ -28,13 +28,26 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Convert a log of inspect_ai into predictions, or predictions into a log.",
         epilog=_EPILOG,
     )
-    parser.add_argument("source", type=Path, metavar="IN", help="a log (.eval, .json) or predictions (.jsonl, *_results.json)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="predictions (.jsonl) or a log (.eval)")
     parser.add_argument(
-        "--dataset-dir", type=Path, metavar="DIR", help="dataset folder of predictions (default: the one whose results/ holds them)"
+        "source", type=Path, metavar="IN", help="a log (.eval, .json) or predictions (.jsonl, *_results.json)"
     )
-    parser.add_argument("--images", action="store_true", help="put the pictures into the log too (about 0.1 MB each at 224 pixels)")
-    parser.add_argument("--image-root", type=Path, metavar="DIR", help="with --images: folder that image paths lie below")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="predictions (.jsonl) or a log (.eval)"
+    )
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        metavar="DIR",
+        help="dataset folder of predictions (default: the one whose results/ holds them)",
+    )
+    parser.add_argument(
+        "--images",
+        action="store_true",
+        help="put the pictures into the log too (about 0.1 MB each at 224 pixels)",
+    )
+    parser.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="with --images: folder that image paths lie below"
+    )
     parser.add_argument("--overwrite", action="store_true", help="move an existing --out aside (.1)")
     parser.set_defaults(run=_convert)
 
@@ -50,7 +63,9 @@ def _convert(args: argparse.Namespace) -> int:
         what = "a log becomes predictions" if wanted == _ROWS else "predictions become a log"
         raise InputError(f"--out {out}: {what}, so name it *{wanted}")
     if out.exists() and not args.overwrite:
-        raise InputError(f"--out {out}: is there already; choose another name, or give --overwrite to move it aside")
+        raise InputError(
+            f"--out {out}: is there already; choose another name, or give --overwrite to move it aside"
+        )
     if args.image_root is not None and not args.image_root.is_dir():
         raise InputError(f"--image-root {args.image_root}: no such folder")
     made = _converted(args)
@@ -64,7 +79,9 @@ def _converted(args: argparse.Namespace) -> Converted:
 
     if args.out.suffix == _LOG:
         (chosen,) = select([str(args.source)], Path.cwd(), args.dataset_dir)
-        return conversion.to_log(chosen.run, chosen.spec, args.out, images=args.images, image_root=args.image_root)
+        return conversion.to_log(
+            chosen.run, chosen.spec, args.out, images=args.images, image_root=args.image_root
+        )
     if args.images:
         raise InputError("--images is for logs; predictions name their pictures by image_path and hold none")
     return conversion.to_predictions(args.source, args.out)

@@ -1,4 +1,6 @@
-"""`unifer curves`: the training curves of a run, finished or in progress, as a figure and a few lines. Needs no torch."""
+"""`unifer curves`: the training curves of a run, finished or in progress, as a figure and a few lines. Needs
+no torch.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,24 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "curves",
         help="draw the training curves of a run",
-        description="Draw what a training run logged: rewards, KL, entropy, completion length, sampler-trainer difference, step time; "
-        "loss for supervised runs. Works while the run goes on. Several runs get a figure each.",
+        description="Draw what a training run logged: rewards, KL, entropy, completion length, "
+        "sampler-trainer difference, step time; loss for supervised runs. Works while the run "
+        "goes on. Several runs get a figure each.",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="output_dir of a run")
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"figure of a single run, *.png (default: RUN/{FIGURE})")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=f"figure of a single run, *.png (default: RUN/{FIGURE})"
+    )
     parser.set_defaults(run=_curves)
 
 
 def _curves(args: argparse.Namespace) -> int:
     if args.out is not None and len(args.runs) > 1:
-        raise InputError(f"--out {args.out}: is one figure, and {len(args.runs)} runs are given; leave it out, each gets RUN/{FIGURE}")
+        raise InputError(
+            "--out "
+            f"{args.out}: is one figure, and {len(args.runs)} runs are given; leave it out, each gets "
+            f"RUN/{FIGURE}"
+        )
     if args.out is not None and args.out.suffix != ".png":
         raise InputError(f"--out {args.out}: the figure is a PNG; name it *.png")
     if args.out is not None and args.out.is_dir():
@@ -41,14 +50,19 @@ def _curves(args: argparse.Namespace) -> int:
 
 
 def show(run: Path, out: Path | None = None) -> None:
-    """Draw the curves of the run in folder `run` and print its summary. Raises InputError: no such run, nothing logged."""
+    """Draw the curves of the run in folder `run` and print its summary. Raises InputError: no such run,
+    nothing logged.
+    """
     from unifer.report.curves import curves_png, curves_text, panels
     from unifer.report.tables import plain
     from unifer.train.history import read_metrics
 
     rows = read_metrics(run)
     if not panels(rows):
-        raise InputError(f"{run}: none of its metrics has a panel: {', '.join(sorted({name for row in rows for name in row}))}")
+        raise InputError(
+            f"{run}: none of its metrics has a panel: "
+            f"{', '.join(sorted({name for row in rows for name in row}))}"
+        )
     name, out = run.resolve().name, out or run / FIGURE
     curves_png(out, rows, f"{name} · training curves")
     text = f"{curves_text(rows, name)}\n\nwrote {plain(os.path.relpath(out), 4096)}"

@@ -21,18 +21,37 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     doctor = commands.add_parser(
         "doctor",
         help="check packages, machine, data and memory before a run",
-        description="Check what is installed against the pins, GPUs, disk, the data files and a sample of their images. With --config "
-        "also whether that training run fits, and what to change if not. Exit status 1 if there is a problem.",
+        description="Check what is installed against the pins, GPUs, disk, the data files and a sample of "
+        "their images. With --config also whether that training run fits, and what to change if "
+        "not. Exit status 1 if there is a problem.",
         epilog="With --config, further flags override it as in `unifer sft`: --per_device_train_batch_size 4",
     )
-    doctor.add_argument("--config", type=Path, metavar="FILE", help="training config, such as train_unifer/configs/sft_7b.yaml")
-    doctor.add_argument("--stage", choices=("sft", "grpo"), help="which training the config is for (default: by its keys)")
-    doctor.add_argument("--gpus", type=int, metavar="N", help="estimate for N GPUs (default: those here, else 1)")
     doctor.add_argument(
-        "--gpu-memory", type=float, metavar="GB", help="memory of each (default: that of --card or of the GPUs here, else 80)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="training config, such as train_unifer/configs/sft_7b.yaml",
     )
-    doctor.add_argument("--card", metavar="NAME", help="with --config: what the run costs on a100, a800, h100, h200 or rtx4090")
-    doctor.add_argument("--image-root", type=Path, metavar="DIR", help="without --config: folder that holds the images")
+    doctor.add_argument(
+        "--stage", choices=("sft", "grpo"), help="which training the config is for (default: by its keys)"
+    )
+    doctor.add_argument(
+        "--gpus", type=int, metavar="N", help="estimate for N GPUs (default: those here, else 1)"
+    )
+    doctor.add_argument(
+        "--gpu-memory",
+        type=float,
+        metavar="GB",
+        help="memory of each (default: that of --card or of the GPUs here, else 80)",
+    )
+    doctor.add_argument(
+        "--card",
+        metavar="NAME",
+        help="with --config: what the run costs on a100, a800, h100, h200 or rtx4090",
+    )
+    doctor.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="without --config: folder that holds the images"
+    )
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too")
     doctor.set_defaults(run=_doctor, passes_flags_on=True)
 
@@ -60,7 +79,14 @@ def _doctor(args: argparse.Namespace) -> int:
     problems, warnings = levels.count("problem"), levels.count("warning")
     print(f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}")
     if args.json:
-        files.write_json(args.json, {"problems": problems, "warnings": warnings, "sections": [section.to_json() for section in sections]})
+        files.write_json(
+            args.json,
+            {
+                "problems": problems,
+                "warnings": warnings,
+                "sections": [section.to_json() for section in sections],
+            },
+        )
     return 1 if problems else 0
 
 
@@ -73,7 +99,9 @@ def _for_config(args: argparse.Namespace, card: Any) -> list[Any]:
     stage: Literal["sft", "grpo"] = args.stage or planned.stage_of(args.config, args.rest)
     gpus = doctor.planned_gpus(args.gpus)
     fer, config, model = planned.parse(stage, ["--config", str(args.config), *args.rest], gpus)
-    return doctor.examine_run(stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None, card)
+    return doctor.examine_run(
+        stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None, card
+    )
 
 
 def _count(number: int, noun: str) -> str:
@@ -85,7 +113,19 @@ def _lines(level: str, title: str, text: str, remedy: str) -> str:
     plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
     head = f"  {_SIGNS[level][plain]} {level:<7}  "
     indent = " " * len(head)
-    lines = textwrap.wrap(f"{title}: {text}", _WIDTH, initial_indent=head, subsequent_indent=indent + "  ", break_on_hyphens=False)
+    lines = textwrap.wrap(
+        f"{title}: {text}",
+        _WIDTH,
+        initial_indent=head,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+    )
     if remedy:
-        lines += textwrap.wrap(remedy, _WIDTH, initial_indent=f"{indent}-> ", subsequent_indent=f"{indent}   ", break_on_hyphens=False)
+        lines += textwrap.wrap(
+            remedy,
+            _WIDTH,
+            initial_indent=f"{indent}-> ",
+            subsequent_indent=f"{indent}   ",
+            break_on_hyphens=False,
+        )
     return "\n".join(lines)

@@ -12,11 +12,15 @@ MOST_RESAMPLES = 100_000
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Reads a whole number from `least` on, to `most` if there is one; argparse shows the error with the flag's name."""
+    """Reads a whole number from `least` on, to `most` if there is one; argparse shows the error with the
+    flag's name.
+    """
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}" + (f" to {most}" if most is not None else ""))
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least}" + (f" to {most}" if most is not None else "")
+            )
         return int(text)
 
     return read
@@ -55,5 +59,7 @@ def add_resamples(parser: argparse.ArgumentParser, least: int = 0) -> None:
 def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path | None:
     """The folder that image paths are below. Raises InputError where it is none."""
     if given is not None and not given.is_dir():
-        raise InputError(f"{name}{given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
+        raise InputError(
+            f"{name}{given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
+        )
     return given

@@ -27,8 +27,14 @@ but their weights. A question whose image cannot be read, or that the engine fai
 --engine server --url URL ... asks vLLM servers that run already, here or elsewhere, in place of an engine of this process.
 On a cluster each job of an array answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
-_THEN = "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X --then --model B --limit 200"
-_PROFILE = "published: as the UniFER scripts ask (transformers, float32, one at a time, the checkpoint's own generation_config)"
+_THEN = (
+    "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "
+    "--then --model B --limit 200"
+)
+_PROFILE = (
+    "published: as the UniFER scripts ask (transformers, float32, one at a time, the checkpoint's "
+    "own generation_config)"
+)
 _OF_THE_RUN = ("out", "part", "shards", "overwrite", "retry_failed")
 """Flags that mean every model of a command."""
 
@@ -41,22 +47,53 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Ask a model every question of a dataset.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--dataset-dir", type=Path, nargs="+", default=[], metavar="DIR", help="folders with a dataset.yaml")
     parser.add_argument(
-        "--model", nargs="+", metavar="DIR", help="checkpoint folders or hub ids, asked one after the other (default: model/UniFER-7B)"
+        "--dataset-dir", type=Path, nargs="+", default=[], metavar="DIR", help="folders with a dataset.yaml"
     )
     parser.add_argument(
-        "--engine", choices=("transformers", "vllm", "server", "scripted"), help="default: vllm where installed, else transformers"
+        "--model",
+        nargs="+",
+        metavar="DIR",
+        help="checkpoint folders or hub ids, asked one after the other (default: model/UniFER-7B)",
     )
-    parser.add_argument("--questions", type=Path, metavar="FILE", help="question file, as typed or in the dataset folder; alone with --out")
-    parser.add_argument("--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)")
-    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)")
+    parser.add_argument(
+        "--engine",
+        choices=("transformers", "vllm", "server", "scripted"),
+        help="default: vllm where installed, else transformers",
+    )
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="question file, as typed or in the dataset folder; alone with --out",
+    )
+    parser.add_argument(
+        "--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)"
+    )
+    parser.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)"
+    )
     parser.add_argument("--limit", type=flags.positive, metavar="N", help="ask the first N questions only")
-    parser.add_argument("--part", metavar="K/N", help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`")
-    parser.add_argument("--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew")
-    parser.add_argument("--retry-failed", action="store_true", help="ask the questions again whose row is a failure")
-    parser.add_argument("--shards", type=flags.positive, metavar="N", help="processes, one engine each (default: one a GPU, 1 on CPU)")
+    parser.add_argument(
+        "--part",
+        metavar="K/N",
+        help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew"
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="ask the questions again whose row is a failure"
+    )
+    parser.add_argument(
+        "--shards",
+        type=flags.positive,
+        metavar="N",
+        help="processes, one engine each (default: one a GPU, 1 on CPU)",
+    )
     _add_generation(parser)
     _add_engine(parser)
     parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
@@ -71,27 +108,56 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     generation.add_argument("--top-p", type=float, metavar="P", help="default: 1")
     generation.add_argument("--repetition-penalty", type=float, metavar="R", help="1, the default, is none")
     generation.add_argument("--seed", type=int, default=0)
-    generation.add_argument("--image-size", type=int, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)")
+    generation.add_argument(
+        "--image-size", type=int, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)"
+    )
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     engine = parser.add_argument_group("engine")
     engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), help="default: auto")
-    servers = "server only: vLLM servers of the model that run already, such as http://first-node:8000/v1; several share the questions"
+    servers = (
+        "server only: vLLM servers of the model that run already, such as http://first-node:8000/v1; "
+        "several share the questions"
+    )
     engine.add_argument("--url", nargs="+", action=_Collected, default=(), metavar="URL", help=servers)
-    batch = "transformers: requests a batch (default: 32); server: requests that each URL holds at once (default: 128)"
+    batch = (
+        "transformers: requests a batch (default: 32); server: requests that each URL holds at once "
+        "(default: 128)"
+    )
     engine.add_argument("--batch-size", type=flags.positive, metavar="N", help=batch)
-    engine.add_argument("--attn", default="sdpa", help="transformers only: sdpa (default), eager or flash_attention_2")
-    engine.add_argument("--gpu-memory-utilization", type=float, metavar="F", help="vllm only: share of each GPU's memory")
-    engine.add_argument("--tensor-parallel-size", type=flags.positive, default=1, metavar="N", help="vllm only: GPUs an engine")
-    engine.add_argument("--replies", type=Path, metavar="FILE", help="scripted only: JSON of replies, for dry runs without a model")
-    engine.add_argument("--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes")
+    engine.add_argument(
+        "--attn", default="sdpa", help="transformers only: sdpa (default), eager or flash_attention_2"
+    )
+    engine.add_argument(
+        "--gpu-memory-utilization", type=float, metavar="F", help="vllm only: share of each GPU's memory"
+    )
+    engine.add_argument(
+        "--tensor-parallel-size",
+        type=flags.positive,
+        default=1,
+        metavar="N",
+        help="vllm only: GPUs an engine",
+    )
+    engine.add_argument(
+        "--replies",
+        type=Path,
+        metavar="FILE",
+        help="scripted only: JSON of replies, for dry runs without a model",
+    )
+    engine.add_argument(
+        "--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes"
+    )
 
 
 class _Collected(argparse.Action):
-    """Every value of a flag that is given several times; those that a call inherited, a tuple, are replaced."""
+    """Every value of a flag that is given several times; those that a call inherited, a tuple, are
+    replaced.
+    """
 
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*(before if isinstance(before, list) else ()), *values])
 
@@ -103,7 +169,10 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     calls = _calls(parser, args)
     models = [(call, model) for call in calls for model in call.model or [None]]
     if args.out and len(models) > 1:
-        raise InputError(f"--out names one file, but {len(models)} models are to be asked; leave --out away, or ask them one by one")
+        raise InputError(
+            "--out names one file, but "
+            f"{len(models)} models are to be asked; leave --out away, or ask them one by one"
+        )
     jobs = [_job(call, model, alone=len(models) == 1) for call, model in models]
     shards = args.shards or min(default_shards(job.spec) for job in jobs)
     for job in jobs:
@@ -119,7 +188,8 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def refuse(argv: Sequence[str]) -> None:
-    """Refuse what `unifer infer ARGV` would refuse before its engine starts: for a command that asks after days of training.
+    """Refuse what `unifer infer ARGV` would refuse before its engine starts: for a command that asks after
+    days of training.
 
     Raises InputError; SystemExit, its message printed, for flags that do not exist.
     """
@@ -144,12 +214,17 @@ def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[ar
     for call in calls[1:]:
         for flag in _OF_THE_RUN:
             if getattr(call, flag) != getattr(args, flag):
-                raise InputError(f"--{flag.replace('_', '-')} is meant for the whole command; give it before the first --then")
+                raise InputError(
+                    f"--{flag.replace('_', '-')} is meant for the whole command; give it before the "
+                    "first --then"
+                )
     return calls
 
 
 def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
-    """What one model is asked by the flags of one call. Raises InputError for flags that do not go together."""
+    """What one model is asked by the flags of one call. Raises InputError for flags that do not go
+    together.
+    """
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
     from unifer.evaluate.parts import QuestionPart
@@ -158,12 +233,22 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     part = None if args.part is None else QuestionPart.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
-        raise InputError("say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for questions of no dataset")
+        raise InputError(
+            "say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for "
+            "questions of no dataset"
+        )
     if args.out and len(folders) > 1:
-        raise InputError(f"--out names one file, but --dataset-dir names {len(folders)} folders; leave --out away, or run them one by one")
+        raise InputError(
+            "--out names one file, but --dataset-dir names "
+            f"{len(folders)} folders; leave --out away, or run them one by one"
+        )
     if args.sample and args.questions:
-        raise InputError(f"--sample names the questions already; leave it or --questions {args.questions} away")
-    asked = [_asked(folder, args) for folder in folders] or [(args.questions, read_questions(args.questions)[: args.limit])]
+        raise InputError(
+            f"--sample names the questions already; leave it or --questions {args.questions} away"
+        )
+    asked = [_asked(folder, args) for folder in folders] or [
+        (args.questions, read_questions(args.questions)[: args.limit])
+    ]
     spec, model = _engine(args, named)
     plans = tuple(
         infer.plan(
@@ -199,7 +284,9 @@ def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Ques
 
 
 def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
-    """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of range."""
+    """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of
+    range.
+    """
     from unifer import runs
     from unifer.models.checkpoints import find_checkpoint
     from unifer.models.engines import default_engine
@@ -209,7 +296,8 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
     if name == "scripted":
         if args.replies is None or not args.replies.is_file():
             raise InputError(
-                f"--engine scripted needs --replies FILE, a JSON object {{question id or image_path: reply}}, not {args.replies}"
+                "--engine scripted needs --replies FILE, a JSON object "
+                f"{{question id or image_path: reply}}, not {args.replies}"
             )
         return make(args.replies), runs.describe_file(args.replies) | {"name": Path(model or "scripted").name}
     checkpoint = find_checkpoint(model, next(iter(args.dataset_dir), Path()))
@@ -217,15 +305,25 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
 
 
 def _spec(
-    args: argparse.Namespace, name: EngineName, path: Path, *, urls: tuple[str, ...], repetition_penalty: float | None = None, **more: Any
+    args: argparse.Namespace,
+    name: EngineName,
+    path: Path,
+    *,
+    urls: tuple[str, ...],
+    repetition_penalty: float | None = None,
+    **more: Any,
 ) -> EngineSpec:
-    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding. Raises InputError: out of range."""
+    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding. Raises
+    InputError: out of range.
+    """
     from unifer.dialogue.images import ImageRule
     from unifer.models.engines import EngineSpec, GenerationSettings
 
     penalty = args.repetition_penalty if repetition_penalty is None else repetition_penalty
     try:
-        settings = GenerationSettings(args.max_new_tokens, args.temperature, args.top_p, penalty, args.seed, more)
+        settings = GenerationSettings(
+            args.max_new_tokens, args.temperature, args.top_p, penalty, args.seed, more
+        )
         rule = ImageRule(args.image_size or None)
     except ValueError as error:
         raise InputError(str(error)) from None
@@ -248,13 +346,20 @@ def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
     """Where the servers are. Raises InputError: none named, or flags that are a server's own business."""
     if engine != "server":
         if args.url:
-            raise InputError(f"--url {args.url[0]}: is for --engine server, not {engine}; give that, or leave --url away")
+            raise InputError(
+                f"--url {args.url[0]}: is for --engine server, not {engine}; give that, or leave --url away"
+            )
         return ()
     if not args.url:
-        raise InputError("--engine server needs --url URL, the address of a vLLM server of the model, such as http://first-node:8000/v1")
+        raise InputError(
+            "--engine server needs --url URL, the address of a vLLM server of the model, such as "
+            "http://first-node:8000/v1"
+        )
     for flag, given in (("--dtype", args.dtype != "auto"), ("--shards", args.shards not in (None, 1))):
         if given:
-            raise InputError(f"{flag} is for engines on this machine; leave it away, the servers at --url decide")
+            raise InputError(
+                f"{flag} is for engines on this machine; leave it away, the servers at --url decide"
+            )
     from unifer.models.served import server_urls
 
     return server_urls(args.url)

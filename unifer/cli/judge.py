@@ -1,4 +1,6 @@
-"""`unifer judge`: another model grades how well the reasoning of a run agrees with the reference descriptions of its dataset."""
+"""`unifer judge`: another model grades how well the reasoning of a run agrees with the reference descriptions
+of its dataset.
+"""
 
 from __future__ import annotations
 
@@ -40,19 +42,54 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Grade the reasoning of a run against reference descriptions.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="folder with dataset.yaml; default: the one above --predictions")
-    parser.add_argument("--predictions", type=Path, metavar="FILE", help="predictions to judge; default: the newest in DIR/results")
-    parser.add_argument("--run", dest="run_name", metavar="NAME", help="run in DIR/results to judge, instead of --predictions")
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with dataset.yaml; default: the one above --predictions",
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="predictions to judge; default: the newest in DIR/results",
+    )
+    parser.add_argument(
+        "--run", dest="run_name", metavar="NAME", help="run in DIR/results to judge, instead of --predictions"
+    )
     judge = parser.add_argument_group("judge")
     judge.add_argument("--judge", metavar="MODEL", help="provider and model, such as openai/gpt-4o-mini")
-    judge.add_argument("--url", metavar="URL", help="an OpenAI-compatible server instead, such as http://127.0.0.1:8000/v1")
+    judge.add_argument(
+        "--url", metavar="URL", help="an OpenAI-compatible server instead, such as http://127.0.0.1:8000/v1"
+    )
     judge.add_argument("--model", metavar="NAME", help="the model's name at --url")
-    judge.add_argument("--max-connections", type=flags.positive, default=16, metavar="N", help="requests at a time (default: 16)")
-    judge.add_argument("--timeout", type=flags.positive, default=120, metavar="S", help="seconds that one request may take (default: 120)")
+    judge.add_argument(
+        "--max-connections",
+        type=flags.positive,
+        default=16,
+        metavar="N",
+        help="requests at a time (default: 16)",
+    )
+    judge.add_argument(
+        "--timeout",
+        type=flags.positive,
+        default=120,
+        metavar="S",
+        help="seconds that one request may take (default: 120)",
+    )
     judge.add_argument("--images", action="store_true", help="show the judge each face as well")
-    judge.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to, with --images")
-    parser.add_argument("--retry-failed", action="store_true", help="ask again where the judge's reply was no score")
-    parser.add_argument("--overwrite", action="store_true", help="move existing scores aside (.1) and start anew")
+    judge.add_argument(
+        "--image-root",
+        type=Path,
+        metavar="DIR",
+        help="folder that image paths are relative to, with --images",
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="ask again where the judge's reply was no score"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="move existing scores aside (.1) and start anew"
+    )
     parser.set_defaults(run=_judge)
 
 
@@ -65,7 +102,10 @@ def _judge(args: argparse.Namespace) -> int:
     spec, run = _run(args)
     who = _who(args)
     predictions, notes = read_predictions(run.path, spec)
-    graded = tuple(Graded(prediction, grade_prediction(prediction, spec), spec.action_units) for prediction in predictions)
+    graded = tuple(
+        Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
+        for prediction in predictions
+    )
     for note in notes:
         console.note(f"! {plain(note, 400)}")
     console.note(f"{plain(who.model)} judges {plain(run.name)} on {plain(spec.title)}")
@@ -82,13 +122,23 @@ def _run(args: argparse.Namespace) -> tuple[DatasetSpec, PredictionFile]:
 
     if args.predictions is not None:
         if args.run_name is not None:
-            raise InputError(f"--run {args.run_name}: --predictions {args.predictions} names the run already; leave one out")
+            raise InputError(
+                "--run "
+                f"{args.run_name}: --predictions {args.predictions} names the run already; leave one "
+                "out"
+            )
         if not args.predictions.is_file():
-            raise InputError(f"--predictions {args.predictions}: no such file; `unifer infer` writes DIR/results/NAME.jsonl")
+            raise InputError(
+                "--predictions "
+                f"{args.predictions}: no such file; `unifer infer` writes DIR/results/NAME.jsonl"
+            )
         (chosen,) = select([str(args.predictions)], Path.cwd(), args.dataset_dir)
         return chosen.spec, chosen.run
     if args.dataset_dir is None:
-        raise InputError("say what to judge: --predictions FILE, or --dataset-dir DIR for the newest run in its results (or --run NAME)")
+        raise InputError(
+            "say what to judge: --predictions FILE, or --dataset-dir DIR for the newest run in its "
+            "results (or --run NAME)"
+        )
     spec = load_dataset(args.dataset_dir)
     return spec, newest_run(spec)[0] if args.run_name is None else common_run([spec], args.run_name)[0]
 
@@ -98,16 +148,30 @@ def _who(args: argparse.Namespace) -> ApiSpec:
     from unifer.evaluate.reasoning.judge import KEY_VARIABLE, MAX_TOKENS
     from unifer.models.api.client import ApiSpec, without_secrets
 
-    common = {"max_tokens": MAX_TOKENS, "timeout": float(args.timeout), "max_connections": args.max_connections}
+    common = {
+        "max_tokens": MAX_TOKENS,
+        "timeout": float(args.timeout),
+        "max_connections": args.max_connections,
+    }
     if args.url is not None:
         if args.judge is not None or args.model is None:
-            raise InputError(f"--url {args.url}: goes with --model NAME, the name that the server has for the model, and without --judge")
+            raise InputError(
+                "--url "
+                f"{args.url}: goes with --model NAME, the name that the server has for the model, and "
+                "without --judge"
+            )
         url = without_secrets(args.url, "--url", KEY_VARIABLE)
         return ApiSpec(args.model, url, KEY_VARIABLE, remedy="check --model and the URL's /v1", **common)
     if args.judge is None or args.model is not None:
-        raise InputError("say who judges: --judge openai/gpt-4o-mini, or --url http://host/v1 with --model NAME")
+        raise InputError(
+            "say who judges: --judge openai/gpt-4o-mini, or --url http://host/v1 with --model NAME"
+        )
     if "/" not in args.judge:
-        raise InputError(f"--judge {args.judge}: is no provider/model, such as openai/gpt-4o-mini; a server of yours goes with --url")
+        raise InputError(
+            "--judge "
+            f"{args.judge}: is no provider/model, such as openai/gpt-4o-mini; a server of yours goes "
+            "with --url"
+        )
     return ApiSpec(args.judge, flag="--judge", remedy="check the model's name in --judge", **common)
 
 
@@ -116,7 +180,10 @@ def _picture(spec: DatasetSpec, root: Path | None) -> Picture:
     from unifer.dialogue import images
 
     if root is not None and not root.is_dir():
-        raise InputError(f"--image-root {root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
+        raise InputError(
+            "--image-root "
+            f"{root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
+        )
 
     def picture(row: Graded) -> str:
         name = row.prediction.question.image_path
@@ -136,13 +203,20 @@ def _report(summary: JudgeSummary, run: PredictionFile, graded: tuple[Graded, ..
     before = f", {summary.before:,} of them before" if summary.before else ""
     console.note(f"{summary.out}: {summary.judged:,} of {summary.to_judge:,} judged{before}")
     if summary.failed:
-        console.note(f"  {summary.failed:,} have no score; the first: {plain(summary.first_error or '', 200)}")
+        console.note(
+            f"  {summary.failed:,} have no score; the first: {plain(summary.first_error or '', 200)}"
+        )
     judged = read_judged(run.path)
     if judged is not None:
         found = score_judged(judged, [row.prediction.question for row in graded], graded, Draws(None, 0, 0))
         if found.mean.value is not None:
             silent = f" and {found.silent:,} without reasoning, which are 1" if found.silent else ""
-            print(f"mean {found.mean.value:.2f} of 10 over {found.judged:,} judged{silent}; `unifer eval` adds the interval", flush=True)
+            print(
+                "mean "
+                f"{found.mean.value:.2f} of 10 over {found.judged:,} judged{silent}; `unifer eval` "
+                "adds the interval",
+                flush=True,
+            )
     return 1 if summary.judged < summary.to_judge else 0
 
 

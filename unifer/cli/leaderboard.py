@@ -27,19 +27,51 @@ Models whose difference may be noise share a rank. Published results are lines o
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `unifer leaderboard`."""
     parser = commands.add_parser(
-        "leaderboard", help="all models in one table: Markdown, CSV, HTML", description="Score runs side by side.", epilog=_EPILOG
+        "leaderboard",
+        help="all models in one table: Markdown, CSV, HTML",
+        description="Score runs side by side.",
+        epilog=_EPILOG,
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="runs to show; default: all of the project")
-    parser.add_argument("--out", type=Path, default=Path("leaderboard"), metavar="DIR", help="folder to write to (default: leaderboard)")
-    parser.add_argument("--format", default=",".join(_FORMATS), metavar="LIST", help="of md, csv and html, joined by commas (default: all)")
-    parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="the dataset of prediction files that lie outside dataset folders")
     parser.add_argument(
-        "--protocol", choices=PROTOCOLS, default="strict", help="strict (default), or the published rules unifer, facial-r1"
+        "--out",
+        type=Path,
+        default=Path("leaderboard"),
+        metavar="DIR",
+        help="folder to write to (default: leaderboard)",
     )
-    parser.add_argument("--au-set", metavar="NAME", help="AUs that scores run over, where a dataset has that AU set: all, emola, facial-r1")
-    parser.add_argument("--sort", metavar="BY", help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb")
+    parser.add_argument(
+        "--format",
+        default=",".join(_FORMATS),
+        metavar="LIST",
+        help="of md, csv and html, joined by commas (default: all)",
+    )
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        metavar="DIR",
+        help="the dataset of prediction files that lie outside dataset folders",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="strict",
+        help="strict (default), or the published rules unifer, facial-r1",
+    )
+    parser.add_argument(
+        "--au-set",
+        metavar="NAME",
+        help="AUs that scores run over, where a dataset has that AU set: all, emola, facial-r1",
+    )
+    parser.add_argument(
+        "--sort",
+        metavar="BY",
+        help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb",
+    )
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
-    parser.add_argument("--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)")
+    parser.add_argument(
+        "--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)"
+    )
     flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
 
@@ -61,13 +93,20 @@ def _leaderboard(args: argparse.Namespace) -> int:
     known = {name: _scored_over(spec, chosen) for name, spec in known.items()}
     selected = [replace(each, spec=_scored_over(each.spec, chosen)) for each in selected]
     if not selected and not published:
-        raise InputError("there is nothing to show: no dataset folder holds predictions; make some with `unifer infer` or `unifer bench`")
+        raise InputError(
+            "there is nothing to show: no dataset folder holds predictions; make some with `unifer "
+            "infer` or `unifer bench`"
+        )
     with console.progress("scoring", len(selected), unit="runs") as advance:
         entries, specs = collect(selected, protocol=args.protocol, resamples=args.resamples, advance=advance)
     known |= specs
     shown, left_out = beside(published, known)
     boards = arrange(entries, known, shown, protocol=args.protocol, resamples=args.resamples, sort=args.sort)
-    asked = [(entry.model, known[name].title, cell.wording) for entry in entries for name, cell in entry.cells.items()]
+    asked = [
+        (entry.model, known[name].title, cell.wording)
+        for entry in entries
+        for name, cell in entry.cells.items()
+    ]
     notes = (f"{title}: {note}" for title, note in _notes(boards))
     warnings = [*differing_words(asked), *differing(selected), *left_out, *notes]
     written = _write(args.out, formats, boards, warnings, published, args.protocol)
@@ -86,7 +125,11 @@ def _check_sort(sort: str | None) -> None:
     from unifer.report.leaderboard.entries import METRICS
 
     if sort is not None and sort.partition(":")[0] not in ("name", *METRICS):
-        raise InputError(f"--sort {sort}: name or a metric is expected, of {', '.join(METRICS)}, with a dataset after a colon if wanted")
+        raise InputError(
+            "--sort "
+            f"{sort}: name or a metric is expected, of {', '.join(METRICS)}, with a dataset after a "
+            "colon if wanted"
+        )
 
 
 def _published(args: argparse.Namespace, near: Path) -> list[PublishedResult]:
@@ -109,14 +152,18 @@ def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
 
 
 def _au_set(args: argparse.Namespace, specs: list[DatasetSpec]) -> str | None:
-    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's. Raises InputError where no dataset has it."""
+    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's. Raises InputError where no dataset
+    has it.
+    """
     from unifer.datasets import ALL
 
     if args.au_set is None:
         return "facial-r1" if args.protocol == "facial-r1" else None
     there = dict.fromkeys((ALL, *(name for spec in specs for name in spec.au_sets)))
     if args.au_set not in there:
-        raise InputError(f"--au-set {args.au_set}: no dataset has such an AU set; allowed are {', '.join(there)}")
+        raise InputError(
+            f"--au-set {args.au_set}: no dataset has such an AU set; allowed are {', '.join(there)}"
+        )
     return str(args.au_set)
 
 
@@ -137,7 +184,12 @@ def _notes(boards: list[Leaderboard]) -> list[tuple[str, str]]:
 
 
 def _write(
-    out: Path, formats: list[str], boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str
+    out: Path,
+    formats: list[str],
+    boards: list[Leaderboard],
+    warnings: list[str],
+    published: list[PublishedResult],
+    protocol: str,
 ) -> list[Path]:
     from unifer import files
 
@@ -151,7 +203,9 @@ def _write(
     return written
 
 
-def _text(kind: str, boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str) -> str:
+def _text(
+    kind: str, boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str
+) -> str:
     if kind == "csv":
         from unifer.report.leaderboard.table import csv
 

@@ -16,7 +16,10 @@ GB = 2**30
 _MEMINFO = Path("/proc/meminfo")
 _LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
 )
 _CACHE = Path("/sys/fs/cgroup/memory.stat")
 
@@ -59,8 +62,8 @@ def refuse_full_disk(path: Path, needed: float) -> None:
     free = free_disk(path)
     if free < needed:
         raise InputError(
-            f"{os.path.relpath(path)}: {free / GB:.1f} GB are free on its disk, {needed / GB:.1f} GB are needed; free some space, "
-            "or link that folder to another disk"
+            f"{os.path.relpath(path)}: {free / GB:.1f} GB are free on its disk, {needed / GB:.1f} GB "
+            "are needed; free some space, or link that folder to another disk"
         )
 
 
@@ -69,6 +72,6 @@ def refuse_little_memory(what: str, needed: float) -> None:
     free = free_memory()
     if free is not None and free < needed:
         raise InputError(
-            f"{what} takes {needed / GB:.1f} GB of memory, {free / GB:.1f} GB are free; close other programs, "
-            "or raise the container's limit"
+            f"{what} takes {needed / GB:.1f} GB of memory, {free / GB:.1f} GB are free; close other "
+            "programs, or raise the container's limit"
         )

@@ -25,21 +25,34 @@ questions count as missing. The merged file is a run like any other: eval, compa
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `unifer merge`."""
     parser = commands.add_parser(
-        "merge", help="join prediction files of one model and dataset", description="Join prediction files into one.", epilog=_EPILOG
+        "merge",
+        help="join prediction files of one model and dataset",
+        description="Join prediction files into one.",
+        epilog=_EPILOG,
     )
     parser.add_argument(
-        "parts", type=Path, nargs="+", metavar="FILE", help="predictions (.jsonl) or published results (.json), two or more"
+        "parts",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="predictions (.jsonl) or published results (.json), two or more",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the merged predictions, .jsonl")
     parser.add_argument(
-        "--questions", type=Path, metavar="FILE", help="the whole question file: rows are checked against it, the rest counts as missing"
+        "--out", type=Path, required=True, metavar="FILE", help="the merged predictions, .jsonl"
+    )
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="the whole question file: rows are checked against it, the rest counts as missing",
     )
     parser.add_argument(
         "--allow",
         nargs="+",
         default=[],
         metavar="KEY",
-        help="differences to accept: keys of the manifest (model, dtype, generation.seed, questions ...), `manifest` or `answers`",
+        help="differences to accept: keys of the manifest (model, dtype, generation.seed, questions "
+        "...), `manifest` or `answers`",
     )
     parser.add_argument("--overwrite", action="store_true", help="move an existing --out aside (.1)")
     parser.set_defaults(run=_merge)
@@ -56,12 +69,18 @@ def _merge(args: argparse.Namespace) -> int:
         raise InputError(f"one file, {args.parts[0]}, is nothing to merge; name two or more")
     if out.suffix != ".jsonl":
         raise InputError(
-            f"--out {out}: merged predictions are one row a line; name it *.jsonl (`unifer export` writes the published format)"
+            "--out "
+            f"{out}: merged predictions are one row a line; name it *.jsonl (`unifer export` writes "
+            "the published format)"
         )
     if any(out.absolute() == part.absolute() for part in args.parts):
-        raise InputError(f"--out {out}: is one of the parts, which merging never overwrites; choose another name")
+        raise InputError(
+            f"--out {out}: is one of the parts, which merging never overwrites; choose another name"
+        )
     if out.exists() and not args.overwrite:
-        raise InputError(f"--out {out}: is there already; choose another name, or give --overwrite to move it aside")
+        raise InputError(
+            f"--out {out}: is there already; choose another name, or give --overwrite to move it aside"
+        )
     merged = merge(args.parts, allow=args.allow, questions=args.questions)
     with locked(out):
         files.move_aside(out, runs.manifest_path(out))
@@ -75,7 +94,10 @@ def _say(merged: Merged, parts: list[Path], out: Path) -> None:
 
     counts = merged.counts
     asked = "" if counts["asked"] is None else f" of {counts['asked']:,}"
-    text = f"{len(parts)} files merged: {len(merged.predictions):,}{asked} questions, {counts['answered']:,} answered"
+    text = (
+        f"{len(parts)} files merged: {len(merged.predictions):,}{asked} questions, "
+        f"{counts['answered']:,} answered"
+    )
     text += f", {counts['failed']:,} failed" if counts["failed"] else ""
     text += f", {counts['missing']:,} missing" if counts["missing"] else ""
     print("\n".join(console.wrapped(text)))

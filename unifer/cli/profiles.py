@@ -1,8 +1,9 @@
 """`unifer infer --profile`: what the flags that are not given mean, and which flags contradict a profile.
 
-`default` is this project's way: the fastest engine here, the dtype that fits it, no penalty. `published` is inference as the UniFER scripts
-do it: transformers, float32 weights, one question at a time, greedy, 1,024 new tokens, faces forced to 224 x 224 pixels, and whatever else
-the checkpoint's own generation_config.json says of greedy decoding, such as its repetition penalty. Knows flags; loads nothing.
+`default` is this project's way: the fastest engine here, the dtype that fits it, no penalty. `published` is
+inference as the UniFER scripts do it: transformers, float32 weights, one question at a time, greedy, 1,024
+new tokens, faces forced to 224 x 224 pixels, and whatever else the checkpoint's own generation_config.json
+says of greedy decoding, such as its repetition penalty. Knows flags; loads nothing.
 """
 
 from __future__ import annotations
@@ -20,25 +21,53 @@ from unifer.records import Json
 DEFAULT, PUBLISHED = "default", "published"
 PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        DEFAULT: {"dtype": "auto", "max_new_tokens": 1024, "temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "image_size": 224},
+        DEFAULT: {
+            "dtype": "auto",
+            "max_new_tokens": 1024,
+            "temperature": 0.0,
+            "top_p": 1.0,
+            "repetition_penalty": 1.0,
+            "image_size": 224,
+        },
         PUBLISHED: {
             **{"engine": "transformers", "dtype": "float32", "batch_size": 1},
             **{"max_new_tokens": 1024, "temperature": 0.0, "top_p": 1.0, "image_size": 224},
         },
     }
 )
-"""Profile -> flag -> its value. `default` gives way to flags; a flag that says otherwise than `published` is refused."""
+"""Profile -> flag -> its value. `default` gives way to flags; a flag that says otherwise than `published` is
+refused.
+"""
 
 _PENALTY = "repetition_penalty"
 _OF_GREEDY = (
-    *(_PENALTY, "no_repeat_ngram_size", "encoder_repetition_penalty", "encoder_no_repeat_ngram_size", "bad_words_ids", "suppress_tokens"),
-    *("begin_suppress_tokens", "min_length", "min_new_tokens", "num_beams", "length_penalty", "early_stopping", "sequence_bias"),
+    *(
+        _PENALTY,
+        "no_repeat_ngram_size",
+        "encoder_repetition_penalty",
+        "encoder_no_repeat_ngram_size",
+        "bad_words_ids",
+        "suppress_tokens",
+    ),
+    *(
+        "begin_suppress_tokens",
+        "min_length",
+        "min_new_tokens",
+        "num_beams",
+        "length_penalty",
+        "early_stopping",
+        "sequence_bias",
+    ),
 )
-"""Keys of a generation_config.json that change a greedy reply. Its temperature, top_p, top_k and do_sample do not."""
+"""Keys of a generation_config.json that change a greedy reply. Its temperature, top_p, top_k and do_sample do
+not.
+"""
 
 
 def applied(args: argparse.Namespace) -> argparse.Namespace:
-    """`args` with every flag of its profile that was not given filled in. Raises InputError for one that contradicts it."""
+    """`args` with every flag of its profile that was not given filled in. Raises InputError for one that
+    contradicts it.
+    """
     wanted = PROFILES[args.profile]
     given = {name: getattr(args, name) for name in wanted if getattr(args, name) is not None}
     for name, value in given.items():
@@ -64,4 +93,7 @@ def own_generation(args: argparse.Namespace, checkpoint: Path) -> Json:
 
 def _contradiction(name: str, value: object, wanted: str) -> InputError:
     flag = f"--{name.replace('_', '-')}"
-    return InputError(f"{flag} {value} contradicts --profile published, which means {wanted}; leave {flag} away, or leave --profile away")
+    return InputError(
+        f"{flag} {value} contradicts --profile published, which means {wanted}; leave {flag} away, or "
+        "leave --profile away"
+    )

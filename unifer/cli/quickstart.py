@@ -1,7 +1,8 @@
-"""`unifer quickstart`: the whole pipeline on the embedded default, each stage the very command a user would type.
+"""`unifer quickstart`: the whole pipeline on the embedded default, each stage the very command a user would
+type.
 
-A finished stage is skipped when the command runs again; an unfinished one goes on where it stopped, as its command does. The screen shows
-how far each stage is; what its commands say goes to runs/quickstart/logs.
+A finished stage is skipped when the command runs again; an unfinished one goes on where it stopped, as its
+command does. The screen shows how far each stage is; what its commands say goes to runs/quickstart/logs.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from unifer.cli.board import StageBoard, board
 from unifer.cli.stages import Stages, side_by_side, training, unifer
 from unifer.places import FERBENCH, QUICKSTART_MODEL, QUICKSTART_SFT, TINY_BASE, project_root
 
-# The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are few and out of balance,
-# rows with labels alone many. No emotion has less than a twelfth of the rows with reasoning: one that the cold start never answers is
-# never sampled, and whether GRPO finds it is a lottery.
+# The recipe, with train_unifer/configs/{sft,grpo}_tiny.yaml. As in the published one, rows with reasoning are
+# few and out of balance, rows with labels alone many. No emotion has less than a twelfth of the rows with
+# reasoning: one that the cold start never answers is never sampled, and whether GRPO finds it is a lottery.
 COT_FACES, REWARD_FACES, HELD_OUT_FACES = 240, 2400, 1000
 FACES = {
     "train": ["--count", str(COT_FACES), "--seed", "train", "--shares", "benchmark", "--least-share", "0.08"],
@@ -42,7 +43,9 @@ ANSWERING = ["--sample", "--max-new-tokens", "160"]
 SAMPLES = 4 * 48
 """Questions of the four samples, which the last model is asked too."""
 BASE_LIMIT = 200
-"""Held-out faces that the base is asked about: it was never taught to answer, and each reply runs to the limit of tokens."""
+"""Held-out faces that the base is asked about: it was never taught to answer, and each reply runs to the
+limit of tokens.
+"""
 
 TITLES = {
     "install": "packages into .venv",
@@ -56,8 +59,8 @@ TYPICAL = {"faces": 10, "sft": 110, "grpo": 260, "infer": 80, "score": 6}
 """Seconds on two cores of a cloud machine, for the time left of stages that have not begun."""
 
 DISK, MEMORY = 1 * machine.GB, 4.0 * machine.GB
-"""What the run needs. Checkpoints, faces and reports take a tenth of that disk. The largest process, GRPO with vLLM inside, was seen
-at 3.4 GB, its launcher and this command at 0.5."""
+"""What the run needs. Checkpoints, faces and reports take a tenth of that disk. The largest process, GRPO
+with vLLM inside, was seen at 3.4 GB, its launcher and this command at 0.5."""
 
 _SETUP = "UNIFER_SETUP_SECONDS"
 _HELD_OUT = """\
@@ -75,7 +78,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "quickstart",
         help="draw faces, train UniFER-Tiny by SFT and GRPO, answer, score: minutes on two CPU cores",
-        description="The whole pipeline on the embedded default. Run again, it skips what is done and goes on where it stopped.",
+        description="The whole pipeline on the embedded default. Run again, it skips what is done and goes "
+        "on where it stopped.",
     )
     parser.add_argument("--fresh", action="store_true", help="start over; an earlier run is moved aside")
     parser.set_defaults(run=_quickstart)
@@ -99,7 +103,10 @@ def _quickstart(args: argparse.Namespace) -> int:
     scored: results.Scored = {}
     shown = {name: title for name, title in TITLES.items() if name != "install" or name in stages.seconds}
     held_out = _count(FACES["heldout"])
-    counts = {"faces": sum(map(_count, FACES.values())), "infer": 2 * held_out + SAMPLES + min(held_out, BASE_LIMIT)}
+    counts = {
+        "faces": sum(map(_count, FACES.values())),
+        "infer": 2 * held_out + SAMPLES + min(held_out, BASE_LIMIT),
+    }
     with _ends_when_asked(), board(shown, TYPICAL, counts) as screen:
         run = Runner(stages, screen, work / "logs", done_before)
         run.stage("faces", lambda: run.commands(_faces(work), lanes=len(FACES)))
@@ -113,7 +120,9 @@ def _quickstart(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _ends_when_asked() -> Iterator[None]:
-    """A request to end (`kill`, a container that stops) is taken as Ctrl-C: else the running stage would live on, unseen."""
+    """A request to end (`kill`, a container that stops) is taken as Ctrl-C: else the running stage would live
+    on, unseen.
+    """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -159,7 +168,8 @@ def _faces(work: Path) -> dict[str, list[str]]:
     files.write_text(held_out / "dataset.yaml", _HELD_OUT)
     places = {"heldout": ["--out", str(held_out / "data"), "--datasets", str(held_out)]}
     return {
-        f"faces-{name}": unifer("data", "faces", *series, *places.get(name, ["--out", str(work / name)])) for name, series in FACES.items()
+        f"faces-{name}": unifer("data", "faces", *series, *places.get(name, ["--out", str(work / name)]))
+        for name, series in FACES.items()
     }
 
 
@@ -174,12 +184,18 @@ def _train(root: Path, stage: str) -> list[str]:
 
 
 def _infer(root: Path, work: Path) -> list[str]:
-    """All models over the held-out faces, the last one over the four samples too, by one start of the engine."""
+    """All models over the held-out faces, the last one over the four samples too, by one start of the
+    engine.
+    """
     from unifer.models.devices import visible_gpus
 
-    # Left to itself each engine takes the precision of its checkpoint, and the base is stored in another one than the trained models.
+    # Left to itself each engine takes the precision of its checkpoint, and the base is stored in another one
+    # than the trained models.
     settings = [*ANSWERING, *([] if visible_gpus() else ["--dtype", "float32"])]
-    held_out, model = str(work / "heldout"), {stage: ["--model", str(root / path)] for stage, path in MODELS.items()}
+    held_out, model = (
+        str(work / "heldout"),
+        {stage: ["--model", str(root / path)] for stage, path in MODELS.items()},
+    )
     samples = [str(root / name) for name in FERBENCH]
     last = [*model["grpo"], *settings, "--dataset-dir", held_out, *samples]
     before = [*model["sft"], "--dataset-dir", held_out]

@@ -1,4 +1,5 @@
-"""What a quickstart ends with: scores, figures, a report page, summary.json, and tables of base, SFT and GRPO with what GRPO gained.
+"""What a quickstart ends with: scores, figures, a report page, summary.json, and tables of base, SFT and GRPO
+with what GRPO gained.
 
 Everything is computed from the predictions on disk, by the same functions as `unifer eval`.
 """
@@ -30,9 +31,11 @@ _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
 
 
 def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
-    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do; figures and page go into `work`.
+    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do; figures and
+    page go into `work`.
 
-    In this process: each command of its own would spend more time on starting than on scoring. What they say goes to the log.
+    In this process: each command of its own would spend more time on starting than on scoring. What they say
+    goes to the log.
     """
     from unifer.cli import main
     from unifer.datasets import load_dataset
@@ -44,7 +47,10 @@ def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
     with _into(log):
         spec = load_dataset(work / "heldout")
         names = {stage: Path(model).name for stage, model in models.items()}
-        scored = {stage: score_strict(spec, PredictionFile(name, spec.results / f"{name}.jsonl")) for stage, name in names.items()}
+        scored = {
+            stage: score_strict(spec, PredictionFile(name, spec.results / f"{name}.jsonl"))
+            for stage, name in names.items()
+        }
         for each in scored.values():
             _write_scores(each)
         if main(["eval-total", "--root", str(root), "--run", f"{names['grpo']}.sample_qa"]):
@@ -66,7 +72,11 @@ def show(work: Path, models: Mapping[str, str], scored: Scored, stages: Stages) 
     files.write_json(
         work / "summary.json",
         {stage: model_summary(each) for stage, each in scored.items()}
-        | {"gain": gains["WAR"].to_json() | {"au_f1": gains["AU F1"].to_json()}, **_in_words(gains, changes), "seconds": seconds}
+        | {
+            "gain": gains["WAR"].to_json() | {"au_f1": gains["AU F1"].to_json()},
+            **_in_words(gains, changes),
+            "seconds": seconds,
+        }
         | {"yardstick": yardstick.summary(stages.yardsticks, stages.seconds)},
     )
     _print(scored, gains, changes, seconds)
@@ -106,7 +116,13 @@ def _write_scores(result: DatasetScores) -> None:
     files.write_json(result.run.path.with_suffix(".metrics.json"), found)
     table = found["confusion"]
     title = f"{result.spec.title} · {result.run.name}"
-    confusion_png(result.run.path.with_suffix(".confusion.png"), table["counts"], table["truth"], table["outcome"], title)
+    confusion_png(
+        result.run.path.with_suffix(".confusion.png"),
+        table["counts"],
+        table["truth"],
+        table["outcome"],
+        title,
+    )
 
 
 def model_summary(result: DatasetScores) -> Json:
@@ -121,15 +137,24 @@ def model_summary(result: DatasetScores) -> Json:
 
 
 def _print(
-    scored: Mapping[str, DatasetScores], gains: Mapping[str, Gain], changes: list[LabelChange], seconds: Mapping[str, float]
+    scored: Mapping[str, DatasetScores],
+    gains: Mapping[str, Gain],
+    changes: list[LabelChange],
+    seconds: Mapping[str, float],
 ) -> None:
     from unifer.report.gains import labels_text, recalls_text, verdict_text
     from unifer.report.tables import models_text
 
     asked, labels = scored["grpo"].counts["asked"], len(scored["grpo"].spec.labels)
     fewer = {stage: n for stage, each in scored.items() if (n := each.counts["asked"]) < asked}
-    titles = {stage: f"{_TITLES[stage]} (n={fewer[stage]:,})" if stage in fewer else _TITLES[stage] for stage in scored}
-    say(f"\nUniFER-Tiny on {asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n")
+    titles = {
+        stage: f"{_TITLES[stage]} (n={fewer[stage]:,})" if stage in fewer else _TITLES[stage]
+        for stage in scored
+    }
+    say(
+        "\nUniFER-Tiny on "
+        f"{asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n"
+    )
     say(models_text({titles[stage]: each for stage, each in scored.items()}))
     say("the base was taught another question, to list AUs; this one it never saw\n")
     say(recalls_text(changes, _TITLES["sft"], _TITLES["grpo"]))
@@ -149,9 +174,18 @@ def _figures(root: Path, work: Path, model: str, scored: Mapping[str, DatasetSco
     sets = list(total["datasets"].values())
     bars = [_bar(_TITLES[stage], each.to_json()) for stage, each in scored.items()]
     asked, few = (part["counts"]["asked"] for part in (scored["grpo"].to_json(), sets[0]))
-    sections = [(f"{asked:,} held-out faces", len(bars)), (f"after GRPO, the four samples of {few} faces", len(sets))]
+    sections = [
+        (f"{asked:,} held-out faces", len(bars)),
+        (f"after GRPO, the four samples of {few} faces", len(sets)),
+    ]
     title = "UniFER-Tiny, cold-start SFT and GRPO (drawn faces, 95 % intervals)"
-    bars_png(work / "scores.png", bars + [_bar(part["title"], part) for part in sets], ("WAR", "AU F1 a face"), title, sections)
+    bars_png(
+        work / "scores.png",
+        bars + [_bar(part["title"], part) for part in sets],
+        ("WAR", "AU F1 a face"),
+        title,
+        sections,
+    )
     _gallery(work, model)
     curves_png(work / "curves.png", read_metrics(work / model), f"{model} · GRPO")
 
@@ -160,7 +194,12 @@ def _page(work: Path, scored: Mapping[str, DatasetScores]) -> None:
     from unifer.cli.report import images_bar
     from unifer.report.page.building import Settings, write_report
 
-    write_report(list(scored.values()), work / "report", Settings(title="UniFER-Tiny on faces it has never seen"), images_bar)
+    write_report(
+        list(scored.values()),
+        work / "report",
+        Settings(title="UniFER-Tiny on faces it has never seen"),
+        images_bar,
+    )
 
 
 def _bar(name: str, part: Json) -> Bar:
@@ -179,12 +218,16 @@ def _gallery(work: Path, model: str) -> None:
     from unifer.records import Prediction
     from unifer.report.gallery import Answered, gallery_png
 
-    predictions = list(files.read_records(work / "heldout" / "results" / f"{model}.jsonl", Prediction.from_json))
+    predictions = list(
+        files.read_records(work / "heldout" / "results" / f"{model}.jsonl", Prediction.from_json)
+    )
     chosen = sorted(predictions, key=lambda prediction: prediction.question.key)[:8]
     answered = []
     for prediction in chosen:
         question = prediction.question
         verdict = answers.grade(prediction.reply, question.candidate_labels)
         with Image.open(work / "heldout" / "data" / question.image_path) as picture:
-            answered.append(Answered(picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning))
+            answered.append(
+                Answered(picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning)
+            )
     gallery_png(work / "gallery.png", answered, f"{model} reads eight held-out faces (synthetic)")

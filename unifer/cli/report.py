@@ -1,4 +1,6 @@
-"""`unifer report`: one self-contained HTML page about runs. Needs no model and no torch: prediction files and, if there are any, images."""
+"""`unifer report`: one self-contained HTML page about runs. Needs no model and no torch: prediction files
+and, if there are any, images.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from unifer.report.page.building import Written
 
 _ABOUT = (
-    "Write one HTML page about runs: scores with intervals, confusions, differences between models, training curves, provenance, and a "
-    "browser of every reply. The page is a single file, fetches nothing, and can be sent to anybody who may see the images in it."
+    "Write one HTML page about runs: scores with intervals, confusions, differences between models, "
+    "training curves, provenance, and a browser of every reply. The page is a single file, fetches "
+    "nothing, and can be sent to anybody who may see the images in it."
 )
 
 
@@ -28,23 +31,59 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "runs",
         nargs="*",
         metavar="RUN",
-        help="a predictions file, a dataset folder (all its runs), a folder above dataset folders, or the name of a run in this project",
+        help="a predictions file, a dataset folder (all its runs), a folder above dataset folders, or "
+        "the name of a run in this project",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the page, index.html, and its figures (required)")
-    parser.add_argument("--dataset-dir", type=Path, metavar="DIR", help="dataset folder of prediction files that lie elsewhere")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the page, index.html, and its figures (required)"
+    )
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        metavar="DIR",
+        help="dataset folder of prediction files that lie elsewhere",
+    )
     parser.add_argument("--title", default=None, help="heading of the page")
-    parser.add_argument("--images", choices=("thumbnails", "none"), default="thumbnails", help="none: no face leaves this machine")
-    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths lie below (default: as in inference)")
-    parser.add_argument("--baseline", metavar="NAME", help="hold all other runs against this one, not every pair")
-    parser.add_argument("--training", type=Path, nargs="+", default=[], metavar="DIR", help="checkpoint folders whose curves to show too")
-    parser.add_argument("--max-mb", type=flags.between(1, 500), default=15.0, metavar="N", help="size that images fit into (default: 15)")
+    parser.add_argument(
+        "--images",
+        choices=("thumbnails", "none"),
+        default="thumbnails",
+        help="none: no face leaves this machine",
+    )
+    parser.add_argument(
+        "--image-root",
+        type=Path,
+        metavar="DIR",
+        help="folder that image paths lie below (default: as in inference)",
+    )
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="hold all other runs against this one, not every pair"
+    )
+    parser.add_argument(
+        "--training",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="checkpoint folders whose curves to show too",
+    )
+    parser.add_argument(
+        "--max-mb",
+        type=flags.between(1, 500),
+        default=15.0,
+        metavar="N",
+        help="size that images fit into (default: 15)",
+    )
     flags.add_resamples(parser)
     parser.set_defaults(run=_report)
 
 
 def _report(args: argparse.Namespace) -> int:
     if not args.runs:
-        raise InputError("no RUN given; give prediction files, dataset folders (eval_rafdb), a folder above them, or the name of a run")
+        raise InputError(
+            "no RUN given; give prediction files, dataset folders (eval_rafdb), a folder above them, "
+            "or the name of a run"
+        )
     if args.out is None:
         raise InputError("no --out DIR given; the page is written there as index.html")
     if args.out.exists() and not args.out.is_dir():
@@ -84,6 +123,10 @@ def tell(written: Written) -> None:
     lines += [f"wrote {shown} ({written.bytes / 1e6:.1f} MB, {written.questions:,} questions)"]
     lines += wrapped(written.images, "      ")
     lines += ["      open it in any browser; it needs no network and no other file"]
-    lines += wrapped(f"beside it: {', '.join(path.name for path in written.figures)}", "      ") if written.figures else []
+    lines += (
+        wrapped(f"beside it: {', '.join(path.name for path in written.figures)}", "      ")
+        if written.figures
+        else []
+    )
     lines += wrapped(written.no_radar, "      ") if written.no_radar else []
     say("\n".join(lines))

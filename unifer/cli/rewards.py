@@ -21,10 +21,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     dry = commands.add_parser(
         "rewards",
         help="dry-run the rewards on replies",
-        description="What each reward pays for replies on disk: mean, spread, and the share of groups without any. "
-        "Replies to the same row form a group. Exit status 1 if the total cannot move a policy.",
+        description="What each reward pays for replies on disk: mean, spread, and the share of groups "
+        "without any. Replies to the same row form a group. Exit status 1 if the total cannot "
+        "move a policy.",
     )
-    dry.add_argument("--rows", type=Path, required=True, metavar="FILE", help="reward rows (rlvr.json) or a question file (*_qa.json)")
+    dry.add_argument(
+        "--rows",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="reward rows (rlvr.json) or a question file (*_qa.json)",
+    )
     dry.add_argument(
         "--replies",
         type=Path,
@@ -32,9 +39,18 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="FILE",
         help="predictions, a GRPO run's folder, or rows with id or image_path and reply",
     )
-    dry.add_argument("--rewards", metavar="A,B,...", help="names, comma-separated (default: accuracy,format,au_f1)")
-    dry.add_argument("--weights", metavar="X,Y,...", help="one number a reward, comma-separated (default: 1 each)")
-    dry.add_argument("--completion-limit", type=int, metavar="N", help="most tokens of a completion, which the reward length needs")
+    dry.add_argument(
+        "--rewards", metavar="A,B,...", help="names, comma-separated (default: accuracy,format,au_f1)"
+    )
+    dry.add_argument(
+        "--weights", metavar="X,Y,...", help="one number a reward, comma-separated (default: 1 each)"
+    )
+    dry.add_argument(
+        "--completion-limit",
+        type=int,
+        metavar="N",
+        help="most tokens of a completion, which the reward length needs",
+    )
     dry.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
     dry.set_defaults(run=_rewards)
 
@@ -45,12 +61,16 @@ def _rewards(args: argparse.Namespace) -> int:
     from unifer.train.rewards.dry_run import dry_run
 
     names = DEFAULT if args.rewards is None else _listed(args.rewards)
-    chosen = choose(names, None if args.weights is None else [_number(text) for text in _listed(args.weights)])
+    chosen = choose(
+        names, None if args.weights is None else [_number(text) for text in _listed(args.weights)]
+    )
     limit = args.completion_limit
     if limit is not None and limit < 1:
         raise InputError(f"--completion-limit {limit}: a number of tokens from 1 is expected")
     if "length" in names and limit is None:
-        raise InputError("the reward 'length' needs --completion-limit, the most tokens of a completion in training")
+        raise InputError(
+            "the reward 'length' needs --completion-limit, the most tokens of a completion in training"
+        )
     if args.json is not None and args.json.absolute() in (args.rows.absolute(), args.replies.absolute()):
         raise InputError(f"--json {args.json}: is an input, which is never overwritten; choose another name")
     result = dry_run(args.rows, args.replies, chosen, limit)
@@ -77,8 +97,10 @@ def _text(result: DryRun) -> str:
     failed = f", {_counted(result.failed, 'failed row', 'failed rows')} left out" if result.failed else ""
     lines = [
         f"{_counted(result.replies, 'reply', 'replies')} to {_counted(result.rows, 'row', 'rows')}{failed}",
-        f"  {counts['answered']:,} answered · {counts['off_list']:,} off list · {counts['no_answer']:,} no answer"
-        f" · {counts['well_formed']:,} of exact form",
+        "  "
+        f"{counts['answered']:,} answered · {counts['off_list']:,} off list · {counts['no_answer']:,} "
+        "no answer · "
+        f"{counts['well_formed']:,} of exact form",
         "",
         _line(_HEAD),
         "─" * WIDTH,
@@ -88,7 +110,10 @@ def _text(result: DryRun) -> str:
         "",
         *_explained(result),
     ]
-    lines += [textwrap.fill(problem, WIDTH, initial_indent="! ", subsequent_indent="  ") for problem in result.problems]
+    lines += [
+        textwrap.fill(problem, WIDTH, initial_indent="! ", subsequent_indent="  ")
+        for problem in result.problems
+    ]
     return "\n".join(lines)
 
 
@@ -97,18 +122,25 @@ def _counted(number: int, one: str, many: str) -> str:
 
 
 def _cells(name: str, spread: RewardSpread) -> tuple[str, ...]:
-    values = ("–" if value is None else f"{value:.3f}" for value in (spread.mean, spread.std, spread.low, spread.high))
+    values = (
+        "–" if value is None else f"{value:.3f}"
+        for value in (spread.mean, spread.std, spread.low, spread.high)
+    )
     share = "–" if spread.zero_variance is None else f"{100 * spread.zero_variance:.0f} %"
     return name, f"{spread.n:,}", f"{spread.none:,}", *values, share
 
 
 def _line(cells: tuple[str, ...]) -> str:
     name, *rest = cells
-    return f"{name:<18}" + "".join(f"{cell:>{width}}" for cell, width in zip(rest, (9, 9, 9, 8, 8, 8, 11), strict=True))
+    return f"{name:<18}" + "".join(
+        f"{cell:>{width}}" for cell, width in zip(rest, (9, 9, 9, 8, 8, 8, 11), strict=True)
+    )
 
 
 def _explained(result: DryRun) -> list[str]:
-    weights = " + ".join(f"{weight:g} {name}" for name, weight in zip(result.chosen.names, result.chosen.weights, strict=True))
+    weights = " + ".join(
+        f"{weight:g} {name}" for name, weight in zip(result.chosen.names, result.chosen.weights, strict=True)
+    )
     if result.total.zero_variance is None:
         groups = "needs several replies a row, sampled; here every row has one"
     else:

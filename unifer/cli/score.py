@@ -23,26 +23,69 @@ if TYPE_CHECKING:
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this group's commands."""
-    one = commands.add_parser("eval", help="score one dataset's predictions", description="Score the predictions of one dataset folder.")
-    one.add_argument("--dataset-dir", type=Path, required=True, metavar="DIR", help="folder with dataset.yaml, such as eval_rafdb")
-    one.add_argument("--predictions", type=Path, metavar="FILE", help="predictions or published results; default: the newest in results/")
-    one.add_argument(
-        "--au-set", metavar="NAME", help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola"
+    one = commands.add_parser(
+        "eval",
+        help="score one dataset's predictions",
+        description="Score the predictions of one dataset folder.",
     )
-    one.add_argument("--graded", type=Path, metavar="FILE", help="also write every row with its verdict here (strict only)")
+    one.add_argument(
+        "--dataset-dir",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with dataset.yaml, such as eval_rafdb",
+    )
+    one.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="predictions or published results; default: the newest in results/",
+    )
+    one.add_argument(
+        "--au-set",
+        metavar="NAME",
+        help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola",
+    )
+    one.add_argument(
+        "--graded", type=Path, metavar="FILE", help="also write every row with its verdict here (strict only)"
+    )
     _add_common(one)
     one.set_defaults(run=_eval)
 
-    total = commands.add_parser("eval-total", help="score all datasets together", description="Score one run on several datasets.")
-    total.add_argument("--root", type=Path, metavar="DIR", help="folder that holds the dataset folders; default: this project")
-    total.add_argument("--run", dest="run_name", metavar="NAME", help="run to score; default: the newest that all datasets have")
-    total.add_argument("--datasets", nargs="+", default=FERBENCH, metavar="DIR", help=f"default: {' '.join(FERBENCH)}")
+    total = commands.add_parser(
+        "eval-total", help="score all datasets together", description="Score one run on several datasets."
+    )
+    total.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="folder that holds the dataset folders; default: this project",
+    )
+    total.add_argument(
+        "--run",
+        dest="run_name",
+        metavar="NAME",
+        help="run to score; default: the newest that all datasets have",
+    )
+    total.add_argument(
+        "--datasets", nargs="+", default=FERBENCH, metavar="DIR", help=f"default: {' '.join(FERBENCH)}"
+    )
     _add_common(total)
     total.set_defaults(run=_eval_total)
 
-    export = commands.add_parser("export", help="write predictions in the published format", description="Predictions as a results file.")
+    export = commands.add_parser(
+        "export",
+        help="write predictions in the published format",
+        description="Predictions as a results file.",
+    )
     export.add_argument("--predictions", type=Path, required=True, metavar="FILE")
-    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON array, such as rafdb_mymodel_results.json")
+    export.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="JSON array, such as rafdb_mymodel_results.json",
+    )
     export.set_defaults(run=_export)
 
 
@@ -51,9 +94,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=PROTOCOLS,
         default="strict",
-        help="strict: one answer, one listed label, every question counts (default); unifer, facial-r1: the published rules of that name",
+        help="strict: one answer, one listed label, every question counts (default); unifer, "
+        "facial-r1: the published rules of that name",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="metrics JSON; the figure goes beside it; default: beside the predictions")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="metrics JSON; the figure goes beside it; default: beside the predictions",
+    )
     flags.add_resamples(parser)
 
 
@@ -72,11 +121,17 @@ def _eval(args: argparse.Namespace) -> int:
         return _eval_strict(spec, run, args)
     if args.graded is not None:
         raise InputError(f"--graded writes strict verdicts; leave it or --protocol {args.protocol} out")
-    return _eval_published(spec, run, args.out) if args.protocol == "unifer" else _eval_facial_r1(spec, run, args)
+    return (
+        _eval_published(spec, run, args.out)
+        if args.protocol == "unifer"
+        else _eval_facial_r1(spec, run, args)
+    )
 
 
 def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> DatasetSpec:
-    """The dataset over the AUs that `--au-set` names; else by protocol `facial-r1` over Facial-R1's, where it has them."""
+    """The dataset over the AUs that `--au-set` names; else by protocol `facial-r1` over Facial-R1's, where it
+    has them.
+    """
     if chosen is None and protocol in spec.au_sets:
         return spec.with_au_set(protocol)
     return spec.with_au_set(chosen)
@@ -148,11 +203,15 @@ def _eval_total(args: argparse.Namespace) -> int:
     from unifer.report.tables import plain
 
     if args.protocol == "facial-r1":
-        raise InputError("--protocol facial-r1 has no pooled score; score each dataset by it with `unifer eval`")
+        raise InputError(
+            "--protocol facial-r1 has no pooled score; score each dataset by it with `unifer eval`"
+        )
     root = args.root or project_root(Path.cwd())
     specs = [load_dataset(root / name) for name in dict.fromkeys(args.datasets)]
     if len({spec.name for spec in specs}) < len(specs):
-        raise InputError(f"--datasets: two folders name the same dataset: {', '.join(spec.name for spec in specs)}")
+        raise InputError(
+            f"--datasets: two folders name the same dataset: {', '.join(spec.name for spec in specs)}"
+        )
     runs = common_run(specs, args.run_name)
     say(f"scoring run {plain(runs[0].name)} in {', '.join(shown(spec.folder) for spec in specs)}\n")
     results = root / "eval_total" / "results"
@@ -160,21 +219,32 @@ def _eval_total(args: argparse.Namespace) -> int:
     return score(specs, runs, results, args)
 
 
-def _total_strict(specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace) -> int:
+def _total_strict(
+    specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace
+) -> int:
     from unifer import files
     from unifer.evaluate.scoring import overall, score_strict
     from unifer.report.tables import overall_text
 
     out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
-    result = overall([score_strict(spec, run, args.resamples) for spec, run in zip(specs, runs, strict=True)], args.resamples)
+    result = overall(
+        [score_strict(spec, run, args.resamples) for spec, run in zip(specs, runs, strict=True)],
+        args.resamples,
+    )
     say(overall_text(result))
     with writing(out):
         files.write_json(out, result.to_json())
-        _draw(_figure_of(out), result.pooled.to_json()["confusion"], f"{len(specs)} datasets pooled · {runs[0].name}")
+        _draw(
+            _figure_of(out),
+            result.pooled.to_json()["confusion"],
+            f"{len(specs)} datasets pooled · {runs[0].name}",
+        )
     return _wrote([out, _figure_of(out)])
 
 
-def _total_published(specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace) -> int:
+def _total_published(
+    specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace
+) -> int:
     from unifer import files
     from unifer.evaluate.scoring import pool_published, score_published
     from unifer.report.tables import published_text
@@ -198,9 +268,15 @@ def _export(args: argparse.Namespace) -> int:
     if out.suffix != ".json":
         raise InputError(f"--out {out}: the published results format is one JSON array; name it *.json")
     rows = []
-    for prediction in files.read_records(args.predictions, Prediction.from_json, key=lambda prediction: prediction.question.key):
+    for prediction in files.read_records(
+        args.predictions, Prediction.from_json, key=lambda prediction: prediction.question.key
+    ):
         row = prediction.question.to_json() | {"model_response": prediction.reply}
-        rows.append(row | {"model_response": f"ERROR: {prediction.error}", "error": True} if prediction.failed else row)
+        rows.append(
+            row | {"model_response": f"ERROR: {prediction.error}", "error": True}
+            if prediction.failed
+            else row
+        )
     with writing(out):
         files.write_rows(out, rows)
     return _wrote([out])
@@ -216,13 +292,21 @@ def _output(chosen: Path | None, default: Path, *inputs: Path) -> Path:
     if out.is_dir():
         raise InputError(f"{out}: is a folder; give a file name")
     if any(out.absolute() == path.absolute() for path in inputs):
-        raise InputError(f"{out}: is one of the prediction files, which scoring never overwrites; choose another name")
+        raise InputError(
+            f"{out}: is one of the prediction files, which scoring never overwrites; choose another name"
+        )
     return out
 
 
 def _figure_of(out: Path) -> Path:
-    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`, `y.json` -> `y.confusion.png`."""
-    for ending, figure in ((".metrics.json", ".confusion.png"), ("_metrics.json", "_confusion.png"), (".json", ".confusion.png")):
+    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`, `y.json` ->
+    `y.confusion.png`.
+    """
+    for ending, figure in (
+        (".metrics.json", ".confusion.png"),
+        ("_metrics.json", "_confusion.png"),
+        (".json", ".confusion.png"),
+    ):
         if out.name.endswith(ending):
             return out.with_name(out.name.removesuffix(ending) + figure)
     return out.with_name(out.name + ".confusion.png")
@@ -245,7 +329,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}; choose another place with --out") from None
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}; choose another place with --out"
+        ) from None
 
 
 def _wrote(paths: list[Path]) -> int:

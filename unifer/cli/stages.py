@@ -1,4 +1,5 @@
-"""Stages of a long command: which are done, and the processes that do them, one after the other or side by side.
+"""Stages of a long command: which are done, and the processes that do them, one after the other or side by
+side.
 
 Knows command lines and seconds; not what any stage is for.
 """
@@ -43,7 +44,11 @@ class Stages:
         self._path, self._recipe = path, recipe
         found = files.read_json(path, remedy) if path.exists() else {"recipe": recipe, "seconds": {}}
         if found.get("recipe") != recipe:
-            raise InputError(f"{path}: tells of a run with another recipe, {found.get('recipe')} where this one has {recipe}; {remedy}")
+            raise InputError(
+                f"{path}: tells of a run with another recipe, {found.get('recipe')} where this one "
+                "has "
+                f"{recipe}; {remedy}"
+            )
         self.seconds: dict[str, float] = found["seconds"]
         self.yardsticks: dict[str, float] = found.get("yardsticks", {})
         """Stage -> seconds of the fixed piece of work that was timed before it; see `yardstick`."""
@@ -89,29 +94,41 @@ def training(stage: str, config: Path, *more: str) -> list[str]:
 
 
 def as_flags(settings: Mapping[str, Any], joint: str) -> list[str]:
-    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is several values."""
+    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is
+    several values.
+    """
     words: list[str] = []
     for name, value in settings.items():
         values = value if isinstance(value, list | tuple) else [value]
-        words += [f"--{name.replace('_', joint)}", *(str(each).lower() if isinstance(each, bool) else str(each) for each in values)]
+        words += [
+            f"--{name.replace('_', joint)}",
+            *(str(each).lower() if isinstance(each, bool) else str(each) for each in values),
+        ]
     return words
 
 
 def command(argv: list[str], **environment: str) -> None:
-    """Run one command in a process of its own, so that each stage starts and ends as it does for a user; killed with us, too."""
+    """Run one command in a process of its own, so that each stage starts and ends as it does for a user;
+    killed with us, too.
+    """
     try:
-        status = subprocess.run(argv, env=os.environ | environment, check=False, preexec_fn=end_with_parent).returncode
+        status = subprocess.run(
+            argv, env=os.environ | environment, check=False, preexec_fn=end_with_parent
+        ).returncode
     except KeyboardInterrupt:
         raise _interrupted() from None
     if status:
         raise _failed(argv, status)
 
 
-def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, heard: Heard | None = None, **environment: str) -> None:
-    """Run commands at most `lanes` at once, in their order. The first failure stops the rest; killed, we take them along.
+def side_by_side(
+    commands: Mapping[str, list[str]], logs: Path, lanes: int, heard: Heard | None = None, **environment: str
+) -> None:
+    """Run commands at most `lanes` at once, in their order. The first failure stops the rest; killed, we take
+    them along.
 
-    One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are shown if they fail. With `heard`
-    all of them write logs, and it hears how far they are.
+    One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are
+    shown if they fail. With `heard` all of them write logs, and it hears how far they are.
     """
     waiting, running, told = dict(commands), dict[str, _Running](), dict[str, Progress]()
     try:
@@ -119,7 +136,9 @@ def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, hear
             while waiting and len(running) < lanes:
                 name = next(iter(waiting))
                 seen = heard is None and not any(each.log is None for each in running.values())
-                running[name] = _Running(waiting.pop(name), None if seen else logs / f"{name}.log", environment)
+                running[name] = _Running(
+                    waiting.pop(name), None if seen else logs / f"{name}.log", environment
+                )
             told |= {name: found for name, each in running.items() if (found := each.told()) is not None}
             for name in [name for name, each in running.items() if each.ended()]:
                 running.pop(name).check()
@@ -135,9 +154,11 @@ def side_by_side(commands: Mapping[str, list[str]], logs: Path, lanes: int, hear
 
 
 def share_of_machine(engines: int) -> dict[str, Any]:
-    """How many engines run at once and with how many threads. Starting vLLM keeps one core busy, so on CPU they start together.
+    """How many engines run at once and with how many threads. Starting vLLM keeps one core busy, so on CPU
+    they start together.
 
-    On GPU each engine fills the card. One thread an engine loses nothing: three of them take the cores in turns.
+    On GPU each engine fills the card. One thread an engine loses nothing: three of them take the cores in
+    turns.
     """
     from unifer.models.devices import visible_gpus
 
@@ -186,14 +207,23 @@ class _Running:
         if status == INTERRUPTED:
             raise _interrupted()
         if status:
-            raise _failed(self._argv, status) if self.log is None else _failed_with_log(self.log, self._start, status)
+            raise (
+                _failed(self._argv, status)
+                if self.log is None
+                else _failed_with_log(self.log, self._start, status)
+            )
 
     def stop(self) -> None:
-        """End it: a moment to end by itself after a Ctrl-C, which it got too, then by request, then by force."""
+        """End it: a moment to end by itself after a Ctrl-C, which it got too, then by request, then by
+        force.
+        """
         for end in (self._process.terminate, self._process.kill):
             try:
                 self._process.wait(_STOP_SECONDS)
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):  # who presses Ctrl-C twice does not want to wait
+            except (
+                subprocess.TimeoutExpired,
+                KeyboardInterrupt,
+            ):  # who presses Ctrl-C twice does not want to wait
                 end()
         self._process.wait()
 
@@ -204,7 +234,9 @@ def _interrupted() -> Interrupted:
 
 def _failed(argv: list[str], status: int) -> InputError:
     shown = " ".join(map(os.path.relpath, argv[:2]))
-    return InputError(f"stopped: `{shown} ...` ended with status {status}; its message stands above{_killed(status)}")
+    return InputError(
+        f"stopped: `{shown} ...` ended with status {status}; its message stands above{_killed(status)}"
+    )
 
 
 def _failed_with_log(log: Path, start: int, status: int) -> InputError:
@@ -216,8 +248,8 @@ def _failed_with_log(log: Path, start: int, status: int) -> InputError:
     # A full disk takes the last words of the log too.
     full = "the disk is full: free some space, then " if free_disk(log.parent) < _FULL_DISK else ""
     return InputError(
-        f"{log.stem} ended with status {status}{_killed(status)}; its log {os.path.relpath(log)} ends with\n{shown}"
-        f"{full}the same command goes on from here"
+        f"{log.stem} ended with status {status}{_killed(status)}; its log {os.path.relpath(log)} ends "
+        f"with\n{shown}{full}the same command goes on from here"
     )
 
 

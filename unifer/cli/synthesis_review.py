@@ -1,4 +1,6 @@
-"""`unifer synthesize review`: the page on which a person judges synthesised test rows, and the rows that came through."""
+"""`unifer synthesize review`: the page on which a person judges synthesised test rows, and the rows that came
+through.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from unifer.prepare.synthesis.review import ReviewRow
 
 _ABOUT = (
-    "Write one HTML page about the test rows of a synthesis run (round_N/data/review.jsonl): picture, question, gold, reply and faults of "
-    "each, accepted or rejected by keyboard. The page saves the verdicts; --verdicts reads them back and writes the accepted rows."
+    "Write one HTML page about the test rows of a synthesis run (round_N/data/review.jsonl): "
+    "picture, question, gold, reply and faults of each, accepted or rejected by keyboard. The page "
+    "saves the verdicts; --verdicts reads them back and writes the accepted rows."
 )
 
 
@@ -25,10 +28,29 @@ def parser() -> argparse.ArgumentParser:
     """The flags of `unifer synthesize review`."""
     made = argparse.ArgumentParser(prog="unifer synthesize review", description=_ABOUT, allow_abbrev=False)
     made.add_argument("file", type=Path, metavar="FILE", help="review.jsonl of a round")
-    made.add_argument("--verdicts", type=Path, metavar="JSON", help="what the page saved: write the accepted rows instead of a page")
-    made.add_argument("--partial", action="store_true", help="with --verdicts: rows without a verdict are left out, not refused")
-    made.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths lie below (default: as in inference)")
-    made.add_argument("--out", type=Path, metavar="FILE", help="default: beside FILE, .html for the page, .accepted.json for the rows")
+    made.add_argument(
+        "--verdicts",
+        type=Path,
+        metavar="JSON",
+        help="what the page saved: write the accepted rows instead of a page",
+    )
+    made.add_argument(
+        "--partial",
+        action="store_true",
+        help="with --verdicts: rows without a verdict are left out, not refused",
+    )
+    made.add_argument(
+        "--image-root",
+        type=Path,
+        metavar="DIR",
+        help="folder that image paths lie below (default: as in inference)",
+    )
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="default: beside FILE, .html for the page, .accepted.json for the rows",
+    )
     return made
 
 
@@ -38,7 +60,9 @@ def review(argv: Sequence[str]) -> int:
 
     args = parser().parse_args(argv)
     if args.partial and args.verdicts is None:
-        raise InputError("--partial is for reading verdicts back; give --verdicts FILE with it, or leave it away")
+        raise InputError(
+            "--partial is for reading verdicts back; give --verdicts FILE with it, or leave it away"
+        )
     rows = read_review(args.file)
     if args.verdicts is None:
         _write_page(args, rows)
@@ -53,7 +77,10 @@ def _write_page(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
     out = _out(args, ".html")
     shown = write_page(rows, args.file, out, args.image_root, lambda total: progress("images", total))
     print(f"wrote {os.path.relpath(out)}: {len(rows):,} rows to review, {shown:,} with their picture")
-    print(f"open it in a browser, save the verdicts, then: unifer synthesize review {args.file} --verdicts {args.file.stem}.verdicts.json")
+    print(
+        "open it in a browser, save the verdicts, then: unifer synthesize review "
+        f"{args.file} --verdicts {args.file.stem}.verdicts.json"
+    )
 
 
 def _write_accepted(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
@@ -63,7 +90,9 @@ def _write_accepted(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
     out = _out(args, ".accepted.json")
     identity = {"reviewed": runs.describe_file(args.file), "verdicts": runs.describe_file(args.verdicts)}
     files.write_rows(out, [row.to_json() for row in found.rows()])
-    files.write_json(runs.manifest_path(out), runs.manifest("synthesize review", identity, rows=found.counts()))
+    files.write_json(
+        runs.manifest_path(out), runs.manifest("synthesize review", identity, rows=found.counts())
+    )
     counts = ", ".join(f"{count:,} {name}" for name, count in found.counts().items())
     print(f"{len(rows):,} rows: {counts}\nwrote {os.path.relpath(out)}")
 
@@ -71,7 +100,9 @@ def _write_accepted(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
 def _out(args: argparse.Namespace, suffix: str) -> Path:
     """Where the result goes. Raises InputError where that is one of the files it is made from."""
     out: Path = args.out or args.file.with_suffix(suffix)
-    taken = [path for path in (args.file, args.verdicts) if path is not None and out.resolve() == path.resolve()]
+    taken = [
+        path for path in (args.file, args.verdicts) if path is not None and out.resolve() == path.resolve()
+    ]
     if taken:
         raise InputError(f"--out {out}: is what is read; give another file")
     return out

@@ -1,6 +1,8 @@
-"""One round of self-synthesis: a folder, and the stages that fill it. Training and asking are commands in processes of their own.
+"""One round of self-synthesis: a folder, and the stages that fill it. Training and asking are commands in
+processes of their own.
 
-Knows the order of a round and its files; what is asked, kept and chosen is `prepare/synthesis`, what a round is worth `synthesis_results`.
+Knows the order of a round and its files; what is asked, kept and chosen is `prepare/synthesis`, what a round
+is worth `synthesis_results`.
 """
 
 from __future__ import annotations
@@ -80,13 +82,19 @@ class Round:
         origin = {"round": self.number, "teacher": self.model.describe()}
         manifest = self.folder / "manifest.json"
         if not manifest.exists():
-            files.write_json(manifest, runs.manifest("synthesize", origin | {"settings": self.config.identity()}))
-        stages = Stages(self.folder / "stages.json", origin, "start over with --fresh, which moves the run aside")
+            files.write_json(
+                manifest, runs.manifest("synthesize", origin | {"settings": self.config.identity()})
+            )
+        stages = Stages(
+            self.folder / "stages.json", origin, "start over with --fresh, which moves the run aside"
+        )
         print(f"\nround {self.number} of at most {self.config.rounds}: {self.model.name}", flush=True)
         if self.config.loop == "facial-r1":
             self._generate_corrected(stages)
         else:
-            stages.run("generate", f"{self.model.name} reasons about {len(self.faces):,} faces", self._generate)
+            stages.run(
+                "generate", f"{self.model.name} reasons about {len(self.faces):,} faces", self._generate
+            )
             if self.config.generation.guidance != "none":
                 stages.run("guide", "and about those that need it, shown the label", self._guide)
         stages.run("select", "what is accepted, and what to learn from", self._select)
@@ -94,8 +102,16 @@ class Round:
         stages.run("sft", "SFT on synthesised and original rows", self._sft)
         stages.run("grpo", "GRPO on the faces chosen", self._grpo)
         stages.run("evaluate", "the held-out questions, before and after", self._evaluate)
-        scores = results.score(self.start.held_out, self.before, self.folder / "predictions.jsonl", (self.model.name, self.name))
-        summary = {"round": self.number, "folder": self.folder.name, "model": self.name, "seconds": stages.seconds, **scores.to_json()}
+        scores = results.score(
+            self.start.held_out, self.before, self.folder / "predictions.jsonl", (self.model.name, self.name)
+        )
+        summary = {
+            "round": self.number,
+            "folder": self.folder.name,
+            "model": self.name,
+            "seconds": stages.seconds,
+            **scores.to_json(),
+        }
         files.write_json(self.folder / "scores.json", summary)
         print(scores.text(), flush=True)
         return summary
@@ -103,7 +119,9 @@ class Round:
     @property
     def before(self) -> Path:
         """The predictions of the model that the round began with."""
-        return self.config.out / ("before.jsonl" if self.number == 1 else f"round_{self.number - 1}/predictions.jsonl")
+        return self.config.out / (
+            "before.jsonl" if self.number == 1 else f"round_{self.number - 1}/predictions.jsonl"
+        )
 
     def _generate(self) -> None:
         questions = self.data / "blind.json"
@@ -114,7 +132,9 @@ class Round:
     def _guide(self) -> None:
         faces = list(self.faces.values())
         if self.config.generation.guidance == "failed":
-            judged = quality.judge_replies(self.faces, self._replies("generations.jsonl"), self.config.filter, lambda row: None)
+            judged = quality.judge_replies(
+                self.faces, self._replies("generations.jsonl"), self.config.filter, lambda row: None
+            )
             faces = quality.never_passed(faces, judged.rates)
         if not faces:
             print("every face has a blind reply that passed")
@@ -129,13 +149,19 @@ class Round:
         return range(self.config.correction.retries + 1)
 
     def _generate_corrected(self, stages: Stages) -> None:
-        """Ask for every face, shown the gold, and again with its faults for each whose reply is not accepted."""
+        """Ask for every face, shown the gold, and again with its faults for each whose reply is not
+        accepted.
+        """
         trials = correcting.Trials.start(self.faces)
         for attempt in self._attempts:
             if not trials.open:
                 break
             again = f"again for {len(trials.open):,} of them, their faults fed back"
-            title = again if attempt else f"{self.model.name} writes for {len(self.faces):,} faces, shown the gold"
+            title = (
+                again
+                if attempt
+                else f"{self.model.name} writes for {len(self.faces):,} faces, shown the gold"
+            )
             stages.run(f"attempt_{attempt}", title, partial(self._attempt, attempt, trials.open))
             trials.hear(self._replies(_replies_of(attempt)), lambda row: None)
 
@@ -155,7 +181,9 @@ class Round:
             "seed": self.config.seed + self.number,
             **generation.settings,
         }
-        ask = unifer("infer", "--questions", str(questions), "--out", str(out), "--model", str(self.model.path))
+        ask = unifer(
+            "infer", "--questions", str(questions), "--out", str(out), "--model", str(self.model.path)
+        )
         command([*ask, *self._image_root("--image-root"), *as_flags(settings, "-")])
 
     def _replies(self, *names: str) -> Iterator[Prediction]:
@@ -167,7 +195,11 @@ class Round:
     def _select(self) -> None:
         rejects = self.folder / "rejects.jsonl"
         rejects.unlink(missing_ok=True)
-        asked = ("generations.jsonl", "guided.jsonl") if self.config.loop == "blind" else map(_replies_of, self._attempts)
+        asked = (
+            ("generations.jsonl", "guided.jsonl")
+            if self.config.loop == "blind"
+            else map(_replies_of, self._attempts)
+        )
         with files.AppendLog(rejects) as log:
             choice = choosing.choose(self.faces, self._replies(*asked), self.config, log.append)
         report = choice.report | {"mixed": self._mix(choice)}
@@ -177,18 +209,30 @@ class Round:
             lacking = rates if choice.candidates else "no reply can be learnt from"
             raise InputError(
                 f"{self.folder / 'selection.json'}: {lacking}\n{results.selection_text(report)}\n"
-                "widen the filter, the bounds of the rates, the pool or the number of samples (a new run: --out or --fresh)"
+                "widen the filter, the bounds of the rates, the pool or the number of samples (a new "
+                "run: --out or --fresh)"
             )
 
     def _mix(self, choice: Choice) -> Json:
-        """Write the round's training files, and its test part, with their manifests; how many rows of each kind train."""
+        """Write the round's training files, and its test part, with their manifests; how many rows of each
+        kind train.
+        """
         config, rates = self.config, choice.rates
         origin = {"round": self.number, "run": config.out.name, "teacher": self.model.name}
-        make = partial(mixing.synthesised, rates=rates, generation=config.generation, links=self.links, origin=origin)
+        make = partial(
+            mixing.synthesised, rates=rates, generation=config.generation, links=self.links, origin=origin
+        )
         made = make(choice.candidates)
-        kept, there = mixing.original(config.cot, config.sft.original, len(made), self.links, config.seed, choice.withheld)
+        kept, there = mixing.original(
+            config.cot, config.sft.original, len(made), self.links, config.seed, choice.withheld
+        )
         rewarded = mixing.reward_rows(choice.faces, rates, self.links, origin)
-        counts = {"synthesised": len(made), "original": len(kept), "original_available": there, "reward_rows": len(rewarded)}
+        counts = {
+            "synthesised": len(made),
+            "original": len(kept),
+            "original_available": there,
+            "reward_rows": len(rewarded),
+        }
         self._write_rows("cot.json", [row.to_json() for row in [*made, *kept]], counts)
         self._write_rows("rlvr.json", [row.to_json() for row in rewarded], counts)
         if choice.test:
@@ -200,8 +244,15 @@ class Round:
     def _write_rows(self, name: str, rows: list[Json], counts: Json) -> None:
         config = self.config
         files.write_rows(self.data / name, rows)
-        identity = {"round": self.number, "run": config.out.name, "teacher": self.model.describe(), "settings": config.identity()}
-        files.write_json(runs.manifest_path(self.data / name), runs.manifest("synthesize", identity, rows=counts))
+        identity = {
+            "round": self.number,
+            "run": config.out.name,
+            "teacher": self.model.describe(),
+            "settings": config.identity(),
+        }
+        files.write_json(
+            runs.manifest_path(self.data / name), runs.manifest("synthesize", identity, rows=counts)
+        )
 
     def _sft(self) -> None:
         base = self.start.base if self.config.sft.start == "base" else None
@@ -210,7 +261,9 @@ class Round:
     def _grpo(self) -> None:
         self._train("grpo", self.config.grpo, "rlvr.json", self.folder / f"{self.name}-SFT", self.name)
 
-    def _train(self, stage: str, settings: SftSettings | GrpoSettings, rows: str, start: Path, out: str) -> None:
+    def _train(
+        self, stage: str, settings: SftSettings | GrpoSettings, rows: str, start: Path, out: str
+    ) -> None:
         paths = {"rows": self.data / rows, "model_name_or_path": start, "output_dir": self.folder / out}
         own = {} if settings.processes is None else {"NPROC": str(settings.processes)}
         words = [*as_flags(paths, "_"), *self._image_root("--image_root"), *as_flags(settings.settings, "_")]
@@ -220,14 +273,19 @@ class Round:
         return [] if self.config.image_root is None else [flag, str(self.config.image_root.absolute())]
 
     def _evaluate(self) -> None:
-        """Both models answer the same questions with the same settings; the earlier one only where it has not yet."""
+        """Both models answer the same questions with the same settings; the earlier one only where it has not
+        yet.
+        """
         evaluation = self.config.evaluation
         how = as_flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")
         asked = ["--dataset-dir", str(self.start.held_out.folder), *self._image_root("--image-root"), *how]
         models = {"after": (self.folder / self.name, self.folder / "predictions.jsonl")}
         if self.number == 1:
             models["before"] = (self.model.path, self.before)
-        commands = {name: unifer("infer", "--model", str(path), "--out", str(out), *asked) for name, (path, out) in models.items()}
+        commands = {
+            name: unifer("infer", "--model", str(path), "--out", str(out), *asked)
+            for name, (path, out) in models.items()
+        }
         side_by_side(commands, self.folder / "logs", **share_of_machine(len(commands)))
 
 

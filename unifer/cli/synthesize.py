@@ -1,7 +1,9 @@
-"""`unifer synthesize`: rounds in which a model writes its own training data, is trained on what passes, and must prove that it helped.
+"""`unifer synthesize`: rounds in which a model writes its own training data, is trained on what passes, and
+must prove that it helped.
 
-`unifer synthesize review` (`synthesis_review`) has people look at the test rows. Each stage of a round (`synthesis_rounds`) is the command
-a user would type. Run again, it skips what is done and goes on where it stopped.
+`unifer synthesize review` (`synthesis_review`) has people look at the test rows. Each stage of a round
+(`synthesis_rounds`) is the command a user would type. Run again, it skips what is done and goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -43,16 +45,25 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `unifer synthesize`."""
     parser = commands.add_parser(
         "synthesize",
-        help="rounds of self-synthesis: the trained model writes CoT rows, is filtered, trained again, and scored",
+        help="rounds of self-synthesis: the trained model writes CoT rows, is filtered, trained "
+        "again, and scored",
         usage="unifer synthesize --config FILE [--fresh] [--KEY VALUE ...] | --keys | review FILE ...",
-        description="Iterative self-synthesis, by our loop or that of Facial-R1. Run it through train_unifer/src/scripts/run_synthesis.sh.",
+        description="Iterative self-synthesis, by our loop or that of Facial-R1. Run it through "
+        "train_unifer/src/scripts/run_synthesis.sh.",
         epilog=_EPILOG,
         allow_abbrev=False,
         add_help=False,
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this help, or that of review")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml")
-    parser.add_argument("--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside"
+    )
     parser.add_argument("--keys", action="store_true", help="list every key of a config with its default")
     parser.set_defaults(run=partial(_synthesize, parser), passes_flags_on=True)
 
@@ -60,7 +71,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _synthesize(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.rest[:1] == ["review"]:
         if args.config is not None or args.fresh or args.keys:
-            raise InputError("--config, --fresh and --keys are for a run; leave them away with `unifer synthesize review FILE`")
+            raise InputError(
+                "--config, --fresh and --keys are for a run; leave them away with `unifer synthesize "
+                "review FILE`"
+            )
         return review([*args.rest[1:], *(["--help"] * args.help)])
     if args.help:
         parser.print_help()
@@ -88,13 +102,18 @@ def _rounds(config: Synthesis) -> None:
     from unifer.prepare.synthesis.pool import read_pool
 
     if config.loop == "facial-r1":
-        print("loop facial-r1: generation.samples and guidance, and of selection all but rows and faces, have no meaning in it")
+        print(
+            "loop facial-r1: generation.samples and guidance, and of selection all but rows and "
+            "faces, have no meaning in it"
+        )
     start = _claim(config)
     stages = Stages(config.out / "stages.json", {"out": config.out.name}, _REMEDY)
     if config.faces is not None:
         stages.run("faces", "draw synthetic faces for the pool", lambda: _draw(config))
     pool = read_pool(config.pool_files, of_units_alone=config.loop == "facial-r1")
-    stages.run("leaks", "look for held-out faces among those to train on", lambda: _refuse_leaks(config, pool))
+    stages.run(
+        "leaks", "look for held-out faces among those to train on", lambda: _refuse_leaks(config, pool)
+    )
     done: list[Json] = []
     model = start.model
     for number in range(1, config.rounds + 1):
@@ -108,7 +127,9 @@ def _rounds(config: Synthesis) -> None:
 
 
 def _claim(config: Synthesis) -> Start:
-    """The checkpoints that the run starts from; its folder is claimed. Raises InputError: what it needs is not there, or another run is."""
+    """The checkpoints that the run starts from; its folder is claimed. Raises InputError: what it needs is
+    not there, or another run is.
+    """
     from unifer.cli.synthesis_rounds import Start
     from unifer.datasets import load_dataset
     from unifer.models.checkpoints import find_checkpoint
@@ -125,7 +146,11 @@ def _claim(config: Synthesis) -> Start:
                 raise InputError(f"{name}: {each}: no such file{hint(each.name)}")
     flags.existing_image_root(config.image_root, "image_root: ")
     model = find_checkpoint(config.model, config.heldout, flag="model:")
-    base = None if config.sft.base is None else find_checkpoint(config.sft.base, config.heldout, flag="sft.base:")
+    base = (
+        None
+        if config.sft.base is None
+        else find_checkpoint(config.sft.base, config.heldout, flag="sft.base:")
+    )
     manifest_at = config.out / "manifest.json"
     identity = _identity(config, model, base, held_out.questions)
     old = runs.refuse_other_run(manifest_at, identity, _REMEDY)
@@ -146,7 +171,9 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
         "pool": [runs.describe_file(path) for path in config.pool],
         "cot": runs.describe_file(config.cot),
         "heldout": runs.describe_file(questions),
-        "configs": {name: _described(part.config) for name, part in (("sft", config.sft), ("grpo", config.grpo))},
+        "configs": {
+            name: _described(part.config) for name, part in (("sft", config.sft), ("grpo", config.grpo))
+        },
         "prompt": prompts.VERSION,
         "guidance": None if config.loop == "blind" and config.generation.guidance == "none" else GUIDANCE,
         **({} if config.loop == "blind" else {"acceptance": ACCEPTANCE, "correction": CORRECTION}),
@@ -155,7 +182,9 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
 
 
 def _described(config: Path) -> Json:
-    """Name and digest of a training config, and of its base where it has one: a change of either changes the run."""
+    """Name and digest of a training config, and of its base where it has one: a change of either changes the
+    run.
+    """
     from unifer.configs import files_of
 
     own, *bases = files_of(config)

@@ -17,28 +17,41 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     sft = commands.add_parser(
         "sft",
         help="cold-start supervised fine-tuning on CoT rows",
-        description="Supervised fine-tuning on CoT rows with trl.SFTTrainer. Run it through train_unifer/src/scripts/run_sft_fer.sh.",
-        epilog="Every key of the config is a flag: those of trl.SFTConfig and trl.ModelConfig, and rows, image_root, image_size, "
-        "freeze_vision_tower, fresh. `unifer sft --flags` lists them all.",
+        description="Supervised fine-tuning on CoT rows with trl.SFTTrainer. Run it through "
+        "train_unifer/src/scripts/run_sft_fer.sh.",
+        epilog="Every key of the config is a flag: those of trl.SFTConfig and trl.ModelConfig, and "
+        "rows, image_root, image_size, freeze_vision_tower, fresh. `unifer sft --flags` lists "
+        "them all.",
     )
     sft.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
     sft.set_defaults(run=_sft, passes_flags_on=True)
     grpo = commands.add_parser(
         "grpo",
         help="reinforcement learning with verifiable rewards on label-only rows",
-        description="GRPO with trl.GRPOTrainer, rollouts by vLLM. Run it through train_unifer/src/scripts/run_grpo_vllm.sh.",
-        epilog="Every key of the config is a flag: those of trl.GRPOConfig and trl.ModelConfig, and rows, rollouts, rewards, probe_limit, "
-        "image_root, image_size, freeze_vision_tower, fresh. `unifer grpo --flags` lists them all.",
+        description="GRPO with trl.GRPOTrainer, rollouts by vLLM. Run it through "
+        "train_unifer/src/scripts/run_grpo_vllm.sh.",
+        epilog="Every key of the config is a flag: those of trl.GRPOConfig and trl.ModelConfig, and "
+        "rows, rollouts, rewards, probe_limit, image_root, image_size, freeze_vision_tower, "
+        "fresh. `unifer grpo --flags` lists them all.",
     )
     grpo.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
     grpo.set_defaults(run=_grpo, passes_flags_on=True)
     base = commands.add_parser(
         "tiny-base",
         help="pre-train UniFER-Tiny, the embedded default",
-        description="Build UniFER-Tiny and teach it to name the active AUs of drawn faces. Further flags go to the trainer.",
+        description="Build UniFER-Tiny and teach it to name the active AUs of drawn faces. Further flags go "
+        "to the trainer.",
     )
-    base.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the finished base checkpoint (bfloat16)")
-    base.add_argument("--work", type=Path, default=Path("runs/tiny_base"), metavar="DIR", help="faces and training state")
+    base.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the finished base checkpoint (bfloat16)",
+    )
+    base.add_argument(
+        "--work", type=Path, default=Path("runs/tiny_base"), metavar="DIR", help="faces and training state"
+    )
     base.add_argument("--faces", type=int, default=24_000, metavar="N", help="number of faces to draw")
     base.set_defaults(run=_tiny_base, passes_flags_on=True)
 
@@ -68,13 +81,35 @@ def _tiny_base(args: argparse.Namespace) -> int:
     from unifer.train import sft, stage
 
     stage.speak()
-    rows, untrained, trained = args.work / "faces" / "action_units.json", args.work / "untrained", args.work / "trained"
-    draw = ["data", "faces", "--out", str(rows.parent), "--count", str(args.faces), "--seed", "base", "--task", "action-units"]
+    rows, untrained, trained = (
+        args.work / "faces" / "action_units.json",
+        args.work / "untrained",
+        args.work / "trained",
+    )
+    draw = [
+        "data",
+        "faces",
+        "--out",
+        str(rows.parent),
+        "--count",
+        str(args.faces),
+        "--seed",
+        "base",
+        "--task",
+        "action-units",
+    ]
     if not rows.exists() and (status := main(draw)):
         return status
     if not (untrained / "processor_config.json").exists():  # the last file of a whole build
         tiny.build(untrained)
-    settings = ["--config", str(_CONFIGS / "tiny_base.yaml"), "--rows", str(rows), "--model_name_or_path", str(untrained)]
+    settings = [
+        "--config",
+        str(_CONFIGS / "tiny_base.yaml"),
+        "--rows",
+        str(rows),
+        "--model_name_or_path",
+        str(untrained),
+    ]
     sft.run([*settings, "--output_dir", str(trained), *args.rest])
     tiny.export(trained, args.out)
     print(f"base checkpoint: {args.out}")

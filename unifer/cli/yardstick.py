@@ -1,7 +1,9 @@
-"""A fixed piece of work whose seconds say how fast this machine is right now, so that times of two runs can be compared.
+"""A fixed piece of work whose seconds say how fast this machine is right now, so that times of two runs can
+be compared.
 
-Shared machines slow down by half within minutes. The work is like that of a training step in small: Python objects by one thread, products
-of small matrices by two. It is the same on every machine and in every version: change it, and earlier numbers mean nothing.
+Shared machines slow down by half within minutes. The work is like that of a training step in small: Python
+objects by one thread, products of small matrices by two. It is the same on every machine and in every
+version: change it, and earlier numbers mean nothing.
 """
 
 from __future__ import annotations
@@ -30,14 +32,17 @@ def measure() -> float:
 
     with threadpool_limits(1), ThreadPoolExecutor(2) as threads:
         started = time.perf_counter()
-        rows = [{"key": str(index), "words": f"AU{index % 28} of {index}".split()} for index in range(_OBJECTS)]
+        rows = [
+            {"key": str(index), "words": f"AU{index % 28} of {index}".split()} for index in range(_OBJECTS)
+        ]
         assert len({word for row in rows for word in row["words"]}) >= _OBJECTS
         list(threads.map(multiply, (1, 2)))
         return time.perf_counter() - started
 
 
 def summary(yardsticks: Mapping[str, float], seconds: Mapping[str, float]) -> Json:
-    """All values in their order, their median, and the times of GRPO and of everything in units of the yardstick.
+    """All values in their order, their median, and the times of GRPO and of everything in units of the
+    yardstick.
 
     GRPO is held against the values before and after it, everything against the median.
     """

@@ -1,15 +1,19 @@
-"""THE grader: reply -> Verdict, by the protocol `strict`. Reward, CoT filter and metric all ask here, so they cannot disagree.
+"""THE grader: reply -> Verdict, by the protocol `strict`. Reward, CoT filter and metric all ask here, so they
+cannot disagree.
 
-Knows the form of a reply and the spellings of labels; not which label is true. The lenient published rule is `published`.
+Knows the form of a reply and the spellings of labels; not which label is true. The lenient published rule is
+`published`.
 
 The rules, in words (`docs/scoring.md` has examples):
-- The reply holds exactly one `<answer>` and exactly one `</answer>`, in that order; letter case and blanks inside a tag do not matter.
-  Otherwise, or with nothing between them, there is no answer: strict does not choose for the model.
-- The text between, freed of blanks, surrounding punctuation, quotes and light markup, must equal a candidate or a listed spelling of one;
-  letter case and Unicode compatibility forms do not matter. Anything else is off the list: `unhappy`, `happy or sad`, `Answer: happy`.
+- The reply holds exactly one `<answer>` and exactly one `</answer>`, in that order; letter case and blanks
+  inside a tag do not matter. Otherwise, or with nothing between them, there is no answer: strict does not
+  choose for the model.
+- The text between, freed of blanks, surrounding punctuation, quotes and light markup, must equal a candidate
+  or a listed spelling of one; letter case and Unicode compatibility forms do not matter. Anything else is off
+  the list: `unhappy`, `happy or sad`, `Answer: happy`.
 - A spelling that two candidates share names neither, unless it is one candidate's own.
-- The AUs that a reply claims are those which its reasoning affirms. A question without candidates asks for the AUs themselves: then the
-  answer must list them (`AU6, AU12`, `6, 12`, `none`), and it alone claims.
+- The AUs that a reply claims are those which its reasoning affirms. A question without candidates asks for
+  the AUs themselves: then the answer must list them (`AU6, AU12`, `6, 12`, `none`), and it alone claims.
 """
 
 from __future__ import annotations
@@ -67,10 +71,14 @@ def nested(reply: str) -> str | None:
     return None
 
 
-def grade(reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = _NO_ALIASES) -> Verdict:
-    """The verdict on one reply to a question with these `candidates`; never `failed`, never raises, linear in the reply's length.
+def grade(
+    reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = _NO_ALIASES
+) -> Verdict:
+    """The verdict on one reply to a question with these `candidates`; never `failed`, never raises, linear in
+    the reply's length.
 
-    `aliases` maps a label to spellings accepted beside those of `emotions.SPELLINGS`; labels that are no candidate are ignored.
+    `aliases` maps a label to spellings accepted beside those of `emotions.SPELLINGS`; labels that are no
+    candidate are ignored.
     """
     tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(reply)]
     reasoning = _reasoning(reply, tags)
@@ -78,13 +86,17 @@ def grade(reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[
     if not candidates:
         named = listed(answer) if answer and len(answer) <= _LONGEST_LIST else None
         outcome: Outcome = "answered" if named is not None else "off_list" if answer else "no_answer"
-        return Verdict(outcome, None, reasoning, bool(answer) and _well_formed(reply, tags), named or frozenset())
+        return Verdict(
+            outcome, None, reasoning, bool(answer) and _well_formed(reply, tags), named or frozenset()
+        )
     units = mentioned(reasoning)
     if not answer:
         return Verdict("no_answer", None, reasoning, False, units)
     known = _spelled(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
     label = known.get(_folded(answer)) if len(answer) <= _LONGEST else None
-    return Verdict("off_list" if label is None else "answered", label, reasoning, _well_formed(reply, tags), units)
+    return Verdict(
+        "off_list" if label is None else "answered", label, reasoning, _well_formed(reply, tags), units
+    )
 
 
 def _answer(reply: str, tags: list[_Tag]) -> str:
@@ -110,7 +122,9 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _spelled(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
+def _spelled(
+    candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]
+) -> Mapping[str, str]:
     """Folded spelling -> the candidate that it names, as the question spells it."""
     named: dict[str, set[str]] = {}
     extra = dict(aliases)
@@ -137,7 +151,9 @@ def _thoughts(tags: list[_Tag]) -> list[tuple[int, int]]:
 
 def _outside(reply: str, tags: list[_Tag]) -> list[tuple[int, int]]:
     kept, at = [], 0
-    holes = [(start.start, end.end) for start, end in _blocks(tags, "answer")] + [(tag.start, tag.end) for tag in tags]
+    holes = [(start.start, end.end) for start, end in _blocks(tags, "answer")] + [
+        (tag.start, tag.end) for tag in tags
+    ]
     for start, end in sorted(holes):
         kept.append((at, max(at, start)))
         at = max(at, end)
@@ -145,7 +161,9 @@ def _outside(reply: str, tags: list[_Tag]) -> list[tuple[int, int]]:
 
 
 class Places(NamedTuple):
-    """Where the parts of a reply stand in it: the pieces that its reasoning is joined from, and its one answer block, if it has one."""
+    """Where the parts of a reply stand in it: the pieces that its reasoning is joined from, and its one
+    answer block, if it has one.
+    """
 
     reasoning: list[tuple[int, int]]
     answer: tuple[int, int] | None
@@ -157,11 +175,15 @@ def places(reply: str) -> Places:
     block = [tag for tag in tags if tag.name == "answer"]
     one = len(block) == 2 and not block[0].closes and block[1].closes
     pieces = _thoughts(tags) or _outside(reply, tags)
-    return Places([piece for piece in pieces if piece[0] < piece[1]], (block[0].end, block[1].start) if one else None)
+    return Places(
+        [piece for piece in pieces if piece[0] < piece[1]], (block[0].end, block[1].start) if one else None
+    )
 
 
 def _blocks(tags: list[_Tag], name: str) -> list[tuple[_Tag, _Tag]]:
-    """Every opening tag with the first closing tag after it; what opens inside an open block opens nothing."""
+    """Every opening tag with the first closing tag after it; what opens inside an open block opens
+    nothing.
+    """
     blocks, opened = [], None
     for tag in tags:
         if tag.name == name:
@@ -174,7 +196,9 @@ def _blocks(tags: list[_Tag], name: str) -> list[tuple[_Tag, _Tag]]:
 
 
 def _well_formed(reply: str, tags: list[_Tag]) -> bool:
-    """One think block with something in it, then one answer block, tags spelled as the prompt spells them, nothing around."""
+    """One think block with something in it, then one answer block, tags spelled as the prompt spells them,
+    nothing around.
+    """
     if tuple(reply[tag.start : tag.end] for tag in tags) != _EXACT:
         return False
     outside = (reply[: tags[0].start], reply[tags[1].end : tags[2].start], reply[tags[3].end :])

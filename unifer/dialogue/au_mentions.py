@@ -1,13 +1,17 @@
 """Which Action Units a text claims to see: `mentioned("AU6+12, but no AU4")` -> `{6, 12}`.
 
-Knows how AUs are written and denied in English; not which of them a face really shows. Every pattern runs in time linear in the text.
+Knows how AUs are written and denied in English; not which of them a face really shows. Every pattern runs in
+time linear in the text.
 
 The rules, in words:
-- An AU is `AU12`, `AU 12`, `au-12`, `Action Unit 12`, with a side or an intensity (`AU12R`, `AUL12`, `AU12C`), or a further number of a
-  list (`AUs 1, 2 and 5`, `AU6+12`). `L12` and `R12` alone count in upper case. Numbers that FACS does not have are dropped.
-- A denial before a mention (`no`, `without`, `lacks`, `absence of`, ...) reaches over its list (`no AU4 or AU5`) and ends with the clause
-  (`but`, `with`, a full stop, ...). A denial after it (`is absent`, `isn't visible`, `: 0`) reaches back over its list.
-- Two denials cancel (`not absent`). `Not only` denies nothing. `Not strong` says that the AU is weak, so it is there.
+- An AU is `AU12`, `AU 12`, `au-12`, `Action Unit 12`, with a side or an intensity (`AU12R`, `AUL12`,
+  `AU12C`), or a further number of a list (`AUs 1, 2 and 5`, `AU6+12`). `L12` and `R12` alone count in upper
+  case. Numbers that FACS does not have are dropped.
+- A denial before a mention (`no`, `without`, `lacks`, `absence of`, ...) reaches over its list (`no AU4 or
+  AU5`) and ends with the clause (`but`, `with`, a full stop, ...). A denial after it (`is absent`, `isn't
+  visible`, `: 0`) reaches back over its list.
+- Two denials cancel (`not absent`). `Not only` denies nothing. `Not strong` says that the AU is weak, so it
+  is there.
 - Where a text affirms and denies the same AU, its last word counts: reasoning corrects itself.
 """
 
@@ -25,7 +29,8 @@ SIDE_ALONE = re.compile(r"(?<![^\s(,+/&])[LR](\d{1,2})(?=[A-E]?(?:[\s,.;:)+/&]|$
 
 # All patterns below read lower-case text with single blanks: the form that `_plain` makes.
 
-# --- where AUs stand -----------------------------------------------------------------------------------------------------------------
+# --- where AUs stand
+# -----------------------------------------------------------------------------------------------------------
 _HEAD = re.compile(r"a(?:u|ction unit)(?P<many>s)?[ _\-#:]{0,2}(?=[lr]?\d)")
 _ITEM = re.compile(r"[lr]?(\d{1,2})(?:_?[a-elrt]){0,2}(?![a-z0-9%])")
 _PAREN = r"(?: ?\([^()\n]{0,80}\))?"
@@ -38,7 +43,9 @@ _LIST_GOES_ON = re.compile(
 
 
 class Mention(NamedTuple):
-    """An AU that a text names, with its name and brackets, from `start` to before `end` in the form that `readable` gives."""
+    """An AU that a text names, with its name and brackets, from `start` to before `end` in the form that
+    `readable` gives.
+    """
 
     number: int
     start: int
@@ -73,7 +80,8 @@ def _widened(text: str, number: int, start: int, end: int) -> Mention:
     return Mention(number, start, end)
 
 
-# --- what is said of them ------------------------------------------------------------------------------------------------------------
+# --- what is said of them
+# -----------------------------------------------------------------------------------------------------------
 _AFFIRMS = re.compile(
     r"\b(?:not (?:only|just|merely|simply|solely)|"
     r"no (?:doubt|question|less|wonder)|without (?:a |any )?doubt|not to mention|not the only)\b"
@@ -90,13 +98,17 @@ _CLAUSE_ENDS = re.compile(
 _PARTS = re.compile(r",|\band\b")
 _OR = re.compile(r"\bor\b")
 _ASIDE = r"(?: ?\((?P<aside>[^()\n]{0,80})\))?"
-_LIST = re.compile(_ASIDE + r" ?(?P<joint>[+/&]|,(?: (?:and|or|nor|&)\b)?|(?:and|or|nor)\b) ?(?:(?:the|a|an|any|also|even|both) )?")
+_LIST = re.compile(
+    _ASIDE
+    + r" ?(?P<joint>[+/&]|,(?: (?:and|or|nor|&)\b)?|(?:and|or|nor)\b) ?(?:(?:the|a|an|any|also|even|both) )?"
+)
 _NEW_CLAUSE = re.compile(
     _PAREN + r" (?:clearly |strongly |alone )?"
     r"(?P<verb>is|are|was|were|appears?|seems?|remains?|(?P<other>shows?|suggests?|indicates?|reveals?|confirms?|dominates?|stands|points?))\b",
 )
 _PREDICATE = re.compile(
-    _ASIDE + r"(?: (?:activity|activation|movement|action|contraction|intensity|itself|here))*+ ?(?P<mark>[:=\u2013\u2014-])? ?"
+    _ASIDE
+    + r"(?: (?:activity|activation|movement|action|contraction|intensity|itself|here))*+ ?(?P<mark>[:=\u2013\u2014-])? ?"
     r"(?:(?:is|are|was|were|be|been|being|has|have|had|do|does|did|ca|can|could|may|might|wo|will|seems?|appears?|remains?|looks?|to|also|"
     r"clearly|really|actually|likely|probably|completely|entirely|largely|mostly|totally|both|all|each|fully|notably|visibly)\b ?)*+"
     r"(?P<not>(?:not|never|no longer|fail(?:s|ed)? to)\b ?)?"
@@ -110,7 +122,9 @@ _ASIDE_DENIES = re.compile(r" ?(?:not\b|no\b|none\b|absent|inactive|missing|invi
 
 
 def mentioned(text: str) -> frozenset[int]:
-    """FACS numbers of the AUs that `text` affirms; see the rules at the head of this module. Any text will do, of any length."""
+    """FACS numbers of the AUs that `text` affirms; see the rules at the head of this module. Any text will
+    do, of any length.
+    """
     return frozenset(number for number, active in stated(text).items() if active)
 
 
@@ -119,7 +133,9 @@ _NUMBERS = re.compile(r"\d{1,2}(?:(?: ?[,;+] ?(?:and )?| and | )\d{1,2})*")
 
 
 def listed(answer: str) -> frozenset[int] | None:
-    """The AUs that an answer lists: codes as `mentioned` reads them, numbers alone (`6, 12`), or `none`; None if it lists nothing so."""
+    """The AUs that an answer lists: codes as `mentioned` reads them, numbers alone (`6, 12`), or `none`; None
+    if it lists nothing so.
+    """
     plain = _plain(unicodedata.normalize("NFKC", answer)).strip(" .")
     if _NONE.fullmatch(plain):
         return frozenset()
@@ -134,7 +150,9 @@ def stated(text: str) -> dict[int, bool]:
 
 
 def readable(text: str) -> str:
-    """`text` as the patterns of this module read it: one case, plain blanks; empty where no AU can stand in it."""
+    """`text` as the patterns of this module read it: one case, plain blanks; empty where no AU can stand in
+    it.
+    """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
     return _plain(text) if _WORTH_READING.search(text) else ""
@@ -148,7 +166,9 @@ def statements(plain: str) -> Iterator[tuple[Mention, bool]]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, emphasis marks dropped, blanks collapsed line by line, contractions spelled out; `L12` alone becomes `au12`."""
+    """Lower case, emphasis marks dropped, blanks collapsed line by line, contractions spelled out; `L12`
+    alone becomes `au12`.
+    """
     text = SIDE_ALONE.sub(named_side, text)
     lines = text.lower().replace("*", "").replace("`", "").split("\n")
     joined = "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
@@ -161,7 +181,9 @@ def named_side(side: re.Match[str]) -> str:
 
 
 def _groups(text: str, mentions: list[Mention]) -> Iterator[tuple[list[Mention], bool]]:
-    """Mentions that share one statement (`AU1, AU2 and AU5`), and whether a denial before them covers them."""
+    """Mentions that share one statement (`AU1, AU2 and AU5`), and whether a denial before them covers
+    them.
+    """
     group: list[Mention] = []
     denial: str | None = None
     for before, mention in zip([None, *mentions], mentions, strict=False):
@@ -169,7 +191,11 @@ def _groups(text: str, mentions: list[Mention]) -> Iterator[tuple[list[Mention],
         joint = _LIST.fullmatch(gap) if before else None
         if joint is not None and _ASIDE_DENIES.match(joint["aside"] or ""):
             joint = None
-        if joint is not None and "nor" not in joint["joint"] and not (denial and _starts_clause(text, mention, joint, denial)):
+        if (
+            joint is not None
+            and "nor" not in joint["joint"]
+            and not (denial and _starts_clause(text, mention, joint, denial))
+        ):
             group.append(mention)
             continue
         if group:
@@ -181,7 +207,9 @@ def _groups(text: str, mentions: list[Mention]) -> Iterator[tuple[list[Mention],
 
 
 def _starts_clause(text: str, mention: Mention, joint: re.Match[str], denial: str) -> bool:
-    """In `no AU4, AU12 is strong` the second AU starts a clause of its own; in `no AU4 or AU5 is visible` it does not."""
+    """In `no AU4, AU12 is strong` the second AU starts a clause of its own; in `no AU4 or AU5 is visible` it
+    does not.
+    """
     verb = _NEW_CLAUSE.match(text, mention.end)
     if verb is None:
         return False
@@ -191,9 +219,11 @@ def _starts_clause(text: str, mention: Mention, joint: re.Match[str], denial: st
 
 
 def _denial(gap: str, goes_on: str | None) -> str | None:
-    """The denial that governs what follows `gap`: one in the last dozen words of its last clause, where two cancel.
+    """The denial that governs what follows `gap`: one in the last dozen words of its last clause, where two
+    cancel.
 
-    `goes_on`, the denial before the gap, holds on where the gap only says `or` within the clause: `no AU4 activity or lifted AU5`.
+    `goes_on`, the denial before the gap, holds on where the gap only says `or` within the clause: `no AU4
+    activity or lifted AU5`.
     """
     if goes_on is None and not _DENIES.search(gap):
         return None

@@ -1,7 +1,8 @@
 """Where a text speaks of Action Units: what `au_mentions` reads, with places in the text as it was written.
 
-For pages that mark mentions; no score depends on it. It rewrites the text as `au_mentions.readable` does, step by step, and remembers
-what moved. Should the two ever differ, nothing is marked: a reader is better off without a mark than with a wrong one.
+For pages that mark mentions; no score depends on it. It rewrites the text as `au_mentions.readable` does,
+step by step, and remembers what moved. Should the two ever differ, nothing is marked: a reader is better off
+without a mark than with a wrong one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Span(NamedTuple):
 
 
 def spans(text: str) -> tuple[Span, ...]:
-    """Every mention of an AU in `text`, in order and without overlap; the last one of a number is what `au_mentions.stated` reports."""
+    """Every mention of an AU in `text`, in order and without overlap; the last one of a number is what
+    `au_mentions.stated` reports.
+    """
     plain = readable(text)
     if not plain:
         return ()
@@ -48,7 +51,9 @@ def spans(text: str) -> tuple[Span, ...]:
 
 
 class _Traced:
-    """A text under rewriting. Each step keeps its edits: where the new piece stands, and where the old one stood."""
+    """A text under rewriting. Each step keeps its edits: where the new piece stands, and where the old one
+    stood.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text

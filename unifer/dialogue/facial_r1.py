@@ -1,10 +1,12 @@
-"""What Facial-R1's released evaluation reads in a reply (protocol `facial-r1`), for comparison with its numbers. Never a reward of ours.
+"""What Facial-R1's released evaluation reads in a reply (protocol `facial-r1`), for comparison with its
+numbers. Never a reward of ours.
 
-Written from a description of what that code returns, faults included: AUs are the texts `AU<digits>`, in these letters, of the first think
-block alone, so `AU 12`, `au12` and an AU that only the answer lists are not read, and a denied AU is. The label is the first word of the
-first answer block, or of the whole reply where there is none; nothing but commas, semicolons and blanks ends a word.
-The description does not say which of several answer blocks is read, nor how tags may be spelled: here the first block, tags in any
-letter case, as its released AU reward reads the think block.
+Written from a description of what that code returns, faults included: AUs are the texts `AU<digits>`, in
+these letters, of the first think block alone, so `AU 12`, `au12` and an AU that only the answer lists are not
+read, and a denied AU is. The label is the first word of the first answer block, or of the whole reply where
+there is none; nothing but commas, semicolons and blanks ends a word. The description does not say which of
+several answer blocks is read, nor how tags may be spelled: here the first block, tags in any letter case, as
+its released AU reward reads the think block.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ _WORD = re.compile(r"[^,;\s]+")
 
 
 def facial_r1_units(reply: str) -> frozenset[str]:
-    """The AUs that the released evaluation reads: `{"AU6", "AU12"}`, as texts, so that `AU06` is not AU6; empty without a think block."""
+    """The AUs that the released evaluation reads: `{"AU6", "AU12"}`, as texts, so that `AU06` is not AU6;
+    empty without a think block.
+    """
     return frozenset(_UNIT.findall(next(blocks(reply, THINK), "")))
 
 
@@ -30,7 +34,8 @@ def facial_r1_written(reply: str) -> frozenset[str]:
 
 
 def facial_r1_label(reply: str) -> str | None:
-    """The first word of the first answer block, else of the reply, to the letter; None where there is no word.
+    """The first word of the first answer block, else of the reply, to the letter; None where there is no
+    word.
 
     There the released code stops with an IndexError; here such a reply is wrong.
     """
@@ -39,7 +44,9 @@ def facial_r1_label(reply: str) -> str | None:
 
 
 def blocks(reply: str, tags: tuple[re.Pattern[str], re.Pattern[str]]) -> Iterator[str]:
-    """Text between each opening tag and the first closing tag after it, blocks not overlapping; in linear time."""
+    """Text between each opening tag and the first closing tag after it, blocks not overlapping; in linear
+    time.
+    """
     opening, closing = tags
     at = 0
     while (start := opening.search(reply, at)) and (end := closing.search(reply, start.end())):

@@ -1,7 +1,9 @@
-"""The image rule: from a row's `image_path` to the RGB picture a model is shown. One rule for every stage and backend.
+"""The image rule: from a row's `image_path` to the RGB picture a model is shown. One rule for every stage and
+backend.
 
-Three steps, each usable alone: `resolve` (path -> file), `decode` (file -> RGB, no torch), `fit` (RGB -> the size of the rule,
-through qwen-vl-utils as the published pipeline does). Knows no question and no model. All functions are thread-safe.
+Three steps, each usable alone: `resolve` (path -> file), `decode` (file -> RGB, no torch), `fit` (RGB -> the
+size of the rule, through qwen-vl-utils as the published pipeline does). Knows no question and no model. All
+functions are thread-safe.
 """
 
 from __future__ import annotations
@@ -41,13 +43,17 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class ImageRule:
-    """Side in pixels to which every image is forced; None keeps its own proportions (both sides rounded to `PATCH`)."""
+    """Side in pixels to which every image is forced; None keeps its own proportions (both sides rounded to
+    `PATCH`).
+    """
 
     size: int | None = 224
 
     def __post_init__(self) -> None:
         if self.size is not None and (self.size < PATCH or self.size % PATCH):
-            raise ValueError(f"image size {self.size} is not a multiple of {PATCH}, such as 112, 224 (published) or 448")
+            raise ValueError(
+                f"image size {self.size} is not a multiple of {PATCH}, such as 112, 224 (published) or 448"
+            )
 
     def to_json(self) -> Json:
         return {"version": VERSION, "size": self.size}
@@ -56,10 +62,10 @@ class ImageRule:
 def resolve(image_path: str, root: Path | None, beside: Path) -> Path:
     """The file that a row's `image_path` means; whether it exists is not looked at.
 
-    With a `root` (the user's `--image-root`) every path lies below it. Without, a path with a leading `/` lies below
-    `places.default_image_root`, any other beside its question file, in the folder `beside`. A path must stay below that
-    folder by its spelling; links inside it are followed wherever they lead, for the user made them.
-    Raises ImageError: climbing out, a drive letter, NUL, nothing.
+    With a `root` (the user's `--image-root`) every path lies below it. Without, a path with a leading `/`
+    lies below `places.default_image_root`, any other beside its question file, in the folder `beside`. A path
+    must stay below that folder by its spelling; links inside it are followed wherever they lead, for the user
+    made them. Raises ImageError: climbing out, a drive letter, NUL, nothing.
     """
     if "\0" in image_path:
         raise ImageError(image_path, "holds a NUL character")
@@ -70,7 +76,11 @@ def resolve(image_path: str, root: Path | None, beside: Path) -> Path:
     if below == ".":
         raise ImageError(image_path, "names no file")
     if below.split("/")[0] == "..":
-        raise ImageError(image_path, "climbs out of its folder; write it relative to the image root (--image-root), with a leading '/'")
+        raise ImageError(
+            image_path,
+            "climbs out of its folder; write it relative to the image root (--image-root), with a "
+            "leading '/'",
+        )
     if root is None:
         root = default_image_root(beside) if text.startswith("/") else beside
     return root / below
@@ -85,16 +95,18 @@ def decode(path: Path, name: str | None = None) -> Image:
     """First frame of `path` as 8-bit RGB, upright by its EXIF orientation, transparency on white.
 
     16-bit gray is scaled, not clipped. `name` is what errors call the image: its `image_path` in the row.
-    Raises ImageError: missing, empty, truncated, not an image, too large, pixels without an agreed range (32-bit).
+    Raises ImageError: missing, empty, truncated, not an image, too large, pixels without an agreed range
+    (32-bit).
     """
     return decode_stored(path, name)[0]
 
 
 def preview(path: Path, side: int, name: str | None = None) -> Image:
-    """A small copy for people, at most `side` pixels high and wide, proportions kept; never what a model is shown.
+    """A small copy for people, at most `side` pixels high and wide, proportions kept; never what a model is
+    shown.
 
-    JPEG files are decoded at the smallest of their own scales that will do, so a large photograph costs little. Raises ImageError as
-    `decode` does.
+    JPEG files are decoded at the smallest of their own scales that will do, so a large photograph costs
+    little. Raises ImageError as `decode` does.
     """
     from PIL import Image
 
@@ -104,7 +116,8 @@ def preview(path: Path, side: int, name: str | None = None) -> Image:
 
 
 def decode_stored(path: Path, name: str | None = None, *, least: int | None = None) -> tuple[Image, str]:
-    """What `decode` gives, and the Pillow mode in which the file stores it (`RGB`, `L` gray, `P` palette, `RGBA`, ...).
+    """What `decode` gives, and the Pillow mode in which the file stores it (`RGB`, `L` gray, `P` palette,
+    `RGBA`, ...).
 
     With `least`, a JPEG file may come out smaller than it is, but not below that many pixels either way.
     """
@@ -125,13 +138,18 @@ def decode_stored(path: Path, name: str | None = None, *, least: int | None = No
         raise ImageError(name, f"is not an image of a known format ({', '.join(_FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(name, f"has more than the {MAX_PIXELS:,} pixels allowed") from None
-    # Decoders of broken files raise whatever they stumble on; here is the one boundary where that becomes a record.
+    # Decoders of broken files raise whatever they stumble on; here is the one boundary where that becomes a
+    # record.
     except Exception as error:
-        raise ImageError(name, f"cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}") from None
+        raise ImageError(
+            name, f"cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}"
+        ) from None
 
 
 def fit(image: Image, rule: ImageRule, name: str = "image") -> Image:
-    """`image` at the size of `rule`, resampled as qwen-vl-utils does. Raises ImageError for proportions beyond 200:1 (size None)."""
+    """`image` at the size of `rule`, resampled as qwen-vl-utils does. Raises ImageError for proportions
+    beyond 200:1 (size None).
+    """
     from qwen_vl_utils import fetch_image
 
     wanted = {} if rule.size is None else {"resized_height": rule.size, "resized_width": rule.size}
@@ -146,7 +164,9 @@ def _check_file(path: Path, name: str) -> None:
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(name, "is missing: no such file below the image root or beside the question file") from None
+        raise ImageError(
+            name, "is missing: no such file below the image root or beside the question file"
+        ) from None
     except OSError as error:
         raise ImageError(name, f"cannot be opened: {error.strerror}") from None
     if not path.is_file():  # a pipe or device would block or never end
@@ -157,7 +177,9 @@ def _check_file(path: Path, name: str) -> None:
 
 def _check_size(image: Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise ImageError(name, f"has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are allowed")
+        raise ImageError(
+            name, f"has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are allowed"
+        )
 
 
 def _rgb(image: Image, name: str) -> Image:
@@ -166,7 +188,9 @@ def _rgb(image: Image, name: str) -> Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         return _from_16_bit(image, name)
     if image.mode == "F":
-        raise ImageError(name, "has floating-point pixels, which have no agreed range; save it with 8 or 16 bits a channel")
+        raise ImageError(
+            name, "has floating-point pixels, which have no agreed range; save it with 8 or 16 bits a channel"
+        )
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         layered = image.convert("RGBA")
         white = Image.new("RGB", layered.size, (255, 255, 255))
@@ -176,13 +200,17 @@ def _rgb(image: Image, name: str) -> Image:
 
 
 def _from_16_bit(image: Image, name: str) -> Image:
-    """Gray levels 0..65535 -> 0..255, rounded. Pillow's own conversion clips everything above 255 to white."""
+    """Gray levels 0..65535 -> 0..255, rounded. Pillow's own conversion clips everything above 255 to
+    white.
+    """
     import numpy as np
     from PIL import Image
 
     levels = np.asarray(image).astype(np.int64)
     if levels.min() < 0 or levels.max() > 65535:
-        raise ImageError(name, "has 32-bit pixels, which have no agreed range; save it with 8 or 16 bits a channel")
+        raise ImageError(
+            name, "has 32-bit pixels, which have no agreed range; save it with 8 or 16 bits a channel"
+        )
     return Image.fromarray(((levels + 128) // 257).astype(np.uint8)).convert("RGB")
 
 

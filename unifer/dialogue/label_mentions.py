@@ -1,6 +1,8 @@
-"""Which labels a text names, sets aside, and settles on: `concluded("Together these suggest fear.", labels)` -> `"fear"`.
+"""Which labels a text names, sets aside, and settles on: `concluded("Together these suggest fear.", labels)`
+-> `"fear"`.
 
-Knows how English weighs labels; not which is true, nor what a good reply is. `prepare/curation/hedging` reads the same clauses.
+Knows how English weighs labels; not which is true, nor what a good reply is. `prepare/curation/hedging` reads
+the same clauses.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import NamedTuple
 from unifer.emotions import spellings
 
 _JOINT = r"(?: ?/ ?| ?, (?:and |or |even |maybe |perhaps |possibly |also )*| (?:and|or)(?: (?:also|even|maybe|perhaps|possibly|of|else))* )"
-_NO_DENIAL = re.compile(r"\b(?:no (?:doubt|question|wonder)|not (?:only|just|merely)|without (?:a |any )?doubt)\b")
+_NO_DENIAL = re.compile(
+    r"\b(?:no (?:doubt|question|wonder)|not (?:only|just|merely)|without (?:a |any )?doubt)\b"
+)
 _CONTRAST = re.compile(
     r"\b(?:no|not|never|neither|nor|without|lack(?:s|ing)?|absence|absent|than|instead of|unlike|unlikely|against|exclud\w+|"
     r"rul\w+ out|distinguish\w*|differ\w*|separat\w*|mistaken|confus\w+|contrast\w*|compared|if|would|common to|"
@@ -61,12 +65,23 @@ class Vocabulary(NamedTuple):
         words = sorted(self.named, key=len, reverse=True)
         for match in self.pattern.finditer(clause):
             labels = re.findall("|".join(map(re.escape, words)), match[0])
-            found.append(LabelSequence(tuple(dict.fromkeys(self.named[word] for word in labels)), match[0], match.start(), match.end()))
+            found.append(
+                LabelSequence(
+                    tuple(dict.fromkeys(self.named[word] for word in labels)),
+                    match[0],
+                    match.start(),
+                    match.end(),
+                )
+            )
         return found
 
 
-def concluded(reasoning: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str | None:
-    """The candidate on which `reasoning` settles last, in a clause that decides; None where no clause names one alone and decides."""
+def concluded(
+    reasoning: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> str | None:
+    """The candidate on which `reasoning` settles last, in a clause that decides; None where no clause names
+    one alone and decides.
+    """
     vocabulary = vocabulary_of(candidates, aliases)
     for clause in reversed(clauses(reasoning)):
         runs = vocabulary.runs(clause)
@@ -75,7 +90,9 @@ def concluded(reasoning: str, candidates: Sequence[str], aliases: Mapping[str, S
     return None
 
 
-def vocabulary_of(candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})) -> Vocabulary:
+def vocabulary_of(
+    candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Vocabulary:
     """How `candidates` may be spelled in a text: as the grader takes them, `aliases` included."""
     return _vocabulary(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
 
@@ -83,7 +100,9 @@ def vocabulary_of(candidates: Sequence[str], aliases: Mapping[str, Sequence[str]
 @lru_cache(maxsize=256)
 def _vocabulary(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> Vocabulary:
     extra = dict(aliases)
-    named = {word.lower(): label for label in candidates for word in (*extra.get(label, ()), *spellings(label))}
+    named = {
+        word.lower(): label for label in candidates for word in (*extra.get(label, ()), *spellings(label))
+    }
     one = "(?:" + "|".join(sorted(map(re.escape, named), key=len, reverse=True)) + ")"
     return Vocabulary(named, re.compile(rf"(?<![\w-]){one}(?:{_JOINT}(?:an? |the )?{one})*(?![\w-])"))
 
@@ -95,9 +114,13 @@ def clauses(text: str) -> list[str]:
 
 
 def contrasted(clause: str, run: LabelSequence) -> bool:
-    """Whether the clause denies or sets aside the labels of `run`: `rather than fear`, `fear would show AU5`."""
+    """Whether the clause denies or sets aside the labels of `run`: `rather than fear`, `fear would show
+    AU5`.
+    """
     before = _NO_DENIAL.sub("", clause[max(0, run.start - _NEAR) : run.start])
-    return bool(_CONTRAST.search(" ".join(before.split(",")[-1].split()[-8:])) or _AFTER.match(clause, run.end))
+    return bool(
+        _CONTRAST.search(" ".join(before.split(",")[-1].split()[-8:])) or _AFTER.match(clause, run.end)
+    )
 
 
 def settled(clause: str, runs: Sequence[LabelSequence]) -> bool:

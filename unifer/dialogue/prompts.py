@@ -1,7 +1,9 @@
-"""Templates filled in, and row -> chat messages: the one place where a prompt is made, identical in SFT, GRPO and inference.
+"""Templates filled in, and row -> chat messages: the one place where a prompt is made, identical in SFT, GRPO
+and inference.
 
-A question's own `prompt` field is shown as it is: the templates (`templates`) write that field for data we build. No system message
-is added, so that the checkpoint's own chat template decides. Knows no tokenizer and no image pixels.
+A question's own `prompt` field is shown as it is: the templates (`templates`) write that field for data we
+build. No system message is added, so that the checkpoint's own chat template decides. Knows no tokenizer and
+no image pixels.
 """
 
 from __future__ import annotations
@@ -16,26 +18,45 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 VERSION = "fer-1"
-"""How a question becomes chat messages; written in every training and inference manifest. A row's own template is in its provenance."""
+"""How a question becomes chat messages; written in every training and inference manifest. A row's own
+template is in its provenance.
+"""
 
-_RESERVED = ("<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|endoftext|>")
+_RESERVED = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|endoftext|>",
+)
 
 
 def question(template: str, labels: Sequence[str] = ()) -> str:
     """The text of `template`, its labels in the order given.
 
-    Raises InputError for a name that `TEMPLATES` does not have, for labels missing, and for labels that it has no place for.
+    Raises InputError for a name that `TEMPLATES` does not have, for labels missing, and for labels that it
+    has no place for.
     """
     found = _template(template)
     if found.needs_labels and not labels:
-        raise InputError(f"the template {template!r} asks for one of several labels; name them, in the dataset's order")
+        raise InputError(
+            f"the template {template!r} asks for one of several labels; name them, in the dataset's order"
+        )
     if labels and not found.needs_labels:
-        raise InputError(f"the template {template!r} asks for no label, so {', '.join(labels)} would be lost; leave the labels out")
+        raise InputError(
+            "the template "
+            f"{template!r} asks for no label, so {', '.join(labels)} would be lost; leave the labels "
+            "out"
+        )
     return found.text.replace(LABELS, ", ".join(labels))
 
 
 def version(template: str) -> str:
-    """The version of `template`, as rows carry it in `provenance["prompt"]`. Raises InputError for an unknown name."""
+    """The version of `template`, as rows carry it in `provenance["prompt"]`. Raises InputError for an unknown
+    name.
+    """
     return _template(template).version
 
 
@@ -44,7 +65,10 @@ def _template(name: str) -> Template:
         return TEMPLATES[name]
     near = difflib.get_close_matches(name, TEMPLATES, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"no template is called {name!r}{hint}; there are {', '.join(TEMPLATES)} (`unifer data prompts` prints them)")
+    raise InputError(
+        "no template is called "
+        f"{name!r}{hint}; there are {', '.join(TEMPLATES)} (`unifer data prompts` prints them)"
+    )
 
 
 def expression_question(labels: Sequence[str]) -> str:
@@ -58,10 +82,16 @@ def action_unit_question() -> str:
 
 
 def action_unit_listing(action_units: Collection[int]) -> str:
-    """Every facial region with its active AUs, `Brows: AU4 brow lowerer. Eyes: at rest. ...`: the reasoning of drawn faces."""
+    """Every facial region with its active AUs, `Brows: AU4 brow lowerer. Eyes: at rest. ...`: the reasoning
+    of drawn faces.
+    """
     sentences = []
     for region in REGIONS:
-        active = [f"AU{unit.number} {unit.name}" for unit in ACTION_UNITS.values() if unit.region == region and unit.number in action_units]
+        active = [
+            f"AU{unit.number} {unit.name}"
+            for unit in ACTION_UNITS.values()
+            if unit.region == region and unit.number in action_units
+        ]
         sentences.append(f"{region.capitalize()}: {', '.join(active) or 'at rest'}.")
     return " ".join(sentences)
 
@@ -77,15 +107,21 @@ def reply(reasoning: str, answer: str) -> str:
 
 
 def check_prompt(text: str) -> str:
-    """`text` itself. Raises ValueError if it holds a chat control token, which would forge a turn or an image slot."""
+    """`text` itself. Raises ValueError if it holds a chat control token, which would forge a turn or an image
+    slot.
+    """
     for token in _RESERVED:
         if token in text:
-            raise ValueError(f"the text holds the control token {token!r}; remove it, images are attached by image_path")
+            raise ValueError(
+                f"the text holds the control token {token!r}; remove it, images are attached by image_path"
+            )
     return text
 
 
 def quotable(text: str) -> str:
-    """`text` such as a prompt may quote it: a control token in it, which a reply may hold, is broken apart."""
+    """`text` such as a prompt may quote it: a control token in it, which a reply may hold, is broken
+    apart.
+    """
     return text.replace("<|", "< |")
 
 
@@ -95,7 +131,9 @@ def chat_messages(prompt: str) -> list[Json]:
 
 
 def trainer_prompt(prompt: str) -> list[Json]:
-    """The same turn as TRL wants it: plain text, the image in its own column (TRL puts it before the text)."""
+    """The same turn as TRL wants it: plain text, the image in its own column (TRL puts it before the
+    text).
+    """
     return [{"role": "user", "content": check_prompt(prompt)}]
 
 

@@ -1,7 +1,9 @@
-"""The published, lenient grading rule (protocol `unifer`), reproduced for comparison with published numbers. Never a reward.
+"""The published, lenient grading rule (protocol `unifer`), reproduced for comparison with published numbers.
+Never a reward.
 
-Written from the description in words of what the published scripts return, quirks included: `unhappy` reads as happy, a reply
-without tags is searched for any candidate in the order of the list, and the fallback words may name a label that was not offered.
+Written from the description in words of what the published scripts return, quirks included: `unhappy` reads
+as happy, a reply without tags is searched for any candidate in the order of the list, and the fallback words
+may name a label that was not offered.
 """
 
 from __future__ import annotations
@@ -25,10 +27,13 @@ def published_label(
     aliases: Mapping[str, Sequence[str]],
     answer_tag: Literal["one_line", "any_lines"] = "one_line",
 ) -> str:
-    """The label that the published scripts read in `reply`: a candidate, a label of the `aliases` table, or `unknown`.
+    """The label that the published scripts read in `reply`: a candidate, a label of the `aliases` table, or
+    `unknown`.
 
-    1. In the answer block, the first candidate that the text holds. 2. Otherwise the first that the whole reply holds.
-    3. Otherwise the first label of `aliases`, in its order, with a word that the whole reply holds. Letter case is ignored.
+    1. In the answer block, the first candidate that the text holds. 2. Otherwise the first that the whole
+       reply holds.
+    3. Otherwise the first label of `aliases`, in its order, with a word that the whole reply holds. Letter
+       case is ignored.
     """
     whole = reply.lower()
     answer = _answer_on_one_line(reply) if answer_tag == "one_line" else _answer_over_lines(reply)
@@ -50,7 +55,8 @@ def _answer_over_lines(reply: str) -> str | None:
 
 
 def _answer_on_one_line(reply: str) -> str | None:
-    r"""First match of `<answer>\s*(.*?)\s*</answer>`, letter case ignored: blanks may span lines, the text between may not.
+    r"""First match of `<answer>\s*(.*?)\s*</answer>`, letter case ignored: blanks may span lines, the text
+    between may not.
 
     Not by that expression itself, which takes cubic time on a long run of blanks without a closing tag.
     """
@@ -72,7 +78,9 @@ def _answer_on_one_line(reply: str) -> str | None:
 
 
 def _last_break(reply: str, start: int, end: int) -> int:
-    """Where the last line end before the blanks at the end of `reply[start:end]` stands; -1 if there is none."""
+    """Where the last line end before the blanks at the end of `reply[start:end]` stands; -1 if there is
+    none.
+    """
     while end > start and reply[end - 1].isspace():
         end -= 1
     return reply.rfind("\n", start, end)

@@ -1,7 +1,9 @@
-"""What a teacher model is told: the question a student will see, what is known of the face, and what was wrong with its last reply.
+"""What a teacher model is told: the question a student will see, what is known of the face, and what was
+wrong with its last reply.
 
-The teacher reasons towards a known answer; its reply must read as if it had seen the face alone, for that is all a student sees. Nothing
-of this text enters a training row. Knows words; what a bad reply is, `prepare/curation/filter` knows.
+The teacher reasons towards a known answer; its reply must read as if it had seen the face alone, for that is
+all a student sees. Nothing of this text enters a training row. Knows words; what a bad reply is,
+`prepare/curation/filter` knows.
 """
 
 from __future__ import annotations
@@ -12,31 +14,42 @@ from types import MappingProxyType
 from unifer.action_units import ACTION_UNITS
 
 VERSION = "teacher-1"
-"""Changes whenever a text here changes; written in the provenance of every row that a teacher wrote, and in the manifest."""
+"""Changes whenever a text here changes; written in the provenance of every row that a teacher wrote, and in
+the manifest.
+"""
 
-_TASK = "You write the model reply to a question about a face: what an expert in the Facial Action Coding System would answer."
+_TASK = (
+    "You write the model reply to a question about a face: what an expert in the Facial Action "
+    "Coding System would answer."
+)
 _FORM = (
-    "Reply with one <think></think> block and one <answer></answer> block after it, nothing before, between or after them. In the think "
-    "block go over the face from the brows to the jaw. Describe each movement in your own words by what changes in this very face (its "
-    "strength, its side, wrinkles, what it does to the eyes and the mouth) and name it by its code and its name, as in AU4 (brow lowerer). "
-    "Name only Action Units (AUs) that are active. Then say what they mean together, and settle on one answer without wavering."
+    "Reply with one <think></think> block and one <answer></answer> block after it, nothing before, "
+    "between or after them. In the think block go over the face from the brows to the jaw. Describe "
+    "each movement in your own words by what changes in this very face (its strength, its side, "
+    "wrinkles, what it does to the eyes and the mouth) and name it by its code and its name, as in "
+    "AU4 (brow lowerer). Name only Action Units (AUs) that are active. Then say what they mean "
+    "together, and settle on one answer without wavering."
 )
 _BLIND = "Judge by the picture alone."
 _ONLY_FACE = (
-    "Write as if you had found this by looking at the face and knew nothing else: do not mention these facts, a label, an annotation, "
-    "a list of AUs, or that anything was given to you."
+    "Write as if you had found this by looking at the face and knew nothing else: do not mention "
+    "these facts, a label, an annotation, a list of AUs, or that anything was given to you."
 )
 _AGAIN = "An earlier reply of yours could not be used. This time:"
 
 _REMARKS: Mapping[str, str] = MappingProxyType(
     {
         "cut": "be brief; the reply ran into the length limit.",
-        "malformed": "write exactly one think block, then exactly one answer block, the tags spelled as above and nothing outside of them.",
+        "malformed": "write exactly one think block, then exactly one answer block, the tags spelled as above "
+        "and nothing outside of them.",
         "no_answer": "put the answer into exactly one <answer></answer> block.",
-        "off_list": "answer with one of the candidates, spelled as in the question, and nothing else in the answer block.",
+        "off_list": "answer with one of the candidates, spelled as in the question, and nothing else in the "
+        "answer block.",
         "wrong_label": "look again; the answer did not fit the face.",
-        "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each active AU by its code, and no other.",
-        "betrays": "speak of the face alone; do not refer to a label, an annotation, a given answer or anything you were told.",
+        "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each active AU by "
+        "its code, and no other.",
+        "betrays": "speak of the face alone; do not refer to a label, an annotation, a given answer or "
+        "anything you were told.",
         "hedges": "settle on one expression; do not leave a second one standing.",
         "contradicts": "let the reasoning end in the very expression that you answer.",
         "too_short": "describe the face in more detail.",
@@ -44,16 +57,23 @@ _REMARKS: Mapping[str, str] = MappingProxyType(
         "near_duplicate": "choose other words; describe what is particular to this face.",
     }
 )
-"""Reason of the filter -> what the teacher is told to do about it. None of them names the true label: it may be asked blind."""
+"""Reason of the filter -> what the teacher is told to do about it. None of them names the true label: it may
+be asked blind.
+"""
 
 
-def teacher_prompt(question: str, label: str | None = None, action_units: Collection[int] | None = None) -> str:
-    """The teacher's text around the student's `question`. `label` and `action_units` are guidance; without both it is asked blind.
+def teacher_prompt(
+    question: str, label: str | None = None, action_units: Collection[int] | None = None
+) -> str:
+    """The teacher's text around the student's `question`. `label` and `action_units` are guidance; without
+    both it is asked blind.
 
     An empty `action_units` says that no AU is active; None says nothing of them.
     """
     facts = list(_facts(label, action_units))
-    guidance = ["What is known of this face:", *(f"- {fact}" for fact in facts), _ONLY_FACE] if facts else [_BLIND]
+    guidance = (
+        ["What is known of this face:", *(f"- {fact}" for fact in facts), _ONLY_FACE] if facts else [_BLIND]
+    )
     return "\n".join((_TASK, "", "The question:", question, "", *guidance, "", _FORM))
 
 
@@ -61,7 +81,11 @@ def _facts(label: str | None, action_units: Collection[int] | None) -> list[str]
     facts = [] if label is None else [f"The right answer is {label}."]
     if action_units is not None:
         named = ", ".join(_named(number) for number in sorted(action_units))
-        facts.append(f"These AUs are active, and no others: {named}." if named else "No AU is active: the face is at rest.")
+        facts.append(
+            f"These AUs are active, and no others: {named}."
+            if named
+            else "No AU is active: the face is at rest."
+        )
     return facts
 
 
@@ -71,7 +95,8 @@ def _named(number: int) -> str:
 
 
 def corrected_prompt(prompt: str, reasons: Sequence[str]) -> str:
-    """`prompt` followed by what to do better than the reply that the filter refused for `reasons`; unchanged without any.
+    """`prompt` followed by what to do better than the reply that the filter refused for `reasons`; unchanged
+    without any.
 
     Raises KeyError for a reason that the filter does not have.
     """

@@ -11,15 +11,18 @@ from functools import lru_cache
 from unifer.emotions import EMOTIONS, SPELLINGS, canonical, spelled_in
 from unifer.records import RewardRow
 
-_SPELLED = re.compile(rf"(?<!\w)({'|'.join(word for words in SPELLINGS.values() for word in words)})(?!\w)", re.IGNORECASE)
+_SPELLED = re.compile(
+    rf"(?<!\w)({'|'.join(word for words in SPELLINGS.values() for word in words)})(?!\w)", re.IGNORECASE
+)
 
 
 def vocabulary(row: RewardRow) -> tuple[str, ...]:
-    """The labels that `row` lets a reply choose from: its `candidate_labels`, else those that its `problem` offers.
+    """The labels that `row` lets a reply choose from: its `candidate_labels`, else those that its `problem`
+    offers.
 
-    Offered is every spelling of an emotion that stands in the problem as a word of its own, one an emotion, lower-case, in order of
-    appearance. Empty for a row of AUs alone that lists none: it asks for no label. Raises ValueError where there are fewer than two, or
-    none of them means the row's label.
+    Offered is every spelling of an emotion that stands in the problem as a word of its own, one an emotion,
+    lower-case, in order of appearance. Empty for a row of AUs alone that lists none: it asks for no label.
+    Raises ValueError where there are fewer than two, or none of them means the row's label.
     """
     if row.label is None:
         return row.candidate_labels or ()
@@ -28,12 +31,25 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
     else:
         labels, source = offered(row.problem), "'problem'"
     listed = ", ".join(labels) or "no label"
-    remedy = "give the row 'candidate_labels'" if row.candidate_labels is None else "list every label that the problem offers"
+    remedy = (
+        "give the row 'candidate_labels'"
+        if row.candidate_labels is None
+        else "list every label that the problem offers"
+    )
     if len(labels) < 2:
-        raise ValueError(f"{source} offers {listed}; a reply needs at least two labels to choose from: {remedy}")
+        raise ValueError(
+            f"{source} offers {listed}; a reply needs at least two labels to choose from: {remedy}"
+        )
     if row.label not in labels and spelled_in(row.label, labels) is None:
-        known = "" if canonical(row.label) in EMOTIONS else f"; emotions known by name are {', '.join(EMOTIONS)}"
-        raise ValueError(f"'solution' {row.label!r} is none of the labels that {source} offers, {listed}{known}; correct it, or {remedy}")
+        known = (
+            "" if canonical(row.label) in EMOTIONS else f"; emotions known by name are {', '.join(EMOTIONS)}"
+        )
+        raise ValueError(
+            "'solution' "
+            f"{row.label!r} is none of the labels that {source} offers, {listed}{known}; correct it, "
+            "or "
+            f"{remedy}"
+        )
     return labels
 
 

@@ -1,6 +1,8 @@
-"""In whose words a question asks: a published prompt, a template of ours, or another; and the same words over other labels.
+"""In whose words a question asks: a published prompt, a template of ours, or another; and the same words over
+other labels.
 
-The published words are no part of this project: they are known by fingerprint alone, and stand in the question files that users have.
+The published words are no part of this project: they are known by fingerprint alone, and stand in the
+question files that users have.
 """
 
 from __future__ import annotations
@@ -30,12 +32,19 @@ PUBLISHED_WORDS = "b7b8e2600e78fad2"
 """Fingerprint of those prompts with `{labels}` in place of the label list: all four ask in the same words."""
 
 Kind = Literal["published", "own", "other", "several"]
-_SHORT: dict[Kind, str] = {"published": "published prompt", "own": "own prompt", "other": "another prompt", "several": "several prompts"}
+_SHORT: dict[Kind, str] = {
+    "published": "published prompt",
+    "own": "own prompt",
+    "other": "another prompt",
+    "several": "several prompts",
+}
 _GAP = r"\W{1,12}?"
 
 
 class Wording(NamedTuple):
-    """In whose words questions ask; `dataset` is the set whose published prompt it is, `mark` the fingerprint (none for several)."""
+    """In whose words questions ask; `dataset` is the set whose published prompt it is, `mark` the fingerprint
+    (none for several).
+    """
 
     kind: Kind
     text: str
@@ -127,4 +136,9 @@ def together(wordings: Iterable[Wording]) -> Wording:
     texts = list(dict.fromkeys(each.text for each in found))
     if len(texts) == 1:
         return Wording(found[0].kind, texts[0])
-    return Wording("several", "several prompts: " + ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else ""))
+    return Wording(
+        "several",
+        "several prompts: "
+        + ", ".join(texts[:3])
+        + (f" and {len(texts) - 3} more" if len(texts) > 3 else ""),
+    )

@@ -1,7 +1,8 @@
-"""What a run was asked: what its manifest says, which question file at hand that is, and whether its rows agree with it.
+"""What a run was asked: what its manifest says, which question file at hand that is, and whether its rows
+agree with it.
 
-Knows manifests, question files and keys; no verdicts. Rows that say another truth than the question file are refused: a score over them
-would be of neither. Rows more, rows fewer and other prompts come back as notes.
+Knows manifests, question files and keys; no verdicts. Rows that say another truth than the question file are
+refused: a score over them would be of neither. Rows more, rows fewer and other prompts come back as notes.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Stated:
-    """What the manifest beside a prediction file says: what every row was made with, and how many questions were asked (None: unknown).
+    """What the manifest beside a prediction file says: what every row was made with, and how many questions
+    were asked (None: unknown).
 
-    `whole`: how many all parts of a split were asked, where the run is one of them. `profile`: the inference profile, if stated.
+    `whole`: how many all parts of a split were asked, where the run is one of them. `profile`: the inference
+    profile, if stated.
     """
 
     identity: Json
@@ -51,11 +54,15 @@ class Stated:
 
 
 def is_log(path: Path) -> bool:
-    """A log of inspect_ai: `.eval`, or JSON that begins as its logs do. Raises InputError where inspect_ai is not installed."""
+    """A log of inspect_ai: `.eval`, or JSON that begins as its logs do. Raises InputError where inspect_ai is
+    not installed.
+    """
     if path.suffix != ".eval" and not (path.suffix == ".json" and path.is_file() and _begins_as_log(path)):
         return False
     if find_spec("inspect_ai") is None:
-        raise InputError(f"{path}: reading a log of inspect_ai needs inspect_ai: pip install -r requirements.txt")
+        raise InputError(
+            f"{path}: reading a log of inspect_ai needs inspect_ai: pip install -r requirements.txt"
+        )
     return True
 
 
@@ -67,7 +74,8 @@ def _begins_as_log(path: Path) -> bool:
 
 
 def read_stated(path: Path) -> Stated | None:
-    """The manifest beside `path`, or what a log says itself; None for published results and where there is none.
+    """The manifest beside `path`, or what a log says itself; None for published results and where there is
+    none.
 
     Raises InputError for another file of the manifest's name, and for a log that cannot be used.
     """
@@ -84,7 +92,10 @@ def read_stated(path: Path) -> Stated | None:
         dict(identity["questions"])
         whole = found["context"].get("whole")
     except (KeyError, TypeError, ValueError, AttributeError):
-        problem = "is not the manifest of an inference run (identity.questions or context.asked is missing); remove it"
+        problem = (
+            "is not the manifest of an inference run (identity.questions or context.asked is "
+            "missing); remove it"
+        )
         raise InputError(f"{beside}: {problem}") from None
     for name, count in (("asked", asked), ("whole", whole)):
         if count is not None and (type(count) is not int or count < 0):
@@ -113,18 +124,25 @@ class QuestionSource:
 def find_source(path: Path, spec: DatasetSpec, predictions: Sequence[Prediction]) -> QuestionSource:
     """Find the question file of the rows of `path` and compare them with it.
 
-    Raises InputError for rows whose truth, labels or AUs are not the file's, and for rows that the file named by the manifest lacks.
+    Raises InputError for rows whose truth, labels or AUs are not the file's, and for rows that the file named
+    by the manifest lacks.
     """
     stated = read_stated(path)
     named = {} if stated is None else stated.questions
     found, unchanged = _named_file(path, spec, named)
     keys = {prediction.question.key for prediction in predictions}
     mixed = {} if stated is None else stated.identity.get(MIXED) or {}
-    notes = [f"merged from parts that differ in {key}: {' / '.join(map(runs.short, values))}" for key, values in mixed.items()]
+    notes = [
+        f"merged from parts that differ in {key}: {' / '.join(map(runs.short, values))}"
+        for key, values in mixed.items()
+    ]
     if found is None:
         found = _best_match(spec, keys)
     elif not unchanged:
-        notes.append(f"{found.name} has changed since this run was asked (its sha256 is not the one that the manifest states)")
+        notes.append(
+            f"{found.name} has changed since this run was asked (its sha256 is not the one that the "
+            "manifest states)"
+        )
     if found is None:
         return QuestionSource(None, (), False, tuple(notes))
     known = questions_of(found)
@@ -148,7 +166,9 @@ def _read(path: Path, changed: int, size: int) -> Mapping[str, Question]:
 
 
 def _named_file(path: Path, spec: DatasetSpec, named: Json) -> tuple[Path | None, bool]:
-    """The file that the manifest names, looked for where such files lie, and whether it is unchanged; an unchanged one goes first."""
+    """The file that the manifest names, looked for where such files lie, and whether it is unchanged; an
+    unchanged one goes first.
+    """
     name = Path(str(named.get("name") or "")).name
     folders = (spec.questions.parent, *([spec.sample.parent] if spec.sample else ()), path.parent)
     there = [folder / name for folder in dict.fromkeys(folders) if name and (folder / name).is_file()]
@@ -157,26 +177,35 @@ def _named_file(path: Path, spec: DatasetSpec, named: Json) -> tuple[Path | None
 
 
 def _best_match(spec: DatasetSpec, keys: set[str]) -> Path | None:
-    """The dataset's own question file or its sample, whichever holds more of the rows; None where neither holds any."""
-    here = [each for each in dict.fromkeys((spec.questions, spec.sample)) if each is not None and each.is_file()]
+    """The dataset's own question file or its sample, whichever holds more of the rows; None where neither
+    holds any.
+    """
+    here = [
+        each for each in dict.fromkeys((spec.questions, spec.sample)) if each is not None and each.is_file()
+    ]
     shared = {each: len(keys & questions_of(each).keys()) for each in here}
     best = max(here, key=lambda each: shared[each], default=None)
     return best if best is not None and shared[best] else None
 
 
-def _strangers(path: Path, source: Path, known: Mapping[str, Question], rows: Sequence[Prediction], unchanged: bool) -> list[str]:
+def _strangers(
+    path: Path, source: Path, known: Mapping[str, Question], rows: Sequence[Prediction], unchanged: bool
+) -> list[str]:
     lone = [row.question.key for row in rows if row.question.key not in known]
     if not lone:
         return []
     if unchanged:
         raise InputError(
-            f"{path}: {lone[0]!r}, the first of {len(lone):,} such rows, is no question of {source.name}, which the manifest says was "
+            f"{path}: {lone[0]!r}, the first of {len(lone):,} such rows, is no question of "
+            f"{source.name}, which the manifest says was "
             "asked; these rows come from another run: remove them, or give that run its own file"
         )
     return [f"{len(lone):,} of {len(rows):,} rows answer no question of {source.name}, such as {lone[0]!r}"]
 
 
-def _differing(path: Path, source: Path, known: Mapping[str, Question], rows: Sequence[Prediction]) -> list[str]:
+def _differing(
+    path: Path, source: Path, known: Mapping[str, Question], rows: Sequence[Prediction]
+) -> list[str]:
     pairs = [(row.question, known[row.question.key]) for row in rows if row.question.key in known]
     for name in ("true_label", "candidate_labels", "AUs"):
         other = [(row, question) for row, question in pairs if _contradict(name, row, question)]
@@ -184,8 +213,8 @@ def _differing(path: Path, source: Path, known: Mapping[str, Question], rows: Se
             row, question = other[0]
             said = f"{_value(name, row)} here and {_value(name, question)} in {source}"
             raise InputError(
-                f"{path}: {name!r} of {row.key!r} is {said}, the first of {len(other):,} such rows; this run answered another question "
-                "file: put that one back, or ask the model again"
+                f"{path}: {name!r} of {row.key!r} is {said}, the first of {len(other):,} such rows; "
+                "this run answered another question file: put that one back, or ask the model again"
             )
     reworded = sum(row.prompt != question.prompt for row, question in pairs)
     moved = sum(row.image_path != question.image_path for row, question in pairs)
@@ -194,7 +223,9 @@ def _differing(path: Path, source: Path, known: Mapping[str, Question], rows: Se
 
 
 def _contradict(name: str, row: Question, question: Question) -> bool:
-    """Two answers to what the truth is; a side that does not say (published rows carry no AUs) contradicts nothing."""
+    """Two answers to what the truth is; a side that does not say (published rows carry no AUs) contradicts
+    nothing.
+    """
     here, there = _value(name, row), _value(name, question)
     return here != there and None not in (here, there)
 

@@ -1,15 +1,19 @@
-"""Action Units claimed against Action Units shown: per AU, macro, micro and per face, with bootstrap intervals.
+"""Action Units claimed against Action Units shown: per AU, macro, micro and per face, with bootstrap
+intervals.
 
 Knows sets of FACS numbers; no files and no replies. Everything follows from one row of counts a face.
 
 What counts as what:
-- Every annotated question is a face here. A reply that failed or is missing claims no AU: it stays, and its AUs were missed.
-- On a face count the AUs that the dataset is scored over (all, where it names none) and that somebody coded on it: a claim of an AU that
-  nobody looked for is neither right nor wrong. Such claims are counted in `outside` and nowhere else.
-- Macro F1 is the mean over the AUs that at least one face shows. A spurious AU, claimed though no face shows it, has no F1 of its own
-  but lowers micro F1, which counts claims of all faces together, and the F1 of its face.
-- Face F1 is the mean over faces of 2 |both| / (|claimed| + |shown|), 1 where both are empty: what the reward `au_f1` pays, where every AU
-  counts.
+- Every annotated question is a face here. A reply that failed or is missing claims no AU: it stays, and its
+  AUs were missed.
+- On a face count the AUs that the dataset is scored over (all, where it names none) and that somebody coded
+  on it: a claim of an AU that nobody looked for is neither right nor wrong. Such claims are counted in
+  `outside` and nowhere else.
+- Macro F1 is the mean over the AUs that at least one face shows. A spurious AU, claimed though no face shows
+  it, has no F1 of its own but lowers micro F1, which counts claims of all faces together, and the F1 of its
+  face.
+- Face F1 is the mean over faces of 2 |both| / (|claimed| + |shown|), 1 where both are empty: what the reward
+  `au_f1` pays, where every AU counts.
 """
 
 from __future__ import annotations
@@ -40,7 +44,9 @@ _KINDS = 3
 
 @dataclass(frozen=True)
 class Claim:
-    """One annotated face: the AUs that the reply affirms and those that the face shows. Without a reply, `claimed` is empty."""
+    """One annotated face: the AUs that the reply affirms and those that the face shows. Without a reply,
+    `claimed` is empty.
+    """
 
     claimed: frozenset[int]
     shown: frozenset[int]
@@ -56,10 +62,14 @@ class Claim:
         return f1(self.claimed, self.shown)
 
 
-def claim_on(question: Question, affirmed: frozenset[int], *, replied: bool = True, units: Collection[int] = ()) -> Claim | None:
-    """What a reply to `question` that affirms the AUs `affirmed` claims; None where the face is not annotated.
+def claim_on(
+    question: Question, affirmed: frozenset[int], *, replied: bool = True, units: Collection[int] = ()
+) -> Claim | None:
+    """What a reply to `question` that affirms the AUs `affirmed` claims; None where the face is not
+    annotated.
 
-    `units` are the AUs that the dataset is scored over (empty: all); `question.coded` narrows them to those that were looked for.
+    `units` are the AUs that the dataset is scored over (empty: all); `question.coded` narrows them to those
+    that were looked for.
     """
     if question.action_units is None:
         return None
@@ -72,9 +82,11 @@ def claim_on(question: Question, affirmed: frozenset[int], *, replied: bool = Tr
 
 @dataclass(frozen=True)
 class UnitScore:
-    """One AU on the `faces` on which it counts: recall is None where none shows it, precision None where no reply claims it.
+    """One AU on the `faces` on which it counts: recall is None where none shows it, precision None where no
+    reply claims it.
 
-    F1 is None without faces that show it, accuracy (right to claim it, or not to) without faces on which it counts.
+    F1 is None without faces that show it, accuracy (right to claim it, or not to) without faces on which it
+    counts.
     """
 
     action_unit: int
@@ -92,11 +104,13 @@ class UnitScore:
 
 @dataclass(frozen=True)
 class ActionUnitScores:
-    """Scores over `n` annotated faces, `unanswered` of them without a reply; those of `HEADLINE` are None where nothing defines them.
+    """Scores over `n` annotated faces, `unanswered` of them without a reply; those of `HEADLINE` are None
+    where nothing defines them.
 
-    `exact` is the share of faces whose AUs are claimed exactly, `precision` and `recall` are those of all claims together. `outside` are
-    claims that count nowhere, and `units` the AUs to which the dataset's scores keep (empty: all). `intervals` holds a percentile
-    bootstrap interval for each of `HEADLINE` that has a value, over faces, or over subjects where `subjects` says how many there are.
+    `exact` is the share of faces whose AUs are claimed exactly, `precision` and `recall` are those of all
+    claims together. `outside` are claims that count nowhere, and `units` the AUs to which the dataset's
+    scores keep (empty: all). `intervals` holds a percentile bootstrap interval for each of `HEADLINE` that
+    has a value, over faces, or over subjects where `subjects` says how many there are.
     """
 
     n: int
@@ -130,7 +144,12 @@ class ActionUnitScores:
         scored = [f"AU{unit}" for unit in self.units] or "all"
         headline = {name: getattr(self, name) for name in HEADLINE}
         intervals = intervals_json(self.intervals, self.resamples, self.seed, Drawn(self.subjects))
-        return counts | {"scored": scored} | headline | {"intervals": intervals, "per_unit": [unit.to_json() for unit in self.per_unit]}
+        return (
+            counts
+            | {"scored": scored}
+            | headline
+            | {"intervals": intervals, "per_unit": [unit.to_json() for unit in self.per_unit]}
+        )
 
 
 def score_action_units(
@@ -143,14 +162,17 @@ def score_action_units(
 ) -> ActionUnitScores:
     """Scores of `claims`, made for a dataset that is scored over `units` (empty: every AU).
 
-    Intervals come from `resamples` bootstrap samples (0: none), of faces or, with one of `clusters` for each claim, of whole clusters.
-    Raises ValueError without any claim, and for a claim that was not kept to `units` (`claim_on` does).
+    Intervals come from `resamples` bootstrap samples (0: none), of faces or, with one of `clusters` for each
+    claim, of whole clusters. Raises ValueError without any claim, and for a claim that was not kept to
+    `units` (`claim_on` does).
     """
     if not claims:
         raise ValueError("there is no annotated face to score")
     found = frozenset().union(*(claim.claimed | claim.shown for claim in claims))
     if units and not found <= frozenset(units):
-        raise ValueError(f"claims speak of AU{min(found - frozenset(units))}, which is none of the AUs scored")
+        raise ValueError(
+            f"claims speak of AU{min(found - frozenset(units))}, which is none of the AUs scored"
+        )
     listed = sorted(frozenset(units) or found)
     rows = unit_rows(claims, listed)
     sums = rows.sum(axis=0)
@@ -177,8 +199,13 @@ def score_action_units(
 
 
 def unit_rows(claims: Sequence[Claim], units: Sequence[int]) -> Floats:
-    """Face F1 and exactness, then hits, claims and showings of each unit: shape (faces, 2 + 3 units). Their sums define all scores."""
-    claimed, shown = (_indicators(sets, units) for sets in zip(*((claim.claimed, claim.shown) for claim in claims), strict=True))
+    """Face F1 and exactness, then hits, claims and showings of each unit: shape (faces, 2 + 3 units). Their
+    sums define all scores.
+    """
+    claimed, shown = (
+        _indicators(sets, units)
+        for sets in zip(*((claim.claimed, claim.shown) for claim in claims), strict=True)
+    )
     face = np.array([[claim.f1, claim.claimed == claim.shown] for claim in claims], dtype=float)
     return np.concatenate([face, claimed * shown, claimed, shown], axis=1)
 
@@ -189,7 +216,8 @@ def _indicators(sets: Sequence[Collection[int]], units: Sequence[int]) -> Floats
 
 
 def headline_of(sums: Floats, faces: Floats) -> Floats:
-    """The scores `HEADLINE` of each sample: `sums` of `unit_rows` (samples, 2 + 3 units) over that many `faces` (samples,).
+    """The scores `HEADLINE` of each sample: `sums` of `unit_rows` (samples, 2 + 3 units) over that many
+    `faces` (samples,).
 
     NaN where undefined; shape (samples, 6).
     """
@@ -207,13 +235,17 @@ def headline_of(sums: Floats, faces: Floats) -> Floats:
 def _intervals(
     rows: Floats, values: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """The middle 95 % of each headline score that has a value, there and in some sample; empty without `resamples`."""
+    """The middle 95 % of each headline score that has a value, there and in some sample; empty without
+    `resamples`.
+    """
     if not resamples:
         return {}
     drawn = resampled_sums(rows, clusters, resamples, seed)
     columns = zip(HEADLINE, values, headline_of(drawn[:, :-1], drawn[:, -1]).T, strict=True)
     distinct = None if clusters is None else len(set(clusters))
-    defined = ((name, column) for name, value, column in columns if not (np.isnan(value) or np.isnan(column).all()))
+    defined = (
+        (name, column) for name, value, column in columns if not (np.isnan(value) or np.isnan(column).all())
+    )
     return {name: percentile_interval(column, LEVEL, distinct) for name, column in defined}
 
 

@@ -1,9 +1,11 @@
-"""Scores of one run by protocol `facial-r1`: AU F1, emotion accuracy, ROUGE-L and REGE as Facial-R1's released evaluation has them.
+"""Scores of one run by protocol `facial-r1`: AU F1, emotion accuracy, ROUGE-L and REGE as Facial-R1's
+released evaluation has them.
 
-Reading a reply is `dialogue/facial_r1`. Known of that evaluation, from a description: F1 per AU, the mean over the AUs that the gold of
-the test file (or of the chosen AU set) shows; a predicted AU outside them vanishes, so a spurious AU costs nothing; exact match of the
-label; ROUGE-L F-measure with stems of the whole reply against the description; REGE = S_re + S_ge. Not known: what it does with failed
-questions. Here they, and missing ones, stay in every denominator and say nothing. Intervals are ours.
+Reading a reply is `dialogue/facial_r1`. Known of that evaluation, from a description: F1 per AU, the mean
+over the AUs that the gold of the test file (or of the chosen AU set) shows; a predicted AU outside them
+vanishes, so a spurious AU costs nothing; exact match of the label; ROUGE-L F-measure with stems of the whole
+reply against the description; REGE = S_re + S_ge. Not known: what it does with failed questions. Here they,
+and missing ones, stay in every denominator and say nothing. Intervals are ours.
 """
 
 from __future__ import annotations
@@ -34,8 +36,9 @@ PROTOCOL = "facial-r1"
 class FacialR1Scores:
     """What the protocol says of one run; each figure is None where the questions do not allow it.
 
-    `accuracy` is over questions with a label, `action_units` over annotated faces, `rouge` over questions with a reference. `rege` is by
-    what its S_re recognises: `accuracy`, `macro_au_f1`. `counts` are asked, failed and missing.
+    `accuracy` is over questions with a label, `action_units` over annotated faces, `rouge` over questions
+    with a reference. `rege` is by what its S_re recognises: `accuracy`, `macro_au_f1`. `counts` are asked,
+    failed and missing.
     """
 
     spec: DatasetSpec
@@ -75,7 +78,9 @@ class _Asked:
 
 
 def score_facial_r1(spec: DatasetSpec, run: PredictionFile, resamples: int = RESAMPLES) -> FacialR1Scores:
-    """Read and score one run over the AU set of `spec` (`with_au_set`). Raises InputError for a file that is not this dataset's."""
+    """Read and score one run over the AU set of `spec` (`with_au_set`). Raises InputError for a file that is
+    not this dataset's.
+    """
     predictions, notes = read_predictions(run.path, spec)
     missing = find_missing(run.path, spec, predictions)
     rows = [_Asked(each.question, None if each.failed else each.reply) for each in predictions]
@@ -83,7 +88,9 @@ def score_facial_r1(spec: DatasetSpec, run: PredictionFile, resamples: int = RES
     if not rows:
         raise InputError(f"{run.path}: holds no row; ask the questions with `unifer infer` first")
     found = _score(spec, rows, resamples)
-    folds, odd = fold_scores(run.path, [row.question for row in rows], lambda fold: _of_fold(spec, rows, fold))
+    folds, odd = fold_scores(
+        run.path, [row.question for row in rows], lambda fold: _of_fold(spec, rows, fold)
+    )
     failed, lost = sum(each.failed for each in predictions), len(missing.questions) + missing.unplaced
     return FacialR1Scores(
         spec=spec,
@@ -126,18 +133,26 @@ def _score(spec: DatasetSpec, rows: Sequence[_Asked], resamples: int) -> _Found:
 def _of_fold(spec: DatasetSpec, rows: Sequence[_Asked], fold: str) -> Values:
     """Scores over the rows of one fold, as of a test file of its own."""
     found = _score(spec, [row for row in rows if row.question.fold == fold], resamples=0)
-    shares = {name: share.value for name, share in (("accuracy", found.accuracy), ("rouge_l", found.rouge)) if share is not None}
+    shares = {
+        name: share.value
+        for name, share in (("accuracy", found.accuracy), ("rouge_l", found.rouge))
+        if share is not None
+    }
     return shares | unit_values(found.action_units)
 
 
 def units_of(spec: DatasetSpec, questions: Sequence[Question]) -> tuple[int, ...]:
-    """The AUs that the mean runs over: those of the AU set (of all AUs, where none is named) that some face of the file shows."""
+    """The AUs that the mean runs over: those of the AU set (of all AUs, where none is named) that some face
+    of the file shows.
+    """
     shown = {unit for question in questions for unit in question.action_units or ()}
     return tuple(sorted(shown & set(spec.action_units) if spec.action_units else shown))
 
 
 def _claim(row: _Asked, units: Sequence[int]) -> Claim | None:
-    """What the reply claims beside what the face shows, both kept to `units`; None where the face is not annotated."""
+    """What the reply claims beside what the face shows, both kept to `units`; None where the face is not
+    annotated.
+    """
     if row.question.action_units is None:
         return None
     read = frozenset() if row.reply is None else facial_r1_units(row.reply)
@@ -156,30 +171,42 @@ def _overlap(row: _Asked) -> float | None:
     return 0.0 if row.reply is None else rouge_l(row.reply, row.question.reference)
 
 
-def _action_units(rows: Sequence[_Asked], claims: Sequence[Claim | None], units: tuple[int, ...], draws: Draws) -> ActionUnitScores | None:
+def _action_units(
+    rows: Sequence[_Asked], claims: Sequence[Claim | None], units: tuple[int, ...], draws: Draws
+) -> ActionUnitScores | None:
     faces = [(row.question, claim) for row, claim in zip(rows, claims, strict=True) if claim is not None]
     if not faces or not units:
         return None
     clusters = clusters_of([question for question, _ in faces])
     found = [claim for _, claim in faces]
-    return score_action_units(found, units=units, clusters=clusters, resamples=draws.resamples, seed=draws.seed)
+    return score_action_units(
+        found, units=units, clusters=clusters, resamples=draws.resamples, seed=draws.seed
+    )
 
 
 def _unit_notes(spec: DatasetSpec, scores: ActionUnitScores | None) -> list[str]:
     absent = sorted(set(spec.action_units) - set(() if scores is None else scores.units))
     if scores is None or not absent:
         return []
-    return [f"no face shows {', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over the other {len(scores.units)}"]
+    return [
+        "no face shows "
+        f"{', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over the other "
+        f"{len(scores.units)}"
+    ]
 
 
 def _unread(predictions: Sequence[Prediction]) -> list[str]:
-    """How many replies on AUs this protocol takes for silent though `strict` reads AUs in their answer, or in words it does not know."""
+    """How many replies on AUs this protocol takes for silent though `strict` reads AUs in their answer, or in
+    words it does not know.
+    """
     asked = [each for each in predictions if not each.failed and each.question.action_units is not None]
     silent = [each for each in asked if not facial_r1_units(each.reply)]
     other = sum(bool(grade(each.reply, each.question.candidate_labels).action_units) for each in silent)
     if not other:
         return []
     return [
-        f"{other:,} of {len(asked):,} replies name AUs only outside the first think block, or in another spelling than AU12: {PROTOCOL} "
+        f"{other:,} of {len(asked):,} replies name AUs only outside the first think block, or in "
+        "another spelling than AU12: "
+        f"{PROTOCOL} "
         "reads none there and counts their AUs as missed; --protocol strict reads them"
     ]

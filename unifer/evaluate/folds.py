@@ -1,7 +1,8 @@
-"""Scores of each fold of a cross-validation, beside the scores over all rows together: their mean and range over folds.
+"""Scores of each fold of a cross-validation, beside the scores over all rows together: their mean and range
+over folds.
 
-A fold's scores are those of its rows alone: macro F1 is a mean over the labels or AUs that its own faces show. Knows questions and which
-fold each is in; what is scored on them is the caller's.
+A fold's scores are those of its rows alone: macro F1 is a mean over the labels or AUs that its own faces
+show. Knows questions and which fold each is in; what is scored on them is the caller's.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class FoldScore:
 
 @dataclass(frozen=True)
 class FoldScores:
-    """Scores by fold, in their order. `text` says whose folds they are; of a run on one fold alone there is one."""
+    """Scores by fold, in their order. `text` says whose folds they are; of a run on one fold alone there is
+    one.
+    """
 
     text: str
     each: tuple[FoldScore, ...]
@@ -55,7 +58,11 @@ class FoldScores:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What every fold has a score of."""
-        return tuple(name for name in self.each[0].values if all(fold.values.get(name) is not None for fold in self.each))
+        return tuple(
+            name
+            for name in self.each[0].values
+            if all(fold.values.get(name) is not None for fold in self.each)
+        )
 
     def spread(self, metric: str) -> FoldRange:
         """Of one of `metrics`."""
@@ -67,10 +74,14 @@ class FoldScores:
         return {"folds": self.text, "each": [fold.to_json() for fold in self.each], "over_folds": spreads}
 
 
-def fold_scores(path: Path, questions: Sequence[Question], score: Callable[[str], Values]) -> tuple[FoldScores | None, list[str]]:
-    """`score` of each fold that `questions` name, and what is odd about them; None unless all of them name one, of one assignment.
+def fold_scores(
+    path: Path, questions: Sequence[Question], score: Callable[[str], Values]
+) -> tuple[FoldScores | None, list[str]]:
+    """`score` of each fold that `questions` name, and what is odd about them; None unless all of them name
+    one, of one assignment.
 
-    Raises InputError, of `path`, where a subject is in two folds: scores of both would be of people the other fold was trained on.
+    Raises InputError, of `path`, where a subject is in two folds: scores of both would be of people the other
+    fold was trained on.
     """
     named = [question for question in questions if question.fold is not None]
     if not named:
@@ -79,7 +90,9 @@ def fold_scores(path: Path, questions: Sequence[Question], score: Callable[[str]
     if len(named) < len(questions) or len(assignments) > 1:
         lone = f"{len(questions) - len(named):,} of {len(questions):,} questions name no fold"
         odd = (
-            lone if len(named) < len(questions) else f"questions are in folds of {len(assignments)} assignments ({'; '.join(assignments)})"
+            lone
+            if len(named) < len(questions)
+            else f"questions are in folds of {len(assignments)} assignments ({'; '.join(assignments)})"
         )
         return None, [f"{odd}: there are no scores by fold; build the questions again, in one go"]
     _refuse_leaks(path, named)
@@ -107,11 +120,17 @@ def _refuse_leaks(path: Path, questions: Sequence[Question]) -> None:
         before = first.setdefault(question.subject, question)
         if before.fold != question.fold:
             raise InputError(
-                f"{path}: subject {question.subject!r} is in fold {question.fold} ({question.key!r}) and in fold {before.fold} "
-                f"({before.key!r}): each fold would be scored on somebody whom the other was trained on; build the questions in one go"
+                f"{path}: subject {question.subject!r} is in fold {question.fold} ({question.key!r}) "
+                "and in fold "
+                f"{before.fold} ({before.key!r}): each fold would be scored on somebody whom the "
+                "other was trained on; build the questions in one go"
             )
 
 
 def unit_values(units: ActionUnitScores | None) -> Values:
     """The AU scores that are given by fold; empty without any."""
-    return {} if units is None else {f"au_{name}": getattr(units, name) for name in ("macro_f1", "micro_f1", "face_f1")}
+    return (
+        {}
+        if units is None
+        else {f"au_{name}": getattr(units, name) for name in ("macro_f1", "micro_f1", "face_f1")}
+    )

@@ -1,7 +1,9 @@
-"""Prediction files of one model and one dataset -> one file: parts of a question file, shards of machines, retried failures.
+"""Prediction files of one model and one dataset -> one file: parts of a question file, shards of machines,
+retried failures.
 
-Knows rows and manifests, and which differences between parts matter; no scores. An answer wins over a failure, and nothing else is
-decided here: two answers to one question, two truths, another model, prompt or image rule are named and refused.
+Knows rows and manifests, and which differences between parts matter; no scores. An answer wins over a
+failure, and nothing else is decided here: two answers to one question, two truths, another model, prompt or
+image rule are named and refused.
 """
 
 from __future__ import annotations
@@ -22,15 +24,19 @@ from unifer.records import Json, Prediction, Question
 
 COMMAND = "merge"
 QUESTIONS, MANIFEST, ANSWERS = "questions", "manifest", "answers"
-"""What may be allowed besides the keys of an identity: other question files, parts without a manifest, two answers to one question."""
+"""What may be allowed besides the keys of an identity: other question files, parts without a manifest, two
+answers to one question.
+"""
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class PredictionPart:
-    """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None where it has none.
+    """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None
+    where it has none.
 
-    `claim` is the part of a question file that the run took by `--part`, `whole` how many questions all parts of it were asked.
+    `claim` is the part of a question file that the run took by `--part`, `whole` how many questions all parts
+    of it were asked.
     """
 
     path: Path
@@ -49,14 +55,20 @@ class PredictionPart:
 
     def describe(self) -> Json:
         """What the merged manifest keeps of it: name, bytes, SHA-256, rows, and its own manifest."""
-        rows = {"rows": len(self.predictions), "failed": sum(row.failed for row in self.predictions), "asked": self.asked}
+        rows = {
+            "rows": len(self.predictions),
+            "failed": sum(row.failed for row in self.predictions),
+            "asked": self.asked,
+        }
         claim = {} if self.claim is None else {parts_of.KEY: self.claim.to_json()}
         return runs.describe_file(self.path) | rows | claim | {"identity": self.identity}
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Rows of all parts, one a question, the manifest that says where they come from, and what a reader should know."""
+    """Rows of all parts, one a question, the manifest that says where they come from, and what a reader
+    should know.
+    """
 
     predictions: tuple[Prediction, ...]
     manifest: Json
@@ -75,13 +87,20 @@ class Merged:
 
 
 def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path | None = None) -> Merged:
-    """Join prediction files. `allow` names differences to accept, as dotted keys of an identity (`dtype`, `generation.seed`) or the three
-    names above; each that is used is recorded. `questions` is the whole question file: every row must be one of its questions, and those
-    without a row count as missing.
+    """Join prediction files. `allow` names differences to accept, as dotted keys of an identity (`dtype`,
+    `generation.seed`) or the three names above; each that is used is recorded. `questions` is the whole
+    question file: every row must be one of its questions, and those without a row count as missing.
 
     Raises InputError naming the files, what differs and how to accept it.
     """
-    doubled = next((path for index, path in enumerate(paths) if path.resolve() in [other.resolve() for other in paths[:index]]), None)
+    doubled = next(
+        (
+            path
+            for index, path in enumerate(paths)
+            if path.resolve() in [other.resolve() for other in paths[:index]]
+        ),
+        None,
+    )
     if doubled is not None:
         raise InputError(f"{doubled}: is given twice; name each part once")
     parts = [_read(path) for path in paths]
@@ -93,10 +112,17 @@ def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path
     if whole is not None and questions is not None:
         rows = _in_order(rows, whole, questions)
     if twice:
-        accepted[ANSWERS] = [f"{len(twice):,} questions with two answers, the first file's kept", *twice[:_SHOWN]]
+        accepted[ANSWERS] = [
+            f"{len(twice):,} questions with two answers, the first file's kept",
+            *twice[:_SHOWN],
+        ]
     identity = _identity(parts, accepted, questions)
     asked = _asked(parts, rows, whole)
-    return Merged(tuple(rows.values()), _manifest(parts, rows, identity, asked, accepted), _notes(parts, accepted, asked, lacking))
+    return Merged(
+        tuple(rows.values()),
+        _manifest(parts, rows, identity, asked, accepted),
+        _notes(parts, accepted, asked, lacking),
+    )
 
 
 def _read(path: Path) -> PredictionPart:
@@ -107,17 +133,32 @@ def _read(path: Path) -> PredictionPart:
     if stated is None:
         return PredictionPart(path, predictions, None, None, {})
     if stated.asked is not None and stated.asked < len(predictions):
-        problem = f"holds {len(predictions):,} rows, but its manifest says that {stated.asked:,} questions were asked"
-        raise InputError(f"{path}: {problem}; give the run its own file, or remove the manifest of another run")
+        problem = (
+            "holds "
+            f"{len(predictions):,} rows, but its manifest says that {stated.asked:,} questions were "
+            "asked"
+        )
+        raise InputError(
+            f"{path}: {problem}; give the run its own file, or remove the manifest of another run"
+        )
     claim, mixed = stated.part, stated.identity.pop(MIXED, None) or {}
-    # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is missing.
+    # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is
+    # missing.
     stated.identity.pop(parts_of.KEY, None)
-    return PredictionPart(path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole, stated.profile)
+    return PredictionPart(
+        path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole, stated.profile
+    )
 
 
 def _accepted(parts: Sequence[PredictionPart], allow: Collection[str]) -> Json:
-    """`dotted key -> values` for every accepted difference between the manifests. Raises InputError listing the others."""
-    first, refused, found = parts[0], [], {key: list(values) for part in parts for key, values in part.mixed.items()}
+    """`dotted key -> values` for every accepted difference between the manifests. Raises InputError listing
+    the others.
+    """
+    first, refused, found = (
+        parts[0],
+        [],
+        {key: list(values) for part in parts for key, values in part.mixed.items()},
+    )
     for part in parts[1:]:
         for key, old, new in _differing(first, part):
             if any(key == name or key.startswith(f"{name}.") for name in allow):
@@ -127,11 +168,16 @@ def _accepted(parts: Sequence[PredictionPart], allow: Collection[str]) -> Json:
                 refused.append((key, f"  {part.path.name}: {key}: {runs.short(old)} -> {runs.short(new)}"))
     if refused:
         keys = " ".join(dict.fromkeys(key.split(".")[0] for key, _ in refused))
-        told = "" if QUESTIONS not in keys.split() else "; --questions FILE names the whole file that the parts' question files come from"
+        told = (
+            ""
+            if QUESTIONS not in keys.split()
+            else "; --questions FILE names the whole file that the parts' question files come from"
+        )
         listed = "\n".join(line for _, line in refused)
         raise InputError(
-            f"these files are not parts of one run; against {first.path}:\n{listed}\nleave the odd one out, or accept and record it with "
-            f"--allow {keys}{told}"
+            "these files are not parts of one run; against "
+            f"{first.path}:\n{listed}\nleave the odd one out, or accept and record it with --allow "
+            f"{keys}{told}"
         )
     return found
 
@@ -150,7 +196,9 @@ def _manifest_of(part: PredictionPart) -> str:
 
 
 def _comparable(part: PredictionPart) -> Json:
-    """The identity with its question file as one value: a digest that differs is a difference of question files, once."""
+    """The identity with its question file as one value: a digest that differs is a difference of question
+    files, once.
+    """
     identity = dict(part.identity or {})
     return identity | {QUESTIONS: f"{part.questions.get('name')} ({str(part.questions.get('sha256'))[:12]})"}
 
@@ -161,9 +209,20 @@ def _refuse_other_datasets(parts: Sequence[PredictionPart]) -> None:
     for part in parts[1:]:
         labels, others = _offered(first), _offered(part)
         if labels != others and first.questions.get("sha256") != part.questions.get("sha256", ""):
-            said = f"its questions offer {', '.join(others) or 'no label'}, those of {first.path.name} {', '.join(labels) or 'no label'}"
-            raise InputError(f"{part.path}: is of another dataset: {said}; merge the runs of one dataset at a time")
-    named = {row.question.dataset: part.path for part in parts for row in part.predictions if row.question.dataset is not None}
+            said = (
+                "its questions offer "
+                f"{', '.join(others) or 'no label'}, those of {first.path.name} "
+                f"{', '.join(labels) or 'no label'}"
+            )
+            raise InputError(
+                f"{part.path}: is of another dataset: {said}; merge the runs of one dataset at a time"
+            )
+    named = {
+        row.question.dataset: part.path
+        for part in parts
+        for row in part.predictions
+        if row.question.dataset is not None
+    }
     if len(named) > 1:
         listed = ", ".join(f"{name!r} ({path.name})" for name, path in named.items())
         raise InputError(f"rows of several datasets: {listed}; merge the runs of one dataset at a time")
@@ -174,7 +233,9 @@ def _offered(part: PredictionPart) -> list[str]:
 
 
 def _joined(parts: Sequence[PredictionPart], first_wins: bool) -> tuple[dict[str, Prediction], list[str]]:
-    """One row a key, an answer rather than a failure, and the keys with two answers. Raises InputError for those unless `first_wins`."""
+    """One row a key, an answer rather than a failure, and the keys with two answers. Raises InputError for
+    those unless `first_wins`.
+    """
     rows: dict[str, Prediction] = {}
     source: dict[str, Path] = {}
     twice: list[str] = []
@@ -191,10 +252,15 @@ def _joined(parts: Sequence[PredictionPart], first_wins: bool) -> tuple[dict[str
                     continue
             rows[key], source[key] = new, part.path
     if twice and not first_wins:
-        more = f"{twice[0]!r}, the first of {len(twice):,} such questions," if len(twice) > 1 else f"{twice[0]!r}"
+        more = (
+            f"{twice[0]!r}, the first of {len(twice):,} such questions,"
+            if len(twice) > 1
+            else f"{twice[0]!r}"
+        )
         raise InputError(
-            f"{more} has two different answers ({', '.join(part.path.name for part in parts)}); leave one file out, or keep the answer "
-            f"of the file named first with --allow {ANSWERS}"
+            f"{more} has two different answers ({', '.join(part.path.name for part in parts)}); leave "
+            "one file out, or keep the answer of the file named first with --allow "
+            f"{ANSWERS}"
         )
     return rows, twice
 
@@ -203,12 +269,17 @@ def _refuse_other_question(key: str, old: Prediction, new: Prediction, one: Path
     field = differing_field(old.question, new.question)
     if field is not None:
         name, before, after = field
-        problem = f"{key!r} is another question there: its {name} is {runs.short(after)}, in {one.name} {runs.short(before)}"
+        problem = (
+            f"{key!r} is another question there: its {name} is {runs.short(after)}, in {one.name} "
+            f"{runs.short(before)}"
+        )
         raise InputError(f"{other}: {problem}; these files answer different question files")
 
 
 def differing_field(old: Question, new: Question) -> tuple[str, object, object] | None:
-    """The first field, by its name on disk, in which two questions of one key differ, with both values; None where they are the same."""
+    """The first field, by its name on disk, in which two questions of one key differ, with both values; None
+    where they are the same.
+    """
     pairs = (
         ("true_label", old.true_label, new.true_label),
         ("candidate_labels", list(old.candidate_labels), list(new.candidate_labels)),
@@ -220,23 +291,36 @@ def differing_field(old: Question, new: Question) -> tuple[str, object, object] 
 
 
 def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path) -> dict[str, Prediction]:
-    """`rows` in the order of the question file. Raises InputError for a row that is not one of its questions."""
+    """`rows` in the order of the question file. Raises InputError for a row that is not one of its
+    questions.
+    """
     known = {question.key: question for question in whole}
     for key, row in rows.items():
         if key not in known:
-            raise InputError(f"{path}: has no question {key!r}, which the parts answer; give the file that they were made from")
+            raise InputError(
+                f"{path}: has no question {key!r}, which the parts answer; give the file that they "
+                "were made from"
+            )
         field = differing_field(known[key], row.question)
         if field is not None:
             name, before, after = field
-            problem = f"{key!r} has the {name} {runs.short(before)}, but the parts were asked {runs.short(after)}"
+            problem = (
+                f"{key!r} has the {name} {runs.short(before)}, but the parts were asked {runs.short(after)}"
+            )
             raise InputError(f"{path}: {problem}; give the file that they were made from")
     return {key: rows[key] for key in known if key in rows}
 
 
 def _identity(parts: Sequence[PredictionPart], accepted: Json, questions: Path | None) -> Json:
-    """What every row was made with: the first part's word, and what was allowed to differ. Unmixed, `unifer infer` can go on with it."""
+    """What every row was made with: the first part's word, and what was allowed to differ. Unmixed, `unifer
+    infer` can go on with it.
+    """
     stated = next((part.identity for part in parts if part.identity is not None), {})
-    asked_of = list({json.dumps(part.questions, sort_keys=True): part.questions for part in parts if part.questions}.values())
+    asked_of = list(
+        {
+            json.dumps(part.questions, sort_keys=True): part.questions for part in parts if part.questions
+        }.values()
+    )
     name: Json = asked_of[0] if len(asked_of) == 1 else {}
     if questions is not None:
         name = runs.describe_file(questions)
@@ -246,7 +330,9 @@ def _identity(parts: Sequence[PredictionPart], accepted: Json, questions: Path |
     return {**stated, QUESTIONS: name, **({MIXED: kept} if kept else {})}
 
 
-def _asked(parts: Sequence[PredictionPart], rows: dict[str, Prediction], whole: Sequence[Question] | None) -> int | None:
+def _asked(
+    parts: Sequence[PredictionPart], rows: dict[str, Prediction], whole: Sequence[Question] | None
+) -> int | None:
     """How many questions were asked in all. None where a part has no manifest, so that nobody knows."""
     if whole is not None:
         return len(whole)
@@ -261,9 +347,20 @@ def _asked(parts: Sequence[PredictionPart], rows: dict[str, Prediction], whole: 
     return len(rows) + missing
 
 
-def _manifest(parts: Sequence[PredictionPart], rows: dict[str, Prediction], identity: Json, asked: int | None, accepted: Json) -> Json:
+def _manifest(
+    parts: Sequence[PredictionPart],
+    rows: dict[str, Prediction],
+    identity: Json,
+    asked: int | None,
+    accepted: Json,
+) -> Json:
     failed = sum(row.failed for row in rows.values())
-    counts = {"asked": asked, "answered": len(rows) - failed, "failed": failed, "missing": None if asked is None else asked - len(rows)}
+    counts = {
+        "asked": asked,
+        "answered": len(rows) - failed,
+        "failed": failed,
+        "missing": None if asked is None else asked - len(rows),
+    }
     listed = [part.describe() for part in parts]
     profiles = {part.profile for part in parts}
     kept = {
@@ -273,14 +370,28 @@ def _manifest(parts: Sequence[PredictionPart], rows: dict[str, Prediction], iden
     return runs.manifest(COMMAND, identity, asked=asked, **kept, rows=counts, parts=listed, allowed=accepted)
 
 
-def _notes(parts: Sequence[PredictionPart], accepted: Json, asked: int | None, lacking: Sequence[parts_of.QuestionPart]) -> tuple[str, ...]:
-    notes = [f"accepted: {key}: {' / '.join(runs.short(value) for value in values)}" for key, values in accepted.items()]
+def _notes(
+    parts: Sequence[PredictionPart],
+    accepted: Json,
+    asked: int | None,
+    lacking: Sequence[parts_of.QuestionPart],
+) -> tuple[str, ...]:
+    notes = [
+        f"accepted: {key}: {' / '.join(runs.short(value) for value in values)}"
+        for key, values in accepted.items()
+    ]
     if all(part.identity is None for part in parts):
         notes.append("no part has a manifest, so nothing says that one model answered them all")
     if lacking and all(part.claim is not None for part in parts):
         named = ", ".join(map(str, lacking))
         said = f"part {named} is missing" if len(lacking) == 1 else f"parts {named} are missing"
-        notes.append(f"{said}; its questions count as wrong: ask it by `unifer infer --part`, and merge again with --overwrite")
+        notes.append(
+            f"{said}; its questions count as wrong: ask it by `unifer infer --part`, and merge again "
+            "with --overwrite"
+        )
     if asked is None:
-        notes.append("not every part says how many questions were asked, so missing ones are not known; --questions FILE tells")
+        notes.append(
+            "not every part says how many questions were asked, so missing ones are not known; "
+            "--questions FILE tells"
+        )
     return tuple(notes)

@@ -1,7 +1,9 @@
-"""A part of a question file, `3/8`: which questions it holds, what its results file is called, and whether some parts make a whole.
+"""A part of a question file, `3/8`: which questions it holds, what its results file is called, and whether
+some parts make a whole.
 
-The K-th of N parts is every N-th question from the K-th on: parts differ by one question at most, each looks like the whole, and a
-`--limit` that is widened later moves no question to another part. Knows numbers and names; rows and manifests are its callers' business.
+The K-th of N parts is every N-th question from the K-th on: parts differ by one question at most, each looks
+like the whole, and a `--limit` that is widened later moves no question to another part. Knows numbers and
+names; rows and manifests are its callers' business.
 """
 
 from __future__ import annotations
@@ -41,13 +43,17 @@ class QuestionPart:
             raise InputError(f"{flag} {text}: {_EXPECTED}")
         number, of = map(int, found.groups())
         if not 1 <= number <= of:
-            there = "a file is split into 1 part or more" if of < 1 else f"parts of {of} are 1/{of} to {of}/{of}"
+            there = (
+                "a file is split into 1 part or more" if of < 1 else f"parts of {of} are 1/{of} to {of}/{of}"
+            )
             raise InputError(f"{flag} {text}: there is no such part, {there}; {_EXPECTED}")
         return cls(number, of)
 
     @classmethod
     def in_identity(cls, identity: Mapping[str, object]) -> QuestionPart | None:
-        """The part that a manifest's identity names; None for the run of a whole file. Raises ValueError: it names no part."""
+        """The part that a manifest's identity names; None for the run of a whole file. Raises ValueError: it
+        names no part.
+        """
         stated = identity.get(KEY)
         if stated is None:
             return None
@@ -85,7 +91,9 @@ def all_parts(path: Path) -> str:
 
 
 def missing_parts(claims: Sequence[tuple[Path, QuestionPart]]) -> list[QuestionPart]:
-    """The parts of the split that nobody claims. Raises InputError for parts of different splits, and for a part that two files claim."""
+    """The parts of the split that nobody claims. Raises InputError for parts of different splits, and for a
+    part that two files claim.
+    """
     claimed: dict[QuestionPart, Path] = {}
     for path, part in claims:
         first, known = claims[0]
@@ -93,7 +101,9 @@ def missing_parts(claims: Sequence[tuple[Path, QuestionPart]]) -> list[QuestionP
             told = f"{path}: is part {part}, but {first.name} is part {known}"
             raise InputError(f"{told}; merge the parts of one split, and leave those of the other out")
         if part in claimed:
-            raise InputError(f"{path}: is part {part}, and so is {claimed[part].name}; leave one of the two out")
+            raise InputError(
+                f"{path}: is part {part}, and so is {claimed[part].name}; leave one of the two out"
+            )
         claimed[part] = path
     of = claims[0][1].of if claims else 0
     return [part for number in range(1, of + 1) if (part := QuestionPart(number, of)) not in claimed]

@@ -1,6 +1,8 @@
-"""What a user means by naming runs: a file, a dataset folder, a folder of such folders, or a run's name -> prediction files with datasets.
+"""What a user means by naming runs: a file, a dataset folder, a folder of such folders, or a run's name ->
+prediction files with datasets.
 
-Knows where predictions lie; reads none of them. A model that answered several datasets is one run name in several folders.
+Knows where predictions lie; reads none of them. A model that answered several datasets is one run name in
+several folders.
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ class Selected:
 
 
 def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -> list[Selected]:
-    """The runs that `tokens` mean, in their order, each file once. `dataset_dir` is the dataset of files that lie elsewhere.
+    """The runs that `tokens` mean, in their order, each file once. `dataset_dir` is the dataset of files that
+    lie elsewhere.
 
-    A token is a predictions file (`.jsonl`, `*_results.json`, an inspect log), a dataset folder (all of its runs), a folder above dataset
-    folders, or the name of a run in the project around `near`. Raises InputError for a token that means nothing, naming what there is.
+    A token is a predictions file (`.jsonl`, `*_results.json`, an inspect log), a dataset folder (all of its
+    runs), a folder above dataset folders, or the name of a run in the project around `near`. Raises
+    InputError for a token that means nothing, naming what there is.
     """
     found: dict[Path, Selected] = {}
     for token in tokens:
@@ -41,10 +45,15 @@ def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -
 
 
 def project_datasets(near: Path) -> list[DatasetSpec]:
-    """The dataset folders of the project around `near`: the four of FERBench first, then the other `eval_*`, then `benchmark/*`."""
+    """The dataset folders of the project around `near`: the four of FERBench first, then the other `eval_*`,
+    then `benchmark/*`.
+    """
     root = project_root(near)
     others = [*sorted(root.glob(f"eval_*/{_FACTS}")), *sorted(root.glob(f"{BENCHMARK}/*/{_FACTS}"))]
-    folders = [*(root / name for name in FERBENCH if (root / name / _FACTS).is_file()), *(path.parent for path in others)]
+    folders = [
+        *(root / name for name in FERBENCH if (root / name / _FACTS).is_file()),
+        *(path.parent for path in others),
+    ]
     return [load_dataset(folder) for folder in dict.fromkeys(folders)]
 
 
@@ -58,7 +67,10 @@ def _meant(token: str, near: Path, dataset_dir: Path | None) -> list[Selected]:
         runs = [Selected(spec, run) for spec in specs for run in find_runs(spec)]
         if not runs:
             what = ", ".join(str(spec.results) for spec in specs) or f"no folder in it has a {_FACTS}"
-            raise InputError(f"{token}: holds no predictions ({what}); make some with `unifer infer` or `unifer bench`, or name a file")
+            raise InputError(
+                f"{token}: holds no predictions ({what}); make some with `unifer infer` or `unifer "
+                "bench`, or name a file"
+            )
         return runs
     return _named(token, near)
 
@@ -68,7 +80,10 @@ def _dataset_of(path: Path) -> DatasetSpec:
     for folder in (path.absolute().parent, path.absolute().parent.parent):
         if (folder / _FACTS).is_file():
             return load_dataset(folder)
-    raise InputError(f"{path}: no {_FACTS} in the folder above, so nothing says which dataset it answers; name it with --dataset-dir DIR")
+    raise InputError(
+        f"{path}: no {_FACTS} in the folder above, so nothing says which dataset it answers; name it "
+        "with --dataset-dir DIR"
+    )
 
 
 def _dataset_folders(path: Path) -> Iterator[Path]:
@@ -88,6 +103,8 @@ def _named(token: str, near: Path) -> list[Selected]:
         names = sorted({each.run.name for each in runs})
         close = difflib.get_close_matches(token, names, n=1)
         there = f"did you mean {close[0]!r}? " if close else ""
-        there += f"there are {', '.join(names)}" if names else "the project's dataset folders hold no predictions"
+        there += (
+            f"there are {', '.join(names)}" if names else "the project's dataset folders hold no predictions"
+        )
         raise InputError(f"{token}: no such file or folder, and no run is called so ({there})")
     return chosen

@@ -1,6 +1,8 @@
-"""What a GPU can do on paper, and how much of it a run is assumed to reach. Data alone, each figure with its source.
+"""What a GPU can do on paper, and how much of it a run is assumed to reach. Data alone, each figure with its
+source.
 
-Bandwidths are bytes per second in one direction. No figure here was measured by this project: docs/measurements.md has none from a GPU.
+Bandwidths are bytes per second in one direction. No figure here was measured by this project:
+docs/measurements.md has none from a GPU.
 """
 
 from __future__ import annotations
@@ -19,9 +21,9 @@ _GB = 2**30
 class Card:
     """One kind of GPU, and the machine of eight that it usually stands in.
 
-    `flops`: dense bf16 FLOP/s with float32 accumulation. `memory`: bytes. `hbm`: of its own memory. `link`: to the GPUs of its machine,
-    half of what the maker gives for both directions. `network`: its share of the machine's network cards. All but the network are
-    from the maker's data sheet.
+    `flops`: dense bf16 FLOP/s with float32 accumulation. `memory`: bytes. `hbm`: of its own memory. `link`:
+    to the GPUs of its machine, half of what the maker gives for both directions. `network`: its share of the
+    machine's network cards. All but the network are from the maker's data sheet.
     """
 
     name: str
@@ -40,10 +42,47 @@ GPUS_PER_MACHINE = 8
 CARDS: Mapping[str, Card] = {
     card.name: card
     for card in (
-        Card("a100", "A100 SXM 80 GB", 312e12, 80 * _GB, 2.039e12, 300e9, 25e9, note="network: DGX A100, 8 x 200 Gb/s"),
-        Card("a800", "A800 SXM 80 GB", 312e12, 80 * _GB, 2.039e12, 200e9, 25e9, network_source="assumed", note="network: as the A100"),
-        Card("h100", "H100 SXM 80 GB", 989e12, 80 * _GB, 3.35e12, 450e9, 50e9, note="network: DGX H100, 8 x 400 Gb/s"),
-        Card("h200", "H200 SXM 141 GB", 989e12, 141 * _GB, 4.8e12, 450e9, 50e9, note="network: DGX H200, 8 x 400 Gb/s"),
+        Card(
+            "a100",
+            "A100 SXM 80 GB",
+            312e12,
+            80 * _GB,
+            2.039e12,
+            300e9,
+            25e9,
+            note="network: DGX A100, 8 x 200 Gb/s",
+        ),
+        Card(
+            "a800",
+            "A800 SXM 80 GB",
+            312e12,
+            80 * _GB,
+            2.039e12,
+            200e9,
+            25e9,
+            network_source="assumed",
+            note="network: as the A100",
+        ),
+        Card(
+            "h100",
+            "H100 SXM 80 GB",
+            989e12,
+            80 * _GB,
+            3.35e12,
+            450e9,
+            50e9,
+            note="network: DGX H100, 8 x 400 Gb/s",
+        ),
+        Card(
+            "h200",
+            "H200 SXM 141 GB",
+            989e12,
+            141 * _GB,
+            4.8e12,
+            450e9,
+            50e9,
+            note="network: DGX H200, 8 x 400 Gb/s",
+        ),
         Card(
             "rtx4090",
             "GeForce RTX 4090 24 GB",
@@ -69,7 +108,8 @@ def card(name: str) -> Card:
 
 @dataclass(frozen=True)
 class Ratios:
-    """What is reached of a card's figures, and what the host adds. All assumed; frozen before any run was predicted.
+    """What is reached of a card's figures, and what the host adds. All assumed; frozen before any run was
+    predicted.
 
     Seconds unless a name says otherwise; `REASONS` says why each was chosen.
     """
@@ -87,13 +127,16 @@ class Ratios:
 
 
 REASONS: Mapping[str, str] = {
-    "matmul": "share of the peak FLOP/s in a pass, recomputation counted (Llama 3 reports 0.38 to 0.43 without it: arXiv 2407.21783)",
+    "matmul": "share of the peak FLOP/s in a pass, recomputation counted (Llama 3 reports 0.38 to 0.43 "
+    "without it: arXiv 2407.21783)",
     "bandwidth": "share of the memory bandwidth that reading weights and keys and values reaches",
     "links": "share of the link or network bandwidth that NCCL reaches",
     "hidden": "share of the communication that runs beside computation",
-    "eager_layer": "least seconds of a pass of transformers per layer or vision block: the host launches its kernels",
+    "eager_layer": "least seconds of a pass of transformers per layer or vision block: the host launches its "
+    "kernels",
     "engine_token": "seconds that vLLM's scheduler and sampler add to each token of a batch",
-    "all_reduce": "seconds of latency of one all-reduce between GPUs of a machine, two per layer under tensor parallelism",
+    "all_reduce": "seconds of latency of one all-reduce between GPUs of a machine, two per layer under tensor "
+    "parallelism",
     "load_tensor": "seconds in which vLLM takes over one tensor",
     "wake": "seconds in which a sleeping vLLM maps its memory again",
     "disk": "bytes per second that all ranks together write to a shared file system",

@@ -1,4 +1,5 @@
-"""Checkpoint folders: which one a `--model` means, and whether it is whole. No torch: the answer comes before anything heavy loads.
+"""Checkpoint folders: which one a `--model` means, and whether it is whole. No torch: the answer comes before
+anything heavy loads.
 
 Knows files and their headers; loading weights is `loading`.
 """
@@ -18,13 +19,17 @@ from unifer.records import Json
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.safetensors", "*.model"]
-_MODEL_FILES = (("preprocessor_config.json", "processor_config.json"), ("tokenizer.json", "tokenizer_config.json"))
+_MODEL_FILES = (
+    ("preprocessor_config.json", "processor_config.json"),
+    ("tokenizer.json", "tokenizer_config.json"),
+)
 
 
 def _help(flag: str) -> str:
     return (
-        f"download UniFER-7B into model/UniFER-7B, or give {flag} a checkpoint folder, a hub id such as Qwen/Qwen2.5-VL-7B-Instruct, "
-        f"or {QUICKSTART_MODEL}, which scripts/quickstart.sh trains"
+        "download UniFER-7B into model/UniFER-7B, or give "
+        f"{flag} a checkpoint folder, a hub id such as Qwen/Qwen2.5-VL-7B-Instruct, or "
+        f"{QUICKSTART_MODEL}, which scripts/quickstart.sh trains"
     )
 
 
@@ -41,10 +46,11 @@ class Checkpoint:
 
 
 def find_checkpoint(model: str | None, near: Path, flag: str = "--model") -> Checkpoint:
-    """The whole, image-reading checkpoint that `flag` means by `model`; None means `model/UniFER-7B` of the project around `near`.
+    """The whole, image-reading checkpoint that `flag` means by `model`; None means `model/UniFER-7B` of the
+    project around `near`.
 
-    A folder is taken as typed, else relative to the project; `org/name` without such a folder is fetched from the model hub.
-    Raises InputError where there is none or `check_checkpoint` refuses it.
+    A folder is taken as typed, else relative to the project; `org/name` without such a folder is fetched from
+    the model hub. Raises InputError where there is none or `check_checkpoint` refuses it.
     """
     if model is None:
         path = default_model(near)
@@ -56,13 +62,17 @@ def find_checkpoint(model: str | None, near: Path, flag: str = "--model") -> Che
             return _checked(path)
     if Path(model).exists():
         raise InputError(f"{flag} {model}: is a file; give the folder that holds its config.json")
-    if _HUB_ID.fullmatch(model) and not any((folder / model).parent.is_dir() for folder in (Path(), project_root(near))):
+    if _HUB_ID.fullmatch(model) and not any(
+        (folder / model).parent.is_dir() for folder in (Path(), project_root(near))
+    ):
         return Checkpoint(model.split("/")[1], check_checkpoint(_from_hub(model, flag)))
     raise InputError(f"{flag} {model}: no such folder; {_help(flag)}")
 
 
 def names_of(checkpoint: Path) -> set[str]:
-    """What a copy of the checkpoint may be called: its folder's name, or the hub's where it lies in the hub's cache."""
+    """What a copy of the checkpoint may be called: its folder's name, or the hub's where it lies in the hub's
+    cache.
+    """
     hub = {part.rpartition("--")[2] for part in checkpoint.resolve().parts if part.startswith("models--")}
     return {checkpoint.absolute().name, checkpoint.resolve().name} | hub
 
@@ -71,7 +81,11 @@ def _checked(path: Path) -> Checkpoint:
     check_checkpoint(path)
     whole = path.resolve()
     # A trainer's checkpoint-250 means little by itself: the run's folder tells which one.
-    name = f"{whole.parent.name}-{whole.name}" if re.fullmatch(r"checkpoint-\d+", whole.name) else path.absolute().name or whole.name
+    name = (
+        f"{whole.parent.name}-{whole.name}"
+        if re.fullmatch(r"checkpoint-\d+", whole.name)
+        else path.absolute().name or whole.name
+    )
     return Checkpoint(name, path)
 
 
@@ -83,21 +97,26 @@ def _from_hub(model: str, flag: str) -> Path:
         return Path(snapshot_download(model, allow_patterns=_HUB_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise InputError(f"{flag} {model}: no such folder, and the model hub did not give it ({reason}); {_help(flag)}") from None
+        raise InputError(
+            f"{flag} {model}: no such folder, and the model hub did not give it ({reason}); {_help(flag)}"
+        ) from None
 
 
 def check_checkpoint(path: Path) -> Path:
-    """`path` itself if it holds a whole vision-language checkpoint with its processor. Reads JSON and headers only.
+    """`path` itself if it holds a whole vision-language checkpoint with its processor. Reads JSON and headers
+    only.
 
-    Raises InputError: no folder, no or broken config.json, a LoRA adapter, a model that reads no images, no processor or
-    tokenizer files, a missing or truncated weight file.
+    Raises InputError: no folder, no or broken config.json, a LoRA adapter, a model that reads no images, no
+    processor or tokenizer files, a missing or truncated weight file.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; a folder that holds a checkpoint is expected")
     config = _config(path)
     if not isinstance(config.get("vision_config"), dict):
         kind = ", ".join(config.get("architectures") or [str(config.get("model_type"))])
-        raise InputError(f"{path}: {kind} reads no images; give a vision-language checkpoint, such as one of Qwen2.5-VL")
+        raise InputError(
+            f"{path}: {kind} reads no images; give a vision-language checkpoint, such as one of Qwen2.5-VL"
+        )
     for choices in _MODEL_FILES:
         if not any((path / name).is_file() for name in choices):
             remedy = "copy the processor and tokenizer files of the model it was trained from into it"
@@ -118,7 +137,12 @@ def _instead(path: Path) -> str:
         return ", only a LoRA adapter: merge it into its base model and give the merged folder"
     steps = [folder for folder in path.glob("checkpoint-*") if (folder / "config.json").is_file()]
     if steps:
-        last = max(steps, key=lambda folder: int(folder.name.rpartition("-")[2]) if folder.name.rpartition("-")[2].isdigit() else -1)
+        last = max(
+            steps,
+            key=lambda folder: (
+                int(folder.name.rpartition("-")[2]) if folder.name.rpartition("-")[2].isdigit() else -1
+            ),
+        )
         return f": its training has not finished; the last step saved is {last}"
     return ": it is not a checkpoint, or one half written"
 
@@ -139,16 +163,25 @@ def _weight_files(path: Path) -> dict[str, set[str]]:
                 members.setdefault(member, set()).add(tensor)
             if members:
                 return members
-            raise InputError(f"{path / index}: names no weight files; the checkpoint is half written, save or copy it again")
+            raise InputError(
+                f"{path / index}: names no weight files; the checkpoint is half written, save or copy "
+                "it again"
+            )
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (path / name).is_file():
             return {name: set()}
-    raise InputError(f"{path}: holds no weights (model.safetensors or its index): it is half written, save or copy it again")
+    raise InputError(
+        f"{path}: holds no weights (model.safetensors or its index): it is half written, save or copy "
+        "it again"
+    )
 
 
 def _check_weights(path: Path, tensors: set[str]) -> None:
     if not path.is_file():
-        raise InputError(f"{path}: missing, though the checkpoint's index names it; the checkpoint is half written, copy it again")
+        raise InputError(
+            f"{path}: missing, though the checkpoint's index names it; the checkpoint is half "
+            "written, copy it again"
+        )
     if path.suffix != ".safetensors":
         return
     size = path.stat().st_size
@@ -158,11 +191,16 @@ def _check_weights(path: Path, tensors: set[str]) -> None:
     try:
         header = json.loads(raw)
     except ValueError:
-        raise InputError(f"{path}: no safetensors header; the file is truncated or damaged, copy it again") from None
+        raise InputError(
+            f"{path}: no safetensors header; the file is truncated or damaged, copy it again"
+        ) from None
     header.pop("__metadata__", None)
     end = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if size < end:
         raise InputError(f"{path}: truncated, {size:,} of {end:,} bytes; copy it again")
     lost = sorted(tensors - header.keys())
     if lost:
-        raise InputError(f"{path}: lacks {lost[0]!r}, which the checkpoint's index puts there; files of two checkpoints are mixed")
+        raise InputError(
+            f"{path}: lacks {lost[0]!r}, which the checkpoint's index puts there; files of two "
+            "checkpoints are mixed"
+        )

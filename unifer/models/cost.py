@@ -1,9 +1,11 @@
-"""How long an optimizer step takes, part by part: from the model's shape, the settings and a card's figures. Arithmetic alone.
+"""How long an optimizer step takes, part by part: from the model's shape, the settings and a card's figures.
+Arithmetic alone.
 
-Counts what the pinned stack does, as `memory` does: vLLM or transformers sample, DeepSpeed shares out, TRL scores and trains. A part is
-bound by FLOPs, by bytes read or sent, or by the host that launches kernels: the slowest of them is taken, the parts of a step add up.
-What is reached of a card's figures is assumed (`cards.RATIOS`). Not counted: loading, rewards, logging, held-out evaluation, restarts.
-All times are seconds of a step on all GPUs at once.
+Counts what the pinned stack does, as `memory` does: vLLM or transformers sample, DeepSpeed shares out, TRL
+scores and trains. A part is bound by FLOPs, by bytes read or sent, or by the host that launches kernels: the
+slowest of them is taken, the parts of a step add up. What is reached of a card's figures is assumed
+(`cards.RATIOS`). Not counted: loading, rewards, logging, held-out evaluation, restarts. All times are seconds
+of a step on all GPUs at once.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ Sampler = Literal["none", "vllm", "server", "transformers"]
 
 @dataclass(frozen=True)
 class Work:
-    """What a run goes through. `MemoryPlan` has the longest row, which decides memory; here are means, which decide time.
+    """What a run goes through. `MemoryPlan` has the longest row, which decides memory; here are means, which
+    decide time.
 
-    A step takes `plan.gpus x batch x accumulation` sequences: rows in SFT, replies in GRPO, `group` of them per prompt.
+    A step takes `plan.gpus x batch x accumulation` sequences: rows in SFT, replies in GRPO, `group` of them
+    per prompt.
     """
 
     steps: int
@@ -36,7 +40,9 @@ class Work:
     longest_reply: float
     """Tokens of the longest reply of a step: sampling ends with it."""
     padded: bool = False
-    """Whether the trainer's passes run over replies padded to the longest one (TRL) or over their own tokens."""
+    """Whether the trainer's passes run over replies padded to the longest one (TRL) or over their own
+    tokens.
+    """
     group: int = 1
     sampler: Sampler = "none"
     servers: int = 0
@@ -111,7 +117,9 @@ def predict(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> Cost
     return Cost(tuple(parts), work.steps, plan.gpus + work.servers)
 
 
-def _passes(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, looking: float) -> list[StepPart]:
+def _passes(
+    shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, looking: float
+) -> list[StepPart]:
     """The trainer's passes and what they send; `looking` seconds of the vision tower are the sampler's."""
     reply = work.longest_reply if work.padded else work.reply_tokens
     once = flops.forward(shape, plan.batch, prompt + reply, reply, _images(plan, work), plan.patches)
@@ -130,15 +138,23 @@ def _passes(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt:
     return [*parts, StepPart("communication", sent * (1 - RATIOS.hidden), "links")]
 
 
-def _rollouts(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float) -> tuple[list[StepPart], float]:
+def _rollouts(
+    shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float
+) -> tuple[list[StepPart], float]:
     """Parts of sampling, and the seconds of the vision tower in it."""
     prefill, decode, looking, bound = _sampling(shape, plan, work, card, prompt)
-    sync = StepPart("weight sync", _sync(shape, plan, work, card), "links" if work.sampler == "transformers" else "loading into vLLM")
+    sync = StepPart(
+        "weight sync",
+        _sync(shape, plan, work, card),
+        "links" if work.sampler == "transformers" else "loading into vLLM",
+    )
     return [StepPart("prefill", prefill, "FLOPs"), StepPart("decode", decode, bound), sync], looking
 
 
 def _images(plan: MemoryPlan, work: Work) -> float:
-    """Images that the trainer's vision tower reads per batch of one GPU: a window of `batch` replies over groups of `group`, mean."""
+    """Images that the trainer's vision tower reads per batch of one GPU: a window of `batch` replies over
+    groups of `group`, mean.
+    """
     if not plan.patches:
         return 0.0
     if not work.shared_images:
@@ -149,7 +165,9 @@ def _images(plan: MemoryPlan, work: Work) -> float:
 
 
 def _pass(operations: float, launches: int, card: Card) -> tuple[float, str]:
-    """(seconds, what bounds them) of a pass in transformers: the longer of computing and launching so many layers; 0 of nothing."""
+    """(seconds, what bounds them) of a pass in transformers: the longer of computing and launching so many
+    layers; 0 of nothing.
+    """
     computing, host = operations / (card.flops * RATIOS.matmul), launches * RATIOS.eager_layer
     if not operations or computing >= host:
         return computing, "FLOPs"
@@ -157,9 +175,11 @@ def _pass(operations: float, launches: int, card: Card) -> tuple[float, str]:
 
 
 def gather_seconds(size: float, gpus: int, card: Card) -> float:
-    """All-gather (or reduce-scatter) of `size` bytes over `gpus`: rings within machines, the network cards of a machine side by side.
+    """All-gather (or reduce-scatter) of `size` bytes over `gpus`: rings within machines, the network cards of
+    a machine side by side.
 
-    Each GPU receives (N - 1) / N of it over its link, each machine (M - 1) / M over its network cards; the slower of both counts.
+    Each GPU receives (N - 1) / N of it over its link, each machine (M - 1) / M over its network cards; the
+    slower of both counts.
     """
     machines = math.ceil(gpus / GPUS_PER_MACHINE)
     inside = size * (gpus - 1) / gpus / card.link
@@ -168,25 +188,32 @@ def gather_seconds(size: float, gpus: int, card: Card) -> float:
 
 
 def communication(shape: ModelShape, plan: MemoryPlan, card: Card, gathers: float, batches: float) -> float:
-    """Seconds in which DeepSpeed or DDP send, per step, before anything is hidden (Rajbhandari et al., arXiv 1910.02054, section 7).
+    """Seconds in which DeepSpeed or DDP send, per step, before anything is hidden (Rajbhandari et al., arXiv
+    1910.02054, section 7).
 
-    ZeRO-3 gathers all weights `gathers` times (for each pass, and for the backward pass again) and reduces gradients after each of the
-    `batches`; ZeRO-2 reduces as often and gathers once; without either gradients are all-reduced once.
+    ZeRO-3 gathers all weights `gathers` times (for each pass, and for the backward pass again) and reduces
+    gradients after each of the `batches`; ZeRO-2 reduces as often and gathers once; without either gradients
+    are all-reduced once.
     """
     weights, gradients = 2 * shape.parameters, 2 * trained_parameters(shape, plan)
     stage = plan.deepspeed.stage if plan.deepspeed else 0
     if stage == 3:
-        return gathers * gather_seconds(weights, plan.gpus, card) + batches * gather_seconds(gradients, plan.gpus, card)
+        return gathers * gather_seconds(weights, plan.gpus, card) + batches * gather_seconds(
+            gradients, plan.gpus, card
+        )
     if stage == 2:
         return (batches + 1) * gather_seconds(gradients, plan.gpus, card)
     return 2 * gather_seconds(gradients, plan.gpus, card)
 
 
-def _sampling(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float) -> tuple[float, float, float, str]:
+def _sampling(
+    shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float
+) -> tuple[float, float, float, str]:
     """Seconds per step of (prefill, decode, vision tower) and what bounds decoding.
 
-    Per engine and call: each distinct prompt is read once by vLLM (its prefix cache), each reply's by transformers. Then as many
-    tokens follow one another as the longest reply has; each reads all weights, and each reply its keys and values.
+    Per engine and call: each distinct prompt is read once by vLLM (its prefix cache), each reply's by
+    transformers. Then as many tokens follow one another as the longest reply has; each reads all weights, and
+    each reply its keys and values.
     """
     parallel = plan.vllm.tensor_parallel if plan.vllm and work.sampler != "transformers" else 1
     engines = (work.servers if work.sampler == "server" else plan.gpus) / parallel
@@ -199,7 +226,9 @@ def _sampling(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, promp
     return calls * (read.layers + read.head) / speed, calls * decode, calls * read.vision / speed, bound
 
 
-def _decode(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, batch: float) -> tuple[float, str]:
+def _decode(
+    shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, batch: float
+) -> tuple[float, str]:
     """Seconds in which an engine decodes `batch` replies, and what bounds that."""
     eager = work.sampler == "transformers"
     parallel = plan.vllm.tensor_parallel if plan.vllm and not eager else 1
@@ -207,9 +236,15 @@ def _decode(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt:
     weights = 2 * shape.language_parameters / bandwidth
     host = shape.layers * RATIOS.eager_layer if eager else RATIOS.engine_token
     host += 2 * shape.layers * RATIOS.all_reduce if parallel > 1 else 0.0
-    tokens = work.longest_reply if eager else work.reply_tokens  # transformers goes on for those that have ended
+    tokens = (
+        work.longest_reply if eager else work.reply_tokens
+    )  # transformers goes on for those that have ended
     cached = batch * tokens * (prompt + tokens / 2) * kv_bytes(shape)
-    room = engine_cache(shape, plan.vllm, card.memory) * parallel if plan.vllm and work.sampler == "vllm" else math.inf
+    room = (
+        engine_cache(shape, plan.vllm, card.memory) * parallel
+        if plan.vllm and work.sampler == "vllm"
+        else math.inf
+    )
     waves = math.ceil(batch * (prompt + tokens) * kv_bytes(shape) / room) if room > 0 else 1
     each = max(weights, host) if eager else weights + host
     one_by_one = max(1, waves) * work.longest_reply * each
@@ -219,11 +254,16 @@ def _decode(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt:
         return computing, "FLOPs"
     if reading > one_by_one:
         return one_by_one + reading, "reading keys and values"
-    return one_by_one + reading, "reading the weights once per token" if weights > host else "the host, once per token"
+    return (
+        one_by_one + reading,
+        "reading the weights once per token" if weights > host else "the host, once per token",
+    )
 
 
 def _sync(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> float:
-    """Seconds per step in which the sampler gets the new weights: gathered under ZeRO-3, sent to a server, loaded by vLLM."""
+    """Seconds per step in which the sampler gets the new weights: gathered under ZeRO-3, sent to a server,
+    loaded by vLLM.
+    """
     stage = plan.deepspeed.stage if plan.deepspeed else 0
     gathered = gather_seconds(2 * shape.parameters, plan.gpus, card) if stage == 3 else 0.0
     if work.sampler == "transformers":
@@ -234,12 +274,16 @@ def _sync(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> float:
 
 
 def tensors(shape: ModelShape) -> int:
-    """Weights and biases of a checkpoint: 12 in a layer or block, embedding, norm and head, patch embedding and merger."""
+    """Weights and biases of a checkpoint: 12 in a layer or block, embedding, norm and head, patch embedding
+    and merger.
+    """
     return 12 * (shape.layers + shape.depth) + (2 if shape.tied else 3) + 6
 
 
 def _optimizer(shape: ModelShape, plan: MemoryPlan, card: Card) -> float:
-    """Seconds in which states and gradients are read, and states and weights written, each GPU its share under ZeRO."""
+    """Seconds in which states and gradients are read, and states and weights written, each GPU its share
+    under ZeRO.
+    """
     share = plan.gpus if plan.deepspeed and plan.deepspeed.stage else 1
     moved = 2 * optimizer_bytes(shape, plan) + 4 * trained_parameters(shape, plan)
     return moved / share / (card.hbm * RATIOS.bandwidth)

@@ -12,7 +12,8 @@ _DEVICES = Path("/dev")
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the NVIDIA GPUs this process may use: those of CUDA_VISIBLE_DEVICES if set, else one a device file, counted from 0.
+    """Ids of the NVIDIA GPUs this process may use: those of CUDA_VISIBLE_DEVICES if set, else one a device
+    file, counted from 0.
 
     The number of a device file is no id: in a container with /dev/nvidia2 alone, CUDA calls that GPU 0.
     """
@@ -23,14 +24,18 @@ def visible_gpus() -> list[str]:
 
 
 def _is_id(part: str) -> bool:
-    """A number or a UUID. CUDA ignores all from the first part on that is neither: -1, none, or what clusters say for no device."""
+    """A number or a UUID. CUDA ignores all from the first part on that is neither: -1, none, or what clusters
+    say for no device.
+    """
     return part.isdigit() or part.startswith(("GPU-", "MIG-"))
 
 
 def auto_dtype(checkpoint: Path) -> str:
-    """Precision that `--dtype auto` means: bfloat16 on a GPU; on CPU what the checkpoint was saved in, float16 as float32.
+    """Precision that `--dtype auto` means: bfloat16 on a GPU; on CPU what the checkpoint was saved in,
+    float16 as float32.
 
-    One rule for both engines: vLLM's own would turn a float32 checkpoint to bfloat16 on CPU, and float16 on some GPUs.
+    One rule for both engines: vLLM's own would turn a float32 checkpoint to bfloat16 on CPU, and float16 on
+    some GPUs.
     """
     if visible_gpus():
         return "bfloat16"

@@ -1,4 +1,6 @@
-"""What nvidia-smi says of the GPUs that this process may use: driver, memory, and who holds it. Nothing where it does not answer."""
+"""What nvidia-smi says of the GPUs that this process may use: driver, memory, and who holds it. Nothing where
+it does not answer.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class GpuState:
 
 
 def states(first: int | None = None) -> list[GpuState]:
-    """The `first` visible GPUs (None: all), in the driver's order; empty without any, or where nvidia-smi does not answer."""
+    """The `first` visible GPUs (None: all), in the driver's order; empty without any, or where nvidia-smi
+    does not answer.
+    """
     query = "--query-gpu=uuid,name,driver_version,memory.total,memory.used"
     return [
         GpuState(uuid, name, driver, int(float(total)) * _MIB, int(float(used)) * _MIB)
@@ -39,11 +43,16 @@ def states(first: int | None = None) -> list[GpuState]:
 def holders(gpu: GpuState) -> list[str]:
     """`process 123 (VLLM::EngineCore, 70 GB)` for each that this machine shows on `gpu`."""
     rows = _asked("--query-compute-apps=gpu_uuid,pid,process_name,used_memory", 4, visible_gpus())
-    return [f"process {pid} ({_title(pid, name)}, {_gigabytes(used)})" for uuid, pid, name, used in rows if uuid == gpu.uuid]
+    return [
+        f"process {pid} ({_title(pid, name)}, {_gigabytes(used)})"
+        for uuid, pid, name, used in rows
+        if uuid == gpu.uuid
+    ]
 
 
 def refuse_full(share: float | None, first: int | None = None) -> None:
-    """Raise InputError where one of the `first` visible GPUs has less than `share` of its memory free, and say who holds it.
+    """Raise InputError where one of the `first` visible GPUs has less than `share` of its memory free, and
+    say who holds it.
 
     None: vLLM's default share; all visible GPUs.
     """
@@ -51,11 +60,19 @@ def refuse_full(share: float | None, first: int | None = None) -> None:
         wanted = (share or _VLLM_SHARE) * gpu.total
         free = gpu.total - gpu.used
         if free < wanted:
-            held = ", ".join(holders(gpu)) or "a process that this machine does not show (another user's, or another container's)"
-            have = f"{free / 2**30:.0f} of {gpu.total / 2**30:.0f} GB are free, {wanted / 2**30:.0f} are asked for"
+            held = (
+                ", ".join(holders(gpu))
+                or "a process that this machine does not show (another user's, or another container's)"
+            )
+            have = (
+                f"{free / 2**30:.0f} of {gpu.total / 2**30:.0f} GB are free, {wanted / 2**30:.0f} are "
+                "asked for"
+            )
             raise InputError(
-                f"GPU {number} ({gpu.name}): {have}; held by {held}. End it, choose other GPUs with CUDA_VISIBLE_DEVICES, or ask for "
-                f"less with --gpu-memory-utilization {max(0.05, free / gpu.total - 0.03):.2f}"
+                "GPU "
+                f"{number} ({gpu.name}): {have}; held by {held}. End it, choose other GPUs with "
+                "CUDA_VISIBLE_DEVICES, or ask for less with --gpu-memory-utilization "
+                f"{max(0.05, free / gpu.total - 0.03):.2f}"
             )
 
 
@@ -76,7 +93,9 @@ def _asked(query: str, columns: int, ids: Sequence[str]) -> Iterator[list[str]]:
 def _title(pid: str, name: str) -> str:
     """What the process calls itself; vLLM's engine says so there, while the driver knows it as Python."""
     try:
-        said = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        said = (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        )
     except OSError:
         said = ""
     return said[:60] or Path(name).name

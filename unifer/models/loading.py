@@ -23,13 +23,20 @@ _TRANSFORMERS_LOGGING: Any = logging
 
 
 def load_processor(path: Path, padding_side: str = "left") -> Any:
-    """Tokenizer and image processor of a checkpoint. Raises InputError: broken processor files, no chat template."""
+    """Tokenizer and image processor of a checkpoint. Raises InputError: broken processor files, no chat
+    template.
+    """
     try:
         processor: Any = _AUTO_PROCESSOR.from_pretrained(str(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: its processor cannot be loaded: {' '.join(str(error).split())[:300]}") from None
+        raise InputError(
+            f"{path}: its processor cannot be loaded: {' '.join(str(error).split())[:300]}"
+        ) from None
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
-        raise InputError(f"{path}: its processor has no image processor; copy the processor files of its base model into it")
+        raise InputError(
+            f"{path}: its processor has no image processor; copy the processor files of its base "
+            "model into it"
+        )
     if not (getattr(processor, "chat_template", None) or processor.tokenizer.chat_template):
         raise InputError(f"{path}: has no chat template; copy chat_template.jinja of its base model into it")
     processor.tokenizer.padding_side = padding_side
@@ -37,9 +44,11 @@ def load_processor(path: Path, padding_side: str = "left") -> Any:
 
 
 def load_model(path: Path, dtype: str, attn: str = "sdpa", device: str | torch.device | None = None) -> Any:
-    """The model in evaluation mode; `dtype` is a torch name such as `"bfloat16"`, `device` None the GPU if there is one.
+    """The model in evaluation mode; `dtype` is a torch name such as `"bfloat16"`, `device` None the GPU if
+    there is one.
 
-    Raises InputError: an unknown architecture, attention that is not installed, weights that do not fit the config.
+    Raises InputError: an unknown architecture, attention that is not installed, weights that do not fit the
+    config.
     """
     check_checkpoint(path)
     _TRANSFORMERS_LOGGING.disable_progress_bar()
@@ -51,7 +60,10 @@ def load_model(path: Path, dtype: str, attn: str = "sdpa", device: str | torch.d
         raise InputError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
-        raise InputError(f"{path}: lacks {len(names)} weights of its architecture, such as {names[0]!r}; it is half written, copy it again")
+        raise InputError(
+            f"{path}: lacks {len(names)} weights of its architecture, such as {names[0]!r}; it is "
+            "half written, copy it again"
+        )
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
 
 
@@ -60,7 +72,9 @@ def render_prompt(processor: Any, prompt: str) -> str:
 
     Raises ValueError if the prompt forges a control token.
     """
-    text: str = processor.apply_chat_template(prompts.chat_messages(prompt), tokenize=False, add_generation_prompt=True)
+    text: str = processor.apply_chat_template(
+        prompts.chat_messages(prompt), tokenize=False, add_generation_prompt=True
+    )
     return text
 
 

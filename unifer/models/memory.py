@@ -1,9 +1,11 @@
-"""How much memory a training run takes on each GPU, from the model's shape and the settings. Arithmetic alone: no torch, no GPU.
+"""How much memory a training run takes on each GPU, from the model's shape and the settings. Arithmetic
+alone: no torch, no GPU.
 
-Counts what the pinned stack does: DeepSpeed 0.19 (bf16 weights and gradients, a float32 master copy and two float32 moments,
-partitioned by ZeRO), plain Trainer (weights, gradients and moments in the dtype of the load), TRL 1.16 (a fused head that never
-holds all logits), vLLM beside the trainer. Where settings come from, and what to do about the sum, is `train/doctor`.
-All sizes are bytes; h is the hidden width, I the inner width of an MLP.
+Counts what the pinned stack does: DeepSpeed 0.19 (bf16 weights and gradients, a float32 master copy and two
+float32 moments, partitioned by ZeRO), plain Trainer (weights, gradients and moments in the dtype of the
+load), TRL 1.16 (a fused head that never holds all logits), vLLM beside the trainer. Where settings come from,
+and what to do about the sum, is `train/doctor`. All sizes are bytes; h is the hidden width, I the inner width
+of an MLP.
 """
 
 from __future__ import annotations
@@ -15,9 +17,13 @@ from unifer.models.shapes import ModelShape
 
 GB = 2**30
 _FOUR_BIT = 0.5 + (8 / 64 + 32 / (64 * 256)) / 8
-"""Bytes of a 4-bit weight with its scales, quantised too: 8 bits per 64 weights, 32 per 256 scales (QLoRA, arXiv 2305.14314, 3)."""
+"""Bytes of a 4-bit weight with its scales, quantised too: 8 bits per 64 weights, 32 per 256 scales (QLoRA,
+arXiv 2305.14314, 3).
+"""
 _CONTEXT, _NCCL, _FRAGMENTATION = 0.6 * GB, 0.8 * GB, 0.03
-"""CUDA context of a process; buffers of NCCL, from two GPUs on; what the allocator holds beyond what is in use."""
+"""CUDA context of a process; buffers of NCCL, from two GPUs on; what the allocator holds beyond what is in
+use.
+"""
 _TILE = 4096 * 32768
 """Entries of the largest tile of logits that TRL's fused head holds (trl/kernels/chunked_logprob.py)."""
 _LIVE = _SUB_GROUP = 1_000_000_000
@@ -49,7 +55,9 @@ class Estimate:
 
     @property
     def allocated(self) -> float:
-        """The part that torch's allocator hands out (`torch.cuda.max_memory_allocated`), without context and fragmentation."""
+        """The part that torch's allocator hands out (`torch.cuda.max_memory_allocated`), without context and
+        fragmentation.
+        """
         return self.total - sum(term.bytes for term in self.terms if term.name == "overhead")
 
     def of(self, name: str) -> float:
@@ -67,22 +75,31 @@ def trained_parameters(shape: ModelShape, plan: MemoryPlan) -> int:
 def estimate(shape: ModelShape, plan: MemoryPlan, gpu: float) -> Estimate:
     """Memory on each of `plan.gpus` GPUs that have `gpu` bytes.
 
-    The terms are additive though their peaks are not: activations peak when the loss is taken and no gradient of this backward
-    pass is there yet, so they count with what they take beyond the gradients; vLLM, if it sleeps, likewise.
+    The terms are additive though their peaks are not: activations peak when the loss is taken and no gradient
+    of this backward pass is there yet, so they count with what they take beyond the gradients; vLLM, if it
+    sleeps, likewise.
     """
     gradients, states = _gradients(shape, plan), _optimizer(shape, plan)
     work = _activations(shape, plan, gradients.bytes)
     terms = [_weights(shape, plan), gradients, states, work]
     if plan.reference:
         share = plan.gpus if plan.deepspeed and plan.deepspeed.stage == 3 else 1
-        terms.append(Term("reference model", shape.parameters * _weight_bytes(plan) / share, "frozen copy for the KL term (beta > 0)"))
+        terms.append(
+            Term(
+                "reference model",
+                shape.parameters * _weight_bytes(plan) / share,
+                "frozen copy for the KL term (beta > 0)",
+            )
+        )
     resident = sum(term.bytes for term in terms)
     parts = "CUDA context, fragmentation" + (", NCCL" if plan.gpus > 1 else "")
     short = 0.0
     if plan.vllm:
         vllm, short = _vllm(shape, plan, plan.vllm, gpu, gradients.bytes + work.bytes)
         terms.append(vllm)
-    terms.append(Term("overhead", _CONTEXT + (_NCCL if plan.gpus > 1 else 0) + _FRAGMENTATION * resident, parts))
+    terms.append(
+        Term("overhead", _CONTEXT + (_NCCL if plan.gpus > 1 else 0) + _FRAGMENTATION * resident, parts)
+    )
     return Estimate(tuple(terms), short)
 
 
@@ -91,7 +108,9 @@ def _count(parameters: int) -> str:
 
 
 def _weight_bytes(plan: MemoryPlan) -> int:
-    """DeepSpeed casts the whole module to bf16 (`engine._configure_distributed_model`); Trainer leaves it as it was loaded."""
+    """DeepSpeed casts the whole module to bf16 (`engine._configure_distributed_model`); Trainer leaves it as
+    it was loaded.
+    """
     return 2 if plan.deepspeed and plan.bf16 else plan.dtype_bytes
 
 
@@ -101,7 +120,9 @@ def _trained_bytes(plan: MemoryPlan) -> int:
 
 
 def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
-    """Parameters x bytes; under ZeRO-3 a share of them, and those gathered for use (Rajbhandari et al., arXiv 1910.02054)."""
+    """Parameters x bytes; under ZeRO-3 a share of them, and those gathered for use (Rajbhandari et al., arXiv
+    1910.02054).
+    """
     each = _weight_bytes(plan)
     adapters = trained_parameters(shape, plan) if plan.lora else 0
     whole = shape.parameters * each + adapters * _trained_bytes(plan)
@@ -110,11 +131,21 @@ def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
         packed = sum(linear.inputs * linear.outputs * linear.times for linear in shape.linears())
         largest = max(linear.inputs * linear.outputs for linear in shape.linears())
         stored = whole - packed * (each - _FOUR_BIT)
-        return Term("weights", stored + largest * each, f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked")
+        return Term(
+            "weights",
+            stored + largest * each,
+            f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked",
+        )
     if plan.deepspeed and plan.deepspeed.stage == 3:
         live = min(_LIVE, shape.parameters) * each
         kept = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus
-        place = " in CPU memory" if plan.deepspeed.offload_parameters else f" over {plan.gpus}" if plan.gpus > 1 else ""
+        place = (
+            " in CPU memory"
+            if plan.deepspeed.offload_parameters
+            else f" over {plan.gpus}"
+            if plan.gpus > 1
+            else ""
+        )
         return Term("weights", kept + live, f"{note}{place}, and {live / GB:.1f} GB gathered")
     if plan.bf16 and each == 4:
         # Autocast's bf16 copies of the weights are kept for the backward pass.
@@ -123,15 +154,19 @@ def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
 
 
 def _gradients(shape: ModelShape, plan: MemoryPlan) -> Term:
-    """One a trained parameter, in its dtype; shared out from ZeRO-2 on, besides the buckets in which they are reduced.
+    """One a trained parameter, in its dtype; shared out from ZeRO-2 on, besides the buckets in which they are
+    reduced.
 
-    DeepSpeed's gradient dtype is that of the model (`engine.get_data_types`). DDP holds a second copy in its buckets.
+    DeepSpeed's gradient dtype is that of the model (`engine.get_data_types`). DDP holds a second copy in its
+    buckets.
     """
     trained, each, zero = trained_parameters(shape, plan), _trained_bytes(plan), plan.deepspeed
     note, over = f"{_count(trained)} x {each} bytes", f" over {plan.gpus}" if plan.gpus > 1 else ""
     if zero is None:
         copies = 2 if plan.gpus > 1 else 1
-        return Term("gradients", trained * each * copies, note + (", and DDP's buckets" if copies == 2 else ""))
+        return Term(
+            "gradients", trained * each * copies, note + (", and DDP's buckets" if copies == 2 else "")
+        )
     if zero.stage < 2:
         return Term("gradients", trained * each, note)
     buckets = min(trained, zero.reduce_bucket or shape.hidden**2) * each * (2 if zero.overlap else 1)
@@ -143,8 +178,8 @@ def _gradients(shape: ModelShape, plan: MemoryPlan) -> Term:
 def optimizer_bytes(shape: ModelShape, plan: MemoryPlan) -> float:
     """Optimizer state of the whole run, over all GPUs.
 
-    DeepSpeed: 4 bytes of master weight and, for AdamW, 8 of moments (K = 12 in arXiv 1910.02054). Trainer alone: moments in the
-    dtype of the weights, no master copy.
+    DeepSpeed: 4 bytes of master weight and, for AdamW, 8 of moments (K = 12 in arXiv 1910.02054). Trainer
+    alone: moments in the dtype of the weights, no master copy.
     """
     trained = trained_parameters(shape, plan)
     if plan.deepspeed:
@@ -159,21 +194,28 @@ def _optimizer(shape: ModelShape, plan: MemoryPlan) -> Term:
     if zero and zero.offload_optimizer and zero.stage:
         return Term("optimizer", 0.0, f"{whole / plan.gpus / GB:.1f} GB a GPU, in CPU memory")
     share = plan.gpus if zero and zero.stage else 1
-    return Term("optimizer", whole / share, f"{parts}, {each:.0f} bytes each" + (f" over {share}" if share > 1 else ""))
+    return Term(
+        "optimizer",
+        whole / share,
+        f"{parts}, {each:.0f} bytes each" + (f" over {share}" if share > 1 else ""),
+    )
 
 
 def _activations(shape: ModelShape, plan: MemoryPlan, gradients: float) -> Term:
     """What a step needs beyond weights, states and gradients: the largest of three moments.
 
-    The loss (all that is stored for the backward pass, and the head), the end of the backward pass (one layer's work), the optimizer
-    step (DeepSpeed's float32 gradients). What is stored follows Korthikanti et al., arXiv 2205.05198.
+    The loss (all that is stored for the backward pass, and the head), the end of the backward pass (one
+    layer's work), the optimizer step (DeepSpeed's float32 gradients). What is stored follows Korthikanti et
+    al., arXiv 2205.05198.
     """
     tokens = plan.batch * (plan.text_tokens + plan.patches // shape.merge**2 + plan.completion_tokens)
     patches = plan.batch * plan.patches
     layer, block = tokens * _layer(shape, plan), patches * _vision_block(shape, plan)
     e = 2 if plan.bf16 else plan.dtype_bytes
     if plan.checkpointing:
-        stored: float = tokens * shape.layers * e * shape.hidden + patches * shape.depth * e * shape.vision_hidden
+        stored: float = (
+            tokens * shape.layers * e * shape.hidden + patches * shape.depth * e * shape.vision_hidden
+        )
     else:
         stored = shape.layers * layer + shape.depth * block
     stored += tokens * 4 * e * shape.hidden + patches // shape.merge**2 * 6 * e * shape.merged
@@ -189,9 +231,10 @@ def _activations(shape: ModelShape, plan: MemoryPlan, gradients: float) -> Term:
 def _layer(shape: ModelShape, plan: MemoryPlan) -> float:
     """Bytes that one decoder layer stores for a token.
 
-    Two RMS norms (the input in float32 each; input and output in the working dtype where weights are trained), queries, keys and
-    values (keys and values repeated to all heads where SDPA gets a padding mask), attention's result with its float32 log-sums,
-    and four tensors of the MLP: gate, its activation, up, their product.
+    Two RMS norms (the input in float32 each; input and output in the working dtype where weights are
+    trained), queries, keys and values (keys and values repeated to all heads where SDPA gets a padding mask),
+    attention's result with its float32 log-sums, and four tensors of the MLP: gate, its activation, up, their
+    product.
     """
     e = 2 if plan.bf16 else plan.dtype_bytes
     kv = shape.hidden if plan.batch > 1 and not plan.flash else shape.kv_width
@@ -212,17 +255,23 @@ def _vision_block(shape: ModelShape, plan: MemoryPlan) -> float:
 
 
 def _adapter_inputs(shape: ModelShape, plan: MemoryPlan, vision: bool) -> float:
-    """Bytes a token that all adapters store: each its own copy of the layer's input, and a byte of dropout mask."""
+    """Bytes a token that all adapters store: each its own copy of the layer's input, and a byte of dropout
+    mask.
+    """
     if plan.lora is None:
         return 0.0
     each = (2 if plan.bf16 else plan.dtype_bytes) + (1 if plan.lora.dropout else 0)
     chosen = shape.lora_targets(plan.lora.targets, vision=not plan.freeze_vision)
-    per_token = [linear for linear in chosen if linear.vision is vision and not linear.name.startswith("mlp.")]
+    per_token = [
+        linear for linear in chosen if linear.vision is vision and not linear.name.startswith("mlp.")
+    ]
     return sum(each * linear.inputs * linear.times for linear in per_token)
 
 
 def _head(shape: ModelShape, plan: MemoryPlan) -> float:
-    """Backward of TRL's fused head: two float32 tiles of logits, the hidden gradient, and (if it is trained) the head's own."""
+    """Backward of TRL's fused head: two float32 tiles of logits, the hidden gradient, and (if it is trained)
+    the head's own.
+    """
     scored = plan.batch * plan.completion_tokens
     tiles = 2 * 4 * min(_TILE, scored * min(shape.vocabulary, 32768))
     own = 0 if plan.lora else 4 * shape.vocabulary * shape.hidden
@@ -230,7 +279,9 @@ def _head(shape: ModelShape, plan: MemoryPlan) -> float:
 
 
 def _step(shape: ModelShape, plan: MemoryPlan) -> float:
-    """DeepSpeed raises the gradients of its partition to float32 (ZeRO-3: a sub-group at a time) when the optimizer steps."""
+    """DeepSpeed raises the gradients of its partition to float32 (ZeRO-3: a sub-group at a time) when the
+    optimizer steps.
+    """
     zero = plan.deepspeed
     if zero is None or (zero.offload_optimizer and zero.stage):
         return 0.0
@@ -244,25 +295,44 @@ def kv_bytes(shape: ModelShape) -> int:
 
 
 def engine_cache(shape: ModelShape, engine: Vllm, gpu: float) -> float:
-    """Bytes of cache that vLLM's share of one GPU of `gpu` bytes leaves beside weights and workspace; below 0 if it cannot start."""
+    """Bytes of cache that vLLM's share of one GPU of `gpu` bytes leaves beside weights and workspace; below 0
+    if it cannot start.
+    """
     return engine.utilization * gpu - 2 * shape.parameters / engine.tensor_parallel - _VLLM_WORKSPACE
 
 
 def _vllm(shape: ModelShape, plan: MemoryPlan, engine: Vllm, gpu: float, freed: float) -> tuple[Term, float]:
-    """vLLM takes `gpu_memory_utilization` of the whole GPU: its weights, its workspace, and cache with the rest.
+    """vLLM takes `gpu_memory_utilization` of the whole GPU: its weights, its workspace, and cache with the
+    rest.
 
-    With sleep mode it is awake only while the trainer holds neither gradients nor activations (`freed` bytes).
+    With sleep mode it is awake only while the trainer holds neither gradients nor activations (`freed`
+    bytes).
     """
     share = engine.utilization * gpu
     weights, cache = 2 * shape.parameters / engine.tensor_parallel, engine_cache(shape, engine, gpu)
-    one = kv_bytes(shape) / engine.tensor_parallel * (plan.text_tokens + plan.patches // shape.merge**2 + plan.completion_tokens)
+    one = (
+        kv_bytes(shape)
+        / engine.tensor_parallel
+        * (plan.text_tokens + plan.patches // shape.merge**2 + plan.completion_tokens)
+    )
     taken = max(0.0, share - freed) if engine.sleeps else share
-    held = f"{weights / GB:.1f} GB weights, {max(0.0, cache) / GB:.1f} GB KV cache: {max(0, int(cache // one))} sequences"
-    return Term("vLLM", taken, held + (", asleep while training" if engine.sleeps else "")), max(0.0, one - cache)
+    held = (
+        f"{weights / GB:.1f} GB weights, {max(0.0, cache) / GB:.1f} GB KV cache: "
+        f"{max(0, int(cache // one))} sequences"
+    )
+    return Term("vLLM", taken, held + (", asleep while training" if engine.sleeps else "")), max(
+        0.0, one - cache
+    )
 
 
 def host_bytes(shape: ModelShape, plan: MemoryPlan) -> float:
-    """CPU memory that offloading takes, over all GPUs: optimizer state with the gradients it steps on, and the weights."""
+    """CPU memory that offloading takes, over all GPUs: optimizer state with the gradients it steps on, and
+    the weights.
+    """
     zero = plan.deepspeed
-    states = optimizer_bytes(shape, plan) + 2 * trained_parameters(shape, plan) if zero and zero.offload_optimizer else 0.0
+    states = (
+        optimizer_bytes(shape, plan) + 2 * trained_parameters(shape, plan)
+        if zero and zero.offload_optimizer
+        else 0.0
+    )
     return states + (2 * shape.parameters if zero and zero.offload_parameters else 0.0)

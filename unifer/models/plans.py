@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DeepSpeed:
-    """What of a DeepSpeed configuration decides memory; `reduce_bucket` in elements, None for `auto` (h squared)."""
+    """What of a DeepSpeed configuration decides memory; `reduce_bucket` in elements, None for `auto` (h
+    squared).
+    """
 
     stage: int = 0
     offload_optimizer: bool = False
@@ -37,7 +39,9 @@ class Vllm:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """The settings of a run that decide its memory; lengths are those of the longest row, `patches` those of one image."""
+    """The settings of a run that decide its memory; lengths are those of the longest row, `patches` those of
+    one image.
+    """
 
     gpus: int = 1
     batch: int = 1

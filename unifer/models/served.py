@@ -1,6 +1,8 @@
-"""Servers that run already: which of them answer, and whether they serve the checkpoint that is meant. Asked before any question is.
+"""Servers that run already: which of them answer, and whether they serve the checkpoint that is meant. Asked
+before any question is.
 
-Compared by content where a server's folder is seen from here, else by name. What prompts become there, the engine compares reply by reply.
+Compared by content where a server's folder is seen from here, else by name. What prompts become there, the
+engine compares reply by reply.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ _SECONDS = 30.0
 
 
 def server_urls(given: Sequence[str], flag: str = "--url") -> tuple[str, ...]:
-    """The addresses as requests need them: `http://host:8000` means its `/v1`. Raises InputError: no URL, a key in it, one given twice."""
+    """The addresses as requests need them: `http://host:8000` means its `/v1`. Raises InputError: no URL, a
+    key in it, one given twice.
+    """
     urls: list[str] = []
     for text in given:
         url = without_secrets(text, flag, KEY_VARIABLE)
@@ -40,7 +44,8 @@ def server_urls(given: Sequence[str], flag: str = "--url") -> tuple[str, ...]:
 
 
 def find_served(urls: Sequence[str], checkpoint: Path, tokens: int) -> list[Served]:
-    """The servers of `urls` that answer, with the name that each gives `checkpoint`; one that is down is left out, with a warning.
+    """The servers of `urls` that answer, with the name that each gives `checkpoint`; one that is down is left
+    out, with a warning.
 
     Raises InputError: none answers, one serves another model, or has too short a context for `tokens`.
     """
@@ -51,7 +56,9 @@ def find_served(urls: Sequence[str], checkpoint: Path, tokens: int) -> list[Serv
             try:
                 found.append(_served(url, _models(client, url), checkpoint, tokens))
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                raise InputError(f"--url {url}: {error}; a URL such as http://first-node:8000/v1 is expected") from None
+                raise InputError(
+                    f"--url {url}: {error}; a URL such as http://first-node:8000/v1 is expected"
+                ) from None
             except httpx.TransportError as error:
                 down.append(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")
     if not found:
@@ -65,13 +72,17 @@ def find_served(urls: Sequence[str], checkpoint: Path, tokens: int) -> list[Serv
 def _models(client: httpx.Client, url: str) -> list[Mapping[str, Any]]:
     response = client.get(f"{url}/models")
     if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise InputError(f"{url}: refused the key (HTTP {response.status_code}); put the server's key into {KEY_VARIABLE}")
+        raise InputError(
+            f"{url}: refused the key (HTTP {response.status_code}); put the server's key into {KEY_VARIABLE}"
+        )
     try:
         listed = response.raise_for_status().json()["data"]
         return [entry for entry in listed if isinstance(entry["id"], str)]
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
         said = f"{url}/models answers with HTTP {response.status_code}"
-        raise InputError(f"{url}: what answers there is no vLLM server ({said}); give its address with /v1") from None
+        raise InputError(
+            f"{url}: what answers there is no vLLM server ({said}); give its address with /v1"
+        ) from None
 
 
 def _served(url: str, entries: Sequence[Mapping[str, Any]], checkpoint: Path, tokens: int) -> Served:
@@ -85,17 +96,25 @@ def _served(url: str, entries: Sequence[Mapping[str, Any]], checkpoint: Path, to
         context = entry.get("max_model_len")
         if isinstance(context, int) and context < tokens:
             needed = f"image, question and reply need {tokens:,}"
-            raise InputError(f"{url}: its context holds {context:,} tokens, {needed}; serve with --max-model-len {tokens}, or ask for less")
+            raise InputError(
+                f"{url}: its context holds {context:,} tokens, {needed}; serve with --max-model-len "
+                f"{tokens}, or ask for less"
+            )
         return Served(url, str(entry["id"]))
     told = f"it serves {', '.join(others) or 'no model'}, not {checkpoint}"
     raise InputError(
-        f"{url}: {told}; give --model what it serves, or start it with that checkpoint (a copy elsewhere keeps its folder name, or gets "
-        f"it by --served-model-name {checkpoint.absolute().name})"
+        f"{url}: {told}; give --model what it serves, or start it with that checkpoint (a copy "
+        "elsewhere keeps its folder name, or gets it by --served-model-name "
+        f"{checkpoint.absolute().name})"
     )
 
 
 def _is_checkpoint(root: str, name: str, checkpoint: Path) -> bool:
     if (Path(root) / "config.json").is_file():
         same = Path(root).samefile(checkpoint)
-        return same or runs.describe_checkpoint(Path(root))["fingerprint"] == runs.describe_checkpoint(checkpoint)["fingerprint"]
+        return (
+            same
+            or runs.describe_checkpoint(Path(root))["fingerprint"]
+            == runs.describe_checkpoint(checkpoint)["fingerprint"]
+        )
     return bool({Path(root).name, Path(name).name} & names_of(checkpoint))

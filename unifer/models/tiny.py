@@ -1,7 +1,8 @@
-"""UniFER-Tiny: a real Qwen2.5-VL of 4.6 million parameters with its own tokenizer, for machines without a GPU.
+"""UniFER-Tiny: a real Qwen2.5-VL of 4.6 million parameters with its own tokenizer, for machines without a
+GPU.
 
-Architecture class, processor, special tokens and chat template shape are those of Qwen2.5-VL, so everything that loads the 7B
-model loads this one. Knows how to make an untrained checkpoint; training it is `train/sft`.
+Architecture class, processor, special tokens and chat template shape are those of Qwen2.5-VL, so everything
+that loads the 7B model loads this one. Knows how to make an untrained checkpoint; training it is `train/sft`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from unifer.dialogue import prompts
 from unifer.emotions import EMOTIONS, SPELLINGS
 
 PIXELS = 112
-"""Side in pixels that the processor scales the 224x224 image of the image rule to: 8x8 patches, 16 image tokens."""
+"""Side in pixels that the processor scales the 224x224 image of the image rule to: 8x8 patches, 16 image
+tokens.
+"""
 
 _PATCH, _MERGE, _HIDDEN = 14, 2, 192
 
@@ -88,8 +91,12 @@ def _vocabulary() -> Iterator[str]:
     yield "system\nYou are a helpful assistant.\nuser\nassistant\n"
     yield prompts.action_unit_question()
     for start in range(len(EMOTIONS)):
-        yield prompts.expression_question([SPELLINGS[emotion][0] for emotion in EMOTIONS[start:] + EMOTIONS[:start]])
-        yield prompts.expression_question([SPELLINGS[emotion][-1] for emotion in EMOTIONS[start:] + EMOTIONS[:start]])
+        yield prompts.expression_question(
+            [SPELLINGS[emotion][0] for emotion in EMOTIONS[start:] + EMOTIONS[:start]]
+        )
+        yield prompts.expression_question(
+            [SPELLINGS[emotion][-1] for emotion in EMOTIONS[start:] + EMOTIONS[:start]]
+        )
     for number in ACTION_UNITS:
         for label in labels:
             yield prompts.reply(prompts.reasoning([number], label), label)
@@ -100,16 +107,22 @@ def _tokenizer() -> Qwen2TokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=1000, min_frequency=2, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(_vocabulary(), trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in _SPECIAL_TOKENS])
-    return Qwen2TokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=2048)
+    return Qwen2TokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=2048
+    )
 
 
 def _processor() -> Qwen2_5_VLProcessor:
     limits = {"min_pixels": (_PATCH * _MERGE) ** 2, "max_pixels": PIXELS**2}
     return Qwen2_5_VLProcessor(
-        image_processor=Qwen2VLImageProcessor(patch_size=_PATCH, merge_size=_MERGE, temporal_patch_size=2, **limits),
+        image_processor=Qwen2VLImageProcessor(
+            patch_size=_PATCH, merge_size=_MERGE, temporal_patch_size=2, **limits
+        ),
         tokenizer=_tokenizer(),
         video_processor=Qwen2VLVideoProcessor(patch_size=_PATCH),
         chat_template=_CHAT_TEMPLATE,
@@ -159,7 +172,9 @@ def _config(tokenizer: Qwen2TokenizerFast) -> Qwen2_5_VLConfig:
 
 
 def export(trained: Path, out: Path) -> None:
-    """Write the final model of a run in `trained` to `out` as bfloat16, half the bytes, with processor and manifest."""
+    """Write the final model of a run in `trained` to `out` as bfloat16, half the bytes, with processor and
+    manifest.
+    """
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(trained, dtype=torch.bfloat16)
     model.save_pretrained(out)
     Qwen2_5_VLProcessor.from_pretrained(trained).save_pretrained(out)

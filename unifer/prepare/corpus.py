@@ -1,7 +1,9 @@
-"""Drawn faces -> the rows that the pipeline reads: CoT rows, reward rows, question files in each dataset's vocabulary.
+"""Drawn faces -> the rows that the pipeline reads: CoT rows, reward rows, question files in each dataset's
+vocabulary.
 
-A face is fixed by a seed text and its index alone, whatever else is drawn beside it. Knows rows and files; how a face looks and
-which AUs an emotion shows is `faces`. Every row says in its provenance that it is synthetic.
+A face is fixed by a seed text and its index alone, whatever else is drawn beside it. Knows rows and files;
+how a face looks and which AUs an emotion shows is `faces`. Every row says in its provenance that it is
+synthetic.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from unifer.prepare.parallel import in_chunks
 from unifer.records import CoTRow, Json, Question, RewardRow
 
 CODED_FROM = 1.5
-"""Intensity from which an AU counts as present: B or stronger, as DISFA is scored; a trace (A) is drawn but not coded."""
+"""Intensity from which an AU counts as present: B or stronger, as DISFA is scored; a trace (A) is drawn but
+not coded.
+"""
 
 SAMPLE_COUNT = 48
 _SAMPLE_SEED = "sample"
@@ -32,7 +36,9 @@ _SAMPLE_SEED = "sample"
 
 @dataclass(frozen=True, slots=True)
 class SyntheticFace:
-    """One synthetic face before it is drawn: `emotion` is canonical, or None for a free combination of AUs."""
+    """One synthetic face before it is drawn: `emotion` is canonical, or None for a free combination of
+    AUs.
+    """
 
     seed: str
     index: int
@@ -42,11 +48,20 @@ class SyntheticFace:
     @property
     def action_units(self) -> tuple[int, ...]:
         """The coded AUs, in FACS order."""
-        return tuple(number for number, intensity in sorted(self.expression.intensities.items()) if intensity >= CODED_FROM)
+        return tuple(
+            number
+            for number, intensity in sorted(self.expression.intensities.items())
+            if intensity >= CODED_FROM
+        )
 
     @property
     def provenance(self) -> Json:
-        return {"synthetic": True, "generator": faces.GENERATOR, "face": f"{self.seed}/{self.index}", "prompt": prompts.VERSION}
+        return {
+            "synthetic": True,
+            "generator": faces.GENERATOR,
+            "face": f"{self.seed}/{self.index}",
+            "prompt": prompts.VERSION,
+        }
 
     def draw(self, size: int = 112) -> Image:
         """The picture, RGB, `size` pixels square: a person and a scene of the face's own."""
@@ -65,12 +80,18 @@ def save_picture(picture: Image, path: Path) -> None:
 
 
 def emotional_face(seed: str, index: int, emotion: str) -> SyntheticFace:
-    """Face `index` of the series `seed`, showing `emotion` as faces do: sometimes weakly, mixed, or with a stray AU."""
-    return SyntheticFace(seed, index, emotion, faces.sample_expression(emotion, Random(f"{seed}/{index}/expression")))
+    """Face `index` of the series `seed`, showing `emotion` as faces do: sometimes weakly, mixed, or with a
+    stray AU.
+    """
+    return SyntheticFace(
+        seed, index, emotion, faces.sample_expression(emotion, Random(f"{seed}/{index}/expression"))
+    )
 
 
 def free_face(seed: str, index: int) -> SyntheticFace:
-    """A face for AU recognition: every second one near an emotion's prototype, the others any AUs a face can combine."""
+    """A face for AU recognition: every second one near an emotion's prototype, the others any AUs a face can
+    combine.
+    """
     rng = Random(f"{seed}/{index}/expression")
     expression = faces.sample_expression(rng.choice(EMOTIONS), rng) if index % 2 else faces.sample_free(rng)
     return SyntheticFace(seed, index, None, expression)
@@ -82,9 +103,11 @@ def balanced(count: int) -> list[str]:
 
 
 def in_shares(count: int, weights: dict[str, int], seed: str, least: float = 0.0) -> list[str]:
-    """`count` emotions in the shares of `weights` (largest remainder), shuffled; none below the share `least` in [0, 1 / emotions].
+    """`count` emotions in the shares of `weights` (largest remainder), shuffled; none below the share `least`
+    in [0, 1 / emotions].
 
-    What the rare ones need is taken from the others in proportion to their shares. Raises InputError where `least` is out of range.
+    What the rare ones need is taken from the others in proportion to their shares. Raises InputError where
+    `least` is out of range.
     """
     exact = {emotion: count * share for emotion, share in _raised(weights, least).items()}
     whole = {emotion: int(share) for emotion, share in exact.items()}
@@ -98,12 +121,17 @@ def in_shares(count: int, weights: dict[str, int], seed: str, least: float = 0.0
 def _raised(weights: dict[str, int], least: float) -> dict[str, float]:
     """Emotion -> its share, at least `least`."""
     if not 0 <= least <= 1 / len(weights):
-        raise InputError(f"a least share of {least} for {len(weights)} emotions; allowed are 0 to {1 / len(weights):.3g}")
+        raise InputError(
+            f"a least share of {least} for {len(weights)} emotions; allowed are 0 to {1 / len(weights):.3g}"
+        )
     raised: set[str] = set()
     while True:
         rest = sum(weight for emotion, weight in weights.items() if emotion not in raised)
         free = 1 - least * len(raised)
-        shares = {emotion: least if emotion in raised else free * weight / rest for emotion, weight in weights.items()}
+        shares = {
+            emotion: least if emotion in raised else free * weight / rest
+            for emotion, weight in weights.items()
+        }
         below = {emotion for emotion, share in shares.items() if share < least - 1e-12}
         if not below:
             return shares
@@ -111,13 +139,17 @@ def _raised(weights: dict[str, int], least: float) -> dict[str, float]:
 
 
 SHARES = {"benchmark": "expected", "training": "training"}
-"""Whose class balance a corpus can take over -> where a dataset.yaml states it: the question files', or the training splits'."""
+"""Whose class balance a corpus can take over -> where a dataset.yaml states it: the question files', or the
+training splits'.
+"""
 
 
 def dataset_shares(specs: Sequence[DatasetSpec], which: str) -> dict[str, int]:
-    """Canonical emotion -> rows of `specs`, pooled, in the part that `which` of `SHARES` names: how unbalanced real FER sets are.
+    """Canonical emotion -> rows of `specs`, pooled, in the part that `which` of `SHARES` names: how
+    unbalanced real FER sets are.
 
-    Labels that are none of the eight emotions do not count. Raises InputError if no spec states a count of one that is.
+    Labels that are none of the eight emotions do not count. Raises InputError if no spec states a count of
+    one that is.
     """
     shares = dict.fromkeys(EMOTIONS, 0)
     for spec in specs:
@@ -126,24 +158,46 @@ def dataset_shares(specs: Sequence[DatasetSpec], which: str) -> dict[str, int]:
                 shares[canonical(label)] += count
     if not any(shares.values()):
         names = ", ".join(spec.folder.name for spec in specs)
-        raise InputError(f"--shares {which}: the dataset.yaml of {names} state no `{SHARES[which]}` counts of emotions; use --shares equal")
+        raise InputError(
+            "--shares "
+            f"{which}: the dataset.yaml of {names} state no `{SHARES[which]}` counts of emotions; use "
+            "--shares equal"
+        )
     return shares
 
 
 def sheet(seed: str = "sheet", clear: int = 3, varied: int = 6) -> Image:
-    """A contact sheet, a row an emotion: `clear` prototypes seen plainly, then `varied` faces as the corpora hold them."""
+    """A contact sheet, a row an emotion: `clear` prototypes seen plainly, then `varied` faces as the corpora
+    hold them.
+    """
     rows = []
     for emotion in EMOTIONS:
-        prototype = faces.Expression.of(dict.fromkeys(PROTOTYPES[emotion], 4.0), {14: "L"} if emotion == "contempt" else None)
+        prototype = faces.Expression.of(
+            dict.fromkeys(PROTOTYPES[emotion], 4.0), {14: "L"} if emotion == "contempt" else None
+        )
         plain = [
-            faces.draw(prototype, faces.Identity.sample(Random(f"{seed}/{emotion}/{index}")), faces.Conditions.clear())
+            faces.draw(
+                prototype,
+                faces.Identity.sample(Random(f"{seed}/{emotion}/{index}")),
+                faces.Conditions.clear(),
+            )
             for index in range(clear)
         ]
-        rows.append((emotion, [*plain, *(emotional_face(f"{seed}/{emotion}", index, emotion).draw() for index in range(varied))]))
+        rows.append(
+            (
+                emotion,
+                [
+                    *plain,
+                    *(emotional_face(f"{seed}/{emotion}", index, emotion).draw() for index in range(varied)),
+                ],
+            )
+        )
     return faces.contact_sheet(rows)
 
 
-def save_faces(drawn: Sequence[tuple[SyntheticFace, Path]], workers: int, advance: Callable[[int], None] | None = None) -> None:
+def save_faces(
+    drawn: Sequence[tuple[SyntheticFace, Path]], workers: int, advance: Callable[[int], None] | None = None
+) -> None:
     """Draw every face into its path, in `workers` processes."""
     for _ in in_chunks(_save_chunk, drawn, workers, advance):
         pass
@@ -155,15 +209,21 @@ def _save_chunk(chunk: Sequence[tuple[SyntheticFace, Path]]) -> None:
 
 
 def write_emotion_corpus(out: Path, drawn: Sequence[SyntheticFace], specs: Sequence[DatasetSpec]) -> None:
-    """`cot.json`, `rlvr.json` and a `<dataset>_qa.json` per dataset over `drawn`, whose images lie in `out/images`.
+    """`cot.json`, `rlvr.json` and a `<dataset>_qa.json` per dataset over `drawn`, whose images lie in
+    `out/images`.
 
-    Training rows take the datasets' vocabularies in turn; a question file holds every face its dataset has a label for.
+    Training rows take the datasets' vocabularies in turn; a question file holds every face its dataset has a
+    label for.
     """
     taught = [(face, _vocabulary(face, specs)) for face in drawn]
     files.write_rows(out / "cot.json", [_cot_row(face, spec).to_json() for face, spec in taught])
     files.write_rows(out / "rlvr.json", [_reward_row(face, spec).to_json() for face, spec in taught])
     for spec in specs:
-        rows = [_question(face, spec, image_name(face)).to_json() for face in drawn if _label(face, spec) is not None]
+        rows = [
+            _question(face, spec, image_name(face)).to_json()
+            for face in drawn
+            if _label(face, spec) is not None
+        ]
         files.write_rows(out / f"{spec.name}_qa.json", rows)
 
 
@@ -173,7 +233,14 @@ def write_action_unit_corpus(out: Path, drawn: Sequence[SyntheticFace]) -> None:
     rows = []
     for face in drawn:
         reply = prompts.action_unit_listing(face.action_units)
-        row = CoTRow(image_name(face), question, reply, _id(face), action_units=face.action_units, provenance=face.provenance)
+        row = CoTRow(
+            image_name(face),
+            question,
+            reply,
+            _id(face),
+            action_units=face.action_units,
+            provenance=face.provenance,
+        )
         rows.append(row.to_json())
     files.write_rows(out / "action_units.json", rows)
 
@@ -184,13 +251,17 @@ def image_name(face: SyntheticFace) -> str:
 
 
 def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[SyntheticFace, Path]]]:
-    """The sample of an eval folder: its questions, and the faces with the paths they are drawn into; labels take turns.
+    """The sample of an eval folder: its questions, and the faces with the paths they are drawn into; labels
+    take turns.
 
     Raises InputError if none of the labels is one of the eight emotions, which alone can be drawn.
     """
     emotions = [canonical(label) for label in spec.labels if canonical(label) in EMOTIONS]
     if not emotions:
-        raise InputError(f"{spec.folder}: faces can be drawn for {', '.join(EMOTIONS)}; none is among its labels {', '.join(spec.labels)}")
+        raise InputError(
+            f"{spec.folder}: faces can be drawn for {', '.join(EMOTIONS)}; none is among its labels "
+            f"{', '.join(spec.labels)}"
+        )
     questions, drawn = [], []
     for index in range(SAMPLE_COUNT):
         face = emotional_face(f"{_SAMPLE_SEED}/{spec.name}", index, emotions[index % len(emotions)])
@@ -203,14 +274,17 @@ def sample_questions(spec: DatasetSpec) -> tuple[list[Question], list[tuple[Synt
 def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> list[tuple[SyntheticFace, Path]]:
     """A face of the true label for every question, at its image path below `image_root`.
 
-    Raises InputError for a label that is none of the eight emotions, an image path that climbs out, and where images lie already:
-    they may be the real ones.
+    Raises InputError for a label that is none of the eight emotions, an image path that climbs out, and where
+    images lie already: they may be the real ones.
     """
     drawn = []
     for index, question in enumerate(questions):
         emotion = canonical(question.true_label or "")
         if emotion not in EMOTIONS:
-            raise InputError(f"{question.key}: faces can be drawn for {', '.join(EMOTIONS)}, not for {question.true_label!r}")
+            raise InputError(
+                f"{question.key}: faces can be drawn for {', '.join(EMOTIONS)}, not for "
+                f"{question.true_label!r}"
+            )
         try:
             path = images.resolve(question.image_path, image_root, image_root)
         except images.ImageError as error:
@@ -219,7 +293,9 @@ def stand_ins(questions: Sequence[Question], image_root: Path, seed: str) -> lis
     present = [path for _, path in drawn if path.exists() or path.is_symlink()]
     if present:
         count = f"{len(present):,} of {len(drawn):,} images are there already, the first"
-        raise InputError(f"{image_root}: {count} {present[0]}; nothing is drawn over images, give an empty --image-root")
+        raise InputError(
+            f"{image_root}: {count} {present[0]}; nothing is drawn over images, give an empty --image-root"
+        )
     return drawn
 
 
@@ -227,7 +303,8 @@ def _vocabulary(face: SyntheticFace, specs: Sequence[DatasetSpec]) -> DatasetSpe
     fitting = [spec for spec in specs if _label(face, spec) is not None]
     if not fitting:
         raise InputError(f"no dataset has a label for {face.emotion!r}; name one that does with --datasets")
-    # Balanced faces repeat their emotions every eight: moving on by one at each round gives every emotion every vocabulary.
+    # Balanced faces repeat their emotions every eight: moving on by one at each round gives every emotion
+    # every vocabulary.
     return fitting[(face.index + face.index // len(EMOTIONS)) % len(fitting)]
 
 

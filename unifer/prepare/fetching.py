@@ -1,8 +1,9 @@
-"""Published files out of the Hugging Face hub into the folders where the project looks for them, whole or not at all.
+"""Published files out of the Hugging Face hub into the folders where the project looks for them, whole or not
+at all.
 
-A file grows beside its place under another name, from where an earlier try stopped, is checked by the size and digest that the hub states,
-and moved into place only then. `hf_hub_download` throws a part away when it fails, so its own plain download is called.
-Knows no command line.
+A file grows beside its place under another name, from where an earlier try stopped, is checked by the size
+and digest that the hub states, and moved into place only then. `hf_hub_download` throws a part away when it
+fails, so its own plain download is called. Knows no command line.
 """
 
 from __future__ import annotations
@@ -60,11 +61,15 @@ class Listing:
 
 
 def look_up(release: Release, project: Path, revision: str | None = None) -> Listing:
-    """What the hub has of `release`. Raises InputError: refused, not reached, no such dataset or revision, a file that is not in it."""
+    """What the hub has of `release`. Raises InputError: refused, not reached, no such dataset or revision, a
+    file that is not in it.
+    """
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=_endpoint())
-    info = _asking(release, revision, lambda: api.dataset_info(release.hub, revision=revision, files_metadata=True))
+    info = _asking(
+        release, revision, lambda: api.dataset_info(release.hub, revision=revision, files_metadata=True)
+    )
     there = [each for each in info.siblings or [] if release.folder_of(each.rfilename) is not None]
     wanted = tuple(_wanted(each, release, project) for each in there)
     found = {each.place.name for each in wanted}
@@ -73,12 +78,20 @@ def look_up(release: Release, project: Path, revision: str | None = None) -> Lis
         names = [each.rfilename for each in info.siblings or []]
         holds = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "nothing"
         raise InputError(
-            f"{release.hub} at version {str(info.sha)[:12]} has no {', '.join(missing) or 'row files (*.jsonl)'}; it holds {holds}. Choose "
-            f"another version with --revision, see {release.page}"
+            f"{release.hub} at version {str(info.sha)[:12]} has no "
+            f"{', '.join(missing) or 'row files (*.jsonl)'}; it holds {holds}. Choose another version "
+            "with --revision, see "
+            f"{release.page}"
         )
-    doubled = sorted({str(each.place) for each in wanted if [other.place for other in wanted].count(each.place) > 1})
+    doubled = sorted(
+        {str(each.place) for each in wanted if [other.place for other in wanted].count(each.place) > 1}
+    )
     if doubled:
-        raise InputError(f"{release.hub} holds two files called {Path(doubled[0]).name}; download the one you mean by hand: {release.page}")
+        raise InputError(
+            f"{release.hub} holds two files called {Path(doubled[0]).name}; download the one you mean "
+            "by hand: "
+            f"{release.page}"
+        )
     return Listing(release, str(info.sha), wanted)
 
 
@@ -86,9 +99,13 @@ def _wanted(sibling: Any, release: Release, project: Path) -> Wanted:
     folder = project / str(release.folder_of(sibling.rfilename))
     name = Path(sibling.rfilename).name if release.files else sibling.rfilename
     if ".." in Path(name).parts or Path(name).is_absolute():
-        raise InputError(f"{release.hub}: names a file {name!r}, outside its own folder; do not use this version")
+        raise InputError(
+            f"{release.hub}: names a file {name!r}, outside its own folder; do not use this version"
+        )
     lfs = getattr(sibling, "lfs", None)
-    return Wanted(sibling.rfilename, folder / name, sibling.size or 0, lfs.sha256 if lfs else None, sibling.blob_id)
+    return Wanted(
+        sibling.rfilename, folder / name, sibling.size or 0, lfs.sha256 if lfs else None, sibling.blob_id
+    )
 
 
 def lacking(listing: Listing, *, force: bool) -> list[Wanted]:
@@ -100,8 +117,8 @@ def lacking(listing: Listing, *, force: bool) -> list[Wanted]:
             continue
         if difference != "absent" and not force:
             raise InputError(
-                f"{each.place}: is another version ({difference}, version {listing.revision[:12]}); move it aside with --force, or "
-                "name its version with --revision"
+                f"{each.place}: is another version ({difference}, version {listing.revision[:12]}); "
+                "move it aside with --force, or name its version with --revision"
             )
         absent.append(each)
     return absent
@@ -110,7 +127,8 @@ def lacking(listing: Listing, *, force: bool) -> list[Wanted]:
 def fetch(listing: Listing, wanted: Wanted) -> Path | None:
     """Download one file into its place; where the file that stood there went, if one did.
 
-    Raises InputError (as `look_up`, and for a file that came otherwise than stated) and Interrupted; the place is as it was then.
+    Raises InputError (as `look_up`, and for a file that came otherwise than stated) and Interrupted; the
+    place is as it was then.
     """
     release = listing.release
     try:
@@ -121,12 +139,15 @@ def fetch(listing: Listing, wanted: Wanted) -> Path | None:
             if difference is not None:
                 wanted.part.unlink()
                 raise InputError(
-                    f"{release.hub}: {wanted.name} came damaged ({difference}) and was thrown away; run the same command again"
+                    f"{release.hub}: {wanted.name} came damaged ({difference}) and was thrown away; "
+                    "run the same command again"
                 )
             aside = files.move_aside(wanted.place)
             wanted.part.replace(wanted.place)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped in {wanted.name}; what has come is kept, and the same command goes on from there") from None
+        raise Interrupted(
+            f"stopped in {wanted.name}; what has come is kept, and the same command goes on from there"
+        ) from None
     except OSError as error:
         raise InputError(f"{wanted.place}: cannot be written: {error.strerror or error}") from None
     for other in wanted.place.parent.glob(f".{glob.escape(wanted.place.name)}.*{PART}"):
@@ -152,30 +173,56 @@ def _download(listing: Listing, wanted: Wanted) -> None:
             http_get(url, stream, resume_size=done, headers=build_hf_headers(), expected_size=wanted.bytes)
 
 
-def _asking(release: Release, revision: str | None, ask: Callable[[], Any], file: Wanted | None = None) -> Any:
+def _asking(
+    release: Release, revision: str | None, ask: Callable[[], Any], file: Wanted | None = None
+) -> Any:
     """`ask()`, its failures as an InputError with the remedy."""
     from httpx import HTTPError
     from huggingface_hub import errors
 
-    again = "what has come is kept, and the same command goes on from there" if file else "run the same command again"
+    again = (
+        "what has come is kept, and the same command goes on from there"
+        if file
+        else "run the same command again"
+    )
     what = f"{release.hub}: {file.name}" if file else release.hub
     try:
         return ask()
     except errors.RevisionNotFoundError:
-        raise InputError(f"{release.hub}: has no version {revision!r}; {release.page} lists them, the newest is the default") from None
+        raise InputError(
+            f"{release.hub}: has no version {revision!r}; {release.page} lists them, the newest is "
+            "the default"
+        ) from None
     except errors.RemoteEntryNotFoundError:
-        raise InputError(f"{what}: is not at the hub in version {str(revision)[:12]}; choose another with --revision") from None
+        raise InputError(
+            f"{what}: is not at the hub in version {str(revision)[:12]}; choose another with --revision"
+        ) from None
     except errors.OfflineModeIsEnabled:
-        raise InputError(f"{what}: HF_HUB_OFFLINE is set, so the hub is not asked; unset it to fetch") from None
+        raise InputError(
+            f"{what}: HF_HUB_OFFLINE is set, so the hub is not asked; unset it to fetch"
+        ) from None
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, HTTPError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
-            remedy = f"open {release.page}, accept its terms if it asks for that, and log in with `hf auth login` (or set HF_TOKEN)"
+            remedy = (
+                "open "
+                f"{release.page}, accept its terms if it asks for that, and log in with `hf auth "
+                "login` (or set HF_TOKEN)"
+            )
             raise InputError(f"{what}: the hub refuses access ({status}); {remedy}") from None
         if status == 404:
-            raise InputError(f"{what}: the hub has no such dataset, or not for you; see {release.page}, `hf auth login` logs in") from None
-        cause = f"the hub answers {status}" if status else f"the hub cannot be reached ({_endpoint() or 'huggingface.co'})"
-        raise InputError(f"{what}: {cause}; check network and proxy (HF_ENDPOINT names a mirror), {again}") from None
+            raise InputError(
+                f"{what}: the hub has no such dataset, or not for you; see {release.page}, `hf auth "
+                "login` logs in"
+            ) from None
+        cause = (
+            f"the hub answers {status}"
+            if status
+            else f"the hub cannot be reached ({_endpoint() or 'huggingface.co'})"
+        )
+        raise InputError(
+            f"{what}: {cause}; check network and proxy (HF_ENDPOINT names a mirror), {again}"
+        ) from None
     except OSError as error:
         if file is None or error.errno is not None:
             raise

@@ -1,4 +1,5 @@
-"""Variants against a reference: one line each for a terminal of 80 columns, for Markdown, and as dots with intervals.
+"""Variants against a reference: one line each for a terminal of 80 columns, for Markdown, and as dots with
+intervals.
 
 Computes no score and prints nothing. Names come from a file, so they are shown as data.
 """
@@ -25,7 +26,9 @@ _SURE = 0.05
 
 @dataclass(frozen=True)
 class AblationTable:
-    """`changes`: variant -> what differs, the reference first; `found`: measure (war, au_f1) -> all variants against the reference."""
+    """`changes`: variant -> what differs, the reference first; `found`: measure (war, au_f1) -> all variants
+    against the reference.
+    """
 
     changes: Mapping[str, str]
     found: Mapping[str, Comparison]
@@ -48,11 +51,16 @@ class AblationTable:
         return {each.after: each for each in self.contest(measure).differences}
 
     def to_json(self) -> Json:
-        return {"reference": self.reference, **{measure: found.to_json() for measure, found in self.found.items()}}
+        return {
+            "reference": self.reference,
+            **{measure: found.to_json() for measure, found in self.found.items()},
+        }
 
 
 def table_text(table: AblationTable) -> str:
-    """A line for each variant: WAR, its difference to the reference with interval, the same of AU F1 where faces have AUs."""
+    """A line for each variant: WAR, its difference to the reference with interval, the same of AU F1 where
+    faces have AUs.
+    """
     head = ["percent", *(title for measure in table.found for title in (_TITLES[measure], "points, 95 % "))]
     rows = []
     for name in table.changes:
@@ -64,7 +72,10 @@ def table_text(table: AblationTable) -> str:
             cells += [percent(score), gained]
         rows.append(cells)
     contest, notes = table.contest(table.first), table.found[table.first].notes
-    title = f"{len(rows)} variants · {plain(contest.title, 40)} · {contest.n:,} questions · against {plain(table.reference, _NAME)}"
+    title = (
+        f"{len(rows)} variants · {plain(contest.title, 40)} · {contest.n:,} questions · against "
+        f"{plain(table.reference, _NAME)}"
+    )
     sure = "* p < 0.05, adjusted for the number of variants (Holm)"
     return "\n\n".join(filter(None, [title, grid(head, rows), sure, notes_text([*contest.notes, *notes])]))
 
@@ -83,8 +94,13 @@ def table_markdown(table: AblationTable) -> str:
             cells += ["reference", ""] if each is None else [_points(each), p_text(each.adjusted)]
         rows.append(row(cells))
     contest, reference = table.contest(table.first), escaped(table.reference, 60)
-    about = f"{escaped(contest.title, 60)}, {contest.n:,} questions; points are gained over {reference}, paired 95 % intervals."
-    return "\n".join(["# Ablations", "", about, "p, Holm: adjusted for the number of variants.", "", *rows, ""])
+    about = (
+        f"{escaped(contest.title, 60)}, {contest.n:,} questions; points are gained over {reference}, "
+        "paired 95 % intervals."
+    )
+    return "\n".join(
+        ["# Ablations", "", about, "p, Holm: adjusted for the number of variants.", "", *rows, ""]
+    )
 
 
 def _points(each: Difference) -> str:
@@ -93,7 +109,9 @@ def _points(each: Difference) -> str:
 
 
 def table_png(path: Path, table: AblationTable) -> None:
-    """Draw a dot with its interval for each variant's difference to the reference, a panel for each measure."""
+    """Draw a dot with its interval for each variant's difference to the reference, a panel for each
+    measure.
+    """
     names = [name for name in table.changes if name != table.reference]
     figure = new_figure(2.6 + 3.4 * len(table.found), 1.3 + 0.34 * len(names))
     panels = figure.subplots(1, len(table.found), sharey=True, squeeze=False)[0]
@@ -109,5 +127,7 @@ def table_png(path: Path, table: AblationTable) -> None:
             axes.spines[side].set_visible(False)
     panels[0].set_yticks(range(len(names)), [plain(name, 28) for name in names])
     panels[0].invert_yaxis()
-    figure.suptitle(plain(f"against {table.reference}, paired 95 % intervals", 80), fontsize=11, x=0.02, ha="left")
+    figure.suptitle(
+        plain(f"against {table.reference}, paired 95 % intervals", 80), fontsize=11, x=0.02, ha="left"
+    )
     save_png(figure, path)

@@ -1,6 +1,8 @@
-"""A benchmark's cells as tables: what would be asked, how far it has come, what came of it. Prints nothing, asks nobody.
+"""A benchmark's cells as tables: what would be asked, how far it has come, what came of it. Prints nothing,
+asks nobody.
 
-Model names are letters and digits by the reader of the models file; reasons may quote servers, so they are shown as data.
+Model names are letters and digits by the reader of the models file; reasons may quote servers, so they are
+shown as data.
 """
 
 from __future__ import annotations
@@ -45,7 +47,12 @@ def live_row(cell: BenchCell) -> tuple[str, ...]:
 def live_line(cell: BenchCell) -> str:
     """One cell now on one line, for logs."""
     row = dict(zip(LIVE, live_row(cell), strict=True))
-    parts = [f"{row['done']} of {row['asked']}", f"{row['per s']}/s", f"{row['failed']} failed", f"{row['tokens']} tokens"]
+    parts = [
+        f"{row['done']} of {row['asked']}",
+        f"{row['per s']}/s",
+        f"{row['failed']} failed",
+        f"{row['tokens']} tokens",
+    ]
     parts += [f"{row['USD']} USD"] if cell.cost else []
     parts += [f"WAR {row['WAR']}"] if cell.war is not None else []
     reason = f"; {plain(cell.reason, _LONGEST_REASON)}" if cell.reason else ""
@@ -53,24 +60,46 @@ def live_line(cell: BenchCell) -> str:
 
 
 def plan_text(cells: Sequence[BenchCell]) -> str:
-    """What a run would do: a line a cell with open questions, requests and the most that they can cost without retries."""
+    """What a run would do: a line a cell with open questions, requests and the most that they can cost
+    without retries.
+    """
     rows = []
     for cell in cells:
-        state = "done" if cell.state == "done" else "lost" if cell.state == "lost" else cell.entry.provider or cell.entry.url or "vLLM here"
+        state = (
+            "done"
+            if cell.state == "done"
+            else "lost"
+            if cell.state == "lost"
+            else cell.entry.provider or cell.entry.url or "vLLM here"
+        )
         priced = not cell.entry.hosted or cell.entry.prices is not None
         cost = f"{cell.ceiling:,.2f}" if priced else "no prices"
-        rows.append((plain(cell.entry.name, 24), plain(cell.asked.spec.name, 12), plain(state, 24), f"{len(cell.open):,}", cost))
+        rows.append(
+            (
+                plain(cell.entry.name, 24),
+                plain(cell.asked.spec.name, 12),
+                plain(state, 24),
+                f"{len(cell.open):,}",
+                cost,
+            )
+        )
     requests, most = sum(len(cell.open) for cell in cells), sum(cell.ceiling for cell in cells)
     rows.append(("all", "", "", f"{requests:,}", f"{most:,.2f}"))
-    return grid(("model", "dataset", "asked through", "requests", "USD at most"), rows, rule_before=len(rows) - 1)
+    return grid(
+        ("model", "dataset", "asked through", "requests", "USD at most"), rows, rule_before=len(rows) - 1
+    )
 
 
 def result_text(cells: Sequence[BenchCell], scored: Mapping[int, DatasetScores]) -> str:
-    """A line a cell: what was answered and its scores. `scored` maps positions in `cells` to scores; then why cells are not done."""
+    """A line a cell: what was answered and its scores. `scored` maps positions in `cells` to scores; then why
+    cells are not done.
+    """
     rows = []
     for position, cell in enumerate(cells):
         result = scored.get(position)
-        rows.append((plain(cell.entry.name, 24), plain(cell.asked.spec.name, 12), cell.state, *_figures(cell, result)))
+        rows.append(
+            (plain(cell.entry.name, 24), plain(cell.asked.spec.name, 12), cell.state, *_figures(cell, result))
+        )
     head = ("percent", "", "", "answered", "failed", "WAR", "95 %", "UAR")
     return "\n".join([grid(head, rows), *_reasons(cells)])
 
@@ -93,6 +122,12 @@ def _reasons(cells: Sequence[BenchCell]) -> list[str]:
     for cell in cells:
         if cell.reason:
             said.setdefault((cell.entry.name, cell.reason), []).append(cell.asked.spec.name)
-    lines = [f"{model} ({', '.join(sets)}): {plain(reason, _LONGEST_REASON)}" for (model, reason), sets in said.items()]
-    filled = [textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False) for line in lines]
+    lines = [
+        f"{model} ({', '.join(sets)}): {plain(reason, _LONGEST_REASON)}"
+        for (model, reason), sets in said.items()
+    ]
+    filled = [
+        textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+        for line in lines
+    ]
     return ["", *filled] if filled else []

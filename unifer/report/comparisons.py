@@ -1,4 +1,5 @@
-"""Comparisons of runs as text for a terminal of 80 columns: who is who, each table's scores, every pair's difference.
+"""Comparisons of runs as text for a terminal of 80 columns: who is who, each table's scores, every pair's
+difference.
 
 Computes no score and prints nothing. Run names and notes come from files, so they are shown as data.
 """
@@ -17,7 +18,9 @@ _SURE = 0.0001
 
 
 def comparison_text(found: Comparison) -> str:
-    """Everything: the runs by letter, a table of scores and one of differences for each dataset, what speaks against comparing."""
+    """Everything: the runs by letter, a table of scores and one of differences for each dataset, what speaks
+    against comparing.
+    """
     letters = {name: _letter(index) for index, name in enumerate(found.names)}
     against = "" if found.baseline is None else f", all against {letters[found.baseline]}"
     lines = [f"{len(found.names)} runs · {_MEASURES[found.measure]} · protocol strict{against}", ""]
@@ -38,18 +41,26 @@ def _contest_text(contest: Contest, measure: str, letters: dict[str, str]) -> st
     columns = list(next(iter(contest.scores.values())))
     titles = ["AU macro" if name == "macro_f1" and measure == "au_f1" else _TITLES[name] for name in columns]
     scores = [
-        (f"{letters[run]}  {plain(run, 16)}", *(value_text(found[name]) for name in columns)) for run, found in contest.scores.items()
+        (f"{letters[run]}  {plain(run, 16)}", *(value_text(found[name]) for name in columns))
+        for run, found in contest.scores.items()
     ]
     test = "McNemar" if contest.differences and contest.differences[0].gain.swap_p is None else "swap"
     head = ("", "points", "95 %", "fixed", "broken", f"p, {test}", "p, Holm")
-    pairs = [(f"{letters[each.after]} over {letters[each.before]}", *_difference(each)) for each in contest.differences]
+    pairs = [
+        (f"{letters[each.after]} over {letters[each.before]}", *_difference(each))
+        for each in contest.differences
+    ]
     title = f"{plain(contest.title, 40)} · {contest.n:,} questions{_drawn(contest.drawn)}"
     blocks = [title, grid(("percent, 95 %", *titles), scores), grid(head, pairs), notes_text(contest.notes)]
     return "\n\n".join(block for block in blocks if block)
 
 
 def _drawn(drawn: Drawn) -> str:
-    return "" if drawn.clusters is None else f" · {drawn.clusters} subjects" + (" at least" if drawn.parts > 1 else "")
+    return (
+        ""
+        if drawn.clusters is None
+        else f" · {drawn.clusters} subjects" + (" at least" if drawn.parts > 1 else "")
+    )
 
 
 def value_text(value: Value) -> str:

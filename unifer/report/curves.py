@@ -1,7 +1,7 @@
 """Training curves: small multiples over optimizer steps as one PNG, and the same run in a few lines of text.
 
-Knows metric names as TRL logs them, neither files nor trainers. Panels without data are not drawn. One colour-blind-safe palette
-(Okabe and Ito); raw points faint, their running mean over them.
+Knows metric names as TRL logs them, neither files nor trainers. Panels without data are not drawn. One
+colour-blind-safe palette (Okabe and Ito); raw points faint, their running mean over them.
 """
 
 from __future__ import annotations
@@ -57,13 +57,20 @@ class Panel:
 _DIFFERENCE = "sampling/sampling_logp_difference"
 _LENGTH = "completions/{}_length".format
 _HELD_OUT = Panel(
-    "Held-out WAR", "percent, 95 %", (CurveLine("heldout/war", "greedy", "heldout/war_low", "heldout/war_high", bold=True),), 100
+    "Held-out WAR",
+    "percent, 95 %",
+    (CurveLine("heldout/war", "greedy", "heldout/war_low", "heldout/war_high", bold=True),),
+    100,
 )
 _AFTER_REWARDS = (
     _HELD_OUT,
     Panel("Policy entropy", "nats per token", (CurveLine("entropy", "entropy"),)),
     Panel("KL from the reference", "nats per token", (CurveLine("kl", "KL"),)),
-    Panel("Completion length", "tokens", (CurveLine(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),)),
+    Panel(
+        "Completion length",
+        "tokens",
+        (CurveLine(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),),
+    ),
     Panel("Completions cut at the limit", "percent", (CurveLine("completions/clipped_ratio", "cut"),), 100),
     Panel("Groups without variance", "percent", (CurveLine("frac_reward_zero_std", "groups"),), 100),
     Panel(
@@ -72,11 +79,19 @@ _AFTER_REWARDS = (
         (CurveLine(f"{_DIFFERENCE}/mean", "mean"), CurveLine(f"{_DIFFERENCE}/max", "max")),
         log=True,
     ),
-    Panel("Importance-sampling ratio", "mean ratio", (CurveLine("sampling/importance_sampling_ratio/mean", "ratio"),)),
+    Panel(
+        "Importance-sampling ratio",
+        "mean ratio",
+        (CurveLine("sampling/importance_sampling_ratio/mean", "ratio"),),
+    ),
 )
 _SUPERVISED = (
     _HELD_OUT,
-    Panel("Loss", "nats per token", (CurveLine("loss", "training", bold=True), CurveLine("eval_loss", "evaluation"))),
+    Panel(
+        "Loss",
+        "nats per token",
+        (CurveLine("loss", "training", bold=True), CurveLine("eval_loss", "evaluation")),
+    ),
     Panel("Tokens predicted", "percent", (CurveLine("mean_token_accuracy", "accuracy"),), 100),
     Panel("Entropy", "nats per token", (CurveLine("entropy", "entropy"),)),
 )
@@ -87,20 +102,29 @@ _OPTIMIZER = (
 
 
 def panels(rows: Sequence[Json]) -> list[Panel]:
-    """The panels that `rows` have data for, the headline (rewards, or the loss of supervised training) first."""
+    """The panels that `rows` have data for, the headline (rewards, or the loss of supervised training)
+    first.
+    """
     names = {name for row in rows for name in row if _numeric(row[name])}
     rewards = sorted(name for name in names if name.startswith("rewards/") and name.endswith("/mean"))
     if "reward" in names:
         total = CurveLine("reward", "weighted total", bold=True)
         each = (CurveLine(name, name.removeprefix("rewards/").removesuffix("/mean")) for name in rewards)
-        wanted = [Panel("Rewards", "mean reward", (total, *each)), *_AFTER_REWARDS, _step_time(names), *_OPTIMIZER]
+        wanted = [
+            Panel("Rewards", "mean reward", (total, *each)),
+            *_AFTER_REWARDS,
+            _step_time(names),
+            *_OPTIMIZER,
+        ]
     else:
         wanted = [*_SUPERVISED, *_OPTIMIZER, _step_time(names)]
     found = []
     for panel in wanted:
         lines = tuple(line for line in panel.lines if line.metric in names)
         if lines:
-            positive = any(_numeric(row.get(line.metric)) and row[line.metric] > 0 for row in rows for line in lines)
+            positive = any(
+                _numeric(row.get(line.metric)) and row[line.metric] > 0 for row in rows for line in lines
+            )
             found.append(replace(panel, lines=lines, log=panel.log and positive))
     return found
 
@@ -109,10 +133,17 @@ def _step_time(names: set[str]) -> Panel:
     phases = sorted(name.removeprefix("time/") for name in names if name.startswith("time/"))
     if not phases:
         return Panel("Step time", "seconds", (CurveLine("step_time", "step"),))
-    ordered = [phase for phase in _PHASES if phase in phases] + [phase for phase in phases if phase not in _PHASES]
+    ordered = [phase for phase in _PHASES if phase in phases] + [
+        phase for phase in phases if phase not in _PHASES
+    ]
     # What the phases leave of a step is the trainer's own: forward, backward, optimizer.
     rest = (CurveLine("step_time", "other" if "train" in phases else "train"),)
-    return Panel("Step time", "seconds", (*(CurveLine(f"time/{phase}", phase) for phase in ordered), *rest), stacked=True)
+    return Panel(
+        "Step time",
+        "seconds",
+        (*(CurveLine(f"time/{phase}", phase) for phase in ordered), *rest),
+        stacked=True,
+    )
 
 
 def _numeric(value: Any) -> bool:
@@ -127,7 +158,9 @@ def series(rows: Sequence[Json], metric: str) -> tuple[NDArray[np.float64], NDAr
 
 
 def running_mean(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
-    """Mean of each value with up to `half` neighbours on either side, fewer at the ends. Shape (n,) -> (n,)."""
+    """Mean of each value with up to `half` neighbours on either side, fewer at the ends. Shape (n,) ->
+    (n,).
+    """
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
     low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
@@ -135,12 +168,16 @@ def running_mean(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
 
 
 def _half(count: int) -> int:
-    """Neighbours on either side: 5 % of the run in all; none where points are few enough to be read one by one."""
+    """Neighbours on either side: 5 % of the run in all; none where points are few enough to be read one by
+    one.
+    """
     return 0 if count < 30 else max(2, count // 40)
 
 
 def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
-    """Draw the panels that `rows` have data for, three columns, the headline two columns wide. Raises ValueError without any."""
+    """Draw the panels that `rows` have data for, three columns, the headline two columns wide. Raises
+    ValueError without any.
+    """
     chosen = panels(rows)
     if not chosen:
         raise ValueError("no metric that a panel shows")
@@ -153,7 +190,9 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
         _draw(axes, panel, rows)
     figure.suptitle(plain(title, 90), x=0.01, ha="left", fontsize=12, color=INK)
     half = _half(len(rows))
-    means = f"faint: logged steps; line: mean of {2 * half + 1} of them" if half else "each point a logged step"
+    means = (
+        f"faint: logged steps; line: mean of {2 * half + 1} of them" if half else "each point a logged step"
+    )
     alarms = "; dotted: an alarm starts" if _alarmed(rows) else ""
     figure.supxlabel(f"optimizer step  ({means}{alarms})", fontsize=8.5, color=INK)
     figure.set_layout_engine("constrained", w_pad=0.09, h_pad=0.09)
@@ -186,25 +225,48 @@ def _line(axes: Axes, panel: Panel, line: CurveLine, rows: Sequence[Json], half:
     if line.low:
         bounded = [row for row in rows if all(_numeric(row.get(name)) for name in (line.low, line.high))]
         (at, low), (_, high) = series(bounded, line.low), series(bounded, line.high)
-        axes.fill_between(at, running_mean(low, half), running_mean(high, half), color=colour, alpha=0.13, linewidth=0)
+        axes.fill_between(
+            at, running_mean(low, half), running_mean(high, half), color=colour, alpha=0.13, linewidth=0
+        )
     if not panel.exact:
-        axes.plot(steps, values, "o", color=colour, markersize=2.2 if half else 3, alpha=0.22 if half else 0.9, markeredgewidth=0)
-    axes.plot(steps, running_mean(values, half), color=colour, linewidth=2.0 if line.bold else 1.5, label=plain(line.label, 32))
+        axes.plot(
+            steps,
+            values,
+            "o",
+            color=colour,
+            markersize=2.2 if half else 3,
+            alpha=0.22 if half else 0.9,
+            markeredgewidth=0,
+        )
+    axes.plot(
+        steps,
+        running_mean(values, half),
+        color=colour,
+        linewidth=2.0 if line.bold else 1.5,
+        label=plain(line.label, 32),
+    )
 
 
 def _stack(axes: Axes, panel: Panel, rows: Sequence[Json], half: int) -> None:
-    """Areas of the phases and, up to `step_time` (the last line, if it was logged), of what they leave of a step."""
+    """Areas of the phases and, up to `step_time` (the last line, if it was logged), of what they leave of a
+    step.
+    """
     *phases, last = panel.lines
     timed = [row for row in rows if any(_numeric(row.get(line.metric)) for line in panel.lines)]
     steps = np.asarray([row["step"] for row in timed], dtype=float)
-    parts = {line: np.asarray([row[line.metric] if _numeric(row.get(line.metric)) else 0.0 for row in timed]) for line in panel.lines}
+    parts = {
+        line: np.asarray([row[line.metric] if _numeric(row.get(line.metric)) else 0.0 for row in timed])
+        for line in panel.lines
+    }
     if last.metric == "step_time":
         parts[last] = np.maximum(parts[last] - np.sum([parts[line] for line in phases], axis=0), 0.0)
     smooth = [running_mean(part, half) for part in parts.values()]
     labels = [plain(line.label, 24) for line in parts]
     if len(steps) == 1:  # an area needs two sides
         steps, smooth = np.asarray([steps[0] - 0.5, steps[0] + 0.5]), [np.repeat(part, 2) for part in smooth]
-    axes.stackplot(steps, smooth, labels=labels, colors=(PALETTE * len(parts))[: len(parts)], linewidth=0, alpha=0.85)
+    axes.stackplot(
+        steps, smooth, labels=labels, colors=(PALETTE * len(parts))[: len(parts)], linewidth=0, alpha=0.85
+    )
 
 
 def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
@@ -246,18 +308,31 @@ def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
 
 
 def curves_text(rows: Sequence[Json], name: str) -> str:
-    """The run in lines of at most 80 columns: steps, each panel's lines first against last, the alarms of the log."""
+    """The run in lines of at most 80 columns: steps, each panel's lines first against last, the alarms of the
+    log.
+    """
     count = max(1, min(10, len(rows) // 2))
     steps = f"{len(rows):,} logged steps, {rows[0]['step']:,} to {rows[-1]['step']:,}"
-    lines = [f"{plain(name)} · {steps}", "", f"  {'mean of ' + str(count) + ' logged steps':<34}{'first':>12}{'last':>12}"]
+    lines = [
+        f"{plain(name)} · {steps}",
+        "",
+        f"  {'mean of ' + str(count) + ' logged steps':<34}{'first':>12}{'last':>12}",
+    ]
     for panel in panels(rows):
         for line in panel.lines:
             _, values = series(rows, line.metric)
-            part = "whole" if line.metric == "step_time" else line.label  # only the figure takes the phases off
+            part = (
+                "whole" if line.metric == "step_time" else line.label
+            )  # only the figure takes the phases off
             label = panel.title if len(panel.lines) == 1 else f"{panel.title}: {part}"
             unit = " %" if panel.scale == 100 else ""
-            first, last = (f"{panel.scale * ends.mean():.3g}{unit}" for ends in (values[:count], values[-count:]))
+            first, last = (
+                f"{panel.scale * ends.mean():.3g}{unit}" for ends in (values[:count], values[-count:])
+            )
             lines.append(f"  {plain(label, 34):<34}{first:>12}{last:>12}")
     alarms = [alarm for row in rows for alarm in row.get("alarms", ())]
-    said = [textwrap.fill(plain(alarm, 400), WIDTH, initial_indent="! ", subsequent_indent="  ") for alarm in alarms]
+    said = [
+        textwrap.fill(plain(alarm, 400), WIDTH, initial_indent="! ", subsequent_indent="  ")
+        for alarm in alarms
+    ]
     return "\n".join([*lines, "", *(said or ["no alarm in the log"])])

@@ -1,4 +1,5 @@
-"""Recall of each label before and after, as a PNG: two dots and what lies between them, and beside it the paired difference.
+"""Recall of each label before and after, as a PNG: two dots and what lies between them, and beside it the
+paired difference.
 
 Computes no score. Colour and a word mark what is surely won or lost; all else stays grey, whatever its sign.
 """
@@ -43,8 +44,13 @@ def dumbbells_png(path: Path, changes: Sequence[LabelChange], before: str, after
         axes.tick_params(length=0, labelsize=9)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    figure.suptitle(f"{plain(before, 36)} → {plain(after, 36)}\n{plain(about, 80)}", x=0.01, ha="left", fontsize=11)
-    rule = f"won, lost: p ≤ {ALPHA} after Holm's correction over the labels (McNemar; swaps, where there are subjects)"
+    figure.suptitle(
+        f"{plain(before, 36)} → {plain(after, 36)}\n{plain(about, 80)}", x=0.01, ha="left", fontsize=11
+    )
+    rule = (
+        "won, lost: p ≤ "
+        f"{ALPHA} after Holm's correction over the labels (McNemar; swaps, where there are subjects)"
+    )
     figure.supxlabel(rule, fontsize=8, color="#5d6167")
     save_png(figure, path)
 
@@ -60,9 +66,17 @@ def _recalls(axes: Axes, place: int, change: LabelChange) -> None:
 def _gain(axes: Axes, place: int, change: LabelChange) -> None:
     colour = _COLOURS[change.verdict]
     if change.ci95 is not None:
-        axes.plot(change.ci95, [place, place], color=colour, linewidth=2.4 if change.verdict else 1.6, solid_capstyle="butt")
+        axes.plot(
+            change.ci95,
+            [place, place],
+            color=colour,
+            linewidth=2.4 if change.verdict else 1.6,
+            solid_capstyle="butt",
+        )
     axes.plot([change.points], [place], marker="o", markersize=5, color=colour)
     text = f"{change.points:+.1f} {change.verdict}".rstrip()
     # Right of the zero line too, which would strike out a minus sign.
     end = max((0.0, change.points, *(change.ci95 or ())))
-    axes.annotate(text, (end, place), (6, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
+    axes.annotate(
+        text, (end, place), (6, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK
+    )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from unifer.evaluate.facial_r1 import PROTOCOL, FacialR1Scores
-from unifer.report.tables import action_units_lines, au_set_line, notes_text, plain, rege_lines, share_line, unit_grid
+from unifer.report.tables import (
+    action_units_lines,
+    au_set_line,
+    notes_text,
+    plain,
+    rege_lines,
+    share_line,
+    unit_grid,
+)
 
 
 def facial_r1_text(result: FacialR1Scores) -> str:
     """A line for each figure with its denominator, a grid of AUs, and what is odd about the run."""
-    title = f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol {PROTOCOL} · {result.counts['asked']:,} questions"
+    title = (
+        f"{plain(result.spec.title)} · {plain(result.run.name)} · protocol {PROTOCOL} · "
+        f"{result.counts['asked']:,} questions"
+    )
     lines = [title, ""]
     if result.accuracy is not None:
         lines.append(share_line("accuracy", result.accuracy, f"of {result.accuracy.n:,} labels"))
@@ -20,5 +31,9 @@ def facial_r1_text(result: FacialR1Scores) -> str:
     lines += ["", f"  {result.counts['failed']:,} failed · {result.counts['missing']:,} missing"]
     if result.action_units is not None:
         lines += ["", unit_grid(result.action_units)]
-    lines += ["", "Facial-R1's rule: for comparison with its numbers only; a spurious AU that no face shows costs nothing"]
+    lines += [
+        "",
+        "Facial-R1's rule: for comparison with its numbers only; a spurious AU that no face shows "
+        "costs nothing",
+    ]
     return "\n".join([*lines, *filter(None, [notes_text(result.notes)])])

@@ -1,7 +1,7 @@
 """Scores as PNG files: a confusion matrix, and bars of several scores with their intervals.
 
-Computes no score. Text comes from files and is drawn as it is, never as mathematics; one sequential blue that prints and that
-colour-blind readers can order.
+Computes no score. Text comes from files and is drawn as it is, never as mathematics; one sequential blue that
+prints and that colour-blind readers can order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _SERIES = ("#4a86c0", "#b9d3ea", "#1d4f7c")
 
 
 class Bar(NamedTuple):
-    """Bars side by side under one name: a score in [0, 1] for each series, with its 95 % interval; None where there is none.
+    """Bars side by side under one name: a score in [0, 1] for each series, with its 95 % interval; None where
+    there is none.
 
     `chance` is what guessing scores in the first series.
     """
@@ -41,9 +42,11 @@ class Bar(NamedTuple):
     chance: float | None = None
 
 
-def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[str], outcome: Sequence[str], title: str) -> None:
-    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell. Columns without any count beyond the
-    labels are left out.
+def confusion_png(
+    path: Path, counts: Sequence[Sequence[int]], truth: Sequence[str], outcome: Sequence[str], title: str
+) -> None:
+    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell. Columns without any
+    count beyond the labels are left out.
     """
     table = np.asarray(counts, dtype=float)
     kept = [index for index in range(len(outcome)) if index < len(truth) or table[:, index].any()]
@@ -57,8 +60,18 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
             colour = "white" if share[row, column] > 0.55 else INK
             part = f"{100 * share[row, column]:.0f} %" if share[row, column] >= 0.005 else "<1 %"
             axes.text(column, row - 0.12, part, ha="center", va="center", color=colour, fontsize=9)
-            axes.text(column, row + 0.23, f"{int(table[row, column]):,}", ha="center", va="center", color=colour, fontsize=7)
-    supports = [f"{plain(name, 14)} ({int(total):,})" for name, total in zip(truth, table.sum(axis=1), strict=True)]
+            axes.text(
+                column,
+                row + 0.23,
+                f"{int(table[row, column]):,}",
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=7,
+            )
+    supports = [
+        f"{plain(name, 14)} ({int(total):,})" for name, total in zip(truth, table.sum(axis=1), strict=True)
+    ]
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(truth)), supports)
     axes.set_xlabel("model says")
@@ -70,13 +83,22 @@ def confusion_png(path: Path, counts: Sequence[Sequence[int]], truth: Sequence[s
     save_png(figure, path)
 
 
-def bars_png(path: Path, bars: Sequence[Bar], series: Sequence[str], title: str, sections: Sequence[tuple[str, int]] = ()) -> None:
-    """Draw up to three scores of several datasets or models side by side, intervals as whiskers, chance as a dashed line.
+def bars_png(
+    path: Path,
+    bars: Sequence[Bar],
+    series: Sequence[str],
+    title: str,
+    sections: Sequence[tuple[str, int]] = (),
+) -> None:
+    """Draw up to three scores of several datasets or models side by side, intervals as whiskers, chance as a
+    dashed line.
 
     `sections` are headings with the number of bars below each, in order; a gap parts them.
     """
     ends = np.cumsum([count for _, count in sections])
-    places = np.array([index + 0.45 * int(np.searchsorted(ends[:-1], index, side="right")) for index in range(len(bars))])
+    places = np.array(
+        [index + 0.45 * int(np.searchsorted(ends[:-1], index, side="right")) for index in range(len(bars))]
+    )
     figure = new_figure(max(5.0, 1.8 + 1.15 * len(bars)), 4.1)
     axes = figure.add_subplot()
     width = 0.76 / len(series)
@@ -84,26 +106,44 @@ def bars_png(path: Path, bars: Sequence[Bar], series: Sequence[str], title: str,
         _columns(axes, places + (index - (len(series) - 1) / 2) * width, bars, index, name, 0.94 * width)
     for place, bar in zip(places, bars, strict=True):
         if bar.chance is not None:
-            label = f"chance ({series[0]})" if bar is next(other for other in bars if other.chance is not None) else None
+            label = (
+                f"chance ({series[0]})"
+                if bar is next(other for other in bars if other.chance is not None)
+                else None
+            )
             ends_at = [place - 0.4, place - 0.36 + width]
             axes.plot(ends_at, [100 * bar.chance] * 2, color=INK, linewidth=1, linestyle="--", label=label)
     for (heading, count), end in zip(sections, ends, strict=True):
-        axes.text(places[end - count] - 0.4, 110, plain(heading, 60), ha="left", va="bottom", fontsize=9, color=INK)
+        axes.text(
+            places[end - count] - 0.4, 110, plain(heading, 60), ha="left", va="bottom", fontsize=9, color=INK
+        )
     axes.set_xticks(places, [plain(bar.name, 16) for bar in bars])
     axes.set_ylim(0, 108)
     axes.set_yticks(range(0, 101, 20))
     axes.set_ylabel("percent")
     axes.set_title(plain(title, 80), loc="left", fontsize=11, pad=24 if sections else 6)
-    axes.legend(frameon=False, ncols=len(series) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.09), fontsize=8.5)
+    axes.legend(
+        frameon=False, ncols=len(series) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.09), fontsize=8.5
+    )
     _no_frame(axes)
     save_png(figure, path)
 
 
-def _columns(axes: Axes, places: NDArray[np.float64], bars: Sequence[Bar], series: int, name: str, width: float) -> None:
+def _columns(
+    axes: Axes, places: NDArray[np.float64], bars: Sequence[Bar], series: int, name: str, width: float
+) -> None:
     """One series: its bars, whiskers and numbers. A score that does not exist leaves its place empty."""
-    found = [(place, bar.scores[series], bar.intervals[series]) for place, bar in zip(places, bars, strict=True)]
+    found = [
+        (place, bar.scores[series], bar.intervals[series]) for place, bar in zip(places, bars, strict=True)
+    ]
     drawn = [(place, 100 * score, bounds) for place, score, bounds in found if score is not None]
-    axes.bar([place for place, _, _ in drawn], [value for _, value, _ in drawn], width=width, color=_SERIES[series], label=name)
+    axes.bar(
+        [place for place, _, _ in drawn],
+        [value for _, value, _ in drawn],
+        width=width,
+        color=_SERIES[series],
+        label=name,
+    )
     for place, value, bounds in drawn:
         if bounds is not None:
             axes.plot([place, place], [100 * bounds[0], 100 * bounds[1]], color=INK, linewidth=1.2)

@@ -1,7 +1,8 @@
-"""Alarms over the metrics of a GRPO run: what goes wrong in silence, said once when it starts, with what to do.
+"""Alarms over the metrics of a GRPO run: what goes wrong in silence, said once when it starts, with what to
+do.
 
-Pure arithmetic on numbers as TRL logs them; knows no trainer and no file. Replaying the metrics log gives the state of a run that
-was never stopped.
+Pure arithmetic on numbers as TRL logs them; knows no trainer and no file. Replaying the metrics log gives the
+state of a run that was never stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from unifer.train.history import number
 
 @dataclass(frozen=True)
 class AlarmLimits:
-    """When an alarm starts. It ends, and may start again, once its value is `margin` (a share of the limit) on the good side."""
+    """When an alarm starts. It ends, and may start again, once its value is `margin` (a share of the limit)
+    on the good side.
+    """
 
     window: int = 10
     """Logged steps whose mean is looked at; the sampler is looked at step by step."""
@@ -33,18 +36,22 @@ class AlarmLimits:
     logp_difference: float = 1e-3
     """Mean |log-probability difference| of sampler and trainer a token, in nats.
 
-    The default is for float32, where different kernels alone give some 1e-5. For bfloat16 5e-2: rounding gives 0.01 to 0.03 on
-    models of 0.5B to 7B, other weights or pixels give more than 0.1.
+    The default is for float32, where different kernels alone give some 1e-5. For bfloat16 5e-2: rounding
+    gives 0.01 to 0.03 on models of 0.5B to 7B, other weights or pixels give more than 0.1.
     """
     importance: float = 0.5
-    """Mean importance-sampling ratio; below it, half of the rollouts are masked or weighed down to nothing."""
+    """Mean importance-sampling ratio; below it, half of the rollouts are masked or weighed down to
+    nothing.
+    """
     reward: float = 0.7
     """Share of its best windowed mean that the total reward may fall to."""
 
 
 @dataclass(frozen=True)
 class _Watch:
-    """One metric against the limit of that name; `reference` makes the limit a share of the metric's own first or best window."""
+    """One metric against the limit of that name; `reference` makes the limit a share of the metric's own
+    first or best window.
+    """
 
     limit: str
     metric: str
@@ -59,7 +66,8 @@ _WATCHES = (
         "zero_variance",
         "frac_reward_zero_std",
         "groups without variance teach nothing",
-        "raise temperature or num_generations, or take harder rows; `unifer rewards` shows which reward does not move",
+        "raise temperature or num_generations, or take harder rows; `unifer rewards` shows which "
+        "reward does not move",
     ),
     _Watch(
         "entropy",
@@ -85,7 +93,8 @@ _WATCHES = (
         "importance",
         "sampling/importance_sampling_ratio/mean",
         "rollouts are masked or weighed down",
-        "the sampler's probabilities differ from the trainer's: see the difference of log-probabilities, or lower num_iterations",
+        "the sampler's probabilities differ from the trainer's: see the difference of "
+        "log-probabilities, or lower num_iterations",
         "below",
     ),
     _Watch(
@@ -135,7 +144,11 @@ class _State:
     def _text(self, mean: float, limit: float) -> str:
         watch = self.watch
         over = f" over {self._window} logged steps" if self._window > 1 else ""
-        of = "" if watch.reference is None else f", {self._bound:g} of its {watch.reference} {self._reference:.3g}"
+        of = (
+            ""
+            if watch.reference is None
+            else f", {self._bound:g} of its {watch.reference} {self._reference:.3g}"
+        )
         return f"{watch.what}: {watch.metric} is {mean:.3g}{over} (limit {limit:.3g}{of}); {watch.remedy}"
 
 
@@ -147,8 +160,12 @@ class Alarms:
         self._states = [_State(watch, limits) for watch in _WATCHES]
 
     def check(self, step: int, metrics: Mapping[str, Any]) -> list[str]:
-        """Texts of the alarms that start at `step`: what, value, limit, what to do. Metrics that are absent or not finite are skipped."""
-        if "reward" not in metrics:  # the closing summary, an evaluation, supervised training: there entropy is meant to fall
+        """Texts of the alarms that start at `step`: what, value, limit, what to do. Metrics that are absent
+        or not finite are skipped.
+        """
+        if (
+            "reward" not in metrics
+        ):  # the closing summary, an evaluation, supervised training: there entropy is meant to fall
             return []
         said = []
         for state in self._states:

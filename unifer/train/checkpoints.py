@@ -1,4 +1,6 @@
-"""A run's folder: which checkpoint is whole, what belongs to the run, and the final model with its processor."""
+"""A run's folder: which checkpoint is whole, what belongs to the run, and the final model with its
+processor.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _REMEDY = "choose another --output_dir, or start over with --fresh true"
 
 
 def last_whole(folder: Path) -> Path | None:
-    """The newest checkpoint whose trainer state was written, which is the last thing a save writes; None if there is none.
+    """The newest checkpoint whose trainer state was written, which is the last thing a save writes; None if
+    there is none.
 
     One that a kill left half-written is passed over.
     """
@@ -56,7 +59,8 @@ START = Resume(False, None)
 def claim(folder: Path, manifest: Json, start: Path, config: Any, *, fresh: bool) -> Resume:
     """Make `folder` this run's own: rank 0 decides and writes the manifest, every rank gets the same answer.
 
-    Raises InputError, on every rank, if another run or a model that is not ours lives there, or a rank does not see the folder.
+    Raises InputError, on every rank, if another run or a model that is not ours lives there, or a rank does
+    not see the folder.
     """
     decided: list[Any] = [None]
     if config.process_index == 0:
@@ -72,7 +76,10 @@ def claim(folder: Path, manifest: Json, start: Path, config: Any, *, fresh: bool
         raise decided[0]
     resume: Resume = decided[0]
     if not (resume.checkpoint or folder / MANIFEST).exists():
-        raise InputError(f"{folder}: rank {config.process_index} does not see it; output_dir must be on a disk that all machines share")
+        raise InputError(
+            f"{folder}: rank {config.process_index} does not see it; output_dir must be on a disk "
+            "that all machines share"
+        )
     return resume
 
 
@@ -82,9 +89,13 @@ def _claim(folder: Path, manifest: Json, start: Path, fresh: bool) -> Resume:
     if fresh and (aside := files.move_aside(folder)):
         log.warning("%s: moved aside to %s", folder, aside)
     old = runs.refuse_other_run(folder / MANIFEST, manifest["identity"], _REMEDY)
-    foreign = [path for pattern in ("checkpoint-*", "*.safetensors*", "config.json") for path in folder.glob(pattern)]
+    foreign = [
+        path for pattern in ("checkpoint-*", "*.safetensors*", "config.json") for path in folder.glob(pattern)
+    ]
     if old is None and foreign:
-        raise InputError(f"{folder}: holds a model and no {MANIFEST}, so nothing says that it is this run's; {_REMEDY}")
+        raise InputError(
+            f"{folder}: holds a model and no {MANIFEST}, so nothing says that it is this run's; {_REMEDY}"
+        )
     if old is not None and "finished" in old["context"]:
         return Resume(True, None)
     write_manifest(folder, manifest)

@@ -1,7 +1,8 @@
-"""How much of a model's context a row takes, and whether its processor shows the model the pixels that the run means.
+"""How much of a model's context a row takes, and whether its processor shows the model the pixels that the
+run means.
 
-Knows processors and the image rule; what the rows ask, the caller hands in. Nothing is cut to fit: a cut would fall into image
-tokens or into the answer.
+Knows processors and the image rule; what the rows ask, the caller hands in. Nothing is cut to fit: a cut
+would fall into image tokens or into the answer.
 """
 
 from __future__ import annotations
@@ -21,20 +22,24 @@ _TOKENIZED = 2000
 
 
 def check_pixels(checkpoint: Path, processor: Any, rule: ImageRule, *, rescales: bool) -> None:
-    """Raise InputError where the checkpoint's processor would scale the run's images again, or was trained on another image rule.
+    """Raise InputError where the checkpoint's processor would scale the run's images again, or was trained on
+    another image rule.
 
     `rescales` is the run's word that the processor's scaling is meant.
     """
     trained = manifest_rule(checkpoint)
     if trained is not None and trained != rule.to_json():
         raise InputError(
-            f"{checkpoint}: was trained on images of size {trained.get('size')} (rule {trained.get('version')}), this run asks for "
-            f"{rule.size} ({rule.to_json()['version']}); give --image_size {trained.get('size') or 0}, or start from another checkpoint"
+            f"{checkpoint}: was trained on images of size {trained.get('size')} (rule "
+            f"{trained.get('version')}), this run asks for {rule.size} ({rule.to_json()['version']}); "
+            "give --image_size "
+            f"{trained.get('size') or 0}, or start from another checkpoint"
         )
     least, most = _limits(processor)
     if rule.size is not None and not rescales and not least <= rule.size**2 <= most:
         raise InputError(
-            f"{checkpoint}: its processor takes {least:,} to {most:,} pixels and would scale each {rule.size} x {rule.size} image again; "
+            f"{checkpoint}: its processor takes {least:,} to {most:,} pixels and would scale each "
+            f"{rule.size} x {rule.size} image again; "
             "choose another --image_size, or say --processor_rescales true if that is meant"
         )
 
@@ -45,7 +50,9 @@ def _limits(processor: Any) -> tuple[int, int]:
 
 
 def image_tokens(processor: Any, rule: ImageRule) -> int:
-    """Most tokens that one image takes under `rule`: the processor's own limit where an image keeps its size."""
+    """Most tokens that one image takes under `rule`: the processor's own limit where an image keeps its
+    size.
+    """
     images = processor.image_processor
     if rule.size is None:
         return _limits(processor)[1] // (images.patch_size * images.merge_size) ** 2
@@ -57,7 +64,11 @@ def longest_prompt(texts: Iterable[str], processor: Any, rule: ImageRule) -> int
     longest = sorted(set(texts), key=len, reverse=True)[:_TOKENIZED]
     rendered = [render_prompt(processor, text) for text in longest]
     placeholder = 1
-    return max(len(ids) for ids in processor.tokenizer(rendered)["input_ids"]) - placeholder + image_tokens(processor, rule)
+    return (
+        max(len(ids) for ids in processor.tokenizer(rendered)["input_ids"])
+        - placeholder
+        + image_tokens(processor, rule)
+    )
 
 
 def check_context(checkpoint: Path, prompt: int, completion: int, engine_limit: int | None) -> int:
@@ -68,7 +79,9 @@ def check_context(checkpoint: Path, prompt: int, completion: int, engine_limit: 
     for limit, what in ((held, "the model's context"), (engine_limit, "--vllm_max_model_length")):
         if limit is not None and needed > limit:
             raise InputError(
-                f"the longest prompt takes {prompt:,} tokens and --max_completion_length {completion:,}: together {needed:,}, above {what} "
-                f"of {limit:,}; lower --max_completion_length or --image_size"
+                "the longest prompt takes "
+                f"{prompt:,} tokens and --max_completion_length {completion:,}: together {needed:,}, "
+                "above "
+                f"{what} of {limit:,}; lower --max_completion_length or --image_size"
             )
     return needed

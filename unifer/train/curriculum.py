@@ -1,8 +1,10 @@
-"""Which prompts come next: rows of the labels that the policy gets wrong come more often, and less so as it learns them.
+"""Which prompts come next: rows of the labels that the policy gets wrong come more often, and less so as it
+learns them.
 
-`strength` 0 draws every row as often as every other, 1 draws labels in proportion to their share of wrong samples. Errors are those of the
-policy's own samples, so no label has a name here, and a label that suffers from the others' practice comes back by itself. Batches are
-stratified: a label's share of a batch is its share of the draw to within one prompt, and its rows take turns.
+`strength` 0 draws every row as often as every other, 1 draws labels in proportion to their share of wrong
+samples. Errors are those of the policy's own samples, so no label has a name here, and a label that suffers
+from the others' practice comes back by itself. Batches are stratified: a label's share of a batch is its
+share of the draw to within one prompt, and its rows take turns.
 
 Knows indices, labels and right or wrong; no model and no reward.
 """
@@ -25,16 +27,22 @@ NAME = "curriculum.json"
 _MEMORY = 0.8
 """How much of a label's error estimate a batch that holds the label leaves as it was."""
 _DELAY = 2
-"""Batches between a draw and the newest errors that it knows: the loader has drawn the next batch before this one is sampled."""
+"""Batches between a draw and the newest errors that it knows: the loader has drawn the next batch before this
+one is sampled.
+"""
 
 
 class Curriculum(Sampler[int]):
-    """Row indices, each `group` times in a row and each batch of `prompts` rows `repeats` times; as many prompts per epoch as rows.
+    """Row indices, each `group` times in a row and each batch of `prompts` rows `repeats` times; as many
+    prompts per epoch as rows.
 
-    Draws depend on `seed` and on the errors noted so far alone: every rank draws the same, and so does a run that goes on.
+    Draws depend on `seed` and on the errors noted so far alone: every rank draws the same, and so does a run
+    that goes on.
     """
 
-    def __init__(self, labels: Sequence[str], *, prompts: int, group: int, repeats: int, strength: float, seed: int) -> None:
+    def __init__(
+        self, labels: Sequence[str], *, prompts: int, group: int, repeats: int, strength: float, seed: int
+    ) -> None:
         names = sorted(set(labels))
         self._rows = {name: [index for index, label in enumerate(labels) if label == name] for name in names}
         self._prompts, self._group, self._repeats = prompts, group, repeats
@@ -73,7 +81,9 @@ class Curriculum(Sampler[int]):
                     yield from [index] * self._group
 
     def _row(self, label: str, place: int, orders: dict[tuple[str, int], list[int]]) -> int:
-        """The row of `label` that is `place`-th in turn; every pass over the label's rows is in another order."""
+        """The row of `label` that is `place`-th in turn; every pass over the label's rows is in another
+        order.
+        """
         rows = self._rows[label]
         turn = place // len(rows)
         if (label, turn) not in orders:
@@ -83,7 +93,9 @@ class Curriculum(Sampler[int]):
         return rows[orders[label, turn][place % len(rows)]]
 
     def shares(self, errors: dict[str, float]) -> dict[str, float]:
-        """Label -> its share of the draw, where `errors` holds the share of wrong samples of the labels met so far, in [0, 1]."""
+        """Label -> its share of the draw, where `errors` holds the share of wrong samples of the labels met
+        so far, in [0, 1].
+        """
         mean = sum(errors.values()) / len(errors) if errors else 0.0
         total = sum(map(len, self._rows.values()))
         weights = {}
@@ -97,7 +109,9 @@ class Curriculum(Sampler[int]):
         """Label -> prompts of this batch, by systematic sampling: one random offset, equal steps."""
         known = self._errors[batch - _DELAY] if batch >= _DELAY and self._errors else {}
         shares = self.shares(known)
-        offset = float(torch.rand((), generator=torch.Generator().manual_seed(_seed(self._seed, "offset", batch))))
+        offset = float(
+            torch.rand((), generator=torch.Generator().manual_seed(_seed(self._seed, "offset", batch)))
+        )
         counts, edge, taken = {}, 0.0, 0
         for label, share in shares.items():
             edge += share * self._prompts
@@ -126,7 +140,9 @@ class Curriculum(Sampler[int]):
         files.write_json(folder / NAME, state)
 
     def load(self, folder: Path) -> None:
-        """Go on as the run that wrote `folder`; its batches are drawn again first, which is how a trainer skips them."""
+        """Go on as the run that wrote `folder`; its batches are drawn again first, which is how a trainer
+        skips them.
+        """
         state = files.read_json(folder / NAME)
         self._drawn, self._errors = state["drawn"], state["errors"]
 

@@ -1,4 +1,5 @@
-"""`global_batch`: rows (SFT) or replies (GRPO) per optimizer step over all processes, and the gradient accumulation that keeps it.
+"""`global_batch`: rows (SFT) or replies (GRPO) per optimizer step over all processes, and the gradient
+accumulation that keeps it.
 
 A recipe names what a step takes; on how many GPUs it runs changes the time and not the step.
 """
@@ -20,9 +21,11 @@ _LARGEST_NAMED = 16
 
 
 def derive(given: Mapping[str, Any], processes: int) -> int | None:
-    """`gradient_accumulation_steps` that makes `global_batch` of the settings `given` on so many processes; None without one.
+    """`gradient_accumulation_steps` that makes `global_batch` of the settings `given` on so many processes;
+    None without one.
 
-    Raises InputError: a batch that these processes cannot share (with the sizes that would do), or an accumulation that says otherwise.
+    Raises InputError: a batch that these processes cannot share (with the sizes that would do), or an
+    accumulation that says otherwise.
     """
     if given.get("global_batch") in (None, 0, "0"):
         return None
@@ -35,7 +38,8 @@ def derive(given: Mapping[str, Any], processes: int) -> int | None:
     said = given.get(ACCUMULATION)
     if said is not None and _number(given, ACCUMULATION, 1) != steps:
         raise InputError(
-            f"--{ACCUMULATION} {said} with --global_batch {wanted}: {processes} x {each} need {steps}, which is derived: leave it out, "
+            f"--{ACCUMULATION} {said} with --global_batch {wanted}: {processes} x {each} need "
+            f"{steps}, which is derived: leave it out, "
             "or --global_batch 0 to set it yourself"
         )
     return steps
@@ -52,7 +56,9 @@ def _instead(wanted: int, processes: int, each: int, group: int) -> str:
         ways.append(f"{_or(counts)} processes")
     step = math.lcm(processes * each, group)
     lower = wanted // step * step
-    ways.append(f"another step, such as --global_batch {_or([size for size in (lower, lower + step) if size])}")
+    ways.append(
+        f"another step, such as --global_batch {_or([size for size in (lower, lower + step) if size])}"
+    )
     return "a step cannot be shared so; what would do: " + "; or ".join(ways)
 
 

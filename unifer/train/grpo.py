@@ -1,6 +1,8 @@
-"""GRPO with verifiable rewards: reward rows -> checkpoint, by `trl.GRPOTrainer` with rollouts of vLLM or transformers.
+"""GRPO with verifiable rewards: reward rows -> checkpoint, by `trl.GRPOTrainer` with rollouts of vLLM or
+transformers.
 
-Knows how such a run is set up; its loop is TRL's (`trainer`), its sampler `rollouts`, its rewards `rewards`, the frame `stage`.
+Knows how such a run is set up; its loop is TRL's (`trainer`), its sampler `rollouts`, its rewards `rewards`,
+the frame `stage`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class GrpoStage:
         if this.fer.eval_questions:
             texts = [*texts, *{question.prompt for question in read_questions(Path(this.fer.eval_questions))}]
         prompt = context.longest_prompt(texts, processor, rule)
-        needed = context.check_context(this.start.path, prompt, config.max_completion_length, config.vllm_max_model_length)
+        needed = context.check_context(
+            this.start.path, prompt, config.max_completion_length, config.vllm_max_model_length
+        )
         if this.fer.rollouts == "colocate":
             config.vllm_max_model_length = config.vllm_max_model_length or needed
         elif this.fer.rollouts == "server":
@@ -61,7 +65,9 @@ class GrpoStage:
         if config.use_vllm:
             config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
         if this.fer.rollouts == "colocate":
-            config.generation_kwargs["detokenize"] = False  # TRL decodes the tokens itself; a sixth of vLLM's time on CPU
+            config.generation_kwargs["detokenize"] = (
+                False  # TRL decodes the tokens itself; a sixth of vLLM's time on CPU
+            )
         metrics, rollouts, alarms = _logs(this, limit)
         side = settings.image_rule(this.fer).size
         with open_engine(this.model.dtype, side) if this.fer.rollouts == "colocate" else nullcontext():
@@ -81,7 +87,9 @@ class GrpoStage:
 
 
 def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
-    """Who draws the rows where they are drawn by difficulty, as it stood at the checkpoint that the run goes on from."""
+    """Who draws the rows where they are drawn by difficulty, as it stood at the checkpoint that the run goes
+    on from.
+    """
     config = this.config
     if not this.fer.hard_labels:
         return None
@@ -99,8 +107,14 @@ def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
 
 
 def _logs(this: stage.TrainingRun, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:
-    """The run's logs as they stood at the checkpoint it goes on from, and the alarms that they had raised by then."""
-    metrics, rollouts, alarms = MetricsLog(this.out), RolloutLog(this.out), Alarms(AlarmLimits(logp_difference=limit))
+    """The run's logs as they stood at the checkpoint it goes on from, and the alarms that they had raised by
+    then.
+    """
+    metrics, rollouts, alarms = (
+        MetricsLog(this.out),
+        RolloutLog(this.out),
+        Alarms(AlarmLimits(logp_difference=limit)),
+    )
     if this.config.process_index == 0:
         metrics.rewind(this.resume.step)
         rollouts.rewind(this.resume.step)
@@ -120,8 +134,8 @@ def types() -> tuple[type, ...]:
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
 
-    # vLLM inside the trainer wants a rendezvous even for one rank. TRL takes port 29500 whenever that is free at the start, half a
-    # minute before it is used: of two runs started together on a machine one died.
+    # vLLM inside the trainer wants a rendezvous even for one rank. TRL takes port 29500 whenever that is free
+    # at the start, half a minute before it is used: of two runs started together on a machine one died.
     os.environ.setdefault("MASTER_PORT", str(cpu_ranks.free_port()))
 
     return (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)

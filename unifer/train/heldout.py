@@ -1,10 +1,12 @@
-"""Held-out questions answered while a run trains: WAR with its interval every `eval_steps`, and the best checkpoint kept if wanted.
+"""Held-out questions answered while a run trains: WAR with its interval every `eval_steps`, and the best
+checkpoint kept if wanted.
 
-Replies are greedy and graded as everywhere. The engine that samples for GRPO answers here too, with the weights that it would be given for
-the next step anyway; where there is none (SFT, `--rollouts none`), transformers' `generate` does. Each rank answers its share.
+Replies are greedy and graded as everywhere. The engine that samples for GRPO answers here too, with the
+weights that it would be given for the next step anyway; where there is none (SFT, `--rollouts none`),
+transformers' `generate` does. Each rank answers its share.
 
-`heldout.jsonl` has a row per evaluation; `best-STEP/` is the best model so far. Questions that choose a checkpoint are no test of it: score
-the result on others.
+`heldout.jsonl` has a row per evaluation; `best-STEP/` is the best model so far. Questions that choose a
+checkpoint are no test of it: score the result on others.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ _BATCH = 64
 
 
 def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:
-    """WAR with its interval, UAR and recall over the labels that occur, AU F1 of a face (None without annotation); shares in [0, 1]."""
+    """WAR with its interval, UAR and recall over the labels that occur, AU F1 of a face (None without
+    annotation); shares in [0, 1].
+    """
     cases = [
         judge(reply, question.true_label, question.candidate_labels, question.action_units)
         for question, reply in zip(questions, replies, strict=True)
@@ -58,21 +62,33 @@ def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:
 class HeldOut:
     """The questions of one file as a trainer answers them. `rule` and `image_root` are those of training."""
 
-    def __init__(self, path: Path, questions: Sequence[Question], image_root: Path | None, rule: ImageRule, most_tokens: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        questions: Sequence[Question],
+        image_root: Path | None,
+        rule: ImageRule,
+        most_tokens: int,
+    ) -> None:
         self._path, self._questions, self._image_root, self._rule = path, list(questions), image_root, rule
         self._most_tokens = most_tokens
 
     def measure(self, trainer: Any) -> Json:
-        """Every rank calls this; every rank gets the score. Weights, random states and training mode are left as they were."""
+        """Every rank calls this; every rank gets the score. Weights, random states and training mode are left
+        as they were.
+        """
         ranks, rank = trainer.accelerator.num_processes, trainer.accelerator.process_index
-        # As many questions on each rank, the first ones twice if need be: engines that are shared answer in step.
+        # As many questions on each rank, the first ones twice if need be: engines that are shared answer in
+        # step.
         share = -(-len(self._questions) // ranks)
         mine = [self._questions[(rank * share + place) % len(self._questions)] for place in range(share)]
         ask = _by_sampler if getattr(trainer, "use_vllm", False) else _by_generate
         replies: list[str] = []
         for start in range(0, share, _BATCH):
             part = mine[start : start + _BATCH]
-            images = [load_image(self._path, question.image_path, self._image_root, self._rule) for question in part]
+            images = [
+                load_image(self._path, question.image_path, self._image_root, self._rule) for question in part
+            ]
             replies += ask(trainer, [question.prompt for question in part], images, self._most_tokens)
         every = gather_object([(question.key, reply) for question, reply in zip(mine, replies, strict=True)])
         by_key = dict(every)
@@ -81,7 +97,15 @@ class HeldOut:
 
 def _messages(texts: Sequence[str], images: Sequence[Any]) -> list[list[Json]]:
     return [
-        [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompts.check_prompt(text)}]}]
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image", "image": image},
+                    {"type": "text", "text": prompts.check_prompt(text)},
+                ],
+            }
+        ]
         for text, image in zip(texts, images, strict=True)
     ]
 
@@ -109,8 +133,12 @@ def _by_generate(trainer: Any, texts: Sequence[str], images: Sequence[Any], most
     from trl.models import unwrap_model_for_generation
 
     processor = trainer.processing_class
-    rendered = processor.apply_chat_template(_messages(texts, images), tokenize=False, add_generation_prompt=True)
-    inputs = processor(text=rendered, images=[[image] for image in images], padding=True, return_tensors="pt").to(trainer.model.device)
+    rendered = processor.apply_chat_template(
+        _messages(texts, images), tokenize=False, add_generation_prompt=True
+    )
+    inputs = processor(
+        text=rendered, images=[[image] for image in images], padding=True, return_tensors="pt"
+    ).to(trainer.model.device)
     make: Any = GenerationConfig
     greedy = make(
         max_new_tokens=most_tokens,
@@ -128,10 +156,20 @@ def _by_generate(trainer: Any, texts: Sequence[str], images: Sequence[Any], most
 
 
 class Watch(TrainerCallback):
-    """Measures `held_out` before the first step, every `every` steps and at the end; writes `heldout.jsonl`; keeps the best model."""
+    """Measures `held_out` before the first step, every `every` steps and at the end; writes `heldout.jsonl`;
+    keeps the best model.
+    """
 
-    def __init__(self, held_out: HeldOut, trainer: Any, out: Path, *, every: int, keep_best: bool, resumed: int) -> None:
-        self._held_out, self._trainer, self._out, self._every, self._keep_best = held_out, trainer, out, every, keep_best
+    def __init__(
+        self, held_out: HeldOut, trainer: Any, out: Path, *, every: int, keep_best: bool, resumed: int
+    ) -> None:
+        self._held_out, self._trainer, self._out, self._every, self._keep_best = (
+            held_out,
+            trainer,
+            out,
+            every,
+            keep_best,
+        )
         self._first = resumed == 0
         rows = [row for row in read_held_out(out) if row["step"] <= resumed]
         self._best = -1.0
@@ -158,12 +196,18 @@ class Watch(TrainerCallback):
             self._best = row["war"]
             if self._keep_best and state.global_step:
                 self._save(state.global_step, state.is_world_process_zero)
-        row = {"step": state.global_step, **row, "best": best, "seconds": round(time.perf_counter() - started, 2)}
+        row = {
+            "step": state.global_step,
+            **row,
+            "best": best,
+            "seconds": round(time.perf_counter() - started, 2),
+        }
         if state.is_world_process_zero:
             with files.AppendLog(self._out / HELD_OUT) as log:
                 log.append(row)
         logged = {f"heldout/{name}": row[name] for name in ("war", "uar", "au_f1") if row[name] is not None}
-        # Past TRL's own `log`, which would take the figures of this step with it; and the step's own row is still to be logged.
+        # Past TRL's own `log`, which would take the figures of this step with it; and the step's own row is
+        # still to be logged.
         due = self._trainer.control.should_log
         Trainer.log(self._trainer, logged)
         self._trainer.control.should_log = due
@@ -177,7 +221,9 @@ class Watch(TrainerCallback):
 
 
 def best_folders(out: Path) -> list[Path]:
-    """The kept models of a run, oldest first; more than one where a kill came between writing the newer and dropping the older."""
+    """The kept models of a run, oldest first; more than one where a kill came between writing the newer and
+    dropping the older.
+    """
     return sorted((path for path in out.glob("best-*") if path.name[5:].isdigit()), key=_step)
 
 

@@ -1,8 +1,9 @@
-"""What a training run leaves to be read: `metrics.jsonl`, one row a logged step, and `rollouts/`, every sampled reply.
+"""What a training run leaves to be read: `metrics.jsonl`, one row a logged step, and `rollouts/`, every
+sampled reply.
 
-Both survive a kill at any byte and are taken back to the checkpoint that a run goes on from, so that no step stands in them
-twice. One process writes them (rank 0); one that only makes the objects touches no file. Knows no trainer, reward or figure:
-names and numbers come from outside.
+Both survive a kill at any byte and are taken back to the checkpoint that a run goes on from, so that no step
+stands in them twice. One process writes them (rank 0); one that only makes the objects touches no file. Knows
+no trainer, reward or figure: names and numbers come from outside.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _PART = re.compile(r"rollouts-(\d{6,})\.jsonl\.gz")
 
 
 def number(value: Any) -> int | float | None:
-    """`value` as JSON can hold it: None where it is not finite. Raises TypeError or ValueError where it is no number."""
+    """`value` as JSON can hold it: None where it is not finite. Raises TypeError or ValueError where it is no
+    number.
+    """
     if value is None or isinstance(value, int):
         return value
     value = float(value)
@@ -41,7 +44,9 @@ def number(value: Any) -> int | float | None:
 
 
 class MetricsLog:
-    """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, names as TRL logs them, steps rising."""
+    """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, names as TRL logs them,
+    steps rising.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / METRICS
@@ -55,16 +60,20 @@ class MetricsLog:
         return self._log
 
     def append(self, step: int, metrics: Mapping[str, Any], alarms: Sequence[str] = ()) -> bool:
-        """Write one row; values that are not finite as null, `alarms` (what was said at this step) if there are any.
+        """Write one row; values that are not finite as null, `alarms` (what was said at this step) if there
+        are any.
 
-        False, and nothing written, where this step has its row: the closing summary of a trainer repeats the last step. Raises
-        ValueError for a step before the last one (the log was not rewound), OSError where the disk is full.
+        False, and nothing written, where this step has its row: the closing summary of a trainer repeats the
+        last step. Raises ValueError for a step before the last one (the log was not rewound), OSError where
+        the disk is full.
         """
         log = self._opened()
         _refuse_going_back(self.path, step, self._last)
         if step == self._last:
             return False
-        row: Json = {"step": step} | {name: number(value) for name, value in metrics.items() if name != "step"}
+        row: Json = {"step": step} | {
+            name: number(value) for name, value in metrics.items() if name != "step"
+        }
         log.append(row | ({"alarms": list(alarms)} if alarms else {}))
         self._last = step
         return True
@@ -86,13 +95,18 @@ class MetricsLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
 def _refuse_going_back(path: Path, step: int, last: int) -> None:
     if step < last:
-        raise ValueError(f"{path}: step {step} comes after step {last}; call rewind() with the checkpoint's step before training goes on")
+        raise ValueError(
+            f"{path}: step {step} comes after step {last}; call rewind() with the checkpoint's step "
+            "before training goes on"
+        )
 
 
 def _whole_rows(path: Path) -> Iterator[Json]:
@@ -104,12 +118,15 @@ def _whole_rows(path: Path) -> Iterator[Json]:
         except ValueError as error:
             raise InputError.at(path, at, f"no JSON: {error}; remove this line") from None
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-            raise InputError.at(path, at, 'a row of metrics is an object with "step", a whole number; remove this line')
+            raise InputError.at(
+                path, at, 'a row of metrics is an object with "step", a whole number; remove this line'
+            )
         yield row
 
 
 def read_metrics(folder: Path) -> list[Json]:
-    """Logged rows of the run in `folder`, a row a step, rising: its `metrics.jsonl`, else what its last checkpoint remembers.
+    """Logged rows of the run in `folder`, a row a step, rising: its `metrics.jsonl`, else what its last
+    checkpoint remembers.
 
     Reads a run in progress. Raises InputError: no such folder, nothing logged, a broken row.
     """
@@ -122,18 +139,24 @@ def read_metrics(folder: Path) -> list[Json]:
     rows = _with_held_out(rows, read_held_out(folder))
     if not rows:
         problem = f"no step in its {METRICS} and no checkpoint-N/trainer_state.json"
-        raise InputError(f"{folder}: {problem}; give the output_dir of a run that has logged a step or saved a checkpoint")
+        raise InputError(
+            f"{folder}: {problem}; give the output_dir of a run that has logged a step or saved a checkpoint"
+        )
     return rows
 
 
 def read_held_out(folder: Path) -> list[Json]:
-    """Scores of the held-out questions of the run in `folder`, a row per evaluation, steps rising; none where none were asked."""
+    """Scores of the held-out questions of the run in `folder`, a row per evaluation, steps rising; none where
+    none were asked.
+    """
     path = folder / HELD_OUT
     return list(_whole_rows(path)) if path.exists() else []
 
 
 def _with_held_out(rows: Sequence[Json], held_out: Sequence[Json]) -> list[Json]:
-    """`rows` with what was measured at their steps as `heldout/NAME`; an evaluation at a step that logged nothing is a row of its own."""
+    """`rows` with what was measured at their steps as `heldout/NAME`; an evaluation at a step that logged
+    nothing is a row of its own.
+    """
     by_step = {row["step"]: dict(row) for row in rows}
     for row in held_out:
         values = {f"heldout/{name}": value for name, value in row.items() if name != "step"}
@@ -142,7 +165,9 @@ def _with_held_out(rows: Sequence[Json], held_out: Sequence[Json]) -> list[Json]
 
 
 def _remembered(path: Path) -> list[Json]:
-    """`log_history` of a trainer state, merged by step: evaluation and the closing summary have entries of their own."""
+    """`log_history` of a trainer state, merged by step: evaluation and the closing summary have entries of
+    their own.
+    """
     rows: dict[int, Json] = {}
     for entry in files.read_json(path).get("log_history", []):
         rows.setdefault(entry["step"], {}).update({name: number(value) for name, value in entry.items()})
@@ -152,19 +177,23 @@ def _remembered(path: Path) -> list[Json]:
 def prompt_id(text: str) -> str:
     """Twelve hex digits of the SHA-256 of a prompt's text: which wording was asked.
 
-    In FERBench one wording serves all images of a set, so a group of completions is known by step and key, not by this.
+    In FERBench one wording serves all images of a set, so a group of completions is known by step and key,
+    not by this.
     """
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
 class RolloutLog:
-    """`rollouts/rollouts-000001.jsonl.gz` and following, `steps_per_part` steps each; one gzip member an append.
+    """`rollouts/rollouts-000001.jsonl.gz` and following, `steps_per_part` steps each; one gzip member an
+    append.
 
-    Since a file of several members is a gzip file, `zcat` reads it; since each is whole by itself, a kill tears the last alone.
+    Since a file of several members is a gzip file, `zcat` reads it; since each is whole by itself, a kill
+    tears the last alone.
 
-    A row is one completion: `key` (`id` of the row, else its `image_path`), `image_path`, `prompt_id`, `completion`, `tokens`,
-    `rewards` (by name, unweighted, None where one does not apply), `reward` (weighted total, None where none applies), `advantage`,
-    `clipped` (cut at the completion limit). `step` is put before them.
+    A row is one completion: `key` (`id` of the row, else its `image_path`), `image_path`, `prompt_id`,
+    `completion`, `tokens`, `rewards` (by name, unweighted, None where one does not apply), `reward` (weighted
+    total, None where none applies), `advantage`, `clipped` (cut at the completion limit). `step` is put
+    before them.
     """
 
     def __init__(self, folder: Path, steps_per_part: int = STEPS_PER_PART) -> None:
@@ -176,8 +205,8 @@ class RolloutLog:
     def append(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the rollouts that optimizer step `step` learns from, numbers that are not finite as null.
 
-        A step may come in several appends. Raises ValueError for a step before the last one (the log was not rewound), OSError
-        (a full disk) after taking back what was written of it.
+        A step may come in several appends. Raises ValueError for a step before the last one (the log was not
+        rewound), OSError (a full disk) after taking back what was written of it.
         """
         if not self._number:
             self._go_on_after(math.inf)
@@ -185,14 +214,19 @@ class RolloutLog:
         if not rows:
             return
         # A lone surrogate, which UTF-8 cannot hold, becomes the escape that JSON has for it.
-        text = "".join(json.dumps(_finite({"step": step, **row}), ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        text = "".join(
+            json.dumps(_finite({"step": step, **row}), ensure_ascii=False, allow_nan=False) + "\n"
+            for row in rows
+        )
         starts_step = step != self._last
         if starts_step and self._steps >= self._steps_per_part:
             self.close()
             self._number, self._steps = self._number + 1, 0
         if self._stream is None:
             self._stream = (self.folder / f"rollouts-{self._number:06d}.jsonl.gz").open("ab", buffering=0)
-        _write(self._stream, gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0))
+        _write(
+            self._stream, gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
+        )
         self._steps, self._last = self._steps + starts_step, step
 
     def rewind(self, step: int) -> None:
@@ -201,7 +235,9 @@ class RolloutLog:
         self._go_on_after(step)
 
     def _go_on_after(self, step: float) -> None:
-        """Cut the parts, newest first, until one holds a whole member of at most `step`; that is where writing goes on."""
+        """Cut the parts, newest first, until one holds a whole member of at most `step`; that is where
+        writing goes on.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._number, self._steps, self._last = 1, 0, -1
         for part, path in reversed(_parts(self.folder)):
@@ -224,14 +260,20 @@ class RolloutLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
 def _finite(row: Mapping[str, Any]) -> Json:
     """`row` and the mappings in it with None for what JSON has no number for."""
     return {
-        name: _finite(value) if isinstance(value, Mapping) else number(value) if isinstance(value, float) else value
+        name: _finite(value)
+        if isinstance(value, Mapping)
+        else number(value)
+        if isinstance(value, float)
+        else value
         for name, value in row.items()
     }
 
@@ -252,7 +294,9 @@ def _parts(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _members(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(offset of its end, text) of each whole gzip member from the start; nothing after one that is torn or damaged."""
+    """(offset of its end, text) of each whole gzip member from the start; nothing after one that is torn or
+    damaged.
+    """
     data = memoryview(path.read_bytes())
     end = 0
     while end < len(data):
@@ -276,7 +320,8 @@ def _step_of(path: Path, text: bytes) -> int:
 
 
 def read_rollouts(folder: Path) -> Iterator[Json]:
-    """Rows of the rollout log of the run in `folder`, in the order of steps; a step that is still being written is left out.
+    """Rows of the rollout log of the run in `folder`, in the order of steps; a step that is still being
+    written is left out.
 
     Raises InputError where the run has no rollouts.
     """

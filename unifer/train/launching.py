@@ -1,6 +1,7 @@
 """torchrun with its arguments, but without its traceback where the ranks have spoken for themselves.
 
-A rank that refuses its input, or that Ctrl-C stops, has said so in a line; torchrun would bury that under a page of its own.
+A rank that refuses its input, or that Ctrl-C stops, has said so in a line; torchrun would bury that under a
+page of its own.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from unifer.models.devices import visible_gpus
 
 
 def launch(argv: Sequence[str]) -> int:
-    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after Ctrl-C, else 0.
+    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after
+    Ctrl-C, else 0.
 
-    The word `visible` stands for the number of GPUs this process may use, one at least. Raises InputError where several machines did
-    not find each other.
+    The word `visible` stands for the number of GPUs this process may use, one at least. Raises InputError
+    where several machines did not find each other.
     """
     from torch.distributed import DistNetworkError, DistStoreError, run
     from torch.distributed.elastic.multiprocessing import SignalException
@@ -40,6 +42,7 @@ def _not_together(argv: Sequence[str], said: str) -> str:
     first = f"{given.get('--master_addr', 'the first machine')}:{given.get('--master_port', '29500')}"
     who = f"machine {given.get('--node_rank', '0')} of {given.get('--nnodes', '?')}"
     return (
-        f"{who}: {said.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with its own NODE_RANK, and "
-        f"see that all reach {first}; RENDEZVOUS_MINUTES is how long they wait"
+        f"{who}: {said.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with "
+        "its own NODE_RANK, and see that all reach "
+        f"{first}; RENDEZVOUS_MINUTES is how long they wait"
     )

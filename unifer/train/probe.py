@@ -1,7 +1,8 @@
 """The probe before the first step: do sampler and trainer give the same tokens the same probability?
 
-They compute the same function of the same tokens, pixels and weights, each with its own kernels. What is left is rounding; more
-than that means that one of the four differs, and the policy would be trained on another policy's samples.
+They compute the same function of the same tokens, pixels and weights, each with its own kernels. What is left
+is rounding; more than that means that one of the four differs, and the policy would be trained on another
+policy's samples.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from unifer.errors import InputError
 from unifer.train.rollouts import collapse
 
 NAN_SHARE = 0.01
-"""Most tokens of replies that may be without a log-probability; the lone end token of an empty reply, which vLLM does not score, apart."""
+"""Most tokens of replies that may be without a log-probability; the lone end token of an empty reply, which
+vLLM does not score, apart.
+"""
 
 _LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 _TF32 = 1e-2
@@ -27,12 +30,16 @@ _SAME_LEVEL = 0.6
 
 
 def limit(dtype: str, device: str) -> float:
-    """Mean |difference of log-probabilities| a token that rounding explains for weights of `dtype` on `device` (cpu, cuda)."""
+    """Mean |difference of log-probabilities| a token that rounding explains for weights of `dtype` on
+    `device` (cpu, cuda).
+    """
     return _TF32 if dtype == "float32" and device != "cpu" else _LIMITS[dtype]
 
 
 def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and maximum of |ours - theirs| over the tokens of `mask`, all of shape (batch, tokens); NaN (not scored) is left out."""
+    """Mean and maximum of |ours - theirs| over the tokens of `mask`, all of shape (batch, tokens); NaN (not
+    scored) is left out.
+    """
     gap = (ours - theirs).abs()[mask.bool()]
     gap = gap[~torch.isnan(gap)]
     zero = torch.zeros((), device=ours.device)
@@ -42,7 +49,8 @@ def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.T
 def check(trainer: Any, inputs: Any, output: Any) -> None:
     """Score the first replies of the first batch with the trainer too, and compare the pixels of an image.
 
-    Raises InputError, on every rank, where the scores differ above the limit, or the pixels at all: what bfloat16 may round hides them.
+    Raises InputError, on every rank, where the scores differ above the limit, or the pixels at all: what
+    bfloat16 may round hides them.
     """
     chosen = slice(0, _HANDFUL)
     ours = _scored(trainer, output, chosen)
@@ -52,23 +60,32 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
     if mean <= trainer.probe_limit:
         _refuse_other_pixels(trainer, inputs[0])
         return
-    found = "; ".join(_reasons(trainer, inputs[chosen])) if trainer.vllm_generation.mode == "colocate" else _SERVER
+    found = (
+        "; ".join(_reasons(trainer, inputs[chosen]))
+        if trainer.vllm_generation.mode == "colocate"
+        else _SERVER
+    )
     raise InputError(
-        f"sampler and trainer disagree: mean |log-probability difference| {mean:.2g} a token on {len(ours)} replies of the first batch, "
-        f"{trainer.probe_limit:.2g} is allowed for {_dtype(trainer.model)}. {found}"
+        "sampler and trainer disagree: mean |log-probability difference| "
+        f"{mean:.2g} a token on {len(ours)} replies of the first batch, {trainer.probe_limit:.2g} is "
+        "allowed for "
+        f"{_dtype(trainer.model)}. {found}"
     )
 
 
 def _refuse_unscored(trainer: Any, ours: torch.Tensor, theirs: torch.Tensor, mask: torch.Tensor) -> None:
-    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number: a difference of nothing proves nothing."""
+    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number: a difference
+    of nothing proves nothing.
+    """
     scored = mask.bool() & (mask.sum(dim=1, keepdim=True) > 1)
     counts = torch.stack([torch.isnan(values)[scored].sum() for values in (ours, theirs)] + [scored.sum()])
     trained, sampled, tokens = trainer.accelerator.gather(counts.unsqueeze(0)).sum(dim=0).tolist()
     for number, who in ((trained, "the trainer"), (sampled, "vLLM")):
         if number > NAN_SHARE * tokens:
             raise InputError(
-                f"{who} gives {number} of the first {tokens} sampled tokens no log-probability (NaN): its weights or its arithmetic are "
-                "broken. Look for NaN in the checkpoint, try --dtype float32, or --rollouts none to rule vLLM out"
+                f"{who} gives {number} of the first {tokens} sampled tokens no log-probability (NaN): "
+                "its weights or its arithmetic are broken. Look for NaN in the checkpoint, try "
+                "--dtype float32, or --rollouts none to rule vLLM out"
             )
 
 
@@ -81,15 +98,16 @@ def _refuse_other_pixels(trainer: Any, row: Any) -> None:
     if bool(trainer.accelerator.gather(differs).any()):
         where = seen if seen != _EQUAL_PIXELS else "on another rank pixels differ"
         raise InputError(
-            f"sampler and trainer do not see the same image: {where}. Look at preprocessor_config.json of --model_name_or_path, and at "
+            "sampler and trainer do not see the same image: "
+            f"{where}. Look at preprocessor_config.json of --model_name_or_path, and at "
             "--image_size and --processor_rescales"
         )
 
 
 _EQUAL_PIXELS = "pixels are equal"
 _SERVER = (
-    "Tokens are equal. Check that the server serves the checkpoint of --model_name_or_path in the trainer's dtype, and was started by "
-    "run_vllm_server.sh (--logprobs-mode processed_logprobs)"
+    "Tokens are equal. Check that the server serves the checkpoint of --model_name_or_path in the "
+    "trainer's dtype, and was started by run_vllm_server.sh (--logprobs-mode processed_logprobs)"
 )
 
 
@@ -118,12 +136,18 @@ def _reasons(trainer: Any, inputs: Any) -> list[str]:
     sampler = trainer.vllm_generation
     found = ["Tokens are equal"]
     dtypes = (_dtype(trainer.model), str(sampler.llm.llm_engine.model_config.dtype).removeprefix("torch."))
-    found.append(f"dtype differs: {dtypes[0]} for the trainer, {dtypes[1]} for vLLM" if dtypes[0] != dtypes[1] else "dtype is equal")
+    found.append(
+        f"dtype differs: {dtypes[0]} for the trainer, {dtypes[1]} for vLLM"
+        if dtypes[0] != dtypes[1]
+        else "dtype is equal"
+    )
     return [*found, _pixels(trainer, inputs[0]), _weights(sampler)]
 
 
 def _weights(sampler: Any) -> str:
-    """The tensor that differs most. Under sleep mode TRL has put the engine to sleep by now, and reading its weights would crash."""
+    """The tensor that differs most. Under sleep mode TRL has put the engine to sleep by now, and reading its
+    weights would crash.
+    """
     if sampler.enable_sleep_mode:
         return "weights are not compared, vLLM's are asleep (--vllm_enable_sleep_mode false compares them)"
     held = {_tail(name): value for name, value in sampler.weights().items()}
@@ -149,27 +173,47 @@ def _pixels(trainer: Any, row: Any) -> str:
     from unifer.models.engines.vllm_engine import render_for_engine
 
     prompts = [
-        [{**row["prompt"][0], "content": [{"type": "image", "image": row["image"]}, {"type": "text", "text": row["prompt"][0]["content"]}]}]
+        [
+            {
+                **row["prompt"][0],
+                "content": [
+                    {"type": "image", "image": row["image"]},
+                    {"type": "text", "text": row["prompt"][0]["content"]},
+                ],
+            }
+        ]
     ]
     (ids,), _, ours = trainer._tokenize_prompts(prompts)
-    asked = {"prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id), "multi_modal_data": {"image": row["image"]}}
-    trainer.vllm_generation.llm.reset_mm_cache()  # of an image that it knows vLLM hands out a reference, not pixels
+    asked = {
+        "prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id),
+        "multi_modal_data": {"image": row["image"]},
+    }
+    # of an image that it knows vLLM hands out a reference, not pixels
+    trainer.vllm_generation.llm.reset_mm_cache()
     rendered = render_for_engine(trainer.vllm_generation.llm, asked)
-    trainer.vllm_generation.llm.reset_mm_cache()  # and of one that was rendered it expects the engine to have them, which never got it
+    # and of one that was rendered it expects the engine to have them, which never got it
+    trainer.vllm_generation.llm.reset_mm_cache()
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()
     mine = torch.as_tensor(ours["pixel_values"]).float()
     if theirs.shape != mine.shape:
         return f"pixels differ: {tuple(mine.shape)} for the trainer, {tuple(theirs.shape)} for vLLM"
     processor = trainer.processing_class.image_processor
-    mean, std = (torch.tensor(values).view(1, -1, 1) for values in (processor.image_mean, processor.image_std))
+    mean, std = (
+        torch.tensor(values).view(1, -1, 1) for values in (processor.image_mean, processor.image_std)
+    )
     gap = float((_levels(mine, mean, std) - _levels(theirs, mean, std)).abs().max())
     if gap > _SAME_LEVEL:
-        return f"pixels differ by up to {gap:.0f} of 255 levels: the two processors scale or normalise images differently"
+        return (
+            "pixels differ by up to "
+            f"{gap:.0f} of 255 levels: the two processors scale or normalise images differently"
+        )
     return _EQUAL_PIXELS
 
 
 def _levels(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-    """Gray levels 0..255 of patches (patches, values), channels outermost; vLLM may leave them so and normalise inside the model."""
+    """Gray levels 0..255 of patches (patches, values), channels outermost; vLLM may leave them so and
+    normalise inside the model.
+    """
     by_channel = pixels.view(len(pixels), mean.shape[1], -1)
     normalised = float(pixels.abs().max()) < _NORMALISED
     return (by_channel * std + mean) * 255 if normalised else by_channel

@@ -1,4 +1,5 @@
-"""What a training run shows: one bar with step, loss and time left, instead of a printed dictionary at every logging step.
+"""What a training run shows: one bar with step, loss and time left, instead of a printed dictionary at every
+logging step.
 
 Where another command of ours waits for this one, it is told instead (`unifer.progress`).
 """
@@ -43,7 +44,9 @@ class TrainingBar(ProgressCallback):
         elif self.training_bar is not None:
             super().on_step_end(args, state, control, **kwargs)
 
-    def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any) -> None:
+    def on_prediction_step(
+        self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any
+    ) -> None:
         if self._teller is None:
             super().on_prediction_step(args, state, control, eval_dataloader, **kwargs)
 
@@ -52,7 +55,9 @@ class TrainingBar(ProgressCallback):
             super().on_train_end(args, state, control, **kwargs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """The reward where there is one, since GRPO's loss says nothing; else the loss; and the newest held-out WAR."""
+        """The reward where there is one, since GRPO's loss says nothing; else the loss; and the newest
+        held-out WAR.
+        """
         logs = logs or {}
         if "reward" in logs:
             self._newest["reward"] = f"reward {float(logs['reward']):.2f}"
@@ -68,7 +73,9 @@ class TrainingBar(ProgressCallback):
 
 
 class MetricsRecorder(TrainerCallback):
-    """Writes what the trainer logs to the run's own metrics file, each step once, says what is alarming in it, and closes both logs."""
+    """Writes what the trainer logs to the run's own metrics file, each step once, says what is alarming in
+    it, and closes both logs.
+    """
 
     def __init__(self, metrics: MetricsLog, rollouts: RolloutLog, alarms: Alarms) -> None:
         self.metrics, self.rollouts, self.alarms = metrics, rollouts, alarms

@@ -1,9 +1,10 @@
-"""Going on from a checkpoint with the weights that it holds: a mend of transformers 5.17, shared by every trainer.
+"""Going on from a checkpoint with the weights that it holds: a mend of transformers 5.17, shared by every
+trainer.
 
-Qwen2.5-VL is saved under the tensor names of the hub (`visual...`), while the live model calls them `model.visual...`.
-`from_pretrained` translates; the Trainer's own resume loads by raw name without `strict`, so it would warn, match nothing, and
-train on from the start weights with the checkpoint's optimizer state. DeepSpeed and LoRA checkpoints keep live names and need
-no mend.
+Qwen2.5-VL is saved under the tensor names of the hub (`visual...`), while the live model calls them
+`model.visual...`. `from_pretrained` translates; the Trainer's own resume loads by raw name without `strict`,
+so it would warn, match nothing, and train on from the start weights with the checkpoint's optimizer state.
+DeepSpeed and LoRA checkpoints keep live names and need no mend.
 """
 
 from __future__ import annotations

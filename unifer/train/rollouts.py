@@ -1,12 +1,17 @@
-"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts, and nothing else.
+"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts, and nothing
+else.
 
 Each piece and why it exists:
-- `PLACEHOLDERS` are never sampled, and `ban` takes them out of the trainer's distribution as well: a reply with an image token in
-  it would not match its image features, and a ban on one side alone would make the two distributions differ.
-- `collapse`: vLLM expands one placeholder an image; TRL hands it prompts that the processor has expanded already, so vLLM would
-  expand them twice and answer, without an error, another prompt than the one that the trainer scores (huggingface/trl#6294).
-- `Sampler.generate` asserts on every call that both hold the same prompt tokens, and gives an empty completion its end token.
-- `Sampler.sync_weights` drops vLLM's cached image features with the weights that made them, and looks whether the weights arrived.
+- `PLACEHOLDERS` are never sampled, and `ban` takes them out of the trainer's distribution as well: a reply
+  with an image token in it would not match its image features, and a ban on one side alone would make the two
+  distributions differ.
+- `collapse`: vLLM expands one placeholder an image; TRL hands it prompts that the processor has expanded
+  already, so vLLM would expand them twice and answer, without an error, another prompt than the one that the
+  trainer scores (huggingface/trl#6294).
+- `Sampler.generate` asserts on every call that both hold the same prompt tokens, and gives an empty
+  completion its end token.
+- `Sampler.sync_weights` drops vLLM's cached image features with the weights that made them, and looks whether
+  the weights arrived.
 - The weights themselves come from `weight_sync`, a layer at a time.
 - `open_engine`: vLLM in the trainer's precision and, without a GPU, with weights that it can be given again.
 
@@ -34,7 +39,9 @@ from unifer.models.engines.vllm_engine import one_image
 from unifer.train import weight_sync
 
 BAN = -100.0
-"""Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a factor."""
+"""Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a
+factor.
+"""
 
 _PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 _WATCHED = 64
@@ -43,7 +50,9 @@ _CPU_BLOCK = 32
 
 
 def placeholders(config: Mapping[str, Any]) -> list[int]:
-    """Ids of a checkpoint's image and video placeholders and of the marks around them, from its config.json."""
+    """Ids of a checkpoint's image and video placeholders and of the marks around them, from its
+    config.json.
+    """
     return sorted({token for name in _PLACEHOLDERS if (token := config.get(name)) is not None})
 
 
@@ -53,13 +62,16 @@ def vllm_ban(checkpoint: Path) -> dict[int, float]:
 
 
 def ban(model: Any, token_ids: Sequence[int]) -> Any:
-    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or saved. Returns the head.
+    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or
+    saved. Returns the head.
 
     The bias of a head that has none is where transformers' own forward and TRL's fused one both look.
     """
     head = model.get_output_embeddings()
     if head.bias is not None:
-        raise ValueError(f"{type(model).__name__} has a biased head, whose bias cannot carry the ban on placeholder tokens")
+        raise ValueError(
+            f"{type(model).__name__} has a biased head, whose bias cannot carry the ban on placeholder tokens"
+        )
     bias = torch.zeros(head.out_features, dtype=head.weight.dtype, device=head.weight.device)
     bias[list(token_ids)] = BAN
     del head._parameters["bias"]
@@ -83,7 +95,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         super().__init__(*args, **kwargs)
 
     def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
-        """TRL's `generate` on prompts with one placeholder an image. Raises InputError where vLLM answered another prompt."""
+        """TRL's `generate` on prompts with one placeholder an image. Raises InputError where vLLM answered
+        another prompt.
+        """
         asked = prompts
         if self.mode == "colocate" and images is not None:
             asked = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
@@ -91,16 +105,27 @@ class Sampler(vllm_generation.VLLMGeneration):
         if group > 1:
             answered, completions, logprobs, token_ids = self._generate_groups(asked, images, group, profiler)
         else:
-            answered, completions, logprobs, token_ids = super().generate(asked, images, num_generations, profiler)
+            answered, completions, logprobs, token_ids = super().generate(
+                asked, images, num_generations, profiler
+            )
         for index, (ours, theirs) in enumerate(zip(prompts, answered, strict=True)):
             if list(ours) != list(theirs):
-                raise InputError(_other_prompt(index, list(ours), list(theirs), self.processing_class.image_token_id))
+                raise InputError(
+                    _other_prompt(index, list(ours), list(theirs), self.processing_class.image_token_id)
+                )
         completions, logprobs = self._with_ends(completions, logprobs)
         return prompts, completions, logprobs, token_ids
 
     def _group(self, prompts: Any, images: Any, num_generations: int) -> int:
-        """`num_generations` where this process holds whole groups, in order, of one image object each; else 1."""
-        if self.mode != "colocate" or self.tensor_parallel_size > 1 or images is None or len(prompts) % num_generations:
+        """`num_generations` where this process holds whole groups, in order, of one image object each; else
+        1.
+        """
+        if (
+            self.mode != "colocate"
+            or self.tensor_parallel_size > 1
+            or images is None
+            or len(prompts) % num_generations
+        ):
             return 1
         for first in range(0, len(prompts), num_generations):
             for place in range(first + 1, first + num_generations):
@@ -109,19 +134,22 @@ class Sampler(vllm_generation.VLLMGeneration):
         return num_generations
 
     def _generate_groups(self, prompts: Any, images: Any, group: int, profiler: Any) -> Any:
-        """One request a group with `group` samples. TRL's colocated mode sends each completion as a request of its own, and vLLM then
-        hashes, renders and schedules the same image and prompt `group` times.
+        """One request a group with `group` samples. TRL's colocated mode sends each completion as a request
+        of its own, and vLLM then hashes, renders and schedules the same image and prompt `group` times.
         """
         own = self.generation_kwargs
         self.generation_kwargs = {**own, "n": group}
         try:
-            answered, completions, logprobs, token_ids = super().generate(prompts[::group], images[::group], group, profiler)
+            answered, completions, logprobs, token_ids = super().generate(
+                prompts[::group], images[::group], group, profiler
+            )
         finally:
             self.generation_kwargs = own
         return [ids for ids in answered for _ in range(group)], completions, logprobs, token_ids
 
     def _with_ends(self, completions: Any, logprobs: Any) -> tuple[Any, Any]:
-        """An empty completion said its end token and nothing else: TRL looks at the last token of each and fails where there is none.
+        """An empty completion said its end token and nothing else: TRL looks at the last token of each and
+        fails where there is none.
 
         Its log-probability was not returned; None counts as "no correction" there.
         """
@@ -131,19 +159,24 @@ class Sampler(vllm_generation.VLLMGeneration):
         return filled, scored
 
     def sync_weights(self) -> None:
-        """TRL's sync; then no image feature of the old weights is left. Raises InputError if the new ones did not arrive."""
+        """TRL's sync; then no image feature of the old weights is left. Raises InputError if the new ones did
+        not arrive.
+        """
         started = time.perf_counter()
         self._watched = None
         if self.mode == "colocate" and not self._dist.is_fsdp:
             self._load()
         else:
             super().sync_weights()
-        # vLLM keeps image features by the image's hash; `reset_prefix_cache`, all that TRL calls, leaves them.
+        # vLLM keeps image features by the image's hash; `reset_prefix_cache`, all that TRL calls, leaves
+        # them.
         if self.mode == "colocate":
             self.llm.llm_engine.reset_encoder_cache()
             self._check_arrival()
         elif self.accelerator.is_main_process:
-            self.vllm_client.session.post(f"{self.vllm_client.base_url}/reset_encoder_cache", timeout=60).raise_for_status()
+            self.vllm_client.session.post(
+                f"{self.vllm_client.base_url}/reset_encoder_cache", timeout=60
+            ).raise_for_status()
         self.sync_seconds += time.perf_counter() - started
 
     def _load(self) -> None:
@@ -158,7 +191,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         self.llm.reset_prefix_cache()
 
     def layers(self) -> Iterator[weight_sync.Layer]:
-        """The trainer's weights. Some of the last layer's output projection are kept: LoRA changes it, vLLM fuses it with nothing."""
+        """The trainer's weights. Some of the last layer's output projection are kept: LoRA changes it, vLLM
+        fuses it with nothing.
+        """
         for layer in weight_sync.by_layer(self.model, self._dist, self._fix_param_name_to_vllm):
             for name, weight in layer:
                 if name.endswith("self_attn.o_proj.weight"):
@@ -177,14 +212,22 @@ class Sampler(vllm_generation.VLLMGeneration):
         if self._watched is None or self.accelerator.process_index % self.tensor_parallel_size:
             return  # with tensor parallelism the first columns lie on the first rank of each group
         name, sent = self._watched
-        held = [value for key, value in self.weights().items() if key.endswith(f"layers.{name}") and "visual" not in key]
+        held = [
+            value
+            for key, value in self.weights().items()
+            if key.endswith(f"layers.{name}") and "visual" not in key
+        ]
         if not held:
-            return  # an architecture whose layers vLLM calls otherwise; the difference of log-probabilities watches over it
+            # an architecture whose layers vLLM calls otherwise; the difference of log-probabilities watches
+            # over it
+            return
         found = held[0][0, : sent.numel()]
         if not torch.equal(found.to(sent), sent.to(found.dtype).to(sent)):
             raise InputError(
-                f"vLLM kept its old weights: {name} of the sampler differs from the trainer's by up to "
-                f"{float((found.to(sent) - sent).abs().max()):.2g} right after a weight sync; it would answer with another policy"
+                "vLLM kept its old weights: "
+                f"{name} of the sampler differs from the trainer's by up to "
+                f"{float((found.to(sent) - sent).abs().max()):.2g} right after a weight sync; it "
+                "would answer with another policy"
             )
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -196,17 +239,27 @@ class Sampler(vllm_generation.VLLMGeneration):
 
 
 def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: int) -> str:
-    counts = f"{ours.count(image_token)} image tokens of {len(ours)} for the trainer, {theirs.count(image_token)} of {len(theirs)} for vLLM"
-    at = next((place for place, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    counts = (
+        f"{ours.count(image_token)} image tokens of {len(ours)} for the trainer, "
+        f"{theirs.count(image_token)} of {len(theirs)} for vLLM"
+    )
+    at = next(
+        (place for place, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b),
+        min(len(ours), len(theirs)),
+    )
     return (
-        f"prompt {index}: vLLM answered other tokens than the trainer would score ({counts}; they part at token {at}); "
+        "prompt "
+        f"{index}: vLLM answered other tokens than the trainer would score ({counts}; they part at "
+        "token "
+        f"{at}); "
         "the two processors resize images differently: give both the same checkpoint folder"
     )
 
 
 @contextmanager
 def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
-    """While it is open, a GRPOTrainer that is made gets `Sampler`, in the precision `dtype` of the trainer's weights.
+    """While it is open, a GRPOTrainer that is made gets `Sampler`, in the precision `dtype` of the trainer's
+    weights.
 
     Images are `image_side` pixels wide and high (None: of any size).
 
@@ -216,7 +269,8 @@ def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
     if not visible_gpus():
         _prepare_cpu()
         own["enforce_eager"] = True
-        # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is longer than short prompts.
+        # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is
+        # longer than short prompts.
         own["block_size"] = _CPU_BLOCK
     stock_engine, stock_backend = vllm_generation.LLM, grpo_trainer.VLLMGeneration
 
@@ -237,8 +291,10 @@ def _prepare_cpu() -> None:
     import vllm._custom_ops as operations
     from vllm.model_executor.layers import utils as linear_layers
 
-    # vLLM compiles two small functions of its sampler, which takes longer than a tiny model's run gains by them, and wants a compiler.
+    # vLLM compiles two small functions of its sampler, which takes longer than a tiny model's run gains by
+    # them, and wants a compiler.
     torch._dynamo.config.disable = True
-    # Both repack linear weights, which then cannot be loaded again: oneDNN, and in bfloat16 on processors with AMX the sgl kernels.
+    # Both repack linear weights, which then cannot be loaded again: oneDNN, and in bfloat16 on processors
+    # with AMX the sgl kernels.
     operations._supports_onednn = False
     linear_layers.check_cpu_sgl_kernel = lambda *_: False

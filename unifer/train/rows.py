@@ -1,7 +1,7 @@
 """Rows on disk -> a memory-mapped Arrow table, images decoded when a row is fetched.
 
-The first start checks every row and writes the table into the cache under the file's own hash; later starts only map it, so that
-neither a rank's memory nor the time to the first batch grows with the number of rows.
+The first start checks every row and writes the table into the cache under the file's own hash; later starts
+only map it, so that neither a rank's memory nor the time to the first batch grows with the number of rows.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def _stamp(digest: str) -> Path:
 def table(path: Path, columns: dict[str, str], parse: Callable[[Any], Any], digest: str) -> Any:
     """The rows of `path` as a memory-mapped `datasets.Dataset` of `columns` (attribute of a record -> type).
 
-    `digest` is the file's SHA-256. Ranks of one machine take turns at the lock, so that one prepares the table and the others map
-    it. Raises InputError with file:row for the first row that `parse` refuses.
+    `digest` is the file's SHA-256. Ranks of one machine take turns at the lock, so that one prepares the
+    table and the others map it. Raises InputError with file:row for the first row that `parse` refuses.
     """
     import datasets
 
@@ -69,7 +69,9 @@ def table(path: Path, columns: dict[str, str], parse: Callable[[Any], Any], dige
 def _prepare(path: Path, prepared: Path, columns: dict[str, str], parse: Callable[[Any], Any]) -> None:
     import pyarrow as pa
 
-    log.warning("%s: checking every row and preparing the memory-mapped table (first start on this file only)", path)
+    log.warning(
+        "%s: checking every row and preparing the memory-mapped table (first start on this file only)", path
+    )
     types = {"string": pa.string(), "list<string>": pa.list_(pa.string()), "list<int8>": pa.list_(pa.int8())}
     schema = pa.schema([(column, types[kind]) for column, kind in columns.items()])
     records = files.read_records(path, parse, key=lambda record: record.id)
@@ -77,7 +79,10 @@ def _prepare(path: Path, prepared: Path, columns: dict[str, str], parse: Callabl
     count = 0
     with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for chunk in _chunks(records):
-            arrays = [pa.array([getattr(row, column) for row in chunk], schema.field(column).type) for column in columns]
+            arrays = [
+                pa.array([getattr(row, column) for row in chunk], schema.field(column).type)
+                for column in columns
+            ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             count += len(chunk)
             if count % 100_000 == 0:
@@ -95,7 +100,9 @@ def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:
 
 
 def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
-    """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB `image`."""
+    """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB
+    `image`.
+    """
     rows = table(path, _COT, _checked_cot, digest)
     row_images.check(path, distinct(rows, "image_path"), image_root, _stamp(digest))
 
@@ -126,14 +133,19 @@ def _checked_cot(raw: Any) -> CoTRow:
 
 
 def reward_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
-    """Reward rows as TRL's GRPOTrainer takes them: `prompt`, the decoded RGB `image`, and what the rewards and the rollout log read."""
+    """Reward rows as TRL's GRPOTrainer takes them: `prompt`, the decoded RGB `image`, and what the rewards
+    and the rollout log read.
+    """
     rows = table(path, _REWARD, _checked_reward, digest)
     row_images.check(path, distinct(rows, "image_path"), image_root, _stamp(digest))
 
     def fetch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         prompt = [prompts.trainer_prompt(problem) for problem in batch["problem"]]
-        # A group's rows are one row, repeated: its image is decoded once, and all of them hold the same object.
-        pictures = {image: load_image(path, image, image_root, rule) for image in dict.fromkeys(batch["image_path"])}
+        # A group's rows are one row, repeated: its image is decoded once, and all of them hold the same
+        # object.
+        pictures = {
+            image: load_image(path, image, image_root, rule) for image in dict.fromkeys(batch["image_path"])
+        }
         return batch | {"prompt": prompt, "image": [pictures[image] for image in batch["image_path"]]}
 
     return rows.with_transform(fetch)
@@ -170,7 +182,9 @@ def load_image(path: Path, image_path: str, image_root: Path | None, rule: image
 def describe(path: Path) -> Json:
     """Name, bytes and SHA-256 of a row file, for the manifest; the digest is also its key in the cache."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected (--rows){hint(path.name)}")
+        raise InputError(
+            f"{path}: no such file; a JSON or JSONL file of rows is expected (--rows){hint(path.name)}"
+        )
     from unifer.runs import describe_file
 
     return describe_file(path)

@@ -1,7 +1,9 @@
-"""The vLLM server of `--rollouts server`: asked, before any weight is loaded, whether this run can sample from it.
+"""The vLLM server of `--rollouts server`: asked, before any weight is loaded, whether this run can sample
+from it.
 
-Knows vLLM's endpoints and what TRL 1.16 wants of them (trl/generation/vllm_client.py). Nothing here changes the server. Which weights it
-holds does not matter, the first sync replaces them; what they are weights of does.
+Knows vLLM's endpoints and what TRL 1.16 wants of them (trl/generation/vllm_client.py). Nothing here changes
+the server. Which weights it holds does not matter, the first sync replaces them; what they are weights of
+does.
 """
 
 from __future__ import annotations
@@ -39,11 +41,12 @@ _VISION_FACTS = ("depth", "hidden_size", "patch_size", "spatial_merge_size")
 
 
 def check_server(url: str, checkpoint: Path, dtype: str, context: int) -> None:
-    """Ask the server at `url` whether it can sample for a run of `checkpoint` in `dtype` with `context` tokens, prompt and completion.
+    """Ask the server at `url` whether it can sample for a run of `checkpoint` in `dtype` with `context`
+    tokens, prompt and completion.
 
-    Raises InputError, with the command that starts the right one: no server there, another vLLM version than the one installed here,
-    a model of another shape, tokens or image limits, another dtype, too short a context, or one without the endpoints and settings
-    that weight sync, log-probabilities and images need.
+    Raises InputError, with the command that starts the right one: no server there, another vLLM version than
+    the one installed here, a model of another shape, tokens or image limits, another dtype, too short a
+    context, or one without the endpoints and settings that weight sync, log-probabilities and images need.
     """
     url = url.rstrip("/")
     start = f"{_SCRIPT} --model {checkpoint} --dtype {dtype} --max-model-len {context}"
@@ -51,22 +54,40 @@ def check_server(url: str, checkpoint: Path, dtype: str, context: int) -> None:
         with httpx.Client(base_url=url, timeout=_QUICK) as client:
             faults = list(_faults(client, checkpoint, dtype, context))
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise InputError(f"--vllm_server_base_url {url}: {error}; a URL such as http://first-node:8000 is expected") from None
+        raise InputError(
+            f"--vllm_server_base_url {url}: {error}; a URL such as http://first-node:8000 is expected"
+        ) from None
     except httpx.HTTPError as error:
         reason = str(error) or type(error).__name__
-        raise InputError(f"{url}: no vLLM server answers ({reason}); start one on GPUs of its own, wait until it is up: {start}") from None
+        raise InputError(
+            f"{url}: no vLLM server answers ({reason}); start one on GPUs of its own, wait until it "
+            "is up: "
+            f"{start}"
+        ) from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise InputError(f"{url}: what answers there is no vLLM server; start one on GPUs of its own: {start}") from None
+        raise InputError(
+            f"{url}: what answers there is no vLLM server; start one on GPUs of its own: {start}"
+        ) from None
     if faults:
-        raise InputError(f"{url}: this run cannot sample from that vLLM server: {'; '.join(faults)}. Start it again: {start}")
+        raise InputError(
+            f"{url}: this run cannot sample from that vLLM server: {'; '.join(faults)}. Start it "
+            "again: "
+            f"{start}"
+        )
 
 
 def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) -> Iterator[str]:
-    """What keeps the run from sampling there, one phrase each; after the first that makes all others doubtful, nothing more."""
+    """What keeps the run from sampling there, one phrase each; after the first that makes all others
+    doubtful, nothing more.
+    """
     client.get("/health").raise_for_status()
     theirs, ours = str(client.get("/version").raise_for_status().json()["version"]), _installed()
     if _release(theirs) != _release(ours):
-        yield f"it is vLLM {theirs}, {ours} is installed here, and they speak other protocols; install the same from requirements.txt there"
+        yield (
+            "it is vLLM "
+            f"{theirs}, {ours} is installed here, and they speak other protocols; install the same "
+            "from requirements.txt there"
+        )
         return
     model = client.get("/v1/models").raise_for_status().json()["data"][0]["id"]
     answer = client.get("/server_info", params={"config_format": "json"}, timeout=_SLOW)
@@ -74,7 +95,10 @@ def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) ->
         yield "it does not offer the endpoints that take new weights (VLLM_SERVER_DEV_MODE=1)"
         return
     if answer.is_error:
-        yield f"it cannot say how it is set (HTTP {answer.status_code} of /server_info): where Python has no pip, uv must be on its PATH"
+        yield (
+            "it cannot say how it is set (HTTP "
+            f"{answer.status_code} of /server_info): where Python has no pip, uv must be on its PATH"
+        )
         return
     info = answer.json()["vllm_config"]
     wrong_model = list(_model_faults(info["model_config"]["model"], checkpoint))
@@ -89,7 +113,10 @@ def _installed() -> str:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    raise InputError("--rollouts server needs vLLM here too, as its client: pip install -r requirements.txt, or --rollouts none")
+    raise InputError(
+        "--rollouts server needs vLLM here too, as its client: pip install -r requirements.txt, or "
+        "--rollouts none"
+    )
 
 
 def _release(version: str) -> str:
@@ -98,10 +125,18 @@ def _release(version: str) -> str:
 
 
 def _model_faults(served: str, checkpoint: Path) -> Iterator[str]:
-    """vLLM 0.31 tells the path of its model, not its config.json: compared by content where that is seen from here, else by name."""
+    """vLLM 0.31 tells the path of its model, not its config.json: compared by content where that is seen from
+    here, else by name.
+    """
     if (Path(served) / "config.json").is_file():
-        ours, theirs = (facts(files.read_json(folder / "config.json")) for folder in (checkpoint, Path(served)))
-        differing = [f"{fact} {theirs.get(fact)} instead of {ours[fact]}" for fact in ours if ours[fact] != theirs.get(fact)]
+        ours, theirs = (
+            facts(files.read_json(folder / "config.json")) for folder in (checkpoint, Path(served))
+        )
+        differing = [
+            f"{fact} {theirs.get(fact)} instead of {ours[fact]}"
+            for fact in ours
+            if ours[fact] != theirs.get(fact)
+        ]
         if differing:
             yield f"it serves another model, {served} ({', '.join(differing[:3])})"
     elif Path(served).name not in names_of(checkpoint):
@@ -109,7 +144,9 @@ def _model_faults(served: str, checkpoint: Path) -> Iterator[str]:
 
 
 def facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a config.json makes weights and tokens interchangeable, the text model's part nested or (before transformers 5) not."""
+    """What of a config.json makes weights and tokens interchangeable, the text model's part nested or (before
+    transformers 5) not.
+    """
     text, vision = config.get("text_config") or config, config.get("vision_config") or {}
     found = {"model_type": config.get("model_type"), **{fact: text.get(fact) for fact in _TEXT_FACTS}}
     found |= {f"vision {fact}": vision.get(fact) for fact in _VISION_FACTS}
@@ -124,15 +161,24 @@ def _setting_faults(info: Mapping[str, Any], dtype: str, context: int) -> Iterat
     if served["max_model_len"] < context:
         yield f"its context holds {served['max_model_len']} tokens, prompt and completion need {context}"
     if served["logprobs_mode"] != "processed_logprobs":
-        yield f"it reports {served['logprobs_mode']}, before temperature and bans (--logprobs-mode processed_logprobs)"
+        yield (
+            "it reports "
+            f"{served['logprobs_mode']}, before temperature and bans (--logprobs-mode "
+            "processed_logprobs)"
+        )
     if (info.get("weight_transfer_config") or {}).get("backend") != "nccl":
         yield """it takes no weights by NCCL (--weight-transfer-config '{"backend": "nccl"}')"""
     if str(info["device_config"]["device"]).startswith("cpu"):
-        yield "it runs on a CPU, and NCCL carries weights between GPUs only (without a GPU: --rollouts colocate)"
+        yield (
+            "it runs on a CPU, and NCCL carries weights between GPUs only (without a GPU: --rollouts "
+            "colocate)"
+        )
 
 
 def _image_faults(client: httpx.Client, model: str, checkpoint: Path | None, context: int) -> Iterator[str]:
-    """Have images of several sizes cut into tokens there and compare the counts with those of `checkpoint`'s processor."""
+    """Have images of several sizes cut into tokens there and compare the counts with those of `checkpoint`'s
+    processor.
+    """
     counts = {}
     for side in dict.fromkeys((28, 224, 28 * max(1, math.isqrt(context // 2)))):
         answer = client.post("/v1/chat/completions/render", json=_image_request(model, side), timeout=_SLOW)
@@ -155,7 +201,9 @@ def _image_faults(client: httpx.Client, model: str, checkpoint: Path | None, con
     for side, count in counts.items():
         if count != ours[side]:
             yield (
-                f"its processor makes {count} tokens of an image of {side}x{side} pixels, the checkpoint's makes {ours[side]}: "
+                "its processor makes "
+                f"{count} tokens of an image of {side}x{side} pixels, the checkpoint's makes "
+                f"{ours[side]}: "
                 "give both the same processor files"
             )
             return
@@ -174,4 +222,7 @@ def _image_tokens(checkpoint: Path, sides: list[int]) -> dict[int, int]:
     from unifer.models.loading import load_processor
 
     processor = load_processor(checkpoint).image_processor
-    return {side: processor.get_number_of_image_patches(side, side, {}) // processor.merge_size**2 for side in sides}
+    return {
+        side: processor.get_number_of_image_patches(side, side, {}) // processor.merge_size**2
+        for side in sides
+    }

@@ -1,6 +1,7 @@
 """YAML and flags -> typed settings of a training run, merged once and checked once.
 
-`configs` reads the YAML. A path in it that starts with `./` or `../` is relative to that file, a path in a flag to where the user stands.
+`configs` reads the YAML. A path in it that starts with `./` or `../` is relative to that file, a path in a
+flag to where the user stands.
 """
 
 from __future__ import annotations
@@ -26,32 +27,59 @@ class FerArguments:
 
     rows: str = field(metadata={"help": "JSON or JSONL file of training rows."})
     image_root: str | None = field(
-        default=None, metadata={"help": "Folder that a leading '/' of image_path stands for (default: UNIFER_IMAGE_ROOT)."}
+        default=None,
+        metadata={"help": "Folder that a leading '/' of image_path stands for (default: UNIFER_IMAGE_ROOT)."},
     )
-    image_size: int = field(default=224, metadata={"help": "Side in pixels every image is resized to; 0 keeps its own size."})
+    image_size: int = field(
+        default=224, metadata={"help": "Side in pixels every image is resized to; 0 keeps its own size."}
+    )
     processor_rescales: bool = field(
         default=False,
-        metadata={"help": "The checkpoint's processor may scale images of image_size, which its pixel limits exclude."},
+        metadata={
+            "help": "The checkpoint's processor may scale images of image_size, which its pixel limits "
+            "exclude."
+        },
     )
     freeze_vision_tower: bool = field(default=False, metadata={"help": "Train the language model alone."})
-    preflight: bool = field(default=True, metadata={"help": "Look first at packages, disk and memory, as `unifer doctor` does."})
+    preflight: bool = field(
+        default=True, metadata={"help": "Look first at packages, disk and memory, as `unifer doctor` does."}
+    )
     eval_questions: str | None = field(
-        default=None, metadata={"help": "Question file answered every eval_steps while training: held-out WAR in the curves."}
+        default=None,
+        metadata={
+            "help": "Question file answered every eval_steps while training: held-out WAR in the curves."
+        },
     )
-    eval_image_root: str | None = field(default=None, metadata={"help": "Its image root (default: that of the rows)."})
+    eval_image_root: str | None = field(
+        default=None, metadata={"help": "Its image root (default: that of the rows)."}
+    )
     eval_max_new_tokens: int | None = field(
-        default=None, metadata={"help": "Most tokens of such a reply (default: max_completion_length of GRPO, 1024 for SFT)."}
+        default=None,
+        metadata={
+            "help": "Most tokens of such a reply (default: max_completion_length of GRPO, 1024 for SFT)."
+        },
     )
-    keep: str = field(default="last", metadata={"help": "Which model the run ends with: the last, or the best on eval_questions."})
+    keep: str = field(
+        default="last",
+        metadata={"help": "Which model the run ends with: the last, or the best on eval_questions."},
+    )
     global_batch: int | None = field(
         default=None,
-        metadata={"help": "Rows (SFT) or replies (GRPO) per step over all processes; gradient_accumulation_steps follows."},
+        metadata={
+            "help": "Rows (SFT) or replies (GRPO) per step over all processes; "
+            "gradient_accumulation_steps follows."
+        },
     )
     max_minutes: float | None = field(
         default=None,
-        metadata={"help": "After so many minutes save, and end with status 75: for a cluster's time limit; the same command goes on."},
+        metadata={
+            "help": "After so many minutes save, and end with status 75: for a cluster's time limit; the "
+            "same command goes on."
+        },
     )
-    fresh: bool = field(default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."})
+    fresh: bool = field(
+        default=False, metadata={"help": "Start over: a run in output_dir is moved aside instead of resumed."}
+    )
 
 
 _DEAD = {
@@ -76,16 +104,20 @@ _PACKAGES = (
 
 _HINTS = {
     "bf16": "; without a GPU: --bf16 false --dtype float32",
-    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks x batches a generation a "
-    "multiple of num_generations",
+    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks x "
+    "batches a generation a multiple of num_generations",
 }
 """Word in what TRL or transformers says about settings -> what to do."""
 
 
 def refuse_dead_flags(config: Any, model: Any) -> None:
-    """Raise InputError for a flag that would change nothing, or that needs a package which is not installed."""
+    """Raise InputError for a flag that would change nothing, or that needs a package which is not
+    installed.
+    """
     if model.dtype == "auto":
-        raise InputError("--dtype auto: sampler and trainer must hold weights alike; say float32, bfloat16 or float16")
+        raise InputError(
+            "--dtype auto: sampler and trainer must hold weights alike; say float32, bfloat16 or float16"
+        )
     for name, instead in _DEAD.items():
         for arguments in (config, model):
             default = getattr(type(arguments), name, None)
@@ -93,9 +125,14 @@ def refuse_dead_flags(config: Any, model: Any) -> None:
                 raise InputError(f"--{name} has no effect here: {instead}")
     for package, name, value, instead in _PACKAGES:
         given = getattr(config, name, None) or getattr(model, name, None) or ()
-        if value in (given if isinstance(given, list | tuple) else [given]) and importlib.util.find_spec(package) is None:
+        if (
+            value in (given if isinstance(given, list | tuple) else [given])
+            and importlib.util.find_spec(package) is None
+        ):
             said = "true" if value is True else value
-            raise InputError(f"--{name} {said} needs the package {package.replace('_', '-')}: install it, or use {instead}")
+            raise InputError(
+                f"--{name} {said} needs the package {package.replace('_', '-')}: install it, or use {instead}"
+            )
 
 
 def check_held_out(fer: FerArguments, config: Any) -> None:
@@ -104,16 +141,23 @@ def check_held_out(fer: FerArguments, config: Any) -> None:
         raise InputError(f"--keep {fer.keep}: allowed are last and best")
     if fer.eval_questions is None:
         if fer.keep == "best":
-            raise InputError("--keep best: best on what? name held-out questions with --eval_questions FILE and --eval_steps N")
+            raise InputError(
+                "--keep best: best on what? name held-out questions with --eval_questions FILE and "
+                "--eval_steps N"
+            )
         return
     steps = config.eval_steps
     if steps is None or steps < 1 or steps != int(steps):
         raise InputError(
-            f"--eval_questions {fer.eval_questions} with --eval_steps {steps}: say every how many steps, such as --eval_steps 20"
+            "--eval_questions "
+            f"{fer.eval_questions} with --eval_steps {steps}: say every how many steps, such as "
+            "--eval_steps 20"
         )
     if not Path(fer.eval_questions).is_file():
         raise InputError(
-            f"--eval_questions {fer.eval_questions}: no such file; a question file is expected (`unifer data build`, or a sample)"
+            "--eval_questions "
+            f"{fer.eval_questions}: no such file; a question file is expected (`unifer data build`, "
+            "or a sample)"
         )
 
 
@@ -122,9 +166,15 @@ def check_quantised(command: str, config: Any, model: Any) -> None:
     if not model.load_in_4bit:
         return
     if command != "sft":
-        raise InputError("--load_in_4bit true is for SFT: vLLM samples from whole weights, which is another policy; --use_peft true alone")
+        raise InputError(
+            "--load_in_4bit true is for SFT: vLLM samples from whole weights, which is another "
+            "policy; --use_peft true alone"
+        )
     if not model.use_peft:
-        raise InputError("--load_in_4bit true: weights of 4 bits cannot be trained themselves, adapters on them can: --use_peft true")
+        raise InputError(
+            "--load_in_4bit true: weights of 4 bits cannot be trained themselves, adapters on them "
+            "can: --use_peft true"
+        )
     if config.deepspeed:
         raise InputError('--load_in_4bit true: DeepSpeed cannot shard weights of 4 bits; --deepspeed ""')
 
@@ -132,7 +182,11 @@ def check_quantised(command: str, config: Any, model: Any) -> None:
 def check_time(fer: FerArguments) -> None:
     """Raise InputError for a time limit under which no step could be taken."""
     if fer.max_minutes is not None and fer.max_minutes <= 0:
-        raise InputError(f"--max_minutes {fer.max_minutes}: minutes above 0 are expected; how long the run may take, from its start")
+        raise InputError(
+            "--max_minutes "
+            f"{fer.max_minutes}: minutes above 0 are expected; how long the run may take, from its "
+            "start"
+        )
 
 
 def image_rule(fer: FerArguments) -> ImageRule:
@@ -143,11 +197,14 @@ def image_rule(fer: FerArguments) -> ImageRule:
         raise InputError(f"--image_size: {error}") from None
 
 
-def parse(argument_types: Sequence[type], argv: Sequence[str], processes: int | None = None) -> tuple[Any, ...]:
-    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win. `processes` (default: those of this launch)
-    share `global_batch`.
+def parse(
+    argument_types: Sequence[type], argv: Sequence[str], processes: int | None = None
+) -> tuple[Any, ...]:
+    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win. `processes`
+    (default: those of this launch) share `global_batch`.
 
-    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one), a batch that cannot be shared.
+    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one), a batch that
+    cannot be shared.
     """
     from trl import TrlParser
 
@@ -161,7 +218,11 @@ def parse(argument_types: Sequence[type], argv: Sequence[str], processes: int | 
             if key not in known:
                 raise InputError(f"{config}: unknown key {key!r}; {_nearest(key, known)}")
         parser.set_defaults_with_config(**values)
-    required = [action for action in parser._actions if action.required or (action.dest == "model_name_or_path" and not action.default)]
+    required = [
+        action
+        for action in parser._actions
+        if action.required or (action.dest == "model_name_or_path" and not action.default)
+    ]
     missing = [action.dest for action in required if not _given(action.option_strings, flags)]
     if missing and not {"-h", "--help"} & set(flags):
         raise InputError(f"missing {', '.join(missing)}: set it in the YAML file or as --{missing[0]}")
@@ -169,7 +230,9 @@ def parse(argument_types: Sequence[type], argv: Sequence[str], processes: int | 
     for flag in flags:
         if flag.startswith("--") and flag.split("=", 1)[0] not in spelled:
             raise InputError(f"unknown flag {flag}; {_nearest(flag.lstrip('-').split('=')[0], known)}")
-    accumulation = global_batch.derive(values | _batch_flags(flags), processes or int(os.environ.get("WORLD_SIZE", "1")))
+    accumulation = global_batch.derive(
+        values | _batch_flags(flags), processes or int(os.environ.get("WORLD_SIZE", "1"))
+    )
     if accumulation is not None:
         flags += [f"--{global_batch.ACCUMULATION}", str(accumulation)]
     try:
@@ -195,7 +258,9 @@ def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
 
 
 def _batch_flags(flags: Sequence[str]) -> dict[str, Any]:
-    """What flags say of the batch. Accumulation is settled before TRL reads it: GRPO derives more from it at once."""
+    """What flags say of the batch. Accumulation is settled before TRL reads it: GRPO derives more from it at
+    once.
+    """
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name in global_batch.NAMES:
         own.add_argument(f"--{name}", f"--{name.replace('_', '-')}")

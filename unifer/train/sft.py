@@ -25,7 +25,9 @@ class SftStage:
 
     def rows(self, this: stage.TrainingRun) -> Any:
         rule = settings.image_rule(this.fer)
-        context.check_pixels(this.start.path, load_processor(this.start.path), rule, rescales=this.fer.processor_rescales)
+        context.check_pixels(
+            this.start.path, load_processor(this.start.path), rule, rescales=this.fer.processor_rescales
+        )
         return rows.cot_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
 
     def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
@@ -46,8 +48,9 @@ class SftStage:
             peft_config=stage.lora(this),
             quantization_config=get_quantization_config(this.model),
         )
-        # Qwen2.5-VL's own forward does not take the number of tokens in a batch, so transformers does not count them; TRL, which computes
-        # the loss, does take it. Else each rank and each accumulated batch would weigh alike, however many tokens its replies have.
+        # Qwen2.5-VL's own forward does not take the number of tokens in a batch, so transformers does not
+        # count them; TRL, which computes the loss, does take it. Else each rank and each accumulated batch
+        # would weigh alike, however many tokens its replies have.
         trainer.model_accepts_loss_kwargs = True
         return trainer
 

@@ -1,8 +1,10 @@
-"""The completions of a group answer one prompt about one image: the policy reads both once and each completion goes on from there.
+"""The completions of a group answer one prompt about one image: the policy reads both once and each
+completion goes on from there.
 
-Same values and, up to the order of a sum, the same gradients. A batch of 8 prompts x 8 completions pays for 8 images and 8 prompts, not
-for 64. Where activations are recomputed (gradient checkpointing) no keys and values are kept, and where weights are sharded (ZeRO-3) the
-ranks must call the layers in step: there the images alone are shared.
+Same values and, up to the order of a sum, the same gradients. A batch of 8 prompts x 8 completions pays for 8
+images and 8 prompts, not for 64. Where activations are recomputed (gradient checkpointing) no keys and values
+are kept, and where weights are sharded (ZeRO-3) the ranks must call the layers in step: there the images
+alone are shared.
 """
 
 from __future__ import annotations
@@ -18,15 +20,21 @@ from trl.trainer import utils
 def distinct(pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
     """(indices of the first of each distinct image, for every image which of them it is).
 
-    `pixels` is (patches, values) of all images in turn, `grids` (images, 3) their patch counts (time, height, width).
+    `pixels` is (patches, values) of all images in turn, `grids` (images, 3) their patch counts (time, height,
+    width).
     """
     blocks = torch.split(pixels, grids.prod(dim=-1).tolist())
-    keys = [(tuple(grid), float(block.sum(dtype=torch.float64))) for grid, block in zip(grids.tolist(), blocks, strict=True)]
+    keys = [
+        (tuple(grid), float(block.sum(dtype=torch.float64)))
+        for grid, block in zip(grids.tolist(), blocks, strict=True)
+    ]
     firsts: list[int] = []
     known: dict[Any, list[int]] = {}
     which = []
     for index, key in enumerate(keys):
-        same = next((place for place in known.get(key, ()) if torch.equal(blocks[firsts[place]], blocks[index])), None)
+        same = next(
+            (place for place in known.get(key, ()) if torch.equal(blocks[firsts[place]], blocks[index])), None
+        )
         if same is None:
             same = len(firsts)
             firsts.append(index)
@@ -50,7 +58,9 @@ def share_images(model: Any) -> None:
         made = stock(torch.cat([blocks[index] for index in firsts]), grid_thw=grid_thw[firsts], **kwargs)
         features = torch.split(made.pooler_output, [patches[index] // merged for index in firsts])
         made.pooler_output = torch.cat([features[place] for place in which])
-        made.last_hidden_state = None  # per patch; no one reads it, and it would be of another length than the images
+        made.last_hidden_state = (
+            None  # per patch; no one reads it, and it would be of another length than the images
+        )
         return made
 
     tower.forward = MethodType(forward, tower)
@@ -59,13 +69,15 @@ def share_images(model: Any) -> None:
 def share_pixels(image_processor: Any) -> None:
     """Make an image processor compute the pixels of each distinct image object of a batch once.
 
-    Rows of a group hold the very same object (`rows.reward_rows`), and TRL hands all of them to the processor, twice. The processor keeps
-    its name and its fields: checkpoints save both.
+    Rows of a group hold the very same object (`rows.reward_rows`), and TRL hands all of them to the
+    processor, twice. The processor keeps its name and its fields: checkpoints save both.
     """
     stock: Any = type(image_processor)
 
     def preprocess(self: Any, images: Any, *args: Any, **kwargs: Any) -> Any:
-        nested = isinstance(images, list) and all(isinstance(image, list | tuple) and len(image) == 1 for image in images)
+        nested = isinstance(images, list) and all(
+            isinstance(image, list | tuple) and len(image) == 1 for image in images
+        )
         flat = [image[0] for image in images] if nested else images
         if not isinstance(flat, list) or not all(isinstance(image, Image) for image in flat):
             return stock.preprocess(self, images, *args, **kwargs)
@@ -80,27 +92,36 @@ def share_pixels(image_processor: Any) -> None:
         made["image_grid_thw"] = made["image_grid_thw"][torch.tensor(which)]
         return made
 
-    image_processor.__class__ = type(stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__})
+    image_processor.__class__ = type(
+        stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__}
+    )
 
 
 def score_labelled_tokens() -> None:
     """Make TRL's fused head score the tokens that have a label alone, as it does on a GPU.
 
-    Without Triton it scores every position, prompts and padding included, and masks them afterwards: two thirds of the head's work.
+    Without Triton it scores every position, prompts and padding included, and masks them afterwards: two
+    thirds of the head's work.
     """
     utils._use_triton = lambda device: True
 
 
 class SharedPrompts:
-    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, while `length` says how many tokens prompts have."""
+    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, while `length` says how many
+    tokens prompts have.
+    """
 
     def __init__(self, model: Any) -> None:
         self.length: int | None = None
-        """Tokens of the (left-padded) prompts at the start of every row that the model is given; None: read rows as they are."""
+        """Tokens of the (left-padded) prompts at the start of every row that the model is given; None: read
+        rows as they are.
+        """
         self._stock = model.model.forward
         model.model.forward = MethodType(self._forward, model.model)
 
-    def _forward(self, backbone: Any, input_ids: Any = None, attention_mask: Any = None, **inputs: Any) -> Any:
+    def _forward(
+        self, backbone: Any, input_ids: Any = None, attention_mask: Any = None, **inputs: Any
+    ) -> Any:
         if self.length is None:
             return self._stock(input_ids=input_ids, attention_mask=attention_mask, **inputs)
         length, grids = self.length, inputs.pop("image_grid_thw")
@@ -129,12 +150,16 @@ class SharedPrompts:
             use_cache=True,
             **inputs,
         )
-        reply.last_hidden_state = torch.cat([prompt.last_hidden_state[places], reply.last_hidden_state], dim=1)
+        reply.last_hidden_state = torch.cat(
+            [prompt.last_hidden_state[places], reply.last_hidden_state], dim=1
+        )
         return reply
 
 
 def _groups(prompts: torch.Tensor, pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
-    """As `distinct`, of rows with one image each: rows with the same prompt tokens and the same image are one."""
+    """As `distinct`, of rows with one image each: rows with the same prompt tokens and the same image are
+    one.
+    """
     _, images = distinct(pixels, grids)
     keys = list(zip(images, map(tuple, prompts.tolist()), strict=True))
     order = {key: place for place, key in enumerate(dict.fromkeys(keys))}

@@ -1,4 +1,6 @@
-"""The frame of a training command: settings, checks, claim of the folder, train, finish. What is trained, `sft` and `grpo` say."""
+"""The frame of a training command: settings, checks, claim of the folder, train, finish. What is trained,
+`sft` and `grpo` say.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _REPLY_TOKENS = 1024
 
 @dataclass
 class TrainingRun:
-    """One training run before its weights are loaded: settings, the checkpoint it starts from, the manifest, where it goes on."""
+    """One training run before its weights are loaded: settings, the checkpoint it starts from, the manifest,
+    where it goes on.
+    """
 
     fer: Any
     config: Any
@@ -69,10 +73,12 @@ class Stage(Protocol):
 
 
 def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
-    """Train as `argv` (`--config FILE` and flags) says and return the folder of the final model; goes on with an interrupted run.
+    """Train as `argv` (`--config FILE` and flags) says and return the folder of the final model; goes on with
+    an interrupted run.
 
-    Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings, rows, checkpoint or
-    output folder that cannot be used; Interrupted on Ctrl-C, OutOfTime after `max_minutes`.
+    Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings,
+    rows, checkpoint or output folder that cannot be used; Interrupted on Ctrl-C, OutOfTime after
+    `max_minutes`.
     """
     if "LOCAL_RANK" in os.environ:
         end_with_parent()  # torchrun, killed, would leave its ranks training, and their GPUs taken
@@ -86,8 +92,9 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     if this.fer.max_minutes is not None and trainer.state.global_step < trainer.state.max_steps:
         _end_ranks(trainer, this)
         raise OutOfTime(
-            f"stopped in step {trainer.state.global_step} of {trainer.state.max_steps}, {this.fer.max_minutes:g} minutes after the start; "
-            "a checkpoint is kept, the same command goes on from there"
+            "stopped in step "
+            f"{trainer.state.global_step} of {trainer.state.max_steps}, {this.fer.max_minutes:g} "
+            "minutes after the start; a checkpoint is kept, the same command goes on from there"
         )
     _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
     return this.out
@@ -103,13 +110,16 @@ def _ranks_connected() -> Iterator[None]:
     except DistBackendError as error:
         said = " ".join(str(error).split())[-300:]
         raise InputError(
-            f"the ranks could not talk to each other: ... {said}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
+            "the ranks could not talk to each other: ... "
+            f"{said}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
             "leaves InfiniBand out, NCCL_DEBUG=INFO says more"
         ) from None
 
 
 def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[TrainingRun, Any]:
-    """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run` does."""
+    """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run`
+    does.
+    """
     fer, config, model = settings.parse(types, argv)
     settings.check_quantised(stage.command, config, model)
     settings.refuse_dead_flags(config, model)
@@ -121,8 +131,12 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Tra
     model.model_name_or_path = str(start.path)
     if fer.global_batch:
         each, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
-        log.warning("%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps)
-    this = TrainingRun(fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own))
+        log.warning(
+            "%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps
+        )
+    this = TrainingRun(
+        fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own)
+    )
     _preflight(stage, this)
     dataset = stage.rows(this)
     this.resume = checkpoints.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
@@ -183,7 +197,10 @@ def _dress(trainer: Any, this: TrainingRun, command: str) -> None:
     _watch(trainer, this)
     if this.fer.max_minutes is not None:
         window = getattr(this.config, "steps_per_generation", 1) * getattr(this.config, "num_iterations", 1)
-        every = math.lcm(window, this.config.gradient_accumulation_steps) // this.config.gradient_accumulation_steps
+        every = (
+            math.lcm(window, this.config.gradient_accumulation_steps)
+            // this.config.gradient_accumulation_steps
+        )
         trainer.add_callback(TimeLimit(this.fer.max_minutes, this.started, every=every))
 
 
@@ -216,7 +233,9 @@ def _train(trainer: Any, this: TrainingRun) -> Any:
 
 
 def _finish(trainer: Any, this: TrainingRun, outcome: Json) -> None:
-    """Write the final model with its processor, then the manifest's `finished`, which makes the run complete."""
+    """Write the final model with its processor, then the manifest's `finished`, which makes the run
+    complete.
+    """
     trainer.save_model(str(this.out / "adapter" if this.model.use_peft else this.out))
     this.config.distributed_state.wait_for_everyone()
     if this.config.process_index == 0:
@@ -232,7 +251,8 @@ def _end_ranks(trainer: Any, this: TrainingRun) -> None:
     """The sampler and the process groups, on every rank, once all are here."""
     this.config.distributed_state.wait_for_everyone()
     close_sampler(trainer)
-    # A rank that exits with gloo's threads still running may be aborted on the way out, and the launcher then ends the others.
+    # A rank that exits with gloo's threads still running may be aborted on the way out, and the launcher then
+    # ends the others.
     this.config.distributed_state.destroy_process_group()
 
 
@@ -247,9 +267,11 @@ def _keep(this: TrainingRun) -> Json:
 
 
 def close_sampler(trainer: Any) -> None:
-    """End the vLLM engine inside the trainer, if there is one, while the process groups that it made still stand.
+    """End the vLLM engine inside the trainer, if there is one, while the process groups that it made still
+    stand.
 
-    Left to the interpreter's exit, it takes them down after the group that holds them: a traceback at the end of every good run.
+    Left to the interpreter's exit, it takes them down after the group that holds them: a traceback at the end
+    of every good run.
     """
     engine = getattr(getattr(trainer, "vllm_generation", None), "llm", None)
     if engine is not None:
@@ -262,14 +284,17 @@ def _merge(out: Path, model: Any) -> None:
     from transformers import AutoModelForImageTextToText, AutoProcessor
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
-    unset_hf_deepspeed_config()  # else, under ZeRO-3, this one rank would load a partitioned model and wait for the others
+    # else, under ZeRO-3, this one rank would load a partitioned model and wait for the others
+    unset_hf_deepspeed_config()
     base = AutoModelForImageTextToText.from_pretrained(model.model_name_or_path, dtype=model.dtype)
     PeftModel.from_pretrained(base, str(out / "adapter")).merge_and_unload().save_pretrained(out)
     AutoProcessor.from_pretrained(model.model_name_or_path).save_pretrained(out)
 
 
 def speak() -> None:
-    """Warnings of rank 0 alone go to standard error, as plain lines; what libraries repeat at every gather goes nowhere."""
+    """Warnings of rank 0 alone go to standard error, as plain lines; what libraries repeat at every gather
+    goes nowhere.
+    """
     # DeepSpeed calls both for each partitioned weight: gigabytes of log on a real run.
     collectives = r"`torch\.distributed\.(all_gather_into_tensor|reduce_scatter_tensor)` is deprecated"
     warnings.filterwarnings("ignore", message=collectives, category=FutureWarning)

@@ -1,4 +1,6 @@
-"""`max_minutes`: save and stop before a cluster's time limit, so that a job submitted again loses minutes and not a checkpoint interval."""
+"""`max_minutes`: save and stop before a cluster's time limit, so that a job submitted again loses minutes and
+not a checkpoint interval.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,16 @@ from transformers import TrainerCallback
 
 
 class TimeLimit(TrainerCallback):
-    """Asks for a checkpoint and the end at the first step that `minutes` after `started` lie behind, on every rank at the same step.
+    """Asks for a checkpoint and the end at the first step that `minutes` after `started` lie behind, on every
+    rank at the same step.
 
-    `every` is the number of steps between places where a checkpoint may lie (a GRPO run resumes with fresh rollouts). `reached` says so
-    afterwards.
+    `every` is the number of steps between places where a checkpoint may lie (a GRPO run resumes with fresh
+    rollouts). `reached` says so afterwards.
     """
 
-    def __init__(self, minutes: float, started: float, *, every: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, minutes: float, started: float, *, every: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._end, self._every, self._clock = started + 60 * minutes, every, clock
         self.reached = False
 

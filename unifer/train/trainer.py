@@ -1,4 +1,5 @@
-"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with the mends, the probe and the record of every rollout.
+"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with the mends, the probe and the record of
+every rollout.
 
 Every override calls TRL's own method and looks at what goes in or comes out; none repeats its work.
 """
@@ -26,16 +27,19 @@ from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, sh
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
-"""Losses that divide by the rows they are given; the others divide by the tokens of the whole generation batch."""
+"""Losses that divide by the rows they are given; the others divide by the tokens of the whole generation
+batch.
+"""
 _SEEN = ("pixel_values", "image_grid_thw", "num_images", "token_type_ids", "mm_token_type_ids")
 """What a forward needs beside the tokens, by TRL's names."""
 
 
 class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
-    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference| that training accepts.
+    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference|
+    that training accepts.
 
-    `curriculum` draws the rows (None: TRL's sampler does); of each group the `trained` completions with the largest |advantage| are
-    trained on (None: all).
+    `curriculum` draws the rows (None: TRL's sampler does); of each group the `trained` completions with the
+    largest |advantage| are trained on (None: all).
     """
 
     def __init__(
@@ -84,7 +88,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         before = self.vllm_generation.sync_seconds if self.use_vllm else 0.0
         started = time.perf_counter()
         made = super()._generate_single_turn(*args, **kwargs)
-        synced = self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0  # TRL synchronises inside
+        synced = (
+            self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
+        )  # TRL synchronises inside
         self._seconds["sync"] += synced
         self._seconds["generate"] += time.perf_counter() - started - synced
         return made
@@ -96,16 +102,24 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         return rewards
 
     def _note_seconds(self, whole: float) -> None:
-        """Where a generation window's time went; what remains of `step_time` is the optimizer's part, `time/train`."""
+        """Where a generation window's time went; what remains of `step_time` is the optimizer's part,
+        `time/train`.
+        """
         metrics = self._metrics["train" if self.model.training else "eval"]
         for phase, seconds in self._seconds.items():
             metrics[f"time/{phase}"].append(seconds)
         metrics["time/score"].append(whole - sum(self._seconds.values()))
 
     def _note_equal_groups(self, completions: int) -> None:
-        """Share of groups whose completions all earn the same. TRL looks at the batch's spread instead where it scales by that."""
+        """Share of groups whose completions all earn the same. TRL looks at the batch's spread instead where
+        it scales by that.
+        """
         values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
-        totals = (torch.tensor(values) * self.reward_weights.cpu().unsqueeze(1)).nansum(dim=0).view(-1, self.num_generations)
+        totals = (
+            (torch.tensor(values) * self.reward_weights.cpu().unsqueeze(1))
+            .nansum(dim=0)
+            .view(-1, self.num_generations)
+        )
         equal = (totals - totals[:, :1]).abs().amax(dim=1) < 1e-6
         if self.model.training:
             self._metrics["train"]["frac_reward_zero_std"][-1] = equal.float().mean().item()
@@ -114,7 +128,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         return self.curriculum or super()._get_train_sampler(dataset)
 
     def _choose_teaching(self, inputs: Any, output: Any) -> None:
-        """Tell the curriculum what was right, and take the advantage of completions that are not trained on."""
+        """Tell the curriculum what was right, and take the advantage of completions that are not trained
+        on.
+        """
         count = len(inputs) * self.accelerator.num_processes
         if self.curriculum is not None:
             right = [value == 1.0 for value in list(self._logs["rewards"]["accuracy"])[-count:]]
@@ -123,7 +139,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
             every = torch.tensor(list(self._logs["advantages"])[-count:])
             kept = down_sampling.strongest(every, self.num_generations, self.trained)
             first = self.accelerator.process_index * len(inputs)
-            output["advantages"] = output["advantages"] * (kept[first : first + len(inputs)] != 0).to(output["advantages"])
+            output["advantages"] = output["advantages"] * (kept[first : first + len(inputs)] != 0).to(
+                output["advantages"]
+            )
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         super()._save_checkpoint(*args, **kwargs)
@@ -136,18 +154,24 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         if is_deepspeed_zero3_enabled():
             from deepspeed.runtime.zero.partition_parameters import ZeroParamStatus
 
-            for head in self._heads:  # TRL gathers weight and bias of the head, and the ban is whole on every rank
+            for (
+                head
+            ) in self._heads:  # TRL gathers weight and bias of the head, and the ban is whole on every rank
                 head.bias.ds_status = ZeroParamStatus.AVAILABLE
         if model is self.ref_model and self._defers_reference:
             return input_ids.new_zeros((len(input_ids), logits_to_keep), dtype=torch.float32), None, None
         return self._scored_by(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
 
-    def _scored_by(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any) -> Any:
+    def _scored_by(
+        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
+    ) -> Any:
         one_each = set(kwargs.get("num_images") or ()) == {1}
         for shared in self._sharing:
             shared.length = input_ids.size(1) - logits_to_keep if one_each else None
         try:
-            scored = super()._get_per_token_logps_and_entropies(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
+            scored = super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
+            )
         finally:
             for shared in self._sharing:
                 shared.length = None
@@ -156,15 +180,22 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     @property
     def _defers_reference(self) -> bool:
-        """Whether the reference scores when the loss is computed: only what is trained on, where TRL would score every completion."""
+        """Whether the reference scores when the loss is computed: only what is trained on, where TRL would
+        score every completion.
+        """
         return self.trained is not None and self.ref_model is not None and self.num_iterations == 1
 
     def _of_reference(self, inputs: Any) -> torch.Tensor:
         """The reference's log-probabilities of the completions in `inputs`, (rows, completion tokens)."""
-        ids, mask = (torch.cat([inputs[f"prompt_{name}"], inputs[f"completion_{name}"]], dim=1) for name in ("ids", "mask"))
+        ids, mask = (
+            torch.cat([inputs[f"prompt_{name}"], inputs[f"completion_{name}"]], dim=1)
+            for name in ("ids", "mask")
+        )
         seen = {name: inputs.get(name) for name in _SEEN}
         with torch.no_grad():
-            return self._scored_by(self.ref_model, ids, mask, inputs["completion_ids"].size(1), **seen)[0].detach()
+            return self._scored_by(self.ref_model, ids, mask, inputs["completion_ids"].size(1), **seen)[
+                0
+            ].detach()
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         share = 1.0
@@ -188,24 +219,37 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     @property
     def _skips_idle(self) -> bool:
-        """Whether completions without advantage are left out: nothing but a KL term, which then speaks of the others, would feel them."""
+        """Whether completions without advantage are left out: nothing but a KL term, which then speaks of the
+        others, would feel them.
+        """
         whole = self.beta != 0.0 and self.trained is None
-        return not whole and not self._entropy_bonus_enabled and self.loss_type != "bnpo" and self.top_entropy_quantile == 1.0
+        return (
+            not whole
+            and not self._entropy_bonus_enabled
+            and self.loss_type != "bnpo"
+            and self.top_entropy_quantile == 1.0
+        )
 
     def _on_policy(self) -> bool:
         """Whether the weights are still those that sampled the batch in hand."""
-        return bool(self.num_iterations == 1 and self.args.steps_per_generation <= self.current_gradient_accumulation_steps)
+        return bool(
+            self.num_iterations == 1
+            and self.args.steps_per_generation <= self.current_gradient_accumulation_steps
+        )
 
     def _log_rollouts(self, inputs: Any, output: Any) -> None:
         tokens = output["completion_mask"].sum(dim=1).tolist()
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
-        last = [int(ids[max(0, count - 1)]) for ids, count in zip(output["completion_ids"], tokens, strict=True)]
+        last = [
+            int(ids[max(0, count - 1)]) for ids, count in zip(output["completion_ids"], tokens, strict=True)
+        ]
         own = [
             {
                 "key": row["key"],
                 "image_path": row["image_path"],
                 "prompt_id": prompt_id(row["problem"]),
-                "tokens": int(count) or self.max_completion_length,  # a reply that was cut may be masked whole
+                "tokens": int(count)
+                or self.max_completion_length,  # a reply that was cut may be masked whole
                 "clipped": not count or token not in ends,
             }
             for row, count, token in zip(inputs, tokens, last, strict=True)
@@ -217,7 +261,15 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         replies, advantages = (list(self._logs[name])[-len(rows) :] for name in ("completion", "advantages"))
         chosen = WeightedRewards(tuple(rewards), tuple(self.reward_weights.tolist()))
         for index, row in enumerate(rows):
-            scores = {name: None if values[index] != values[index] else values[index] for name, values in rewards.items()}
+            scores = {
+                name: None if values[index] != values[index] else values[index]
+                for name, values in rewards.items()
+            }
             reply = replies[index][0]["content"]
-            row.update(completion=reply, rewards=scores, reward=total(chosen, list(scores.values())), advantage=advantages[index])
+            row.update(
+                completion=reply,
+                rewards=scores,
+                reward=total(chosen, list(scores.values())),
+                advantage=advantages[index],
+            )
         self.rollout_log.append(self.state.global_step + 1, rows)

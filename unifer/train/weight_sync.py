@@ -1,9 +1,9 @@
 """The policy's weights as vLLM takes them: gathered, merged and loaded a decoder layer at a time.
 
-vLLM walks its whole model on every call of `load_weights`: tensor by tensor, 729 times for a 7B. A layer per call is ten times fewer, and
-no more than a layer is gathered (ZeRO-3) or copied (LoRA) at a time.
-A LoRA policy is merged into copies. TRL merges into the base and takes it out again, and in bfloat16 (W + d) - d is not W: over thousands
-of syncs base, KL reference and final merge would become another model's.
+vLLM walks its whole model on every call of `load_weights`: tensor by tensor, 729 times for a 7B. A layer per
+call is ten times fewer, and no more than a layer is gathered (ZeRO-3) or copied (LoRA) at a time. A LoRA
+policy is merged into copies. TRL merges into the base and takes it out again, and in bfloat16 (W + d) - d is
+not W: over thousands of syncs base, KL reference and final merge would become another model's.
 
 Knows parameters and their names; no engine, no prompt.
 """
@@ -34,10 +34,11 @@ class Gathers(Protocol):
 
 
 def by_layer(model: Any, spread: Gathers, rename: Any) -> Iterator[Layer]:
-    """The weights of `model`, those of a layer together and each other one alone; `rename` is TRL's translation to vLLM's names.
+    """The weights of `model`, those of a layer together and each other one alone; `rename` is TRL's
+    translation to vLLM's names.
 
-    A collective operation under ZeRO-3: every rank must iterate. The weights of a layer are gone when the next one is asked for.
-    Raises ValueError for an adapter that is more than a sum (DoRA).
+    A collective operation under ZeRO-3: every rank must iterate. The weights of a layer are gone when the
+    next one is asked for. Raises ValueError for an adapter that is more than a sum (DoRA).
     """
     adapted = _adapted(model)
     wanted = [(name, param) for name, param in model.named_parameters() if not _is_adapter(model, name)]
@@ -45,7 +46,9 @@ def by_layer(model: Any, spread: Gathers, rename: Any) -> Iterator[Layer]:
         layer = list(group)
         adapters = [part for name, _ in layer for part in adapted.get(name, _PLAIN).parameters()]
         with spread.gather_params([*(param for _, param in layer), *adapters]):
-            yield [(_spell(name, model, rename), _merged(param.data, adapted.get(name))) for name, param in layer]
+            yield [
+                (_spell(name, model, rename), _merged(param.data, adapted.get(name))) for name, param in layer
+            ]
 
 
 class _Adapters:
@@ -55,13 +58,19 @@ class _Adapters:
         self._layer, self._prefix = layer, prefix
 
     def parameters(self) -> list[Any]:
-        return [] if self._layer is None else [part for key, part in self._layer.named_parameters() if self._prefix in key]
+        return (
+            []
+            if self._layer is None
+            else [part for key, part in self._layer.named_parameters() if self._prefix in key]
+        )
 
     def added_to(self, weight: torch.Tensor) -> torch.Tensor:
         """A copy in the dtype of `weight`, summed in float32."""
         active = [adapter for adapter in self._layer.active_adapters if adapter in self._layer.lora_A]
         if any(getattr(self._layer, "use_dora", {}).get(adapter) for adapter in active):
-            raise ValueError("DoRA scales the base weight, which a sum of adapters is not; train with --use_dora false")
+            raise ValueError(
+                "DoRA scales the base weight, which a sum of adapters is not; train with --use_dora false"
+            )
         whole = weight.float()
         for adapter in active:
             whole = whole + self._layer.get_delta_weight(adapter).float()
@@ -90,7 +99,9 @@ def _merged(weight: torch.Tensor, adapters: _Adapters | None) -> torch.Tensor:
 def _spell(name: str, model: Any, rename: Any) -> str:
     if not isinstance(model, PeftModel):
         return str(rename(name))
-    return str(rename(name.removeprefix("base_model.model.").replace(".base_layer", ""), extra_prefixes=_KEPT_WHOLE))
+    return str(
+        rename(name.removeprefix("base_model.model.").replace(".base_layer", ""), extra_prefixes=_KEPT_WHOLE)
+    )
 
 
 def _layer_of(name: str) -> str:

@@ -25,13 +25,18 @@ def dataset(folder: Path, count: int = 12) -> Path:
     """A dataset folder whose questions can be told apart by their prompts."""
     made = make_dataset(folder, count)
     path = made / "data/toy_qa.json"
-    rows = [row | {"prompt": f"Question {number}: which?"} for number, row in enumerate(json.loads(path.read_text()))]
+    rows = [
+        row | {"prompt": f"Question {number}: which?"}
+        for number, row in enumerate(json.loads(path.read_text()))
+    ]
     path.write_text(json.dumps(rows))
     return made
 
 
 def models_file(path: Path, *entries: Json, **defaults: Any) -> Path:
-    path.write_text(json.dumps({"defaults": {"max_connections": 4, "timeout": 5, **defaults}, "models": list(entries)}))
+    path.write_text(
+        json.dumps({"defaults": {"max_connections": 4, "timeout": 5, **defaults}, "models": list(entries)})
+    )
     return path
 
 

@@ -1,4 +1,6 @@
-"""Whole benchmarks against APIs that fail in every way: nothing is lost, nothing asked twice, no model takes another with it."""
+"""Whole benchmarks against APIs that fail in every way: nothing is lost, nothing asked twice, no model takes
+another with it.
+"""
 
 from __future__ import annotations
 
@@ -70,20 +72,37 @@ def test_predictions_manifest_and_log_say_the_same(tmp_path: Path) -> None:
     assert (ours[0].prompt_tokens, ours[0].completion_tokens, ours[0].finish_reason) == (100, 20, "stop")
     manifest = json.loads((folder / "results/m.manifest.json").read_text())
     assert manifest["command"] == "bench"
-    assert set(manifest["identity"]) == {"questions", "model", "prompt", "engine", "dtype", "generation", "image_rule"}
+    assert set(manifest["identity"]) == {
+        "questions",
+        "model",
+        "prompt",
+        "engine",
+        "dtype",
+        "generation",
+        "image_rule",
+    }
     assert manifest["context"]["rows"] == {"asked": 6, "answered": 6, "failed": 0, "missing": 0}
     assert score_strict(spec, PredictionFile("m", folder / "results/m.jsonl"), 0).counts["answered"] == 6
 
 
-def test_one_lost_model_of_three_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_lost_model_of_three_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UNIFER_BENCH_API_KEY", "sk-very-secret-0123456789")
     folder = dataset(tmp_path / "eval_toy")
 
     def expired(number: int, body: Body) -> Reaction:
         return completion(GOOD) if number <= 3 else refusal(401, "key sk-very-secret-0123456789 has expired")
 
-    with serving(good) as one, serving(expired) as two, serving(lambda number, body: refusal(404, "no such model")) as three:
-        entries = [{"name": name, "url": server.url, "max_connections": 1} for name, server in (("a", one), ("b", two), ("c", three))]
+    with (
+        serving(good) as one,
+        serving(expired) as two,
+        serving(lambda number, body: refusal(404, "no such model")) as three,
+    ):
+        entries = [
+            {"name": name, "url": server.url, "max_connections": 1}
+            for name, server in (("a", one), ("b", two), ("c", three))
+        ]
         cells, _ = bench(models_file(tmp_path / "m.yaml", *entries), [folder], tmp_path / "logs")
     states = {cell.entry.name: cell.state for cell in cells}
     assert states == {"a": "done", "b": "lost", "c": "lost"}
@@ -97,7 +116,9 @@ def test_one_lost_model_of_three_takes_no_other_with_it(tmp_path: Path, monkeypa
     assert "very-secret" not in (tmp_path / "logs" / NAME).read_text()
 
 
-def test_a_missing_key_a_missing_folder_and_a_dead_address_lose_their_models_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_a_missing_folder_and_a_dead_address_lose_their_models_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     folder = dataset(tmp_path / "eval_toy", 3)
     with serving(good) as server:
@@ -141,13 +162,18 @@ def test_what_is_done_is_skipped_and_a_failed_question_is_asked_again_when_asked
 
 def test_a_dataset_added_later_is_asked_and_those_done_stay_done(tmp_path: Path) -> None:
     first, second = dataset(tmp_path / "eval_toy", 3), dataset(tmp_path / "eval_more", 4)
-    (second / "dataset.yaml").write_text((second / "dataset.yaml").read_text().replace("name: toy", "name: more"))
+    (second / "dataset.yaml").write_text(
+        (second / "dataset.yaml").read_text().replace("name: toy", "name: more")
+    )
     with serving(good) as server:
         models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url})
         bench(models, [first], tmp_path / "logs")
         cells, _ = bench(models, [first, second], tmp_path / "logs")
         assert len(server.requests) == 7
-    assert [(cell.asked.spec.name, cell.state, cell.done) for cell in cells] == [("toy", "done", 3), ("more", "done", 4)]
+    assert [(cell.asked.spec.name, cell.state, cell.done) for cell in cells] == [
+        ("toy", "done", 3),
+        ("more", "done", 4),
+    ]
 
 
 def test_another_runs_predictions_are_never_added_to(tmp_path: Path) -> None:
@@ -167,19 +193,30 @@ def test_a_picture_that_is_not_there_is_a_failed_row_and_costs_no_request(tmp_pa
     folder = dataset(tmp_path / "eval_toy", 4)
     (folder / "data/faces/2.png").unlink()
     with serving(good) as server:
-        (cell,), _ = bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
+        (cell,), _ = bench(
+            models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs"
+        )
     assert (cell.done, cell.failed, len(server.requests)) == (4, 1, 3)
     assert any("is missing" in row.get("error_message", "") for row in rows_of(folder, "m"))
 
 
-HOSTILE = ("\x1b]0;owned\x07\x1b[2J", "<script>alert(1)</script>", "\u202eright to left", "\0", "\ud800", "x" * 1_000_000)
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J",
+    "<script>alert(1)</script>",
+    "\u202eright to left",
+    "\0",
+    "\ud800",
+    "x" * 1_000_000,
+)
 
 
 @pytest.mark.parametrize("reply", HOSTILE, ids=["ANSI", "script", "bidi", "NUL", "surrogate", "1 MB"])
 def test_hostile_replies_are_kept_as_they_are(reply: str, tmp_path: Path) -> None:
     folder = dataset(tmp_path / "eval_toy", 2)
     with serving(lambda number, body: completion(reply)) as server:
-        (cell,), _ = bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
+        (cell,), _ = bench(
+            models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs"
+        )
     assert {row["model_response"] for row in rows_of(folder, "m")} == {reply}
     assert (cell.state, cell.war) == ("done", 0.0)
     assert (tmp_path / "logs/m_toy.eval").exists()
@@ -196,12 +233,16 @@ def test_no_more_requests_leave_than_allowed_over_all_models_and_runs(most: int,
         return refusal(500, "boom") if number % 3 == 0 else completion(GOOD)
 
     with serving(react) as one, serving(react) as two:
-        models = models_file(tmp_path / "m.yaml", {"name": "a", "url": one.url}, {"name": "b", "url": two.url})
+        models = models_file(
+            tmp_path / "m.yaml", {"name": "a", "url": one.url}, {"name": "b", "url": two.url}
+        )
         for _ in range(2):
             cells, spent = bench(models, [folder], tmp_path / "logs", BenchLimits(max_requests=most))
         sent = len(one.requests) + len(two.requests)
     assert sent == spent.requests == most
-    assert all(cell.state == "stopped" and "the budget is spent" in cell.reason for cell in cells if cell.done < 12)
+    assert all(
+        cell.state == "stopped" and "the budget is spent" in cell.reason for cell in cells if cell.done < 12
+    )
     assert sum(cell.done for cell in cells) >= most // 2
 
 
@@ -227,7 +268,10 @@ def test_a_wrong_image_root_is_no_models_fault(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "eval_toy", 2)
     for picture in (folder / "data/faces").iterdir():
         picture.unlink()
-    with serving(good) as server, pytest.raises(InputError, match=r"none of its 2 images is there.*--image-root"):
+    with (
+        serving(good) as server,
+        pytest.raises(InputError, match=r"none of its 2 images is there.*--image-root"),
+    ):
         bench(models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}), [folder], tmp_path / "logs")
     assert not server.requests
 

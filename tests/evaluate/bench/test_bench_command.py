@@ -36,7 +36,18 @@ class Gate:
 
 
 def command(models: Path, folder: Path, log_dir: Path) -> list[str]:
-    return [sys.executable, "-m", "unifer", "bench", "--models", str(models), "--datasets", str(folder), "--log-dir", str(log_dir)]
+    return [
+        sys.executable,
+        "-m",
+        "unifer",
+        "bench",
+        "--models",
+        str(models),
+        "--datasets",
+        str(folder),
+        "--log-dir",
+        str(log_dir),
+    ]
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
@@ -45,7 +56,9 @@ def test_stopped_in_the_middle_it_goes_on_and_asks_nothing_twice(by: signal.Sign
     gate = Gate(5)
     with serving(gate) as server:
         models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url, "max_connections": 1})
-        process = subprocess.Popen(command(models, folder, tmp_path / "logs"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command(models, folder, tmp_path / "logs"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
         assert gate.held.wait(600), "a busy machine takes its time to start"
         process.send_signal(by)
         _, said = process.communicate(timeout=600)
@@ -79,8 +92,14 @@ def run(said: Said, *arguments: str | Path) -> tuple[int, str, str]:
 def test_a_lost_model_makes_the_exit_status_one_and_stands_in_the_table(tmp_path: Path, capsys: Said) -> None:
     folder = dataset(tmp_path / "eval_toy", 4)
     with serving(good) as server:
-        models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url}, {"name": "gone", "url": "http://127.0.0.1:9/v1"})
-        status, out, errors = run(capsys, "--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs")
+        models = models_file(
+            tmp_path / "m.yaml",
+            {"name": "m", "url": server.url},
+            {"name": "gone", "url": "http://127.0.0.1:9/v1"},
+        )
+        status, out, errors = run(
+            capsys, "--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs"
+        )
     assert status == 1
     assert "gone (toy): http://127.0.0.1:9/v1: no connection" in out
     assert "m on toy, done: 4 of 4" in errors
@@ -92,7 +111,9 @@ def test_a_dry_run_says_requests_and_cost_and_sends_nothing(tmp_path: Path, caps
     with serving(good) as server:
         price = {"in": 1000.0, "out": 0.0, "picture_tokens": 482}
         models = models_file(tmp_path / "m.yaml", {"name": "m", "url": server.url, "prices": price})
-        status, out, _ = run(capsys, "--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs", "--dry-run")
+        status, out, _ = run(
+            capsys, "--models", models, "--datasets", folder, "--log-dir", tmp_path / "logs", "--dry-run"
+        )
         assert not server.requests
     assert status == 0
     assert out.splitlines()[-1].split() == ["all", "4", "2.00"]

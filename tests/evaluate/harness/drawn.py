@@ -8,8 +8,28 @@ from unifer.records import Prediction
 
 LABELS = ("happiness", "sadness", "anger")
 
-TAGS = ("<think>", "</think>", "<think", "<answer>", "</answer>", "happiness", "AU12", "attachment://x", "<script>", "\n", " ")
-ODD = ("\0", "\ud800", "\u2028", "\u202e", "\x1b[31m", '<think redacted="true">', "data:image/png;base64,AAAA")
+TAGS = (
+    "<think>",
+    "</think>",
+    "<think",
+    "<answer>",
+    "</answer>",
+    "happiness",
+    "AU12",
+    "attachment://x",
+    "<script>",
+    "\n",
+    " ",
+)
+ODD = (
+    "\0",
+    "\ud800",
+    "\u2028",
+    "\u202e",
+    "\x1b[31m",
+    '<think redacted="true">',
+    "data:image/png;base64,AAAA",
+)
 """Pieces that parsers stumble on."""
 
 text = st.text(st.characters(), max_size=40)
@@ -33,7 +53,11 @@ def questions(draw: st.DrawFn, key: str) -> dict[str, object]:
         row |= {"true_label": draw(st.sampled_from(LABELS)), "candidate_labels": list(LABELS)}
     row |= {} if shown is None else {"AUs": [f"AU{unit}" for unit in shown]}
     provenance = draw(st.none() | st.dictionaries(text, json, max_size=3))
-    return row if provenance is None else row | {"provenance": {key: value for key, value in provenance.items() if key != "coded"}}
+    return (
+        row
+        if provenance is None
+        else row | {"provenance": {key: value for key, value in provenance.items() if key != "coded"}}
+    )
 
 
 @st.composite
@@ -44,7 +68,9 @@ def predictions(draw: st.DrawFn, key: str = "q") -> Prediction:
         return Prediction.from_json(row | {"model_response": "", "error": True, "error_message": draw(words)})
     row |= {
         "model_response": draw(replies),
-        "finish_reason": draw(st.none() | st.sampled_from(("stop", "length", "content_filter", "tool_calls")) | text),
+        "finish_reason": draw(
+            st.none() | st.sampled_from(("stop", "length", "content_filter", "tool_calls")) | text
+        ),
     }
     return Prediction.from_json(row | {"prompt_tokens": draw(counts), "completion_tokens": draw(counts)})
 

@@ -12,7 +12,15 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai import eval as run_tasks
 from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import ChatMessage, ContentImage, ContentText, GenerateConfig, ModelOutput, ModelUsage, get_model
+from inspect_ai.model import (
+    ChatMessage,
+    ContentImage,
+    ContentText,
+    GenerateConfig,
+    ModelOutput,
+    ModelUsage,
+    get_model,
+)
 from PIL import Image
 
 from tests.evaluate.scored import dataset, question
@@ -22,7 +30,9 @@ NOUNS = ("happiness", "sadness", "anger")
 RIGHT = "<think>AU12 is up.</think>\n<answer>happiness</answer>"
 
 
-def faces(root: Path, rows: Sequence[dict[str, Any]], name: str = "toy", labels: Sequence[str] = NOUNS) -> DatasetSpec:
+def faces(
+    root: Path, rows: Sequence[dict[str, Any]], name: str = "toy", labels: Sequence[str] = NOUNS
+) -> DatasetSpec:
     """A dataset folder whose questions are `rows`, each with a small picture of its own."""
     spec = dataset(root, name, labels)
     spec.questions.write_text(json.dumps(list(rows)))
@@ -36,7 +46,10 @@ def faces(root: Path, rows: Sequence[dict[str, Any]], name: str = "toy", labels:
 def asked(count: int, labels: Sequence[str] = NOUNS, **more: Any) -> list[dict[str, Any]]:
     """`count` questions, prompts `Which? 0`, `Which? 1` and so on; the truth goes round the labels."""
     rows = [question(index, labels[index % len(labels)], labels) for index in range(count)]
-    return [row | {"prompt": f"Which? {index}", "image_path": row["image_path"].lstrip("/")} | more for index, row in enumerate(rows)]
+    return [
+        row | {"prompt": f"Which? {index}", "image_path": row["image_path"].lstrip("/")} | more
+        for index, row in enumerate(rows)
+    ]
 
 
 def said(text: str, stop: Any = "stop", tokens: tuple[int, int] = (30, 7)) -> ModelOutput:
@@ -48,7 +61,9 @@ def said(text: str, stop: Any = "stop", tokens: tuple[int, int] = (30, 7)) -> Mo
 Answering = Callable[[str, list[ChatMessage], GenerateConfig], ModelOutput]
 
 
-def answered(task: Task, logs: Path, answer: Answering = lambda prompt, turns, config: said(RIGHT), **options: Any) -> EvalLog:
+def answered(
+    task: Task, logs: Path, answer: Answering = lambda prompt, turns, config: said(RIGHT), **options: Any
+) -> EvalLog:
     """The log of one run of `task`, its model answering by `answer(prompt, messages, config)`."""
 
     def outputs(turns: list[ChatMessage], tools: Any, choice: Any, config: GenerateConfig) -> ModelOutput:

@@ -33,7 +33,11 @@ from unifer.evaluate.scoring import score_strict
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question
 
-IDENTITY: Json = {"questions": {"name": "q.json", "sha256": "0" * 64}, "model": {"name": "tiny", "fingerprint": "f"}, "prompt": "fer-1"}
+IDENTITY: Json = {
+    "questions": {"name": "q.json", "sha256": "0" * 64},
+    "model": {"name": "tiny", "fingerprint": "f"},
+    "prompt": "fer-1",
+}
 
 
 @given(rows=runs_of())
@@ -44,7 +48,12 @@ def test_predictions_come_back_from_a_log_as_they_were(rows: list[Prediction]) -
         write_log(path, dataset(Path(folder), "toy", LABELS), rows, IDENTITY)
         found = read_log(path)
         assert list(found.predictions) == rows
-        assert (found.identity, found.asked, found.dataset, found.status) == (IDENTITY, len(rows), "toy", "success")
+        assert (found.identity, found.asked, found.dataset, found.status) == (
+            IDENTITY,
+            len(rows),
+            "toy",
+            "success",
+        )
         assert len(read_eval_log_sample_summaries(path)) == len(rows)
         # The other format of inspect's, by its own writer.
         write_eval_log(read_eval_log(path), Path(folder) / "x.json")
@@ -60,11 +69,21 @@ def failing(prompt: str, turns: list[ChatMessage], config: GenerateConfig) -> Mo
 def test_a_run_of_inspects_own_has_its_replies_failures_and_identity(tmp_path: Path) -> None:
     spec = faces(tmp_path, asked(3))
     log = answered(
-        dataset_task(spec, image_rule=ImageRule(56)), tmp_path / "logs", failing, temperature=0.5, top_p=0.9, reasoning_effort="low"
+        dataset_task(spec, image_rule=ImageRule(56)),
+        tmp_path / "logs",
+        failing,
+        temperature=0.5,
+        top_p=0.9,
+        reasoning_effort="low",
     )
     found = read_log(Path(log.location))
     first, second, third = found.predictions
-    assert (first.reply, first.finish_reason, first.prompt_tokens, first.completion_tokens) == (RIGHT, "stop", 30, 7)
+    assert (first.reply, first.finish_reason, first.prompt_tokens, first.completion_tokens) == (
+        RIGHT,
+        "stop",
+        30,
+        7,
+    )
     assert second.error == "refused: [hidden] try again"
     assert third.finish_reason == "length"
     assert [row.question.key for row in found.predictions] == [row["image_path"] for row in asked(3)]
@@ -88,7 +107,14 @@ def test_what_never_ran_is_missing_and_what_errored_is_failed(tmp_path: Path) ->
             raise RuntimeError("gone")
         return said(RIGHT)
 
-    log = answered(dataset_task(spec), tmp_path / "logs", interrupted, fail_on_error=True, max_samples=1, score_on_error=False)
+    log = answered(
+        dataset_task(spec),
+        tmp_path / "logs",
+        interrupted,
+        fail_on_error=True,
+        max_samples=1,
+        score_on_error=False,
+    )
     assert log.status == "error"
     path = Path(log.location)
     rows, _ = read_predictions(path, spec)
@@ -104,7 +130,9 @@ def test_a_sample_stopped_by_a_limit_says_which(tmp_path: Path) -> None:
     assert {row.error for row in read_log(Path(log.location)).predictions} == {"stopped by the message limit"}
 
 
-def test_the_order_of_the_questions_is_kept_and_a_limit_of_inspects_own_is_what_was_asked(tmp_path: Path) -> None:
+def test_the_order_of_the_questions_is_kept_and_a_limit_of_inspects_own_is_what_was_asked(
+    tmp_path: Path,
+) -> None:
     rows = [row | {"id": name} for row, name in zip(asked(4), ("10", "9", "b", "a"), strict=True)]
     spec = faces(tmp_path, rows)
     log = answered(dataset_task(spec), tmp_path / "logs", limit=3)
@@ -124,7 +152,9 @@ def test_pictures_are_in_the_log_when_asked_for_and_one_that_is_missing_costs_no
     log = read_eval_log(path, resolve_attachments=True)
     assert log.status == "cancelled"
     contents = [sample.messages[0].content for sample in log.samples or ()]
-    assert [[part.type for part in content if not isinstance(part, str)] for content in contents] == [["image", "text"]] * 2 + [["text"]]
+    assert [[part.type for part in content if not isinstance(part, str)] for content in contents] == [
+        ["image", "text"]
+    ] * 2 + [["text"]]
     assert list(read_log(path).predictions) == rows
     assert read_log(path).asked == 5
 
@@ -174,7 +204,10 @@ def changed(path: Path, name: str, change: Callable[[Json], None]) -> Path:
 
 def test_a_log_in_progress_and_one_whose_samples_are_lost_are_told_apart(tmp_path: Path) -> None:
     path, _ = log_of(tmp_path)
-    with pytest.raises(InputError, match=r"is still being written, or its run was killed; .*`inspect eval-retry changed.eval`"):
+    with pytest.raises(
+        InputError,
+        match=r"is still being written, or its run was killed; .*`inspect eval-retry changed.eval`",
+    ):
         read_log_stated(changed(path, "header.json", dict.clear))
     with zipfile.ZipFile(path) as archive:
         (first, second) = [name for name in archive.namelist() if name.startswith("samples/")]
@@ -188,7 +221,9 @@ def test_a_log_that_was_cut_off_is_damaged_not_empty(kept: float, tmp_path: Path
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data)) if 0 < kept < 1 else int(kept)])
     for read in (read_log, read_log_stated):
-        with pytest.raises(InputError, match=r"cannot be read as a log of inspect_ai .*damaged or was cut off"):
+        with pytest.raises(
+            InputError, match=r"cannot be read as a log of inspect_ai .*damaged or was cut off"
+        ):
             read(path)
 
 
@@ -205,12 +240,19 @@ def test_a_damaged_sample_and_a_forged_one_are_named(tmp_path: Path) -> None:
     def other_label(sample: Json) -> None:
         sample["metadata"]["question"] |= {"candidate_labels": ["pride"], "true_label": "pride"}
 
-    with pytest.raises(InputError, match=r"'candidate_labels' holds 'pride', so this row is of another dataset"):
+    with pytest.raises(
+        InputError, match=r"'candidate_labels' holds 'pride', so this row is of another dataset"
+    ):
         read_predictions(changed(path, name, other_label), spec)
 
 
 def test_files_that_are_no_logs_are_refused_and_nothing_half_written_is_left(tmp_path: Path) -> None:
-    for name, text in (("a.eval", "no log"), ("b.json", "{}"), ("c.json", '{"version": 2'), ("d.json", '{"eval": {"task": 3}}')):
+    for name, text in (
+        ("a.eval", "no log"),
+        ("b.json", "{}"),
+        ("c.json", '{"version": 2'),
+        ("d.json", '{"eval": {"task": 3}}'),
+    ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match=name):
             read_log(tmp_path / name)
@@ -228,10 +270,18 @@ def test_files_that_are_no_logs_are_refused_and_nothing_half_written_is_left(tmp
 
     with pytest.raises(OSError, match="gone"):
         write_log(tmp_path / "x.eval", spec, [row], IDENTITY, picture=broken)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.eval", "b.json", "c.json", "d.json", "eval_toy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.eval",
+        "b.json",
+        "c.json",
+        "d.json",
+        "eval_toy",
+    ]
 
 
-def test_json_is_a_log_only_where_it_begins_as_one_and_a_log_needs_inspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_is_a_log_only_where_it_begins_as_one_and_a_log_needs_inspect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = {
         "rows.json": '{"image_path": "a"}\n{}',
         "array.json": '[{"eval": 1}]',
@@ -243,7 +293,9 @@ def test_json_is_a_log_only_where_it_begins_as_one_and_a_log_needs_inspect(tmp_p
     assert {name for name in texts if is_log(tmp_path / name)} == {"log.json", "x.eval"}
     assert not is_log(tmp_path / "none.json")
     monkeypatch.setattr(asked_of_runs, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"x\.eval: reading a log of inspect_ai needs inspect_ai: pip install"):
+    with pytest.raises(
+        InputError, match=r"x\.eval: reading a log of inspect_ai needs inspect_ai: pip install"
+    ):
         is_log(tmp_path / "x.eval")
     assert not is_log(tmp_path / "rows.json")
 
@@ -262,7 +314,9 @@ HOSTILE = (
 
 def test_hostile_replies_of_a_live_run_are_in_its_log_and_graded_as_they_were(tmp_path: Path) -> None:
     spec = faces(tmp_path, asked(len(HOSTILE)))
-    log = answered(dataset_task(spec), tmp_path / "logs", lambda prompt, *_: said(HOSTILE[int(prompt.split()[-1])]))
+    log = answered(
+        dataset_task(spec), tmp_path / "logs", lambda prompt, *_: said(HOSTILE[int(prompt.split()[-1])])
+    )
     path = Path(log.location)
     found = read_log(path).predictions
     # What UTF-8 cannot hold is spelled out by inspect; everything else is kept.

@@ -1,4 +1,6 @@
-"""One output of a model and one prediction: replies whole, wherever the think block went; failures told from replies."""
+"""One output of a model and one prediction: replies whole, wherever the think block went; failures told from
+replies.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ def test_a_prediction_survives_inspects_own_record_of_it(prediction: Prediction)
 
 @pytest.mark.parametrize(
     ("stop", "ours"),
-    [("stop", "stop"), ("max_tokens", "length"), ("model_length", "length"), ("content_filter", "content_filter"), ("unknown", None)],
+    [
+        ("stop", "stop"),
+        ("max_tokens", "length"),
+        ("model_length", "length"),
+        ("content_filter", "content_filter"),
+        ("unknown", None),
+    ],
 )
 def test_stop_reasons_have_our_names(stop: str, ours: str | None) -> None:
     found = prediction_of(QUESTION, said("x", stop))
@@ -32,7 +40,9 @@ def test_stop_reasons_have_our_names(stop: str, ours: str | None) -> None:
 
 def test_tokens_of_a_providers_cache_are_prompt_tokens_and_unknown_counts_stay_unknown() -> None:
     output = said("x")
-    output.usage = ModelUsage(input_tokens=5, output_tokens=2, input_tokens_cache_read=10, input_tokens_cache_write=100)
+    output.usage = ModelUsage(
+        input_tokens=5, output_tokens=2, input_tokens_cache_read=10, input_tokens_cache_write=100
+    )
     found = prediction_of(QUESTION, output)
     assert (found.prompt_tokens, found.completion_tokens) == (115, 2)
     output.usage = None
@@ -46,15 +56,30 @@ FIELD = ContentReasoning(reasoning="The user wants a label.")
 @pytest.mark.parametrize(
     ("content", "whole"),
     [
-        ([THOUGHT, ContentText(text="<answer>happiness</answer>")], "<think>AU12 is up.</think>\n<answer>happiness</answer>"),
-        ([FIELD, ContentText(text="<answer>happiness</answer>")], "<think>The user wants a label.</think>\n<answer>happiness</answer>"),
-        ([FIELD, ContentText(text="<think>own</think><answer>sadness</answer>")], "<think>own</think><answer>sadness</answer>"),
+        (
+            [THOUGHT, ContentText(text="<answer>happiness</answer>")],
+            "<think>AU12 is up.</think>\n<answer>happiness</answer>",
+        ),
+        (
+            [FIELD, ContentText(text="<answer>happiness</answer>")],
+            "<think>The user wants a label.</think>\n<answer>happiness</answer>",
+        ),
+        (
+            [FIELD, ContentText(text="<think>own</think><answer>sadness</answer>")],
+            "<think>own</think><answer>sadness</answer>",
+        ),
         ([THOUGHT, ContentText(text="<think>AU12 is up.</think>")], "<think>AU12 is up.</think>"),
         ([THOUGHT, ContentText(text="<think>b</think>c")], "<think>AU12 is up.</think>\n<think>b</think>c"),
         ([ContentReasoning(reasoning="secret", redacted=True), ContentText(text="x")], "x"),
         ([ContentReasoning(reasoning=" "), ContentText(text="x")], "x"),
-        ([THOUGHT, ContentText(text="<think" * 200_000)], "<think>AU12 is up.</think>\n" + "<think" * 200_000),
-        ([THOUGHT, ContentText(text="<think>" * 150_000)], "<think>AU12 is up.</think>\n" + "<think>" * 150_000),
+        (
+            [THOUGHT, ContentText(text="<think" * 200_000)],
+            "<think>AU12 is up.</think>\n" + "<think" * 200_000,
+        ),
+        (
+            [THOUGHT, ContentText(text="<think>" * 150_000)],
+            "<think>AU12 is up.</think>\n" + "<think>" * 150_000,
+        ),
         ("a\0b" * 400_000, "a\0b" * 400_000),
     ],
 )

@@ -1,4 +1,6 @@
-"""Our grader behind inspect: its verdicts and figures are those of `unifer eval`, failed samples in every denominator."""
+"""Our grader behind inspect: its verdicts and figures are those of `unifer eval`, failed samples in every
+denominator.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def figures(log: EvalLog) -> dict[str, float]:
     return {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
 
 
-def both(spec: DatasetSpec, tmp_path: Path, replies: tuple[str, ...] = REPLIES) -> tuple[EvalLog, DatasetScores, DatasetScores]:
+def both(
+    spec: DatasetSpec, tmp_path: Path, replies: tuple[str, ...] = REPLIES
+) -> tuple[EvalLog, DatasetScores, DatasetScores]:
     """The log of a run, what `unifer eval` makes of the log, and what it makes of the converted file."""
 
     def answer(prompt: str, turns: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
@@ -45,7 +49,11 @@ def both(spec: DatasetSpec, tmp_path: Path, replies: tuple[str, ...] = REPLIES) 
 
     log = answered(dataset_task(spec), tmp_path / "logs", answer)
     rows = to_predictions(Path(log.location), spec.results / "m.jsonl").out
-    return log, score_strict(spec, PredictionFile("m", Path(log.location)), 0), score_strict(spec, PredictionFile("m", rows), 0)
+    return (
+        log,
+        score_strict(spec, PredictionFile("m", Path(log.location)), 0),
+        score_strict(spec, PredictionFile("m", rows), 0),
+    )
 
 
 def test_figures_of_the_log_are_those_of_unifer_eval_to_the_last_bit(tmp_path: Path) -> None:
@@ -53,7 +61,9 @@ def test_figures_of_the_log_are_those_of_unifer_eval_to_the_last_bit(tmp_path: P
     for row in rows[::3]:
         row["AUs"] = ["AU4", "AU12"]
     spec = faces(tmp_path, rows)
-    (spec.folder / "dataset.yaml").write_text((spec.folder / "dataset.yaml").read_text() + "aliases: {sadness: [glum]}\n")
+    (spec.folder / "dataset.yaml").write_text(
+        (spec.folder / "dataset.yaml").read_text() + "aliases: {sadness: [glum]}\n"
+    )
     log, of_log, of_file = both(load_dataset(spec.folder), tmp_path)
     for scored in (of_log, of_file):
         assert scored.scores is not None
@@ -94,19 +104,30 @@ def test_sets_of_aus_alone_are_scored_over_their_subset_as_unifer_eval_does(tmp_
 def test_a_score_says_the_answer_the_truth_and_what_is_wrong_with_the_reply(tmp_path: Path) -> None:
     spec = faces(tmp_path, asked(4, AUs=["AU12"]))
     log = answered(dataset_task(spec), tmp_path / "logs", lambda prompt, *_: said(REPLIES[int(prompt[-1])]))
-    scores = [(sample.scores or {})["strict"] for sample in sorted(samples(log), key=lambda sample: str(sample.id))]
+    scores = [
+        (sample.scores or {})["strict"] for sample in sorted(samples(log), key=lambda sample: str(sample.id))
+    ]
     assert [score.value for score in scores] == ["C", "I", "I", "I"]
     assert [score.answer for score in scores] == ["happiness", None, None, None]
     assert [score.reason for score in scores] == [None, "off_list", "off_list", "invalid_response_format"]
-    assert scores[0].explanation == "answered: happiness\ntrue label: happiness\nAUs claimed: AU6, AU12\nAUs shown: AU12\nF1: 0.667"
+    assert (
+        scores[0].explanation
+        == "answered: happiness\ntrue label: happiness\nAUs claimed: AU6, AU12\nAUs shown: AU12\nF1: 0.667"
+    )
 
 
 @pytest.mark.parametrize("limited", [1, 3])
 def test_a_log_can_be_scored_again_from_what_stands_in_it(limited: int, tmp_path: Path) -> None:
     spec = faces(tmp_path, asked(3))
-    (spec.folder / "dataset.yaml").write_text((spec.folder / "dataset.yaml").read_text() + "aliases: {happiness: [beaming]}\n")
+    (spec.folder / "dataset.yaml").write_text(
+        (spec.folder / "dataset.yaml").read_text() + "aliases: {happiness: [beaming]}\n"
+    )
     task = dataset_task(load_dataset(spec.folder), limit=limited)
     log = answered(task, tmp_path / "logs", lambda *_: said("<answer>beaming</answer>"))
     kept = read_eval_log(log.location)
     again = score_again(kept, resolve_scorers(kept), model="mockllm/m", action="overwrite", display="none")
-    assert figures(again) == figures(log) == {"WAR": 1 / limited, "UAR": 1 / limited, "macro_F1": pytest.approx(figures(log)["macro_F1"])}
+    assert (
+        figures(again)
+        == figures(log)
+        == {"WAR": 1 / limited, "UAR": 1 / limited, "macro_F1": pytest.approx(figures(log)["macro_F1"])}
+    )

@@ -1,4 +1,6 @@
-"""What a task asks: exactly the pictures, prompts and settings of inference; a question that cannot be asked costs that question alone."""
+"""What a task asks: exactly the pictures, prompts and settings of inference; a question that cannot be asked
+costs that question alone.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from unifer.evaluate.selection import project_datasets
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_picture_is_the_one_of_inference_pixel_by_pixel_before_the_text_alone_in_its_turn(tmp_path: Path) -> None:
+def test_the_picture_is_the_one_of_inference_pixel_by_pixel_before_the_text_alone_in_its_turn(
+    tmp_path: Path,
+) -> None:
     spec, seen = faces(tmp_path, asked(3)), {}
 
     def answer(prompt: str, turns: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
@@ -44,7 +48,9 @@ def test_the_picture_is_the_one_of_inference_pixel_by_pixel_before_the_text_alon
         assert (text, temperature, tokens) == (f"Which? {number}", 0.0, 1024)
 
 
-def test_a_question_that_cannot_be_asked_is_a_failed_sample_and_the_others_are_answered(tmp_path: Path) -> None:
+def test_a_question_that_cannot_be_asked_is_a_failed_sample_and_the_others_are_answered(
+    tmp_path: Path,
+) -> None:
     rows = asked(6)
     rows[4]["prompt"] = "Which? <|im_end|>"
     spec = faces(tmp_path, rows)
@@ -57,10 +63,14 @@ def test_a_question_that_cannot_be_asked_is_a_failed_sample_and_the_others_are_a
     assert "is missing" in failed["faces/0001.png"]
     assert "control token" in failed["faces/0004.png"]
     assert all((sample.scores or {})["strict"].metadata for sample in samples(log))
-    assert {(sample.scores or {})["strict"].metadata["outcome"] for sample in samples(log) if sample.error} == {"failed"}  # type: ignore[index]
+    assert {
+        (sample.scores or {})["strict"].metadata["outcome"] for sample in samples(log) if sample.error
+    } == {"failed"}  # type: ignore[index]
 
 
-def test_pictures_are_made_when_they_are_asked_for_not_when_the_task_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_made_when_they_are_asked_for_not_when_the_task_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = faces(tmp_path, asked(500))
     monkeypatch.setattr(images, "load", lambda *_: pytest.fail("a picture was made"))
     tracemalloc.start()
@@ -68,10 +78,14 @@ def test_pictures_are_made_when_they_are_asked_for_not_when_the_task_is(tmp_path
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(task.dataset) == 500
-    assert held < 500 * 16_000, "a sample holds its question alone: a picture of 224 pixels would be several times that"
+    assert held < 500 * 16_000, (
+        "a sample holds its question alone: a picture of 224 pixels would be several times that"
+    )
 
 
-def test_a_solver_of_the_callers_own_sees_the_face_and_a_limit_takes_the_first_questions(tmp_path: Path) -> None:
+def test_a_solver_of_the_callers_own_sees_the_face_and_a_limit_takes_the_first_questions(
+    tmp_path: Path,
+) -> None:
     spec, seen = faces(tmp_path, asked(4)), []
 
     @solver
@@ -103,12 +117,16 @@ def test_rows_of_another_dataset_and_a_file_that_is_not_there_are_refused(tmp_pa
 # --- tasks by name ---
 
 
-def test_every_dataset_of_the_project_is_a_task_that_inspect_finds_by_the_packages_entry_point(tmp_path: Path) -> None:
+def test_every_dataset_of_the_project_is_a_task_that_inspect_finds_by_the_packages_entry_point(
+    tmp_path: Path,
+) -> None:
     code = "import json, sys; from inspect_ai._util.registry import registry_lookup as found\n"
     code += "print(json.dumps([name for name in sys.argv[1:] if found('task', f'unifer/{name}') is None]))"
     names = [{"sfew_2.0": "sfew"}.get(spec.name, spec.name) for spec in project_datasets(ROOT)]
     assert len(names) == 11
-    made = subprocess.run([sys.executable, "-c", code, *names], cwd=tmp_path, capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        [sys.executable, "-c", code, *names], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert json.loads(made.stdout) == [], "without a task"
 
 
@@ -129,7 +147,9 @@ def test_the_sample_questions_make_a_task_of_each_set_that_has_some() -> None:
         ({"sample": True, "image_size": 100}, "-T image_size=100: image size 100 is not a multiple of 28"),
     ],
 )
-def test_wrong_arguments_of_a_task_are_one_line_that_names_them(arguments: dict[str, object], says: str) -> None:
+def test_wrong_arguments_of_a_task_are_one_line_that_names_them(
+    arguments: dict[str, object], says: str
+) -> None:
     with pytest.raises(PrerequisiteError) as caught:
         registry.rafdb(**arguments)
     assert says in str(caught.value.message)
@@ -145,7 +165,9 @@ def test_a_folder_that_is_none_or_has_no_questions_says_what_to_do(tmp_path: Pat
     assert "To try now: -T questions=data/sample_qa.json" in str(caught.value.message)
 
 
-def test_a_folder_is_seen_from_here_or_else_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_seen_from_here_or_else_in_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     faces(tmp_path, asked(1), "rafdb")
     monkeypatch.chdir(tmp_path)
     assert len(registry.dataset("eval_rafdb").dataset) == 1

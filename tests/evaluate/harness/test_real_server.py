@@ -1,4 +1,6 @@
-"""The real vLLM server of the committed checkpoint behind a task: pictures arrive as inference shows them, replies come back whole."""
+"""The real vLLM server of the committed checkpoint behind a task: pictures arrive as inference shows them,
+replies come back whole.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,16 @@ def test_a_server_behind_a_task_replies_what_the_offline_engine_does_and_is_scor
     from unifer.evaluate.harness.conversion import to_predictions
 
     spec = load_dataset(ROOT / "eval_rafdb")
-    model = get_model(f"openai-api/unifer/{BASE}", base_url=f"{vllm_server}/v1", api_key="none", memoize=False)
+    model = get_model(
+        f"openai-api/unifer/{BASE}", base_url=f"{vllm_server}/v1", api_key="none", memoize=False
+    )
     (log,) = run_tasks(
-        registry.rafdb(sample=True), model=model, limit=ASKED, max_tokens=TOKENS, log_dir=str(tmp_path / "logs"), display="none"
+        registry.rafdb(sample=True),
+        model=model,
+        limit=ASKED,
+        max_tokens=TOKENS,
+        log_dir=str(tmp_path / "logs"),
+        display="none",
     )
     assert log.status == "success"
     assert log.results is not None

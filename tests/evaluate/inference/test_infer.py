@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, make_dataset, make_plan, reply_to, rows_of, run, silent
+from tests.evaluate.asked import (
+    COUNT,
+    assert_each_answered_once,
+    lines,
+    make_dataset,
+    make_plan,
+    reply_to,
+    rows_of,
+    run,
+    silent,
+)
 from unifer import files
 from unifer.cli import main
 from unifer.errors import InputError, Interrupted
@@ -24,7 +34,9 @@ def test_every_question_gets_its_own_reply_and_a_manifest(dataset: Path) -> None
     assert_each_answered_once(rows_of(dataset))
     manifest = json.loads((dataset / "results/model.manifest.json").read_text())
     assert manifest["context"]["rows"] == {"asked": COUNT, "answered": COUNT, "failed": 0, "missing": 0}
-    assert {"questions", "model", "engine", "prompt", "image_rule", "generation"} <= manifest["identity"].keys()
+    assert {"questions", "model", "engine", "prompt", "image_rule", "generation"} <= manifest[
+        "identity"
+    ].keys()
     assert manifest["context"]["wording"]["text"].startswith(("own prompt", "another prompt"))
 
 
@@ -113,7 +125,9 @@ def test_results_of_another_run_are_refused_unless_overwritten(change: str, data
     if change == "questions":
         rows = json.loads((dataset / "data/toy_qa.json").read_text())
         (dataset / "data/toy_qa.json").write_text(json.dumps(rows[:-1]))
-    plan, spec = make_plan(dataset, "other" if change == "model" else "model", **({"seed": 1} if change == "settings" else {}))
+    plan, spec = make_plan(
+        dataset, "other" if change == "model" else "model", **({"seed": 1} if change == "settings" else {})
+    )
     with pytest.raises(InputError, match=r"belongs to another run.*(?s:.)*--overwrite"):
         infer.run_inference([plan], spec, progress=silent)
     infer.run_inference([plan], spec, progress=silent, overwrite=True)
@@ -154,7 +168,9 @@ def test_torn_last_line_is_asked_again(dataset: Path) -> None:
     assert_each_answered_once(rows_of(dataset))
 
 
-def test_full_disk_says_what_is_kept_and_the_run_goes_on_later(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_says_what_is_kept_and_the_run_goes_on_later(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     append = files.AppendLog.append
 
     def full_after_ten(log: files.AppendLog, row: Json) -> None:
@@ -171,7 +187,17 @@ def test_full_disk_says_what_is_kept_and_the_run_goes_on_later(dataset: Path, mo
 
 
 def test_limit_is_widened_without_asking_twice(dataset: Path) -> None:
-    base = ["infer", "--dataset-dir", str(dataset), "--engine", "scripted", "--replies", str(dataset / "replies.json"), "--model", "model"]
+    base = [
+        "infer",
+        "--dataset-dir",
+        str(dataset),
+        "--engine",
+        "scripted",
+        "--replies",
+        str(dataset / "replies.json"),
+        "--model",
+        "model",
+    ]
     assert main([*base, "--limit", "7"]) == 0
     assert len(rows_of(dataset)) == 7
     assert main(base) == 0
@@ -209,7 +235,15 @@ def test_ctrl_c_says_how_to_go_on(dataset: Path) -> None:
 
 def test_missing_question_file_says_how_to_try_now(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "data/toy_qa.json").rename(dataset / "data/sample_qa.json")
-    base = ["infer", "--dataset-dir", str(dataset), "--engine", "scripted", "--replies", str(dataset / "replies.json")]
+    base = [
+        "infer",
+        "--dataset-dir",
+        str(dataset),
+        "--engine",
+        "scripted",
+        "--replies",
+        str(dataset / "replies.json"),
+    ]
     assert main(base) == 2
     assert "--questions data/sample_qa.json" in capsys.readouterr().err
     assert main([*base, "--questions", "data/sample_qa.json"]) == 0
@@ -222,18 +256,41 @@ def test_out_that_is_no_jsonl_is_refused(dataset: Path) -> None:
         infer.plan(plan.questions_file, plan.questions, dataset / "x.json", model={}, spec=spec)
 
 
-def test_questions_of_no_dataset_are_asked_into_a_file_of_ones_own(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rows of several vocabularies belong to no dataset.yaml; without a place of their own, replies would have none."""
-    base = ["infer", "--questions", str(dataset / "data/toy_qa.json"), "--engine", "scripted", "--replies", str(dataset / "replies.json")]
+def test_questions_of_no_dataset_are_asked_into_a_file_of_ones_own(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows of several vocabularies belong to no dataset.yaml; without a place of their own, replies would
+    have none.
+    """
+    base = [
+        "infer",
+        "--questions",
+        str(dataset / "data/toy_qa.json"),
+        "--engine",
+        "scripted",
+        "--replies",
+        str(dataset / "replies.json"),
+    ]
     assert main(base) == 2
     assert "--questions FILE with --out FILE" in capsys.readouterr().err
     assert main([*base, "--out", str(dataset / "own.jsonl"), "--model", "some/where/model"]) == 0
     assert lines(dataset / "own.jsonl") == COUNT
-    assert files.read_json(dataset / "own.manifest.json")["identity"]["model"]["name"] == "model", "no path of this machine"
+    assert files.read_json(dataset / "own.manifest.json")["identity"]["model"]["name"] == "model", (
+        "no path of this machine"
+    )
 
 
 def _asking(dataset: Path, *flags: str) -> list[str]:
-    return ["infer", "--dataset-dir", str(dataset), "--engine", "scripted", "--replies", str(dataset / "replies.json"), *flags]
+    return [
+        "infer",
+        "--dataset-dir",
+        str(dataset),
+        "--engine",
+        "scripted",
+        "--replies",
+        str(dataset / "replies.json"),
+        *flags,
+    ]
 
 
 @pytest.mark.parametrize("shards", ["1", "2"])
@@ -247,9 +304,23 @@ def test_several_models_get_a_results_file_and_a_manifest_each(dataset: Path, sh
 
 def test_flags_after_then_are_for_the_next_model_and_the_others_stay(dataset: Path, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "eval_other", count=3)
-    more = ["--model", "all", "--then", "--model", "few", "--dataset-dir", str(dataset), str(other), "--limit", "2"]
+    more = [
+        "--model",
+        "all",
+        "--then",
+        "--model",
+        "few",
+        "--dataset-dir",
+        str(dataset),
+        str(other),
+        "--limit",
+        "2",
+    ]
     assert main(_asking(dataset, *more, "--then", "--model", "least", "--limit", "1")) == 0
-    asked = {folder.name: {path.stem: lines(path) for path in (folder / "results").glob("*.jsonl")} for folder in (dataset, other)}
+    asked = {
+        folder.name: {path.stem: lines(path) for path in (folder / "results").glob("*.jsonl")}
+        for folder in (dataset, other)
+    }
     assert asked == {dataset.name: {"all": COUNT, "few": 2, "least": 1}, other.name: {"few": 2, "least": 1}}
 
 
@@ -257,7 +328,10 @@ def test_flags_after_then_are_for_the_next_model_and_the_others_stay(dataset: Pa
     ("flags", "said"),
     [
         (["--model", "a", "b", "--out", "x.jsonl"], "2 models are to be asked"),
-        (["--model", "a", "--then", "--model", "b", "--shards", "2"], "--shards is meant for the whole command"),
+        (
+            ["--model", "a", "--then", "--model", "b", "--shards", "2"],
+            "--shards is meant for the whole command",
+        ),
         (["--model", "x/a", "y/a"], "2 of the models asked for would write this file"),
     ],
 )

@@ -1,4 +1,6 @@
-"""vLLM with its engine in a process of its own, as on GPUs: it starts behind a worker, and nothing of it survives a kill."""
+"""vLLM with its engine in a process of its own, as on GPUs: it starts behind a worker, and nothing of it
+survives a kill.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,32 @@ COUNT = 6
 
 def start(dataset: Path, *flags: str) -> subprocess.Popen[bytes]:
     (dataset / "sitecustomize.py").write_text(FORK)
-    command = [sys.executable, "-m", "unifer", "infer", "--dataset-dir", str(dataset), "--engine", "vllm", "--model", str(BASE)]
-    environment = os.environ | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1", "PYTHONPATH": str(dataset), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*command, "--max-new-tokens", "100", *flags], env=environment, stderr=subprocess.PIPE)
+    command = [
+        sys.executable,
+        "-m",
+        "unifer",
+        "infer",
+        "--dataset-dir",
+        str(dataset),
+        "--engine",
+        "vllm",
+        "--model",
+        str(BASE),
+    ]
+    environment = os.environ | {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+        "PYTHONPATH": str(dataset),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [*command, "--max-new-tokens", "100", *flags], env=environment, stderr=subprocess.PIPE
+    )
 
 
 def test_forked_engines_answer_behind_their_workers_and_end_with_a_killed_command(tmp_path: Path) -> None:
-    """A worker's thread that read standard input kept the forked engine waiting for ever; a killed one left it holding the GPU."""
+    """A worker's thread that read standard input kept the forked engine waiting for ever; a killed one left
+    it holding the GPU.
+    """
     dataset = make_dataset(tmp_path / "eval_toy", COUNT)
     process = start(dataset, "--shards", "2")
     results = dataset / "results"

@@ -1,4 +1,6 @@
-"""Parts of a question file, as jobs of an array answer them: killed, asked again, merged, and every question stands there once."""
+"""Parts of a question file, as jobs of an array answer them: killed, asked again, merged, and every question
+stands there once.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,17 @@ def merging(dataset: Path, *parts: Path) -> list[str]:
     return ["merge", *map(str, parts), "--out", str(dataset / "results/model.jsonl")]
 
 
-def test_three_jobs_two_of_them_killed_and_run_again_answer_every_question_once(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_three_jobs_two_of_them_killed_and_run_again_answer_every_question_once(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     slow = {1: "0.5", 2: "0.5", 3: "0"}
-    flags = {number: asking(dataset, "--part", f"{number}/3", "--reply-seconds", slow[number]) for number in slow}
-    jobs = {number: subprocess.Popen([sys.executable, "-m", "unifer", *flags[number]], stderr=subprocess.DEVNULL) for number in flags}
+    flags = {
+        number: asking(dataset, "--part", f"{number}/3", "--reply-seconds", slow[number]) for number in slow
+    }
+    jobs = {
+        number: subprocess.Popen([sys.executable, "-m", "unifer", *flags[number]], stderr=subprocess.DEVNULL)
+        for number in flags
+    }
     end = time.monotonic() + 60
     for number in (1, 2):
         while lines(part_file(dataset, number)) < 2:
@@ -53,7 +62,10 @@ def test_three_jobs_two_of_them_killed_and_run_again_answer_every_question_once(
         assert main(asking(dataset, "--part", f"{number}/3")) == 0
         said = capsys.readouterr().err
         assert f"{kept} of them before" in said
-        assert f"unifer merge {dataset}/results/model.part-*-of-3.jsonl --out {dataset}/results/model.jsonl" in said
+        assert (
+            f"unifer merge {dataset}/results/model.part-*-of-3.jsonl --out {dataset}/results/model.jsonl"
+            in said
+        )
     assert [lines(part_file(dataset, number)) for number in (1, 2, 3)] == [14, 13, 13]
     assert main(merging(dataset, *sorted((dataset / "results").glob("model.part-*-of-3.jsonl")))) == 0
     assert_each_answered_once(rows_of(dataset))
@@ -69,7 +81,9 @@ def test_the_merged_run_is_the_whole_run(dataset: Path, capsys: pytest.CaptureFi
     assert main(merging(dataset, *parts)) == 0
     manifest = files.read_json(dataset / "results/model.manifest.json")
     assert "part" not in manifest["identity"]
-    assert [each["part"] for each in manifest["context"]["parts"]] == [{"number": number, "of": 3} for number in (1, 2, 3)]
+    assert [each["part"] for each in manifest["context"]["parts"]] == [
+        {"number": number, "of": 3} for number in (1, 2, 3)
+    ]
     assert manifest["context"]["rows"] == {"asked": COUNT, "answered": COUNT, "failed": 0, "missing": 0}
     assert main(["eval", "--dataset-dir", str(dataset), "--resamples", "0"]) == 0
     assert json.loads((dataset / "results/model.metrics.json").read_text())["war"] == 1
@@ -78,7 +92,9 @@ def test_the_merged_run_is_the_whole_run(dataset: Path, capsys: pytest.CaptureFi
     assert f"{COUNT} of them before" in capsys.readouterr().err
 
 
-def test_a_missing_part_is_named_and_its_questions_count_as_missing(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_part_is_named_and_its_questions_count_as_missing(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in (1, 3):
         assert main(asking(dataset, "--part", f"{number}/3")) == 0
     assert main(merging(dataset, part_file(dataset, 1), part_file(dataset, 3))) == 1
@@ -95,7 +111,9 @@ def test_a_part_that_stopped_early_lacks_its_own_questions(dataset: Path) -> Non
     kept = path.read_text().splitlines(keepends=True)
     path.write_text("".join(kept[:5]))
     missing = find_missing(path, spec, read_predictions(path, spec)[0])
-    assert [question.key for question in missing.questions] == [json.loads(line)["image_path"] for line in kept[5:]]
+    assert [question.key for question in missing.questions] == [
+        json.loads(line)["image_path"] for line in kept[5:]
+    ]
 
 
 def test_a_wider_limit_moves_no_question_to_another_part(dataset: Path) -> None:
@@ -117,7 +135,9 @@ def test_a_wider_limit_moves_no_question_to_another_part(dataset: Path) -> None:
         ("1/41", "--part 1/41: 40 questions of "),
     ],
 )
-def test_a_part_that_does_not_exist_is_one_line(part: str, said: str, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_part_that_does_not_exist_is_one_line(
+    part: str, said: str, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(asking(dataset, f"--part={part}")) == 2
     error = capsys.readouterr().err
     assert said in error
@@ -125,7 +145,9 @@ def test_a_part_that_does_not_exist_is_one_line(part: str, said: str, dataset: P
     assert not (dataset / "results").exists()
 
 
-def test_parts_of_two_splits_and_two_files_of_one_part_are_refused(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_parts_of_two_splits_and_two_files_of_one_part_are_refused(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for part in ("1/3", "2/3", "1/2"):
         assert main(asking(dataset, "--part", part)) == 0
     first, second, half = part_file(dataset, 1), part_file(dataset, 2), part_file(dataset, 1, 2)
@@ -156,7 +178,10 @@ def test_parts_go_for_the_whole_command(dataset: Path, capsys: pytest.CaptureFix
     assert main(asking(dataset, "--part", "1/3", "--then", "--part", "2/3")) == 2
     assert "--part is meant for the whole command" in capsys.readouterr().err
     assert main(asking(dataset, "--part", "1/3", "--then", "--model", "other")) == 0
-    assert sorted(path.name for path in (dataset / "results").glob("*.jsonl")) == ["model.part-1-of-3.jsonl", "other.part-1-of-3.jsonl"]
+    assert sorted(path.name for path in (dataset / "results").glob("*.jsonl")) == [
+        "model.part-1-of-3.jsonl",
+        "other.part-1-of-3.jsonl",
+    ]
 
 
 @given(st.lists(st.integers()), st.integers(1, 12))

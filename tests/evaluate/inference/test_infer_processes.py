@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.watching import descendants, still_running, wait_until
-from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, make_dataset, make_plan, reply_to, rows_of, run, silent
+from tests.evaluate.asked import (
+    COUNT,
+    assert_each_answered_once,
+    lines,
+    make_dataset,
+    make_plan,
+    reply_to,
+    rows_of,
+    run,
+    silent,
+)
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer, outputs, shards
 from unifer.models.engines import EngineSpec, Reply, Request
@@ -21,10 +31,23 @@ from unifer.models.engines.scripted import ScriptedEngine
 
 
 def start(dataset: Path, *flags: str, seconds: float = 0.02) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "unifer", "infer", "--dataset-dir", str(dataset), "--engine", "scripted", "--model", "model"]
+    command = [
+        sys.executable,
+        "-m",
+        "unifer",
+        "infer",
+        "--dataset-dir",
+        str(dataset),
+        "--engine",
+        "scripted",
+        "--model",
+        "model",
+    ]
     command += ["--replies", str(dataset / "replies.json"), "--reply-seconds", str(seconds), *flags]
     # A test run in the background of a shell ignores SIGINT, and its children would with it.
-    return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
 
 
 def until(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
@@ -60,7 +83,10 @@ def test_two_shards_merge_into_one_file(dataset: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert_each_answered_once(rows_of(dataset))
-    assert sorted(path.name for path in (dataset / "results").iterdir()) == ["model.jsonl", "model.manifest.json"]
+    assert sorted(path.name for path in (dataset / "results").iterdir()) == [
+        "model.jsonl",
+        "model.manifest.json",
+    ]
 
 
 def test_dying_shard_keeps_all_rows_and_is_reported(dataset: Path) -> None:
@@ -122,11 +148,17 @@ def test_several_folders_share_one_engine(dataset: Path, tmp_path: Path) -> None
     assert (first.answered, second.answered, loads) == (COUNT, 3, ["engine"])
 
 
-def test_folders_whose_keys_differ_are_one_stream_and_each_row_finds_its_file(dataset: Path, tmp_path: Path) -> None:
+def test_folders_whose_keys_differ_are_one_stream_and_each_row_finds_its_file(
+    dataset: Path, tmp_path: Path
+) -> None:
     """Between two streams the engine runs empty, and fills with a burst that costs memory."""
     other = make_dataset(tmp_path / "eval_other", count=3)
     path = other / "data/toy_qa.json"
-    path.write_text(json.dumps([row | {"id": f"other-{number}"} for number, row in enumerate(json.loads(path.read_text()))]))
+    path.write_text(
+        json.dumps(
+            [row | {"id": f"other-{number}"} for number, row in enumerate(json.loads(path.read_text()))]
+        )
+    )
     streams: list[int] = []
 
     class Counting(ScriptedEngine):
@@ -141,7 +173,9 @@ def test_folders_whose_keys_differ_are_one_stream_and_each_row_finds_its_file(da
     assert sorted(row["id"] for row in rows_of(other)) == ["other-0", "other-1", "other-2"]
 
 
-def test_more_shards_than_gpus_are_refused_before_anything_starts(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_shards_than_gpus_are_refused_before_anything_starts(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     plan, spec = make_plan(dataset)
     with pytest.raises(InputError, match="need 3 GPUs, 2 are visible"):

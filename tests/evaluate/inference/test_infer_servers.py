@@ -1,4 +1,6 @@
-"""`unifer infer --engine server`: replicas share the questions, one that dies loses none, and what they answer is what was meant."""
+"""`unifer infer --engine server`: replicas share the questions, one that dies loses none, and what they
+answer is what was meant.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,20 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(dataset: Path, *servers: ApiServer | str, flags: tuple[str, ...] = ()) -> int:
-    urls = [word for server in servers for word in ("--url", server if isinstance(server, str) else server.url)]
-    base = ["infer", "--dataset-dir", str(dataset), "--engine", "server", "--model", str(BASE), "--max-new-tokens", "64"]
+    urls = [
+        word for server in servers for word in ("--url", server if isinstance(server, str) else server.url)
+    ]
+    base = [
+        "infer",
+        "--dataset-dir",
+        str(dataset),
+        "--engine",
+        "server",
+        "--model",
+        str(BASE),
+        "--max-new-tokens",
+        "64",
+    ]
     return main([*base, "--out", str(dataset / "results/model.jsonl"), *urls, *flags])
 
 
@@ -38,7 +52,11 @@ def slowly(number: int, body: Body) -> None:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name.startswith("unifer") and record.levelno >= logging.WARNING]
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("unifer") and record.levelno >= logging.WARNING
+    ]
 
 
 def test_two_servers_share_the_questions_and_every_reply_finds_its_row(dataset: Path) -> None:
@@ -51,13 +69,27 @@ def test_two_servers_share_the_questions_and_every_reply_finds_its_row(dataset: 
     assert_each_answered_once(rows_of(dataset))
     manifest = files.read_json(dataset / "results/model.manifest.json")
     assert manifest["identity"]["engine"] == "server"
-    assert "127.0.0.1" not in json.dumps(manifest), "no host is recorded, so that the run goes on at another address"
+    assert "127.0.0.1" not in json.dumps(manifest), (
+        "no host is recorded, so that the run goes on at another address"
+    )
     picture = images.load(dataset / f"data/faces/{shown(body).getpixel((0, 0))[0]}.png", images.ImageRule())  # type: ignore[index]
     assert shown(body).tobytes() == picture.tobytes(), "the very pixels that the offline engine shows"
-    expected = {"model": BASE.name, "max_tokens": 64, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "seed": None, "return_token_ids": True}
+    expected = {
+        "model": BASE.name,
+        "max_tokens": 64,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "seed": None,
+        "return_token_ids": True,
+    }
     assert expected.items() <= body.items()
     row = rows_of(dataset)[0]
-    assert (row["finish_reason"], row["prompt_tokens"] > 16, row["completion_tokens"] > 10) == ("stop", True, True)
+    assert (row["finish_reason"], row["prompt_tokens"] > 16, row["completion_tokens"] > 10) == (
+        "stop",
+        True,
+        True,
+    )
 
 
 def test_sampled_replies_take_the_seed_that_the_offline_engine_gives_each_question(dataset: Path) -> None:
@@ -71,7 +103,9 @@ def test_sampled_replies_take_the_seed_that_the_offline_engine_gives_each_questi
     assert {body["temperature"] for body in sent.values()} == {0.7}
 
 
-def test_a_killed_replica_is_taken_out_and_the_other_answers_for_it(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_killed_replica_is_taken_out_and_the_other_answers_for_it(
+    dataset: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def dies(number: int, body: Body) -> None:
         slowly(number, body)
         if number == 7:
@@ -86,7 +120,9 @@ def test_a_killed_replica_is_taken_out_and_the_other_answers_for_it(dataset: Pat
     assert told.endswith("1 server goes on with what it was asked")
 
 
-def test_a_silent_replica_is_taken_out(dataset: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_silent_replica_is_taken_out(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A machine that lost its power closes no connection."""
     monkeypatch.setattr(replicas, "_WATCH_SECONDS", 0.2)
 
@@ -100,7 +136,9 @@ def test_a_silent_replica_is_taken_out(dataset: Path, monkeypatch: pytest.Monkey
     assert len(warnings(caplog)) == 1
 
 
-def test_without_any_server_left_answers_are_kept_and_the_same_command_goes_on(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_any_server_left_answers_are_kept_and_the_same_command_goes_on(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def dies(number: int, body: Body) -> None:
         if number == 10:
             one.kill()
@@ -118,7 +156,9 @@ def test_without_any_server_left_answers_are_kept_and_the_same_command_goes_on(d
     assert_each_answered_once(rows_of(dataset))
 
 
-def test_a_server_that_is_down_is_left_out_from_the_start(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_is_down_is_left_out_from_the_start(
+    dataset: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with vllm() as gone:
         pass
     with vllm() as server:
@@ -128,7 +168,9 @@ def test_a_server_that_is_down_is_left_out_from_the_start(dataset: Path, caplog:
     assert told.endswith("left out, 1 of 2 servers answer")
 
 
-def test_a_server_that_stumbles_and_lives_is_asked_again(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_stumbles_and_lives_is_asked_again(
+    dataset: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def stumbles(number: int, body: Body) -> Reaction | None:
         return refusal(500, "try later") if number % 5 == 0 else None
 
@@ -153,7 +195,11 @@ def test_a_refused_question_fails_alone(dataset: Path, capsys: pytest.CaptureFix
     ("pages", "react", "said"),
     [
         ({"/v1/models": models("/elsewhere/Other-7B")}, None, "it serves /elsewhere/Other-7B, not"),
-        ({"/v1/models": models(BASE, context=70)}, None, "its context holds 70 tokens, image, question and reply need 80"),
+        (
+            {"/v1/models": models(BASE, context=70)},
+            None,
+            "its context holds 70 tokens, image, question and reply need 80",
+        ),
         ({"/v1/models": refusal(401, "no")}, None, "put the server's key into VLLM_API_KEY"),
         ({"/v1/models": Reaction(body="<html>")}, None, "what answers there is no vLLM server"),
         (
@@ -200,7 +246,11 @@ def test_a_copy_elsewhere_is_known_by_its_name(dataset: Path) -> None:
     ],
 )
 def test_flags_that_name_no_server_are_one_line(
-    urls: tuple[str, ...], flags: tuple[str, ...], said: str, dataset: Path, capsys: pytest.CaptureFixture[str]
+    urls: tuple[str, ...],
+    flags: tuple[str, ...],
+    said: str,
+    dataset: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert ask(dataset, *urls, flags=flags) == 2
     error = capsys.readouterr().err
@@ -218,7 +268,19 @@ def test_a_key_is_shown_to_the_server(dataset: Path, monkeypatch: pytest.MonkeyP
 
 def test_flags_after_then_name_other_servers(dataset: Path) -> None:
     with vllm() as one, vllm() as two:
-        command = ["infer", "--dataset-dir", str(dataset), "--engine", "server", "--model", str(BASE), "--limit", "2", "--url", one.url]
+        command = [
+            "infer",
+            "--dataset-dir",
+            str(dataset),
+            "--engine",
+            "server",
+            "--model",
+            str(BASE),
+            "--limit",
+            "2",
+            "--url",
+            one.url,
+        ]
         again = ["--then", "--questions", str(dataset / "data/more_qa.json"), "--url", two.url]
         (dataset / "data/more_qa.json").write_bytes((dataset / "data/toy_qa.json").read_bytes())
         assert main([*command, *again]) == 0

@@ -1,4 +1,6 @@
-"""Two real vLLM servers of the committed base, one of them killed: every reply is the offline engine's, token for token."""
+"""Two real vLLM servers of the committed base, one of them killed: every reply is the offline engine's, token
+for token.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def test_greedy_replies_of_two_servers_one_of_them_killed_are_the_offline_engine
     few = ["--sample", "--limit", str(ASKED), "--max-new-tokens", str(TOKENS), "--batch-size", "1"]
     with ExitStack() as stack:
         options = ServerOptions(str(BASE), max_model_len=1024)
-        one, two = (stack.enter_context(serving(options, "tiny", tmp_path / f"{number}.log")) for number in range(2))
+        one, two = (
+            stack.enter_context(serving(options, "tiny", tmp_path / f"{number}.log")) for number in range(2)
+        )
         killer = threading.Thread(target=_kill_after, args=(one, out, 3), daemon=True)
         killer.start()
         asked = ["--dataset-dir", str(ROOT / "eval_rafdb"), "--model", str(BASE), "--out", str(out), *few]
@@ -45,7 +49,13 @@ def test_greedy_replies_of_two_servers_one_of_them_killed_are_the_offline_engine
     for key, row in found.items():
         exact = (row.reply, row.finish_reason, row.prompt_tokens, row.completion_tokens, row.error)
         other = offline[key]
-        assert exact == (other.reply, other.finish_reason, other.prompt_tokens, other.completion_tokens, None), key
+        assert exact == (
+            other.reply,
+            other.finish_reason,
+            other.prompt_tokens,
+            other.completion_tokens,
+            None,
+        ), key
 
 
 def _kill_after(server: LocalServer, out: Path, rows: int) -> None:

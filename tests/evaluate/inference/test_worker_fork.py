@@ -22,8 +22,12 @@ threading.Event().wait()
 
 
 def test_a_forked_child_closes_its_standard_input_while_the_worker_waits_on_it() -> None:
-    """The thread sat in sys.stdin.read() and held its lock: every multi-GPU `unifer infer` hung in the child's first act."""
-    worker = subprocess.Popen([sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    """The thread sat in sys.stdin.read() and held its lock: every multi-GPU `unifer infer` hung in the
+    child's first act.
+    """
+    worker = subprocess.Popen(
+        [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:

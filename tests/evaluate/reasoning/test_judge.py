@@ -1,4 +1,6 @@
-"""The judge at work: nothing is asked twice, a failure is null and counted, and what was judged is what is scored."""
+"""The judge at work: nothing is asked twice, a failure is null and counted, and what was judged is what is
+scored.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,16 @@ class Judge:
 def asker(model: ReadyModel, journal: Journal) -> Asker:
     async def sleep(seconds: float) -> None: ...
 
-    return Asker(model, Budget(None, None), journal, max_tokens=64, retries=ATTEMPTS - 1, called="judge", sleep=sleep, clock=lambda: 0.0)
+    return Asker(
+        model,
+        Budget(None, None),
+        journal,
+        max_tokens=64,
+        retries=ATTEMPTS - 1,
+        called="judge",
+        sleep=sleep,
+        clock=lambda: 0.0,
+    )
 
 
 @contextlib.contextmanager
@@ -60,7 +71,9 @@ def silent(total: int, done: int) -> Iterator[Callable[[int], None]]:
 
 def rows(count: int = 6) -> tuple[Graded, ...]:
     said = "<think>A smile, face {}.</think><answer>happiness</answer>"
-    return tuple(graded("happiness", said.format(index), index=index, description=REFERENCE) for index in range(count))
+    return tuple(
+        graded("happiness", said.format(index), index=index, description=REFERENCE) for index in range(count)
+    )
 
 
 def task(folder: Path, replies: tuple[Graded, ...] | None = None) -> Task:
@@ -92,7 +105,12 @@ def test_every_reply_is_judged_once_and_the_mean_says_over_how_many(tmp_path: Pa
     assert (found.judged, found.failed, found.unasked, found.silent) == (6, 0, 0, 0)
     assert (found.judge, found.rubric, found.mean.interval is not None) == ("judge-7b", "judge-1", True)
     manifest = json.loads((tmp_path / "m.judged.manifest.json").read_text())
-    assert manifest["identity"]["judge"] == {"model": "judge-7b", "rubric": "judge-1", "pictured": False, "max_tokens": 1024}
+    assert manifest["identity"]["judge"] == {
+        "model": "judge-7b",
+        "rubric": "judge-1",
+        "pictured": False,
+        "max_tokens": 1024,
+    }
     assert manifest["context"]["rows"] == {"judged": 6, "failed": 0, "open": 0}
 
 
@@ -107,8 +125,12 @@ def test_every_reply_is_judged_once_and_the_mean_says_over_how_many(tmp_path: Pa
         ("\x1b[2J<script>alert(1)</script>\ud800", "nonsense"),
     ],
 )
-def test_a_judge_without_a_score_leaves_null_which_no_mean_contains(tmp_path: Path, reply: str, fault: str) -> None:
-    """A 0 on a scale from 1 to 10 for each outage is what makes a published judge's mean say how well its network worked."""
+def test_a_judge_without_a_score_leaves_null_which_no_mean_contains(
+    tmp_path: Path, reply: str, fault: str
+) -> None:
+    """A 0 on a scale from 1 to 10 for each outage is what makes a published judge's mean say how well its
+    network worked.
+    """
     work = task(tmp_path)
     model, summary = run(work, lambda key: reply if key == "2.png" else good(key))
     assert model.asked.count("2.png") == ATTEMPTS
@@ -131,18 +153,28 @@ def test_a_second_attempt_may_bring_the_score(tmp_path: Path) -> None:
 
 def test_where_no_reply_came_the_same_command_asks_again(tmp_path: Path) -> None:
     work = task(tmp_path)
-    model, summary = run(work, lambda key: NoReply("server", "down (HTTP 500)") if key == "4.png" else good(key))
+    model, summary = run(
+        work, lambda key: NoReply("server", "down (HTTP 500)") if key == "4.png" else good(key)
+    )
     assert model.asked.count("4.png") == ATTEMPTS
     assert (summary.failed, summary.first_error) == (1, "4.png: down (HTTP 500)")
     assert scores(work).faults == {"server": 1}
     again, summary = run(work, good)
     assert again.asked == ["4.png"]
     assert (summary.before, summary.judged) == (5, 6)
-    assert len(judged_path(work.predictions).read_text().splitlines()) == 7, "append-only: the last row of a question counts"
+    assert len(judged_path(work.predictions).read_text().splitlines()) == 7, (
+        "append-only: the last row of a question counts"
+    )
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("key", "refused the key"), ("no_model", "does not serve"), ("quota", "quota"), ("refused", "Is the judge running")]
+    ("fault", "said"),
+    [
+        ("key", "refused the key"),
+        ("no_model", "does not serve"),
+        ("quota", "quota"),
+        ("refused", "Is the judge running"),
+    ],
 )
 def test_what_ends_the_run_is_said_and_leaves_null(tmp_path: Path, fault: str, said: str) -> None:
     work = task(tmp_path)
@@ -155,7 +187,13 @@ def test_what_ends_the_run_is_said_and_leaves_null(tmp_path: Path, fault: str, s
 
 
 def test_a_judge_that_answers_nobody_is_not_asked_a_thousand_times(tmp_path: Path) -> None:
-    work = task(tmp_path, rows(9) + tuple(graded("happiness", "A smile.", index=index, description=REFERENCE) for index in range(9, 60)))
+    work = task(
+        tmp_path,
+        rows(9)
+        + tuple(
+            graded("happiness", "A smile.", index=index, description=REFERENCE) for index in range(9, 60)
+        ),
+    )
     with pytest.raises(InputError, match="8 rows in a row got no reply"):
         run(work, lambda _: NoReply("server", "down (HTTP 503)"))
     found = scores(work)
@@ -188,13 +226,22 @@ def test_silence_has_the_lowest_mark_and_is_asked_of_nobody(tmp_path: Path) -> N
     """A model that fails on hard faces must not be judged on the easy ones alone."""
     empty = graded("happiness", "<think></think><answer>happiness</answer>", index=6, description=REFERENCE)
     work = task(
-        tmp_path, (*rows(2), empty, graded("happiness", None, index=7, description=REFERENCE), graded("happiness", "A smile.", index=8))
+        tmp_path,
+        (
+            *rows(2),
+            empty,
+            graded("happiness", None, index=7, description=REFERENCE),
+            graded("happiness", "A smile.", index=8),
+        ),
     )
     model, summary = run(work, good)
     assert (len(model.asked), summary.to_judge) == (2, 2)
     judged = read_judged(work.predictions)
     assert judged is not None
-    asked = [*(row.prediction.question for row in work.graded), question("happiness", index=9, description=REFERENCE)]
+    asked = [
+        *(row.prediction.question for row in work.graded),
+        question("happiness", index=9, description=REFERENCE),
+    ]
     found = score_judged(judged, asked, [*work.graded, None], DRAWS)
     assert (found.judged, found.silent, found.mean.n) == (2, 3, 5)
     assert found.mean.value == pytest.approx((3 + 4 + 3 * 1) / 5)
@@ -204,7 +251,10 @@ def test_a_score_of_another_reply_is_no_score_of_this_one(tmp_path: Path) -> Non
     """`unifer infer --retry-failed` changes replies under a judge's file."""
     work = task(tmp_path)
     run(work, good)
-    changed = (graded("happiness", "<think>Other words.</think><answer>happiness</answer>", description=REFERENCE), *work.graded[1:])
+    changed = (
+        graded("happiness", "<think>Other words.</think><answer>happiness</answer>", description=REFERENCE),
+        *work.graded[1:],
+    )
     assert (scores(task(tmp_path, changed)).judged, scores(task(tmp_path, changed)).unasked) == (5, 1)
     model, _ = run(task(tmp_path, changed), good)
     assert model.asked == ["0.png"]
@@ -212,7 +262,9 @@ def test_a_score_of_another_reply_is_no_score_of_this_one(tmp_path: Path) -> Non
 
 def test_the_scores_of_two_judges_do_not_mix(tmp_path: Path) -> None:
     run(task(tmp_path), good)
-    other = Task(tmp_path / "m.jsonl", rows(), ApiSpec("judge-70b", "http://127.0.0.1:1/v1", max_connections=2))
+    other = Task(
+        tmp_path / "m.jsonl", rows(), ApiSpec("judge-70b", "http://127.0.0.1:1/v1", max_connections=2)
+    )
     with pytest.raises(InputError, match=r"(?s)judge\.model: \"judge-7b\" -> \"judge-70b\".*--overwrite"):
         run(other, good)
     run(other, good, overwrite=True)
@@ -231,7 +283,10 @@ def test_the_face_is_shown_where_that_is_asked_for(tmp_path: Path) -> None:
 
     work = Task(tmp_path / "m.jsonl", rows(3), SPEC, picture)
     model, summary = run(work, good)
-    assert sorted(map(str, model.pictures)) == ["data:image/jpeg;base64,0.png", "data:image/jpeg;base64,2.png"]
+    assert sorted(map(str, model.pictures)) == [
+        "data:image/jpeg;base64,0.png",
+        "data:image/jpeg;base64,2.png",
+    ]
     assert summary.first_error == "1.png: image '1.png' is missing"
     assert scores(work).faults == {"image": 1}
 

@@ -1,4 +1,6 @@
-"""Does the answer follow from the AUs claimed, and are those the true ones: ties, silence, and what takes no part."""
+"""Does the answer follow from the AUs claimed, and are those the true ones: ties, silence, and what takes no
+part.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def test_the_prototype_that_fits_best_is_what_follows() -> None:
 
 
 def test_ties_follow() -> None:
-    """AU4 alone says as much for sadness as for anger: a check that picks the first would fault half of sound replies."""
+    """AU4 alone says as much for sadness as for anger: a check that picks the first would fault half of sound
+    replies.
+    """
     assert support(frozenset({4}), "sadness", NOUNS) == support(frozenset({4}), "anger", NOUNS) == 1
 
 
@@ -41,14 +45,20 @@ def test_units_of_no_prototype_support_no_answer() -> None:
 def test_spellings_are_one_emotion_and_labels_without_a_prototype_take_no_part() -> None:
     assert support(frozenset({6, 12}), "Happy", ("Happy", "sad")) == 1
     assert support(frozenset({6, 12}), "bored", ("bored", "happy")) is None
-    assert support(frozenset({9, 10}), "angry", ("bored", "angry")) == 0, "disgust is no candidate, and bored fits nothing"
+    assert support(frozenset({9, 10}), "angry", ("bored", "angry")) == 0, (
+        "disgust is no candidate, and bored fits nothing"
+    )
 
 
 @given(units, st.permutations(EMOTIONS))
-def test_some_candidate_follows_from_whatever_prototypes_know(claimed: frozenset[int], candidates: list[str]) -> None:
+def test_some_candidate_follows_from_whatever_prototypes_know(
+    claimed: frozenset[int], candidates: list[str]
+) -> None:
     fits = [support(claimed, label, tuple(candidates)) for label in candidates]
     assert max(fit for fit in fits if fit is not None) == 1
-    assert fits == [support(claimed, label, EMOTIONS) for label in candidates], "the order of candidates changes nothing"
+    assert fits == [support(claimed, label, EMOTIONS) for label in candidates], (
+        "the order of candidates changes nothing"
+    )
 
 
 def test_the_check_says_what_it_is_over() -> None:
@@ -71,12 +81,19 @@ def test_the_check_says_what_it_is_over() -> None:
 
 def test_where_no_reply_claims_a_unit_there_is_nothing_to_check() -> None:
     """Prose without AUs is not unsound reasoning."""
-    assert follows([graded("happiness", "<think>A wide smile.</think><answer>happiness</answer>")], DRAWS) is None
+    assert (
+        follows([graded("happiness", "<think>A wide smile.</think><answer>happiness</answer>")], DRAWS)
+        is None
+    )
     assert follows([None], DRAWS) is None
 
 
 def test_the_truth_of_claims_has_claims_and_faces_as_denominators() -> None:
-    claims = [Claim(frozenset({6, 12}), frozenset({12})), Claim(frozenset(), frozenset()), Claim(frozenset({4}), frozenset({4}))]
+    claims = [
+        Claim(frozenset({6, 12}), frozenset({12})),
+        Claim(frozenset(), frozenset()),
+        Claim(frozenset({4}), frozenset({4})),
+    ]
     truth = truth_of(score_action_units(claims))
     assert (truth.precision.value, truth.precision.n) == pytest.approx((2 / 3, 3))
     assert (truth.exact.value, truth.exact.n) == pytest.approx((2 / 3, 3))

@@ -1,4 +1,6 @@
-"""Scores of a run's reasoning: who is in which denominator, REGE by hand, and when there is nothing to score."""
+"""Scores of a run's reasoning: who is in which denominator, REGE by hand, and when there is nothing to
+score.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,18 @@ REFERENCE = "think lip corners pulled up think answer happiness answer"
 
 def test_silence_has_nothing_in_common_with_a_reference_and_stays() -> None:
     """A model that fails on hard faces must not have its mean taken over the easy ones."""
-    rows = [graded("happiness", SMILE, index=0, description=REFERENCE), graded("happiness", None, index=1, description=REFERENCE)]
+    rows = [
+        graded("happiness", SMILE, index=0, description=REFERENCE),
+        graded("happiness", None, index=1, description=REFERENCE),
+    ]
     rows.append(graded("happiness", SMILE, index=2))
     scores = score_reasoning(rows, [question("sadness", index=3, description=REFERENCE)])
     assert scores is not None
     assert scores.rouge is not None
     assert (scores.rouge.value, scores.rouge.n, scores.unanswered) == pytest.approx((1 / 3, 3, 2))
-    assert scores.rege["accuracy"].s_re == pytest.approx(100 * 2 / 4), "every question that asks for an emotion"
+    assert scores.rege["accuracy"].s_re == pytest.approx(100 * 2 / 4), (
+        "every question that asks for an emotion"
+    )
     assert scores.rege["accuracy"].total == pytest.approx(50 + 100 / 3)
     assert (scores.follows, scores.truth) == (None, None)
 
@@ -34,7 +41,9 @@ def test_nothing_to_score_is_none() -> None:
 
 
 def test_a_set_without_references_still_has_its_answers_checked() -> None:
-    scores = score_reasoning([graded("happiness", "<think>AU6, AU12.</think><answer>happiness</answer>")], resamples=0)
+    scores = score_reasoning(
+        [graded("happiness", "<think>AU6, AU12.</think><answer>happiness</answer>")], resamples=0
+    )
     assert scores is not None
     assert scores.follows is not None
     assert (scores.rouge, scores.rege, scores.truth) == (None, {}, None)
@@ -58,7 +67,9 @@ def test_rege_of_units_is_macro_f1_and_the_texts() -> None:
     assert rege is not None
     assert (rege.s_re, rege.s_ge, rege.n_re, rege.n_ge) == pytest.approx((50, 75, 2, 2))
     assert rege_of_units([None], [1.0], (4,), DRAWS) is None
-    assert rege_of_units([Claim(frozenset(), frozenset())], [1.0], (4,), DRAWS) is None, "no AU is shown, so there is no macro F1"
+    assert rege_of_units([Claim(frozenset(), frozenset())], [1.0], (4,), DRAWS) is None, (
+        "no AU is shown, so there is no macro F1"
+    )
 
 
 def test_a_sum_that_no_sample_defines_has_no_interval() -> None:
@@ -70,7 +81,13 @@ def test_a_sum_that_no_sample_defines_has_no_interval() -> None:
 
 def test_the_scores_file_names_every_denominator() -> None:
     rows = [
-        graded("happiness", f"<think>AU12. {index}</think><answer>happiness</answer>", (12,), index, description=REFERENCE)
+        graded(
+            "happiness",
+            f"<think>AU12. {index}</think><answer>happiness</answer>",
+            (12,),
+            index,
+            description=REFERENCE,
+        )
         for index in range(4)
     ]
     units = score_action_units([row.claim for row in rows if row.claim is not None])

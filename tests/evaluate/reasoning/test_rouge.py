@@ -1,4 +1,6 @@
-"""ROUGE-L against the package it must equal, on replies of every kind, and on those that the package cannot take."""
+"""ROUGE-L against the package it must equal, on replies of every kind, and on those that the package cannot
+take.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def test_equal_to_the_package_on_fuzzed_replies() -> None:
     random = Random(5)
     for _ in range(60):
         said, reference = reply(random, frozenset({6, 12}), "happiness"), prose(random)
-        assert rouge_l(said, reference) == pytest.approx(PACKAGE.score(reference, said)["rougeL"].fmeasure, rel=0, abs=TOLERANCE)
+        assert rouge_l(said, reference) == pytest.approx(
+            PACKAGE.score(reference, said)["rougeL"].fmeasure, rel=0, abs=TOLERANCE
+        )
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=80), st.lists(st.sampled_from("abcd"), max_size=80))

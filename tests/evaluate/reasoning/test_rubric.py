@@ -1,4 +1,6 @@
-"""What a judge is asked and how its reply is read: nonsense is no score, and the text that is judged cannot speak as the prompt."""
+"""What a judge is asked and how its reply is read: nonsense is no score, and the text that is judged cannot
+speak as the prompt.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,10 @@ def test_texts_are_not_templates() -> None:
 
 def test_the_rubric_has_not_changed_under_its_name() -> None:
     """Scores of two wordings do not mix: a change here needs a new VERSION."""
-    assert (rubric.VERSION, digest(prompt("a", "b"), prompt("c", "d", pictured=True))) == ("judge-1", "8bb5b04a8b56b828")
+    assert (rubric.VERSION, digest(prompt("a", "b"), prompt("c", "d", pictured=True))) == (
+        "judge-1",
+        "8bb5b04a8b56b828",
+    )
 
 
 def test_the_digest_tells_texts_apart() -> None:

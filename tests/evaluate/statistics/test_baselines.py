@@ -1,4 +1,6 @@
-"""The lines beside the scores: what the commonest label would score (against scikit-learn), and how often people agree."""
+"""The lines beside the scores: what the commonest label would score (against scikit-learn), and how often
+people agree.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from unifer.report.tables import dataset_text, overall_text
 TRUTHS = ["happy"] * 5 + ["sad"] * 3 + ["angry"] * 2
 
 
-def scored(root: Path, name: str, labels: tuple[str, ...], truths: list[str], extra: str = "") -> DatasetScores:
+def scored(
+    root: Path, name: str, labels: tuple[str, ...], truths: list[str], extra: str = ""
+) -> DatasetScores:
     spec = dataset(root, name, labels, extra)
     path = write(spec.results / "m.jsonl", run_of(labels, [(truth, replied(truth)) for truth in truths]))
     return score_strict(spec, PredictionFile("m", path), resamples=0)
@@ -41,7 +45,9 @@ def test_labels_without_questions_are_no_part_of_chance() -> None:
 
 
 def test_people_and_the_commonest_label_stand_beside_the_scores(tmp_path: Path) -> None:
-    result = scored(tmp_path, "toy", ADJECTIVES, TRUTHS, "human: {accuracy: 0.607, about: two annotators agreed}\n")
+    result = scored(
+        tmp_path, "toy", ADJECTIVES, TRUTHS, "human: {accuracy: 0.607, about: two annotators agreed}\n"
+    )
     assert result.to_json()["baselines"]["human"] == {"war": 0.607, "about": "two annotators agreed"}
     assert result.to_json()["baselines"]["majority"]["war"] == 0.5
     text = dataset_text(result)
@@ -52,7 +58,13 @@ def test_people_and_the_commonest_label_stand_beside_the_scores(tmp_path: Path) 
 def test_the_pool_has_its_own_commonest_label_and_the_mean_has_none(tmp_path: Path) -> None:
     """Sad is the commonest in neither set alone."""
     one = scored(tmp_path, "one", ADJECTIVES, ["happy"] * 5 + ["sad"] * 4)
-    two = scored(tmp_path, "two", NOUNS, ["anger"] * 5 + ["sadness"] * 4, "human: {accuracy: 0.7, about: three people}\n")
+    two = scored(
+        tmp_path,
+        "two",
+        NOUNS,
+        ["anger"] * 5 + ["sadness"] * 4,
+        "human: {accuracy: 0.7, about: three people}\n",
+    )
     found = overall([one, two], resamples=0)
     assert found.pooled_baselines.label == "sadness"
     assert found.pooled_baselines.war == 8 / 18

@@ -1,4 +1,6 @@
-"""Resampled sums against closed forms, whole subjects drawn together, and intervals that do not depend on the order of rows."""
+"""Resampled sums against closed forms, whole subjects drawn together, and intervals that do not depend on the
+order of rows.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def test_the_spread_over_subjects_is_that_between_them() -> None:
     """27 subjects that answer all right or all wrong: 2,700 rows, but 27 coins."""
     rows = np.array([[1.0]] * 1800 + [[0.0]] * 900)
     subjects = [index // 100 for index in range(2700)]
-    alone, together = (resampled_sums(rows, clusters, 20_000, 3)[:, 0] / 2700 for clusters in (None, subjects))
+    alone, together = (
+        resampled_sums(rows, clusters, 20_000, 3)[:, 0] / 2700 for clusters in (None, subjects)
+    )
     assert alone.std() == pytest.approx(math.sqrt(2 / 9 / 2700), rel=0.03)
     assert together.std() == pytest.approx(math.sqrt(2 / 9 / 27), rel=0.03)
 
@@ -75,7 +79,9 @@ def test_subjects_with_one_row_each_are_rows(found: list[tuple[int, int]]) -> No
     assert (resampled_sums(rows, None, 20, 5) == resampled_sums(rows, list(range(len(rows))), 20, 5)).all()
 
 
-def test_many_samples_of_many_rows_are_drawn_piece_by_piece_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_samples_of_many_rows_are_drawn_piece_by_piece_to_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """100,000 samples of 11,072 distinct rows at once are 8.9 GB."""
     rows = np.arange(50, dtype=np.float64)[:, None]
     whole = resampled_sums(rows, None, 40, 7)
@@ -99,16 +105,29 @@ def test_the_interval_is_the_middle_and_leaves_undefined_samples_out() -> None:
 
 
 def test_few_subjects_move_the_tails_out_to_those_of_t() -> None:
-    """On a normal curve the expanded interval is mean +- t(g-1) sqrt(g/(g-1)) sigma; t(26) = 2.0555, t(4) = 2.7764 by any table."""
+    """On a normal curve the expanded interval is mean +- t(g-1) sqrt(g/(g-1)) sigma; t(26) = 2.0555, t(4) =
+    2.7764 by any table.
+    """
     samples = np.array([NormalDist().inv_cdf((index + 0.5) / 50_000) for index in range(50_000)])
     for clusters, quantile in ((27, 2.0555), (5, 2.7764)):
         reach = quantile * math.sqrt(clusters / (clusters - 1))
         assert percentile_interval(samples, 0.95, clusters) == pytest.approx((-reach, reach), rel=3e-3)
-    assert percentile_interval(samples, 0.95, 100_000) == pytest.approx(percentile_interval(samples, 0.95), rel=1e-3)
+    assert percentile_interval(samples, 0.95, 100_000) == pytest.approx(
+        percentile_interval(samples, 0.95), rel=1e-3
+    )
 
 
 @pytest.mark.parametrize(
-    ("freedom", "quantile"), [(1, 12.70620), (2, 4.302653), (3, 3.182446), (4, 2.776445), (26, 2.055529), (40, 2.021075), (9999, 1.960201)]
+    ("freedom", "quantile"),
+    [
+        (1, 12.70620),
+        (2, 4.302653),
+        (3, 3.182446),
+        (4, 2.776445),
+        (26, 2.055529),
+        (40, 2.021075),
+        (9999, 1.960201),
+    ],
 )
 def test_quantiles_of_t_are_those_of_the_tables(freedom: int, quantile: float) -> None:
     assert t_quantile(0.95, freedom) == pytest.approx(quantile, rel=1e-6)
@@ -117,7 +136,9 @@ def test_quantiles_of_t_are_those_of_the_tables(freedom: int, quantile: float) -
 def test_labels_with_hardly_any_question_are_named_beside_means_over_labels() -> None:
     """Measured: with 10 questions of a label, the interval of UAR covers 92 % and not 95 %."""
     assert rare_notes("UAR", {"happy": 500, "sad": 20, "angry": 0}) == []
-    assert rare_notes("UAR", {"happy": 500, "sad": 19}) == ["few examples of sad 19: UAR and intervals of them are rough"]
+    assert rare_notes("UAR", {"happy": 500, "sad": 19}) == [
+        "few examples of sad 19: UAR and intervals of them are rough"
+    ]
     (note,) = rare_notes("UAR", dict.fromkeys("abcdef", 1))
     assert "a 1, b 1, c 1, d 1 and 2 more" in note
 
@@ -133,7 +154,9 @@ def test_labels_with_hardly_any_question_are_named_beside_means_over_labels() ->
         ([*"abcdefghij"], [*"abcdefghij"], None),
     ],
 )
-def test_subjects_count_where_every_question_names_one(subjects: list[object], found: list[str] | None, note: str | None) -> None:
+def test_subjects_count_where_every_question_names_one(
+    subjects: list[object], found: list[str] | None, note: str | None
+) -> None:
     """Half a set by subject and half by row would be an interval of nothing."""
     questions = [question(index, subject) for index, subject in enumerate(subjects)]
     assert clusters_of(questions) == found

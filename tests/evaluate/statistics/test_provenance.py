@@ -40,7 +40,13 @@ def made(spec: DatasetSpec, name: str, **changed: Any) -> Selected:
 
 def test_runs_of_one_recipe_give_no_warning(spec: DatasetSpec) -> None:
     """Model, engine and seed are what one compares, or repeats."""
-    other = made(spec, "b", model={"name": "b"}, engine="transformers", generation={"temperature": 0.0, "top_p": 1.0, "seed": 7})
+    other = made(
+        spec,
+        "b",
+        model={"name": "b"},
+        engine="transformers",
+        generation={"temperature": 0.0, "top_p": 1.0, "seed": 7},
+    )
     assert differing([made(spec, "a"), other]) == []
     assert differing([]) == []
 
@@ -50,7 +56,10 @@ def test_runs_of_one_recipe_give_no_warning(spec: DatasetSpec) -> None:
     [
         ({"prompt": "fer-2"}, "different prompt: fer-1 in a; fer-2 in b"),
         ({"dtype": "float32"}, "different precision: bfloat16 in a; float32 in b"),
-        ({"image_rule": {"version": "fer-image-1", "size": None}}, "different image rule, size: 224 in a; null in b"),
+        (
+            {"image_rule": {"version": "fer-image-1", "size": None}},
+            "different image rule, size: 224 in a; null in b",
+        ),
         (
             {"generation": {"temperature": 0.7, "top_p": 1.0, "seed": 0}},
             "different sampling, temperature: 0.0 in a; 0.7 in b",
@@ -62,23 +71,32 @@ def test_runs_of_one_recipe_give_no_warning(spec: DatasetSpec) -> None:
         ({"dtype": None}, "different precision: bfloat16 in a; not stated in b"),
     ],
 )
-def test_each_condition_that_differs_is_named_with_who_had_what(spec: DatasetSpec, changed: dict[str, Any], warning: str) -> None:
+def test_each_condition_that_differs_is_named_with_who_had_what(
+    spec: DatasetSpec, changed: dict[str, Any], warning: str
+) -> None:
     assert differing([made(spec, "a"), made(spec, "b", **changed)]) == [warning]
 
 
-def test_question_files_differ_between_datasets_and_prompts_may_not(tmp_path: Path, spec: DatasetSpec) -> None:
+def test_question_files_differ_between_datasets_and_prompts_may_not(
+    tmp_path: Path, spec: DatasetSpec
+) -> None:
     two = dataset(tmp_path, "two", NOUNS)
     elsewhere = made(two, "a", questions={"name": "two_qa.json", "sha256": "c" * 64})
     assert differing([made(spec, "a"), elsewhere]) == []
     changed = made(two, "a", prompt="fer-2")
-    assert differing([made(spec, "a"), changed]) == ["different prompt: fer-1 in a on Set toy; fer-2 in a on Set two"]
+    assert differing([made(spec, "a"), changed]) == [
+        "different prompt: fer-1 in a on Set toy; fer-2 in a on Set two"
+    ]
 
 
 def test_published_results_have_no_manifest_and_that_is_said(spec: DatasetSpec) -> None:
     path = write(spec.results / "toy_unifer_7b_results.json", FOUR)
     published = Selected(spec, PredictionFile("unifer_7b", path))
     (warning,) = differing([made(spec, "a"), published])
-    assert warning == "no manifest says how unifer_7b came to be (published results have none): prompt, image rule and sampling unknown"
+    assert (
+        warning == "no manifest says how unifer_7b came to be (published results have none): prompt, image "
+        "rule and sampling unknown"
+    )
     assert differing([published]) == []
 
 

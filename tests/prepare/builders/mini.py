@@ -1,4 +1,6 @@
-"""Miniature trees of every dataset, fabricated as their authors lay them out: a few rows, images of a few bytes."""
+"""Miniature trees of every dataset, fabricated as their authors lay them out: a few rows, images of a few
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,18 @@ from unifer.records import Json
 
 ROOT = Path(__file__).resolve().parents[3]
 FERPLUS_COLUMNS = (
-    *("Usage", "Image name", "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+    *(
+        "Usage",
+        "Image name",
+        "neutral",
+        "happiness",
+        "surprise",
+        "sadness",
+        "anger",
+        "disgust",
+        "fear",
+        "contempt",
+    ),
     *("unknown", "NF"),
 )
 
@@ -61,9 +74,15 @@ def rafdb(root: Path) -> Path:
     return root
 
 
-def ferplus(root: Path, votes: Mapping[str, Sequence[int]], usage: str = "PrivateTest", folder: str = "FER2013Test") -> Path:
+def ferplus(
+    root: Path, votes: Mapping[str, Sequence[int]], usage: str = "PrivateTest", folder: str = "FER2013Test"
+) -> Path:
     """Image name -> its ten votes."""
-    write(root, "fer2013new.csv", *csv_lines(FERPLUS_COLUMNS, [(usage, name, *ballot) for name, ballot in votes.items()]))
+    write(
+        root,
+        "fer2013new.csv",
+        *csv_lines(FERPLUS_COLUMNS, [(usage, name, *ballot) for name, ballot in votes.items()]),
+    )
     touch(root, [f"{folder}/{name}" for name in votes if name])
     return root
 
@@ -89,13 +108,22 @@ def affectnet(root: Path, codes: Mapping[str, object], part: str = "validation")
 
 def sfew(root: Path, part: str = "Val") -> Path:
     labels = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
-    touch(root, [f"{part}/{part}_Aligned_Faces/{label}/Film_00000{index}000_0000000{index}.png" for index, label in enumerate(labels)])
+    touch(
+        root,
+        [
+            f"{part}/{part}_Aligned_Faces/{label}/Film_00000{index}000_0000000{index}.png"
+            for index, label in enumerate(labels)
+        ],
+    )
     return root
 
 
 def fer2013(root: Path, name: str = "fer2013.csv") -> Path:
     """Three faces of one gray level each, one a usage."""
-    rows = [(code, " ".join([str(40 * code)] * 2304), usage) for code, usage in ((0, "Training"), (3, "PublicTest"), (6, "PrivateTest"))]
+    rows = [
+        (code, " ".join([str(40 * code)] * 2304), usage)
+        for code, usage in ((0, "Training"), (3, "PublicTest"), (6, "PrivateTest"))
+    ]
     write(root, name, *csv_lines(("emotion", "pixels", "Usage"), rows))
     return root
 
@@ -103,11 +131,17 @@ def fer2013(root: Path, name: str = "fer2013.csv") -> Path:
 DISFA_AUS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 
 
-def disfa(root: Path, intensities: Mapping[int, Sequence[int]], subject: str = "SN001", frames: int = 4) -> Path:
+def disfa(
+    root: Path, intensities: Mapping[int, Sequence[int]], subject: str = "SN001", frames: int = 4
+) -> Path:
     """AU -> its intensity in frames 1, 2, ...; 0 for AUs not named."""
     for number in DISFA_AUS:
         values = intensities.get(number, [0] * frames)
-        write(root, f"ActionUnit_Labels/{subject}/{subject}_au{number}.txt", *(f"{frame},{value}" for frame, value in enumerate(values, 1)))
+        write(
+            root,
+            f"ActionUnit_Labels/{subject}/{subject}_au{number}.txt",
+            *(f"{frame},{value}" for frame, value in enumerate(values, 1)),
+        )
     touch(root, [f"Images/{subject}/{frame:06d}.jpg" for frame in range(1, frames + 1)])
     return root
 
@@ -118,7 +152,10 @@ BP4D_AUS = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22,
 def bp4d(root: Path, frames: Mapping[int, Mapping[int, int]], name: str = "F001_T1") -> Path:
     """Frame -> AU -> code; 0 for AUs not named, 9 for AU27 and AU28, which BP4D seldom codes."""
     usual = {27: 9, 28: 9}
-    rows = [(frame, *((usual | dict(codes)).get(number, 0) for number in BP4D_AUS)) for frame, codes in frames.items()]
+    rows = [
+        (frame, *((usual | dict(codes)).get(number, 0) for number in BP4D_AUS))
+        for frame, codes in frames.items()
+    ]
     write(root, f"AUCoding/AU_OCC/{name}.csv", *csv_lines((0, *BP4D_AUS), rows))
     touch(root, [f"Sequences(2D+3D)/{name.replace('_', '/')}/{frame:04d}.jpg" for frame in frames])
     return root
@@ -132,7 +169,10 @@ def rafau(root: Path, *lines: str) -> Path:
 
 def faba(root: Path, au_texts: Sequence[str], emotion_texts: Sequence[str], part: str = "train") -> Path:
     for task, texts in (("au", au_texts), ("emotion", emotion_texts)):
-        rows = [faba_row(f"FABAInstruct/{part}/images/{task}{index}.jpg", text) for index, text in enumerate(texts)]
+        rows = [
+            faba_row(f"FABAInstruct/{part}/images/{task}{index}.jpg", text)
+            for index, text in enumerate(texts)
+        ]
         write(root, f"FABAInstruct/{part}/{part}_{task}_anno.json", json.dumps(rows))
         touch(root, [row["image"] for row in rows])
     return root

@@ -1,4 +1,6 @@
-"""DISFA, BP4D and RAF-AU: what was not coded is not absent, intensities have a range, and frames are matched by their number."""
+"""DISFA, BP4D and RAF-AU: what was not coded is not absent, intensities have a range, and frames are matched
+by their number.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,11 @@ def test_a_disfa_row_has_aus_and_no_solution_and_says_what_was_coded(tmp_path: P
     assert row.image_path == "/DISFA/Images/SN001/000003.jpg"
     assert row.provenance is not None
     assert row.provenance["coded"] == list(mini.DISFA_AUS)
-    assert (row.provenance["subject"], row.provenance["frame"], row.provenance["prompt"]) == ("SN001", 3, "au-1")
+    assert (row.provenance["subject"], row.provenance["frame"], row.provenance["prompt"]) == (
+        "SN001",
+        3,
+        "au-1",
+    )
 
 
 def test_every_nth_frame_is_taken_and_found_by_its_number(tmp_path: Path) -> None:
@@ -35,7 +41,10 @@ def test_every_nth_frame_is_taken_and_found_by_its_number(tmp_path: Path) -> Non
     for frame in range(1, 5):
         (root / f"Images/SN001/{frame:06d}.jpg").rename(root / f"Images/SN001/frame_{frame}.png")
     made = mini.built("disfa", root, frame_step=2)
-    assert [face.image_path for face in made.faces] == ["/DISFA/Images/SN001/frame_1.png", "/DISFA/Images/SN001/frame_3.png"]
+    assert [face.image_path for face in made.faces] == [
+        "/DISFA/Images/SN001/frame_1.png",
+        "/DISFA/Images/SN001/frame_3.png",
+    ]
 
 
 def test_frames_that_count_from_zero_are_refused(tmp_path: Path) -> None:
@@ -50,7 +59,10 @@ def test_two_images_of_one_frame_are_refused(tmp_path: Path) -> None:
         mini.built("disfa", tmp_path)
 
 
-@pytest.mark.parametrize(("line", "problem"), [("2,6", "intensity 6 is out of range"), ("2,-1", "is not a line"), ("2", "is not a line")])
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [("2,6", "intensity 6 is out of range"), ("2,-1", "is not a line"), ("2", "is not a line")],
+)
 def test_an_intensity_out_of_range_is_refused_with_its_line(tmp_path: Path, line: str, problem: str) -> None:
     mini.write(mini.disfa(tmp_path, {}), "ActionUnit_Labels/SN001/SN001_au9.txt", "1,0", line)
     with pytest.raises(InputError, match=rf"SN001_au9.txt:2: .*{problem}"):
@@ -99,7 +111,10 @@ def test_a_bp4d_row_keeps_subject_task_and_frame(tmp_path: Path) -> None:
 
 
 def test_a_code_that_is_none_is_refused_with_its_row(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"F001_T1.csv:3: '2' is no AU code; allowed are 0 \(absent\), 1 \(present\), 9 \(not coded\)"):
+    with pytest.raises(
+        InputError,
+        match=r"F001_T1.csv:3: '2' is no AU code; allowed are 0 \(absent\), 1 \(present\), 9 \(not coded\)",
+    ):
         mini.built("bp4d", mini.bp4d(tmp_path, {1: {}, 2: {4: 2}}))
 
 
@@ -125,14 +140,21 @@ def test_a_bp4d_without_tables_is_not_whole(tmp_path: Path) -> None:
 
 
 def test_rafau_reads_sides_and_none(tmp_path: Path) -> None:
-    made = mini.built("rafau", mini.rafau(tmp_path, "0001.jpg  1+4+25", "0002.jpg\tnull", "0003.jpg L14+R12+12"))
+    made = mini.built(
+        "rafau", mini.rafau(tmp_path, "0001.jpg  1+4+25", "0002.jpg\tnull", "0003.jpg L14+R12+12")
+    )
     assert [face.action_units for face in made.faces] == [(1, 4, 25), (), (12, 14)]
     assert [face.extra for face in made.faces] == [None, None, {"sides": {"AU14": "L"}}]
     assert made.faces[0].image_path == "/RAF-AU/aligned/0001_aligned.jpg"
 
 
 @pytest.mark.parametrize(
-    ("line", "problem"), [("0001.jpg 1+3", "'3' in '1\\+3' is no AU"), ("0001.jpg", "is not a line"), ("0001.jpg X12", "is no AU")]
+    ("line", "problem"),
+    [
+        ("0001.jpg 1+3", "'3' in '1\\+3' is no AU"),
+        ("0001.jpg", "is not a line"),
+        ("0001.jpg X12", "is no AU"),
+    ],
 )
 def test_a_faulty_rafau_line_is_refused_with_its_number(tmp_path: Path, line: str, problem: str) -> None:
     with pytest.raises(InputError, match=rf"RAFAU_label.txt:1: .*{problem}"):

@@ -1,4 +1,6 @@
-"""What all builders share: images looked for, repeated and contradictory rows, templates, the report, the image root."""
+"""What all builders share: images looked for, repeated and contradictory rows, templates, the report, the
+image root.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ TWO = ("a.jpg,happy,AU12", "b.jpg,sad,")
 def test_missing_images_are_counted_and_named_before_anything_is_built(tmp_path: Path) -> None:
     lines = [f"{index:03d}.jpg,{'happy' if index % 2 else 'sad'}," for index in range(8)]
     root = table(tmp_path, *lines, images=["000.jpg", "001.jpg"])
-    with pytest.raises(InputError, match=r"(?s)6 of 8 images are missing:\n  002.jpg\n  .*and 1 more\n.*--allow-missing"):
+    with pytest.raises(
+        InputError, match=r"(?s)6 of 8 images are missing:\n  002.jpg\n  .*and 1 more\n.*--allow-missing"
+    ):
         mini.built("table", root)
     made = mini.built("table", root, allow_missing=True)
     assert (len(made.faces), made.report.read, mini.drops(made)) == (2, 8, {"image missing": 6})
@@ -42,7 +46,10 @@ def test_a_row_that_is_repeated_counts_once(tmp_path: Path) -> None:
 
 def test_rows_that_contradict_each_other_all_go(tmp_path: Path) -> None:
     made = mini.built("table", table(tmp_path, *TWO, "b.jpg,happy,"))
-    assert ([face.label for face in made.faces], mini.drops(made)) == (["happy"], {"listed with different labels": 2})
+    assert ([face.label for face in made.faces], mini.drops(made)) == (
+        ["happy"],
+        {"listed with different labels": 2},
+    )
 
 
 def test_each_row_is_asked_for_what_is_known_of_it(tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ def test_a_test_split_becomes_the_question_file_of_its_eval_folder(
     assert str(tmp_path) not in json.dumps(manifest)
 
 
-def test_outside_a_project_the_facts_of_the_checkout_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_project_the_facts_of_the_checkout_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fresh user stands anywhere: `eval_rafdb: no such folder` would be no answer to them."""
     monkeypatch.chdir(tmp_path)
     assert run("rafdb", "--root", mini.rafdb(tmp_path / "raf"), "--split", "test", "--out", "rows.json") == 1
@@ -55,12 +57,21 @@ def test_outside_a_project_the_facts_of_the_checkout_are_used(tmp_path: Path, mo
 
 
 def test_a_training_split_becomes_reward_rows_in_data(project: Path, tmp_path: Path) -> None:
-    assert run("ferplus", "--root", mini.ferplus(tmp_path, {"f.png": (0, 9, 0, 0, 0, 0, 0, 0, 1, 0)}, "Training", "FER2013Train")) == 0
+    assert (
+        run(
+            "ferplus",
+            "--root",
+            mini.ferplus(tmp_path, {"f.png": (0, 9, 0, 0, 0, 0, 0, 0, 1, 0)}, "Training", "FER2013Train"),
+        )
+        == 0
+    )
     row = json.loads((project / "data/ferplus_train.jsonl").read_text())
     assert (row["solution"], row["image_path"]) == ("happy", "/FERPlus/train/happy/f.png")
 
 
-def test_an_existing_file_is_refused_and_with_force_moved_aside(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_file_is_refused_and_with_force_moved_aside(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     argv = ("disfa", "--root", mini.disfa(tmp_path, {}))
     assert run(*argv) == 0
     before = (project / "data/disfa_all.jsonl").read_text()
@@ -80,7 +91,9 @@ def test_a_failed_build_with_force_leaves_the_old_rows_where_they_are(project: P
     assert (project / "data/disfa_all.jsonl").exists()
 
 
-def test_an_own_table_can_become_questions_and_an_image_root(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_own_table_can_become_questions_and_an_image_root(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mini.write(tmp_path / "mine", "x.csv", "image,label", "a.jpg,happy", "b.jpg,sad")
     mini.touch(tmp_path / "mine", ["a.jpg", "b.jpg"])
     out = project / "q.json"
@@ -97,12 +110,18 @@ def test_an_own_table_can_become_questions_and_an_image_root(project: Path, tmp_
         (("rafdb",), "say where rafdb lies with --root"),
         (("rafdb", "--root", ".", "--frame-step", "2"), "--frame-step means nothing for rafdb"),
         (("rafdb", "--root", ".", "--label-column", "x"), "--label-column means nothing for rafdb"),
-        (("rafdb", "--root", ".", "--no-images", "--image-root", "x"), "--no-images does not look for images"),
+        (
+            ("rafdb", "--root", ".", "--no-images", "--image-root", "x"),
+            "--no-images does not look for images",
+        ),
         (("disfa", "--root", ".", "--au-threshold", "6"), "--au-threshold 6: intensities are 1"),
         (("disfa", "--root", ".", "--frame-step", "0"), "--frame-step 0: 1 takes every frame"),
         (("folder", "--root", ".", "--labels", "happy"), "two or more different labels"),
         (("rafdb", "--root", ".", "--out", "x.csv"), "rows are written as .json or .jsonl"),
-        (("disfa", "--root", ".", "--template", "joint"), "--template joint: asks for a label, and DISFA has none"),
+        (
+            ("disfa", "--root", ".", "--template", "joint"),
+            "--template joint: asks for a label, and DISFA has none",
+        ),
         (("fea20k", "--root", ".", "--image-root", "x"), "DISFA-Train-stage1.jsonl: rows of one source"),
     ],
 )
@@ -119,7 +138,9 @@ def test_an_image_root_is_the_folder_that_was_named(project: Path, tmp_path: Pat
     assert not (project / "data/images").exists()
 
 
-def test_a_long_build_shows_that_it_goes_on(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_build_shows_that_it_goes_on(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [(f"{index}.jpg", ("happy", "sad")[index % 2]) for index in range(50_000)]
     mini.write(tmp_path, "x.csv", *mini.csv_lines(("image", "label"), rows))
     assert run("table", "--root", tmp_path, "--no-images", "--out", "x.jsonl") == 0

@@ -21,7 +21,10 @@ def labels(made: Built) -> list[tuple[str, str | None]]:
 
 def test_rafdb_gives_each_split_its_own_lines(tmp_path: Path) -> None:
     root = mini.rafdb(tmp_path)
-    train = [("/RAF-DB/aligned/train_00001_aligned.jpg", "sadness"), ("/RAF-DB/aligned/train_00002_aligned.jpg", "happiness")]
+    train = [
+        ("/RAF-DB/aligned/train_00001_aligned.jpg", "sadness"),
+        ("/RAF-DB/aligned/train_00002_aligned.jpg", "happiness"),
+    ]
     assert labels(mini.built("rafdb", root)) == train
     assert [label for _, label in labels(mini.built("rafdb", root, "test"))] == ["neutral", "surprise"]
 
@@ -59,7 +62,10 @@ def test_a_faulty_rafdb_line_is_refused_with_its_number(tmp_path: Path, line: st
 
 def test_a_half_present_dataset_lists_what_is_missing(tmp_path: Path) -> None:
     shutil.rmtree(mini.rafdb(tmp_path) / "basic/Image")
-    with pytest.raises(InputError, match=r"(?s)RAF-DB .* missing are\n  basic/Image/aligned: the aligned faces .*--root holds basic"):
+    with pytest.raises(
+        InputError,
+        match=r"(?s)RAF-DB .* missing are\n  basic/Image/aligned: the aligned faces .*--root holds basic",
+    ):
         mini.built("rafdb", tmp_path)
 
 
@@ -87,14 +93,21 @@ def test_affectnet_training_rows_come_from_the_training_table(tmp_path: Path) ->
     assert labels(made) == [("/AffectNet/Manually_Annotated/training/7/a.jpg", "happiness")]
 
 
-@pytest.mark.parametrize(("path", "code", "problem"), [("1/a.jpg", 11, "'11' is no expression code"), ("../x.jpg", 1, "is no image path")])
-def test_a_faulty_affectnet_row_is_refused_with_its_line(tmp_path: Path, path: str, code: int, problem: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "code", "problem"),
+    [("1/a.jpg", 11, "'11' is no expression code"), ("../x.jpg", 1, "is no image path")],
+)
+def test_a_faulty_affectnet_row_is_refused_with_its_line(
+    tmp_path: Path, path: str, code: int, problem: str
+) -> None:
     with pytest.raises(InputError, match=rf"validation.csv:2: .*{problem}"):
         mini.built("affectnet", mini.affectnet(tmp_path, {path: code}), "test")
 
 
 def test_an_affectnet_table_with_its_columns_changed_and_without_box_reads_alike(tmp_path: Path) -> None:
-    mini.write(tmp_path, "validation.csv", "Expression;subdirectory_filepath", "3;1\\a.jpg", encoding="utf-8-sig")
+    mini.write(
+        tmp_path, "validation.csv", "Expression;subdirectory_filepath", "3;1\\a.jpg", encoding="utf-8-sig"
+    )
     mini.touch(tmp_path, ["Manually_Annotated/Manually_Annotated_Images/1/a.jpg"])
     made = mini.built("affectnet", tmp_path, "test")
     assert labels(made) == [("/AffectNet/Manually_Annotated/validation/1/a.jpg", "surprise")]
@@ -104,7 +117,15 @@ def test_an_affectnet_table_with_its_columns_changed_and_without_box_reads_alike
 def test_sfew_test_means_its_validation_part(tmp_path: Path) -> None:
     made = mini.built("sfew", mini.sfew(tmp_path), "test")
     assert made.faces[0].image_path == "/SFEW-2.0/Val/Val_Aligned_Faces/Angry/Film_000000000_00000000.png"
-    assert sorted(str(face.label) for face in made.faces) == ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+    assert sorted(str(face.label) for face in made.faces) == [
+        "angry",
+        "disgust",
+        "fear",
+        "happy",
+        "neutral",
+        "sad",
+        "surprise",
+    ]
 
 
 def test_sfew_without_one_of_its_label_folders_is_not_whole(tmp_path: Path) -> None:
@@ -130,12 +151,18 @@ def test_fer2013_faces_are_drawn_from_their_own_pixels(tmp_path: Path, name: str
         assert image.getpixel((0, 0)) == 240
 
 
-@pytest.mark.parametrize(("pixels", "problem"), [("1 2 3", "holds 3 pixels; 2304 are expected"), ("256 " * 2304, "no gray levels")])
-def test_pixels_that_are_no_face_are_refused_with_their_row(tmp_path: Path, pixels: str, problem: str) -> None:
+@pytest.mark.parametrize(
+    ("pixels", "problem"), [("1 2 3", "holds 3 pixels; 2304 are expected"), ("256 " * 2304, "no gray levels")]
+)
+def test_pixels_that_are_no_face_are_refused_with_their_row(
+    tmp_path: Path, pixels: str, problem: str
+) -> None:
     mini.write(tmp_path, "fer2013.csv", "Usage,pixels,emotion", f"Training,{pixels},0")
     made = mini.built("fer2013", tmp_path)
     with pytest.raises(InputError, match=rf"fer2013.csv:2: .*{problem}"):
-        lay_out(made.faces, made.source.tree.root, tmp_path / "images", made.source.pixels, lambda count: None)
+        lay_out(
+            made.faces, made.source.tree.root, tmp_path / "images", made.source.pixels, lambda count: None
+        )
 
 
 def test_a_fer2013_row_of_no_known_usage_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""FEA-20K as released: a row file per source and stage, 17,737 rows to train on and 1,688 to test, images the user's own."""
+"""FEA-20K as released: a row file per source and stage, 17,737 rows to train on and 1,688 to test, images the
+user's own.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,23 @@ from unifer.errors import InputError
 from unifer.prepare.builders import fea20k
 from unifer.records import Json, RewardRow
 
-TRAIN = {"FABA": 5826, "RAF-AU": 3479, "DISFA": 2432, "BP4D": 2000, "FER2013": 1000, "AffectNet": 1000, "RAF-DB": 1000, "ExpW": 1000}
+TRAIN = {
+    "FABA": 5826,
+    "RAF-AU": 3479,
+    "DISFA": 2432,
+    "BP4D": 2000,
+    "FER2013": 1000,
+    "AffectNet": 1000,
+    "RAF-DB": 1000,
+    "ExpW": 1000,
+}
 TEST = {"RAF-AU": 853, "DISFA": 524, "FABA": 311}
 
 
 def row(source: str, number: int) -> Json:
-    """As released: ids counted in each file, images named below their source's folder, labels as nouns, reasoning in tags."""
+    """As released: ids counted in each file, images named below their source's folder, labels as nouns,
+    reasoning in tags.
+    """
     labels = fea20k.LABELS[source]
     label = [labels[number % len(labels)]] if labels else []
     coded = source in ("FABA", "RAF-AU", "DISFA", "BP4D")
@@ -40,7 +53,11 @@ def row(source: str, number: int) -> Json:
 def released(root: Path, split: str, counts: Mapping[str, int]) -> Path:
     stage = "-stage1" if split == "Train" else ""
     for source, count in counts.items():
-        mini.write(root, f"{source}-{split}{stage}.jsonl", *(json.dumps(row(source, number)) for number in range(count)))
+        mini.write(
+            root,
+            f"{source}-{split}{stage}.jsonl",
+            *(json.dumps(row(source, number)) for number in range(count)),
+        )
     return root
 
 
@@ -60,12 +77,16 @@ def test_all_19_425_rows_of_the_release_are_read(tmp_path: Path, capsys: pytest.
     assert build(root, "--split", "test", "--rows", "questions", "--out", test) == 0
     assert "1,688 rows, as its authors state" in capsys.readouterr().out
     rows = [RewardRow.from_json(json.loads(line)) for line in train.read_text().splitlines()]
-    assert (len(rows), len({each.image_path for each in rows})) == (17_737, 17_737), "00001.jpg of two sources are two pictures"
+    assert (len(rows), len({each.image_path for each in rows})) == (17_737, 17_737), (
+        "00001.jpg of two sources are two pictures"
+    )
     assert len(read_questions(test, load_dataset(mini.ROOT / "benchmark/fea20k"))) == 1_688
 
 
 def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:
-    """RAF-AU was asked with neutral and contempt, which none of its rows can be: another question than the published one."""
+    """RAF-AU was asked with neutral and contempt, which none of its rows can be: another question than the
+    published one.
+    """
     made = mini.built("fea20k", released(tmp_path, "Train", dict.fromkeys(TRAIN, 8)))
     lists = {str((face.extra or {})["origin"]): face.labels for face in made.faces}
     assert lists["RAF-AU"] == ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -80,12 +101,14 @@ def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:
         (
             "test",
             {"FABA": 310},
-            "holds 1,687 rows of the test split of FEA-20K (DISFA-Test.jsonl 524, FABA-Test.jsonl 310, RAF-AU-Test.jsonl 853), its ",
+            "holds 1,687 rows of the test split of FEA-20K (DISFA-Test.jsonl 524, FABA-Test.jsonl "
+            "310, RAF-AU-Test.jsonl 853), its ",
         ),
         (
             "test",
             {"DISFA": 0},
-            "its authors state 1,688; no file is called after DISFA. Fetch the release again (`unifer data fetch fea20k",
+            "its authors state 1,688; no file is called after DISFA. Fetch the release again "
+            "(`unifer data fetch fea20k",
         ),
         ("train", {"BP4D": 2001}, "holds 17,738 rows of the train split of FEA-20K"),
         ("train", {"RAF-DB": 0, "ExpW": 0}, "authors state 17,737; no file is called after RAF-DB, ExpW"),
@@ -94,8 +117,12 @@ def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:
 def test_a_release_that_lacks_a_file_or_is_of_another_version_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], split: str, changed: dict[str, int], problem: str
 ) -> None:
-    """A download without one of its files was built, with status 1, into a training set that its manifest calls FEA-20K."""
-    counts = {name: count for name, count in ((TRAIN if split == "train" else TEST) | changed).items() if count}
+    """A download without one of its files was built, with status 1, into a training set that its manifest
+    calls FEA-20K.
+    """
+    counts = {
+        name: count for name, count in ((TRAIN if split == "train" else TEST) | changed).items() if count
+    }
     root, out = released(tmp_path / "fea", split.capitalize(), counts), tmp_path / "x.jsonl"
     assert build(root, "--split", split, "--out", out) == 2
     assert problem in capsys.readouterr().err
@@ -104,7 +131,9 @@ def test_a_release_that_lacks_a_file_or_is_of_another_version_is_refused(
     assert "DIFFERS FROM THE STATED COUNT" in capsys.readouterr().out
 
 
-def test_a_file_that_came_in_part_is_refused_with_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_came_in_part_is_refused_with_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = released(tmp_path / "fea", "Test", TEST)
     whole = (root / "FABA-Test.jsonl").read_text()
     (root / "FABA-Test.jsonl").write_text(whole[: len(whole) // 2])
@@ -112,13 +141,20 @@ def test_a_file_that_came_in_part_is_refused_with_its_row(tmp_path: Path, capsys
     assert "the file is truncated, it came or was written only in part" in capsys.readouterr().err
 
 
-def test_images_are_linked_from_the_folders_of_their_sources(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_are_linked_from_the_folders_of_their_sources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = released(tmp_path / "fea", "Test", TEST)
     images = tmp_path / "images"
     assert build(root, "--split", "test", "--image-root", images, "--out", tmp_path / "x.jsonl") == 2
     assert "1,688 of 1,688 images are missing" in capsys.readouterr().err
     mini.touch(root, [f"{source}/{number:05d}.jpg" for source in ("DISFA", "FABA") for number in range(2)])
-    assert build(root, "--split", "test", "--image-root", images, "--out", tmp_path / "x.jsonl", "--allow-missing") == 0
+    assert (
+        build(
+            root, "--split", "test", "--image-root", images, "--out", tmp_path / "x.jsonl", "--allow-missing"
+        )
+        == 0
+    )
     names = [json.loads(line)["image_path"] for line in (tmp_path / "x.jsonl").read_text().splitlines()]
     assert len(names) == 4
     for name in names:

@@ -1,4 +1,6 @@
-"""The published benchmark out of official trees: rebuilt from its names and labels, every row comes back, and every path resolves."""
+"""The published benchmark out of official trees: rebuilt from its names and labels, every row comes back, and
+every path resolves.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from unifer.records import Question
 def official_rafdb(root: Path, published: list[Question]) -> None:
     codes = {label: code for code, label in rafdb.CODES.items()}
     names = [question.image_path.rpartition("/")[2] for question in published]
-    lines = [f"{name.replace('_aligned', '')} {codes[str(q.true_label)]}" for name, q in zip(names, published, strict=True)]
+    lines = [
+        f"{name.replace('_aligned', '')} {codes[str(q.true_label)]}"
+        for name, q in zip(names, published, strict=True)
+    ]
     mini.write(root, "basic/EmoLabel/list_patition_label.txt", *lines)
     mini.touch(root, [f"basic/Image/aligned/{name}" for name in names])
 
@@ -36,14 +41,21 @@ def official_ferplus(root: Path, published: list[Question]) -> None:
 
 def official_affectnet(root: Path, published: list[Question]) -> None:
     codes = {label: code for code, label in affectnet.CODES.items()}
-    mini.affectnet(root, {"/".join(q.image_path.split("/")[-2:]): codes[str(q.true_label)] for q in published})
+    mini.affectnet(
+        root, {"/".join(q.image_path.split("/")[-2:]): codes[str(q.true_label)] for q in published}
+    )
 
 
 def official_sfew(root: Path, published: list[Question]) -> None:
     mini.touch(root, [q.image_path.removeprefix("/SFEW-2.0/") for q in published])
 
 
-TREES = {"rafdb": official_rafdb, "ferplus": official_ferplus, "affectnet": official_affectnet, "sfew": official_sfew}
+TREES = {
+    "rafdb": official_rafdb,
+    "ferplus": official_ferplus,
+    "affectnet": official_affectnet,
+    "sfew": official_sfew,
+}
 
 
 @needs_ferbench
@@ -60,7 +72,10 @@ def test_every_published_row_comes_back_from_the_official_tree(
     built = [Question.from_json(row) for row in rows.questions(made.faces, made.asked)]
 
     def essence(questions: list[Question]) -> set[tuple[str, str, tuple[str, ...]]]:
-        return {(question.image_path, str(question.true_label), question.candidate_labels) for question in questions}
+        return {
+            (question.image_path, str(question.true_label), question.candidate_labels)
+            for question in questions
+        }
 
     assert essence(built) == essence(published)
     assert len(built) == len(published) == sum(spec.expected.values())

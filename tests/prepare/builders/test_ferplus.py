@@ -1,4 +1,6 @@
-"""FERPlus votes: ties, unknown, all-zero rows and broken cells, by both rules; and faces that are pixels in a table."""
+"""FERPlus votes: ties, unknown, all-zero rows and broken cells, by both rules; and faces that are pixels in a
+table.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ HAPPY = (0, 10, 0, 0, 0, 0, 0, 0, 0, 0)
         ((0, 0, 0, 0, 0, 0, 0, 0, 0, 0), "no votes", "no votes"),
     ],
 )
-def test_votes_have_one_defined_outcome_by_each_rule(votes: tuple[int, ...], published: str, majority: str) -> None:
+def test_votes_have_one_defined_outcome_by_each_rule(
+    votes: tuple[int, ...], published: str, majority: str
+) -> None:
     for rule, expected in (("published", published), ("majority", majority)):
         label, reason = decide(list(votes), rule)
         assert (label or reason) == expected, rule
@@ -45,7 +49,9 @@ def test_the_test_split_takes_the_published_rule_and_training_drops_ties(tmp_pat
 def test_the_order_of_columns_decides_no_tie(tmp_path: Path) -> None:
     header = (*mini.FERPLUS_COLUMNS[:2], *reversed(mini.FERPLUS_COLUMNS[2:]))
     ballot = (5, 5, 0, 0, 0, 0, 0, 0, 0, 0)
-    mini.write(tmp_path, "fer2013new.csv", *mini.csv_lines(header, [("PrivateTest", "fer1.png", *reversed(ballot))]))
+    mini.write(
+        tmp_path, "fer2013new.csv", *mini.csv_lines(header, [("PrivateTest", "fer1.png", *reversed(ballot))])
+    )
     mini.touch(tmp_path, ["FER2013Test/fer1.png"])
     assert [face.label for face in mini.built("ferplus", tmp_path, "test").faces] == ["neutral"]
 
@@ -58,13 +64,19 @@ def test_a_row_without_image_name_is_no_face(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cell", ["-1", "2.5", "ten", ""])
 def test_votes_that_are_no_counts_are_refused_with_their_row(tmp_path: Path, cell: str) -> None:
-    mini.write(tmp_path, "fer2013new.csv", *mini.csv_lines(mini.FERPLUS_COLUMNS, [("PrivateTest", "fer1.png", *HAPPY[:9], cell)]))
+    mini.write(
+        tmp_path,
+        "fer2013new.csv",
+        *mini.csv_lines(mini.FERPLUS_COLUMNS, [("PrivateTest", "fer1.png", *HAPPY[:9], cell)]),
+    )
     with pytest.raises(InputError, match=r"fer2013new.csv:2: .* is no number of votes"):
         mini.built("ferplus", tmp_path, "test", images=False)
 
 
 def test_a_usage_of_no_split_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'PrivatTest' is no Usage; allowed are Training, PublicTest, PrivateTest"):
+    with pytest.raises(
+        InputError, match="'PrivatTest' is no Usage; allowed are Training, PublicTest, PrivateTest"
+    ):
         mini.built("ferplus", mini.ferplus(tmp_path, {"fer1.png": HAPPY}, usage="PrivatTest"), "test")
 
 
@@ -81,7 +93,12 @@ def test_faces_that_are_pixels_become_png_files_of_their_own_row(tmp_path: Path)
     from PIL import Image
 
     made = mini.built("ferplus", pixel_tree(tmp_path / "official"), "test")
-    laid = [lay_out(made.faces, made.source.tree.root, tmp_path / "images", made.source.pixels, lambda count: None) for _ in range(2)]
+    laid = [
+        lay_out(
+            made.faces, made.source.tree.root, tmp_path / "images", made.source.pixels, lambda count: None
+        )
+        for _ in range(2)
+    ]
     with Image.open(tmp_path / "images/FERPlus/test/happy/fer1.png") as image:
         assert (image.size, image.getpixel((7, 9))) == ((48, 48), 51)
     assert [each.new for each in laid] == [1, 0]
@@ -89,6 +106,10 @@ def test_faces_that_are_pixels_become_png_files_of_their_own_row(tmp_path: Path)
 
 def test_tables_that_do_not_belong_together_write_nothing(tmp_path: Path) -> None:
     made = mini.built("ferplus", pixel_tree(tmp_path / "official", ("Training", "PublicTest")), "test")
-    with pytest.raises(InputError, match=r"fer2013.csv:3: is of PublicTest, the label table says PrivateTest"):
-        lay_out(made.faces, made.source.tree.root, tmp_path / "images", made.source.pixels, lambda count: None)
+    with pytest.raises(
+        InputError, match=r"fer2013.csv:3: is of PublicTest, the label table says PrivateTest"
+    ):
+        lay_out(
+            made.faces, made.source.tree.root, tmp_path / "images", made.source.pixels, lambda count: None
+        )
     assert not list((tmp_path / "images").rglob("*.png"))

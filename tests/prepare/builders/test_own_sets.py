@@ -23,7 +23,10 @@ def test_an_image_is_labelled_by_its_folder(tmp_path: Path) -> None:
 
 
 def test_splits_of_a_folder_are_chosen_by_any_usual_name(tmp_path: Path) -> None:
-    mini.touch(tmp_path / "mine", ["Training/happy/1.jpg", "Training/sad/2.jpg", "validation/sad/3.jpg", "validation/happy/4.jpg"])
+    mini.touch(
+        tmp_path / "mine",
+        ["Training/happy/1.jpg", "Training/sad/2.jpg", "validation/sad/3.jpg", "validation/happy/4.jpg"],
+    )
     assert named(mini.built("folder", tmp_path / "mine", "valid"))[1] == ("/mine/validation/sad/3.jpg", "sad")
     with pytest.raises(InputError, match=r"holds splits \(Training, validation\): choose one with --split"):
         mini.built("folder", tmp_path / "mine")
@@ -40,14 +43,22 @@ def test_a_folder_without_labelled_images_is_refused(tmp_path: Path) -> None:
 def test_labels_given_by_the_user_are_the_vocabulary_in_that_order(tmp_path: Path) -> None:
     mini.touch(tmp_path / "mine", ["Happy/1.jpg", "sadness/2.jpg"])
     made = mini.built("folder", tmp_path / "mine", labels=("sad", "happy", "neutral"))
-    assert (made.labels, [face.label for face in made.faces]) == (("sad", "happy", "neutral"), ["happy", "sad"])
+    assert (made.labels, [face.label for face in made.faces]) == (
+        ("sad", "happy", "neutral"),
+        ["happy", "sad"],
+    )
     with pytest.raises(InputError, match=r"label 'Happy' is not one of sad, neutral"):
         mini.built("folder", tmp_path / "mine", labels=("sad", "neutral"))
 
 
 def test_a_table_is_found_with_its_usual_columns(tmp_path: Path) -> None:
     mini.write(
-        tmp_path / "mine", "labels.csv", "Expression,File Name,Person,AUs", "happy,a/1.jpg,p1,AU6+12", "sad,a/2.jpg,,", ",a/3.jpg,,null"
+        tmp_path / "mine",
+        "labels.csv",
+        "Expression,File Name,Person,AUs",
+        "happy,a/1.jpg,p1,AU6+12",
+        "sad,a/2.jpg,,",
+        ",a/3.jpg,,null",
     )
     mini.touch(tmp_path / "mine", ["a/1.jpg", "a/2.png", "a/3.jpg"])
     made = mini.built("table", tmp_path / "mine")
@@ -65,7 +76,14 @@ def test_columns_of_any_name_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_a_table_is_split_by_its_split_column(tmp_path: Path) -> None:
-    mini.write(tmp_path, "x.tsv", "image\tlabel\tsplit", "a.jpg\thappy\tTraining", "b.jpg\tsad\ttrain", "c.jpg\tsad\ttest")
+    mini.write(
+        tmp_path,
+        "x.tsv",
+        "image\tlabel\tsplit",
+        "a.jpg\thappy\tTraining",
+        "b.jpg\tsad\ttrain",
+        "c.jpg\tsad\ttest",
+    )
     assert len(mini.built("table", tmp_path, "train", images=False).faces) == 2
     mini.write(tmp_path, "x.tsv", "image\tlabel", "a.jpg\thappy", "b.jpg\tsad")
     with pytest.raises(InputError, match="no column is called 'split'"):
@@ -83,7 +101,9 @@ def test_numbers_are_labels_only_by_the_users_list(tmp_path: Path) -> None:
 
 
 def test_spellings_of_one_emotion_are_one_label(tmp_path: Path) -> None:
-    mini.write(tmp_path, "x.csv", "image,label", "a.jpg,happy", "b.jpg,Happiness", "c.jpg,happy", "d.jpg,bored")
+    mini.write(
+        tmp_path, "x.csv", "image,label", "a.jpg,happy", "b.jpg,Happiness", "c.jpg,happy", "d.jpg,bored"
+    )
     made = mini.built("table", tmp_path, images=False)
     assert made.labels == ("happy", "bored")
     assert [face.label for face in made.faces] == ["happy", "happy", "happy", "bored"]

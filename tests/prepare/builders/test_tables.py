@@ -22,7 +22,9 @@ def read(path: Path) -> list[list[str]]:
     return [cells for _, cells in table.rows(*columns)]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
 def test_a_table_reads_alike_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     path = mini.write(tmp_path, "l.csv", "Image name,emotion", "Zoë/é.jpg,happy", encoding=encoding)
     assert read(path) == [["Zoë/é.jpg", "happy"]]
@@ -41,13 +43,21 @@ def test_one_odd_byte_far_down_does_not_hide(tmp_path: Path) -> None:
 
 @settings(max_examples=60)
 @given(
-    cells=st.lists(st.tuples(st.text("abcé /.,;\t'\"1", min_size=1), st.sampled_from(["happy", "sad"])), min_size=1, max_size=5),
+    cells=st.lists(
+        st.tuples(st.text("abcé /.,;\t'\"1", min_size=1), st.sampled_from(["happy", "sad"])),
+        min_size=1,
+        max_size=5,
+    ),
     delimiter=st.sampled_from(DELIMITERS),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     seed=st.integers(0, 99),
 )
 def test_order_of_columns_delimiter_and_encoding_change_nothing(
-    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]], delimiter: str, encoding: str, seed: int
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: list[tuple[str, str]],
+    delimiter: str,
+    encoding: str,
+    seed: int,
 ) -> None:
     import csv
 
@@ -63,7 +73,10 @@ def test_order_of_columns_delimiter_and_encoding_change_nothing(
 
 def test_missing_columns_are_named_with_those_found(tmp_path: Path) -> None:
     path = mini.write(tmp_path, "l.csv", "picture,valence", "a.jpg,0.5")
-    with pytest.raises(InputError, match=r"l.csv:1: no column is called 'Image name' or 'emotion'; found are 'picture', 'valence'"):
+    with pytest.raises(
+        InputError,
+        match=r"l.csv:1: no column is called 'Image name' or 'emotion'; found are 'picture', 'valence'",
+    ):
         read(path)
 
 
@@ -83,7 +96,9 @@ def test_a_table_without_header_is_read_by_position(tmp_path: Path) -> None:
     assert list(table.rows(*columns)) == [(1, ["a.jpg", "3"]), (2, ["b.jpg", "4"])]
 
 
-@pytest.mark.parametrize(("content", "problem"), [(None, "no such file"), (b"", "is empty"), (b" \n\n", "is empty")])
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "no such file"), (b"", "is empty"), (b" \n\n", "is empty")]
+)
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes | None, problem: str) -> None:
     if content is not None:
         (tmp_path / "l.csv").write_bytes(content)

@@ -12,13 +12,22 @@ from unifer.prepare.builders.trees import Tree, below
 
 @pytest.mark.parametrize(
     ("cell", "path"),
-    [("a/b.jpg", "a/b.jpg"), ("a\\b.jpg", "a/b.jpg"), ("/a//./b.jpg", "a/b.jpg"), ("./b.jpg", "b.jpg"), ("a..b/.c.jpg", "a..b/.c.jpg")],
+    [
+        ("a/b.jpg", "a/b.jpg"),
+        ("a\\b.jpg", "a/b.jpg"),
+        ("/a//./b.jpg", "a/b.jpg"),
+        ("./b.jpg", "b.jpg"),
+        ("a..b/.c.jpg", "a..b/.c.jpg"),
+    ],
 )
 def test_a_path_is_one_below_the_dataset(cell: str, path: str) -> None:
     assert below(cell) == path
 
 
-@pytest.mark.parametrize("cell", ["", "/", ".", "..", "../a.jpg", "a/../../b.jpg", "a/../b.jpg", "C:\\a.jpg", "c:/a.jpg", "a\0.jpg"])
+@pytest.mark.parametrize(
+    "cell",
+    ["", "/", ".", "..", "../a.jpg", "a/../../b.jpg", "a/../b.jpg", "C:\\a.jpg", "c:/a.jpg", "a\0.jpg"],
+)
 def test_a_path_that_leaves_the_dataset_is_refused(cell: str) -> None:
     with pytest.raises(ValueError, match="is no image path below the dataset's folder"):
         below(cell)

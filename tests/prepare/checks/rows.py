@@ -17,7 +17,12 @@ Row = dict[str, Any]
 
 
 def reward(image: str = "a.jpg", label: str | None = "happy", **changed: Any) -> Row:
-    row = {"image_path": image, "problem": "Which: happy, sad or fear?", "solution": label, "candidate_labels": ["happy", "sad", "fear"]}
+    row = {
+        "image_path": image,
+        "problem": "Which: happy, sad or fear?",
+        "solution": label,
+        "candidate_labels": ["happy", "sad", "fear"],
+    }
     return row | changed
 
 
@@ -27,7 +32,12 @@ def cot(image: str = "a.jpg", answer: str = "happy", **changed: Any) -> Row:
 
 
 def question(image: str = "a.jpg", label: str = "happy", **changed: Any) -> Row:
-    return {"image_path": image, "true_label": label, "prompt": "Which?", "candidate_labels": ["happy", "sad", "fear"]} | changed
+    return {
+        "image_path": image,
+        "true_label": label,
+        "prompt": "Which?",
+        "candidate_labels": ["happy", "sad", "fear"],
+    } | changed
 
 
 def written(path: Path, rows: Sequence[Any]) -> Path:
@@ -45,4 +55,11 @@ def cut(picture: Image.Image, share: float, seed: int = 0) -> Image.Image:
     rng = Random(f"cut/{seed}")
     width, height = picture.size
     left, top, right, bottom = (rng.uniform(0, share) for _ in range(4))
-    return picture.crop((round(left * width), round(top * height), round(width - right * width), round(height - bottom * height)))
+    return picture.crop(
+        (
+            round(left * width),
+            round(top * height),
+            round(width - right * width),
+            round(height - bottom * height),
+        )
+    )

@@ -87,7 +87,9 @@ def test_flat_pictures_are_copies_by_their_pixels_alone(tmp_path: Path) -> None:
     assert found.alike == []
 
 
-def test_copies_are_found_across_tiles_and_in_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_are_found_across_tiles_and_in_several_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = [face(index) for index in range(70)]
     paths = []
     for index, picture in enumerate([*shown, jpeg(60)(shown[1])]):
@@ -116,12 +118,16 @@ def test_no_pictures_are_no_copies() -> None:
 
 
 def test_a_leak_is_the_closest_copy_in_the_test_set() -> None:
-    copies = duplicates.Copies([0, 0, 2, 3, 4], [duplicates.CopyPair(2, 3, "mirror"), duplicates.CopyPair(2, 4, "near")])
+    copies = duplicates.Copies(
+        [0, 0, 2, 3, 4], [duplicates.CopyPair(2, 3, "mirror"), duplicates.CopyPair(2, 4, "near")]
+    )
     assert duplicates.leaks(copies, {1, 2}, {0, 3, 4}) == [(1, 0, "exact"), (2, 4, "near")]
     assert duplicates.leaks(copies, {3}, {4}) == []
 
 
 def test_chains_of_alike_pictures_do_not_leak_from_end_to_end() -> None:
     """Frames of a video: each is like the next, the last is not like the first."""
-    copies = duplicates.Copies([0, 1, 2], [duplicates.CopyPair(0, 1, "near"), duplicates.CopyPair(1, 2, "near")])
+    copies = duplicates.Copies(
+        [0, 1, 2], [duplicates.CopyPair(0, 1, "near"), duplicates.CopyPair(1, 2, "near")]
+    )
     assert duplicates.leaks(copies, {0}, {2}) == []

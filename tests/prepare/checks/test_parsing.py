@@ -17,7 +17,9 @@ def kinds(parsed: Parsed) -> list[str]:
     return [kind for kind, _ in parsed.faults]
 
 
-@pytest.mark.parametrize("row", [reward(), cot(), question(), reward(label=None, AUs=["AU6"], candidate_labels=None)])
+@pytest.mark.parametrize(
+    "row", [reward(), cot(), question(), reward(label=None, AUs=["AU6"], candidate_labels=None)]
+)
 def test_a_right_row_has_no_fault(row: Row) -> None:
     assert parse(row, {}).faults == []
 
@@ -68,7 +70,9 @@ def test_another_spelling_of_the_known_label_is_no_contradiction() -> None:
 
 
 def test_a_reply_to_an_au_question_needs_no_label() -> None:
-    row = cot(question="Which facial action units are active?", response="Eyes: AU6 cheek raiser.", AUs=["AU6"])
+    row = cot(
+        question="Which facial action units are active?", response="Eyes: AU6 cheek raiser.", AUs=["AU6"]
+    )
     assert parse(row, {}).faults == []
 
 

@@ -1,4 +1,6 @@
-"""Files together: copies within and between them, leaks into the test set, classes, images; the table reader's own refusals."""
+"""Files together: copies within and between them, leaks into the test set, classes, images; the table
+reader's own refusals.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from unifer.prepare.checks.report import CheckReport, conclude
 from unifer.prepare.checks.tables import Tables
 
 
-def checked(*paths: Path, test: Sequence[Path] = (), root: Path | None = None, images: bool = True) -> CheckReport:
+def checked(
+    *paths: Path, test: Sequence[Path] = (), root: Path | None = None, images: bool = True
+) -> CheckReport:
     tables = Tables(root)
     for path in (*paths, *test):
         tables.read(path, test=path in test)
@@ -50,7 +54,9 @@ def test_every_kind_is_an_error_or_a_warning_and_never_both() -> None:
 
 
 def test_leaks_are_found_across_renamed_and_re_encoded_copies(folder: Path) -> None:
-    """The published recipe trains on splits of the very datasets that it tests: a copied test face would raise the score unseen."""
+    """The published recipe trains on splits of the very datasets that it tests: a copied test face would
+    raise the score unseen.
+    """
     face(0).save(folder / "renamed.bmp")
     face(1).save(folder / "compressed.jpg", quality=60)
     cut(face(2), 0.03).save(folder / "cut.jpg", quality=80)
@@ -60,7 +66,9 @@ def test_leaks_are_found_across_renamed_and_re_encoded_copies(folder: Path) -> N
     test = written(folder / "qa.json", [question(f"{index}.png") for index in range(5)])
     report = checked(train, test)
     assert rows_of(report, "leak") == [("rlvr.json", 1), ("rlvr.json", 2), ("rlvr.json", 3), ("rlvr.json", 4)]
-    assert [finding.message.rsplit(":", 1)[1] for finding in of(report, "leak")] == [f"{row}, a test file" for row in (1, 2, 3, 4)]
+    assert [finding.message.rsplit(":", 1)[1] for finding in of(report, "leak")] == [
+        f"{row}, a test file" for row in (1, 2, 3, 4)
+    ]
     assert report.errors == 4
 
 
@@ -83,7 +91,12 @@ def test_copies_within_a_file_warn_and_copies_labelled_otherwise_are_errors(fold
     face(1).save(folder / "near.jpg", quality=50)
     face(2).save(folder / "conflict.jpg", quality=50)
     rows = [reward(f"{index}.png") for index in range(3)]
-    rows += [reward("same.bmp"), reward("near.jpg"), reward("conflict.jpg", label="sad"), reward("0.png", label="fear")]
+    rows += [
+        reward("same.bmp"),
+        reward("near.jpg"),
+        reward("conflict.jpg", label="sad"),
+        reward("0.png", label="fear"),
+    ]
     report = checked(written(folder / "rlvr.json", rows))
     assert rows_of(report, "duplicate") == [("rlvr.json", 4)]
     assert rows_of(report, "near_duplicate") == [("rlvr.json", 5)]
@@ -91,9 +104,14 @@ def test_copies_within_a_file_warn_and_copies_labelled_otherwise_are_errors(fold
 
 
 def test_one_picture_asked_about_in_two_ways_is_no_duplicate(folder: Path) -> None:
-    twice = [reward("0.png"), reward("0.png", problem="Name the action units, then: happy, sad or fear?", AUs=["AU6"])]
+    twice = [
+        reward("0.png"),
+        reward("0.png", problem="Name the action units, then: happy, sad or fear?", AUs=["AU6"]),
+    ]
     assert checked(written(folder / "rlvr.json", twice)).counts == {"absent_class": 1}
-    assert rows_of(checked(written(folder / "again.json", [twice[0], twice[0]])), "duplicate") == [("again.json", 2)]
+    assert rows_of(checked(written(folder / "again.json", [twice[0], twice[0]])), "duplicate") == [
+        ("again.json", 2)
+    ]
 
 
 def test_two_training_files_over_the_same_faces_share_them_in_one_line(folder: Path) -> None:
@@ -125,7 +143,12 @@ def test_images_that_cannot_be_used_and_odd_ones(folder: Path) -> None:
 
 
 def test_broken_rows_do_not_hide_what_comes_after_them(folder: Path) -> None:
-    lines = [json.dumps(reward("0.png")), "{torn", json.dumps({"image": 1}), json.dumps(reward("0.png", label="sad"))]
+    lines = [
+        json.dumps(reward("0.png")),
+        "{torn",
+        json.dumps({"image": 1}),
+        json.dumps(reward("0.png", label="sad")),
+    ]
     path = folder / "rlvr.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
     report = checked(path)
@@ -143,23 +166,35 @@ def test_a_truncated_array_is_checked_as_far_as_it_goes(folder: Path) -> None:
 
 
 def test_ids_and_question_keys_stand_once(folder: Path) -> None:
-    train = written(folder / "rlvr.json", [reward("0.png", id="x"), reward("1.png", id="x"), reward("2.png"), reward("3.png")])
+    train = written(
+        folder / "rlvr.json",
+        [reward("0.png", id="x"), reward("1.png", id="x"), reward("2.png"), reward("3.png")],
+    )
     assert rows_of(checked(train), "duplicate_id") == [("rlvr.json", 2)]
     asked = written(folder / "qa.json", [question("4.png"), question("4.png")])
     assert rows_of(checked(asked), "duplicate_id") == [("qa.json", 2)]
 
 
 def test_a_class_without_a_row_is_told_by_dataset(folder: Path) -> None:
-    rows = [reward("0.png", dataset="one"), reward("1.png", label="sad", dataset="one"), reward("2.png", label="fear", dataset="two")]
+    rows = [
+        reward("0.png", dataset="one"),
+        reward("1.png", label="sad", dataset="one"),
+        reward("2.png", label="fear", dataset="two"),
+    ]
     report = checked(written(folder / "rlvr.json", rows))
     assert [finding.message for finding in of(report, "absent_class")] == [
         "no row of one is labelled fear, which its rows offer",
         "no row of two is labelled happiness, sadness, which its rows offer",
     ]
-    assert report.files[0].classes == {"one": {"happiness": 1, "sadness": 1, "fear": 0}, "two": {"happiness": 0, "sadness": 0, "fear": 1}}
+    assert report.files[0].classes == {
+        "one": {"happiness": 1, "sadness": 1, "fear": 0},
+        "two": {"happiness": 0, "sadness": 0, "fear": 1},
+    }
 
 
-def test_a_file_in_a_datasets_folder_is_held_against_its_labels(tmp_path: Path, specs: list[DatasetSpec]) -> None:
+def test_a_file_in_a_datasets_folder_is_held_against_its_labels(
+    tmp_path: Path, specs: list[DatasetSpec]
+) -> None:
     tables = Tables(tmp_path, specs)
     rafdb = next(spec for spec in specs if spec.name == "rafdb")
     assert tables.spec_of(rafdb.questions) == rafdb

@@ -1,4 +1,6 @@
-"""Labels against the votes that they came from: what the published FERPlus file and the official votes disagree on is named."""
+"""Labels against the votes that they came from: what the published FERPlus file and the official votes
+disagree on is named.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,19 @@ def question(label: str, image: str = "/FERPlus/test/sad/a.png", **more: Any) ->
     ("label", "votes", "problem"),
     [
         ("sad", {"neutral": 5, "sadness": 4, "surprise": 1}, "'sad' has 4 of 10 votes, 'neutral' has 5"),
-        ("sad", {"neutral": 4, "sadness": 4, "unknown": 2}, "'sad' has 4 of 10 votes, 'neutral' as many and stands first"),
+        (
+            "sad",
+            {"neutral": 4, "sadness": 4, "unknown": 2},
+            "'sad' has 4 of 10 votes, 'neutral' as many and stands first",
+        ),
         ("neutral", {"neutral": 4, "sadness": 4, "unknown": 2}, None),
         ("happy", {"happiness": 3, "unknown": 7}, None),
         ("fear", {"unknown": 10}, None),
     ],
 )
-def test_a_label_with_fewer_votes_than_another_is_named(label: str, votes: dict[str, int], problem: str | None) -> None:
+def test_a_label_with_fewer_votes_than_another_is_named(
+    label: str, votes: dict[str, int], problem: str | None
+) -> None:
     assert against(question(label), votes) == problem
 
 
@@ -42,23 +50,34 @@ def test_a_built_question_keeps_its_votes_and_a_reward_row_too(tmp_path: Path) -
     made = mini.built("ferplus", mini.ferplus(tmp_path, {"f.png": (1, 6, 0, 0, 0, 0, 0, 0, 2, 1)}), "test")
     row = Question.from_json(next(rows.questions(made.faces, made.asked)))
     assert row.votes is not None
-    assert {name: count for name, count in row.votes.items() if count} == {"neutral": 1, "happiness": 6, "unknown": 2, "NF": 1}
+    assert {name: count for name, count in row.votes.items() if count} == {
+        "neutral": 1,
+        "happiness": 6,
+        "unknown": 2,
+        "NF": 1,
+    }
     assert Question.from_json(row.to_json()) == row
     reward = RewardRow.from_json(next(rows.rewards(made.faces, made.asked)))
     assert (reward.provenance or {})["votes"] == row.votes
 
 
-@pytest.mark.parametrize("votes", [{}, {"happy": 0}, {"happy": -1}, {"happy": 1.5}, {"happy": True}, [1], {"": 3}])
+@pytest.mark.parametrize(
+    "votes", [{}, {"happy": 0}, {"happy": -1}, {"happy": 1.5}, {"happy": True}, [1], {"": 3}]
+)
 def test_votes_that_are_none_are_refused(votes: Any) -> None:
     with pytest.raises(ValueError, match="'votes' must map names to numbers"):
         Question.from_json(question("sad").to_json() | {"votes": votes})
 
 
-def test_the_command_warns_and_the_file_stays_fit_for_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_warns_and_the_file_stays_fit_for_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mini.ferplus(tmp_path, {"a.png": (8, 0, 0, 2, 0, 0, 0, 0, 0, 0)})
     source = tmp_path / "ferplus_qa.json"
     source.write_text(json.dumps([question("sad").to_json(), question("sad", "/other/b.png").to_json()]))
-    assert main(["data", "check", str(source), "--no-images", "--votes", str(tmp_path / "fer2013new.csv")]) == 0
+    assert (
+        main(["data", "check", str(source), "--no-images", "--votes", str(tmp_path / "fer2013new.csv")]) == 0
+    )
     shown = capsys.readouterr().out
     assert "label is not the vote's" in shown
     assert "'sad' has 2 of 10 votes, 'neutral' has 8" in " ".join(shown.split())

@@ -32,9 +32,23 @@ def make_rows(folder: Path, count: int = 10) -> Path:
     for number in range(count):
         Image.new("L", (32, 32), number).save(folder / f"faces/{number}.png")
         happy = number % 2
-        row: Json = {"image_path": f"faces/{number}.png", "problem": prompts.expression_question(LABELS), "id": f"r{number}"}
-        row |= {"solution": "happiness" if happy else "fear", "AUs": ["AU6", "AU12"] if happy else ["AU1", "AU4", "AU20"]}
-        rows.append(row | {"candidate_labels": list(LABELS), "dataset": "toy", "provenance": {"builder": "toy", "prompt": "fer-1"}})
+        row: Json = {
+            "image_path": f"faces/{number}.png",
+            "problem": prompts.expression_question(LABELS),
+            "id": f"r{number}",
+        }
+        row |= {
+            "solution": "happiness" if happy else "fear",
+            "AUs": ["AU6", "AU12"] if happy else ["AU1", "AU4", "AU20"],
+        }
+        rows.append(
+            row
+            | {
+                "candidate_labels": list(LABELS),
+                "dataset": "toy",
+                "provenance": {"builder": "toy", "prompt": "fer-1"},
+            }
+        )
     (folder / "rows.json").write_text(json.dumps(rows))
     return folder / "rows.json"
 
@@ -44,11 +58,15 @@ def good_reply(key: str) -> Answer:
     if int(key[1:]) % 2:
         text = f"Face {key} has raised cheeks (AU6), its lip corners are drawn up by AU12. This is happiness."
         return Answer(prompts.reply(text, "happiness"), "stop", 200, 30)
-    text = f"Face {key} has brows raised (AU1) and drawn together (AU4), lips stretched by AU20. This is fear."
+    text = (
+        f"Face {key} has brows raised (AU1) and drawn together (AU4), lips stretched by AU20. This is fear."
+    )
     return Answer(prompts.reply(text, "fear"), "stop", 200, 30)
 
 
-BAD = Answer(prompts.reply("Since the label is neutral, nothing moves in this very face.", "neutral"), "stop", 200, 30)
+BAD = Answer(
+    prompts.reply("Since the label is neutral, nothing moves in this very face.", "neutral"), "stop", 200, 30
+)
 
 
 class ScriptedTeacher:
@@ -89,10 +107,18 @@ def silent(total: int, done: int) -> Iterator[Advance]:
 def make_plan(rows: Path, limit: int | None = None, connections: int = 4, **settings: Any) -> CurationPlan:
     settings = {"filter": SETTINGS} | settings
     asked = read_plan_rows(rows, limit, settings.get("template"))
-    return CurationPlan(rows, asked, rows.with_name("cot.json"), TeacherSpec("scripted", max_connections=connections), **settings)
+    return CurationPlan(
+        rows,
+        asked,
+        rows.with_name("cot.json"),
+        TeacherSpec("scripted", max_connections=connections),
+        **settings,
+    )
 
 
-def run(plan: CurationPlan, script: Script, limits: CurationLimits | None = None) -> tuple[CurationSummary, ScriptedTeacher]:
+def run(
+    plan: CurationPlan, script: Script, limits: CurationLimits | None = None
+) -> tuple[CurationSummary, ScriptedTeacher]:
     teacher = ScriptedTeacher(script)
     return curate(plan, limits or CurationLimits(retries=0), silent, lambda: teacher), teacher
 

@@ -71,12 +71,27 @@ def test_a_reply_comes_with_its_tokens_and_the_request_holds_picture_prompt_and_
 
 
 FAULTS: dict[str, tuple[Reaction, Fault, bool, bool]] = {
-    "a bad key": (refusal(401, f"Incorrect API key provided: {KEY[:11]}****6789 ({KEY})"), "key", False, True),
+    "a bad key": (
+        refusal(401, f"Incorrect API key provided: {KEY[:11]}****6789 ({KEY})"),
+        "key",
+        False,
+        True,
+    ),
     "a key without rights": (refusal(403, f"key {KEY} may not"), "key", False, True),
     "a wrong model name": (refusal(404, "The model `small-vlm` does not exist"), "no_model", False, True),
     "a bad key, as Google says it": (refusal(400, f"API key not valid: {KEY}"), "key", False, True),
-    "a wrong model name, said with 400": (refusal(400, "The model `x` does not exist"), "no_model", False, True),
-    "a spent quota": (refusal(429, "You exceeded your quota", code="insufficient_quota"), "quota", False, True),
+    "a wrong model name, said with 400": (
+        refusal(400, "The model `x` does not exist"),
+        "no_model",
+        False,
+        True,
+    ),
+    "a spent quota": (
+        refusal(429, "You exceeded your quota", code="insufficient_quota"),
+        "quota",
+        False,
+        True,
+    ),
     "too many requests": (refusal(429, "slow down"), "rate_limit", True, False),
     "a server error": (refusal(500, f"boom at {KEY}"), "server", True, False),
     "an overloaded server": (refusal(503, "overloaded"), "server", True, False),
@@ -119,7 +134,11 @@ WHOLE = "<think>AU12 is strong.</think>\n<answer>happy</answer>"
         ("<answer>happy</answer>", "AU12 is strong.", WHOLE),
         (WHOLE, "The user wants a face read.", WHOLE),
         ("<think>AU12 is strong.</think>", None, "<think>AU12 is strong.</think>"),
-        ("<think>a</think><think>b</think><answer>c</answer>", None, "<think>a</think>\n<think>b</think><answer>c</answer>"),
+        (
+            "<think>a</think><think>b</think><answer>c</answer>",
+            None,
+            "<think>a</think>\n<think>b</think><answer>c</answer>",
+        ),
         ("<answer>happy</answer>", None, "<answer>happy</answer>"),
     ],
 )
@@ -194,7 +213,9 @@ def test_what_is_no_teacher_is_refused_with_what_is(teacher: str, served: str | 
         find_teacher(teacher, served)
 
 
-def test_an_unknown_provider_and_a_missing_key_are_said_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_provider_and_a_missing_key_are_said_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(InputError, match=r"nobody.*not recognized"):
         ApiTeacher(find_teacher("nobody/model", None))
@@ -202,7 +223,9 @@ def test_an_unknown_provider_and_a_missing_key_are_said_before_anything_is_sent(
         ApiTeacher(find_teacher("openai/gpt-4o-mini", None))
 
 
-@pytest.mark.parametrize("wrong", [{"max_tokens": 0}, {"timeout": 0}, {"max_connections": 0}, {"top_p": 0.0}, {"image_side": 5000}])
+@pytest.mark.parametrize(
+    "wrong", [{"max_tokens": 0}, {"timeout": 0}, {"max_connections": 0}, {"top_p": 0.0}, {"image_side": 5000}]
+)
 def test_settings_out_of_range_name_the_value(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         find_teacher("openai/gpt-4o-mini", None, **wrong)

@@ -1,4 +1,6 @@
-"""One request until it is answered: what is sent again and when, what ends the run, and a budget that no race overruns."""
+"""One request until it is answered: what is sent again and when, what ends the run, and a budget that no race
+overruns.
+"""
 
 from __future__ import annotations
 
@@ -60,10 +62,25 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def make(path: Path, teacher: Scripted, budget: Budget, retries: int = 2, prices: Prices = FREE) -> tuple[Asker, CurationLedger, Clock]:
+def make(
+    path: Path, teacher: Scripted, budget: Budget, retries: int = 2, prices: Prices = FREE
+) -> tuple[Asker, CurationLedger, Clock]:
     clock = Clock()
     ledger = CurationLedger(path, NearDuplicates(FilterSettings()), {})
-    return Asker(teacher, budget, ledger, max_tokens=100, retries=retries, prices=prices, sleep=clock.sleep, clock=clock), ledger, clock
+    return (
+        Asker(
+            teacher,
+            budget,
+            ledger,
+            max_tokens=100,
+            retries=retries,
+            prices=prices,
+            sleep=clock.sleep,
+            clock=clock,
+        ),
+        ledger,
+        clock,
+    )
 
 
 def run(
@@ -132,7 +149,9 @@ def test_what_every_request_would_meet_ends_the_run_at_once(tmp_path: Path, faul
 def test_no_connection_from_the_start_ends_the_run_and_one_lost_later_does_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Is the teacher running"):
         run(tmp_path / "never.jsonl", Scripted(NoReply("refused", "no connection")))
-    found, _, _ = run(tmp_path / "later.jsonl", Scripted(GOOD, NoReply("refused", "no connection"), GOOD), rows=2)
+    found, _, _ = run(
+        tmp_path / "later.jsonl", Scripted(GOOD, NoReply("refused", "no connection"), GOOD), rows=2
+    )
     assert all(isinstance(each, Sent) for each in found)
 
 
@@ -162,7 +181,9 @@ def test_no_more_requests_leave_than_allowed_retries_included(tmp_path: Path) ->
 
 
 @given(st.integers(0, 20), st.lists(st.integers(1, 3), max_size=12), st.integers(1, 12))
-def test_cost_never_exceeds_its_bound_however_many_are_in_flight(most: int, costs: list[int], workers: int) -> None:
+def test_cost_never_exceeds_its_bound_however_many_are_in_flight(
+    most: int, costs: list[int], workers: int
+) -> None:
     async def go() -> float:
         budget = Budget(None, float(most))
         todo = iter(costs)
@@ -210,7 +231,13 @@ def test_a_reply_that_may_have_been_billed_is_charged_with_its_bound(tmp_path: P
     for fault, charged in (("timeout", True), ("cut", True), ("refused", False), ("rate_limit", False)):
         budget = Budget(None, 10.0)
         error = NoReply(fault, "gone")  # type: ignore[arg-type]
-        run(tmp_path / f"{fault}.jsonl", Scripted(GOOD, error, GOOD), rows=2, budget=budget, prices=Prices(1.0, 1.0))
+        run(
+            tmp_path / f"{fault}.jsonl",
+            Scripted(GOOD, error, GOOD),
+            rows=2,
+            budget=budget,
+            prices=Prices(1.0, 1.0),
+        )
         assert (budget.cost > 0.03) is charged, fault
 
 

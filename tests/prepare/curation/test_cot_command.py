@@ -1,4 +1,6 @@
-"""`unifer data cot` against a server that misbehaves: exit status, what is printed, and a key that shows up nowhere."""
+"""`unifer data cot` against a server that misbehaves: exit status, what is printed, and a key that shows up
+nowhere.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def test_a_whole_run_over_faults_that_pass(rows: Path, capsys: pytest.CaptureFix
     assert "10 of 10 rows kept (100%)" in said
     assert "16 requests" in said
     assert all(len(line) <= 80 for line in said.splitlines() if str(rows.parent) not in line)
-    failed = [line["fault"] for line in lines_of(rows.with_name("cot.log.jsonl")) if line["event"] == "failed"]
+    failed = [
+        line["fault"] for line in lines_of(rows.with_name("cot.log.jsonl")) if line["event"] == "failed"
+    ]
     assert sorted(failed) == ["cut", "invalid", "invalid", "rate_limit", "rate_limit", "server"]
     nowhere(KEY, rows.parent)
 
@@ -87,7 +91,10 @@ def test_a_whole_run_over_faults_that_pass(rows: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("reaction", "says"),
     [
-        (refusal(401, f"Incorrect API key provided: {KEY}"), f"refused the key (HTTP 401); check the key in {KEY_VARIABLE}"),
+        (
+            refusal(401, f"Incorrect API key provided: {KEY}"),
+            f"refused the key (HTTP 401); check the key in {KEY_VARIABLE}",
+        ),
         (refusal(403, f"{KEY} has no access"), "refused the key (HTTP 403)"),
         (refusal(404, "no such model"), "does not serve 'small-vlm'"),
         (refusal(429, "quota", code="insufficient_quota"), "quota is spent"),
@@ -115,7 +122,9 @@ def test_a_server_that_is_not_there_is_said_at_once(rows: Path, capsys: pytest.C
     assert "Is the teacher running" in said
 
 
-def test_a_reply_that_never_comes_is_a_failed_row_and_exit_status_1(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_reply_that_never_comes_is_a_failed_row_and_exit_status_1(
+    rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def hangs_on_one(number: int, body: Body) -> Reaction:
         return Reaction(hangs=True) if number == 3 else good(number, body)
 
@@ -143,8 +152,21 @@ def test_ctrl_c_ends_with_130_and_what_was_under_way_stays_counted(rows: Path) -
         return Reaction(hangs=True)
 
     with serving(hangs) as server:
-        command = [sys.executable, "-m", "unifer", "data", "cot", str(rows), "--teacher", server.url, "--model", "small-vlm"]
-        process = subprocess.Popen([*command, "--out", str(rows.with_name("cot.json"))], stderr=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "unifer",
+            "data",
+            "cot",
+            str(rows),
+            "--teacher",
+            server.url,
+            "--model",
+            "small-vlm",
+        ]
+        process = subprocess.Popen(
+            [*command, "--out", str(rows.with_name("cot.json"))], stderr=subprocess.PIPE, text=True
+        )
         assert arrived.wait(120)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=120)

@@ -1,4 +1,6 @@
-"""Whole curation runs with a scripted teacher: what is kept, what is asked again, and what is never asked again."""
+"""Whole curation runs with a scripted teacher: what is kept, what is asked again, and what is never asked
+again.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.prepare.curation.curated import BAD, SETTINGS, ScriptedTeacher, good_reply, lines_of, make_plan, make_rows, run, silent
+from tests.prepare.curation.curated import (
+    BAD,
+    SETTINGS,
+    ScriptedTeacher,
+    good_reply,
+    lines_of,
+    make_plan,
+    make_rows,
+    run,
+    silent,
+)
 from unifer import files
 from unifer.dialogue import prompts
 from unifer.errors import InputError, Interrupted
@@ -40,10 +52,23 @@ def test_kept_rows_have_the_published_schema_the_students_question_and_their_pro
     asked = read_plan_rows(rows, None, None)
     assert [row.id for row in made] == [row.id for row in asked]
     for cot, row in zip(made, asked, strict=True):
-        assert (cot.question, cot.action_units, cot.candidate_labels) == (row.problem, row.action_units, row.candidate_labels)
+        assert (cot.question, cot.action_units, cot.candidate_labels) == (
+            row.problem,
+            row.action_units,
+            row.candidate_labels,
+        )
         assert "right answer" not in cot.question + cot.response
         provenance = cot.provenance or {}
-        assert provenance.items() >= {"builder": "toy", "teacher": "scripted", "guided": True, "attempts": 2, "prompt": "fer-1"}.items()
+        assert (
+            provenance.items()
+            >= {
+                "builder": "toy",
+                "teacher": "scripted",
+                "guided": True,
+                "attempts": 2,
+                "prompt": "fer-1",
+            }.items()
+        )
         assert {"template", "run"} <= provenance.keys()
 
 
@@ -52,7 +77,16 @@ def test_rejected_replies_are_kept_apart_with_their_reasons(rows: Path) -> None:
     rejected = lines_of(rows.with_name("cot.rejected.jsonl"))
     assert len(rejected) == 10
     assert all({"wrong_label", "betrays", "aus_disagree"} <= set(line["reasons"]) for line in rejected)
-    assert rejected[0].keys() >= {"id", "image_path", "question", "response", "attempt", "temperature", "label", "AUs"}
+    assert rejected[0].keys() >= {
+        "id",
+        "image_path",
+        "question",
+        "response",
+        "attempt",
+        "temperature",
+        "label",
+        "AUs",
+    }
 
 
 def test_a_retry_is_warmer_and_told_what_was_wrong(rows: Path) -> None:
@@ -89,8 +123,17 @@ def test_rows_that_know_aus_alone_are_asked_for_them(tmp_path: Path) -> None:
         row | {"solution": None, "candidate_labels": None, "problem": prompts.question("action-units")}
         for row in json.loads(path.read_text())
     ]
-    path.write_text(json.dumps([{key: value for key, value in row.items() if key != "candidate_labels"} for row in told]))
-    reply = Answer(prompts.reply("The brows are raised (AU1) and lowered (AU4), lips stretched (AU20).", "AU1, AU4, AU20"), "stop", 1, 1)
+    path.write_text(
+        json.dumps([{key: value for key, value in row.items() if key != "candidate_labels"} for row in told])
+    )
+    reply = Answer(
+        prompts.reply(
+            "The brows are raised (AU1) and lowered (AU4), lips stretched (AU20).", "AU1, AU4, AU20"
+        ),
+        "stop",
+        1,
+        1,
+    )
     summary, _ = run(make_plan(path, attempts=1), lambda key, attempt, prompt: reply)
     assert (summary.kept, summary.exhausted) == (1, 1)
     assert summary.classes["(AUs only)"].to_json() == {"asked": 2, "kept": 1, "acceptance": 0.5}
@@ -106,7 +149,9 @@ def test_near_copies_over_faces_are_kept_only_so_often(rows: Path) -> None:
     summary, _ = run(plan, template)
     assert summary.kept == 4
     assert summary.reasons == {"near_duplicate": 6}
-    assert all(line["duplicate_of"].startswith("faces/") for line in lines_of(rows.with_name("cot.rejected.jsonl")))
+    assert all(
+        line["duplicate_of"].startswith("faces/") for line in lines_of(rows.with_name("cot.rejected.jsonl"))
+    )
 
 
 # --- resuming ---
@@ -144,7 +189,9 @@ def test_killed_in_the_middle_no_kept_row_is_asked_again_and_attempts_go_on(rows
     with rows.with_name("cot.log.jsonl").open("a") as stream:
         stream.write('{"event": "reply", "id": "r9", "att')
     summary, teacher = run(make_plan(rows, connections=1), second_time)
-    sent = sum(line["event"] == "sent" for line in lines_of(rows.with_name("cot.log.jsonl"))) - len(teacher.asked)
+    sent = sum(line["event"] == "sent" for line in lines_of(rows.with_name("cot.log.jsonl"))) - len(
+        teacher.asked
+    )
     answered = {(line["id"], line["attempt"]) for line in before}
     assert not answered & set(teacher.asked)
     assert not {line["id"] for line in before if not line["reasons"]} & {key for key, _ in teacher.asked}
@@ -169,7 +216,9 @@ def test_a_failed_row_is_recorded_the_run_goes_on_and_the_next_one_asks_it_again
 
     summary, _ = run(make_plan(rows), sick)
     assert (summary.kept, summary.failed, summary.first_error) == (9, 1, "r4: cannot read it")
-    assert {"id": "r4", "image_path": "faces/4.png", "error": "cannot read it"} in lines_of(rows.with_name("cot.rejected.jsonl"))
+    assert {"id": "r4", "image_path": "faces/4.png", "error": "cannot read it"} in lines_of(
+        rows.with_name("cot.rejected.jsonl")
+    )
     again, teacher = run(make_plan(rows), good)
     assert teacher.asked == [("r4", 1)]
     assert (again.kept, again.failed) == (10, 0)
@@ -188,7 +237,14 @@ def test_a_missing_image_is_a_failed_row_and_all_missing_a_wrong_root(rows: Path
 
 
 @pytest.mark.parametrize(
-    "change", [{"guided": False}, {"attempts": 5}, {"temperature": 0.1}, {"template": "joint"}, {"filter": replace(SETTINGS, min_words=6)}]
+    "change",
+    [
+        {"guided": False},
+        {"attempts": 5},
+        {"temperature": 0.1},
+        {"template": "joint"},
+        {"filter": replace(SETTINGS, min_words=6)},
+    ],
 )
 def test_another_runs_file_is_refused_with_what_differs(rows: Path, change: dict[str, Any]) -> None:
     run(make_plan(rows), good)
@@ -253,7 +309,16 @@ def test_the_reports_count_by_class_dataset_and_reason(rows: Path) -> None:
 def test_the_manifest_tells_the_run_and_its_counts(rows: Path) -> None:
     run(make_plan(rows), good)
     manifest = json.loads(rows.with_name("cot.manifest.json").read_text())
-    assert manifest["identity"].keys() >= {"rows", "teacher", "teacher_prompt", "template", "guided", "attempts", "temperature", "filter"}
+    assert manifest["identity"].keys() >= {
+        "rows",
+        "teacher",
+        "teacher_prompt",
+        "template",
+        "guided",
+        "attempts",
+        "temperature",
+        "filter",
+    }
     assert manifest["context"]["rows"]["kept"] == 10
 
 
@@ -265,5 +330,10 @@ def test_the_teacher_is_closed_even_when_the_run_stops(rows: Path) -> None:
             closed.append(True)
 
     with pytest.raises(InputError, match="no key"):
-        curate(make_plan(rows), CurationLimits(), silent, lambda: Closing(lambda key, attempt, prompt: NoReply("key", "no key")))
+        curate(
+            make_plan(rows),
+            CurationLimits(),
+            silent,
+            lambda: Closing(lambda key, attempt, prompt: NoReply("key", "no key")),
+        )
     assert closed == [True]

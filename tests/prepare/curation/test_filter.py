@@ -1,4 +1,6 @@
-"""The filter: every reason with one reply that fails and one that passes, and the sentences that decide its precision."""
+"""The filter: every reason with one reply that fails and one that passes, and the sentences that decide its
+precision.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def test_several_reasons_come_in_the_order_of_the_list() -> None:
 def test_spellings_and_aliases_of_the_known_label_are_right() -> None:
     assert judge(reply(answer="Fearful"), KNOWN, SETTINGS) == ()
     assert judge(reply(answer="afraid"), KNOWN, SETTINGS) == ("off_list",)
-    assert judge(reply(answer="afraid"), Known("fear", LABELS, (1, 4, 20), {"fear": ["afraid"]}), SETTINGS) == ()
+    assert (
+        judge(reply(answer="afraid"), Known("fear", LABELS, (1, 4, 20), {"fear": ["afraid"]}), SETTINGS) == ()
+    )
 
 
 # --- Action Units ---
@@ -168,8 +172,15 @@ def test_a_similarity_above_one_finds_nothing() -> None:
 
 
 @settings(max_examples=30)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([words(n * 100) for n in range(4)])), max_size=30), st.integers(1, 3))
-def test_no_wording_is_kept_more_than_repeats_times_nor_twice_for_a_face(asked: list[tuple[str, str]], repeats: int) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from([words(n * 100) for n in range(4)])), max_size=30
+    ),
+    st.integers(1, 3),
+)
+def test_no_wording_is_kept_more_than_repeats_times_nor_twice_for_a_face(
+    asked: list[tuple[str, str]], repeats: int
+) -> None:
     memory = NearDuplicates(FilterSettings(repeats=repeats))
     kept = [(face, text) for face, text in asked if memory.seen(face, text) is None]
     assert len(set(kept)) == len(kept)
@@ -177,7 +188,14 @@ def test_no_wording_is_kept_more_than_repeats_times_nor_twice_for_a_face(asked: 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"min_words": 9, "max_words": 3}, {"min_au_f1": 1.5}, {"similarity": 0.0}, {"similarity": float("nan")}, {"repeats": 0}]
+    "wrong",
+    [
+        {"min_words": 9, "max_words": 3},
+        {"min_au_f1": 1.5},
+        {"similarity": 0.0},
+        {"similarity": float("nan")},
+        {"repeats": 0},
+    ],
 )
 def test_settings_out_of_range_name_the_value(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

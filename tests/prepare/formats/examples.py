@@ -10,8 +10,18 @@ from unifer.cli import main
 from unifer.dialogue import prompts
 
 REPLY = prompts.reply("The lip corners rise (AU12).", "happiness")
-COT = {"image_path": "images/a.jpg", "question": "Which?", "response": REPLY, "candidate_labels": ["happiness", "sadness"]}
-REWARD = {"image_path": "/RAF-DB/a.jpg", "problem": "Which?", "solution": "<answer>happy</answer>", "candidate_labels": ["happy", "sad"]}
+COT = {
+    "image_path": "images/a.jpg",
+    "question": "Which?",
+    "response": REPLY,
+    "candidate_labels": ["happiness", "sadness"],
+}
+REWARD = {
+    "image_path": "/RAF-DB/a.jpg",
+    "problem": "Which?",
+    "solution": "<answer>happy</answer>",
+    "candidate_labels": ["happy", "sad"],
+}
 FACIAL = {
     "id": "1",
     "dataset": "RAF-DB",
@@ -31,7 +41,12 @@ SWIFT: dict[str, Any] = {
     "messages": [{"role": "user", "content": "<image>Which?"}, {"role": "assistant", "content": REPLY}],
     "images": ["a.jpg"],
 }
-QUESTION = {"image_path": "/a.jpg", "true_label": "happy", "prompt": "Which?", "candidate_labels": ["happy", "sad"]}
+QUESTION = {
+    "image_path": "/a.jpg",
+    "true_label": "happy",
+    "prompt": "Which?",
+    "candidate_labels": ["happy", "sad"],
+}
 EXAMPLES: dict[str, Any] = {
     "cot": COT,
     "rlvr": REWARD,

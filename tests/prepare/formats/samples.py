@@ -1,4 +1,6 @@
-"""Rows as adversity would write them: any text JSON can hold, AUs not coded and none active, provenance of any shape."""
+"""Rows as adversity would write them: any text JSON can hold, AUs not coded and none active, provenance of
+any shape.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,24 @@ def _as_json_reads_it(text: str) -> str:
 
 
 ANY_TEXT = st.text(st.characters(), max_size=12).map(_as_json_reads_it)
-TEXT = st.one_of(ANY_TEXT, st.sampled_from(["a\u2028b", "\x00\x1f\x7f", "\ud800", "<image>Which?", "\n"])).filter(
-    lambda text: bool(text.strip())
+TEXT = st.one_of(
+    ANY_TEXT, st.sampled_from(["a\u2028b", "\x00\x1f\x7f", "\ud800", "<image>Which?", "\n"])
+).filter(lambda text: bool(text.strip()))
+LABELS = st.sampled_from(
+    [["happy", "sad"], ["happiness", "sadness", "contempt"], ["Wut", "Freude \u2028 Gl\u00fcck", "\ud800"]]
 )
-LABELS = st.sampled_from([["happy", "sad"], ["happiness", "sadness", "contempt"], ["Wut", "Freude \u2028 Gl\u00fcck", "\ud800"]])
-UNITS = st.none() | st.lists(st.sampled_from([f"AU{number}" for number in sorted(ACTION_UNITS)]), max_size=4, unique=True).map(
-    lambda units: sorted(units, key=lambda unit: int(unit[2:]))
-)
+UNITS = st.none() | st.lists(
+    st.sampled_from([f"AU{number}" for number in sorted(ACTION_UNITS)]), max_size=4, unique=True
+).map(lambda units: sorted(units, key=lambda unit: int(unit[2:])))
 PATHS = st.sampled_from(["images/1.jpg", "/RAF-DB/aligned/test_0001_aligned.jpg", "/", "a b\\c.png"]) | TEXT
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3), max_leaves=6)
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
 PROVENANCE = st.none() | st.dictionaries(ANY_TEXT.filter(lambda key: key != "unifer"), VALUES, max_size=3)
 
 
@@ -36,7 +46,10 @@ def samples(draw: st.DrawFn) -> Sample:
     labels = draw(st.none() | LABELS)
     label = draw(st.sampled_from(labels or ["happy"]))
     response = draw(
-        st.none() | TEXT | TEXT.map(lambda text: prompts.reply(text, label)) | st.just(prompts.reply("AU6 and AU12.", "AU6, AU12"))
+        st.none()
+        | TEXT
+        | TEXT.map(lambda text: prompts.reply(text, label))
+        | st.just(prompts.reply("AU6 and AU12.", "AU6, AU12"))
     )
     units = draw(UNITS)
     spelled = st.sampled_from([label, f"<answer>{label}</answer>", f" <answer> {label}\n</answer>"])
@@ -55,7 +68,9 @@ def samples(draw: st.DrawFn) -> Sample:
 
 
 def impossible(name: str, sample: Sample) -> bool:
-    """Whether the format called `name` has good reason to refuse `sample` (docs/formats.md, "What cannot be")."""
+    """Whether the format called `name` has good reason to refuse `sample` (docs/formats.md, "What cannot
+    be").
+    """
     said = sample.question + (sample.response or "")
     marked = any(mark in said for mark in ("<image>", "<video>", "<audio>"))
     reasons: dict[str, Any] = {

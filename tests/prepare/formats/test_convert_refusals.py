@@ -20,7 +20,13 @@ def half_broken(path: Path) -> Path:
 BAD: list[tuple[Any, str, str, tuple[str, ...], str]] = [
     ([COT], "shargpt", "out.json", (), "did you mean 'sharegpt'.*cot, rlvr, questions"),
     ([COT], "rlvr", "out.json", ("--from", "cott"), "no format is called 'cott'; did you mean 'cot'"),
-    ([{"text": "x"}], "cot", "out.json", (), "in.json:1: this row is of no known format: it has 'text'; say which with --from"),
+    (
+        [{"text": "x"}],
+        "cot",
+        "out.json",
+        (),
+        "in.json:1: this row is of no known format: it has 'text'; say which with --from",
+    ),
     ([COT | SWIFT], "rlvr", "out.json", (), "in.json:1: this row fits cot and swift"),
     ([5], "cot", "out.json", (), "in.json:1: this row is of no known format: it has 5"),
     ([], "cot", "out.json", (), "holds no rows"),
@@ -31,21 +37,57 @@ BAD: list[tuple[Any, str, str, tuple[str, ...], str]] = [
     ([COT], "rlvr", "there.json", (), "is there already; give --out another name, or --force"),
     ([COT], "datasets", "there.json.d", ("--force",), "holds more than Parquet shards"),
     ([COT], "rlvr", "there.json.d/x.json", ("--embed",), "--embed puts pictures into Parquet"),
-    ([COT], "datasets", "out", ("--embed",), "in.json:1: image 'images/a.jpg' cannot be embedded: No such file"),
+    (
+        [COT],
+        "datasets",
+        "out",
+        ("--embed",),
+        "in.json:1: image 'images/a.jpg' cannot be embedded: No such file",
+    ),
     ([COT, REWARD], "rlvr", "out.json", (), "in.json:2: missing 'question', 'response'"),
     ([REWARD], "cot", "out.json", (), "in.json:1: has no reply.*unifer data cot"),
     ([QUESTION], "cot", "out.json", (), "in.json:1: has no reply"),
     ([REWARD], "sharegpt", "out.json", (), "in.json:1: has no reply, and LLaMA-Factory.*--to swift"),
-    ([REWARD | {"candidate_labels": None}], "questions", "out.json", (), "in.json:1: has no candidate_labels"),
+    (
+        [REWARD | {"candidate_labels": None}],
+        "questions",
+        "out.json",
+        (),
+        "in.json:1: has no candidate_labels",
+    ),
     ([COT | {"response": "no tags"}], "rlvr", "out.json", (), "in.json:1: its reply answers with no label"),
     ([COT | {"question": "<image>Which?"}], "swift", "out.json", (), "in.json:1: its text holds '<image>'"),
     ([FACIAL | {"labels": "happy"}], "cot", "out.json", (), "in.json:1: 'labels' must be a list"),
-    ([FACIAL | {"labels": [], "AUs": None}], "cot", "out.json", (), "in.json:1: has neither 'labels' nor 'AUs'"),
+    (
+        [FACIAL | {"labels": [], "AUs": None}],
+        "cot",
+        "out.json",
+        (),
+        "in.json:1: has neither 'labels' nor 'AUs'",
+    ),
     ([FACIAL | {"AUs": ["AU99"]}], "cot", "out.json", (), "in.json:1: 'AUs' holds 'AU99'"),
     ([FACIAL | {"image": ""}], "cot", "out.json", (), "in.json:1: 'image' must be a non-empty string"),
-    ([SWIFT | {"images": ["a", "b"]}], "cot", "out.json", (), "in.json:1: 'images' must hold the path of one image"),
-    ([SWIFT | {"messages": [{"role": "system", "content": "x"}, *SWIFT["messages"]]}], "cot", "out.json", (), "without a system turn"),
-    ([SWIFT | {"messages": [{"role": "user", "content": "Which?"}]}], "rlvr", "out.json", (), "must hold '<image>' once"),
+    (
+        [SWIFT | {"images": ["a", "b"]}],
+        "cot",
+        "out.json",
+        (),
+        "in.json:1: 'images' must hold the path of one image",
+    ),
+    (
+        [SWIFT | {"messages": [{"role": "system", "content": "x"}, *SWIFT["messages"]]}],
+        "cot",
+        "out.json",
+        (),
+        "without a system turn",
+    ),
+    (
+        [SWIFT | {"messages": [{"role": "user", "content": "Which?"}]}],
+        "rlvr",
+        "out.json",
+        (),
+        "must hold '<image>' once",
+    ),
     ([SWIFT | {"unifer": "{"}], "cot", "out.json", (), "in.json:1: 'unifer' must be the JSON text"),
     ([COT | {"provenance": {"unifer": 5}}], "rlvr", "out.json", (), "rename that key"),
     ([COT | {"provenance": {"unifer": {"kept": {"x": 1}}}}], "rlvr", "out.json", (), "'unifer' was changed"),
@@ -54,7 +96,13 @@ BAD: list[tuple[Any, str, str, tuple[str, ...], str]] = [
 
 @pytest.mark.parametrize(("given", "to", "out", "more", "message"), BAD, ids=[each[4][:40] for each in BAD])
 def test_bad_input_is_named_and_nothing_is_written(
-    given: list[Any], to: str, out: str, more: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    given: list[Any],
+    to: str,
+    out: str,
+    more: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     put(tmp_path / "in.json", *given)
     put(tmp_path / "there.json", "old")
@@ -66,7 +114,9 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_torn_line_is_named_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_torn_line_is_named_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert convert(half_broken(tmp_path / "in.jsonl"), "rlvr", tmp_path / "out.json") == 2
     assert "in.jsonl:2: not valid JSON" in capsys.readouterr().err
     assert not (tmp_path / "out.json").exists()

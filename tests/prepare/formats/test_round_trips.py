@@ -18,7 +18,11 @@ from unifer.prepare.formats.sample import Format, Sample
 from unifer.records import CoTRow, Json, Question, RewardRow
 
 PAIRS = list(permutations(FORMATS, 2))
-RECORDS: dict[str, type[CoTRow] | type[RewardRow] | type[Question]] = {"cot": CoTRow, "rlvr": RewardRow, "questions": Question}
+RECORDS: dict[str, type[CoTRow] | type[RewardRow] | type[Question]] = {
+    "cot": CoTRow,
+    "rlvr": RewardRow,
+    "questions": Question,
+}
 
 
 def stored(to: Format, rows: list[Json]) -> list[Json]:
@@ -36,7 +40,9 @@ def stored(to: Format, rows: list[Json]) -> list[Json]:
 @settings(max_examples=6, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(drawn=st.lists(samples(), min_size=4, max_size=6))
 def test_there_and_back_loses_nothing(first: str, second: str, drawn: list[Sample]) -> None:
-    """Through files, from every format to every other; that each format alone is exact, the next test draws more samples for."""
+    """Through files, from every format to every other; that each format alone is exact, the next test draws
+    more samples for.
+    """
     one, other = FORMATS[first], FORMATS[second]
     held = [sample for sample in drawn if not impossible(first, sample) and not impossible(second, sample)]
     assume(held)
@@ -70,5 +76,12 @@ def test_what_is_written_is_a_row_the_pipeline_reads(name: str, sample: Sample) 
 def test_not_coded_and_none_active_stay_two_things() -> None:
     for name in FORMATS:
         for units in (None, [], ["AU12"]):
-            sample = Sample("a.jpg", "Which?", "<think>x</think>\n<answer>happy</answer>", None, ["happy", "sad"], AUs=units)
+            sample = Sample(
+                "a.jpg",
+                "Which?",
+                "<think>x</think>\n<answer>happy</answer>",
+                None,
+                ["happy", "sad"],
+                AUs=units,
+            )
             assert FORMATS[name].decode(stored(FORMATS[name], [FORMATS[name].encode(sample)])[0]).AUs == units

@@ -1,4 +1,6 @@
-"""Reward files from several builders: every reason for leaving a row out, and what the kept rows look like."""
+"""Reward files from several builders: every reason for leaving a row out, and what the kept rows look
+like.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ from unifer.records import RewardRow
 
 
 def built(
-    out: Path, *inputs: Path, tests: Sequence[Path] = (), shares: Shares | None = None, root: Path | None = None, look: bool = True
+    out: Path,
+    *inputs: Path,
+    tests: Sequence[Path] = (),
+    shares: Shares | None = None,
+    root: Path | None = None,
+    look: bool = True,
 ) -> building.RewardFileResult:
     tables = building.read(inputs, tests, root, ())
     prints = pictures.fingerprints(tables.pictures) if look else None
@@ -54,9 +61,24 @@ def test_every_reason_drops_its_rows_and_is_counted(folder: Path) -> None:
     face(4).save(folder / "same.bmp")
     (folder / "torn.jpg").write_bytes(b"torn")
     test = written(folder / "qa.json", [question("0.png")])
-    named = ["leaked.jpg", "1.png", "near.jpg", "2.png", "3.png", "turned.png", "4.png", "same.bmp", "torn.jpg"]
+    named = [
+        "leaked.jpg",
+        "1.png",
+        "near.jpg",
+        "2.png",
+        "3.png",
+        "turned.png",
+        "4.png",
+        "same.bmp",
+        "torn.jpg",
+    ]
     rows = [reward(name) for name in named]
-    rows += [reward("conflict.jpg", label="sad"), reward("5.png", id="a"), reward("6.png", id="a"), cot("7.png", response="unsure")]
+    rows += [
+        reward("conflict.jpg", label="sad"),
+        reward("5.png", id="a"),
+        reward("6.png", id="a"),
+        cot("7.png", response="unsure"),
+    ]
     source, out = written(folder / "source.json", rows), folder / "out.json"
     outcome = built(out, source, tests=[test])
     assert [row["image_path"] for row in kept(out)] == ["1.png", "3.png", "4.png", "5.png"]
@@ -82,7 +104,11 @@ def test_every_reason_drops_its_rows_and_is_counted(folder: Path) -> None:
 def test_rows_of_aus_stay_beside_a_labelled_row_and_alike_frames_stay(folder: Path) -> None:
     face(0).save(folder / "next_frame.jpg", quality=60)
     coded = {"label": None, "candidate_labels": None}
-    rows = [reward("0.png"), reward("0.png", **coded, AUs=["AU6"]), reward("next_frame.jpg", **coded, AUs=["AU12"])]
+    rows = [
+        reward("0.png"),
+        reward("0.png", **coded, AUs=["AU6"]),
+        reward("next_frame.jpg", **coded, AUs=["AU12"]),
+    ]
     rows.append(reward("0.png", **coded, AUs=["AU6"]))
     out = folder / "out.json"
     built(out, written(folder / "source.json", rows))
@@ -93,7 +119,13 @@ def test_a_cot_row_becomes_a_reward_row_of_its_label(folder: Path) -> None:
     rows = [cot("0.png", id="x", AUs=["AU6"]), cot("1.png", provenance={"label": "sad"})]
     built(folder / "out.json", written(folder / "cot.json", rows))
     first, second = kept(folder / "out.json")
-    assert first == {"image_path": "0.png", "problem": rows[0]["question"], "solution": "happy", "AUs": ["AU6"], "id": "x"}
+    assert first == {
+        "image_path": "0.png",
+        "problem": rows[0]["question"],
+        "solution": "happy",
+        "AUs": ["AU6"],
+        "id": "x",
+    }
     assert second["solution"] == "sad"
 
 
@@ -132,23 +164,36 @@ def test_images_below_a_root_keep_their_names(folder: Path) -> None:
 
 
 def test_the_same_inputs_and_seed_give_the_same_bytes(folder: Path) -> None:
-    rows = [reward(f"{index}.png", label=("happy", "sad")[index % 2], dataset="one", id=str(index)) for index in range(8)]
+    rows = [
+        reward(f"{index}.png", label=("happy", "sad")[index % 2], dataset="one", id=str(index))
+        for index in range(8)
+    ]
     source = written(folder / "source.json", rows)
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         built(folder / f"{name}.json", source, shares=Shares("classes", count=4, seed=seed))
-    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes() != (folder / "c.json").read_bytes()
+    assert (
+        (folder / "a.json").read_bytes()
+        == (folder / "b.json").read_bytes()
+        != (folder / "c.json").read_bytes()
+    )
 
 
 def test_weights_are_written_into_the_provenance_and_the_rest_stays(folder: Path) -> None:
-    rows = [reward(f"{index}.png", label="sad" if index == 7 else "happy", provenance={"split": "train"}) for index in range(8)]
-    built(folder / "out.json", written(folder / "source.json", rows), shares=Shares("weights"))
-    assert [row["provenance"] for row in kept(folder / "out.json")] == [{"split": "train", "weight": 0.571429}] * 7 + [
-        {"split": "train", "weight": 4.0}
+    rows = [
+        reward(f"{index}.png", label="sad" if index == 7 else "happy", provenance={"split": "train"})
+        for index in range(8)
     ]
+    built(folder / "out.json", written(folder / "source.json", rows), shares=Shares("weights"))
+    assert [row["provenance"] for row in kept(folder / "out.json")] == [
+        {"split": "train", "weight": 0.571429}
+    ] * 7 + [{"split": "train", "weight": 4.0}]
 
 
 def test_the_manifest_tells_inputs_settings_and_counts(folder: Path) -> None:
-    source = written(folder / "source.json", [reward("0.png", dataset="one"), reward("1.png", label="sad", dataset="one"), reward("0.png")])
+    source = written(
+        folder / "source.json",
+        [reward("0.png", dataset="one"), reward("1.png", label="sad", dataset="one"), reward("0.png")],
+    )
     test = written(folder / "qa.json", [question("/nowhere.jpg")])
     out = folder / "out.jsonl"
     built(out, source, tests=[test], shares=Shares(seed="7"))
@@ -182,5 +227,9 @@ def test_what_cannot_be_trained_on_is_refused_by_file_and_row(folder: Path) -> N
         with pytest.raises(InputError, match=told):
             built(out, written(folder / "bad.json", rows))
     with pytest.raises(InputError, match=r"qa\.json:1"):
-        built(out, written(folder / "good.json", [reward("0.png")]), tests=[written(folder / "qa.json", [{"image": 1}])])
+        built(
+            out,
+            written(folder / "good.json", [reward("0.png")]),
+            tests=[written(folder / "qa.json", [{"image": 1}])],
+        )
     assert not out.exists()

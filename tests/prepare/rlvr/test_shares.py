@@ -10,7 +10,11 @@ from unifer.errors import InputError
 from unifer.prepare.rlvr.shares import Balance, Shares, apportioned, even, take, weights
 
 SIZES = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 60), min_size=1)
-GROUPS = st.dictionaries(st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["", "happy", "sad"])), st.integers(1, 30), min_size=1)
+GROUPS = st.dictionaries(
+    st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["", "happy", "sad"])),
+    st.integers(1, 30),
+    min_size=1,
+)
 
 
 def grouped(sizes: dict[tuple[str, str], int]) -> dict[tuple[str, str], list[int]]:
@@ -23,7 +27,9 @@ def grouped(sizes: dict[tuple[str, str], int]) -> dict[tuple[str, str], list[int
 
 
 @given(SIZES, st.integers(0, 400))
-def test_even_parts_sum_up_stay_within_supply_and_differ_only_where_supply_does(sizes: dict[str, int], total: int) -> None:
+def test_even_parts_sum_up_stay_within_supply_and_differ_only_where_supply_does(
+    sizes: dict[str, int], total: int
+) -> None:
     parts = even(sizes, total)
     assert sum(parts.values()) == min(total, sum(sizes.values()))
     assert all(0 <= parts[name] <= sizes[name] for name in sizes)
@@ -32,7 +38,9 @@ def test_even_parts_sum_up_stay_within_supply_and_differ_only_where_supply_does(
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), st.floats(0.01, 10), min_size=1), st.integers(0, 1000))
-def test_apportioned_parts_sum_up_and_are_within_one_of_their_share(shares: dict[str, float], total: int) -> None:
+def test_apportioned_parts_sum_up_and_are_within_one_of_their_share(
+    shares: dict[str, float], total: int
+) -> None:
     whole = sum(shares.values())
     portions = {name: share / whole for name, share in shares.items()}
     parts = apportioned(portions, total)
@@ -40,7 +48,12 @@ def test_apportioned_parts_sum_up_and_are_within_one_of_their_share(shares: dict
     assert all(abs(parts[name] - total * portions[name]) < 1 + 1e-6 for name in parts)
 
 
-@given(GROUPS, st.sampled_from(["none", "classes", "weights"]), st.none() | st.integers(1, 200), st.integers(0, 3))
+@given(
+    GROUPS,
+    st.sampled_from(["none", "classes", "weights"]),
+    st.none() | st.integers(1, 200),
+    st.integers(0, 3),
+)
 def test_what_is_taken_is_there_once_and_the_same_again(
     sizes: dict[tuple[str, str], int], balance: Balance, count: int | None, seed: int
 ) -> None:
@@ -91,7 +104,10 @@ def test_weights_make_every_class_weigh_the_same_and_rows_of_aus_one() -> None:
     counts = {group: len(rows) for group, rows in GROUPED.items()} | {("z", ""): 7}
     found = weights(counts)
     assert found["z", ""] == 1
-    sums = {label: sum(found[group] * counts[group] for group in counts if group[1] == label) for label in ("happy", "sad", "fear")}
+    sums = {
+        label: sum(found[group] * counts[group] for group in counts if group[1] == label)
+        for label in ("happy", "sad", "fear")
+    }
     assert sums["happy"] == pytest.approx(sums["sad"], abs=1e-3) == pytest.approx(sums["fear"], abs=1e-3)
     assert sum(sums.values()) == pytest.approx(110, abs=1e-3)
 
@@ -102,7 +118,9 @@ def test_a_mix_must_speak_of_every_dataset_there_is(mix: dict[str, float]) -> No
         take(GROUPED, Shares(mix=mix))
 
 
-@pytest.mark.parametrize(("count", "mix"), [(0, {}), (None, {"x": -1.0}), (None, {"x": float("nan")}), (None, {"x": 0.0})])
+@pytest.mark.parametrize(
+    ("count", "mix"), [(0, {}), (None, {"x": -1.0}), (None, {"x": float("nan")}), (None, {"x": 0.0})]
+)
 def test_shares_out_of_range_are_refused(count: int | None, mix: dict[str, float]) -> None:
     with pytest.raises(InputError, match=r"--(count|mix)"):
         Shares(count=count, mix=mix)

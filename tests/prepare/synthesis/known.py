@@ -19,13 +19,25 @@ def face(key: str, label: str = "happiness", units: tuple[int, ...] | None = (6,
     return PoolFace(row, Path("pool.json"), Known(label, LABELS, units))
 
 
-def reply(of: PoolFace, sample: int | str, answer: str | None = None, units: str = "AU6 and AU12", error: str | None = None) -> Prediction:
-    question = Question(of.row.image_path, of.label, "Which?", LABELS, f"{of.key}#{sample}", action_units=of.row.action_units)
+def reply(
+    of: PoolFace,
+    sample: int | str,
+    answer: str | None = None,
+    units: str = "AU6 and AU12",
+    error: str | None = None,
+) -> Prediction:
+    question = Question(
+        of.row.image_path, of.label, "Which?", LABELS, f"{of.key}#{sample}", action_units=of.row.action_units
+    )
     if error is not None:
         return Prediction(question, "", error=error)
-    return Prediction(question, prompts.reply(f"I see {units} on this face.", answer or str(of.label)), finish_reason="stop")
+    return Prediction(
+        question, prompts.reply(f"I see {units} on this face.", answer or str(of.label)), finish_reason="stop"
+    )
 
 
-def candidate(of: PoolFace, sample: int | str = 0, reasoning: str | None = None, guided: bool = False) -> Candidate:
+def candidate(
+    of: PoolFace, sample: int | str = 0, reasoning: str | None = None, guided: bool = False
+) -> Candidate:
     words = reasoning or f"The face {of.key} shows this in try {sample}."
     return Candidate(of, f"{of.key}#{sample}", words, words, frozenset(of.row.action_units or ()), guided)

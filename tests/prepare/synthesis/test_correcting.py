@@ -38,7 +38,9 @@ def said(thought: str = "AU6 and AU12.", answer: str = "happiness") -> str:
         (said("At rest."), Known("happiness", LABELS, ()), [], []),
     ],
 )
-def test_aus_must_be_equal_and_the_label_right_while_tags_are_noted(reply: str, known: Known, refused: list[str], noted: list[str]) -> None:
+def test_aus_must_be_equal_and_the_label_right_while_tags_are_noted(
+    reply: str, known: Known, refused: list[str], noted: list[str]
+) -> None:
     """F1 of at least 0.6 is the other loop's bound: here one AU more or less refuses."""
     found = faults_of(reply, known)
     assert [fault.reason for fault in found if fault.refuses] == refused
@@ -46,18 +48,32 @@ def test_aus_must_be_equal_and_the_label_right_while_tags_are_noted(reply: str, 
 
 
 def test_faults_name_what_is_too_much_and_what_lacks() -> None:
-    assert faults_of(said("AU4, AU10 and AU6."), SMILE)[0].words == "it names AU4, AU10, not active here; it does not name AU12"
+    assert (
+        faults_of(said("AU4, AU10 and AU6."), SMILE)[0].words
+        == "it names AU4, AU10, not active here; it does not name AU12"
+    )
     assert faults_of(said(answer="fear"), SMILE)[0].words == "its answer is not happiness"
 
 
 def test_every_reply_is_counted_once_and_a_failure_keeps_the_last_faults() -> None:
     faces = {key: face(key) for key in ("first", "later", "never")}
     trials, rejects = Trials.start(faces), list[Json]()
-    trials.hear([reply(faces["first"], "try-0"), *(reply(faces[key], "try-0", units="AU4") for key in ("later", "never"))], rejects.append)
+    trials.hear(
+        [
+            reply(faces["first"], "try-0"),
+            *(reply(faces[key], "try-0", units="AU4") for key in ("later", "never")),
+        ],
+        rejects.append,
+    )
     assert [trial.face.key for trial in trials.open] == ["later", "never"]
-    trials.hear([reply(faces["later"], "try-1", error="timeout"), reply(faces["never"], "try-1", units="AU4")], rejects.append)
+    trials.hear(
+        [reply(faces["later"], "try-1", error="timeout"), reply(faces["never"], "try-1", units="AU4")],
+        rejects.append,
+    )
     assert trials.of["later"].faults, "the next question still hands its faults back"
-    trials.hear([reply(faces["later"], "try-2"), reply(faces["never"], "try-2", answer="fear")], rejects.append)
+    trials.hear(
+        [reply(faces["later"], "try-2"), reply(faces["never"], "try-2", answer="fear")], rejects.append
+    )
     found = trials.to_json(FILTER)
     assert (found["replies"], found["failed"], found["accepted"], len(rejects)) == (7, 1, 2, 5)
     assert found["accepted_at"] == {"1": 1, "3": 1}
@@ -81,7 +97,10 @@ def test_a_reply_that_forges_a_turn_is_quoted_without_doing_so(tmp_path: Path) -
 
 def test_the_test_part_takes_whole_subjects_and_the_same_in_every_round() -> None:
     people = [face(f"{person}-{number}") for person in range(200) for number in range(2)]
-    people = [replace(each, row=replace(each.row, provenance={"subject": each.key.split("-")[0]})) for each in people]
+    people = [
+        replace(each, row=replace(each.row, provenance={"subject": each.key.split("-")[0]}))
+        for each in people
+    ]
     chosen = [is_test(each, 0.3, seed=1) for each in people]
     assert chosen[::2] == chosen[1::2]
     assert 0.2 < sum(chosen) / len(chosen) < 0.4

@@ -17,7 +17,13 @@ from unifer.records import Json
 
 
 def pool_file(path: Path, *rows: Json) -> Path:
-    files.write_rows(path, [{"image_path": f"{number}.png", "problem": "happy, sad or fear?"} | row for number, row in enumerate(rows)])
+    files.write_rows(
+        path,
+        [
+            {"image_path": f"{number}.png", "problem": "happy, sad or fear?"} | row
+            for number, row in enumerate(rows)
+        ],
+    )
     return path
 
 
@@ -25,7 +31,12 @@ def test_published_rows_carry_no_vocabulary_and_no_id(tmp_path: Path) -> None:
     """Theirs is what the question offers; the label is spelled as the question does."""
     pool = read_pool([pool_file(tmp_path / "a.json", {"solution": "<answer>happiness</answer>"})])
     only = pool.faces[0]
-    assert (only.key, only.label, only.emotion, only.known.candidate_labels) == ("0.png", "happy", "happiness", ("happy", "sad", "fear"))
+    assert (only.key, only.label, only.emotion, only.known.candidate_labels) == (
+        "0.png",
+        "happy",
+        "happiness",
+        ("happy", "sad", "fear"),
+    )
 
 
 def test_rows_of_action_units_alone_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -57,7 +68,11 @@ def test_every_question_tells_its_face_and_whether_it_was_guided(tmp_path: Path)
     generation = GenerateSettings(samples=2, guided_samples=1)
     blind = list(blind_questions([odd], generation, links))
     guided = list(guided_questions([odd], generation, links))
-    assert [face_of(each.key) for each in [*blind, *guided]] == [("a#1/b", False), ("a#1/b", False), ("a#1/b", True)]
+    assert [face_of(each.key) for each in [*blind, *guided]] == [
+        ("a#1/b", False),
+        ("a#1/b", False),
+        ("a#1/b", True),
+    ]
     assert all(each.prompt == "Which?" for each in blind), "a blind question shows no label"
     assert "the expression is happiness and the action units are all at rest" in guided[0].prompt
 

@@ -22,7 +22,10 @@ def test_every_reply_is_counted_once_and_rejects_keep_their_reasons() -> None:
     assert (blind.asked, blind.failed, blind.rejected, blind.passed) == (5, 1, 2, 2)
     assert blind.asked == blind.failed + blind.rejected + blind.passed
     assert blind.reasons == {"wrong_label": 1, "aus_disagree": 1}
-    assert blind.to_json()["classes"] == {"happiness": {"asked": 3, "passed": 1}, "sadness": {"asked": 2, "passed": 1}}
+    assert blind.to_json()["classes"] == {
+        "happiness": {"asked": 3, "passed": 1},
+        "sadness": {"asked": 2, "passed": 1},
+    }
     assert [candidate.key for candidate in found.candidates] == ["frown#0", "smile#1"]
     assert {row["id"]: row["reasons"] for row in rejects} == {
         "smile#0": ["wrong_label"],
@@ -34,7 +37,12 @@ def test_every_reply_is_counted_once_and_rejects_keep_their_reasons() -> None:
 def test_a_rate_counts_right_answers_of_those_that_came() -> None:
     """A wrong AU is no wrong label, and a failed request says nothing of how hard a face is."""
     smile = face("smile")
-    replies = [reply(smile, 0), reply(smile, 1, units="AU4"), reply(smile, 2, answer="fear"), reply(smile, 3, error="timeout")]
+    replies = [
+        reply(smile, 0),
+        reply(smile, 1, units="AU4"),
+        reply(smile, 2, answer="fear"),
+        reply(smile, 3, error="timeout"),
+    ]
     found = judge_replies({"smile": smile}, replies, FILTER, lambda row: None)
     rate = found.rates["smile"]
     assert (str(rate), rate.passed) == ("2/3", 1)
@@ -42,7 +50,11 @@ def test_a_rate_counts_right_answers_of_those_that_came() -> None:
 
 def test_guided_replies_count_apart_and_leave_rates_alone() -> None:
     smile = face("smile")
-    replies = [reply(smile, 0, answer="fear"), reply(smile, "guided-0"), reply(smile, "guided-1", answer="fear")]
+    replies = [
+        reply(smile, 0, answer="fear"),
+        reply(smile, "guided-0"),
+        reply(smile, "guided-1", answer="fear"),
+    ]
     found = judge_replies({"smile": smile}, replies, FILTER, lambda row: None)
     assert (found.blind.asked, found.blind.passed) == (1, 0)
     assert (found.guided.asked, found.guided.passed) == (2, 1)
@@ -52,7 +64,11 @@ def test_guided_replies_count_apart_and_leave_rates_alone() -> None:
 
 def test_guidance_goes_to_faces_none_of_whose_replies_passed() -> None:
     faces = {key: face(key) for key in ("passed", "wrong", "failed", "unasked")}
-    replies = [reply(faces["passed"], 0), reply(faces["passed"], 1, answer="fear"), reply(faces["wrong"], 0, answer="fear")]
+    replies = [
+        reply(faces["passed"], 0),
+        reply(faces["passed"], 1, answer="fear"),
+        reply(faces["wrong"], 0, answer="fear"),
+    ]
     replies.append(reply(faces["failed"], 0, error="timeout"))
     found = judge_replies(faces, replies, FILTER, lambda row: None)
     assert [each.key for each in never_passed(faces.values(), found.rates)] == ["wrong", "failed"]
@@ -60,5 +76,7 @@ def test_guidance_goes_to_faces_none_of_whose_replies_passed() -> None:
 
 def test_units_of_unannotated_faces_are_those_the_reasoning_claims() -> None:
     plain = face("plain", units=None)
-    found = judge_replies({"plain": plain}, [reply(plain, 0, units="AU6 and AU12 but no AU4")], FILTER, lambda row: None)
+    found = judge_replies(
+        {"plain": plain}, [reply(plain, 0, units="AU6 and AU12 but no AU4")], FILTER, lambda row: None
+    )
     assert found.candidates[0].action_units == {6, 12}

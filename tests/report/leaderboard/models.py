@@ -17,7 +17,9 @@ COUNT = 200
 IDENTITY = {"prompt": "fer-1", "engine": "vllm", "dtype": "float32", "image_rule": {"size": 224}}
 
 
-def project(root: Path, sets: Sequence[str] = ("rafdb", "affectnet"), count: int = COUNT) -> dict[str, DatasetSpec]:
+def project(
+    root: Path, sets: Sequence[str] = ("rafdb", "affectnet"), count: int = COUNT
+) -> dict[str, DatasetSpec]:
     """`root` with `data`, `train_unifer` and dataset folders whose question files are at hand."""
     for folder in ("data", "train_unifer"):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -27,13 +29,25 @@ def project(root: Path, sets: Sequence[str] = ("rafdb", "affectnet"), count: int
 def dataset(folder: Path, name: str, count: int = COUNT, **extra: Any) -> DatasetSpec:
     (folder / "data").mkdir(parents=True)
     (folder / "results").mkdir()
-    facts = {"name": name, "title": f"Set {name}", "questions": f"data/{name}_qa.json", "sample": "data/sample_qa.json"}
-    facts = {key: value for key, value in (facts | {"labels": list(NOUNS)} | extra).items() if value is not None}
+    facts = {
+        "name": name,
+        "title": f"Set {name}",
+        "questions": f"data/{name}_qa.json",
+        "sample": "data/sample_qa.json",
+    }
+    facts = {
+        key: value for key, value in (facts | {"labels": list(NOUNS)} | extra).items() if value is not None
+    }
     (folder / "dataset.yaml").write_text(json.dumps(facts), encoding="utf-8")
     spec = load_dataset(folder)
-    rows = [question(index, NOUNS[index % len(NOUNS)], NOUNS) | {"image_path": f"/{name}/{index:04d}.png"} for index in range(count)]
+    rows = [
+        question(index, NOUNS[index % len(NOUNS)], NOUNS) | {"image_path": f"/{name}/{index:04d}.png"}
+        for index in range(count)
+    ]
     spec.questions.write_text(json.dumps(rows), encoding="utf-8")
-    spec.samples.write_text(json.dumps([row | {"image_path": f"s{row['image_path']}"} for row in rows[:20]]), encoding="utf-8")
+    spec.samples.write_text(
+        json.dumps([row | {"image_path": f"s{row['image_path']}"} for row in rows[:20]]), encoding="utf-8"
+    )
     return spec
 
 
@@ -56,12 +70,17 @@ def answer(
     wrong = set(draw.sample(range(len(asked)), round((1 - right) * len(asked))))
     rows = []
     for index, row in enumerate(asked):
-        label = NOUNS[(NOUNS.index(row["true_label"]) + 1) % len(NOUNS)] if index in wrong else row["true_label"]
+        label = (
+            NOUNS[(NOUNS.index(row["true_label"]) + 1) % len(NOUNS)] if index in wrong else row["true_label"]
+        )
         if index not in skip:
             rows.append(row | (FAILED if index in failed else replied(label)))
     path = spec.results / f"{model}{'.sample_qa' if sample else ''}.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    stated = {"questions": {"name": source.name, "sha256": files.sha256(source)}, "model": {"name": model, "fingerprint": model}}
+    stated = {
+        "questions": {"name": source.name, "sha256": files.sha256(source)},
+        "model": {"name": model, "fingerprint": model},
+    }
     manifest = {"identity": IDENTITY | stated | identity, "context": {"asked": len(asked)}}
     path.with_suffix(".manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return path

@@ -21,7 +21,9 @@ from unifer.report.leaderboard.published import Protocol, PublishedResult, Publi
 OWN = PublishedSource("own", "Paper")
 TOLD = [
     PublishedResult("Theirs", "rafdb", "war", 99.9, "zero-shot", OWN, Protocol("p", "accuracy")),
-    PublishedResult("UniFER-7B", "pooled", "war", 68.84, "fine-tuned", OWN, Protocol("u", "lenient", "unifer")),
+    PublishedResult(
+        "UniFER-7B", "pooled", "war", 68.84, "fine-tuned", OWN, Protocol("u", "lenient", "unifer")
+    ),
     PublishedResult("Film", "dfew", "war", 60.0, "zero-shot", OWN, Protocol("p", "accuracy")),
 ]
 
@@ -60,7 +62,13 @@ def test_a_model_over_all_sets_has_the_pooled_score_and_mean_of_eval_total(tmp_p
     specs = project(tmp_path)
     answered(specs, "one", 0.8)
     (board,) = boards_of(specs)
-    total = overall([score_strict(spec, PredictionFile("one", spec.results / "one.jsonl"), 100) for spec in specs.values()], 100)
+    total = overall(
+        [
+            score_strict(spec, PredictionFile("one", spec.results / "one.jsonl"), 100)
+            for spec in specs.values()
+        ],
+        100,
+    )
     for metric in ("war", "uar", "macro_f1"):
         found = line(board, "one", metric)
         assert (found.values["pooled"].score, found.values["pooled"].interval) == (
@@ -81,10 +89,14 @@ def test_by_the_published_protocol_the_pooled_score_is_that_of_eval_total(tmp_pa
     path.write_text(path.read_text().replace("<answer>", "<Answer>"))
     (board,) = boards_of(specs, "unifer")
     runs = [(spec, PredictionFile("one", spec.results / "one.jsonl")) for spec in specs.values()]
-    pooled = pool_published([score_published(spec, run, "one_line") for spec, run in runs])["overall"]["accuracy"]
+    pooled = pool_published([score_published(spec, run, "one_line") for spec, run in runs])["overall"][
+        "accuracy"
+    ]
     found = line(board, "one")
     assert found.values["pooled"].score == pooled
-    assert [found.values[name].score for name in specs] == [score_published(*run).metrics["overall"]["accuracy"] for run in runs]
+    assert [found.values[name].score for name in specs] == [
+        score_published(*run).metrics["overall"]["accuracy"] for run in runs
+    ]
     assert found.protocol == "unifer"
 
 
@@ -159,7 +171,10 @@ def test_published_lines_do_not_stand_beside_sample_questions(tmp_path: Path) ->
     specs = project(tmp_path, ("rafdb",))
     answer(specs["rafdb"], "m", 0.95, sample=True)
     boards = {board.group.title: board for board in boards_of(specs, told=tuple(TOLD))}
-    assert {each.kind for each in ranking(boards["FERBench: questions of sample_qa.json"]).lines} == {"run", "baseline"}
+    assert {each.kind for each in ranking(boards["FERBench: questions of sample_qa.json"]).lines} == {
+        "run",
+        "baseline",
+    }
     assert {each.kind for each in ranking(boards["FERBench"]).lines} == {"published"}
 
 
@@ -168,8 +183,14 @@ def test_two_runs_of_one_name_on_one_dataset_are_refused(tmp_path: Path) -> None
     path = answer(spec, "m", 0.5)
     copy = tmp_path / "m.jsonl"
     copy.write_bytes(path.read_bytes())
-    with pytest.raises(InputError, match=r"'m' has a second run on Set rafdb, .*results/m\.jsonl; leave one out"):
-        collect([Selected(spec, PredictionFile("m", path)), Selected(spec, PredictionFile("m", copy))], protocol="strict", resamples=0)
+    with pytest.raises(
+        InputError, match=r"'m' has a second run on Set rafdb, .*results/m\.jsonl; leave one out"
+    ):
+        collect(
+            [Selected(spec, PredictionFile("m", path)), Selected(spec, PredictionFile("m", copy))],
+            protocol="strict",
+            resamples=0,
+        )
 
 
 def test_one_name_for_two_checkpoints_is_not_pooled(tmp_path: Path) -> None:
@@ -202,13 +223,21 @@ def test_units_alone_are_ranked_by_their_mean_over_sets(tmp_path: Path) -> None:
     for name, units in (("disfa", ["AU6", "AU12"]), ("bp4d", ["AU4"])):
         spec = dataset(tmp_path / "benchmark" / name, name, labels=None, action_units="all")
         rows = [
-            {"image_path": f"/{name}/{index}.png", "true_label": None, "prompt": "Which AUs?", "candidate_labels": [], "AUs": units}
+            {
+                "image_path": f"/{name}/{index}.png",
+                "true_label": None,
+                "prompt": "Which AUs?",
+                "candidate_labels": [],
+                "AUs": units,
+            }
             for index in range(30)
         ]
         spec.questions.write_text(json.dumps(rows))
         for model, said in (("good", units), ("bad", ["AU1"])):
             reply = {"model_response": f"<think>x</think><answer>{', '.join(said)}</answer>"}
-            text = "".join(json.dumps(row | (FAILED if index < 3 else reply)) + "\n" for index, row in enumerate(rows))
+            text = "".join(
+                json.dumps(row | (FAILED if index < 3 else reply)) + "\n" for index, row in enumerate(rows)
+            )
             (spec.results / f"{model}.jsonl").write_text(text)
         specs[name] = spec
     (board,) = boards_of(specs)
@@ -227,7 +256,11 @@ def test_lines_can_be_sorted_by_name_or_by_another_metric_without_moving_ranks(t
     for sort, order in ((None, "bca"), ("name", "abc"), ("uar", "bca"), ("war:rafdb", "bca")):
         (board,) = boards_of(specs, sort=sort)
         assert "".join(names(board)) == order
-        assert {name: line(board, name).places["pooled"].rank for name in names(board)} == {"b": 1, "c": 2, "a": 3}
+        assert {name: line(board, name).places["pooled"].rank for name in names(board)} == {
+            "b": 1,
+            "c": 2,
+            "a": 3,
+        }
 
 
 def test_a_dataset_outside_the_benchmark_has_a_table_of_its_own(tmp_path: Path) -> None:
@@ -242,7 +275,9 @@ def test_a_dataset_outside_the_benchmark_has_a_table_of_its_own(tmp_path: Path) 
 def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) -> None:
     """A share of 62.5 % happy faces: naming happiness alone scores that, and no model has a rank for it."""
     human = {"accuracy": 0.9, "about": "two annotators"}
-    specs = project(tmp_path, ("affectnet",)) | {"rafdb": dataset(tmp_path / "eval_rafdb", "rafdb", human=human)}
+    specs = project(tmp_path, ("affectnet",)) | {
+        "rafdb": dataset(tmp_path / "eval_rafdb", "rafdb", human=human)
+    }
     rows = [
         row | {"true_label": "happiness"} if index % 2 else row
         for index, row in enumerate(json.loads(specs["rafdb"].questions.read_text()))
@@ -262,14 +297,25 @@ def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) 
 
 
 @pytest.mark.parametrize(
-    ("judges", "ranks"), [(("gpt-4o-mini, judge-1", "gpt-4o-mini, judge-1"), [1, 2]), (("gpt-4o-mini, judge-1", "other"), [])]
+    ("judges", "ranks"),
+    [(("gpt-4o-mini, judge-1", "gpt-4o-mini, judge-1"), [1, 2]), (("gpt-4o-mini, judge-1", "other"), [])],
 )
-def test_means_of_different_judges_are_not_ranked_against_each_other(tmp_path: Path, judges: tuple[str, str], ranks: list[int]) -> None:
+def test_means_of_different_judges_are_not_ranked_against_each_other(
+    tmp_path: Path, judges: tuple[str, str], ranks: list[int]
+) -> None:
     specs = {"fea20k": dataset(tmp_path / "benchmark" / "fea20k", "fea20k")}
     group = Group("Other emotions, Action Units and reasoning")
     counts = {"asked": COUNT, "missing": 0, "failed": 0}
     entries = [
-        Entry(name, group, {"fea20k": BoardCell({"judge": Value(mean, (mean - 0.1, mean + 0.1))}, counts, COUNT, judge=judge)})
+        Entry(
+            name,
+            group,
+            {
+                "fea20k": BoardCell(
+                    {"judge": Value(mean, (mean - 0.1, mean + 0.1))}, counts, COUNT, judge=judge
+                )
+            },
+        )
         for name, mean, judge in (("a", 6.0, judges[0]), ("b", 5.0, judges[1]))
     ]
     (board,) = arrange(entries, specs, [], protocol="strict", resamples=100)

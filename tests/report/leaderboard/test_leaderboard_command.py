@@ -27,26 +27,52 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, DatasetS
     return made
 
 
-def test_without_names_all_runs_of_the_project_are_shown(specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_names_all_runs_of_the_project_are_shown(
+    specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
     answer(specs["rafdb"], "other", 0.5)
     assert main(["leaderboard", "--resamples", "50"]) == 0
     out = capsys.readouterr().out
     assert "FERBench · WAR, ranked by pooled" in out
-    assert [line.split()[:2] for line in out.splitlines() if line.startswith(("good", "other"))] == [["good", "1"], ["other", "–"]]
+    assert [line.split()[:2] for line in out.splitlines() if line.startswith(("good", "other"))] == [
+        ["good", "1"],
+        ["other", "–"],
+    ]
     assert max(map(len, out.splitlines())) <= 80
-    assert {path.name for path in Path("leaderboard").iterdir()} == {"leaderboard.md", "leaderboard.csv", "leaderboard.html"}
+    assert {path.name for path in Path("leaderboard").iterdir()} == {
+        "leaderboard.md",
+        "leaderboard.csv",
+        "leaderboard.html",
+    }
 
 
 def test_runs_by_name_formats_and_folder_are_as_told(specs: dict[str, DatasetSpec], tmp_path: Path) -> None:
     answer(specs["rafdb"], "other", 0.5)
-    assert main(["leaderboard", "other", "--out", "deep/er", "--format", "md", "--resamples", "0", "--no-published"]) == 0
+    assert (
+        main(
+            [
+                "leaderboard",
+                "other",
+                "--out",
+                "deep/er",
+                "--format",
+                "md",
+                "--resamples",
+                "0",
+                "--no-published",
+            ]
+        )
+        == 0
+    )
     assert [path.name for path in Path("deep/er").iterdir()] == ["leaderboard.md"]
     text = Path("deep/er/leaderboard.md").read_text()
     assert "other" in text
     assert "good" not in text
 
 
-def test_warnings_say_what_differs_between_runs(specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_say_what_differs_between_runs(
+    specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
     answer(specs["rafdb"], "odd", 0.5, prompt="fer-2")
     assert main(["leaderboard", "--resamples", "0"]) == 0
     assert "different prompt" in capsys.readouterr().out
@@ -74,7 +100,10 @@ def relabelled(rows: Rows) -> Rows:
 ODD: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "doubled": (lambda rows: [*rows, rows[0]], "stands already in row 1"),
     "another truth": (relabelled, "answered another question file"),
-    "another dataset": (lambda rows: [row | {"true_label": "joy", "candidate_labels": ["joy"]} for row in rows], "of another dataset"),
+    "another dataset": (
+        lambda rows: [row | {"true_label": "joy", "candidate_labels": ["joy"]} for row in rows],
+        "of another dataset",
+    ),
     "a question of another file": (
         lambda rows: [*rows[1:], question(9999, NOUNS[0], NOUNS) | replied("x")],
         "is no question of rafdb_qa.json",
@@ -98,14 +127,18 @@ def test_a_run_that_cannot_be_scored_is_refused_by_name(
     assert not Path("leaderboard").exists()
 
 
-def test_rows_missing_or_of_a_changed_question_file_are_flagged(specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_missing_or_of_a_changed_question_file_are_flagged(
+    specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
     spec = specs["rafdb"]
     answer(spec, "torn", 0.5, skip=range(10))
     rows = json.loads(spec.questions.read_text())
     spec.questions.write_text(json.dumps([*rows, question(9999, NOUNS[0], NOUNS)]))
     assert main(["leaderboard", "--resamples", "0"]) == 0
     out = " ".join(capsys.readouterr().out.replace("! ", "").split())
-    assert "torn on Set rafdb: incomplete run: 10 of 200 questions have no reply yet and count as wrong" in out
+    assert (
+        "torn on Set rafdb: incomplete run: 10 of 200 questions have no reply yet and count as wrong" in out
+    )
     assert "good on Set rafdb: rafdb_qa.json has changed since this run was asked" in out
     assert "good on Set rafdb: partial run: 200 of the 201 questions of rafdb_qa.json were asked" in out
     text = Path("leaderboard/leaderboard.md").read_text()
@@ -124,7 +157,9 @@ def test_rows_missing_or_of_a_changed_question_file_are_flagged(specs: dict[str,
         (["--dataset-dir", "nowhere", "eval_rafdb/results/good.jsonl"], "nowhere: no such folder"),
     ],
 )
-def test_bad_input_is_named(specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str], flags: list[str], message: str) -> None:
+def test_bad_input_is_named(
+    specs: dict[str, DatasetSpec], capsys: pytest.CaptureFixture[str], flags: list[str], message: str
+) -> None:
     assert main(["leaderboard", *flags]) == 2
     assert message in capsys.readouterr().err
 
@@ -152,13 +187,27 @@ def test_the_rule_of_facial_r1_and_its_aus_stand_in_tables_of_their_own(
     spec = dataset(tmp_path / "benchmark" / "disfa", "disfa", labels=None, action_units="emola", au_sets=sets)
     reply = {"model_response": "<think>AU6, AU12</think><answer>happiness</answer>"}
     (spec.results / "mine.jsonl").write_text(json.dumps(au_row(0, [6, 12], "") | reply) + "\n")
-    call = ["leaderboard", "mine", "--published", str(ROOT / "benchmark" / "published.yaml"), "--resamples", "0", "--format", "csv,md"]
+    call = [
+        "leaderboard",
+        "mine",
+        "--published",
+        str(ROOT / "benchmark" / "published.yaml"),
+        "--resamples",
+        "0",
+        "--format",
+        "csv,md",
+    ]
     assert main(call) == 0
-    assert "made over the AU set facial-r1: --au-set facial-r1 shows them" in " ".join(capsys.readouterr().out.split())
+    assert "made over the AU set facial-r1: --au-set facial-r1 shows them" in " ".join(
+        capsys.readouterr().out.split()
+    )
     assert "AU set emola" in Path("leaderboard/leaderboard.md").read_text()
     assert main([*call, "--protocol", "facial-r1"]) == 0
     text = Path("leaderboard/leaderboard.md").read_text()
     assert "AU set facial-r1" in text
     assert "Facial-R1 *(published, unconfirmed)*" in text
     assert main([*call, "--au-set", "bp4d"]) == 2
-    assert "--au-set bp4d: no dataset has such an AU set; allowed are all, emola, facial-r1" in capsys.readouterr().err
+    assert (
+        "--au-set bp4d: no dataset has such an AU set; allowed are all, emola, facial-r1"
+        in capsys.readouterr().err
+    )

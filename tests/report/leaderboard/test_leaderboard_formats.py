@@ -57,13 +57,27 @@ class Parsed(HTMLParser):
         self.said.append(data)
 
 
-# --- CSV -------------------------------------------------------------------------------------------------------------------------------
-def test_csv_has_full_precision_and_every_denominator(boards: list[Leaderboard], told: list[PublishedResult]) -> None:
+# --- CSV
+# -----------------------------------------------------------------------------------------------------------
+def test_csv_has_full_precision_and_every_denominator(
+    boards: list[Leaderboard], told: list[PublishedResult]
+) -> None:
     frame = pandas.read_csv(io.StringIO(csv(boards, told, "strict")), keep_default_na=False, dtype=str)
     assert list(frame["kind"].unique()) == ["run", "baseline", "published"]
     good = frame[(frame["model"] == "good") & (frame["dataset"] == "rafdb")].iloc[0]
-    counts = {name: int(float(good[name])) for name in ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing")}
-    assert counts == {"questions": COUNT, "asked": COUNT, "answered": COUNT - 2, "off_list": 0, "no_answer": 0, "failed": 2, "missing": 0}
+    counts = {
+        name: int(float(good[name]))
+        for name in ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing")
+    }
+    assert counts == {
+        "questions": COUNT,
+        "asked": COUNT,
+        "answered": COUNT - 2,
+        "off_list": 0,
+        "no_answer": 0,
+        "failed": 2,
+        "missing": 0,
+    }
     entry = next(each for each in boards[0].entries if each.model == "good")
     cell = entry.cells["rafdb"]
     assert float(good["uar"]) == cell.values["uar"].score
@@ -73,7 +87,9 @@ def test_csv_has_full_precision_and_every_denominator(boards: list[Leaderboard],
     assert (int(float(pooled["asked"])), int(float(pooled["failed"]))) == (2 * COUNT, 4)
 
 
-def test_csv_holds_every_published_result_with_its_source_and_no_rank(boards: list[Leaderboard], told: list[PublishedResult]) -> None:
+def test_csv_holds_every_published_result_with_its_source_and_no_rank(
+    boards: list[Leaderboard], told: list[PublishedResult]
+) -> None:
     frame = pandas.read_csv(io.StringIO(csv(boards, told, "strict")), keep_default_na=False, dtype=str)
     published = frame[frame["kind"] == "published"]
     assert len(published) == len(told)
@@ -90,7 +106,8 @@ def test_csv_gives_no_spreadsheet_a_formula(boards: list[Leaderboard]) -> None:
     assert not re.search(r"(^|,)=", text, re.MULTILINE)
 
 
-# --- Markdown --------------------------------------------------------------------------------------------------------------------------
+# --- Markdown
+# -----------------------------------------------------------------------------------------------------------
 def test_markdown_tables_are_whole_and_names_are_no_markup(boards: list[Leaderboard]) -> None:
     text = markdown(boards, [WARNING])
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
@@ -116,15 +133,23 @@ def test_markdown_says_what_ranks_who_is_published_and_what_is_doubted(boards: l
     assert "Set rafdb: 2 failed: good" in text
 
 
-# --- HTML ------------------------------------------------------------------------------------------------------------------------------
+# --- HTML
+# -----------------------------------------------------------------------------------------------------------
 def test_the_page_fetches_nothing_and_runs_only_its_own_script(boards: list[Leaderboard]) -> None:
     parsed = Parsed(html(boards, [WARNING]))
     assert not [attributes for _, attributes in parsed.elements if "src" in attributes]
     links = [str(attributes["href"]) for tag, attributes in parsed.elements if "href" in attributes]
     assert all(link.startswith(("#", "data:")) for link in links)
-    policy = next(str(attributes["content"]) for tag, attributes in parsed.elements if "http-equiv" in attributes)
+    policy = next(
+        str(attributes["content"]) for tag, attributes in parsed.elements if "http-equiv" in attributes
+    )
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
-    assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on") or name == "style"]
+    assert not [
+        name
+        for _, attributes in parsed.elements
+        for name in attributes
+        if name.startswith("on") or name == "style"
+    ]
 
 
 def test_hostile_names_are_text_in_the_page(boards: list[Leaderboard]) -> None:

@@ -59,7 +59,9 @@ def test_a_run_with_another_prompt_never_stands_unmarked_beside_a_published_scor
     assert "own prompt fer-1" in table
 
 
-def test_without_published_scores_the_prompt_is_named_and_nothing_marked(spec: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_published_scores_the_prompt_is_named_and_nothing_marked(
+    spec: DatasetSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["leaderboard", "--no-published", "--resamples", "0"]) == 0
     assert "ours (own prompt)" not in capsys.readouterr().out
     text = Path("leaderboard/leaderboard.md").read_text()
@@ -68,14 +70,22 @@ def test_without_published_scores_the_prompt_is_named_and_nothing_marked(spec: D
 
 
 def test_scores_say_in_whose_words_was_asked(spec: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, said in (("alike", "asked with: published prompt of rafdb"), ("ours", "asked with: own prompt fer-1")):
+    for name, said in (
+        ("alike", "asked with: published prompt of rafdb"),
+        ("ours", "asked with: own prompt fer-1"),
+    ):
         path = spec.results / f"{name}.jsonl"
-        assert main(["eval", "--dataset-dir", str(spec.folder), "--predictions", str(path), "--resamples", "0"]) == 0
+        assert (
+            main(["eval", "--dataset-dir", str(spec.folder), "--predictions", str(path), "--resamples", "0"])
+            == 0
+        )
         assert said in capsys.readouterr().out
         assert json.loads((spec.results / f"{name}.metrics.json").read_text())["wording"]["text"] in said
 
 
-def test_the_published_rule_on_another_prompt_warns(spec: DatasetSpec, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_published_rule_on_another_prompt_warns(
+    spec: DatasetSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
     argv = ["eval", "--dataset-dir", str(spec.folder), "--protocol", "unifer", "--predictions"]
     assert main([*argv, str(spec.results / "ours.jsonl")]) == 0
     assert "not the published prompt of rafdb" in " ".join(capsys.readouterr().out.split())

@@ -37,8 +37,14 @@ def write(folder: Path, value: Any) -> Path:
     return path
 
 
-def value_of(results: list[PublishedResult], system: str, dataset: str, metric: str, source: str) -> PublishedResult:
-    found = [each for each in results if (each.system, each.dataset, each.metric, each.source.key) == (system, dataset, metric, source)]
+def value_of(
+    results: list[PublishedResult], system: str, dataset: str, metric: str, source: str
+) -> PublishedResult:
+    found = [
+        each
+        for each in results
+        if (each.system, each.dataset, each.metric, each.source.key) == (system, dataset, metric, source)
+    ]
     assert len(found) == 1
     return found[0]
 
@@ -82,7 +88,11 @@ def test_numbers_of_the_withdrawn_paper_are_all_marked() -> None:
 
 
 def test_only_what_a_rule_of_ours_computes_is_said_to_be_graded_alike() -> None:
-    alike = {(each.source.key, each.metric, each.protocol.grading) for each in read_published(SHIPPED) if each.protocol.grading is not None}
+    alike = {
+        (each.source.key, each.metric, each.protocol.grading)
+        for each in read_published(SHIPPED)
+        if each.protocol.grading is not None
+    }
     assert alike == {
         ("unifer-digest", "war", "unifer"),
         ("unifer-audit", "war", "unifer"),
@@ -108,18 +118,30 @@ def test_an_au_score_stands_only_beside_scores_over_the_same_aus() -> None:
 
     def on(au_set: str) -> tuple[set[tuple[str, str]], list[str]]:
         shown, notes = beside(
-            published, {name: spec.with_au_set(au_set if au_set in spec.au_sets else None) for name, spec in ours.items()}
+            published,
+            {
+                name: spec.with_au_set(au_set if au_set in spec.au_sets else None)
+                for name, spec in ours.items()
+            },
         )
         units = {each for each in shown if each.metric == "au_macro_f1" and each.dataset in ours}
         return {(each.source.key, each.dataset) for each in units}, notes
 
     table, notes = on("facial-r1")
     assert table == {("facial-r1-table-2", name) for name in ("disfa", "bp4d", "rafau", "faba_au")}
-    assert "2 published AU scores on FABA AUs are left out, made over the AU set emola: --au-set emola shows them" in notes
+    assert (
+        "2 published AU scores on FABA AUs are left out, made over the AU set emola: --au-set emola "
+        "shows them" in notes
+    )
     table, notes = on("emola")
     assert table == {("emola", "faba_au")}
-    assert any("on DISFA are left out, made over the AU set facial-r1: --au-set facial-r1 shows them" in note for note in notes)
-    assert any("on DISFA are left out, their source does not say over which AUs they run" in note for note in notes)
+    assert any(
+        "on DISFA are left out, made over the AU set facial-r1: --au-set facial-r1 shows them" in note
+        for note in notes
+    )
+    assert any(
+        "on DISFA are left out, their source does not say over which AUs they run" in note for note in notes
+    )
 
 
 def test_the_models_that_the_paper_is_known_to_have_asked_are_tagged() -> None:
@@ -147,7 +169,11 @@ def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> Non
         (("sources", "a"), {"titel": "x"}, "source 'a': missing 'title'"),
         (("sources", "a", "unconfirmd"), "x", "unknown key 'unconfirmd', did you mean 'unconfirmed'?"),
         (("sources", "a", "title"), " ", "source 'a': 'title' must be a non-empty text"),
-        (("protocols", "p", "grading"), "lenient", "protocol 'p': 'grading' is 'lenient'; allowed are strict, unifer, facial-r1"),
+        (
+            ("protocols", "p", "grading"),
+            "lenient",
+            "protocol 'p': 'grading' is 'lenient'; allowed are strict, unifer, facial-r1",
+        ),
         (("tables", 0, "source"), "c", "table 1: 'source' is 'c'"),
         (("tables", 0, "protocol"), "pp", "table 1: 'protocol' is 'pp', did you mean 'p'?"),
         (("tables", 0, "metric"), "WAR", "table 1: 'metric' is 'WAR'"),
@@ -155,7 +181,11 @@ def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> Non
         (("tables", 0, "settings"), {"Three": "zero-shot"}, "table 1: 'settings' is 'Three'"),
         (("tables", 0, "columns"), ["rafdb", "rafdb"], "'columns' must be a list of different dataset names"),
         (("tables", 0, "rows", "One"), [60.5], "table 1: 'One': 2 values, one a column, are expected"),
-        (("tables", 0, "rows", "One"), [160.5, None], "table 1: 'One': 160.5 is no war; a number from 0 to 100 or null is expected"),
+        (
+            ("tables", 0, "rows", "One"),
+            [160.5, None],
+            "table 1: 'One': 160.5 is no war; a number from 0 to 100 or null is expected",
+        ),
         (("tables", 0, "rows", "One"), [True, None], "True is no war"),
         (("tables", 0, "rows", "One"), ["60.5", None], "'60.5' is no war"),
         (("tables", 0, "rows"), {1: [60.5, None]}, "must map names to entries"),

@@ -22,7 +22,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallPage:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Not longer than a file of tests: while Playwright runs, its event loop does, and no other test of this process could start its own.
+    # Not longer than a file of tests: while Playwright runs, its event loop does, and no other test of this
+    # process could start its own.
     path = chromium()
     from playwright.sync_api import sync_playwright
 
@@ -34,17 +35,27 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, small: SmallPage) -> Iterator[Open]:
-    """Opens the small page; afterwards nothing may have gone wrong in it, asked for anything, or opened a dialog."""
+    """Opens the small page; afterwards nothing may have gone wrong in it, asked for anything, or opened a
+    dialog.
+    """
     contexts, wrong = [], []
 
     def start(fragment: str = "", **options: Any) -> Page:
-        context = browser.new_context(viewport=options.pop("viewport", {"width": 1280, "height": 900}), **options)
+        context = browser.new_context(
+            viewport=options.pop("viewport", {"width": 1280, "height": 900}), **options
+        )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url),
+        )
         page.goto(small.written.path.as_uri() + fragment)
         page.wait_for_selector("html[data-ready]")
         return page

@@ -1,4 +1,6 @@
-"""A small page to test with: two datasets, two models, drawn-on images, replies that try to break out; and Chromium to open it in."""
+"""A small page to test with: two datasets, two models, drawn-on images, replies that try to break out; and
+Chromium to open it in.
+"""
 
 from __future__ import annotations
 
@@ -49,12 +51,20 @@ def make_dataset(root: Path, name: str, labels: tuple[str, ...], count: int = CO
     (folder / "data/faces").mkdir(parents=True)
     (folder / "results").mkdir()
     files = f"questions: data/{name}_qa.json\nsample: data/sample_qa.json\n"
-    (folder / "dataset.yaml").write_text(f"name: {name}\ntitle: Set {name}\n{files}labels: [{', '.join(labels)}]\n")
+    (folder / "dataset.yaml").write_text(
+        f"name: {name}\ntitle: Set {name}\n{files}labels: [{', '.join(labels)}]\n"
+    )
     rows = []
     for number in range(count):
         if number < count - 1:
-            Image.new("RGB", (40 + number, 60), (number * 4 % 256, 90, 120)).save(folder / f"data/faces/{number:03d}.png")
-        row = {"image_path": f"faces/{number:03d}.png", "true_label": labels[number % len(labels)], "prompt": f"Which, of {name}?"}
+            Image.new("RGB", (40 + number, 60), (number * 4 % 256, 90, 120)).save(
+                folder / f"data/faces/{number:03d}.png"
+            )
+        row = {
+            "image_path": f"faces/{number:03d}.png",
+            "true_label": labels[number % len(labels)],
+            "prompt": f"Which, of {name}?",
+        }
         rows.append(row | {"candidate_labels": list(labels), "AUs": ["AU6", "AU12"] if number % 2 else []})
     (folder / f"data/{name}_qa.json").write_text(json.dumps(rows))
     return load_dataset(folder)
@@ -66,8 +76,16 @@ def units_dataset(root: Path) -> DatasetSpec:
     (folder / "results").mkdir(parents=True)
     head = "name: units\ntitle: Set units\nquestions: units_qa.json\naction_units: [4, 6, 12]\n"
     (folder / "dataset.yaml").write_text(head)
-    asked = {"true_label": None, "prompt": "Which AUs?", "candidate_labels": [], "AUs": ["AU12"], "provenance": {"coded": ["AU6", "AU12"]}}
-    (folder / "units_qa.json").write_text(json.dumps([asked | {"image_path": f"{number}.png"} for number in range(6)]))
+    asked = {
+        "true_label": None,
+        "prompt": "Which AUs?",
+        "candidate_labels": [],
+        "AUs": ["AU12"],
+        "provenance": {"coded": ["AU6", "AU12"]},
+    }
+    (folder / "units_qa.json").write_text(
+        json.dumps([asked | {"image_path": f"{number}.png"} for number in range(6)])
+    )
     return load_dataset(folder)
 
 
@@ -88,10 +106,15 @@ def reply_to(number: int, labels: tuple[str, ...], skill: int) -> Json:
     }
 
 
-def write_run(spec: DatasetSpec, name: str, skill: int, count: int = COUNT, replies: dict[int, Json] | None = None) -> Path:
+def write_run(
+    spec: DatasetSpec, name: str, skill: int, count: int = COUNT, replies: dict[int, Json] | None = None
+) -> Path:
     """Predictions of `name` to the first `count` questions; `replies` replace those of their numbers."""
     questions = json.loads(spec.questions.read_text())
-    rows = [row | ((replies or {}).get(at) or reply_to(at, spec.labels, skill)) for at, row in enumerate(questions[:count])]
+    rows = [
+        row | ((replies or {}).get(at) or reply_to(at, spec.labels, skill))
+        for at, row in enumerate(questions[:count])
+    ]
     path = spec.results / f"{name}.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
@@ -117,7 +140,10 @@ class SmallPage:
 def small_page(root: Path) -> SmallPage:
     """Two models on two datasets; the second lacks the last five questions of the second dataset."""
     nouns, adjectives = make_dataset(root, "nouns", NOUNS), make_dataset(root, "adjectives", ADJECTIVES)
-    odd = {number: {"model_response": f"<think>{text}</think><answer>sadness</answer>"} for number, text in enumerate(HOSTILE.values(), 20)}
+    odd = {
+        number: {"model_response": f"<think>{text}</think><answer>sadness</answer>"}
+        for number, text in enumerate(HOSTILE.values(), 20)
+    }
     odd[27] = {"model_response": "<think>" + "long AU6 " * 120_000 + "</think><answer>anger</answer>"}
     runs = [
         (nouns, write_run(nouns, "Model-A", 3, replies=odd)),
@@ -164,7 +190,9 @@ def chromium() -> str:
     """Where Chromium is; the test is skipped without one, and fails where CI says that there must be one."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        message = "no chromium on PATH: the page is not opened in a browser here (Debian: apt-get install chromium)"
+        message = (
+            "no chromium on PATH: the page is not opened in a browser here (Debian: apt-get install chromium)"
+        )
         if os.environ.get("CI_CHROMIUM") == "required":
             pytest.fail(message)
         pytest.skip(message)

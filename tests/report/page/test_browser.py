@@ -1,4 +1,6 @@
-"""The page in a real browser: it loads alone, filters as Python does, answers keys and links, and takes replies for text."""
+"""The page in a real browser: it loads alone, filters as Python does, answers keys and links, and takes
+replies for text.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,12 @@ def expected(samples: Json, summary: Json, **filters: str) -> int:
         if filters.get("said") and (label < 0 or samples["emotions"][label] != filters["said"]):
             return False
         wanted = filters.get("verdict", "")
-        if wanted and wanted != "disagree" and verdict != wanted and not (wanted == "not right" and verdict != "right"):
+        if (
+            wanted
+            and wanted != "disagree"
+            and verdict != wanted
+            and not (wanted == "not right" and verdict != "right")
+        ):
             return False
         texts = (columns["text"][at], samples["questions"]["key"][at], samples["questions"]["image"][at])
         return any(filters.get("find", "").lower() in text.lower() for text in texts)
@@ -65,7 +72,11 @@ def expected(samples: Json, summary: Json, **filters: str) -> int:
             return False
         if filters.get("truth") and samples["emotions"][questions["truth"][at]] != filters["truth"]:
             return False
-        said = {(each["outcome"][at], each["label"][at]) for each in samples["replies"] if each["outcome"][at] >= 0}
+        said = {
+            (each["outcome"][at], each["label"][at])
+            for each in samples["replies"]
+            if each["outcome"][at] >= 0
+        }
         if filters.get("verdict") == "disagree" and len(said) < 2:
             return False
         return any(fits(at, model) for model in chosen)
@@ -103,7 +114,10 @@ def test_filters_keep_what_the_same_rule_keeps_in_python(opened: Open, small: Sm
         number = expected(samples, summary, **filters)
         shown = page.evaluate(_FILTERED, filters)
         assert shown == number, filters
-        assert page.locator("#list").evaluate("box => box.querySelector('.space').style.height") == f"{56 * number}px"
+        assert (
+            page.locator("#list").evaluate("box => box.querySelector('.space').style.height")
+            == f"{56 * number}px"
+        )
 
 
 def test_controls_filter_and_their_count_is_said(opened: Open, small: SmallPage) -> None:
@@ -135,7 +149,9 @@ def test_keys_move_search_and_explain(opened: Open) -> None:
     assert selected(page) == "faces/001.png"
     page.keyboard.press("/")
     page.keyboard.type("jk reading 33")
-    assert page.locator("[name=find]").input_value() == "jk reading 33", "letters typed into the search field are text, not keys"
+    assert page.locator("[name=find]").input_value() == "jk reading 33", (
+        "letters typed into the search field are text, not keys"
+    )
     page.keyboard.press("Escape")
     page.keyboard.press("x")
     assert page.locator("[name=find]").input_value() == ""
@@ -153,7 +169,11 @@ def test_a_link_restores_sample_and_filters(opened: Open) -> None:
     page.locator("#list").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    name, count, fragment = selected(page), page.locator("#count").inner_text(), page.evaluate("location.hash")
+    name, count, fragment = (
+        selected(page),
+        page.locator("#count").inner_text(),
+        page.evaluate("location.hash"),
+    )
     again = opened(fragment)
     assert (selected(again), again.locator("#count").inner_text()) == (name, count)
     assert again.locator("[name=model]").input_value() == "Model-B"
@@ -172,7 +192,9 @@ def test_replies_stay_text(opened: Open, number: int, name: str) -> None:
     reply = page.locator(".card .reply").first
     assert reply.locator("script, img, style, iframe").count() == 0
     shown = reply.inner_text()
-    assert not any(char in shown for char in "\x00\x07\x1b\x9b\u202e\u2066\u2069\u200b\ufeff\ud800\udfff"), "shown as signs, not obeyed"
+    assert not any(char in shown for char in "\x00\x07\x1b\x9b\u202e\u2066\u2069\u200b\ufeff\ud800\udfff"), (
+        "shown as signs, not obeyed"
+    )
     if name in ("script", "closing", "template"):
         assert HOSTILE[name] in shown
     if name == "bidi":
@@ -189,14 +211,21 @@ def test_names_stay_text(browser: Browser, tmp_path: Path) -> None:
     assert page.evaluate("window.broken") is None
     assert page.locator("main img[src=x], h1 b").count() == 0
     assert page.locator("h1").inner_text() == "<b>bold</b>"
-    assert page.locator("#scores tbody th").nth(1).inner_text() == "<img src=x onerror=window.broken=1>⟨U+202E⟩evil"
+    assert (
+        page.locator("#scores tbody th").nth(1).inner_text()
+        == "<img src=x onerror=window.broken=1>⟨U+202E⟩evil"
+    )
     page.close()
 
 
 def test_no_model_is_called_best_that_was_asked_other_questions(opened: Open) -> None:
     page = opened()
-    bold = page.locator("#scores tbody").evaluate_all("all => all.map((group) => group.querySelectorAll('.best').length)")
-    assert [number > 0 for number in bold] == [False, False, True, False], "pooled, mean, nouns, adjectives: Model-B lacks five of the last"
+    bold = page.locator("#scores tbody").evaluate_all(
+        "all => all.map((group) => group.querySelectorAll('.best').length)"
+    )
+    assert [number > 0 for number in bold] == [False, False, True, False], (
+        "pooled, mean, nouns, adjectives: Model-B lacks five of the last"
+    )
 
 
 def test_a_cut_reply_says_so(opened: Open) -> None:
@@ -207,7 +236,11 @@ def test_a_cut_reply_says_so(opened: Open) -> None:
 def test_action_units_are_marked_as_claimed_and_denied(opened: Open) -> None:
     page = opened("#sample=nouns%2Ffaces%2F001.png")
     marks = page.locator(".card").first.locator("mark.au")
-    assert marks.evaluate_all("all => all.map((each) => each.className)") == ["au claimed agrees", "au claimed agrees", "au denied agrees"]
+    assert marks.evaluate_all("all => all.map((each) => each.className)") == [
+        "au claimed agrees",
+        "au claimed agrees",
+        "au denied agrees",
+    ]
     assert "(claimed, on the face)" in marks.first.inner_text()
 
 
@@ -217,7 +250,14 @@ def test_a_cell_of_the_confusion_leads_to_its_samples(opened: Open, small: Small
     cell = page.locator("#confusion figure").first.get_by_role("button", name="happiness → sadness")
     count = cell.get_attribute("aria-label")
     cell.click()
-    number = expected(samples_of(small.text), summary_of(small.text), dataset="nouns", truth="happiness", said="sadness", model="Model-A")
+    number = expected(
+        samples_of(small.text),
+        summary_of(small.text),
+        dataset="nouns",
+        truth="happiness",
+        said="sadness",
+        model="Model-A",
+    )
     assert count is not None
     assert count.startswith(f"happiness → sadness: {number} of ")
     assert page.locator("#count").inner_text() == f"{number} of {2 * COUNT} questions"

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.page.pages import COUNT, NOUNS, SmallPage, block, make_dataset, summary_of, unzipped, write_page, write_run
+from tests.report.page.pages import (
+    COUNT,
+    NOUNS,
+    SmallPage,
+    block,
+    make_dataset,
+    summary_of,
+    unzipped,
+    write_page,
+    write_run,
+)
 from unifer.cli import main
 from unifer.errors import InputError
 from unifer.evaluate.predictions import PredictionFile
@@ -21,7 +31,10 @@ from unifer.report.page.thumbnails import SIZES, PageImage, pack
 def test_data_cannot_end_the_element_that_holds_it(tmp_path: Path) -> None:
     spec = make_dataset(tmp_path, "nouns", NOUNS)
     path = write_run(spec, "m", 3)
-    manifest = {"identity": {"questions": {}, "model": {"name": "</script><script>alert(1)</script>"}}, "context": {"asked": COUNT}}
+    manifest = {
+        "identity": {"questions": {}, "model": {"name": "</script><script>alert(1)</script>"}},
+        "context": {"asked": COUNT},
+    }
     path.with_suffix(".manifest.json").write_text(json.dumps(manifest))
     page = write_page(tmp_path / "out", [(spec, path)], title="</title><script>x</script>").path.read_text()
     assert page.count("<script") == page.count("</script>") == 5
@@ -66,8 +79,13 @@ def test_one_model_twice_on_a_dataset_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_datasets_of_one_name_are_refused(tmp_path: Path) -> None:
-    first, second = make_dataset(tmp_path / "a", "same", NOUNS), make_dataset(tmp_path / "b", "same", (*NOUNS, "fear"))
-    with pytest.raises(InputError, match=r"dataset 'same' has the labels .*fear, but in .* they are two datasets"):
+    first, second = (
+        make_dataset(tmp_path / "a", "same", NOUNS),
+        make_dataset(tmp_path / "b", "same", (*NOUNS, "fear")),
+    )
+    with pytest.raises(
+        InputError, match=r"dataset 'same' has the labels .*fear, but in .* they are two datasets"
+    ):
         write_page(tmp_path / "out", [(first, write_run(first, "m", 3)), (second, write_run(second, "n", 3))])
 
 
@@ -125,7 +143,9 @@ def test_length_bins_hold_every_reply_once(tmp_path: Path) -> None:
     bins = told["models"]["m"]
     assert told["unit"] == "characters", "a reply without an answer has no token count here"
     assert sum(each["n"] for each in bins) == sum(not row.prediction.failed for row in graded)
-    assert sum(each["n"] * each["accuracy"] for each in bins) == pytest.approx(sum(row.correct for row in graded))
+    assert sum(each["n"] * each["accuracy"] for each in bins) == pytest.approx(
+        sum(row.correct for row in graded)
+    )
     assert all(before["high"] < after["low"] for before, after in pairwise(bins))
     assert by_length({"m": [row for row in graded if row.prediction.failed]}) is None
 
@@ -143,7 +163,21 @@ def test_the_command_says_what_to_give(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_command_writes_the_page_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = make_dataset(tmp_path, "nouns", NOUNS, count=6)
     write_run(spec, "m", 3)
-    assert main(["report", str(spec.folder), "--out", str(tmp_path / "page"), "--resamples", "20", "--title", "One page"]) == 0
+    assert (
+        main(
+            [
+                "report",
+                str(spec.folder),
+                "--out",
+                str(tmp_path / "page"),
+                "--resamples",
+                "20",
+                "--title",
+                "One page",
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     assert "index.html" in said
     assert "6 questions" in said

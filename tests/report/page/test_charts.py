@@ -1,4 +1,6 @@
-"""The radar chart and the labels before and after: what they draw, what they refuse to draw, and the PNG files beside the page."""
+"""The radar chart and the labels before and after: what they draw, what they refuse to draw, and the PNG
+files beside the page.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report.page.pages import ADJECTIVES, NOUNS, SmallPage, make_dataset, summary_of, units_dataset, write_page, write_run
+from tests.report.page.pages import (
+    ADJECTIVES,
+    NOUNS,
+    SmallPage,
+    make_dataset,
+    summary_of,
+    units_dataset,
+    write_page,
+    write_run,
+)
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.evaluate.predictions import PredictionFile
@@ -50,12 +61,28 @@ def scored(spec: DatasetSpec, name: str, skill: int, **more: Any) -> DatasetScor
 
 def three_sets(root: Path) -> list[DatasetScores]:
     """A and B on two datasets with labels and one of AUs alone, which B did not answer."""
-    nouns, adjectives, units = make_dataset(root, "nouns", NOUNS), make_dataset(root, "adjectives", ADJECTIVES), units_dataset(root)
-    found = [scored(spec, name, skill) for name, skill in (("A", 3), ("B", 4)) for spec in (nouns, adjectives)]
-    return [*found, scored(units, "A", 3, count=6, replies={at: {"model_response": "<answer>AU12</answer>"} for at in range(6)})]
+    nouns, adjectives, units = (
+        make_dataset(root, "nouns", NOUNS),
+        make_dataset(root, "adjectives", ADJECTIVES),
+        units_dataset(root),
+    )
+    found = [
+        scored(spec, name, skill) for name, skill in (("A", 3), ("B", 4)) for spec in (nouns, adjectives)
+    ]
+    return [
+        *found,
+        scored(
+            units,
+            "A",
+            3,
+            count=6,
+            replies={at: {"model_response": "<answer>AU12</answer>"} for at in range(6)},
+        ),
+    ]
 
 
-# --- the radar chart -----------------------------------------------------------------------------------------------------------------
+# --- the radar chart
+# -----------------------------------------------------------------------------------------------------------
 def test_axes_are_datasets_and_name_the_score_where_it_is_another(tmp_path: Path) -> None:
     results = three_sets(tmp_path)
     found = over_datasets(results, ["A", "B"])
@@ -110,7 +137,8 @@ def test_no_two_outlines_look_alike(drawn: Draw) -> None:
     assert chart.notes == ("2 more models stand in the table only",)
 
 
-# --- before and after ----------------------------------------------------------------------------------------------------------------
+# --- before and after
+# -----------------------------------------------------------------------------------------------------------
 CHANGES = [
     LabelChange("fear", 40, 10, 30, 22, 2, 0.001, (30.0, 68.0)),
     LabelChange("anger", 40, 30, 15, 1, 16, 0.01, (-55.0, -20.0)),
@@ -133,7 +161,9 @@ def test_colour_and_word_mark_only_what_is_sure(drawn: Draw) -> None:
 
 def test_without_intervals_the_points_stand_alone(drawn: Draw) -> None:
     """`--resamples 0`."""
-    _, gains = drawn(dumbbells.dumbbells_png, [LabelChange("fear", 40, 10, 30, 22, 2, 0.001)], "a", "b", "here").axes
+    _, gains = drawn(
+        dumbbells.dumbbells_png, [LabelChange("fear", 40, 10, 30, 22, 2, 0.001)], "a", "b", "here"
+    ).axes
     assert [text.get_text() for text in gains.texts] == ["+50.0 won"]
     assert gains.get_xlabel() == "difference, points"
 
@@ -141,7 +171,10 @@ def test_without_intervals_the_points_stand_alone(drawn: Draw) -> None:
 def test_labels_from_files_are_drawn_as_they_are(tmp_path: Path) -> None:
     odd = LabelChange("$\\frac$", 9, 1, 9, 8, 0, 0.01, (60.0, 100.0))
     dumbbells.dumbbells_png(tmp_path / "a.png", [odd], "\x1b[31m", "笑顔", "$x_{")
-    radar.radar_png(tmp_path / "b.png", Radar("$", ("$\\frac$", "\ud800", "c"), (Outline("$x_{", (1.0, 0.0, 0.5), (None,) * 3),)))
+    radar.radar_png(
+        tmp_path / "b.png",
+        Radar("$", ("$\\frac$", "\ud800", "c"), (Outline("$x_{", (1.0, 0.0, 0.5), (None,) * 3),)),
+    )
     for path in tmp_path.iterdir():
         with Image.open(path) as image:
             image.verify()
@@ -155,7 +188,10 @@ def test_what_the_labels_gain_is_what_the_models_gain(tmp_path: Path) -> None:
         assert sum(each.broken for each in row.labels) == row.gain.broken
         assert sum(each.n for each in row.labels) == row.gain.n
     pooled = held_against(results, ["A", "B"], None, 20)[0]
-    assert (pooled.scope, [each.label for each in pooled.labels]) == (ALL, ["neutral", "happiness", "sadness", "anger"])
+    assert (pooled.scope, [each.label for each in pooled.labels]) == (
+        ALL,
+        ["neutral", "happiness", "sadness", "anger"],
+    )
 
 
 def test_the_baseline_stands_before_even_where_it_is_better(tmp_path: Path) -> None:
@@ -169,7 +205,8 @@ def test_the_baseline_stands_before_even_where_it_is_better(tmp_path: Path) -> N
     assert held[0].gain.points < 0
 
 
-# --- with the page -------------------------------------------------------------------------------------------------------------------
+# --- with the page
+# -----------------------------------------------------------------------------------------------------------
 def test_figures_lie_beside_the_page_and_none_of_an_earlier_one(tmp_path: Path) -> None:
     spec = make_dataset(tmp_path, "nouns", NOUNS)
     runs = [(spec, write_run(spec, name, skill)) for name, skill in (("A", 3), ("B", 4), ("C", 5))]
@@ -177,7 +214,12 @@ def test_figures_lie_beside_the_page_and_none_of_an_earlier_one(tmp_path: Path) 
     out.mkdir()
     (out / "labels.mine.png").write_bytes(b"mine")
     written = write_page(out, runs)
-    assert [path.name for path in written.figures] == ["radar.png", "labels.png", "labels.2.png", "labels.3.png"]
+    assert [path.name for path in written.figures] == [
+        "radar.png",
+        "labels.png",
+        "labels.2.png",
+        "labels.3.png",
+    ]
     assert all(path.is_file() for path in written.figures)
     assert written.no_radar == ""
     pair = make_dataset(tmp_path, "pair", ("happy", "sad"))
@@ -199,7 +241,9 @@ def test_the_chart_of_a_page_shows_the_numbers_below_it(opened: Open, small: Sma
     assert "No radar chart: it needs at least 3 axes" in page.locator("#radar").inner_text()
     page.locator("#scope").select_option("nouns")
     chart = summary_of(small.text)["radars"]["nouns"]
-    assert page.locator("#radar .radar .axis-name").all_text_contents() == [axis + axis for axis in chart["axes"]]  # name and its title
+    assert page.locator("#radar .radar .axis-name").all_text_contents() == [
+        axis + axis for axis in chart["axes"]
+    ]  # name and its title
     assert page.locator("#radar .outline polyline").count() == 2
     assert page.locator("#radar .outline circle, #radar .outline rect").count() == 2 * len(chart["axes"])
     cells = [cell.split()[0] for cell in page.locator("#radar td.num").all_inner_texts()]
@@ -242,7 +286,11 @@ def test_labels_before_and_after_are_those_of_the_pair_and_scope(opened: Open, s
         assert [line.split()[0] for line in shown] == [each["label"] for each in row["labels"]]
         assert page.locator("#changes .bell").count() == len(row["labels"])
         for each, line in zip(row["labels"], shown, strict=True):
-            assert line.split()[1:4] == [str(each["n"]), f"{100 * each['before']:.1f}", f"{100 * each['after']:.1f}"]
+            assert line.split()[1:4] == [
+                str(each["n"]),
+                f"{100 * each['before']:.1f}",
+                f"{100 * each['after']:.1f}",
+            ]
     assert "only the 55 questions" in page.locator("#changes").inner_text()
 
 

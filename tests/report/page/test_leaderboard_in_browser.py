@@ -25,7 +25,9 @@ tables:
 
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """The page of three models; afterwards nothing may have gone wrong in it, asked for anything, or opened a dialog."""
+    """The page of three models; afterwards nothing may have gone wrong in it, asked for anything, or opened a
+    dialog.
+    """
     monkeypatch.chdir(tmp_path)
     specs = project(tmp_path)
     for spec in specs.values():
@@ -39,7 +41,10 @@ def page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     opened.on("console", lambda message: wrong.append(message.text))
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("dialog", lambda dialog: wrong.append(dialog.message))
-    opened.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url))
+    opened.on(
+        "request",
+        lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(request.url),
+    )
     opened.goto((tmp_path / "leaderboard" / "leaderboard.html").as_uri())
     yield opened
     context.close()

@@ -1,4 +1,6 @@
-"""How the page looks and who can read it: colours, contrast, narrow screens, print, screen readers, and pages of other kinds."""
+"""How the page looks and who can read it: colours, contrast, narrow screens, print, screen readers, and pages
+of other kinds.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,20 @@ def test_colours_follow_the_system_and_the_button(opened: Open) -> None:
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == wanted
 
 
-READ = ["body", ".lede", ".heat button", ".verdict", ".row small", ".count", ".au", ".chip", ".tag", ".key", ".warnings li", "small"]
+READ = [
+    "body",
+    ".lede",
+    ".heat button",
+    ".verdict",
+    ".row small",
+    ".count",
+    ".au",
+    ".chip",
+    ".tag",
+    ".key",
+    ".warnings li",
+    "small",
+]
 
 
 def test_text_can_be_read_in_both_colours(opened: Open) -> None:
@@ -90,12 +105,22 @@ def test_print_shows_scores_and_the_sample_without_controls(opened: Open) -> Non
 def test_names_roles_and_headings_are_there_for_screen_readers(opened: Open) -> None:
     page = opened()
     assert page.locator("h1").count() == 1
-    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].filter((h) => h.offsetParent).map((h) => Number(h.tagName[1]))")
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4')].filter((h) => h.offsetParent).map((h) => "
+        "Number(h.tagName[1]))"
+    )
     assert all(after - before <= 1 for before, after in pairwise(levels)), levels
-    assert page.evaluate("[...document.querySelectorAll('table')].every((table) => table.querySelector('th[scope]'))")
+    assert page.evaluate(
+        "[...document.querySelectorAll('table')].every((table) => table.querySelector('th[scope]'))"
+    )
     assert page.evaluate("[...document.querySelectorAll('img')].every((img) => img.hasAttribute('alt'))")
-    assert page.evaluate("[...document.querySelectorAll('button')].every((b) => (b.getAttribute('aria-label') ?? b.textContent).trim())")
-    assert page.evaluate("[...document.querySelectorAll('select,input')].every((field) => field.labels.length)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('button')].every((b) => (b.getAttribute('aria-label') ?? "
+        "b.textContent).trim())"
+    )
+    assert page.evaluate(
+        "[...document.querySelectorAll('select,input')].every((field) => field.labels.length)"
+    )
     active = page.locator("#list").get_attribute("aria-activedescendant")
     assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
 
@@ -104,7 +129,10 @@ def test_a_dataset_of_action_units_alone_has_a_page_too(browser: Browser, tmp_pa
     spec = units_dataset(tmp_path)
     replies = ["AU12", "AU6", "AU12, AU4", "AU12, not AU6", "", "AU12"]
     rows = json.loads(spec.questions.read_text())
-    answered = [row | {"model_response": f"<answer>{reply}</answer>"} for row, reply in zip(rows, replies, strict=True)]
+    answered = [
+        row | {"model_response": f"<answer>{reply}</answer>"}
+        for row, reply in zip(rows, replies, strict=True)
+    ]
     path = spec.results / "m.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in answered))
     page = browser.new_page()

@@ -1,4 +1,6 @@
-"""The page of reviews in a real browser: judged by keys alone, remembered, saved, read back; replies stay text."""
+"""The page of reviews in a real browser: judged by keys alone, remembered, saved, read back; replies stay
+text.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,34 @@ def row(number: int, **more: Any) -> dict[str, Any]:
         "question": "Which face is this?",
         "response": REPLY,
     }
-    return made | {"label": "happy", "candidate_labels": ["happy", "sad"], "AUs": ["AU6", "AU12"], "faults": ["it has no think"]} | more
+    return (
+        made
+        | {
+            "label": "happy",
+            "candidate_labels": ["happy", "sad"],
+            "AUs": ["AU6", "AU12"],
+            "faults": ["it has no think"],
+        }
+        | more
+    )
 
 
 @pytest.fixture
 def reviewed(tmp_path: Path) -> Path:
-    """Five rows: the fourth has AUs alone and no picture, the last one's reply would break out if it could."""
+    """Five rows: the fourth has AUs alone and no picture, the last one's reply would break out if it
+    could.
+    """
     path = tmp_path / "review.jsonl"
     (tmp_path / "faces").mkdir()
     for number in (0, 1, 2, 4):
         Image.new("RGB", (300, 300), (number * 40, 90, 120)).save(tmp_path / f"faces/{number}.png")
-    alone = row(3, label=None, candidate_labels=None, response="<think>So.</think><answer>AU6, AU12</answer>", faults=[])
+    alone = row(
+        3,
+        label=None,
+        candidate_labels=None,
+        response="<think>So.</think><answer>AU6, AU12</answer>",
+        faults=[],
+    )
     hostile = row(4, id="</script><b>f4</b>", response="".join(HOSTILE.values()), faults=[HOSTILE["script"]])
     files.write_rows(path, [row(0), row(1), row(2), alone, hostile])
     assert cli.main(["synthesize", "review", str(path)]) == 0
@@ -56,10 +75,18 @@ def page(context: BrowserContext, reviewed: Path) -> Iterator[Page]:
     """The page; afterwards nothing may have gone wrong in it, asked for anything, or opened a dialog."""
     wrong: list[str] = []
     opened = context.new_page()
-    opened.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on(
+        "console",
+        lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
+    )
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("dialog", lambda dialog: wrong.append(dialog.message))
-    opened.on("request", lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else wrong.append(request.url))
+    opened.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(("file:", "data:", "blob:")) else wrong.append(request.url)
+        ),
+    )
     opened.goto(reviewed.with_suffix(".html").as_uri())
     opened.wait_for_selector("html[data-ready]")
     yield opened
@@ -85,7 +112,9 @@ def test_a_row_shows_picture_question_gold_reply_and_faults(page: Page) -> None:
     assert detail.locator("h3").inner_text() == "happy is the gold"
     assert detail.locator(".question").inner_text() == "Which face is this?"
     assert detail.locator(".faults li").all_inner_texts() == ["it has no think"]
-    assert detail.locator("img").evaluate("image => image.naturalWidth") == 224, "as large as the model sees it"
+    assert detail.locator("img").evaluate("image => image.naturalWidth") == 224, (
+        "as large as the model sees it"
+    )
     assert detail.locator(".reply mark").evaluate_all("all => all.map((each) => each.className)") == [
         "au claimed agrees", "au claimed differs", "au denied agrees",
     ]  # fmt: skip
@@ -128,7 +157,9 @@ def test_the_buttons_judge_too_and_say_what_was_judged(page: Page) -> None:
     assert page.get_by_role("button", name="Accept").get_attribute("aria-pressed") == "true"
 
 
-def test_verdicts_are_there_again_after_a_reload_and_not_on_other_rows(page: Page, context: BrowserContext, reviewed: Path) -> None:
+def test_verdicts_are_there_again_after_a_reload_and_not_on_other_rows(
+    page: Page, context: BrowserContext, reviewed: Path
+) -> None:
     press(page, "a a")
     page.reload()
     page.wait_for_selector("html[data-ready]")
@@ -138,7 +169,9 @@ def test_verdicts_are_there_again_after_a_reload_and_not_on_other_rows(page: Pag
     assert cli.main(["synthesize", "review", str(reviewed)]) == 0
     page.goto(reviewed.with_suffix(".html").as_uri())
     page.wait_for_selector("html[data-ready]")
-    assert count(page) == "0 accepted, 0 rejected, 3 to do", "a verdict is on one reply, not on whatever has its id"
+    assert count(page) == "0 accepted, 0 rejected, 3 to do", (
+        "a verdict is on one reply, not on whatever has its id"
+    )
 
 
 def test_replies_and_names_stay_text(page: Page) -> None:

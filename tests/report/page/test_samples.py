@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.page.pages import COUNT, HOSTILE, NOUNS, SmallPage, make_dataset, samples_of, write_page, write_run
+from tests.report.page.pages import (
+    COUNT,
+    HOSTILE,
+    NOUNS,
+    SmallPage,
+    make_dataset,
+    samples_of,
+    write_page,
+    write_run,
+)
 from unifer.dialogue.answers import grade
 from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
@@ -19,7 +28,9 @@ def test_each_question_stands_once_beside_the_replies_of_all_models(small: Small
     assert len(samples["questions"]["key"]) == small.written.questions == 2 * COUNT
     first, second = samples["replies"]
     assert -1 not in first["outcome"]
-    assert [at for at, outcome in enumerate(second["outcome"]) if outcome < 0] == list(range(2 * COUNT - 5, 2 * COUNT))
+    assert [at for at, outcome in enumerate(second["outcome"]) if outcome < 0] == list(
+        range(2 * COUNT - 5, 2 * COUNT)
+    )
 
 
 def test_replies_come_through_unchanged_whatever_they_hold(small: SmallPage) -> None:
@@ -55,7 +66,10 @@ def test_many_long_replies_are_cut_shorter_rather_than_make_a_page_nobody_can_op
 def test_marks_and_answer_are_places_in_utf_16_as_the_page_counts(reply: str, marks: list[str]) -> None:
     answer, places = mark(MarkedReply(reply, grade(reply, NOUNS).action_units, in_answer=False), LONGEST)
     units = reply.encode("utf-16-le")
-    assert [units[2 * start : 2 * end].decode("utf-16-le") for start, end in zip(places[::4], places[1::4], strict=True)] == marks
+    assert [
+        units[2 * start : 2 * end].decode("utf-16-le")
+        for start, end in zip(places[::4], places[1::4], strict=True)
+    ] == marks
     assert answer is not None
     assert units[2 * answer[0] : 2 * answer[1]].decode("utf-16-le") == "sadness"
 
@@ -69,4 +83,6 @@ def test_questions_of_one_key_with_other_truths_stand_apart_and_are_said(tmp_pat
     results = [score_strict(spec, PredictionFile(path.stem, path), 0) for path in (first, second)]
     assert len(gather(results, ["first", "second"], ["nouns"])) == 10
     written = write_page(tmp_path / "out", [(spec, first), (spec, second)])
-    assert any("2 questions, such as 'faces/000.png', have another truth" in warning for warning in written.warnings)
+    assert any(
+        "2 questions, such as 'faces/000.png', have another truth" in warning for warning in written.warnings
+    )

@@ -12,6 +12,8 @@ COMMANDS = (fetch, build, faces, check, rlvr, prompts, convert, cot)
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `unifer data` with its own commands."""
-    group = commands.add_parser("data", help="make and check rows and images").add_subparsers(metavar="COMMAND", required=True)
+    group = commands.add_parser("data", help="make and check rows and images").add_subparsers(
+        metavar="COMMAND", required=True
+    )
     for each in COMMANDS:
         each.register(group)

@@ -1,4 +1,6 @@
-"""`unifer data build`: a downloaded dataset becomes question or reward rows, with an image root in which their paths resolve."""
+"""`unifer data build`: a downloaded dataset becomes question or reward rows, with an image root in which
+their paths resolve.
+"""
 
 from __future__ import annotations
 
@@ -24,33 +26,48 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     build = commands.add_parser(
         "build",
         help="turn a downloaded dataset into rows",
-        description="Read one split of a dataset as its authors publish it; write question rows (test splits of the benchmark sets and of "
-        "folds) or reward rows (everything else), which are also what `unifer data cot` reads. Says what was dropped and why. "
-        "Exit status 1: built, but the counts are not those stated for the dataset.",
+        description="Read one split of a dataset as its authors publish it; write question rows (test splits "
+        "of the benchmark sets and of folds) or reward rows (everything else), which are also "
+        "what `unifer data cot` reads. Says what was dropped and why. Exit status 1: built, but "
+        "the counts are not those stated for the dataset.",
     )
-    build.add_argument("name", nargs="?", metavar="NAME", help="the dataset; `unifer data build --list` shows them")
+    build.add_argument(
+        "name", nargs="?", metavar="NAME", help="the dataset; `unifer data build --list` shows them"
+    )
     build.add_argument("--list", action="store_true", help="show every dataset with the files it expects")
     build.add_argument("--root", type=Path, metavar="DIR", help="where the dataset lies")
-    build.add_argument("--split", metavar="SPLIT", help="train, test, valid or all (default: the first that --list shows)")
     build.add_argument(
-        "--out", type=Path, metavar="FILE", help="rows, .json or .jsonl (default: the eval folder's question file, or data/)"
+        "--split", metavar="SPLIT", help="train, test, valid or all (default: the first that --list shows)"
     )
-    build.add_argument("--force", action="store_true", help="move an existing FILE aside (FILE.1) instead of refusing")
+    build.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="rows, .json or .jsonl (default: the eval folder's question file, or data/)",
+    )
+    build.add_argument(
+        "--force", action="store_true", help="move an existing FILE aside (FILE.1) instead of refusing"
+    )
     build.add_argument(
         "--image-root",
         type=Path,
         nargs="?",
         const=True,
         metavar="DIR",
-        help="lay out links there, so that the rows' image paths resolve (without DIR: UNIFER_IMAGE_ROOT, else data/images)",
+        help="lay out links there, so that the rows' image paths resolve (without DIR: "
+        "UNIFER_IMAGE_ROOT, else data/images)",
     )
     _add_words(build)
     build.add_argument(
-        "--rows", choices=("questions", "rewards"), help="kind of rows (default: questions for test splits of benchmark sets and folds)"
+        "--rows",
+        choices=("questions", "rewards"),
+        help="kind of rows (default: questions for test splits of benchmark sets and folds)",
     )
     build.add_argument("--no-images", action="store_true", help="do not look for images")
     build.add_argument(
-        "--allow-missing", action="store_true", help="drop rows whose image is missing, take what there is of FEA-20K, instead of refusing"
+        "--allow-missing",
+        action="store_true",
+        help="drop rows whose image is missing, take what there is of FEA-20K, instead of refusing",
     )
     add_flags(build)
     build.set_defaults(run=_build)
@@ -58,12 +75,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _add_words(build: argparse.ArgumentParser) -> None:
     words = build.add_mutually_exclusive_group()
-    words.add_argument("--template", choices=("expression", "joint", "action-units"), help="question asked (default: what the row knows)")
+    words.add_argument(
+        "--template",
+        choices=("expression", "joint", "action-units"),
+        help="question asked (default: what the row knows)",
+    )
     words.add_argument(
         "--ask-like",
         type=Path,
         metavar="FILE",
-        help="ask in the words of this question file, such as a published one, its label list replaced by the set's",
+        help="ask in the words of this question file, such as a published one, its label list "
+        "replaced by the set's",
     )
 
 
@@ -77,9 +99,16 @@ def _build(args: argparse.Namespace) -> int:
     if args.list:
         return _list()
     if args.name not in BUILDERS:
-        raise InputError(f"{args.name!r} is no dataset; there are {', '.join(BUILDERS)} (`unifer data build --list` shows their files)")
+        raise InputError(
+            f"{args.name!r} is no dataset; there are {', '.join(BUILDERS)} (`unifer data build "
+            "--list` shows their files)"
+        )
     if args.root is None:
-        raise InputError(f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files expected there")
+        raise InputError(
+            "say where "
+            f"{args.name} lies with --root DIR; `unifer data build --list` shows the files expected "
+            "there"
+        )
     builder = BUILDERS[args.name]
     benchmark = builder.eval_folder is not None and args.split == "test"
     tested = benchmark or (args.split == "test" and (args.fold or args.test_list) is not None)
@@ -94,7 +123,12 @@ def _build(args: argparse.Namespace) -> int:
     with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
         built = build(source, advance)
     if options.fold is not None:
-        other = _usual(project, dataset_name(builder, options, spec), options, "train" if options.split == "test" else "test")
+        other = _usual(
+            project,
+            dataset_name(builder, options, spec),
+            options,
+            "train" if options.split == "test" else "test",
+        )
         refuse_leak({str((face.extra or {})["subject"]) for face in built.faces}, options.fold, other, out)
     image_root = default_image_root(Path.cwd()) if args.image_root is True else args.image_root
     if image_root is not None:
@@ -114,7 +148,9 @@ def _check_out(out: Path, force: bool) -> None:
     if out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {out}: rows are written as .json or .jsonl")
     if out.exists() and not force:
-        raise InputError(f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force")
+        raise InputError(
+            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force"
+        )
 
 
 def _lay_out(built: Built, image_root: Path) -> None:
@@ -147,16 +183,26 @@ def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -
         "images": options.images,
         "template": options.template,
     }
-    identity |= {name: getattr(options, name) for name in ("votes", "au_threshold", "frame_step") if name in builder.flags}
+    identity |= {
+        name: getattr(options, name)
+        for name in ("votes", "au_threshold", "frame_step")
+        if name in builder.flags
+    }
     if built.source.folds is not None:
-        identity |= {"fold": None if options.fold is None else str(options.fold), "folds": built.source.folds.to_json()}
+        identity |= {
+            "fold": None if options.fold is None else str(options.fold),
+            "folds": built.source.folds.to_json(),
+        }
     if options.test_list is not None:
         identity["test_list"] = runs.describe_file(options.test_list)
     if options.columns:
         identity["columns"] = dict(options.columns)
     if ask_like is not None:
         identity["ask_like"] = runs.describe_file(ask_like)
-    context = {"wording": rows.wording(built.faces, built.asked, options.template).to_json(), "report": built.report.to_json()}
+    context = {
+        "wording": rows.wording(built.faces, built.asked, options.template).to_json(),
+        "report": built.report.to_json(),
+    }
     files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, **context))
 
 
@@ -183,7 +229,11 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
     report = built.report
     print(f"{built.source.builder.title}, {built.source.split}: {report.kept:,} rows of {report.read:,} read")
     for reason, dropped in sorted(report.dropped.items(), key=lambda item: -item[1].count):
-        print(f"  dropped {dropped.count:>8,}  {reason} ({', '.join(dropped.examples)}{', ...' if dropped.count > 3 else ''})")
+        print(
+            "  dropped "
+            f"{dropped.count:>8,}  {reason} "
+            f"({', '.join(dropped.examples)}{', ...' if dropped.count > 3 else ''})"
+        )
     for note in report.notes:
         print(f"  {note}")
     for label, count in report.labels.items():
@@ -194,7 +244,9 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
         print("  every label has the count stated in dataset.yaml")
     if report.stated_rows is not None and not report.differences():
         print(f"  {report.stated_rows:,} rows, as its authors state")
-    print(f"asked in the words of: {rows.wording(built.faces, built.asked, built.source.options.template).text}")
+    print(
+        f"asked in the words of: {rows.wording(built.faces, built.asked, built.source.options.template).text}"
+    )
     print(f"rows: {out}" + (f"\nimages: {image_root}" if image_root else ""))
 
 
@@ -202,5 +254,8 @@ def _list() -> int:
     from unifer.prepare.builders import BUILDERS
 
     for builder in BUILDERS.values():
-        print(f"{builder.name:<10} {builder.title}; splits: {', '.join(builder.splits)}\n{'':<11}{builder.layout}")
+        print(
+            f"{builder.name:<10} {builder.title}; splits: "
+            f"{', '.join(builder.splits)}\n{'':<11}{builder.layout}"
+        )
     return 0

@@ -27,27 +27,56 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     check = commands.add_parser(
         "check",
         help="look for faults in row files and their images",
-        description="Look through question, CoT and reward files (JSON or JSONL, told apart by their fields) and the images they name: "
-        "schema, labels, AUs, replies that the grader refuses, missing and broken images, copies, class balance. A copy of a test picture "
-        "in a training file is an error, renamed, re-encoded, slightly cut or mirrored alike.",
+        description="Look through question, CoT and reward files (JSON or JSONL, told apart by their fields) "
+        "and the images they name: schema, labels, AUs, replies that the grader refuses, missing "
+        "and broken images, copies, class balance. A copy of a test picture in a training file "
+        "is an error, renamed, re-encoded, slightly cut or mirrored alike.",
         epilog="Exit status 1 if there is an error. docs/data_checks.md explains each finding.",
     )
-    check.add_argument("files", type=Path, nargs="+", metavar="FILE", help="row files; question files count as test files")
     check.add_argument(
-        "--test", type=Path, nargs="+", default=[], metavar="FILE", help="further files whose pictures must not be trained on"
+        "files", type=Path, nargs="+", metavar="FILE", help="row files; question files count as test files"
+    )
+    check.add_argument(
+        "--test",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="further files whose pictures must not be trained on",
     )
     add_image_flags(check)
-    check.add_argument("--dataset-dir", type=Path, nargs="+", metavar="DIR", help="folders with a dataset.yaml (default: FERBench's four)")
-    check.add_argument("--votes", type=Path, metavar="FILE", help="FERPlus's fer2013new.csv: name questions whose label is not the vote's")
+    check.add_argument(
+        "--dataset-dir",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="folders with a dataset.yaml (default: FERBench's four)",
+    )
+    check.add_argument(
+        "--votes",
+        type=Path,
+        metavar="FILE",
+        help="FERPlus's fer2013new.csv: name questions whose label is not the vote's",
+    )
     check.add_argument("--json", type=Path, metavar="FILE", help="write every finding there")
     check.set_defaults(run=_check)
 
 
 def add_image_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of commands that look at the images of rows."""
-    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that all image paths lie below")
-    parser.add_argument("--no-images", action="store_true", help="do not open images: copies are then found by path alone")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="decoding processes (default: all cores)")
+    parser.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="folder that all image paths lie below"
+    )
+    parser.add_argument(
+        "--no-images", action="store_true", help="do not open images: copies are then found by path alone"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="decoding processes (default: all cores)",
+    )
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -58,7 +87,9 @@ def _check(args: argparse.Namespace) -> int:
     given = [path.resolve() for path in (*args.files, *args.test)]
     twice = next((path for path in given if given.count(path) > 1), None)
     if twice is not None:
-        raise InputError(f"{twice}: is named twice; name each file once, test files of other rows with --test")
+        raise InputError(
+            f"{twice}: is named twice; name each file once, test files of other rows with --test"
+        )
     tables = Tables(check_image_root(args), known_specs(args.dataset_dir))
     with progress("reading", len(given), unit="files") as advance:
         for path in (*args.files, *args.test):
@@ -68,7 +99,9 @@ def _check(args: argparse.Namespace) -> int:
     if args.votes is not None:
         from unifer.prepare.checks.votes import outvoted
 
-        report.findings.extend(finding for path in (*args.files, *args.test) for finding in outvoted(path, args.votes))
+        report.findings.extend(
+            finding for path in (*args.files, *args.test) for finding in outvoted(path, args.votes)
+        )
     _show(report)
     if args.json:
         files.write_json(args.json, report.to_json())
@@ -128,14 +161,25 @@ def _balance(summary: FileSummary) -> list[str]:
     most, total = max(pooled.values(), default=0), sum(pooled.values())
     for label, count in pooled.most_common():
         if most:
-            lines.append(f"  {label[:14]:<14} {count:>9,} {100 * count / total:>5.1f} %  {'#' * round(_BAR * count / most)}".rstrip())
+            lines.append(
+                "  "
+                f"{label[:14]:<14} {count:>9,} {100 * count / total:>5.1f} %  "
+                f"{'#' * round(_BAR * count / most)}".rstrip()
+            )
     if summary.ratio is not None:
         lines.append(f"  largest class to smallest: {summary.ratio:.1f}")
     return lines
 
 
 _NAMES = {"Question": "questions", "CoTRow": "CoT rows", "RewardRow": "reward rows"}
-_MODES = {"RGB": "colour", "L": "gray", "1": "black and white", "P": "palette", "RGBA": "with alpha", "LA": "gray with alpha"}
+_MODES = {
+    "RGB": "colour",
+    "L": "gray",
+    "1": "black and white",
+    "P": "palette",
+    "RGBA": "with alpha",
+    "LA": "gray with alpha",
+}
 
 
 def _findings(report: CheckReport) -> list[str]:

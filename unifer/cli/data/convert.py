@@ -16,15 +16,29 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     convert = commands.add_parser(
         "convert",
         help="convert rows between our files, Facial-R1, LLaMA-Factory, ms-swift, Parquet",
-        description="Convert a row file to another format. What the format has no field for is kept beside each row, so that converting "
-        f"back loses nothing. Formats: {', '.join(_FORMATS)} (docs/formats.md).",
+        description="Convert a row file to another format. What the format has no field for is kept beside "
+        "each row, so that converting back loses nothing. Formats: "
+        f"{', '.join(_FORMATS)} (docs/formats.md).",
     )
-    convert.add_argument("source", type=Path, metavar="IN", help="row file (.json, .jsonl), or a folder of Parquet shards")
+    convert.add_argument(
+        "source", type=Path, metavar="IN", help="row file (.json, .jsonl), or a folder of Parquet shards"
+    )
     convert.add_argument("--to", required=True, metavar="FORMAT", help="format to write")
-    convert.add_argument("--out", required=True, type=Path, metavar="PATH", help="file to write; a folder for datasets")
-    convert.add_argument("--from", dest="read_as", metavar="FORMAT", help="format of IN (default: told by its first row)")
-    convert.add_argument("--image-root", type=Path, metavar="DIR", help="folder that all image paths lie below; sharegpt and swift name it")
-    convert.add_argument("--embed", action="store_true", help="with --to datasets: put the pictures into the shards")
+    convert.add_argument(
+        "--out", required=True, type=Path, metavar="PATH", help="file to write; a folder for datasets"
+    )
+    convert.add_argument(
+        "--from", dest="read_as", metavar="FORMAT", help="format of IN (default: told by its first row)"
+    )
+    convert.add_argument(
+        "--image-root",
+        type=Path,
+        metavar="DIR",
+        help="folder that all image paths lie below; sharegpt and swift name it",
+    )
+    convert.add_argument(
+        "--embed", action="store_true", help="with --to datasets: put the pictures into the shards"
+    )
     convert.add_argument("--force", action="store_true", help="replace what is at --out")
     convert.set_defaults(run=_convert)
 
@@ -39,7 +53,10 @@ def _convert(args: argparse.Namespace) -> int:
     rows = conversion.plan(planned, args.force)
     with progress("converting", rows, unit="rows") as advance:
         outcome = conversion.run(planned, advance)
-    print(f"{outcome.rows:,} rows, {read_as.name} -> {to.name}: {args.out} (manifest: {manifest_path(args.out).name})")
+    print(
+        f"{outcome.rows:,} rows, {read_as.name} -> {to.name}: {args.out} (manifest: "
+        f"{manifest_path(args.out).name})"
+    )
     if outcome.kept:
         kept = ", ".join(f"{name} ({count:,})" for name, count in sorted(outcome.kept.items()))
         print(f"kept beside the rows under 'unifer', as {to.name} has no field for it: {kept}")

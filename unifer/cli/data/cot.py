@@ -1,4 +1,6 @@
-"""`unifer data cot`: have a teacher model write the reasoning behind known labels, and keep what is worth learning from."""
+"""`unifer data cot`: have a teacher model write the reasoning behind known labels, and keep what is worth
+learning from.
+"""
 
 from __future__ import annotations
 
@@ -30,24 +32,45 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "cot",
         help="have a teacher model write reasoning for labelled rows, and filter it",
-        description="Ask a teacher model for the reasoning behind known labels; keep the rows that pass the filter.",
+        description="Ask a teacher model for the reasoning behind known labels; keep the rows that pass the "
+        "filter.",
         epilog=_EPILOG,
     )
-    parser.add_argument("rows", type=Path, metavar="ROWS", help="reward rows (JSON or JSONL) with known labels")
+    parser.add_argument(
+        "rows", type=Path, metavar="ROWS", help="reward rows (JSON or JSONL) with known labels"
+    )
     parser.add_argument(
         "--teacher",
         required=True,
         metavar="MODEL",
         help="openai/gpt-4o-mini, anthropic/..., http://127.0.0.1:8000/v1, or a checkpoint folder",
     )
-    parser.add_argument("--model", metavar="NAME", help="with a URL: the name that the server serves the model under")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="kept rows, in the published CoT schema")
-    parser.add_argument("--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to")
+    parser.add_argument(
+        "--model", metavar="NAME", help="with a URL: the name that the server serves the model under"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="kept rows, in the published CoT schema"
+    )
+    parser.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="take the first N rows only")
-    parser.add_argument("--template", metavar="NAME", help="question of the kept rows (default: each row's own; see `unifer data prompts`)")
+    parser.add_argument(
+        "--template",
+        metavar="NAME",
+        help="question of the kept rows (default: each row's own; see `unifer data prompts`)",
+    )
     told = parser.add_mutually_exclusive_group()
-    told.add_argument("--guided", dest="guided", action="store_true", default=True, help="tell the teacher label and AUs (default)")
-    told.add_argument("--blind", dest="guided", action="store_false", help="tell it nothing; keep what it finds by itself")
+    told.add_argument(
+        "--guided",
+        dest="guided",
+        action="store_true",
+        default=True,
+        help="tell the teacher label and AUs (default)",
+    )
+    told.add_argument(
+        "--blind", dest="guided", action="store_false", help="tell it nothing; keep what it finds by itself"
+    )
     _asking(parser.add_argument_group("asking"))
     _budget(parser.add_argument_group("budget, over all runs into the same file"))
     _filter(parser.add_argument_group("filter"))
@@ -55,15 +78,45 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _asking(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--attempts", type=int, default=3, metavar="N", help="replies a row before it is given up (default 3)")
-    group.add_argument("--temperature", type=float, default=0.7, metavar="T", help="of the first attempt (default 0.7)")
-    group.add_argument("--temperature-step", type=float, default=0.15, metavar="T", help="more at each further one (default 0.15)")
-    group.add_argument("--max-tokens", type=int, default=1024, metavar="N", help="of one reply (default 1024)")
-    group.add_argument("--max-connections", type=int, default=32, metavar="N", help="requests in flight (default 32)")
-    group.add_argument("--retries", type=int, default=4, metavar="N", help="times a failed request is sent again (default 4)")
-    group.add_argument("--timeout", type=float, default=120.0, metavar="S", help="seconds that one request may take (default 120)")
-    group.add_argument("--image-side", type=int, default=768, metavar="PIXELS", help="longest side sent to an API (default 768)")
-    group.add_argument("--cache", action="store_true", help="let inspect_ai keep and reuse replies in its cache")
+    group.add_argument(
+        "--attempts", type=int, default=3, metavar="N", help="replies a row before it is given up (default 3)"
+    )
+    group.add_argument(
+        "--temperature", type=float, default=0.7, metavar="T", help="of the first attempt (default 0.7)"
+    )
+    group.add_argument(
+        "--temperature-step",
+        type=float,
+        default=0.15,
+        metavar="T",
+        help="more at each further one (default 0.15)",
+    )
+    group.add_argument(
+        "--max-tokens", type=int, default=1024, metavar="N", help="of one reply (default 1024)"
+    )
+    group.add_argument(
+        "--max-connections", type=int, default=32, metavar="N", help="requests in flight (default 32)"
+    )
+    group.add_argument(
+        "--retries", type=int, default=4, metavar="N", help="times a failed request is sent again (default 4)"
+    )
+    group.add_argument(
+        "--timeout",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="seconds that one request may take (default 120)",
+    )
+    group.add_argument(
+        "--image-side",
+        type=int,
+        default=768,
+        metavar="PIXELS",
+        help="longest side sent to an API (default 768)",
+    )
+    group.add_argument(
+        "--cache", action="store_true", help="let inspect_ai keep and reuse replies in its cache"
+    )
 
 
 def _budget(group: argparse._ArgumentGroup) -> None:
@@ -74,18 +127,42 @@ def _budget(group: argparse._ArgumentGroup) -> None:
 
 
 def _filter(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--min-length", type=int, default=15, metavar="WORDS", help="of the reasoning (default 15)")
-    group.add_argument("--max-length", type=int, default=400, metavar="WORDS", help="of the reasoning (default 400)")
-    group.add_argument("--min-au-f1", type=float, default=0.6, metavar="F1", help="AUs against the known ones; 1: exactly (default 0.6)")
-    group.add_argument("--similarity", type=float, default=0.85, metavar="J", help="Jaccard of word 3-grams: near-copies (default 0.85)")
-    group.add_argument("--repeats", type=int, default=3, metavar="N", help="near-copies kept over different faces; 0: any (default 3)")
+    group.add_argument(
+        "--min-length", type=int, default=15, metavar="WORDS", help="of the reasoning (default 15)"
+    )
+    group.add_argument(
+        "--max-length", type=int, default=400, metavar="WORDS", help="of the reasoning (default 400)"
+    )
+    group.add_argument(
+        "--min-au-f1",
+        type=float,
+        default=0.6,
+        metavar="F1",
+        help="AUs against the known ones; 1: exactly (default 0.6)",
+    )
+    group.add_argument(
+        "--similarity",
+        type=float,
+        default=0.85,
+        metavar="J",
+        help="Jaccard of word 3-grams: near-copies (default 0.85)",
+    )
+    group.add_argument(
+        "--repeats",
+        type=int,
+        default=3,
+        metavar="N",
+        help="near-copies kept over different faces; 0: any (default 3)",
+    )
 
 
 def _cot(args: argparse.Namespace) -> int:
     from unifer.prepare.curation.curate import curate
 
     plan, limits = _plan(args)
-    note(f"{plan.teacher.name}: {len(plan.rows):,} rows, {'told the labels' if plan.guided else 'asked blind'}")
+    note(
+        f"{plan.teacher.name}: {len(plan.rows):,} rows, {'told the labels' if plan.guided else 'asked blind'}"
+    )
     summary = curate(plan, limits, _progress)
     _report(summary)
     return 1 if summary.failed or summary.open else 0
@@ -100,16 +177,28 @@ def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit {args.limit}: at least one row is needed")
     if (args.price_in is None) != (args.price_out is None):
-        raise InputError("--price-in and --price-out belong together: US dollars per million tokens, as the provider lists them")
+        raise InputError(
+            "--price-in and --price-out belong together: US dollars per million tokens, as the "
+            "provider lists them"
+        )
     flags.existing_image_root(args.image_root)
     if args.out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {args.out}: must end in .json or .jsonl")
-    settings = {name: getattr(args, name) for name in ("max_tokens", "timeout", "max_connections", "image_side", "cache")}
+    settings = {
+        name: getattr(args, name)
+        for name in ("max_tokens", "timeout", "max_connections", "image_side", "cache")
+    }
     teacher = find_teacher(args.teacher, args.model, **settings)
     try:
         prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
         limits = CurationLimits(args.max_requests, args.max_cost, prices, args.retries)
-        bounds = FilterSettings(args.min_length, args.max_length, args.min_au_f1, similarity=args.similarity, repeats=args.repeats or None)
+        bounds = FilterSettings(
+            args.min_length,
+            args.max_length,
+            args.min_au_f1,
+            similarity=args.similarity,
+            repeats=args.repeats or None,
+        )
         plan = CurationPlan(
             args.rows,
             read_plan_rows(args.rows, args.limit, args.template),
@@ -138,7 +227,10 @@ def _report(summary: CurationSummary) -> None:
     if summary.exhausted:
         note(f"  {summary.exhausted:,} given up: every reply was rejected")
     if summary.reasons:
-        note("  rejected replies: " + ", ".join(f"{reason} {count:,}" for reason, count in summary.reasons.most_common(4)))
+        note(
+            "  rejected replies: "
+            + ", ".join(f"{reason} {count:,}" for reason, count in summary.reasons.most_common(4))
+        )
     if summary.failed:
         note(f"  {summary.failed:,} failed; the same command asks them again. The first:")
         note(f"    {summary.first_error}")

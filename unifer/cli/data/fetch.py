@@ -13,13 +13,20 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     fetch = commands.add_parser(
         "fetch",
         help="fetch published rows and questions from the Hugging Face hub",
-        description="Fetch what the papers' authors publish into the folders where the project looks for it, checked by the size and "
-        "digest that the hub states. Without a name: what there is. Stopped, the same command goes on where it stopped. Images are "
-        "never part of it: they are their owners' to give.",
+        description="Fetch what the papers' authors publish into the folders where the project looks for it, "
+        "checked by the size and digest that the hub states. Without a name: what there is. "
+        "Stopped, the same command goes on where it stopped. Images are never part of it: they "
+        "are their owners' to give.",
     )
     fetch.add_argument("names", nargs="*", metavar="NAME", help="ferbench, cot, rlvr or fea20k")
-    fetch.add_argument("--revision", metavar="REV", help="version at the hub: a commit, tag or branch (default: the newest)")
-    fetch.add_argument("--force", action="store_true", help="move a file of another version aside (FILE.1) instead of refusing")
+    fetch.add_argument(
+        "--revision", metavar="REV", help="version at the hub: a commit, tag or branch (default: the newest)"
+    )
+    fetch.add_argument(
+        "--force",
+        action="store_true",
+        help="move a file of another version aside (FILE.1) instead of refusing",
+    )
     fetch.set_defaults(run=_fetch)
 
 
@@ -35,7 +42,9 @@ def _fetch(args: argparse.Namespace) -> int:
         _list()
         return 0
     project = current_project()
-    listings = [fetching.look_up(RELEASES[name], project, args.revision) for name in dict.fromkeys(args.names)]
+    listings = [
+        fetching.look_up(RELEASES[name], project, args.revision) for name in dict.fromkeys(args.names)
+    ]
     wanted = [(listing, fetching.lacking(listing, force=args.force)) for listing in listings]
     for listing, absent in wanted:
         for each in listing.wanted:
@@ -62,4 +71,7 @@ def _list() -> None:
 
     for release in RELEASES.values():
         places = ", ".join(dict.fromkeys(release.files.values())) or release.folder
-        print(f"{release.name}: {release.holds}\n  from {release.page} ({TERMS})\n  into {places}\n  {IMAGES.format(sets=release.images)}")
+        print(
+            f"{release.name}: {release.holds}\n  from {release.page} ({TERMS})\n  into {places}\n  "
+            f"{IMAGES.format(sets=release.images)}"
+        )

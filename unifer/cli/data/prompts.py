@@ -1,4 +1,6 @@
-"""`unifer data prompts`: the templates that questions are built from, the published prompts, and in whose words a file asks."""
+"""`unifer data prompts`: the templates that questions are built from, the published prompts, and in whose
+words a file asks.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,20 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     prompts = commands.add_parser(
         "prompts",
         help="show the question templates, and say in whose words a question file asks",
-        description="Without an argument: our templates, with the versions that rows carry in provenance.prompt, and the published prompts "
-        "by fingerprint. With a template's name: its words. With question or prediction files: in whose words each asks.",
+        description="Without an argument: our templates, with the versions that rows carry in "
+        "provenance.prompt, and the published prompts by fingerprint. With a template's name: "
+        "its words. With question or prediction files: in whose words each asks.",
     )
-    prompts.add_argument("names", nargs="*", metavar="NAME|FILE", help="one template, printed word for word; or question files")
-    prompts.add_argument("--labels", nargs="+", default=(), metavar="LABEL", help="with NAME: fill in these labels, in this order")
+    prompts.add_argument(
+        "names", nargs="*", metavar="NAME|FILE", help="one template, printed word for word; or question files"
+    )
+    prompts.add_argument(
+        "--labels",
+        nargs="+",
+        default=(),
+        metavar="LABEL",
+        help="with NAME: fill in these labels, in this order",
+    )
     prompts.set_defaults(run=_prompts)
 
 
@@ -61,8 +72,14 @@ def _list() -> None:
 
     for name, template in TEMPLATES.items():
         print(f"{name} ({template.version}): {template.about}\n\n{template.text}\n")
-    print("The published prompts, by fingerprint (the first 16 digits of the SHA-256 of the text). Their words stand in the published")
-    print("question files, not here; `unifer data build NAME --ask-like FILE` asks in the words of such a file.\n")
+    print(
+        "The published prompts, by fingerprint (the first 16 digits of the SHA-256 of the text). "
+        "Their words stand in the published"
+    )
+    print(
+        "question files, not here; `unifer data build NAME --ask-like FILE` asks in the words of "
+        "such a file.\n"
+    )
     for mark, dataset in PUBLISHED.items():
         print(f"{mark}  published prompt of {dataset}")
 
@@ -74,7 +91,10 @@ def _asked_in(path: Path) -> str:
     from unifer.records import Prediction
 
     asked: Counter[tuple[str, tuple[str, ...]]] = Counter()
-    for question in (prediction.question for prediction in files.read_records(path, lambda row: Prediction.from_json(_answered(row)))):
+    for question in (
+        prediction.question
+        for prediction in files.read_records(path, lambda row: Prediction.from_json(_answered(row)))
+    ):
         asked[question.prompt, question.candidate_labels] += 1
     lines = []
     for (prompt, labels), count in asked.most_common():
@@ -86,4 +106,8 @@ def _asked_in(path: Path) -> str:
 
 def _answered(row: Any) -> Any:
     """A question as a prediction without words, so that both kinds of files are read."""
-    return row | {"model_response": ""} if isinstance(row, dict) and "error" not in row and "model_response" not in row else row
+    return (
+        row | {"model_response": ""}
+        if isinstance(row, dict) and "error" not in row and "model_response" not in row
+        else row
+    )

@@ -19,25 +19,56 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     rlvr = commands.add_parser(
         "rlvr",
         help="make one file of reward rows from builder outputs",
-        description="Join reward rows (and CoT rows, for their labels) into one file to train on with GRPO: one row a picture, nothing "
-        "that a test file shows, in the shares you choose. What is left out is listed in OUT.dropped.jsonl, counts are in the manifest.",
-        epilog="The composition of the published RLVR-360K is not known. docs/data_checks.md explains the reasons.",
+        description="Join reward rows (and CoT rows, for their labels) into one file to train on with GRPO: "
+        "one row a picture, nothing that a test file shows, in the shares you choose. What is "
+        "left out is listed in OUT.dropped.jsonl, counts are in the manifest.",
+        epilog="The composition of the published RLVR-360K is not known. docs/data_checks.md explains "
+        "the reasons.",
     )
-    rlvr.add_argument("files", type=Path, nargs="+", metavar="FILE", help="reward or CoT rows, such as `unifer data build` writes")
-    rlvr.add_argument("--out", type=Path, required=True, metavar="FILE", help="the reward file to write (.json or .jsonl)")
     rlvr.add_argument(
-        "--test", type=Path, nargs="+", default=[], metavar="FILE", help="test files besides the project's eval_*/data/*_qa.json"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="reward or CoT rows, such as `unifer data build` writes",
+    )
+    rlvr.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the reward file to write (.json or .jsonl)"
+    )
+    rlvr.add_argument(
+        "--test",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="test files besides the project's eval_*/data/*_qa.json",
     )
     rlvr.add_argument(
         "--balance",
         choices=("none", "classes", "weights"),
         default="none",
-        help="classes: as many rows of each (with --count: as evenly as that allows); weights: keep all rows, each with provenance.weight",
+        help="classes: as many rows of each (with --count: as evenly as that allows); weights: keep "
+        "all rows, each with provenance.weight",
     )
-    rlvr.add_argument("--count", type=int, metavar="N", help="rows to write at most (default: as many as the other flags allow)")
-    rlvr.add_argument("--mix", nargs="+", default=[], metavar="NAME=SHARE", help="share of each dataset, such as rafdb=1 affectnet=2")
-    rlvr.add_argument("--force", action="store_true", help="move an existing OUT aside (OUT.1) instead of refusing")
-    rlvr.add_argument("--seed", default="0", metavar="S", help="which rows are drawn; the same seed draws the same")
+    rlvr.add_argument(
+        "--count",
+        type=int,
+        metavar="N",
+        help="rows to write at most (default: as many as the other flags allow)",
+    )
+    rlvr.add_argument(
+        "--mix",
+        nargs="+",
+        default=[],
+        metavar="NAME=SHARE",
+        help="share of each dataset, such as rafdb=1 affectnet=2",
+    )
+    rlvr.add_argument(
+        "--force", action="store_true", help="move an existing OUT aside (OUT.1) instead of refusing"
+    )
+    rlvr.add_argument(
+        "--seed", default="0", metavar="S", help="which rows are drawn; the same seed draws the same"
+    )
     add_image_flags(rlvr)
     rlvr.set_defaults(run=_rlvr)
 
@@ -53,7 +84,9 @@ def _rlvr(args: argparse.Namespace) -> int:
     if out.resolve() in [path.resolve() for path in (*args.files, *args.test)]:
         raise InputError(f"--out {out}: is one of the inputs; choose another name")
     if out.exists() and not args.force:
-        raise InputError(f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force")
+        raise InputError(
+            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force"
+        )
     tests = _tests(args)
     tables = building.read(args.files, tests, check_image_root(args), known_specs(None))
     outcome = building.write(tables, *look(tables, args), shares, out)
@@ -70,7 +103,9 @@ def _mix(texts: list[str]) -> dict[str, float]:
         except ValueError:
             name = ""
         if not name or name in mix:
-            raise InputError(f"--mix {text}: NAME=SHARE is expected, each name once, such as rafdb=1 affectnet=2")
+            raise InputError(
+                f"--mix {text}: NAME=SHARE is expected, each name once, such as rafdb=1 affectnet=2"
+            )
         mix[name] = number
     return mix
 
@@ -93,12 +128,22 @@ def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:
     print(f"{'dataset':<16}{'class':<16}{'read':>10}{'written':>10}")
     for group in sorted(outcome.read):
         dataset, label = group
-        print(f"{dataset[:15] or '-':<16}{label[:15] or '(AUs)':<16}{outcome.read[group]:>10,}{outcome.written[group]:>10,}")
+        print(
+            f"{dataset[:15] or '-':<16}{label[:15] or '(AUs)':<16}{outcome.read[group]:>10,}{outcome.written[group]:>10,}"
+        )
     print(f"{'all':<32}{outcome.read.total():>10,}{outcome.written.total():>10,}\n")
     for reason, count in outcome.dropped.items():
         print(f"dropped {count:>10,}  {REASONS[reason]}  [{reason}]")
     if outcome.unseen:
         listed = ", ".join(f"{count:,} of {name}" for name, count in outcome.unseen.items())
-        text = f"test images not opened: {listed}. Copies of those were looked for by path alone; name their folder with --image-root."
+        text = (
+            "test images not opened: "
+            f"{listed}. Copies of those were looked for by path alone; name their folder with "
+            "--image-root."
+        )
         print("\n".join(wrapped(text)))
-    print("\n".join(wrapped(f"{outcome.written.total():,} reward rows: {out} (compared with {tests} test files)")))
+    print(
+        "\n".join(
+            wrapped(f"{outcome.written.total():,} reward rows: {out} (compared with {tests} test files)")
+        )
+    )

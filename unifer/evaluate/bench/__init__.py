@@ -1,1 +1,3 @@
-"""Many models x many datasets: what is asked of whom, within one budget, each model lost alone. The command is `cli/bench`."""
+"""Many models x many datasets: what is asked of whom, within one budget, each model lost alone. The command
+is `cli/bench`.
+"""

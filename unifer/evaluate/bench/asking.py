@@ -1,4 +1,5 @@
-"""One model's questions, over all of its datasets in one stream: pictures made, requests sent side by side, each row kept as it comes.
+"""One model's questions, over all of its datasets in one stream: pictures made, requests sent side by side,
+each row kept as it comes.
 
 Knows questions, rows and one model that is up; starting servers and losing models is `running`.
 """
@@ -26,7 +27,9 @@ from unifer.records import Prediction, Question
 
 @dataclass(frozen=True)
 class BenchLimits:
-    """What may be spent, over all runs into the same log folder, and how often a failed request is sent again."""
+    """What may be spent, over all runs into the same log folder, and how often a failed request is sent
+    again.
+    """
 
     max_requests: int | None = None
     max_cost: float | None = None
@@ -55,7 +58,9 @@ def api_spec(entry: ModelEntry, url: str | None = None) -> ApiSpec:
 class Questioning:
     """Asks one model that is up. `work` holds its open results files, each with its cell."""
 
-    def __init__(self, entry: ModelEntry, work: Sequence[tuple[BenchCell, Output]], asker: Asker, journal: ModelJournal) -> None:
+    def __init__(
+        self, entry: ModelEntry, work: Sequence[tuple[BenchCell, Output]], asker: Asker, journal: ModelJournal
+    ) -> None:
         self._entry, self._work, self._asker, self._journal = entry, work, asker, journal
 
     @classmethod
@@ -89,7 +94,9 @@ class Questioning:
         return cls(entry, work, asker, journal)
 
     async def all(self) -> None:
-        """Ask every open question. Raises what `Asker.ask` raises; BudgetSpent once the answers under way are in, for they are paid."""
+        """Ask every open question. Raises what `Asker.ask` raises; BudgetSpent once the answers under way are
+        in, for they are paid.
+        """
         if await ask_all(self._todo(), self._one, self._entry.max_connections):
             raise BudgetSpent
 
@@ -115,7 +122,11 @@ class Questioning:
             answer = found.answer
             cell.answered(found.cost, answer.tokens_in, answer.tokens_out)
             reason = finish_reason(answer.finish_reason)
-            self._record(cell, output, Prediction(question, answer.text, None, reason, answer.tokens_in, answer.tokens_out))
+            self._record(
+                cell,
+                output,
+                Prediction(question, answer.text, None, reason, answer.tokens_in, answer.tokens_out),
+            )
             self._journal.replied(key, found)
         else:
             self._record(cell, output, Prediction(question, "", error=str(found)))
@@ -123,7 +134,9 @@ class Questioning:
     def _picture(self, question: Question, output: Output) -> str:
         from unifer.evaluate.harness.tasks import picture_uri
 
-        return picture_uri(question, output.plan.questions_file.parent, output.plan.image_root, self._entry.image_rule)
+        return picture_uri(
+            question, output.plan.questions_file.parent, output.plan.image_root, self._entry.image_rule
+        )
 
     def _record(self, cell: BenchCell, output: Output, prediction: Prediction) -> None:
         with reporting_full_disk(output.plan.out):

@@ -1,6 +1,8 @@
-"""What is to be asked: one cell a model and dataset, with its results file, what it was made with, and how far it has come.
+"""What is to be asked: one cell a model and dataset, with its results file, what it was made with, and how
+far it has come.
 
-Knows plans and counts; nothing is sent from here. A cell that cannot be planned carries the reason, and takes no other with it.
+Knows plans and counts; nothing is sent from here. A cell that cannot be planned carries the reason, and takes
+no other with it.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class DatasetQuestions:
 
 @dataclass
 class BenchCell:
-    """One model on one dataset. The counts are of all its rows, from earlier runs too; tokens, cost and requests of this run."""
+    """One model on one dataset. The counts are of all its rows, from earlier runs too; tokens, cost and
+    requests of this run.
+    """
 
     entry: ModelEntry
     asked: DatasetQuestions
@@ -79,7 +83,9 @@ class BenchCell:
     @property
     def ceiling(self) -> float:
         """The most that one request for each open question can cost, in dollars."""
-        return sum(self.prices.bound(question.prompt, self.entry.generation.max_tokens) for question in self.open)
+        return sum(
+            self.prices.bound(question.prompt, self.entry.generation.max_tokens) for question in self.open
+        )
 
     @property
     def war(self) -> float | None:
@@ -91,7 +97,9 @@ class BenchCell:
         self.keys.add(prediction.question.key)
         self.done += 1
         self.failed += prediction.failed
-        self.correct += Graded(prediction, grade_prediction(prediction, self.asked.spec), self.asked.spec.action_units).correct
+        self.correct += Graded(
+            prediction, grade_prediction(prediction, self.asked.spec), self.asked.spec.action_units
+        ).correct
         if self.done == self.total:
             self.state = "done"
 
@@ -119,18 +127,27 @@ class BenchCell:
 
 
 def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | None) -> list[DatasetQuestions]:
-    """The questions of each dataset, or its sample, the first `limit`. Raises InputError: no question file, not this dataset's rows."""
+    """The questions of each dataset, or its sample, the first `limit`. Raises InputError: no question file,
+    not this dataset's rows.
+    """
     if not specs:
         raise InputError("--datasets: there is no dataset folder to ask; name some, such as eval_rafdb")
     names = [spec.name for spec in specs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"--datasets: two folders name the same dataset, {twice!r}")
     paths = [spec.samples if sample else find_questions(spec, None) for spec in specs]
-    return [DatasetQuestions(spec, path, tuple(read_questions(path, spec)[:limit])) for spec, path in zip(specs, paths, strict=True)]
+    return [
+        DatasetQuestions(spec, path, tuple(read_questions(path, spec)[:limit]))
+        for spec, path in zip(specs, paths, strict=True)
+    ]
 
 
-def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestions], image_root: Path | None) -> list[BenchCell]:
-    """A cell for each model and dataset, with what earlier runs left in its file; those that cannot be planned are lost."""
+def make_cells(
+    entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestions], image_root: Path | None
+) -> list[BenchCell]:
+    """A cell for each model and dataset, with what earlier runs left in its file; those that cannot be
+    planned are lost.
+    """
     cells = []
     for entry in entries:
         about: Json = {}
@@ -149,7 +166,9 @@ def make_cells(entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestion
 
 
 def _resume(cell: BenchCell, reason: str) -> None:
-    """Count what earlier runs left; the cell is lost for `reason`, or where its file is another run's, whose rows do not count."""
+    """Count what earlier runs left; the cell is lost for `reason`, or where its file is another run's, whose
+    rows do not count.
+    """
     try:
         if not reason:
             runs.refuse_other_run(cell.plan.manifest, cell.plan.identity, REMEDY)
@@ -161,14 +180,18 @@ def _resume(cell: BenchCell, reason: str) -> None:
 
 
 def identity(entry: ModelEntry) -> Json:
-    """What rows of this model were made with, but for the question file: the keys of `unifer infer`'s identity.
+    """What rows of this model were made with, but for the question file: the keys of `unifer infer`'s
+    identity.
 
-    Where a URL leads may change (a port, another replica), as may time limits and connections. Raises InputError: no such folder.
+    Where a URL leads may change (a port, another replica), as may time limits and connections. Raises
+    InputError: no such folder.
     """
     if entry.server is not None:
         model: Json = entry.server.describe(entry.name)
     else:
-        model = {"name": entry.name} | ({"provider": entry.provider} if entry.provider else {"served": entry.served})
+        model = {"name": entry.name} | (
+            {"provider": entry.provider} if entry.provider else {"served": entry.served}
+        )
     style = "" if entry.prompt_style == "image_first" else f" {entry.prompt_style}"
     return {
         "model": model,

@@ -1,6 +1,8 @@
-"""`benchmark/models.yaml` -> ModelEntry: which models there are and how each is served, strictly read. Knows no model by name.
+"""`benchmark/models.yaml` -> ModelEntry: which models there are and how each is served, strictly read. Knows
+no model by name.
 
-The head of that file documents every key. A mistake names the file, the entry, the key, what is allowed and the nearest spelling.
+The head of that file documents every key. A mistake names the file, the entry, the key, what is allowed and
+the nearest spelling.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from unifer.models.server import ServerOptions
 from unifer.records import Json
 
 KEY_VARIABLE = "UNIFER_BENCH_API_KEY"
-"""Environment variable that holds the key of servers given by `url`, unless the entry names another. Keys are never in the file."""
+"""Environment variable that holds the key of servers given by `url`, unless the entry names another. Keys are
+never in the file.
+"""
 
 _SERVED = ("provider", "url", "vllm")
 _GENERATION = ("max_tokens", "temperature", "top_p", "reasoning_effort", "reasoning_tokens", "extra_body")
@@ -35,7 +39,9 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class ReplySettings:
-    """How a model replies. None leaves a setting to the provider; `more` is passed on as inspect's GenerateConfig has it."""
+    """How a model replies. None leaves a setting to the provider; `more` is passed on as inspect's
+    GenerateConfig has it.
+    """
 
     max_tokens: int = 1024
     temperature: float | None = 0.0
@@ -44,7 +50,12 @@ class ReplySettings:
 
     def to_json(self) -> Json:
         """The keys that an engine's `ReplySettings` writes too, so that runs of either can be compared."""
-        return {"max_new_tokens": self.max_tokens, "temperature": self.temperature, "top_p": self.top_p, **self.more}
+        return {
+            "max_new_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            **self.more,
+        }
 
 
 @dataclass(frozen=True)
@@ -96,20 +107,32 @@ def read_models(path: Path, only: Sequence[str] | None = None) -> tuple[ModelEnt
         defaults = table(top.get("defaults") or {}, _SHARED, "defaults")
         rows = top.get("models")
         if not isinstance(rows, list) or not rows:
-            raise ValueError("'models' must be a list of entries, each with a name and one of " + ", ".join(_SERVED))
+            raise ValueError(
+                "'models' must be a list of entries, each with a name and one of " + ", ".join(_SERVED)
+            )
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
     entries: dict[str, ModelEntry] = {}
     for position, row in enumerate(rows, 1):
-        called = f"entry {position}" + (f" ({row['name']})" if isinstance(row, dict) and row.get("name") else "")
+        called = f"entry {position}" + (
+            f" ({row['name']})" if isinstance(row, dict) and row.get("name") else ""
+        )
         try:
             entry = _entry(row, defaults)
             if any(entry.name.casefold() == name.casefold() for name in entries):
-                raise ValueError(f"'name' {entry.name!r} stands twice; each model needs a name of its own, for its results file")
+                raise ValueError(
+                    "'name' "
+                    f"{entry.name!r} stands twice; each model needs a name of its own, for its "
+                    "results file"
+                )
         except (ValueError, InputError) as error:
             raise InputError(f"{path}: {called}: {error}") from None
         entries[entry.name] = entry
-    return tuple(entries.values()) if only is None else tuple(_named(name, entries, path) for name in dict.fromkeys(only))
+    return (
+        tuple(entries.values())
+        if only is None
+        else tuple(_named(name, entries, path) for name in dict.fromkeys(only))
+    )
 
 
 def _named(name: str, entries: Mapping[str, ModelEntry], path: Path) -> ModelEntry:
@@ -125,7 +148,11 @@ def _entry(row: Any, defaults: Json) -> ModelEntry:
     given = table(row, _ENTRY, "an entry")
     name = text(given, "name")
     if not _NAME.fullmatch(name):
-        raise ValueError(f"'name' {name!r} names a file, so it may hold letters, digits, '.', '_' and '-' alone, such as Qwen2.5-VL-7B")
+        raise ValueError(
+            "'name' "
+            f"{name!r} names a file, so it may hold letters, digits, '.', '_' and '-' alone, such as "
+            "Qwen2.5-VL-7B"
+        )
     ways = [way for way in _SERVED if given.get(way) is not None]
     if len(ways) != 1:
         found = " and ".join(ways) or "none of them"
@@ -138,7 +165,9 @@ def _entry(row: Any, defaults: Json) -> ModelEntry:
         title=text(given, "title", name),
         parameters=None if given.get("parameters") is None else number(given, "parameters", above=0),
         provider=_provider(given) if ways == ["provider"] else None,
-        url=without_secrets(text(given, "url"), "url", given.get("key") or KEY_VARIABLE) if ways == ["url"] else None,
+        url=without_secrets(text(given, "url"), "url", given.get("key") or KEY_VARIABLE)
+        if ways == ["url"]
+        else None,
         served=text(given, "served", name),
         key=text(given, "key", KEY_VARIABLE),
         server=_server(given["vllm"]) if ways == ["vllm"] else None,
@@ -149,7 +178,9 @@ def _entry(row: Any, defaults: Json) -> ModelEntry:
 
 
 def _shared(defaults: Json, given: Json) -> dict[str, Any]:
-    """What entries and defaults both may set; an entry's `generation` replaces single keys of the defaults'."""
+    """What entries and defaults both may set; an entry's `generation` replaces single keys of the
+    defaults'.
+    """
     made: dict[str, Any] = defaults | {key: value for key, value in given.items() if key in _SHARED}
     both = (table(each.get("generation") or {}, _GENERATION, "'generation'") for each in (defaults, given))
     generation: Json = {}
@@ -181,18 +212,31 @@ def _generation(given: Json) -> ReplySettings:
     if top_p > 1:
         raise ValueError(f"'top_p' {top_p} must be above 0 and at most 1")
     temperature = None if free else number(given, "temperature", 0.0, at_least=0)
-    return ReplySettings(whole(given, "max_tokens", 1024, at_least=1), temperature, top_p, MappingProxyType(more))
+    return ReplySettings(
+        whole(given, "max_tokens", 1024, at_least=1), temperature, top_p, MappingProxyType(more)
+    )
 
 
 def _provider(given: Json) -> str:
     named = text(given, "provider")
     if not re.fullmatch(r"[a-z0-9_.-]+/[^\s]+", named):
-        raise ValueError(f"'provider' {named!r} must be a name of inspect_ai's model interface, such as openai/gpt-4o")
+        raise ValueError(
+            f"'provider' {named!r} must be a name of inspect_ai's model interface, such as openai/gpt-4o"
+        )
     return named
 
 
 def _server(raw: Any) -> ServerOptions:
-    keys = ("model", "tensor_parallel", "dtype", "max_model_len", "gpu_memory", "trust_remote_code", "start_seconds", "args")
+    keys = (
+        "model",
+        "tensor_parallel",
+        "dtype",
+        "max_model_len",
+        "gpu_memory",
+        "trust_remote_code",
+        "start_seconds",
+        "args",
+    )
     given = table(raw, keys, "'vllm'")
     memory = None if given.get("gpu_memory") is None else number(given, "gpu_memory", above=0)
     if memory is not None and memory > 1:
@@ -214,7 +258,11 @@ def _prices(raw: Any) -> Prices | None:
         return None
     given = table(raw, _PRICES, "'prices'")
     if missing := next((key for key in ("in", "out") if key not in given), None):
-        raise ValueError(f"'prices' lacks {missing!r}; it needs in and out, US dollars per million tokens, or write null")
+        raise ValueError(
+            f"'prices' lacks {missing!r}; it needs in and out, US dollars per million tokens, or write null"
+        )
     return Prices(
-        number(given, "in", at_least=0), number(given, "out", at_least=0), whole(given, "picture_tokens", PICTURE_TOKENS, at_least=0)
+        number(given, "in", at_least=0),
+        number(given, "out", at_least=0),
+        whole(given, "picture_tokens", PICTURE_TOKENS, at_least=0),
     )

@@ -1,4 +1,6 @@
-"""The logs of a benchmark for `inspect view`: one a cell, in its log folder, made of the predictions on disk. Knows files alone."""
+"""The logs of a benchmark for `inspect view`: one a cell, in its log folder, made of the predictions on disk.
+Knows files alone.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""A benchmark as a whole: models behind APIs side by side, those that need a server here one after another, each with its own.
+"""A benchmark as a whole: models behind APIs side by side, those that need a server here one after another,
+each with its own.
 
-The loss of a model (no key, not served, its server dies, another run's file) ends that model with its reason and never another. Models are
-asked through inspect_ai's providers and leave its logs; its own eval loop is not used, since it takes more of the processor for a question
-than the request itself, and sends again what a hard budget has not counted. Knows who runs when; how one model is asked is `asking`.
+The loss of a model (no key, not served, its server dies, another run's file) ends that model with its reason
+and never another. Models are asked through inspect_ai's providers and leave its logs; its own eval loop is
+not used, since it takes more of the processor for a question than the request itself, and sends again what a
+hard budget has not counted. Knows who runs when; how one model is asked is `asking`.
 """
 
 from __future__ import annotations
@@ -46,7 +48,10 @@ class Bench:
     def by_model(self) -> list[tuple[ModelEntry, list[BenchCell]]]:
         """Each model with its cells that are not lost already."""
         entries = {cell.entry.name: cell.entry for cell in self.cells}
-        return [(entry, [cell for cell in self.cells if cell.entry is entry and cell.state != "lost"]) for entry in entries.values()]
+        return [
+            (entry, [cell for cell in self.cells if cell.entry is entry and cell.state != "lost"])
+            for entry in entries.values()
+        ]
 
 
 @dataclass(frozen=True)
@@ -58,20 +63,25 @@ class BenchSpending:
 
 
 def check_prices(bench: Bench) -> None:
-    """With a budget of money every model that is not served here needs prices. Raises InputError naming those that have none."""
+    """With a budget of money every model that is not served here needs prices. Raises InputError naming those
+    that have none.
+    """
     if bench.limits.max_cost is None:
         return
     hosted = [cell.entry for cell in bench.cells if cell.entry.hosted and cell.state == "waiting"]
     unknown = dict.fromkeys(entry.name for entry in hosted if entry.prices is None)
     if unknown:
         raise InputError(
-            f"--max-cost needs to know what tokens cost, and the models file has no prices for {', '.join(unknown)}; write them there "
+            "--max-cost needs to know what tokens cost, and the models file has no prices for "
+            f"{', '.join(unknown)}; write them there "
             "(in: 0, out: 0 for a server of your own), or leave those models out with --models-only"
         )
 
 
 def check_images(bench: Bench) -> None:
-    """A dataset none of whose images is there is a wrong image root, no fault of any model. Raises InputError."""
+    """A dataset none of whose images is there is a wrong image root, no fault of any model. Raises
+    InputError.
+    """
     for name in dict.fromkeys(cell.asked.spec.name for cell in bench.cells if cell.state == "waiting"):
         check_some_image(next(cell.plan for cell in bench.cells if cell.asked.spec.name == name))
 
@@ -79,8 +89,8 @@ def check_images(bench: Bench) -> None:
 def run_bench(bench: Bench, watching: Watching) -> BenchSpending:
     """Ask every open question of every cell; what became of each is in the cell.
 
-    Raises InputError (another benchmark writes the same log folder, no prices, no images) and Interrupted; what was answered until then is
-    on disk, and the same call goes on from there.
+    Raises InputError (another benchmark writes the same log folder, no prices, no images) and Interrupted;
+    what was answered until then is on disk, and the same call goes on from there.
     """
     check_prices(bench)
     check_images(bench)
@@ -95,7 +105,11 @@ def run_bench(bench: Bench, watching: Watching) -> BenchSpending:
         except KeyboardInterrupt:
             kept = sum(cell.done for cell in bench.cells)
             total = sum(cell.total for cell in bench.cells)
-            said = f"stopped; {kept:,} of {total:,} questions have their answer on disk. The same command goes on from there"
+            said = (
+                "stopped; "
+                f"{kept:,} of {total:,} questions have their answer on disk. The same command goes on "
+                "from there"
+            )
             raise Interrupted(said) from None
         finally:
             spending.close()
@@ -117,7 +131,9 @@ async def _all(bench: Bench, budget: Budget, spending: RequestLedger) -> None:
                 group.create_task(_model(bench, entry, cells, budget, spending))
 
 
-async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[BenchCell], budget: Budget, spending: RequestLedger) -> None:
+async def _model(
+    bench: Bench, entry: ModelEntry, cells: Sequence[BenchCell], budget: Budget, spending: RequestLedger
+) -> None:
     """Ask one model everything; whatever ends it early is written into its cells."""
     with ExitStack() as stack:
         work = [(cell, output) for cell in cells for output in _opened(bench, cell, stack)]
@@ -138,7 +154,9 @@ async def _model(bench: Bench, entry: ModelEntry, cells: Sequence[BenchCell], bu
 
 
 def _end(bench: Bench, cell: BenchCell, output: Output, before: int) -> None:
-    """Leave the results file counted, its log written anew where it has new rows, and no file where it has none at all."""
+    """Leave the results file counted, its log written anew where it has new rows, and no file where it has
+    none at all.
+    """
     if not output.done:
         cell.plan.out.unlink()
         cell.plan.manifest.unlink()
@@ -159,7 +177,9 @@ def _first(group: BaseExceptionGroup[BaseException]) -> str:
 def _opened(bench: Bench, cell: BenchCell, stack: ExitStack) -> Iterator[Output]:
     """The cell's results file; none, and the cell lost, where it cannot be had."""
     try:
-        opened = outputs.opened(cell.plan, command=COMMAND, overwrite=False, retry_failed=bench.retry_failed, remedy=REMEDY)
+        opened = outputs.opened(
+            cell.plan, command=COMMAND, overwrite=False, retry_failed=bench.retry_failed, remedy=REMEDY
+        )
         output = stack.enter_context(opened)
         if bench.retry_failed:
             cell.recount()
@@ -169,7 +189,13 @@ def _opened(bench: Bench, cell: BenchCell, stack: ExitStack) -> Iterator[Output]
     yield output
 
 
-async def _ask(bench: Bench, entry: ModelEntry, work: Sequence[tuple[BenchCell, Output]], budget: Budget, spending: RequestLedger) -> None:
+async def _ask(
+    bench: Bench,
+    entry: ModelEntry,
+    work: Sequence[tuple[BenchCell, Output]],
+    budget: Budget,
+    spending: RequestLedger,
+) -> None:
     async with _server(bench, entry) as server:
         if server is not None:
             for cell, _ in work:
@@ -199,7 +225,9 @@ async def _server(bench: Bench, entry: ModelEntry) -> AsyncIterator[LocalServer 
 
 
 async def _watched(questioning: Questioning, server: LocalServer | None) -> None:
-    """Ask everything; raises ServerLost as soon as the server is seen to have died, whatever its clients make of that."""
+    """Ask everything; raises ServerLost as soon as the server is seen to have died, whatever its clients make
+    of that.
+    """
     asking = asyncio.create_task(questioning.all())
     try:
         while not (await asyncio.wait([asking], timeout=_POLL_SECONDS))[0]:

@@ -28,12 +28,29 @@ class ModelJournal:
         self._sent_one(key)
 
     def failed(
-        self, key: str, attempt: int, number: int, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float,
+        cost: float,
+        seconds: float,
+        final: bool,
     ) -> None:
         """Try `number` brought no reply."""
         request = {"model": self._model, "id": key, "try": number}
-        self._ledger.failed(request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final)
+        self._ledger.failed(
+            request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final
+        )
 
     def replied(self, key: str, sent: Sent) -> None:
         """A reply came; its text is in the results file."""
-        self._ledger.replied({"model": self._model, "id": key, "try": sent.number}, sent.answer, bound=sent.bound, cost=sent.cost)
+        self._ledger.replied(
+            {"model": self._model, "id": key, "try": sent.number},
+            sent.answer,
+            bound=sent.bound,
+            cost=sent.cost,
+        )

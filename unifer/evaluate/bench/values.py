@@ -1,4 +1,6 @@
-"""Values of a YAML mapping, each checked when it is taken out. Every function raises ValueError naming key, value and what is allowed."""
+"""Values of a YAML mapping, each checked when it is taken out. Every function raises ValueError naming key,
+value and what is allowed.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,12 @@ def whole(given: Mapping[str, Any], key: str, default: int, *, at_least: int) ->
 
 
 def number(
-    given: Mapping[str, Any], key: str, default: float | None = None, *, above: float | None = None, at_least: float | None = None
+    given: Mapping[str, Any],
+    key: str,
+    default: float | None = None,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
 ) -> float:
     """A finite number within its bounds."""
     value = given.get(key, default)

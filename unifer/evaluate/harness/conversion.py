@@ -1,4 +1,5 @@
-"""A log of inspect_ai into a predictions file with its manifest, and a predictions file into a log. Knows both files; prints nothing.
+"""A log of inspect_ai into a predictions file with its manifest, and a predictions file into a log. Knows
+both files; prints nothing.
 
 A file that is already there is moved aside, once everything is read."""
 
@@ -37,34 +38,55 @@ class Converted:
 
 
 def to_predictions(log: Path, out: Path) -> Converted:
-    """Write the rows of a log to `out` (.jsonl) and the manifest beside it. Raises InputError for a log that cannot be used."""
+    """Write the rows of a log to `out` (.jsonl) and the manifest beside it. Raises InputError for a log that
+    cannot be used.
+    """
     found = read_log(log)
     made = _converted(out, found.predictions, found.asked)
     files.move_aside(out, runs.manifest_path(out))
     files.write_rows(out, (prediction.to_json() for prediction in found.predictions))
-    counts = {"asked": made.asked, "answered": made.rows - made.failed, "failed": made.failed, "missing": made.missing}
+    counts = {
+        "asked": made.asked,
+        "answered": made.rows - made.failed,
+        "failed": made.failed,
+        "missing": made.missing,
+    }
     source = runs.describe_file(log) | {"status": found.status}
-    manifest = runs.manifest(COMMAND, found.identity, asked=found.asked, log=source, rows=counts, finished=runs.now())
+    manifest = runs.manifest(
+        COMMAND, found.identity, asked=found.asked, log=source, rows=counts, finished=runs.now()
+    )
     files.write_json(runs.manifest_path(out), manifest)
     return made
 
 
-def to_log(run: PredictionFile, spec: DatasetSpec, out: Path, *, images: bool = False, image_root: Path | None = None) -> Converted:
-    """Write the predictions of a run as a log; with `images`, the pictures that the model was shown, by the image rule of its manifest.
+def to_log(
+    run: PredictionFile, spec: DatasetSpec, out: Path, *, images: bool = False, image_root: Path | None = None
+) -> Converted:
+    """Write the predictions of a run as a log; with `images`, the pictures that the model was shown, by the
+    image rule of its manifest.
 
-    Raises InputError for rows of another dataset, and where pictures are wanted and nothing says how they were made.
+    Raises InputError for rows of another dataset, and where pictures are wanted and nothing says how they
+    were made.
     """
     from unifer.evaluate.harness.tasks import picture_uri
     from unifer.evaluate.harness.writing import write_log
 
     predictions, notes = read_predictions(run.path, spec)
     stated = read_stated(run.path)
-    identity: Json = {"questions": {}, "model": {"name": run.name}, "engine": ENGINE} if stated is None else stated.identity
-    asked = len(predictions) if stated is None or stated.asked is None else max(stated.asked, len(predictions))
+    identity: Json = (
+        {"questions": {}, "model": {"name": run.name}, "engine": ENGINE}
+        if stated is None
+        else stated.identity
+    )
+    asked = (
+        len(predictions) if stated is None or stated.asked is None else max(stated.asked, len(predictions))
+    )
     picture = None
     if images:
         source = find_source(run.path, spec, predictions).path or spec.questions
-        picture = partial(picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity))
+        picture = partial(
+            picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity)
+        )
     files.move_aside(out)
     write_log(out, spec, predictions, identity, asked=asked, picture=picture)
     made = _converted(out, predictions, asked)
@@ -80,4 +102,6 @@ def _rule(path: Path, identity: Json) -> ImageRule:
     try:
         return ImageRule(rule["size"])  # type: ignore[index]
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: no manifest says at which size its pictures were shown; leave --images away") from None
+        raise InputError(
+            f"{path}: no manifest says at which size its pictures were shown; leave --images away"
+        ) from None

@@ -1,7 +1,9 @@
-"""Log files of inspect_ai read as far as predictions need: the header, and of each sample its output, its error and its metadata.
+"""Log files of inspect_ai read as far as predictions need: the header, and of each sample its output, its
+error and its metadata.
 
-Knows the two formats: `.eval`, a ZIP archive of one JSON a sample, and `.json`. Of an archive one sample is in memory at a time, its
-pictures and transcript dropped; inspect's own reader takes several times as long. What a sample means is `logs`.
+Knows the two formats: `.eval`, a ZIP archive of one JSON a sample, and `.json`. Of an archive one sample is
+in memory at a time, its pictures and transcript dropped; inspect's own reader takes several times as long.
+What a sample means is `logs`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,18 @@ from inspect_ai.model import ModelOutput
 from unifer.errors import InputError
 from unifer.records import Json
 
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, RecursionError, zipfile.BadZipFile, zlib.error, RuntimeError)
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    RecursionError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+)
 """What reading a damaged log raises."""
 _LONGEST = 300
 
@@ -85,4 +98,6 @@ def _reporting_damage(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
         problem = f"cannot be read as a log of inspect_ai ({said})"
-        raise InputError(f"{path}: {problem}; it is damaged or was cut off: copy it again, or run the task again") from None
+        raise InputError(
+            f"{path}: {problem}; it is damaged or was cut off: copy it again, or run the task again"
+        ) from None

@@ -1,6 +1,8 @@
-"""A log of inspect_ai as predictions of ours: replies whole, failures with their reason, and what the run was made with.
+"""A log of inspect_ai as predictions of ours: replies whole, failures with their reason, and what the run was
+made with.
 
-Knows what a log says; its bytes are `log_files`, how one output becomes a prediction is `outputs`, writing a log is `writing`.
+Knows what a log says; its bytes are `log_files`, how one output becomes a prediction is `outputs`, writing a
+log is `writing`.
 """
 
 from __future__ import annotations
@@ -38,12 +40,16 @@ _ALSO_SAMPLING = (
     "system_message", "stop_seqs", "best_of", "frequency_penalty", "presence_penalty", "logit_bias", "top_k", "num_choices", "verbosity",
     "effort", "reasoning_effort", "reasoning_mode", "reasoning_tokens", "response_schema", "extra_body", "fallback_models",
 )  # fmt: skip
-"""Further settings that change replies: in the manifest where they are set. Retries, time limits and connections change none."""
+"""Further settings that change replies: in the manifest where they are set. Retries, time limits and
+connections change none.
+"""
 
 
 @dataclass(frozen=True)
 class LogPredictions:
-    """What a log holds: the rows in the order of the dataset, how many questions were asked (those that never ran have no row)."""
+    """What a log holds: the rows in the order of the dataset, how many questions were asked (those that never
+    ran have no row).
+    """
 
     dataset: str
     predictions: tuple[Prediction, ...]
@@ -57,7 +63,8 @@ class LogPredictions:
 def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction: None) -> LogPredictions:
     """The predictions in the log at `path` (.eval or .json); `check` may refuse one with ValueError.
 
-    Raises InputError: unreadable or truncated, still being written, no task of ours, without samples, several epochs a question.
+    Raises InputError: unreadable or truncated, still being written, no task of ours, without samples, several
+    epochs a question.
     """
     log = read_header(path)
     stated = _stated(path, log)
@@ -67,15 +74,23 @@ def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction
     rows = {sample.id: _row(path, sample, hidden, verbatim, check) for sample in finished}
     if not rows:
         unlogged = log.eval.config.log_samples is False
-        why = "was made with --no-log-samples" if unlogged else f"holds no sample (its run ended with status {log.status!r})"
+        why = (
+            "was made with --no-log-samples"
+            if unlogged
+            else f"holds no sample (its run ended with status {log.status!r})"
+        )
         raise InputError(f"{path}: {why}, so there are no replies in it; run the task again")
     place = {str(name): index for index, name in enumerate(log.eval.dataset.sample_ids or ())}
     ordered = tuple(rows[name] for name in sorted(rows, key=lambda name: place.get(name, len(place))))
-    return LogPredictions(_facts(log)["dataset"], ordered, stated.identity, stated.asked or len(rows), log.status)
+    return LogPredictions(
+        _facts(log)["dataset"], ordered, stated.identity, stated.asked or len(rows), log.status
+    )
 
 
 def read_log_stated(path: Path) -> Stated:
-    """What the log's header says that a manifest would: identity and how many questions were asked. Raises InputError as `read_log`."""
+    """What the log's header says that a manifest would: identity and how many questions were asked. Raises
+    InputError as `read_log`.
+    """
     return _stated(path, read_header(path))
 
 
@@ -94,22 +109,29 @@ def _facts(log: EvalLog) -> Json:
 def _stated(path: Path, log: EvalLog) -> Stated:
     facts = _facts(log)
     if not isinstance(facts.get("dataset"), str):
-        raise InputError(f"{path}: is a log of the task {log.eval.task!r}, which is none of ours (docs/inspect.md lists them)")
+        raise InputError(
+            f"{path}: is a log of the task {log.eval.task!r}, which is none of ours (docs/inspect.md "
+            "lists them)"
+        )
     if log.status == "started":
         raise InputError(
-            f"{path}: is still being written, or its run was killed; wait for its end, or finish it with `inspect eval-retry {path.name}`"
+            f"{path}: is still being written, or its run was killed; wait for its end, or finish it "
+            "with `inspect eval-retry "
+            f"{path.name}`"
         )
     if (log.eval.config.epochs or 1) > 1:
         raise InputError(
-            f"{path}: asks each question {log.eval.config.epochs} times (epochs), and predictions hold one reply a question; run it "
-            "with --epochs 1"
+            f"{path}: asks each question {log.eval.config.epochs} times (epochs), and predictions "
+            "hold one reply a question; run it with --epochs 1"
         )
     asked = facts.get("asked", len(log.eval.dataset.sample_ids or ()) or log.eval.dataset.samples)
     return Stated(_identity(facts, log), asked)
 
 
 def _identity(facts: Json, log: EvalLog) -> Json:
-    """What wrote the log says of the run it holds; of a run of inspect's own, what its task and its settings say."""
+    """What wrote the log says of the run it holds; of a run of inspect's own, what its task and its settings
+    say.
+    """
     if "identity" in facts:
         return dict(restored(facts["identity"]))
     return {
@@ -131,10 +153,14 @@ def _generation(plan: GenerateConfig, model: GenerateConfig) -> Json:
         value = getattr(config, theirs)
         found[ours] = found[ours] if value is None else value
     more = {name: getattr(config, name) for name in _ALSO_SAMPLING}
-    return found | {name: json.loads(json.dumps(value, default=str)) for name, value in more.items() if value is not None}
+    return found | {
+        name: json.loads(json.dumps(value, default=str)) for name, value in more.items() if value is not None
+    }
 
 
-def _row(path: Path, sample: Logged, hidden: tuple[str, ...], verbatim: bool, check: Callable[[Prediction], None]) -> Prediction:
+def _row(
+    path: Path, sample: Logged, hidden: tuple[str, ...], verbatim: bool, check: Callable[[Prediction], None]
+) -> Prediction:
     try:
         question = question_in(sample.metadata)
         if sample.id != sample_id(question):

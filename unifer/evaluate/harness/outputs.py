@@ -1,7 +1,7 @@
 """What inspect_ai says of a model's output as a prediction of ours, and the other way round, without loss.
 
-Knows replies, stop reasons and token counts; no files. Whether there is a reply decides: an output without any choice is a failure,
-whatever kept it away.
+Knows replies, stop reasons and token counts; no files. Whether there is a reply decides: an output without
+any choice is a failure, whatever kept it away.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def finish_reason(stop: StopReason) -> str | None:
 
 
 def prediction_of(question: Question, output: ModelOutput, problem: str | None = None) -> Prediction:
-    """The reply of `output`, or the failure to get one, for which `problem` is the reason. Raises ValueError for forged fields of ours."""
+    """The reply of `output`, or the failure to get one, for which `problem` is the reason. Raises ValueError
+    for forged fields of ours.
+    """
     if output.empty:
         return Prediction(question, "", error=problem or NO_REPLY)
     usage = output.usage
@@ -42,11 +44,15 @@ def prediction_of(question: Question, output: ModelOutput, problem: str | None =
         "completion_tokens": None if usage is None else usage.output_tokens,
     }
     exact = (output.metadata or {}).get(FACTS) or {}
-    return Prediction.from_json(question.to_json() | {name: restored(exact.get(name, value)) for name, value in found.items()})
+    return Prediction.from_json(
+        question.to_json() | {name: restored(exact.get(name, value)) for name, value in found.items()}
+    )
 
 
 def output_of(prediction: Prediction, model: str) -> ModelOutput:
-    """`prediction` as inspect would have recorded it; what its fields cannot hold exactly stands in `metadata`."""
+    """`prediction` as inspect would have recorded it; what its fields cannot hold exactly stands in
+    `metadata`.
+    """
     if prediction.failed:
         return ModelOutput(model=model)
     message = ChatMessageAssistant(content=shown(prediction.reply), model=model, source="generate")

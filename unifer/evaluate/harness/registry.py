@@ -1,6 +1,8 @@
-"""The tasks by name, as inspect_ai finds them through this package's entry point: `inspect eval unifer/rafdb --model openai/gpt-4o`.
+"""The tasks by name, as inspect_ai finds them through this package's entry point: `inspect eval unifer/rafdb
+--model openai/gpt-4o`.
 
-Knows which folder of the project each task means; what a task is made of is `tasks`. All take the same arguments:
+Knows which folder of the project each task means; what a task is made of is `tasks`. All take the same
+arguments:
 
     -T sample=true        the committed questions over drawn faces, for a first try
     -T questions=FILE     another question file, as typed or below the dataset's folder
@@ -32,7 +34,12 @@ def _named(name: str, folder: str) -> Callable[..., Task]:
     """The task `unifer/NAME` over a dataset folder of the project."""
 
     @task(name=name)
-    def made(sample: bool = False, questions: str | None = None, image_root: str | None = None, image_size: int = 224) -> Task:
+    def made(
+        sample: bool = False,
+        questions: str | None = None,
+        image_root: str | None = None,
+        image_size: int = 224,
+    ) -> Task:
         return _task(folder, sample, questions, image_root, image_size)
 
     return made
@@ -53,25 +60,49 @@ fea20k = _named("fea20k", f"{BENCHMARK}/fea20k")
 
 @task
 def dataset(
-    dataset_dir: str, sample: bool = False, questions: str | None = None, image_root: str | None = None, image_size: int = 224
+    dataset_dir: str,
+    sample: bool = False,
+    questions: str | None = None,
+    image_root: str | None = None,
+    image_size: int = 224,
 ) -> Task:
-    """Any dataset folder, seen from here or in the project: `inspect eval unifer/dataset -T dataset_dir=DIR`."""
+    """Any dataset folder, seen from here or in the project: `inspect eval unifer/dataset -T
+    dataset_dir=DIR`.
+    """
     here = Path(dataset_dir)
-    return _task(str(here.absolute()) if here.is_dir() else dataset_dir, sample, questions, image_root, image_size)
+    return _task(
+        str(here.absolute()) if here.is_dir() else dataset_dir, sample, questions, image_root, image_size
+    )
 
 
 def _task(folder: str, sample: bool, questions: str | None, image_root: str | None, image_size: int) -> Task:
-    """The task over a dataset folder, relative to the project. Raises PrerequisiteError, which inspect shows as one line."""
+    """The task over a dataset folder, relative to the project. Raises PrerequisiteError, which inspect shows
+    as one line.
+    """
     try:
         spec = load_dataset(current_project() / folder)
         if sample and questions:
-            raise InputError(f"-T sample=true names the questions already; leave it or -T questions={questions} away")
-        asked = spec.samples if sample else find_questions(spec, Path(questions) if questions else None, "-T questions=")
+            raise InputError(
+                f"-T sample=true names the questions already; leave it or -T questions={questions} away"
+            )
+        asked = (
+            spec.samples
+            if sample
+            else find_questions(spec, Path(questions) if questions else None, "-T questions=")
+        )
         root = Path(image_root) if image_root else None
         if root is not None and not root.is_dir():
-            raise InputError(f"-T image_root={root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below")
+            raise InputError(
+                "-T "
+                f"image_root={root}: no such folder; give the folder that image paths such as "
+                "/RAF-DB/1.jpg are below"
+            )
         made = dataset_task(spec, questions_file=asked, image_root=root, image_rule=_rule(image_size))
-        check_some_image(AnswerPlan(asked, tuple(question_in(sample.metadata) for sample in made.dataset), Path(), root, {}))
+        check_some_image(
+            AnswerPlan(
+                asked, tuple(question_in(sample.metadata) for sample in made.dataset), Path(), root, {}
+            )
+        )
         return made
     except InputError as error:
         raise PrerequisiteError(str(error)) from None

@@ -1,6 +1,7 @@
 """One question as a sample of inspect_ai, and back. Knows what a log can hold; no pictures and no models.
 
-A log is UTF-8: text with a lone surrogate, which UTF-8 cannot hold and inspect would spell out, is kept as ASCII JSON beside it.
+A log is UTF-8: text with a lone surrogate, which UTF-8 cannot hold and inspect would spell out, is kept as
+ASCII JSON beside it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,16 @@ _ASCII = "ascii_json"
 
 
 def sample_of(question: Question) -> Sample:
-    """The sample that asks `question`; its input is the prompt alone, since the picture is made when the question is asked."""
+    """The sample that asks `question`; its input is the prompt alone, since the picture is made when the
+    question is asked.
+    """
     metadata = {QUESTION: kept(question.to_json())}
-    return Sample(input=shown(question.prompt), target=shown(target_of(question)), id=sample_id(question), metadata=metadata)
+    return Sample(
+        input=shown(question.prompt),
+        target=shown(target_of(question)),
+        id=sample_id(question),
+        metadata=metadata,
+    )
 
 
 def question_in(metadata: Mapping[str, Any] | None) -> Question:
@@ -35,13 +43,17 @@ def question_in(metadata: Mapping[str, Any] | None) -> Question:
 
 
 def sample_id(question: Question) -> str:
-    """The key of the question; what a file name in a ZIP archive cannot hold (NUL, lone surrogates) is written as JSON would."""
+    """The key of the question; what a file name in a ZIP archive cannot hold (NUL, lone surrogates) is
+    written as JSON would.
+    """
     key = question.key
     return key if _is_utf8(key) and "\0" not in key else json.dumps(key)[1:-1]
 
 
 def target_of(question: Question) -> str:
-    """What is true, for people who look at the log: the label, or the AUs where the question asks for those."""
+    """What is true, for people who look at the log: the label, or the AUs where the question asks for
+    those.
+    """
     if question.true_label is not None:
         return question.true_label
     return ", ".join(f"AU{number}" for number in question.action_units or ()) or "no AU"

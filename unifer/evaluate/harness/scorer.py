@@ -1,7 +1,7 @@
 """Our grader and our figures as scorer and metrics of inspect_ai. Both are called here, not written again.
 
-A score carries the verdict (outcome, label, AUs), so that figures over thousands of samples grade nothing twice. An errored sample is
-graded too, as `failed`: it stays in every denominator.
+A score carries the verdict (outcome, label, AUs), so that figures over thousands of samples grade nothing
+twice. An errored sample is graded too, as `failed`: it stays in every denominator.
 """
 
 from __future__ import annotations
@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from inspect_ai.scorer import CORRECT, INCORRECT, Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.scorer import (
+    CORRECT,
+    INCORRECT,
+    Metric,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    metric,
+    scorer,
+)
 from inspect_ai.solver import TaskState
 
 from unifer.datasets import DatasetSpec, PublishedRule
@@ -35,7 +46,9 @@ def figures() -> Metric:
 
 
 def figures_of(scores: Sequence[SampleScore]) -> dict[str, float]:
-    """WAR, UAR and macro-F1 of the labels, F1 of the AUs (a face, macro, micro), in [0, 1]; those that the questions ask for."""
+    """WAR, UAR and macro-F1 of the labels, F1 of the AUs (a face, macro, micro), in [0, 1]; those that the
+    questions ask for.
+    """
     rows = [_graded(score) for score in scores]
     labels = tuple(dict.fromkeys(label for row in rows for label in row.prediction.question.candidate_labels))
     emotion, units = scoring.figures(_spec(labels, units=rows[0].units if rows else ()), rows, resamples=0)
@@ -49,7 +62,9 @@ def figures_of(scores: Sequence[SampleScore]) -> dict[str, float]:
 
 @scorer(metrics=[figures()])
 def strict(aliases: Mapping[str, Sequence[str]] | None = None, action_units: Sequence[int] = ()) -> Scorer:
-    """The strict protocol (docs/scoring.md) for a dataset with these further spellings and these scored AUs (none: all)."""
+    """The strict protocol (docs/scoring.md) for a dataset with these further spellings and these scored AUs
+    (none: all).
+    """
     spec = _spec((), aliases or {}, tuple(action_units))
 
     async def score(state: TaskState, target: Target) -> Score:
@@ -60,14 +75,20 @@ def strict(aliases: Mapping[str, Sequence[str]] | None = None, action_units: Seq
 
 
 def strict_for(spec: DatasetSpec) -> Scorer:
-    """`strict` as the dataset wants it; its arguments stand in the log, so a log can be scored again without the dataset."""
+    """`strict` as the dataset wants it; its arguments stand in the log, so a log can be scored again without
+    the dataset.
+    """
     return strict({label: list(words) for label, words in spec.aliases.items()}, list(spec.action_units))
 
 
 def score_of(row: Graded) -> Score:
     """The score of a graded prediction."""
     verdict = row.verdict
-    named = _listed(verdict.action_units) if verdict.outcome == "answered" and verdict.label is None else verdict.label
+    named = (
+        _listed(verdict.action_units)
+        if verdict.outcome == "answered" and verdict.label is None
+        else verdict.label
+    )
     return Score(
         value=CORRECT if row.correct else INCORRECT,
         answer=None if named is None else shown(named),
@@ -92,8 +113,14 @@ def _graded(score: SampleScore) -> Graded:
     """The graded prediction behind a score, as far as figures need it: no reply and no reasoning."""
     found = score.score.metadata or {}
     failed = "failed" if found["outcome"] == "failed" else None
-    verdict = Verdict(found["outcome"], restored(found["label"]), "", found["well_formed"], frozenset(found["AUs"]))
-    return Graded(Prediction(question_in(score.sample_metadata), "", error=failed), verdict, tuple(found.get("scored_AUs", ())))
+    verdict = Verdict(
+        found["outcome"], restored(found["label"]), "", found["well_formed"], frozenset(found["AUs"])
+    )
+    return Graded(
+        Prediction(question_in(score.sample_metadata), "", error=failed),
+        verdict,
+        tuple(found.get("scored_AUs", ())),
+    )
 
 
 def _explained(row: Graded) -> str:
@@ -101,7 +128,11 @@ def _explained(row: Graded) -> str:
     lines = [f"{verdict.outcome}{'' if verdict.label is None else f': {verdict.label}'}"]
     lines += [] if question.true_label is None else [f"true label: {question.true_label}"]
     if row.claim is not None:
-        lines += [f"AUs claimed: {_listed(row.claim.claimed)}", f"AUs shown: {_listed(row.claim.shown)}", f"F1: {row.claim.f1:.3f}"]
+        lines += [
+            f"AUs claimed: {_listed(row.claim.claimed)}",
+            f"AUs shown: {_listed(row.claim.shown)}",
+            f"F1: {row.claim.f1:.3f}",
+        ]
     return "\n".join(lines)
 
 
@@ -109,7 +140,11 @@ def _listed(units: frozenset[int]) -> str:
     return ", ".join(f"AU{unit}" for unit in sorted(units)) or "no AU"
 
 
-def _spec(labels: tuple[str, ...], aliases: Mapping[str, Sequence[str]] = MappingProxyType({}), units: tuple[int, ...] = ()) -> DatasetSpec:
+def _spec(
+    labels: tuple[str, ...],
+    aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    units: tuple[int, ...] = (),
+) -> DatasetSpec:
     """As much of a dataset as grading and figures read."""
     spellings = MappingProxyType({label: tuple(words) for label, words in aliases.items()})
     rule = PublishedRule(MappingProxyType({}), "one_line")

@@ -1,7 +1,8 @@
 """A dataset as a task of inspect_ai: what is asked, what is shown, how replies are generated and graded.
 
-Nothing here is a second rule: questions, prompts, pictures and grades come from the modules that inference and scoring use. Pictures are
-made when their question is asked, so memory holds those in flight alone; one that cannot be made is a failed sample, not the end.
+Nothing here is a second rule: questions, prompts, pictures and grades come from the modules that inference
+and scoring use. Pictures are made when their question is asked, so memory holds those in flight alone; one
+that cannot be made is a failed sample, not the end.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ def dataset_task(
     image_rule: ImageRule = ImageRule(),  # noqa: B008  (frozen)
     solver: Solver | None = None,
 ) -> Task:
-    """The task that asks the questions of `questions_file` (default: the dataset's own), the first `limit` of them.
+    """The task that asks the questions of `questions_file` (default: the dataset's own), the first `limit` of
+    them.
 
-    `solver` replaces one plain request a question; the face is shown before it. Raises InputError: no such file, not this dataset's rows.
+    `solver` replaces one plain request a question; the face is shown before it. Raises InputError: no such
+    file, not this dataset's rows.
     """
     path = questions_file or spec.questions
     questions = read_questions(path, spec)[:limit]
@@ -64,7 +67,9 @@ def dataset_task(
 
 
 class NotAskedError(Exception):
-    """The question cannot be asked: no such image, a forged prompt. Inspect records `message` as the sample's error."""
+    """The question cannot be asked: no such image, a forged prompt. Inspect records `message` as the sample's
+    error.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -72,7 +77,9 @@ class NotAskedError(Exception):
 
 
 def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
-    """Puts the picture before the prompt: one user turn, no system message, as `prompts.chat_messages` has it."""
+    """Puts the picture before the prompt: one user turn, no system message, as `prompts.chat_messages` has
+    it.
+    """
 
     @solver(name="show_face")
     def made() -> Solver:
@@ -92,7 +99,9 @@ def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
 
 
 def picture_uri(question: Question, beside: Path, image_root: Path | None, rule: ImageRule) -> str:
-    """The pixels that `images.load` makes, as a PNG in a data URI: no loss between them and the model. Raises ImageError."""
+    """The pixels that `images.load` makes, as a PNG in a data URI: no loss between them and the model. Raises
+    ImageError.
+    """
     image = images.load(images.resolve(question.image_path, image_root, beside), rule, question.image_path)
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=1)  # a fifth of the time for a tenth more bytes

@@ -1,7 +1,9 @@
-"""Predictions of ours as a log of inspect_ai: `inspect view` shows it, `inspect score` grades it again, `logs.read_log` gives them back.
+"""Predictions of ours as a log of inspect_ai: `inspect view` shows it, `inspect score` grades it again,
+`logs.read_log` gives them back.
 
-Knows what a log must say; how one prediction becomes an output is `outputs`. The .eval file is written sample by sample, since inspect's
-own writer takes time with the square of their number, and pictures of ten thousand faces should not be in memory at once.
+Knows what a log must say; how one prediction becomes an output is `outputs`. The .eval file is written sample
+by sample, since inspect's own writer takes time with the square of their number, and pictures of ten thousand
+faces should not be in memory at once.
 """
 
 from __future__ import annotations
@@ -64,10 +66,11 @@ def write_log(
     asked: int | None = None,
     picture: Picture | None = None,
 ) -> None:
-    """Write `predictions`, which `identity` made (as in a manifest), graded, as the log `path`; all of it or nothing.
+    """Write `predictions`, which `identity` made (as in a manifest), graded, as the log `path`; all of it or
+    nothing.
 
-    `asked`: how many questions were asked; where that is more, the log says that the run was cancelled. `picture` makes the pictures that
-    the log should hold. Raises InputError: no .eval file, no predictions.
+    `asked`: how many questions were asked; where that is more, the log says that the run was cancelled.
+    `picture` makes the pictures that the log should hold. Raises InputError: no .eval file, no predictions.
     """
     if path.suffix != SUFFIX:
         raise InputError(f"{path}: a log of inspect_ai ends in {SUFFIX}")
@@ -83,7 +86,9 @@ def write_log(
             put(f"samples/{sample.id}_epoch_1.json", sample)
             summaries.append(sample.summary())
             score = (sample.scores or {})[_SCORER]
-            scores.append(SampleScore(score=score, sample_id=sample.id, sample_metadata=sample.metadata, scorer=_SCORER))
+            scores.append(
+                SampleScore(score=score, sample_id=sample.id, sample_metadata=sample.metadata, scorer=_SCORER)
+            )
         put("summaries.json", summaries)
         head.results = _results(scores, head.eval)
         put("header.json", head)
@@ -93,9 +98,15 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
     now = runs.now()
     status: EvalStatus = "success" if asked == len(predictions) else "cancelled"
     model = str((identity.get("model") or {}).get("name") or "unknown")
-    options = {"aliases": {label: list(words) for label, words in spec.aliases.items()}, "action_units": list(spec.action_units)}
+    options = {
+        "aliases": {label: list(words) for label, words in spec.aliases.items()},
+        "action_units": list(spec.action_units),
+    }
     scorer = EvalScorer(
-        name=f"unifer/{_SCORER}", options=options, metrics=[EvalMetricDefinition(name="unifer/figures", options={})], metadata={}
+        name=f"unifer/{_SCORER}",
+        options=options,
+        metrics=[EvalMetricDefinition(name="unifer/figures", options={})],
+        metadata={},
     )
     made = EvalSpec(
         created=now,
@@ -103,7 +114,11 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
         task_id=spec.name,
         task=spec.name,
         task_display_name=spec.title,
-        dataset=EvalDataset(name=spec.name, samples=asked, sample_ids=[sample_of(each.question).id or "" for each in predictions]),
+        dataset=EvalDataset(
+            name=spec.name,
+            samples=asked,
+            sample_ids=[sample_of(each.question).id or "" for each in predictions],
+        ),
         model=shown(f"{_NOBODY}/{model}"),
         config=EvalConfig(epochs=1, fail_on_error=False, score_on_error=True),
         scorers=[scorer],
@@ -123,7 +138,13 @@ def _config(identity: Json) -> GenerateConfig:
     """What the viewer shows of how replies were generated."""
     sampling = identity.get("generation") or {}
     names = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "seed": "seed"}
-    return GenerateConfig(**{theirs: sampling[ours] for theirs, ours in names.items() if isinstance(sampling.get(ours), int | float)})
+    return GenerateConfig(
+        **{
+            theirs: sampling[ours]
+            for theirs, ours in names.items()
+            if isinstance(sampling.get(ours), int | float)
+        }
+    )
 
 
 def _sample(prediction: Prediction, spec: DatasetSpec, model: str, picture: Picture | None) -> EvalSample:
@@ -132,18 +153,27 @@ def _sample(prediction: Prediction, spec: DatasetSpec, model: str, picture: Pict
     content: list[Content] = [ContentText(text=shown(prediction.question.prompt))]
     if picture is not None:
         content = [*_picture(prediction.question, picture), *content]
-    exact: Json = {} if prediction.error is None or kept(prediction.error) == prediction.error else {FACTS: kept(prediction.error)}
+    exact: Json = (
+        {}
+        if prediction.error is None or kept(prediction.error) == prediction.error
+        else {FACTS: kept(prediction.error)}
+    )
     sample = EvalSample(
         id=asked.id or "",
         epoch=1,
         input=shown(str(asked.input)),
         target=shown(str(asked.target)),
-        messages=[ChatMessageUser(content=content, source="input"), *(choice.message for choice in output.choices)],
+        messages=[
+            ChatMessageUser(content=content, source="input"),
+            *(choice.message for choice in output.choices),
+        ],
         output=output,
         scores={_SCORER: score_of(row)},
         metadata=(asked.metadata or {}) | exact,
         model_usage={} if output.usage is None else {model: output.usage},
-        error=None if prediction.error is None else EvalError(message=shown(prediction.error), traceback="", traceback_ansi=""),
+        error=None
+        if prediction.error is None
+        else EvalError(message=shown(prediction.error), traceback="", traceback_ansi=""),
     )
     return sample if picture is None else condense_sample(sample)
 
@@ -159,9 +189,20 @@ def _results(scores: list[SampleScore], spec: EvalSpec) -> EvalResults:
     values = figures_of(scores)
     found = {name: EvalMetric(name=name, group="figures", value=value) for name, value in values.items()}
     options = (spec.scorers or [])[0].options or {}
-    score = EvalScore(name=_SCORER, scorer=_SCORER, scored_samples=len(scores), unscored_samples=0, params=options, metrics=found)
+    score = EvalScore(
+        name=_SCORER,
+        scorer=_SCORER,
+        scored_samples=len(scores),
+        unscored_samples=0,
+        params=options,
+        metrics=found,
+    )
     failed = sum((each.score.metadata or {})["outcome"] == "failed" for each in scores)
-    return EvalResults(total_samples=spec.dataset.samples or len(scores), completed_samples=len(scores) - failed, scores=[score])
+    return EvalResults(
+        total_samples=spec.dataset.samples or len(scores),
+        completed_samples=len(scores) - failed,
+        scores=[score],
+    )
 
 
 @contextmanager

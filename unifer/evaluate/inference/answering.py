@@ -1,7 +1,8 @@
-"""Asking one engine the open questions of results files: images decoded ahead, each reply appended as it comes.
+"""Asking one engine the open questions of results files: images decoded ahead, each reply appended as it
+comes.
 
-A question that cannot be asked (no such image, a forged prompt) or answered becomes a failed row at once; it never ends the run.
-Knows no manifests and no processes: those are `outputs`, `infer` and `shards`.
+A question that cannot be asked (no such image, a forged prompt) or answered becomes a failed row at once; it
+never ends the run. Knows no manifests and no processes: those are `outputs`, `infer` and `shards`.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ AHEAD = 64
 """Images decoded before the engine asks for them."""
 
 HOPELESS = 16
-"""If so many engine replies fail from the start, with none that succeeded, something is wrong with the engine and the run stops."""
+"""If so many engine replies fail from the start, with none that succeeded, something is wrong with the engine
+and the run stops.
+"""
 
 
 def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: Advance) -> None:
-    """Ask `engine` every open question of some results files, whose keys differ, and append each reply to its own.
+    """Ask `engine` every open question of some results files, whose keys differ, and append each reply to its
+    own.
 
     One stream for all of them: the engine never runs empty in between. Memory does not grow with the files.
     """
@@ -69,7 +73,8 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
             failures.append(reply.error or "")
             if len(failures) == HOPELESS:
                 raise InputError(
-                    f"the engine failed on each of the first {HOPELESS} questions: {failures[-1]}. They are recorded as "
+                    "the engine failed on each of the first "
+                    f"{HOPELESS} questions: {failures[-1]}. They are recorded as "
                     "failed; once the cause is gone, --retry-failed asks them again"
                 )
 
@@ -79,7 +84,11 @@ def _image(question: Question, *, rule: ImageRule | None, plan: AnswerPlan) -> I
     try:
         prompts.check_prompt(question.prompt)
         path = images.resolve(question.image_path, plan.image_root, plan.questions_file.parent)
-        return images.decode(path, question.image_path) if rule is None else images.load(path, rule, question.image_path)
+        return (
+            images.decode(path, question.image_path)
+            if rule is None
+            else images.load(path, rule, question.image_path)
+        )
     except ValueError as error:
         return error
 
@@ -87,14 +96,20 @@ def _image(question: Question, *, rule: ImageRule | None, plan: AnswerPlan) -> I
 def _prediction(question: Question, reply: Reply) -> Prediction:
     if reply.error is not None:
         return Prediction(question, "", error=reply.error)
-    return Prediction(question, reply.text, None, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens)
+    return Prediction(
+        question, reply.text, None, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens
+    )
 
 
 def prefetched(items: Iterable[T], work: Callable[[T], R], workers: int, ahead: int) -> Iterator[tuple[T, R]]:
-    """(item, work(item)) in order, `work` running in threads on at most `ahead` items before they are asked for."""
+    """(item, work(item)) in order, `work` running in threads on at most `ahead` items before they are asked
+    for.
+    """
     source = iter(items)
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        window: deque[tuple[T, Future[R]]] = deque((item, pool.submit(work, item)) for item in islice(source, ahead))
+        window: deque[tuple[T, Future[R]]] = deque(
+            (item, pool.submit(work, item)) for item in islice(source, ahead)
+        )
         try:
             while window:
                 item, result = window.popleft()

@@ -1,4 +1,5 @@
-"""Inference as a whole: which model answers what into which file, resumed where it stopped, with one engine or several processes.
+"""Inference as a whole: which model answers what into which file, resumed where it stopped, with one engine
+or several processes.
 
 Knows no grading: a reply is text here. How questions are asked is `answering`, how rows are kept `outputs`.
 """
@@ -60,7 +61,12 @@ class InferenceSummary:
         return self.asked - self.answered - self.failed
 
     def to_json(self) -> Json:
-        return {"asked": self.asked, "answered": self.answered, "failed": self.failed, "missing": self.missing}
+        return {
+            "asked": self.asked,
+            "answered": self.answered,
+            "failed": self.failed,
+            "missing": self.missing,
+        }
 
 
 def plan(
@@ -74,14 +80,17 @@ def plan(
     part: QuestionPart | None = None,
     profile: str = "default",
 ) -> AnswerPlan:
-    """What to answer into which file: with a `part`, its share of `questions` into a file of its own beside `out`.
+    """What to answer into which file: with a `part`, its share of `questions` into a file of its own beside
+    `out`.
 
     `profile` is the name of the inference profile, for readers of the manifest.
 
     Raises InputError if `out` is not JSONL, or the part holds no question.
     """
     if out.suffix != outputs.SUFFIX:
-        raise InputError(f"{out}: predictions are appended one row a line; name a file that ends in {outputs.SUFFIX}")
+        raise InputError(
+            f"{out}: predictions are appended one row a line; name a file that ends in {outputs.SUFFIX}"
+        )
     identity = {
         "questions": runs.describe_file(questions_file),
         "model": model,
@@ -92,13 +101,24 @@ def plan(
         return AnswerPlan(questions_file, tuple(questions), out, image_root, identity, profile=profile)
     if part.of > len(questions):
         asked = f"{len(questions)} questions of {questions_file} are asked for"
-        raise InputError(f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}")
+        raise InputError(
+            f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}"
+        )
     shared = tuple(part.questions(questions))
-    return AnswerPlan(questions_file, shared, part.path(out), image_root, identity | {parts.KEY: part.to_json()}, len(questions), profile)
+    return AnswerPlan(
+        questions_file,
+        shared,
+        part.path(out),
+        image_root,
+        identity | {parts.KEY: part.to_json()},
+        len(questions),
+        profile,
+    )
 
 
 def check_some_image(plan: AnswerPlan) -> None:
-    """One missing image is a failed row; all of them missing is a wrong image root, better said before a model is loaded.
+    """One missing image is a failed row; all of them missing is a wrong image root, better said before a
+    model is loaded.
 
     Raises InputError.
     """
@@ -109,9 +129,14 @@ def check_some_image(plan: AnswerPlan) -> None:
         except ImageError:
             continue
     first = plan.questions[0].image_path
-    where = plan.image_root or "UNIFER_IMAGE_ROOT or data/images for a leading '/', else the question file's folder"
+    where = (
+        plan.image_root
+        or "UNIFER_IMAGE_ROOT or data/images for a leading '/', else the question file's folder"
+    )
     raise InputError(
-        f"{plan.questions_file}: none of its {len(plan.questions)} images is there, such as {first!r} (looked below {where}); "
+        f"{plan.questions_file}: none of its {len(plan.questions)} images is there, such as {first!r} "
+        "(looked below "
+        f"{where}); "
         "give --image-root the folder that holds them"
     )
 
@@ -126,19 +151,34 @@ def run_inference(
     retry_failed: bool = False,
     make_engine: Callable[[], Engine] | None = None,
 ) -> list[InferenceSummary]:
-    """`run_jobs` for one model. `make_engine` replaces `spec.open` (one process only); its engine stays open."""
+    """`run_jobs` for one model. `make_engine` replaces `spec.open` (one process only); its engine stays
+    open.
+    """
     slot = None if make_engine is None else _lent(make_engine)
-    return run_jobs([Job(tuple(plans), spec, progress)], shards=shards, overwrite=overwrite, retry_failed=retry_failed, slot=slot)
+    return run_jobs(
+        [Job(tuple(plans), spec, progress)],
+        shards=shards,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        slot=slot,
+    )
 
 
 def run_jobs(
-    jobs: Sequence[Job], *, shards: int = 1, overwrite: bool = False, retry_failed: bool = False, slot: EngineSlot | None = None
+    jobs: Sequence[Job],
+    *,
+    shards: int = 1,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+    slot: EngineSlot | None = None,
 ) -> list[InferenceSummary]:
-    """Answer every question of `jobs` that has no row yet, job after job, by one engine, or one in each of `shards` processes.
+    """Answer every question of `jobs` that has no row yet, job after job, by one engine, or one in each of
+    `shards` processes.
 
-    Every results file is opened, and refused, before the first engine starts. `slot` is where the engine goes, the caller's to close.
-    Raises InputError (another run's file, a full disk, images not found, an engine that answers nothing) and Interrupted; whatever was
-    answered until then is on disk, and the same call goes on from there.
+    Every results file is opened, and refused, before the first engine starts. `slot` is where the engine
+    goes, the caller's to close. Raises InputError (another run's file, a full disk, images not found, an
+    engine that answers nothing) and Interrupted; whatever was answered until then is on disk, and the same
+    call goes on from there.
     """
     _refuse_one_file_twice(jobs)
     with ExitStack() as stack:
@@ -153,7 +193,9 @@ def run_jobs(
         except KeyboardInterrupt:
             kept, total = (sum(job.rows() for job in opened), sum(job.total() for job in opened))
             raise Interrupted(
-                f"stopped; {kept} of {total} questions have their answer on disk. The same command goes on from there"
+                "stopped; "
+                f"{kept} of {total} questions have their answer on disk. The same command goes on "
+                "from there"
             ) from None
         return [finish(output, before) for output, before in zip(outputs_of_all, resumed, strict=True)]
 
@@ -168,8 +210,9 @@ def _refuse_one_file_twice(jobs: Sequence[Job]) -> None:
     twice = [path for path, times in written.items() if times > 1]
     if twice:
         raise InputError(
-            f"{twice[0]}: {written[twice[0]]} of the models asked for would write this file, whose name is the model's folder; "
-            "name each model once, and ask two folders of one name in two commands with --out"
+            f"{twice[0]}: {written[twice[0]]} of the models asked for would write this file, whose "
+            "name is the model's folder; name each model once, and ask two folders of one name in "
+            "two commands with --out"
         )
 
 
@@ -194,15 +237,22 @@ class _Opened:
 
 
 def _open_job(stack: ExitStack, job: Job, overwrite: bool, retry_failed: bool) -> _Opened:
-    opening = (outputs.opened(plan, command=COMMAND, overwrite=overwrite, retry_failed=retry_failed) for plan in job.plans)
+    opening = (
+        outputs.opened(plan, command=COMMAND, overwrite=overwrite, retry_failed=retry_failed)
+        for plan in job.plans
+    )
     return _Opened(job, [stack.enter_context(output) for output in opening])
 
 
 def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None) -> None:
-    if slot is None and (spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)):
+    if slot is None and (
+        spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)
+    ):
         gpus.refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
     if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
-        answer_in_processes([ModelWork(each.outputs, each.job.spec, each.progress) for each in opened], shards)
+        answer_in_processes(
+            [ModelWork(each.outputs, each.job.spec, each.progress) for each in opened], shards
+        )
         return
     ours: AbstractContextManager[EngineSlot] = EngineSlot() if slot is None else nullcontext(slot)
     with ours as room:
@@ -215,7 +265,9 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
 
 
 def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:
-    """All files in one stream, or one by one where a key stands in two of them: a reply would not say whose it is."""
+    """All files in one stream, or one by one where a key stands in two of them: a reply would not say whose
+    it is.
+    """
     keys = [question.key for output in opened for question in output.todo()]
     return [opened] if len(set(keys)) == len(keys) else [[output] for output in opened]
 

@@ -1,4 +1,5 @@
-"""One results file: its lock, its manifest, its append-only log, and the shards that worker processes left beside it.
+"""One results file: its lock, its manifest, its append-only log, and the shards that worker processes left
+beside it.
 
 Knows rows and files; asking a model is `infer`, worker processes are `shards`.
 """
@@ -24,7 +25,9 @@ _REMEDY = "give --overwrite to move it aside and start anew, or --out FILE to wr
 
 @dataclass(frozen=True)
 class AnswerPlan:
-    """One question file to be answered into one results file; `identity` is what every row in that file was made with."""
+    """One question file to be answered into one results file; `identity` is what every row in that file was
+    made with.
+    """
 
     questions_file: Path
     questions: tuple[Question, ...]
@@ -47,17 +50,25 @@ class AnswerPlan:
     def shards(self) -> list[Path]:
         """Rows of workers that were not merged yet, from this run or from one that was killed."""
         stem = self.out.name.removesuffix(SUFFIX) + ".shard-"
-        return sorted(path for path in self.out.parent.glob("*" + SUFFIX) if path.name.startswith(stem)) if self.out.parent.is_dir() else []
+        return (
+            sorted(path for path in self.out.parent.glob("*" + SUFFIX) if path.name.startswith(stem))
+            if self.out.parent.is_dir()
+            else []
+        )
 
 
 def out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
-    """`UniFER-7B.jsonl`; `UniFER-7B.sample_qa.jsonl` where `questions` is not the dataset's own question file."""
+    """`UniFER-7B.jsonl`; `UniFER-7B.sample_qa.jsonl` where `questions` is not the dataset's own question
+    file.
+    """
     default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
     return f"{model}{SUFFIX}" if default else f"{model}.{questions.stem}{SUFFIX}"
 
 
 class Output:
-    """The open results file of a plan. `done` holds the keys that have a row; `record` may be called from several threads."""
+    """The open results file of a plan. `done` holds the keys that have a row; `record` may be called from
+    several threads.
+    """
 
     def __init__(self, plan: AnswerPlan, log: files.AppendLog) -> None:
         self.plan = plan
@@ -86,7 +97,9 @@ class Output:
         return [question for question in self.plan.questions if question.key not in self.done]
 
     def adopt_shards(self) -> None:
-        """Move the rows of workers into this file. A kill in between loses and doubles nothing: keys already here are passed over."""
+        """Move the rows of workers into this file. A kill in between loses and doubles nothing: keys already
+        here are passed over.
+        """
         for path in self.plan.shards():
             files.AppendLog(path).close()  # cuts a torn last line
             for prediction in read_log(path):
@@ -95,16 +108,24 @@ class Output:
 
 
 def read_log(path: Path) -> Iterator[Prediction]:
-    """Rows of a results file; none if it is missing or empty. Raises InputError for a row that is no prediction, or doubled."""
+    """Rows of a results file; none if it is missing or empty. Raises InputError for a row that is no
+    prediction, or doubled.
+    """
     if path.exists() and path.stat().st_size:
-        yield from files.read_records(path, Prediction.from_json, key=lambda prediction: prediction.question.key)
+        yield from files.read_records(
+            path, Prediction.from_json, key=lambda prediction: prediction.question.key
+        )
 
 
 @contextmanager
-def opened(plan: AnswerPlan, *, command: str, overwrite: bool, retry_failed: bool, remedy: str = _REMEDY) -> Iterator[Output]:
-    """The results file of `plan`, locked, of this very run, with what earlier runs and their workers left in it.
+def opened(
+    plan: AnswerPlan, *, command: str, overwrite: bool, retry_failed: bool, remedy: str = _REMEDY
+) -> Iterator[Output]:
+    """The results file of `plan`, locked, of this very run, with what earlier runs and their workers left in
+    it.
 
-    Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves it aside), disk full.
+    Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves
+    it aside), disk full.
     """
     with locked(plan.out), reporting_full_disk(plan.out):
         if overwrite:
@@ -112,13 +133,21 @@ def opened(plan: AnswerPlan, *, command: str, overwrite: bool, retry_failed: boo
         manifest = runs.refuse_other_run(plan.manifest, plan.identity, remedy)
         if manifest is None:
             if plan.out.exists() and plan.out.stat().st_size:
-                raise InputError(f"{plan.out}: has no {plan.manifest.name} beside it, so nothing says which model answered; {remedy}")
+                raise InputError(
+                    f"{plan.out}: has no {plan.manifest.name} beside it, so nothing says which model "
+                    "answered; "
+                    f"{remedy}"
+                )
             manifest = runs.manifest(command, plan.identity, asked=0, profile=plan.profile)
-        # Scores count what was asked and not answered; a later call with a smaller --limit asks no less than was asked before.
+        # Scores count what was asked and not answered; a later call with a smaller --limit asks no less than
+        # was asked before.
         manifest["context"]["asked"] = max(manifest["context"]["asked"], len(plan.questions))
-        if manifest["context"].get("profile") != plan.profile:  # rows of one file asked in two ways are of neither profile in full
+        if (
+            manifest["context"].get("profile") != plan.profile
+        ):  # rows of one file asked in two ways are of neither profile in full
             manifest["context"]["profile"] = "default"
-        # Which words these are follows from the question file, whose digest is in the identity; older runs go on without it.
+        # Which words these are follows from the question file, whose digest is in the identity; older runs go
+        # on without it.
         manifest["context"]["wording"] = wording_of(plan.questions).to_json()
         if plan.whole is not None:
             manifest["context"]["whole"] = max(manifest["context"].get("whole", 0), plan.whole)
@@ -136,4 +165,6 @@ def _drop_failed(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.exists():
             files.AppendLog(path).close()
-            files.write_rows(path, [prediction.to_json() for prediction in read_log(path) if not prediction.failed])
+            files.write_rows(
+                path, [prediction.to_json() for prediction in read_log(path) if not prediction.failed]
+            )

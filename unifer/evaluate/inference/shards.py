@@ -1,8 +1,9 @@
-"""Inference in several processes, one engine each: on GPUs one process a device. Rows go to a file a process, merged at the end.
+"""Inference in several processes, one engine each: on GPUs one process a device. Rows go to a file a process,
+merged at the end.
 
-A process that dies loses nothing it had written and takes no other with it. This file is both sides: `answer_in_processes` is the
-parent; `python -m unifer.evaluate.inference.shards` the child, told its work in one line of JSON on standard input. That pipe ends with the
-parent, and the child ends with the pipe.
+A process that dies loses nothing it had written and takes no other with it. This file is both sides:
+`answer_in_processes` is the parent; `python -m unifer.evaluate.inference.shards` the child, told its work in
+one line of JSON on standard input. That pipe ends with the parent, and the child ends with the pipe.
 """
 
 from __future__ import annotations
@@ -35,13 +36,19 @@ _STOP_SECONDS = 5.0
 
 
 def default_shards(spec: EngineSpec) -> int:
-    """As many engines as fit on the visible GPUs; 1 on CPU, where one engine uses all cores, and 1 to ask servers elsewhere."""
-    return 1 if spec.name in ("scripted", "server") else max(1, len(visible_gpus()) // spec.tensor_parallel_size)
+    """As many engines as fit on the visible GPUs; 1 on CPU, where one engine uses all cores, and 1 to ask
+    servers elsewhere.
+    """
+    return (
+        1 if spec.name in ("scripted", "server") else max(1, len(visible_gpus()) // spec.tensor_parallel_size)
+    )
 
 
 @dataclass(frozen=True)
 class ModelWork:
-    """The open results files of one model, to be answered by the engine of `spec`; `progress` shows how far it is."""
+    """The open results files of one model, to be answered by the engine of `spec`; `progress` shows how far
+    it is.
+    """
 
     outputs: Sequence[Output]
     spec: EngineSpec
@@ -49,19 +56,30 @@ class ModelWork:
 
 
 def answer_in_processes(shares: Sequence[ModelWork], shards: int) -> None:
-    """Split the open questions of every share over `shards` processes, which take the shares in turn, wait, and merge their rows.
+    """Split the open questions of every share over `shards` processes, which take the shares in turn, wait,
+    and merge their rows.
 
-    Raises InputError if there are fewer GPUs than that takes; naming the processes that failed, after merging what every one wrote.
+    Raises InputError if there are fewer GPUs than that takes; naming the processes that failed, after merging
+    what every one wrote.
     """
     gpus = len(visible_gpus())
     widest = max((share.spec for share in shares), key=lambda spec: spec.tensor_parallel_size)
     if gpus and shards * widest.tensor_parallel_size > gpus:
         needed = f"{shards} processes of {widest.tensor_parallel_size} GPU(s) each"
-        raise InputError(f"--shards: {needed} need {shards * widest.tensor_parallel_size} GPUs, {gpus} are visible; ask for fewer")
+        raise InputError(
+            "--shards: "
+            f"{needed} need {shards * widest.tensor_parallel_size} GPUs, {gpus} are visible; ask for "
+            "fewer"
+        )
     jobs = [[_job(share, index, shards) for share in shares] for index in range(shards)]
     outputs = [output for share in shares for output in share.outputs]
     workers = [
-        _Worker(index, [output.plan for output in outputs], [job for job in own if job["work"]], _environment(index, shards, widest))
+        _Worker(
+            index,
+            [output.plan for output in outputs],
+            [job for job in own if job["work"]],
+            _environment(index, shards, widest),
+        )
         for index, own in enumerate(jobs)
         if any(job["work"] for job in own)
     ]
@@ -79,8 +97,8 @@ def answer_in_processes(shares: Sequence[ModelWork], shards: int) -> None:
     if dead:
         names = "; ".join(worker.obituary() for worker in dead)
         raise InputError(
-            f"{len(dead)} of {len(workers)} worker processes failed: {names}. The answers of all are kept; see the messages "
-            "above for the cause, then run the same command again to go on"
+            f"{len(dead)} of {len(workers)} worker processes failed: {names}. The answers of all are "
+            "kept; see the messages above for the cause, then run the same command again to go on"
         )
 
 
@@ -101,7 +119,9 @@ def _watch(share: ModelWork, workers: Sequence[_Worker]) -> None:
 class _Worker:
     """One child process and the row files that it fills."""
 
-    def __init__(self, index: int, plans: Sequence[AnswerPlan], jobs: Sequence[Json], environment: dict[str, str]) -> None:
+    def __init__(
+        self, index: int, plans: Sequence[AnswerPlan], jobs: Sequence[Json], environment: dict[str, str]
+    ) -> None:
         self._index = index
         self._read_to = {plan.shard(index): 0 for plan in plans}
         self._group = ProcessGroup(
@@ -155,25 +175,35 @@ class _Worker:
 
     def obituary(self) -> str:
         """`number 2 was killed by signal 9`, or its exit status."""
-        end = f"was killed by signal {-self.status}" if self.status < 0 else f"ended with status {self.status}"
+        end = (
+            f"was killed by signal {-self.status}" if self.status < 0 else f"ended with status {self.status}"
+        )
         return f"number {self._index} {end}"
 
 
 def _environment(index: int, of: int, spec: EngineSpec) -> dict[str, str]:
-    """The child's share of the machine: its GPUs, or its part of the cores. It must find this very package, however we were started."""
+    """The child's share of the machine: its GPUs, or its part of the cores. It must find this very package,
+    however we were started.
+    """
     package = str(Path(__file__).parents[2])
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     gpus, each = visible_gpus(), spec.tensor_parallel_size
     if gpus:
         return paths | {"CUDA_VISIBLE_DEVICES": ",".join(gpus[index * each : (index + 1) * each])}
     # Pinned threads of several engines would all land on the same first cores.
-    return paths | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // of)), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    return paths | {
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // of)),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    }
 
 
 def _job(share: ModelWork, index: int, of: int) -> Json:
     """What worker `index` has to do for one share."""
     parts = [(output.plan, output.todo()[index::of]) for output in share.outputs]
-    return {"spec": share.spec.to_json(), "work": [_work(plan, index, questions) for plan, questions in parts if questions]}
+    return {
+        "spec": share.spec.to_json(),
+        "work": [_work(plan, index, questions) for plan, questions in parts if questions],
+    }
 
 
 def _work(plan: AnswerPlan, index: int, questions: list[Question]) -> Json:
@@ -213,10 +243,12 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
 
 
 def _end_with_parent() -> None:
-    """Every finished row is on disk already, so there is nothing to tidy up when the pipe from the parent closes.
+    """Every finished row is on disk already, so there is nothing to tidy up when the pipe from the parent
+    closes.
 
-    Reads the descriptor, not `sys.stdin`: a thread inside that object's read holds its lock, and a process that is forked meanwhile (vLLM's
-    engine on a GPU), whose first act is to close its standard input, would wait for that lock for ever.
+    Reads the descriptor, not `sys.stdin`: a thread inside that object's read holds its lock, and a process
+    that is forked meanwhile (vLLM's engine on a GPU), whose first act is to close its standard input, would
+    wait for that lock for ever.
     """
     while os.read(0, 65536):
         pass

@@ -1,11 +1,14 @@
-"""Two checks of reasoning that need no judge: does the answer follow from the AUs claimed, and are the AUs claimed the true ones?
+"""Two checks of reasoning that need no judge: does the answer follow from the AUs claimed, and are the AUs
+claimed the true ones?
 
-Knows FACS prototypes and sets of AUs. Neither check reads how the reasoning gets from AUs to answer, nor anything in it but AUs and answer.
+Knows FACS prototypes and sets of AUs. Neither check reads how the reasoning gets from AUs to answer, nor
+anything in it but AUs and answer.
 
-The answer follows from the AUs claimed if no other candidate's prototype (`action_units.PROTOTYPES`) fits them better. The fit of a
-prototype is the F1 of the two sets, 2 |both| / (|claimed| + |prototype|); the prototype of neutral is empty, so it fits where no AU is
-claimed, and nothing else does. Ties follow: AU12 alone is happiness, AU4 alone fits sadness as well as anger. Where no prototype shares
-an AU with the claims, no answer follows from them.
+The answer follows from the AUs claimed if no other candidate's prototype (`action_units.PROTOTYPES`) fits
+them better. The fit of a prototype is the F1 of the two sets, 2 |both| / (|claimed| + |prototype|); the
+prototype of neutral is empty, so it fits where no AU is claimed, and nothing else does. Ties follow: AU12
+alone is happiness, AU4 alone fits sadness as well as anger. Where no prototype shares an AU with the claims,
+no answer follows from them.
 """
 
 from __future__ import annotations
@@ -24,11 +27,17 @@ from unifer.records import Json
 
 @lru_cache(maxsize=1 << 16)
 def support(claimed: frozenset[int], answer: str, candidates: tuple[str, ...]) -> float | None:
-    """How well the prototype of `answer` fits the AUs `claimed`, against the best fit of any candidate's: in [0, 1], 1 where it follows.
+    """How well the prototype of `answer` fits the AUs `claimed`, against the best fit of any candidate's: in
+    [0, 1], 1 where it follows.
 
-    0 where no prototype fits at all; None where `answer` has no prototype. Candidates without a prototype take no part.
+    0 where no prototype fits at all; None where `answer` has no prototype. Candidates without a prototype
+    take no part.
     """
-    fits = {label: f1(claimed, PROTOTYPES[canonical(label)]) for label in candidates if canonical(label) in PROTOTYPES}
+    fits = {
+        label: f1(claimed, PROTOTYPES[canonical(label)])
+        for label in candidates
+        if canonical(label) in PROTOTYPES
+    }
     if answer not in fits:
         return None
     best = max(fits.values())
@@ -37,9 +46,11 @@ def support(claimed: frozenset[int], answer: str, candidates: tuple[str, ...]) -
 
 @dataclass(frozen=True)
 class Follows:
-    """Over the answers whose emotion has a prototype: the share that follows from the AUs claimed, and the mean `support`.
+    """Over the answers whose emotion has a prototype: the share that follows from the AUs claimed, and the
+    mean `support`.
 
-    `silent` of them claim no AU at all: there only neutral follows. `without_prototype` are answers that could not be checked.
+    `silent` of them claim no AU at all: there only neutral follows. `without_prototype` are answers that
+    could not be checked.
     """
 
     follows: MeanShare
@@ -53,9 +64,11 @@ class Follows:
 
 
 def follows(graded: Sequence[Graded | None], draws: Draws) -> Follows | None:
-    """The check over one run; None where no reply claims an AU and names an emotion with a prototype, so that nothing is there to check.
+    """The check over one run; None where no reply claims an AU and names an emotion with a prototype, so that
+    nothing is there to check.
 
-    `graded` has an entry for each question, None where there is no row. Replies without an answer, or off the list, name no emotion.
+    `graded` has an entry for each question, None where there is no row. Replies without an answer, or off the
+    list, name no emotion.
     """
     fits = [None if row is None or row.verdict.label is None else _support(row) for row in graded]
     answered = [row for row in graded if row is not None and row.verdict.label is not None]
@@ -68,13 +81,15 @@ def follows(graded: Sequence[Graded | None], draws: Draws) -> Follows | None:
 
 
 def _support(row: Graded) -> float | None:
-    return support(row.verdict.action_units, row.verdict.label or "", row.prediction.question.candidate_labels)
+    return support(
+        row.verdict.action_units, row.verdict.label or "", row.prediction.question.candidate_labels
+    )
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Whether the AUs claimed are the true ones: of all claims the share that the face shows (`n` claims), the share of faces whose
-    AUs are claimed exactly, and the mean F1 of a face (`n` annotated faces each)."""
+    """Whether the AUs claimed are the true ones: of all claims the share that the face shows (`n` claims),
+    the share of faces whose AUs are claimed exactly, and the mean F1 of a face (`n` annotated faces each)."""
 
     precision: MeanShare
     exact: MeanShare

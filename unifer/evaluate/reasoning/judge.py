@@ -1,7 +1,9 @@
-"""Ask another model how well the reasoning of each reply agrees with its reference; every answer goes to disk as it comes.
+"""Ask another model how well the reasoning of each reply agrees with its reference; every answer goes to disk
+as it comes.
 
-A question is done with after a score, or after three attempts that bring none: then its score is null, with the fault, and never 0. A
-refused key, an unknown model or a server out of reach ends the run. Killed or stopped, the same call goes on and asks nothing twice.
+A question is done with after a score, or after three attempts that bring none: then its score is null, with
+the fault, and never 0. A refused key, an unknown model or a server out of reach ends the run. Killed or
+stopped, the same call goes on and asks nothing twice.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ class Closing(ReadyModel, Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One run to be judged: its graded rows, and the judge. With `picture` the judge is shown each face as well."""
+    """One run to be judged: its graded rows, and the judge. With `picture` the judge is shown each face as
+    well.
+    """
 
     predictions: Path
     graded: tuple[Graded, ...]
@@ -91,33 +95,49 @@ def judge(
     open_judge: Callable[[], Closing] | None = None,
     make_asker: Callable[[ReadyModel, Journal], Asker] | None = None,
 ) -> JudgeSummary:
-    """Ask for every question with a reference and some reasoning that has no score yet, and append what comes.
+    """Ask for every question with a reference and some reasoning that has no score yet, and append what
+    comes.
 
-    `open_judge` and `make_asker` replace the task's own, inside the event loop. Raises InputError (nothing to judge, the scores of another
-    judge, a judge that cannot be reached) and Interrupted; what was answered until then is in the file.
+    `open_judge` and `make_asker` replace the task's own, inside the event loop. Raises InputError (nothing to
+    judge, the scores of another judge, a judge that cannot be reached) and Interrupted; what was answered
+    until then is in the file.
     """
-    asked = [row for row in task.graded if row.prediction.question.reference is not None and reasoning_of(row)]
+    asked = [
+        row for row in task.graded if row.prediction.question.reference is not None and reasoning_of(row)
+    ]
     if not asked:
         raise InputError(
-            f"{task.predictions}: nothing to judge; a question needs a reference (provenance.description), and its reply some reasoning"
+            f"{task.predictions}: nothing to judge; a question needs a reference "
+            "(provenance.description), and its reply some reasoning"
         )
     out = judged_path(task.predictions)
     manifest_path = runs.manifest_path(out)
     with locked(out):
         if overwrite:
             files.move_aside(out, manifest_path)
-        manifest = runs.refuse_other_run(manifest_path, task.identity(), _REMEDY) or runs.manifest("judge", task.identity())
+        manifest = runs.refuse_other_run(manifest_path, task.identity(), _REMEDY) or runs.manifest(
+            "judge", task.identity()
+        )
         files.write_json(manifest_path, manifest)
-        done = {key: row for key, row in read_rows(out).items() if not (row.worth_asking_again or (retry_failed and row.score is None))}
+        done = {
+            key: row
+            for key, row in read_rows(out).items()
+            if not (row.worth_asking_again or (retry_failed and row.score is None))
+        }
         todo = [row for row in asked if not _is_done(row, done)]
         with files.AppendLog(out) as log:
             run = _JudgeWorkers(task, log, make_asker or _asker)
             try:
                 asyncio.run(run.all(todo, progress, len(asked), open_judge or (lambda: ApiModel(task.spec))))
             except KeyboardInterrupt:
-                raise Interrupted(f"stopped; {out.name} keeps what was judged. The same command goes on from there") from None
+                raise Interrupted(
+                    f"stopped; {out.name} keeps what was judged. The same command goes on from there"
+                ) from None
         summary = _summary(out, asked, len(asked) - len(todo))
-        manifest["context"] |= {"finished": runs.now(), "rows": {"judged": summary.judged, "failed": summary.failed, "open": summary.open}}
+        manifest["context"] |= {
+            "finished": runs.now(),
+            "rows": {"judged": summary.judged, "failed": summary.failed, "open": summary.open},
+        }
         files.write_json(manifest_path, manifest)
         return summary
 
@@ -133,24 +153,34 @@ def _digest(row: Graded) -> str:
 
 def _summary(out: Path, asked: Sequence[Graded], before: int) -> JudgeSummary:
     rows = read_rows(out)
-    found = [judgement for row in asked if (judgement := rows.get(row.prediction.question.key)) and judgement.of == _digest(row)]
+    found = [
+        judgement
+        for row in asked
+        if (judgement := rows.get(row.prediction.question.key)) and judgement.of == _digest(row)
+    ]
     failed = [judgement for judgement in found if judgement.score is None]
     first = f"{failed[0].key}: {failed[0].error or failed[0].fault}" if failed else None
     return JudgeSummary(out, len(asked), before, len(found) - len(failed), len(failed), first)
 
 
 def _asker(model: ReadyModel, journal: Journal) -> Asker:
-    return Asker(model, Budget(None, None), journal, max_tokens=MAX_TOKENS, retries=ATTEMPTS - 1, called="judge")
+    return Asker(
+        model, Budget(None, None), journal, max_tokens=MAX_TOKENS, retries=ATTEMPTS - 1, called="judge"
+    )
 
 
 class _JudgeWorkers:
     """The event loop's part: what becomes of an open row. It is the asker's journal too."""
 
-    def __init__(self, task: Task, log: files.AppendLog, make_asker: Callable[[ReadyModel, Journal], Asker]) -> None:
+    def __init__(
+        self, task: Task, log: files.AppendLog, make_asker: Callable[[ReadyModel, Journal], Asker]
+    ) -> None:
         self._task, self._log, self._make_asker = task, log, make_asker
         self._digests: dict[str, str] = {}
 
-    async def all(self, todo: Sequence[Graded], progress: Progress, total: int, open_judge: Callable[[], Closing]) -> None:
+    async def all(
+        self, todo: Sequence[Graded], progress: Progress, total: int, open_judge: Callable[[], Closing]
+    ) -> None:
         if not todo:
             return
         model = open_judge()
@@ -164,7 +194,9 @@ class _JudgeWorkers:
                         self._log.append(judgement.to_json())
                     advance(1)
 
-                await ask_all(todo, one, self._task.spec.max_connections, ahead=0)  # a question to the judge takes no time to make
+                await ask_all(
+                    todo, one, self._task.spec.max_connections, ahead=0
+                )  # a question to the judge takes no time to make
         finally:
             await model.close()
 
@@ -197,7 +229,17 @@ class _JudgeWorkers:
         """Nothing to note: there is no budget to charge."""
 
     def failed(
-        self, key: str, attempt: int, number: int, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float,
+        cost: float,
+        seconds: float,
+        final: bool,
     ) -> None:
         """A request that brought no reply, and is not sent again, leaves its question without a score."""
         if final:

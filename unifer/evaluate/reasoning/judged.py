@@ -1,7 +1,7 @@
 """A judge's scores on disk, `<run>.judged.jsonl` with a manifest beside it, and what they come to.
 
-Append-only, a row whenever a question is done with; of several rows of one question the last counts. Knows files and marks; who is asked,
-and what, is `judge` and `rubric`.
+Append-only, a row whenever a question is done with; of several rows of one question the last counts. Knows
+files and marks; who is asked, and what, is `judge` and `rubric`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from unifer.models.api.faults import Fault
 from unifer.records import Json, Question
 
 SPOKE: tuple[Misfit, ...] = ("nonsense", "out_of_range", "refusal")
-"""Failures in which the judge did reply: asking once more would bring the same, so only `--retry-failed` does."""
+"""Failures in which the judge did reply: asking once more would bring the same, so only `--retry-failed`
+does.
+"""
 _OTHER_FILE = "it is no file of `unifer judge`; move it away"
 
 
@@ -56,7 +58,9 @@ class Judgement:
         if score is None and not isinstance(fault, str):
             raise ValueError(f"'score' is null and no 'fault' says why; {_OTHER_FILE}")
         if score is not None and (type(score) is not int or not LOWEST <= score <= HIGHEST):
-            raise ValueError(f"'score' is {score!r}; a whole number from {LOWEST} to {HIGHEST}, or null, is expected")
+            raise ValueError(
+                f"'score' is {score!r}; a whole number from {LOWEST} to {HIGHEST}, or null, is expected"
+            )
         return cls(row["id"], row["of"], score, str(row.get("why") or ""), fault, row.get("error"))
 
     def to_json(self) -> Json:
@@ -75,13 +79,18 @@ class JudgedRun:
 
 
 def read_judged(predictions: Path) -> JudgedRun | None:
-    """The judgements beside a predictions file; None where nothing was judged. Raises InputError for files that are not ours."""
+    """The judgements beside a predictions file; None where nothing was judged. Raises InputError for files
+    that are not ours.
+    """
     path = judged_path(predictions)
     manifest = runs.manifest_path(path)
     if not path.exists() or not path.stat().st_size:
         return None
     if not manifest.exists():
-        raise InputError(f"{path}: has no {manifest.name} beside it that says who judged; bring it back, or move this file away")
+        raise InputError(
+            f"{path}: has no {manifest.name} beside it that says who judged; bring it back, or move "
+            "this file away"
+        )
     try:
         judge = files.read_json(manifest, _OTHER_FILE)["identity"]["judge"]
         who, rubric, pictured = str(judge["model"]), str(judge["rubric"]), bool(judge["pictured"])
@@ -117,8 +126,9 @@ def read_rows(path: Path) -> dict[str, Judgement]:
 class JudgeScores:
     """A judge's mean over `n` questions with a reference, from 1 to 10: those judged, and the silent ones.
 
-    Silent are replies without reasoning, failed and missing ones: they have the lowest mark by the rubric, unasked. `failed` were asked
-    and have no score, by fault in `faults`; `unasked` were not asked yet, or about another reply. Neither enters the mean.
+    Silent are replies without reasoning, failed and missing ones: they have the lowest mark by the rubric,
+    unasked. `failed` were asked and have no score, by fault in `faults`; `unasked` were not asked yet, or
+    about another reply. Neither enters the mean.
     """
 
     judge: str
@@ -133,10 +143,18 @@ class JudgeScores:
 
     def to_json(self) -> Json:
         counts = {name: getattr(self, name) for name in ("judged", "silent", "failed", "unasked", "faults")}
-        return {"judge": self.judge, "rubric": self.rubric, "pictured": self.pictured, **self.mean.to_json(), **counts}
+        return {
+            "judge": self.judge,
+            "rubric": self.rubric,
+            "pictured": self.pictured,
+            **self.mean.to_json(),
+            **counts,
+        }
 
 
-def score_judged(judged: JudgedRun, questions: Sequence[Question], rows: Sequence[Graded | None], draws: Draws) -> JudgeScores:
+def score_judged(
+    judged: JudgedRun, questions: Sequence[Question], rows: Sequence[Graded | None], draws: Draws
+) -> JudgeScores:
     """The mean and its denominators. `rows` has an entry for each question, None where there is no reply."""
     marks: list[float | None] = []
     silent = unasked = 0
@@ -157,7 +175,9 @@ def score_judged(judged: JudgedRun, questions: Sequence[Question], rows: Sequenc
         marks.append(mark)
     mean = draws.share(marks)
     counts = {"judged": mean.n - silent, "silent": silent, "failed": sum(faults.values()), "unasked": unasked}
-    return JudgeScores(judged.judge, judged.rubric, judged.pictured, mean, **counts, faults=dict(sorted(faults.items())))
+    return JudgeScores(
+        judged.judge, judged.rubric, judged.pictured, mean, **counts, faults=dict(sorted(faults.items()))
+    )
 
 
 def reasoning_of(row: Graded | None) -> str:

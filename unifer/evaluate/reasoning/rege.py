@@ -1,8 +1,9 @@
 """REGE, recognition and generation together: S_re + S_ge, from 0 to 200.
 
-S_re is 100 x accuracy where the question asks for an emotion, 100 x macro AU F1 where AUs are annotated; S_ge is 100 x mean ROUGE-L
-F-measure. Source: EmoLA (Li et al., Facial Affective Behavior Analysis with Instruction Tuning, 2024). Its own ROUGE-L comes from another
-package, without stems; docs/reasoning.md says in what the figures differ. Knows numbers alone.
+S_re is 100 x accuracy where the question asks for an emotion, 100 x macro AU F1 where AUs are annotated; S_ge
+is 100 x mean ROUGE-L F-measure. Source: EmoLA (Li et al., Facial Affective Behavior Analysis with Instruction
+Tuning, 2024). Its own ROUGE-L comes from another package, without stems; docs/reasoning.md says in what the
+figures differ. Knows numbers alone.
 """
 
 from __future__ import annotations
@@ -41,10 +42,19 @@ class Rege:
 
     def to_json(self) -> Json:
         bounds = None if self.interval is None else list(self.interval)
-        return {"rege": self.total, "s_re": self.s_re, "s_ge": self.s_ge, "n_re": self.n_re, "n_ge": self.n_ge, "ci95": bounds}
+        return {
+            "rege": self.total,
+            "s_re": self.s_re,
+            "s_ge": self.s_ge,
+            "n_re": self.n_re,
+            "n_ge": self.n_ge,
+            "ci95": bounds,
+        }
 
 
-def rege_of_answers(correct: Sequence[bool | None], rouge: Sequence[float | None], draws: Draws) -> Rege | None:
+def rege_of_answers(
+    correct: Sequence[bool | None], rouge: Sequence[float | None], draws: Draws
+) -> Rege | None:
     """With S_re the accuracy. One entry a question: None where it asks for no emotion, or has no reference.
 
     None where no question asks for an emotion, or none has a reference.
@@ -57,8 +67,12 @@ def rege_of_answers(correct: Sequence[bool | None], rouge: Sequence[float | None
     return _rege(rows, parts, n_re=int(rows[:, 1].sum()), n_ge=int(rows[:, 3].sum()), draws=draws)
 
 
-def rege_of_units(claims: Sequence[Claim | None], rouge: Sequence[float | None], units: Sequence[int], draws: Draws) -> Rege | None:
-    """With S_re the macro F1 over those of `units` that a face shows. One entry a question, None as in `rege_of_answers`."""
+def rege_of_units(
+    claims: Sequence[Claim | None], rouge: Sequence[float | None], units: Sequence[int], draws: Draws
+) -> Rege | None:
+    """With S_re the macro F1 over those of `units` that a face shows. One entry a question, None as in
+    `rege_of_answers`.
+    """
     faces = [index for index, claim in enumerate(claims) if claim is not None]
     if not faces:
         return None
@@ -80,7 +94,9 @@ def _counted(values: Sequence[float | None]) -> Floats:
     return np.array([(0.0, 0.0) if value is None else (float(value), 1.0) for value in values]).reshape(-1, 2)
 
 
-def _rege(rows: Floats, parts: Callable[[Floats], Floats], *, n_re: int, n_ge: int, draws: Draws) -> Rege | None:
+def _rege(
+    rows: Floats, parts: Callable[[Floats], Floats], *, n_re: int, n_ge: int, draws: Draws
+) -> Rege | None:
     """`parts` makes S_re and S_ge, shape (samples, 2), of sums of `rows`."""
     if not n_re or not n_ge:
         return None

@@ -1,11 +1,14 @@
-"""ROUGE-L of a reply against a reference text, to the digit what the package `rouge-score` computes with stemming.
+"""ROUGE-L of a reply against a reference text, to the digit what the package `rouge-score` computes with
+stemming.
 
-Words and stems are the package's own: lower-case runs of letters a-z and digits, those of more than three characters stemmed (Porter).
-The longest common subsequence is found by bits of one whole number instead of a table of words x words, which takes seconds and
-gigabytes for a long reply; `benchmarks/score_parity.py` holds both against each other.
+Words and stems are the package's own: lower-case runs of letters a-z and digits, those of more than three
+characters stemmed (Porter). The longest common subsequence is found by bits of one whole number instead of a
+table of words x words, which takes seconds and gigabytes for a long reply; `benchmarks/score_parity.py` holds
+both against each other.
 
-Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004); the bits: Hyyrö, "Bit-Parallel LCS-length Computation
-Revisited" (2004). Knows texts alone; which text is the reference of which reply is `scores`.
+Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004); the bits: Hyyrö, "Bit-Parallel
+LCS-length Computation Revisited" (2004). Knows texts alone; which text is the reference of which reply is
+`scores`.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ _LONGEST = 64
 
 
 def rouge_l(reply: str, reference: str) -> float:
-    """F-measure 2PR / (P + R) of the longest common subsequence of words, in [0, 1]; 0 where either text has no word."""
+    """F-measure 2PR / (P + R) of the longest common subsequence of words, in [0, 1]; 0 where either text has
+    no word.
+    """
     said, wanted = words(reply), words(reference)
     if not said or not wanted:
         return 0.0
@@ -30,7 +35,9 @@ def rouge_l(reply: str, reference: str) -> float:
 
 
 def words(text: str) -> Words:
-    """The stemmed words of `text`, as the package cuts them. Imports NLTK, which takes seconds, at the first call."""
+    """The stemmed words of `text`, as the package cuts them. Imports NLTK, which takes seconds, at the first
+    call.
+    """
     from rouge_score.tokenize import tokenize
 
     found: Words = tokenize(text, _stemmer())
@@ -38,7 +45,9 @@ def words(text: str) -> Words:
 
 
 def longest_common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common subsequence; time in proportion to the longer text times the shorter one in machine words."""
+    """Length of the longest common subsequence; time in proportion to the longer text times the shorter one
+    in machine words.
+    """
     short, long = sorted((one, other), key=len)
     places: dict[str, int] = {}
     for at, word in enumerate(short):

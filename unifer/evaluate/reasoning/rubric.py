@@ -1,8 +1,9 @@
-"""What a judge is asked, and how its reply is read. Any change of wording or reading is a new version: scores of two do not mix.
+"""What a judge is asked, and how its reply is read. Any change of wording or reading is a new version: scores
+of two do not mix.
 
-Knows texts; no model, no file. The text to be judged was written by a model that may want a good mark: it stands between fences that
-nobody can foretell, is freed of characters that cannot be seen, and the judge is told that it is data. That makes talking the judge over
-harder; it does not make it impossible.
+Knows texts; no model, no file. The text to be judged was written by a model that may want a good mark: it
+stands between fences that nobody can foretell, is freed of characters that cannot be seen, and the judge is
+told that it is data. That makes talking the judge over harder; it does not make it impossible.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ _PICTURE = "\nThe picture shows the face itself. Where it and the reference disa
 _THOUGHT = re.compile(r"^.*</think\s*>", re.DOTALL | re.IGNORECASE)
 _TAGGED = re.compile(r"<score>\s*(-?\d+(?:\.\d+)?)\s*</score>", re.IGNORECASE)
 _REFUSES = re.compile(
-    r"\b(?:sorry|unable to|can(?:not|'t|\u2019t| not) (?:help|assist|comply|grade|judge|provide|evaluate|rate|do)|won't)\b", re.IGNORECASE
+    r"\b(?:sorry|unable to|can(?:not|'t|\u2019t| not) (?:help|assist|comply|grade|judge|provide|evaluate|rate|do)|won't)\b",
+    re.IGNORECASE,
 )
 _DECODER = json.JSONDecoder()
 _READ = 20_000
@@ -66,15 +68,22 @@ def prompt(reasoning: str, reference: str, *, pictured: bool = False) -> str:
     """What the judge is asked; `pictured` where it is shown the face as well."""
     code = hashlib.sha256(f"{VERSION}\0{reasoning}\0{reference}".encode("utf-8", "replace")).hexdigest()[:16]
     texts = "\n\n".join(
-        f"BEGIN {name} {code}\n{shown(text)}\nEND {name} {code}" for name, text in (("REFERENCE", reference), ("TEXT", reasoning))
+        f"BEGIN {name} {code}\n{shown(text)}\nEND {name} {code}"
+        for name, text in (("REFERENCE", reference), ("TEXT", reasoning))
     )
     return _TASK.format(picture=_PICTURE if pictured else "", texts=texts)
 
 
 def shown(text: str) -> str:
     """`text` as the judge sees it: invisible and control characters dropped, cut at `LONGEST`."""
-    kept = "".join(char for char in text[: 2 * LONGEST] if char in "\n\t" or unicodedata.category(char)[0] != "C").strip()
-    return kept if len(kept) <= LONGEST and len(text) <= 2 * LONGEST else f"{kept[:LONGEST]} [the rest is cut off]"
+    kept = "".join(
+        char for char in text[: 2 * LONGEST] if char in "\n\t" or unicodedata.category(char)[0] != "C"
+    ).strip()
+    return (
+        kept
+        if len(kept) <= LONGEST and len(text) <= 2 * LONGEST
+        else f"{kept[:LONGEST]} [the rest is cut off]"
+    )
 
 
 def digest(reasoning: str, reference: str) -> str:
@@ -85,14 +94,16 @@ def digest(reasoning: str, reference: str) -> str:
 def read(reply: str, *, filtered: bool = False) -> Mark:
     """The mark in a judge's reply; `filtered` where its provider held the content back.
 
-    There must be one JSON object with a `score`, or one `<score>` tag: a judge that repeats a mark from the text it judges gives two, and
-    is not believed. What a reasoning judge thought first does not count.
+    There must be one JSON object with a `score`, or one `<score>` tag: a judge that repeats a mark from the
+    text it judges gives two, and is not believed. What a reasoning judge thought first does not count.
     """
     text = _THOUGHT.sub("", reply[:_READ])
     objects = _objects(text)
     values = [found["score"] for found in objects] or [float(value) for value in _TAGGED.findall(text)]
     if len(values) != 1:
-        return Mark(None, misfit="refusal" if filtered or (not values and _REFUSES.search(text)) else "nonsense")
+        return Mark(
+            None, misfit="refusal" if filtered or (not values and _REFUSES.search(text)) else "nonsense"
+        )
     score = _whole_number(values[0])
     if score is None:
         return Mark(None, misfit="nonsense")

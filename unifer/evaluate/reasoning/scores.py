@@ -1,7 +1,7 @@
 """Scores of the reasoning of one run, each with what it is over. Says which text is compared with which.
 
-ROUGE-L compares the whole reply, tags and all, with the reference, as Facial-R1 does. A question whose reply failed or is missing stays:
-it has nothing in common with the reference. Knows no files.
+ROUGE-L compares the whole reply, tags and all, with the reference, as Facial-R1 does. A question whose reply
+failed or is missing stays: it has nothing in common with the reference. Knows no files.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from unifer.records import Json, Question
 class ReasoningScores:
     """What can be said of the reasoning of one run; each part is None where the questions do not allow it.
 
-    `rouge` is over questions with a reference, `unanswered` of them without a reply. `rege` is by what S_re recognises: `accuracy` of
-    emotions, `macro_au_f1`.
+    `rouge` is over questions with a reference, `unanswered` of them without a reply. `rege` is by what S_re
+    recognises: `accuracy` of emotions, `macro_au_f1`.
     """
 
     rouge: MeanShare | None
@@ -58,7 +58,8 @@ def score_reasoning(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> ReasoningScores | None:
-    """Scores of a run: its rows, the questions that were asked and have none, its AU scores, and what a judge said of it.
+    """Scores of a run: its rows, the questions that were asked and have none, its AU scores, and what a judge
+    said of it.
 
     None where no question has a reference or annotated AUs and no reply claims an AU beside its answer.
     """
@@ -98,7 +99,8 @@ def _rege(
 ) -> dict[str, Rege]:
     """REGE by what its S_re recognises, for what the questions ask."""
     correct = [
-        None if question.true_label is None else row is not None and row.correct for question, row in zip(questions, rows, strict=True)
+        None if question.true_label is None else row is not None and row.correct
+        for question, row in zip(questions, rows, strict=True)
     ]
     found = {"accuracy": rege_of_answers(correct, overlap, draws)}
     if units is not None:
@@ -106,5 +108,7 @@ def _rege(
             claim_on(question, frozenset(), replied=False, units=units.units) if row is None else row.claim
             for question, row in zip(questions, rows, strict=True)
         ]
-        found["macro_au_f1"] = rege_of_units(claims, overlap, [unit.action_unit for unit in units.per_unit], draws)
+        found["macro_au_f1"] = rege_of_units(
+            claims, overlap, [unit.action_unit for unit in units.per_unit], draws
+        )
     return {name: rege for name, rege in found.items() if rege is not None}

@@ -30,12 +30,18 @@ class MeanShare:
     interval: tuple[float, float] | None = None
 
     def to_json(self) -> Json:
-        return {"value": self.value, "n": self.n, "ci95": None if self.interval is None else list(self.interval)}
+        return {
+            "value": self.value,
+            "n": self.n,
+            "ci95": None if self.interval is None else list(self.interval),
+        }
 
 
 @dataclass(frozen=True)
 class Draws:
-    """How intervals are drawn: over the subjects in `clusters` (one for each question), or over rows where that is None."""
+    """How intervals are drawn: over the subjects in `clusters` (one for each question), or over rows where
+    that is None.
+    """
 
     clusters: Sequence[str] | None
     resamples: int
@@ -43,15 +49,21 @@ class Draws:
 
     def share(self, values: Sequence[float | None]) -> MeanShare:
         """The mean of what is not None among `values`, one for each question."""
-        kept = np.array([(index, value) for index, value in enumerate(values) if value is not None], dtype=float).reshape(-1, 2)
+        kept = np.array(
+            [(index, value) for index, value in enumerate(values) if value is not None], dtype=float
+        ).reshape(-1, 2)
         if not len(kept):
             return MeanShare(None, 0)
         rows = kept[:, 1:]
         interval = self.interval(rows, lambda sums: sums[:, 0] / sums[:, 1], kept[:, 0].astype(int).tolist())
         return MeanShare(float(rows.mean()), len(rows), interval)
 
-    def interval(self, rows: Floats, score: Callable[[Floats], Floats], places: Sequence[int]) -> tuple[float, float] | None:
-        """The interval of `score`, which takes sums of `rows` with their number in a last column; `places` are their questions."""
+    def interval(
+        self, rows: Floats, score: Callable[[Floats], Floats], places: Sequence[int]
+    ) -> tuple[float, float] | None:
+        """The interval of `score`, which takes sums of `rows` with their number in a last column; `places`
+        are their questions.
+        """
         if not self.resamples:
             return None
         clusters = None if self.clusters is None else [self.clusters[place] for place in places]

@@ -19,8 +19,9 @@ from unifer.records import Json
 class Baselines:
     """Scores, in [0, 1], of always answering with `label`, the commonest true label, over the same questions.
 
-    `war` is its share; `uar` is 1 / k and `macro_f1` is 2 share / (1 + share) / k, k the labels that have questions. `label` is None for a
-    mean of datasets, whose commonest labels differ. `human` is how often people agree on the dataset, where its file says so.
+    `war` is its share; `uar` is 1 / k and `macro_f1` is 2 share / (1 + share) / k, k the labels that have
+    questions. `label` is None for a mean of datasets, whose commonest labels differ. `human` is how often
+    people agree on the dataset, where its file says so.
     """
 
     label: str | None
@@ -36,13 +37,17 @@ class Baselines:
 
 
 def baselines_of(table: ConfusionTable, spec: DatasetSpec | None = None) -> Baselines:
-    """Baselines of the questions counted in `table`; of two labels equally common, the first. Raises ValueError for an empty table."""
+    """Baselines of the questions counted in `table`; of two labels equally common, the first. Raises
+    ValueError for an empty table.
+    """
     support = table.counts.sum(axis=1)
     if not support.any():
         raise ValueError("there is no question with a label")
     share, labels = float(support.max() / support.sum()), int((support > 0).sum())
     label = table.labels[int(support.argmax())]
-    return Baselines(label, share, 1 / labels, 2 * share / (1 + share) / labels, spec.human if spec is not None else None)
+    return Baselines(
+        label, share, 1 / labels, 2 * share / (1 + share) / labels, spec.human if spec is not None else None
+    )
 
 
 def mean_baselines(parts: Sequence[Baselines]) -> Baselines:

@@ -1,6 +1,8 @@
-"""Two runs on the same questions: what the second gained, with a paired bootstrap and tests; and p values of many such pairs.
+"""Two runs on the same questions: what the second gained, with a paired bootstrap and tests; and p values of
+many such pairs.
 
-Knows graded predictions; no files. Drawing and swapping is `paired`, matching questions `matching`, many runs at once `comparison`.
+Knows graded predictions; no files. Drawing and swapping is `paired`, matching questions `matching`, many runs
+at once `comparison`.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ Measure = Callable[[Graded], float | None]
 
 @dataclass(frozen=True)
 class Gain:
-    """After minus before in percentage points over `n` questions, with its 95 % percentile bootstrap interval.
+    """After minus before in percentage points over `n` questions, with its 95 % percentile bootstrap
+    interval.
 
-    `fixed` and `broken` count the questions that got better and worse, `p` is the two-sided exact sign test on them: for right against
-    wrong answers McNemar's exact test. It takes questions for independent, and looks at directions only. `swap_p` is the swap test of this
-    very score, over subjects (`drawn` says how many) where there are any; None where the sign test is that same test.
+    `fixed` and `broken` count the questions that got better and worse, `p` is the two-sided exact sign test
+    on them: for right against wrong answers McNemar's exact test. It takes questions for independent, and
+    looks at directions only. `swap_p` is the swap test of this very score, over subjects (`drawn` says how
+    many) where there are any; None where the sign test is that same test.
     """
 
     points: float
@@ -88,8 +92,11 @@ class PairedReplies:
     broken: int
 
 
-def pair_up(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str] = ()) -> PairedReplies:
-    """A pair from matched verdicts by one of `MEASURES`; UAR and macro-F1 need the `labels`, under canonical names.
+def pair_up(
+    before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str] = ()
+) -> PairedReplies:
+    """A pair from matched verdicts by one of `MEASURES`; UAR and macro-F1 need the `labels`, under canonical
+    names.
 
     Raises InputError where no question tells.
     """
@@ -102,30 +109,49 @@ def _of_means(before: Sequence[Graded], after: Sequence[Graded], measure: Measur
     worth = [(row, measure(row), measure(other)) for row, other in zip(before, after, strict=True)]
     told = [(row, second - first) for row, first, second in worth if first is not None and second is not None]
     if not told:
-        raise InputError(f"none of the {len(worth):,} questions tells: there is nothing to compare (are their AUs annotated?)")
+        raise InputError(
+            "none of the "
+            f"{len(worth):,} questions tells: there is nothing to compare (are their AUs annotated?)"
+        )
     differences = np.array([difference for _, difference in told])
     clusters = clusters_of([row.prediction.question for row, _ in told])
     units = Units.of_rows(np.zeros((len(told), 1)), differences[:, None], clusters)
     return PairedReplies(units, mean, len(told), int((differences > 0).sum()), int((differences < 0).sum()))
 
 
-def _of_tables(before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str]) -> PairedReplies:
-    pairs = [(row, other) for row, other in zip(before, after, strict=True) if row.prediction.question.true_label is not None]
+def _of_tables(
+    before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str]
+) -> PairedReplies:
+    pairs = [
+        (row, other)
+        for row, other in zip(before, after, strict=True)
+        if row.prediction.question.true_label is not None
+    ]
     if not pairs:
-        raise InputError(f"none of the {len(before):,} questions asks for a label: there is no {measure} to compare; try --measure au_f1")
+        raise InputError(
+            "none of the "
+            f"{len(before):,} questions asks for a label: there is no {measure} to compare; try "
+            "--measure au_f1"
+        )
     width = len(labels) + len(UNNAMED)
     clusters = clusters_of([row.prediction.question for row, _ in pairs])
-    first, second = (np.array([_cell(row, labels, width) for row in side]) for side in zip(*pairs, strict=True))
+    first, second = (
+        np.array([_cell(row, labels, width) for row in side]) for side in zip(*pairs, strict=True)
+    )
     units = Units.of_cells(first, second, len(labels) * width, clusters)
     moved = [other.correct - row.correct for row, other in pairs]
-    return PairedReplies(units, table_statistic(measure, len(labels)), len(pairs), moved.count(1), moved.count(-1))
+    return PairedReplies(
+        units, table_statistic(measure, len(labels)), len(pairs), moved.count(1), moved.count(-1)
+    )
 
 
 def table_statistic(measure: str, labels: int) -> Statistic:
     """The score `measure` of tables truth x outcome over so many labels, their cells in one row."""
 
     def statistic(sums: Floats, rows: Floats) -> Floats:
-        return headline_of(sums.reshape(len(sums), labels, labels + len(UNNAMED)), rows)[:, HEADLINE.index(measure)]
+        return headline_of(sums.reshape(len(sums), labels, labels + len(UNNAMED)), rows)[
+            :, HEADLINE.index(measure)
+        ]
 
     return statistic
 
@@ -133,17 +159,26 @@ def table_statistic(measure: str, labels: int) -> Statistic:
 def _cell(row: Graded, labels: Sequence[str], width: int) -> int:
     """The cell of truth x outcome into which the reply falls."""
     verdict = row.verdict
-    column = labels.index(canonical(verdict.label)) if verdict.label else len(labels) + UNNAMED.index(verdict.outcome)
+    column = (
+        labels.index(canonical(verdict.label))
+        if verdict.label
+        else len(labels) + UNNAMED.index(verdict.outcome)
+    )
     return labels.index(canonical(str(row.prediction.question.true_label))) * width + column
 
 
 def gain_of(
-    pairs: Sequence[PairedReplies], *, resamples: int, seeds: Sequence[int], average: bool = False, swap: bool | None = True
+    pairs: Sequence[PairedReplies],
+    *,
+    resamples: int,
+    seeds: Sequence[int],
+    average: bool = False,
+    swap: bool | None = True,
 ) -> Gain:
     """The gain over one dataset, or over several, each drawn and swapped on its own with its seed.
 
-    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each dataset weighs alike. `swap`: make
-    the swap test always, never, or (None) where questions name subjects.
+    Several are pooled, all rows alike (their statistic must be one and the same), or with `average` each
+    dataset weighs alike. `swap`: make the swap test always, never, or (None) where questions name subjects.
     """
 
     def differences(sums: Sequence[Sums]) -> Floats:
@@ -162,18 +197,41 @@ def gain_of(
     low, high = percentile_interval(100 * samples, LEVEL, drawn.clusters)
     swap_p = None
     if swap or (swap is None and drawn.clusters is not None):
-        moved = [each.swapped(SWAPS, seed) for each, seed in zip(units, seeds, strict=True)] if len(units) > 1 else []
-        swap_p = p_of(differences(moved), observed) if moved else swap_test(units[0], pairs[0].statistic, seeds[0])
+        moved = (
+            [each.swapped(SWAPS, seed) for each, seed in zip(units, seeds, strict=True)]
+            if len(units) > 1
+            else []
+        )
+        swap_p = (
+            p_of(differences(moved), observed) if moved else swap_test(units[0], pairs[0].statistic, seeds[0])
+        )
     n, fixed, broken = (sum(getattr(pair, name) for pair in pairs) for name in ("n", "fixed", "broken"))
-    return Gain(100 * observed, (low, high), n, fixed, broken, sign_test(fixed, broken), resamples, seeds[0], swap_p, drawn)
+    return Gain(
+        100 * observed,
+        (low, high),
+        n,
+        fixed,
+        broken,
+        sign_test(fixed, broken),
+        resamples,
+        seeds[0],
+        swap_p,
+        drawn,
+    )
 
 
 def paired_gain(
-    before: Sequence[Graded], after: Sequence[Graded], measure: Measure = correct, *, resamples: int = RESAMPLES, seed: int = 0
+    before: Sequence[Graded],
+    after: Sequence[Graded],
+    measure: Measure = correct,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Gain:
     """What `after` gained over `before` by `measure`, over the questions that tell, matched by their keys.
 
-    Raises InputError where the two do not answer the same questions, naming them, and where no question tells.
+    Raises InputError where the two do not answer the same questions, naming them, and where no question
+    tells.
     """
     graded = match({"before": before, "after": after}).graded
     pair = _of_means(graded["before"], graded["after"], measure)
@@ -183,7 +241,9 @@ def paired_gain(
 def score_alone(
     runs: Sequence[Sequence[Graded]], *, resamples: int, seeds: Sequence[int], average: bool
 ) -> tuple[float, tuple[float, float]]:
-    """AU F1 a face over several datasets, and its interval: what the run gains over one that is worth nothing."""
+    """AU F1 a face over several datasets, and its interval: what the run gains over one that is worth
+    nothing.
+    """
     pairs = []
     for graded in runs:
         told = [(row.prediction.question, worth) for row in graded if (worth := face_f1(row)) is not None]
@@ -195,7 +255,9 @@ def score_alone(
 
 
 def sign_test(fixed: int, broken: int) -> float:
-    """Two-sided exact p of `fixed` against `broken` under even odds, 1 where there is neither (McNemar 1947, exact form)."""
+    """Two-sided exact p of `fixed` against `broken` under even odds, 1 where there is neither (McNemar 1947,
+    exact form).
+    """
     discordant = fixed + broken
     term, tail = 1, 0
     for index in range(min(fixed, broken) + 1):
@@ -207,10 +269,12 @@ def sign_test(fixed: int, broken: int) -> float:
 
 
 def holm(found: Sequence[float]) -> list[float]:
-    """p values adjusted for how many there are: reject those at most alpha, and the chance of any false rejection is at most alpha.
+    """p values adjusted for how many there are: reject those at most alpha, and the chance of any false
+    rejection is at most alpha.
 
-    Step-down (Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979): the smallest
-    of m times m, the next times m - 1, ...; none less than one before it, none above 1. Holds however the tests depend on each other.
+    Step-down (Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of
+    Statistics 6, 1979): the smallest of m times m, the next times m - 1, ...; none less than one before it,
+    none above 1. Holds however the tests depend on each other.
     """
     adjusted, least = [0.0] * len(found), 0.0
     for rank, index in enumerate(sorted(range(len(found)), key=lambda index: found[index])):

@@ -1,12 +1,15 @@
-"""What two runs differ by on the same questions, and how sure that is: one draw, or one swap, moves both replies to a question.
+"""What two runs differ by on the same questions, and how sure that is: one draw, or one swap, moves both
+replies to a question.
 
-Knows rows of numbers; no replies. Questions that are hard for both runs cancel out, so the interval of the difference is narrower than two
-separate intervals suggest. Where questions name their subject, subjects take the place of questions in everything (`bootstrap` says why).
+Knows rows of numbers; no replies. Questions that are hard for both runs cancel out, so the interval of the
+difference is narrower than two separate intervals suggest. Where questions name their subject, subjects take
+the place of questions in everything (`bootstrap` says why).
 
-The test is the paired randomisation test (Fisher, The Design of Experiments, 1935; for scores such as F1: Noreen, Computer-Intensive
-Methods for Testing Hypotheses, 1989): if the runs were equally good, their replies to a question, or to all questions of a subject, could
-as well be swapped. p is the share of swaps whose difference is at least as large: exact for up to 14 units, else of `SWAPS` random swaps,
-the observed one counted among them (Phipson and Smyth, Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
+The test is the paired randomisation test (Fisher, The Design of Experiments, 1935; for scores such as F1:
+Noreen, Computer-Intensive Methods for Testing Hypotheses, 1989): if the runs were equally good, their replies
+to a question, or to all questions of a subject, could as well be swapped. p is the share of swaps whose
+difference is at least as large: exact for up to 14 units, else of `SWAPS` random swaps, the observed one
+counted among them (Phipson and Smyth, Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the rows of samples, shape (samples, w), of the run before and of the run after, and their numbers of rows (samples,)."""
+    """Sums over the rows of samples, shape (samples, w), of the run before and of the run after, and their
+    numbers of rows (samples,).
+    """
 
     before: Floats
     after: Floats
@@ -50,7 +55,9 @@ class Sums:
 
 @dataclass(frozen=True)
 class Units:
-    """What is drawn and swapped: distinct questions, or subjects, each standing `count` times. `clusters` says how many subjects."""
+    """What is drawn and swapped: distinct questions, or subjects, each standing `count` times. `clusters`
+    says how many subjects.
+    """
 
     before: Floats
     after: Floats
@@ -60,7 +67,9 @@ class Units:
 
     @classmethod
     def of_rows(cls, before: Floats, after: Floats, clusters: Sequence[Hashable] | None) -> Units:
-        """From rows (n, w) of both runs, one a question, and the subject of each (None: questions are units)."""
+        """From rows (n, w) of both runs, one a question, and the subject of each (None: questions are
+        units).
+        """
         rows = np.column_stack([before, after, np.ones(len(before))])
         if clusters is not None:
             rows = cluster_sums(rows, clusters)
@@ -70,8 +79,12 @@ class Units:
         return cls(distinct[:, :width], distinct[:, width : 2 * width], distinct[:, -1], count, number)
 
     @classmethod
-    def of_cells(cls, before: Counts, after: Counts, width: int, clusters: Sequence[Hashable] | None) -> Units:
-        """From the cell (0 <= cell < `width`) of a table into which each question falls, (n,), for both runs."""
+    def of_cells(
+        cls, before: Counts, after: Counts, width: int, clusters: Sequence[Hashable] | None
+    ) -> Units:
+        """From the cell (0 <= cell < `width`) of a table into which each question falls, (n,), for both
+        runs.
+        """
         if clusters is None:
             codes, count = np.unique(before * width + after, return_counts=True)
             one = np.eye(width)
@@ -79,8 +92,17 @@ class Units:
         place = {cluster: index for index, cluster in enumerate(dict.fromkeys(clusters))}
         at = np.array([place[cluster] for cluster in clusters]) * width
         number = len(place)
-        first, second = (np.bincount(at + cells, minlength=number * width).reshape(number, width) for cells in (before, after))
-        return cls(first.astype(float), second.astype(float), first.sum(axis=1).astype(float), np.ones(number, dtype=np.int64), number)
+        first, second = (
+            np.bincount(at + cells, minlength=number * width).reshape(number, width)
+            for cells in (before, after)
+        )
+        return cls(
+            first.astype(float),
+            second.astype(float),
+            first.sum(axis=1).astype(float),
+            np.ones(number, dtype=np.int64),
+            number,
+        )
 
     @property
     def whole(self) -> Sums:
@@ -94,7 +116,12 @@ class Units:
     def swapped(self, swaps: int, seed: int) -> Sums:
         """What it would be with the runs swapped in units chosen at random, each with chance 1/2."""
         move = self.after - self.before
-        chosen = in_pieces(swaps, len(move), seed, lambda draw, size: draw.binomial(self.count, 0.5, size=(size, len(move))) @ move)
+        chosen = in_pieces(
+            swaps,
+            len(move),
+            seed,
+            lambda draw, size: draw.binomial(self.count, 0.5, size=(size, len(move))) @ move,
+        )
         return self._moved(chosen)
 
     def every_swap(self) -> Sums | None:

@@ -1,7 +1,8 @@
-"""Were runs made under the same conditions? What their manifests say of prompt, image rule, sampling, precision and question file.
+"""Were runs made under the same conditions? What their manifests say of prompt, image rule, sampling,
+precision and question file.
 
-Knows manifests; reads no prediction. A score of one prompt beside that of another compares prompts: nothing here forbids it, all of it is
-to be said beside the numbers.
+Knows manifests; reads no prediction. A score of one prompt beside that of another compares prompts: nothing
+here forbids it, all of it is to be said beside the numbers.
 """
 
 from __future__ import annotations
@@ -18,22 +19,30 @@ if TYPE_CHECKING:
     from unifer.evaluate.selection import Selected
 
 _CONDITIONS = {"prompt": "prompt", "image_rule": "image rule", "generation": "sampling", "dtype": "precision"}
-"""Keys of a manifest's identity that change what the same model answers to the same question, and their names for people."""
+"""Keys of a manifest's identity that change what the same model answers to the same question, and their names
+for people.
+"""
 _REPEATS = ("generation.seed",)
 """What may differ between repeats of one run."""
 _UNSTATED = "not stated"
 
 
 def differing(selected: Sequence[Selected]) -> list[str]:
-    """One warning for each condition in which runs differ, naming who had what; none where all manifests agree.
+    """One warning for each condition in which runs differ, naming who had what; none where all manifests
+    agree.
 
-    Question files are compared within a dataset, everything else over all of `selected`. Runs without a manifest are named in one warning
-    and compared no further. Raises InputError for a file beside a run that is no manifest.
+    Question files are compared within a dataset, everything else over all of `selected`. Runs without a
+    manifest are named in one warning and compared no further. Raises InputError for a file beside a run that
+    is no manifest.
     """
     stated = [(one, identity_of(one)) for one in selected]
     bare = [_named(one, selected) for one, identity in stated if identity is None]
     known = [(one, identity) for one, identity in stated if identity is not None]
-    warnings = [f"no manifest says how {_listed(bare)} came to be (published results have none): prompt, image rule and sampling unknown"]
+    warnings = [
+        "no manifest says how "
+        f"{_listed(bare)} came to be (published results have none): prompt, image rule and sampling "
+        "unknown"
+    ]
     warnings = warnings if bare and len(selected) > 1 else []
     conditions = [(one, dict(_conditions(identity))) for one, identity in known]
     for key in dict.fromkeys(key for _, found in conditions for key in found):
@@ -41,19 +50,27 @@ def differing(selected: Sequence[Selected]) -> list[str]:
         warnings += _warning(_title(key), values)
     warnings += _warning("inference profile", [(_named(one, selected), _profile(one)) for one, _ in known])
     for dataset in dict.fromkeys(one.spec.name for one, _ in known):
-        asked = [(one.run.name, _question_file(identity)) for one, identity in known if one.spec.name == dataset]
+        asked = [
+            (one.run.name, _question_file(identity)) for one, identity in known if one.spec.name == dataset
+        ]
         title = next(one.spec.title for one, _ in known if one.spec.name == dataset)
         warnings += _warning(f"question file of {title}", asked)
     return warnings
 
 
 def differing_words(asked: Sequence[tuple[str, str, Wording | None]]) -> list[str]:
-    """One warning for each dataset on which runs were asked in different words: (run, title of the dataset, its wording)."""
+    """One warning for each dataset on which runs were asked in different words: (run, title of the dataset,
+    its wording).
+    """
     found: dict[str, list[tuple[str, str]]] = {}
     for run, title, wording in asked:
         if wording is not None:
             found.setdefault(title, []).append((run, wording.text))
-    return [warning for title, values in found.items() for warning in _warning(f"words of the questions of {title}", values)]
+    return [
+        warning
+        for title, values in found.items()
+        for warning in _warning(f"words of the questions of {title}", values)
+    ]
 
 
 def identity_of(one: Selected) -> Json | None:
@@ -73,7 +90,12 @@ def _conditions(identity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in _CONDITIONS:
         for path, value in _leaves(identity.get(key), key):
             if path not in _REPEATS:
-                yield path, _UNSTATED if value is None and path == key else json.dumps(value, ensure_ascii=False).strip('"')
+                yield (
+                    path,
+                    _UNSTATED
+                    if value is None and path == key
+                    else json.dumps(value, ensure_ascii=False).strip('"'),
+                )
 
 
 def _leaves(value: Any, at: str) -> Iterator[tuple[str, Any]]:
@@ -104,7 +126,9 @@ def _warning(what: str, values: Sequence[tuple[str, str]]) -> list[str]:
         holders.setdefault(value, []).append(name)
     if len(holders) < 2:
         return []
-    return [f"different {what}: " + "; ".join(f"{value} in {_listed(names)}" for value, names in holders.items())]
+    return [
+        f"different {what}: " + "; ".join(f"{value} in {_listed(names)}" for value, names in holders.items())
+    ]
 
 
 def _named(one: Selected, among: Sequence[Selected]) -> str:

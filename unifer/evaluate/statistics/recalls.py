@@ -1,7 +1,8 @@
-"""Recall of each label: of one run with its interval; of two runs before and after, and what the second surely won and lost.
+"""Recall of each label: of one run with its interval; of two runs before and after, and what the second
+surely won and lost.
 
-Knows graded predictions and tables; no files. Holm's correction over the labels: without it one of eight equal labels would be named in
-every third comparison.
+Knows graded predictions and tables; no files. Holm's correction over the labels: without it one of eight
+equal labels would be named in every third comparison.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class LabelChange:
-    """`n` faces of one label: how many each run names, how many only the second (`fixed`) and only the first (`broken`).
+    """`n` faces of one label: how many each run names, how many only the second (`fixed`) and only the first
+    (`broken`).
 
-    `ci95` is the paired 95 % interval of recall after minus before, in percentage points; None where nothing was drawn.
+    `ci95` is the paired 95 % interval of recall after minus before, in percentage points; None where nothing
+    was drawn.
     """
 
     label: str
@@ -52,8 +55,18 @@ class LabelChange:
         return "won" if self.fixed > self.broken else "lost"
 
     def to_json(self) -> Json:
-        counts = {"n": self.n, "right_before": self.before, "right_after": self.after, "fixed": self.fixed, "broken": self.broken}
-        shares = {"before": self.before / self.n, "after": self.after / self.n} if self.n else {"before": None, "after": None}
+        counts = {
+            "n": self.n,
+            "right_before": self.before,
+            "right_after": self.after,
+            "fixed": self.fixed,
+            "broken": self.broken,
+        }
+        shares = (
+            {"before": self.before / self.n, "after": self.after / self.n}
+            if self.n
+            else {"before": None, "after": None}
+        )
         drawn = None if self.ci95 is None else list(self.ci95)
         return {**shares, **counts, "p_holm": self.p_holm, "points": self.points, "ci95": drawn}
 
@@ -61,23 +74,35 @@ class LabelChange:
 def label_changes(
     before: Sequence[Graded], after: Sequence[Graded], labels: Sequence[str], resamples: int = RESAMPLES
 ) -> list[LabelChange]:
-    """One for each of `labels`, over the questions of both runs. Raises InputError where they do not answer the same questions."""
+    """One for each of `labels`, over the questions of both runs. Raises InputError where they do not answer
+    the same questions.
+    """
     graded = match({"before": before, "after": after}).graded
     return changes_over([(graded["before"], graded["after"])], labels, resamples=resamples, seeds=[0])
 
 
 def changes_over(
-    runs: Sequence[tuple[Sequence[Graded], Sequence[Graded]]], labels: Sequence[str], *, resamples: int, seeds: Sequence[int]
+    runs: Sequence[tuple[Sequence[Graded], Sequence[Graded]]],
+    labels: Sequence[str],
+    *,
+    resamples: int,
+    seeds: Sequence[int],
 ) -> list[LabelChange]:
-    """One for each of `labels` over the matched replies (before, after) to one or several datasets, each drawn with its own seed.
+    """One for each of `labels` over the matched replies (before, after) to one or several datasets, each
+    drawn with its own seed.
 
-    p is McNemar's exact test on the faces of a label, or the swap test over subjects where questions name them.
+    p is McNemar's exact test on the faces of a label, or the swap test over subjects where questions name
+    them.
     """
     sides = [(_by_label(before), _by_label(after)) for before, after in runs]
     found = []
     for label in labels:
         name = canonical(label)
-        told = [(before[name], after[name], seed) for (before, after), seed in zip(sides, seeds, strict=True) if name in before]
+        told = [
+            (before[name], after[name], seed)
+            for (before, after), seed in zip(sides, seeds, strict=True)
+            if name in before
+        ]
         found.append(_change(label, told, resamples))
     corrected = holm([change.p_holm for change in found])
     return [replace(change, p_holm=p) for change, p in zip(found, corrected, strict=True)]
@@ -92,21 +117,36 @@ def _by_label(graded: Sequence[Graded]) -> dict[str, list[Graded]]:
     return found
 
 
-def _change(label: str, told: Sequence[tuple[Sequence[Graded], Sequence[Graded], int]], resamples: int) -> LabelChange:
-    """Of one label, from its replies (before, after) to each dataset that shows it; p is not corrected yet."""
+def _change(
+    label: str, told: Sequence[tuple[Sequence[Graded], Sequence[Graded], int]], resamples: int
+) -> LabelChange:
+    """Of one label, from its replies (before, after) to each dataset that shows it; p is not corrected
+    yet.
+    """
     if not told:
         return LabelChange(label, 0, 0, 0, 0, 0, 1.0)
     befores, afters, seeds = zip(*told, strict=True)
     pairs = [pair_up(before, after, "war") for before, after in zip(befores, afters, strict=True)]
     gain = gain_of(pairs, resamples=max(resamples, 1), seeds=seeds, swap=None)
     first, second = (sum(row.correct for side in sides for row in side) for sides in (befores, afters))
-    return LabelChange(label, gain.n, first, second, gain.fixed, gain.broken, gain.significance, gain.ci95 if resamples else None)
+    return LabelChange(
+        label,
+        gain.n,
+        first,
+        second,
+        gain.fixed,
+        gain.broken,
+        gain.significance,
+        gain.ci95 if resamples else None,
+    )
 
 
 def recall_intervals(scores: Scores) -> dict[str, tuple[float, float] | None]:
-    """The 95 % interval of the recall of each label, in [0, 1]; None for a label without questions, and where nothing was drawn.
+    """The 95 % interval of the recall of each label, in [0, 1]; None for a label without questions, and where
+    nothing was drawn.
 
-    Wilson's, which is no point where all or none are right; over subjects, where questions name them, the bootstrap of the scores.
+    Wilson's, which is no point where all or none are right; over subjects, where questions name them, the
+    bootstrap of the scores.
     """
     table = scores.table
     if not len(scores.samples):
@@ -119,4 +159,7 @@ def recall_intervals(scores: Scores) -> dict[str, tuple[float, float] | None]:
     with np.errstate(invalid="ignore"):
         recalls = np.diagonal(counts, axis1=1, axis2=2) / counts.sum(axis=2)
     drawn = zip(table.labels, recalls.T, supports, strict=True)
-    return {label: percentile_interval(samples, LEVEL, table.clusters) if n else None for label, samples, n in drawn}
+    return {
+        label: percentile_interval(samples, LEVEL, table.clusters) if n else None
+        for label, samples, n in drawn
+    }

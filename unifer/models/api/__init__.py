@@ -1,1 +1,3 @@
-"""What everything that asks a model behind an API must know: whole replies, kinds of failure, keys kept out of messages."""
+"""What everything that asks a model behind an API must know: whole replies, kinds of failure, keys kept out
+of messages.
+"""

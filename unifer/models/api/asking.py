@@ -1,7 +1,9 @@
-"""Requests until they are answered: each reserved from the budget, logged, sent, and sent again after a wait where that makes sense.
+"""Requests until they are answered: each reserved from the budget, logged, sent, and sent again after a wait
+where that makes sense.
 
-Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with jitter, or what the server
-asks for (`Retry-After`); while one request waits for that, the others do not go ahead of it.
+Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with
+jitter, or what the server asks for (`Retry-After`); while one request waits for that, the others do not go
+ahead of it.
 """
 
 from __future__ import annotations
@@ -33,7 +35,17 @@ class Journal(Protocol):
         ...
 
     def failed(
-        self, key: str, attempt: int, number: int, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float,
+        cost: float,
+        seconds: float,
+        final: bool,
     ) -> None:
         """That try brought no reply; `final` where it is not sent again."""
         ...
@@ -41,7 +53,9 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An answered request: its reply, after how many tries, and what it can have cost and did cost (dollars)."""
+    """An answered request: its reply, after how many tries, and what it can have cost and did cost
+    (dollars).
+    """
 
     answer: Answer
     number: int
@@ -67,7 +81,9 @@ class Asker:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`called` is the word that messages have for the model, `again` what brings rows back that failed for good."""
+        """`called` is the word that messages have for the model, `again` what brings rows back that failed
+        for good.
+        """
         self._model, self._budget, self._journal, self._prices = model, budget, journal, prices
         self._max_tokens, self._retries, self._called, self._again = max_tokens, retries, called, again
         self._sleep, self._clock = sleep, clock
@@ -76,11 +92,13 @@ class Asker:
         self._answered = False
         self._failed_in_a_row = 0
 
-    async def ask(self, key: str, attempt: int, prompt: str, picture: object, temperature: float | None) -> Sent | NoReply:
+    async def ask(
+        self, key: str, attempt: int, prompt: str, picture: object, temperature: float | None
+    ) -> Sent | NoReply:
         """The reply, or the last of the errors where every try failed, which the journal then has.
 
-        Raises BudgetSpent, and InputError where no further request would fare better: a refused key, an unknown model, a spent quota,
-        no connection from the start, or `HOPELESS` failed rows in a row.
+        Raises BudgetSpent, and InputError where no further request would fare better: a refused key, an
+        unknown model, a spent quota, no connection from the start, or `HOPELESS` failed rows in a row.
         """
         ask = Ask(f"{key}#{attempt}", prompt, picture, temperature)
         bound = self._prices.bound(prompt, self._max_tokens)
@@ -105,24 +123,40 @@ class Asker:
             self._answered, self._failed_in_a_row = True, 0
             return Sent(answer, number, bound, cost, self._clock() - started)
 
-    async def _record(self, key: str, attempt: int, number: int, error: NoReply, bound: float, seconds: float, final: bool) -> None:
+    async def _record(
+        self, key: str, attempt: int, number: int, error: NoReply, bound: float, seconds: float, final: bool
+    ) -> None:
         cost = bound if error.may_be_billed else 0.0
         await self._budget.settle(bound, cost)
         out_of_reach = error.fault == "refused" and not self._answered
         final = final or error.ends_the_run or out_of_reach
         self._journal.failed(
-            key, attempt, number, error=str(error), fault=error.fault, bound=bound, cost=cost, seconds=seconds, final=final
+            key,
+            attempt,
+            number,
+            error=str(error),
+            fault=error.fault,
+            bound=bound,
+            cost=cost,
+            seconds=seconds,
+            final=final,
         )
         if error.ends_the_run:
-            raise InputError(f"{_unpointed(error)}. Nothing more was sent; once that is put right the same command goes on")
+            raise InputError(
+                f"{_unpointed(error)}. Nothing more was sent; once that is put right the same command goes on"
+            )
         if out_of_reach:
-            raise InputError(f"{_unpointed(error)}. Is the {self._called} running, and is this its address? Then the same command goes on")
+            raise InputError(
+                f"{_unpointed(error)}. Is the {self._called} running, and is this its address? Then "
+                "the same command goes on"
+            )
         if final:
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= HOPELESS:
                 raise InputError(
-                    f"{HOPELESS} rows in a row got no reply, the last: {_unpointed(error)}. They are recorded; "
-                    f"once the cause is gone, {self._again}"
+                    f"{HOPELESS} rows in a row got no reply, the last: {_unpointed(error)}. They are "
+                    "recorded; once the cause is gone, "
+                    f"{self._again}"
                 )
 
     async def _wait_for_turn(self) -> None:
@@ -142,11 +176,14 @@ class Asker:
             await self._sleep(wait)
 
 
-async def ask_all(todo: Iterable[_Item], one: Callable[[_Item], Awaitable[None]], connections: int, *, ahead: float = 0.5) -> bool:
-    """Await `one` for every item, over so many connections at once; True where the budget ended first, with all replies that it paid for.
+async def ask_all(
+    todo: Iterable[_Item], one: Callable[[_Item], Awaitable[None]], connections: int, *, ahead: float = 0.5
+) -> bool:
+    """Await `one` for every item, over so many connections at once; True where the budget ended first, with
+    all replies that it paid for.
 
-    `ahead` of the connections more items are prepared or judged meanwhile: a server whose batches run thin takes longer for each.
-    Raises what `one` raises but BudgetSpent, InputError as itself.
+    `ahead` of the connections more items are prepared or judged meanwhile: a server whose batches run thin
+    takes longer for each. Raises what `one` raises but BudgetSpent, InputError as itself.
     """
     waiting, spent = iter(todo), False
 

@@ -1,4 +1,5 @@
-"""A hard budget of requests and money: what a request may cost at most is set aside before it is sent, so that no race overspends.
+"""A hard budget of requests and money: what a request may cost at most is set aside before it is sent, so
+that no race overspends.
 
 Knows numbers alone. One event loop uses it; it is not thread-safe.
 """
@@ -10,7 +11,9 @@ import math
 from dataclasses import dataclass
 
 PICTURE_TOKENS = 40_000
-"""No provider counts one picture of 1024 pixels a side for more tokens than this (gpt-4o-mini comes nearest, with some 37,000)."""
+"""No provider counts one picture of 1024 pixels a side for more tokens than this (gpt-4o-mini comes nearest,
+with some 37,000).
+"""
 
 
 class BudgetSpent(Exception):
@@ -30,7 +33,9 @@ class Prices:
         return (tokens_in * self.per_million_in + tokens_out * self.per_million_out) / 1e6
 
     def bound(self, prompt: str, max_tokens: int) -> float:
-        """The most that one request can cost, in dollars: no tokenizer makes more tokens of a text than it has bytes."""
+        """The most that one request can cost, in dollars: no tokenizer makes more tokens of a text than it
+        has bytes.
+        """
         return self.cost(len(prompt.encode("utf-8", "replace")) + self.picture_tokens, max_tokens)
 
     def charge(self, tokens_in: int | None, tokens_out: int | None, bound: float) -> float:
@@ -43,9 +48,13 @@ FREE = Prices(0.0, 0.0)
 
 
 class Budget:
-    """What may still be sent, to however many models. `requests` and `cost` (dollars) count what was spent, by earlier runs too."""
+    """What may still be sent, to however many models. `requests` and `cost` (dollars) count what was spent,
+    by earlier runs too.
+    """
 
-    def __init__(self, max_requests: int | None, max_cost: float | None, *, requests: int = 0, cost: float = 0.0) -> None:
+    def __init__(
+        self, max_requests: int | None, max_cost: float | None, *, requests: int = 0, cost: float = 0.0
+    ) -> None:
         self._most_requests = math.inf if max_requests is None else max_requests
         self._most_cost = math.inf if max_cost is None else max_cost
         self.requests, self.cost = requests, cost
@@ -53,7 +62,8 @@ class Budget:
         self._freed = asyncio.Condition()
 
     async def reserve(self, bound: float) -> None:
-        """Count one request and set `bound` dollars aside, waiting for requests in flight where those may leave enough.
+        """Count one request and set `bound` dollars aside, waiting for requests in flight where those may
+        leave enough.
 
         Raises BudgetSpent where even their return could not.
         """

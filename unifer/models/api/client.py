@@ -1,7 +1,9 @@
-"""A model behind an API, through inspect_ai's model interface: its providers, concurrency, caching, and what it holds worth retrying.
+"""A model behind an API, through inspect_ai's model interface: its providers, concurrency, caching, and what
+it holds worth retrying.
 
-Sends one request once: inspect's own retries and those of the providers' clients are off, since each send must fit the budget and
-inspect's wait does not read `Retry-After`. Knows no rows, no image files and no budget.
+Sends one request once: inspect's own retries and those of the providers' clients are off, since each send
+must fit the budget and inspect's wait does not read `Retry-After`. Knows no rows, no image files and no
+budget.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class ApiSpec:
 
 
 class ApiModel:
-    """One model of one provider, ready to be asked by many requests at once. Raises InputError: no such provider, package or key."""
+    """One model of one provider, ready to be asked by many requests at once. Raises InputError: no such
+    provider, package or key.
+    """
 
     def __init__(self, spec: ApiSpec) -> None:
         self.spec = spec
@@ -86,10 +90,12 @@ class ApiModel:
         return await asyncio.create_task(self._model.generate([turn], config=config, cache=True))
 
     async def _straight(self, turn: ChatMessageUser, config: GenerateConfig) -> ModelOutput:
-        """The provider's own `generate`: what inspect's model wraps around it (its retries, events, snapshots of pictures) costs a third
-        of the time of a request, and nothing here reads it."""
+        """The provider's own `generate`: what inspect's model wraps around it (its retries, events, snapshots
+        of pictures) costs a third of the time of a request, and nothing here reads it."""
         async with self._connections, asyncio.timeout(self.spec.timeout):
-            made = await self._model.api.generate([turn], tools=[], tool_choice="none", config=self._model.config.merge(config))
+            made = await self._model.api.generate(
+                [turn], tools=[], tool_choice="none", config=self._model.config.merge(config)
+            )
         output = made[0] if isinstance(made, tuple) else made
         if isinstance(output, Exception):
             raise output
@@ -114,11 +120,18 @@ class ApiModel:
         fault = fault_of(error, self._model.api.should_retry)
         retry_after = getattr(self._model.api.should_retry(error), "retry_after", None)
         if fault == "key":
-            return NoReply(fault, f"{self.where}: refused the key (HTTP {status}); check the key in {self._key_variable()}")
+            return NoReply(
+                fault,
+                f"{self.where}: refused the key (HTTP {status}); check the key in {self._key_variable()}",
+            )
         if fault == "no_model":
-            return NoReply(fault, f"{self.where}: does not serve {self.spec.model!r} (HTTP {status}); {self.spec.remedy}")
+            return NoReply(
+                fault, f"{self.where}: does not serve {self.spec.model!r} (HTTP {status}); {self.spec.remedy}"
+            )
         said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
-        return NoReply(fault, f"{self.where}: {SAID[fault]}{f' (HTTP {status})' if status else ''}: {said}", retry_after)
+        return NoReply(
+            fault, f"{self.where}: {SAID[fault]}{f' (HTTP {status})' if status else ''}: {said}", retry_after
+        )
 
     def _key_variable(self) -> str:
         if self.spec.url:
@@ -128,10 +141,16 @@ class ApiModel:
 
 
 def without_secrets(url: str, flag: str, variable: str) -> str:
-    """`url` itself. Raises InputError, which does not repeat it, where it carries a user, a password or a query."""
+    """`url` itself. Raises InputError, which does not repeat it, where it carries a user, a password or a
+    query.
+    """
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
-        raise InputError(f"{flag}: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a key goes into {variable}")
+        raise InputError(
+            f"{flag}: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a "
+            "key goes into "
+            f"{variable}"
+        )
     return url.rstrip("/")
 
 
@@ -140,7 +159,9 @@ def _open(spec: ApiSpec, key: str | None) -> Model:
     try:
         from inspect_ai.model import GenerateConfig, get_model
     except ImportError:
-        raise InputError(f"{spec.flag} {spec.model}: needs inspect_ai: pip install -r requirements.txt") from None
+        raise InputError(
+            f"{spec.flag} {spec.model}: needs inspect_ai: pip install -r requirements.txt"
+        ) from None
     from inspect_ai._util.error import PrerequisiteError
 
     config = GenerateConfig(
@@ -160,7 +181,9 @@ def _open(spec: ApiSpec, key: str | None) -> Model:
     except PrerequisiteError as error:
         raise InputError(f"{spec.flag} {spec.model}: {_plain(error.message)}") from None
     except Exception as error:  # what a provider's package raises while it is set up, an unknown name for one
-        raise InputError(f"{spec.flag} {spec.model}: {redacted(str(error), secrets()) or type(error).__name__}") from None
+        raise InputError(
+            f"{spec.flag} {spec.model}: {redacted(str(error), secrets()) or type(error).__name__}"
+        ) from None
 
 
 def _plain(message: Any) -> str:

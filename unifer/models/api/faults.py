@@ -1,4 +1,5 @@
-"""Why a request to an API got no reply: one short name for whatever a provider's client raises, and what follows from it.
+"""Why a request to an API got no reply: one short name for whatever a provider's client raises, and what
+follows from it.
 
 Knows exceptions of the clients that inspect_ai uses and HTTP statuses; not whom was asked, and no retry loop.
 """
@@ -10,7 +11,19 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-Fault = Literal["refused", "key", "no_model", "quota", "rate_limit", "timeout", "cut", "server", "invalid", "bad_request", "other"]
+Fault = Literal[
+    "refused",
+    "key",
+    "no_model",
+    "quota",
+    "rate_limit",
+    "timeout",
+    "cut",
+    "server",
+    "invalid",
+    "bad_request",
+    "other",
+]
 _ENDS_THE_RUN: tuple[Fault, ...] = ("key", "no_model", "quota")
 _WORTH_RETRYING: tuple[Fault, ...] = ("refused", "rate_limit", "timeout", "cut", "server", "invalid")
 _NOT_BILLED: tuple[Fault, ...] = ("refused", "key", "no_model", "quota", "rate_limit", "bad_request")
@@ -33,7 +46,9 @@ SAID: dict[Fault, str] = {
 _STATUS: dict[int, Fault] = {401: "key", 403: "key", 404: "no_model", 408: "timeout", 429: "rate_limit"}
 _SAID_WITH_400: dict[Fault, re.Pattern[str]] = {
     "key": re.compile(r"api[ _]key", re.IGNORECASE),
-    "no_model": re.compile(r"\bmodel\b.*(?:not (?:exist|found|available|a valid)|unknown|invalid model)", re.IGNORECASE),
+    "no_model": re.compile(
+        r"\bmodel\b.*(?:not (?:exist|found|available|a valid)|unknown|invalid model)", re.IGNORECASE
+    ),
 }
 """Where a server says with 400 what others say with 401 or 404: Google's "API key not valid" for one."""
 
@@ -54,11 +69,17 @@ def may_be_billed(fault: Fault) -> bool:
 
 
 def fault_of(error: Exception, should_retry: Callable[[Exception], object]) -> Fault:
-    """What `error`, a provider's own exception (`cause`), is; `should_retry` is the provider's word on errors that nobody here knows."""
+    """What `error`, a provider's own exception (`cause`), is; `should_retry` is the provider's word on errors
+    that nobody here knows.
+    """
     status = status_of(error)
     if status == 429 and "quota" in str(getattr(error, "code", "")):
         return "quota"
-    if status == 400 and (known := next((fault for fault, said in _SAID_WITH_400.items() if said.search(message_of(error))), None)):
+    if status == 400 and (
+        known := next(
+            (fault for fault, said in _SAID_WITH_400.items() if said.search(message_of(error))), None
+        )
+    ):
         return known
     if status is not None:
         return _STATUS.get(status, "server" if status >= 500 or status == 409 else "bad_request")
@@ -67,9 +88,19 @@ def fault_of(error: Exception, should_retry: Callable[[Exception], object]) -> F
         return "refused"
     if any("Timeout" in name for name in names):
         return "timeout"
-    if names & {"APIConnectionError", "RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError"}:
+    if names & {
+        "APIConnectionError",
+        "RemoteProtocolError",
+        "ReadError",
+        "WriteError",
+        "ConnectionResetError",
+    }:
         return "cut"
-    if isinstance(error, json.JSONDecodeError) or names & {"APIResponseValidationError", "OpenAIResponseError"} or not _is_expected(error):
+    if (
+        isinstance(error, json.JSONDecodeError)
+        or names & {"APIResponseValidationError", "OpenAIResponseError"}
+        or not _is_expected(error)
+    ):
         return "invalid"
     return "server" if should_retry(error) else "other"
 
@@ -79,7 +110,11 @@ def cause(error: Exception) -> Exception:
     attempt = getattr(error, "last_attempt", None)
     if attempt is not None and isinstance(attempt.exception(), Exception):
         error = attempt.exception()
-    return error.__cause__ if type(error).__name__ == "ModelGenerateError" and isinstance(error.__cause__, Exception) else error
+    return (
+        error.__cause__
+        if type(error).__name__ == "ModelGenerateError" and isinstance(error.__cause__, Exception)
+        else error
+    )
 
 
 def status_of(error: BaseException) -> int | None:

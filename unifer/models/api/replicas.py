@@ -1,7 +1,9 @@
-"""Servers of one model side by side: each request goes to the one with the least to do, and a server that dies loses none of them.
+"""Servers of one model side by side: each request goes to the one with the least to do, and a server that
+dies loses none of them.
 
-A server that fails a request, or is silent for a while, is asked for its health; one that has none is taken out, and what it was asked goes
-to the others. Knows HTTP and servers; what is sent and what a reply means its caller says, waits and retries are `asking`.
+A server that fails a request, or is silent for a while, is asked for its health; one that has none is taken
+out, and what it was asked goes to the others. Knows HTTP and servers; what is sent and what a reply means its
+caller says, waits and retries are `asking`.
 """
 
 from __future__ import annotations
@@ -60,19 +62,27 @@ class _Replica:
 class Replicas:
     """The servers, asked by many requests at once. Use it within one event loop.
 
-    `body` makes what is sent of a request, without the model's name (it may take its time, a thread runs it); `read` makes the answer
-    of what comes back, and may raise InputError where no further reply would be any better.
+    `body` makes what is sent of a request, without the model's name (it may take its time, a thread runs it);
+    `read` makes the answer of what comes back, and may raise InputError where no further reply would be any
+    better.
     """
 
     def __init__(
-        self, servers: Sequence[Served], body: Callable[[Ask], Json], read: Callable[[Ask, Any, str], Answer], *, at_once: int
+        self,
+        servers: Sequence[Served],
+        body: Callable[[Ask], Json],
+        read: Callable[[Ask, Any, str], Answer],
+        *,
+        at_once: int,
     ) -> None:
         """`at_once`: requests that a server holds at the same time."""
         self._replicas = [_Replica(served, at_once) for served in servers]
         self._body, self._read, self._at_once = body, read, at_once
         # The limits are ours: one connection a request under way.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        self._client = httpx.AsyncClient(headers=headers(), limits=limits, timeout=httpx.Timeout(_REPLY_SECONDS, connect=_CONNECT_SECONDS))
+        self._client = httpx.AsyncClient(
+            headers=headers(), limits=limits, timeout=httpx.Timeout(_REPLY_SECONDS, connect=_CONNECT_SECONDS)
+        )
         self._secrets = secrets(os.environ.get(KEY_VARIABLE))
         self._watching: list[asyncio.Task[None]] = []
 
@@ -82,7 +92,9 @@ class Replicas:
         return self._at_once * len(self._left())
 
     async def ask(self, ask: Ask) -> Answer:
-        """Send one request, to another server where one dies over it. Raises NoReply; InputError where no server is left."""
+        """Send one request, to another server where one dies over it. Raises NoReply; InputError where no
+        server is left.
+        """
         if not self._watching:
             self._watching = [asyncio.create_task(self._watch(replica)) for replica in self._replicas]
         body = await asyncio.to_thread(self._body, ask)
@@ -95,7 +107,9 @@ class Replicas:
                         response = await self._post(replica, body)
                         return await asyncio.to_thread(self._read, ask, response, replica.served.url)
             except NoReply as error:
-                if replica.lost is None and (error.fault not in _DOUBTFUL or await self._lives(replica, error)):
+                if replica.lost is None and (
+                    error.fault not in _DOUBTFUL or await self._lives(replica, error)
+                ):
                     raise
             finally:
                 replica.load -= 1
@@ -113,7 +127,10 @@ class Replicas:
         left = self._left()
         if not left:
             told = "; ".join(f"{replica.served.url}: {replica.lost}" for replica in self._replicas)
-            raise InputError(f"no server is left ({told}); every answer so far is kept: start one again, and the same command goes on")
+            raise InputError(
+                "no server is left "
+                f"({told}); every answer so far is kept: start one again, and the same command goes on"
+            )
         return min(left, key=lambda replica: replica.load)
 
     async def _post(self, replica: _Replica, body: Json) -> Any:
@@ -123,7 +140,9 @@ class Replicas:
             async with asyncio.timeout(None) as until:
                 replica.under_way.add(until)
                 try:
-                    response = await self._client.post(f"{where}/chat/completions", json={"model": replica.served.model, **body})
+                    response = await self._client.post(
+                        f"{where}/chat/completions", json={"model": replica.served.model, **body}
+                    )
                 finally:
                     replica.under_way.discard(until)
             if response.is_error:
@@ -133,10 +152,14 @@ class Replicas:
             fault: Fault = "invalid" if isinstance(error, ValueError) else fault_of(error, lambda _: False)
             said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
             status = f" (HTTP {error.status_code})" if isinstance(error, _Refused) else ""
-            raise NoReply(fault, f"{where}: {SAID[fault]}{status}: {said}", getattr(error, "retry_after", None)) from None
+            raise NoReply(
+                fault, f"{where}: {SAID[fault]}{status}: {said}", getattr(error, "retry_after", None)
+            ) from None
 
     async def _lives(self, replica: _Replica, error: NoReply) -> bool:
-        """Whether the server is well after all; where not, it is taken out. Many requests that fail at once look once."""
+        """Whether the server is well after all; where not, it is taken out. Many requests that fail at once
+        look once.
+        """
         clock = asyncio.get_running_loop().time
         asked = clock()
         async with replica.looking:
@@ -159,7 +182,8 @@ class Replicas:
             if look:
                 await asyncio.sleep(_BETWEEN)
             with contextlib.suppress(httpx.HTTPError):
-                # vLLM says 503 once its engine is dead; a balancer in front of it may not know the page, and lives.
+                # vLLM says 503 once its engine is dead; a balancer in front of it may not know the page, and
+                # lives.
                 if not (await self._client.get(health, timeout=_LOOK_SECONDS)).is_server_error:
                     return True
         return False

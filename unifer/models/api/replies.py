@@ -1,4 +1,6 @@
-"""The reply as the model gave it, out of what inspect_ai's model interface makes of it. Knows no question and no grading."""
+"""The reply as the model gave it, out of what inspect_ai's model interface makes of it. Knows no question and
+no grading.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def whole(output: ModelOutput) -> str:
-    """The reply with its think block: inspect takes it out of the text, and some servers send it in a field of its own.
+    """The reply with its think block: inspect takes it out of the text, and some servers send it in a field
+    of its own.
 
     What a reasoning model thought before a reply that has a think block itself is no part of the reply.
     """
@@ -26,7 +29,9 @@ def whole(output: ModelOutput) -> str:
 
 
 def _first_think(text: str) -> str | None:
-    """What the first think block of `text` holds, None without one; linear, for a reply may repeat `<think` a hundred thousand times."""
+    """What the first think block of `text` holds, None without one; linear, for a reply may repeat `<think` a
+    hundred thousand times.
+    """
     opened = text.find(">", max(text.find("<think"), 0)) if "<think" in text else -1
     closed = text.find("</think>", opened + 1) if opened >= 0 else -1
     return text[opened + 1 : closed].strip() if closed >= 0 else None

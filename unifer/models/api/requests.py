@@ -1,4 +1,5 @@
-"""One request to a model and what came of it: the reply with its tokens, or the error that says why there is none.
+"""One request to a model and what came of it: the reply with its tokens, or the error that says why there is
+none.
 
 Knows no provider and no retries: those are `client` and `asking`.
 """
@@ -46,7 +47,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: `key` is unique, `picture` is in the form that the model asked takes, such as a data URI (None: no picture)."""
+    """One request: `key` is unique, `picture` is in the form that the model asked takes, such as a data URI
+    (None: no picture).
+    """
 
     key: str
     prompt: str

@@ -1,4 +1,6 @@
-"""Engines: ways to get replies from a model, one protocol. This file chooses and makes one; heavy ones are imported only then."""
+"""Engines: ways to get replies from a model, one protocol. This file chooses and makes one; heavy ones are
+imported only then.
+"""
 
 from __future__ import annotations
 
@@ -44,22 +46,32 @@ class EngineSpec:
     seconds: float = 0.0
     """Time that each scripted reply takes."""
     urls: tuple[str, ...] = ()
-    """Addresses of the servers of `server`, replicas of the one model; `batch_size` is what each holds at the same time."""
+    """Addresses of the servers of `server`, replicas of the one model; `batch_size` is what each holds at the
+    same time.
+    """
 
     @property
     def precision(self) -> str | None:
-        """`dtype` with `auto` made definite; None for the scripted engine, and for servers, which do not tell."""
+        """`dtype` with `auto` made definite; None for the scripted engine, and for servers, which do not
+        tell.
+        """
         if self.name in ("scripted", "server"):
             return None
         return auto_dtype(self.path) if self.dtype == "auto" else self.dtype
 
     @property
     def has_processes(self) -> bool:
-        """Whether vLLM runs it in processes of its own, as it does on GPUs: they would outlive one that is killed."""
-        return self.name == "vllm" and (bool(visible_gpus()) or os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "1")
+        """Whether vLLM runs it in processes of its own, as it does on GPUs: they would outlive one that is
+        killed.
+        """
+        return self.name == "vllm" and (
+            bool(visible_gpus()) or os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "1"
+        )
 
     def identity(self) -> Json:
-        """What of this a run must keep: engine, precision, sampling, image rule. Batch size, memory and addresses are free to change."""
+        """What of this a run must keep: engine, precision, sampling, image rule. Batch size, memory and
+        addresses are free to change.
+        """
         return {
             "engine": self.name,
             "dtype": self.precision,
@@ -106,6 +118,10 @@ class EngineSpec:
             from unifer.models.engines.transformers_engine import DEFAULT_BATCH, TransformersEngine
 
             return TransformersEngine(
-                self.path, self.settings, dtype=self.precision or "float32", attn=self.attn, batch_size=self.batch_size or DEFAULT_BATCH
+                self.path,
+                self.settings,
+                dtype=self.precision or "float32",
+                attn=self.attn,
+                batch_size=self.batch_size or DEFAULT_BATCH,
             )
         raise InputError(f"engine {self.name!r} is not one of {', '.join(ENGINES)}")

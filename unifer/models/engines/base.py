@@ -25,7 +25,9 @@ class Request:
     prompt: str
     image: Image
     temperature: float | None = None
-    """Of this request alone, in place of the settings'; vLLM only, where each request is sampled by itself."""
+    """Of this request alone, in place of the settings'; vLLM only, where each request is sampled by
+    itself.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,12 @@ class Reply:
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any engine, unless `more` does.
+    """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any
+    engine, unless `more` does.
 
-    Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed per request (`seed_of`); the
-    transformers engine seeds once when it is loaded, so its sampled replies depend on order and batch size too.
+    Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed per
+    request (`seed_of`); the transformers engine seeds once when it is loaded, so its sampled replies depend
+    on order and batch size too.
     """
 
     max_new_tokens: int = 1024
@@ -60,7 +64,9 @@ class GenerationSettings:
     repetition_penalty: float = 1.0
     seed: int = 0
     more: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Further keys of transformers' GenerationConfig, such as `no_repeat_ngram_size`; the transformers engine alone obeys them."""
+    """Further keys of transformers' GenerationConfig, such as `no_repeat_ngram_size`; the transformers engine
+    alone obeys them.
+    """
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -81,7 +87,9 @@ class GenerationSettings:
         return self if temperature is None else replace(self, temperature=temperature)
 
     def seed_of(self, key: str) -> int:
-        """A seed for one request, where the engine can take one: its sampled reply then depends neither on order nor on the batch."""
+        """A seed for one request, where the engine can take one: its sampled reply then depends neither on
+        order nor on the batch.
+        """
         return int.from_bytes(hashlib.sha256(f"{self.seed}:{key}".encode()).digest()[:4], "big")
 
     def to_json(self) -> Json:
@@ -98,14 +106,18 @@ class Engine(Protocol):
     """False for an engine that looks at no pixels, so that nobody resizes images for it."""
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """One reply a request, as each finishes, in any order; requests are consumed as needed, so memory stays flat.
+        """One reply a request, as each finishes, in any order; requests are consumed as needed, so memory
+        stays flat.
 
-        A request that cannot be answered yields a reply with `error`; what `requests` itself raises passes through.
+        A request that cannot be answered yields a reply with `error`; what `requests` itself raises passes
+        through.
         """
         ...
 
     def exchange(self, checkpoint: Path) -> bool:
-        """Go on with the weights of another checkpoint of the same architecture and processor; False where it cannot."""
+        """Go on with the weights of another checkpoint of the same architecture and processor; False where it
+        cannot.
+        """
         ...
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
-"""vLLM servers that run elsewhere, as one engine: the offline engine's prompts, pictures and sampling, asked over HTTP.
+"""vLLM servers that run elsewhere, as one engine: the offline engine's prompts, pictures and sampling, asked
+over HTTP.
 
-A reply is made of the token ids that came back, by our own tokenizer; the prompt's ids are compared with those that our processor makes, so
-that a server with another chat template or image processor is found out by its first reply. Knows no files and no questions.
+A reply is made of the token ids that came back, by our own tokenizer; the prompt's ids are compared with
+those that our processor makes, so that a server with another chat template or image processor is found out by
+its first reply. Knows no files and no questions.
 """
 
 from __future__ import annotations
@@ -36,10 +38,14 @@ _AHEAD = 1.5
 """Requests prepared or under way for each that the servers hold: none of them waits for a picture."""
 _RETRIES = 4
 _SHORTEST_PROMPT = 16
-"""Tokens that any question with its picture takes at least; a longer one that does not fit a server's context is refused there."""
+"""Tokens that any question with its picture takes at least; a longer one that does not fit a server's context
+is refused there.
+"""
 _CLOSE_SECONDS = 30.0
 _REMEMBERED = 4096
-"""Prompts whose tokens are kept: a question file holds few texts, but images of their own sizes may be many."""
+"""Prompts whose tokens are kept: a question file holds few texts, but images of their own sizes may be
+many.
+"""
 
 
 class ServerEngine:
@@ -50,7 +56,9 @@ class ServerEngine:
 
     shows_images = True
 
-    def __init__(self, path: Path, settings: GenerationSettings, urls: Sequence[str], *, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, path: Path, settings: GenerationSettings, urls: Sequence[str], *, at_once: int = AT_ONCE
+    ) -> None:
         served = find_served(urls, path, _SHORTEST_PROMPT + settings.max_new_tokens)
         self._settings = settings
         self._processor: Any = load_processor(path)
@@ -136,7 +144,9 @@ class ServerEngine:
         settings = self._settings.at(ask.temperature)
         key = ask.key.rpartition("#")[0]  # as our caller knows it, without the number of the attempt
         return {
-            "messages": [_with_picture(message, ask.picture) for message in prompts.chat_messages(ask.prompt)],
+            "messages": [
+                _with_picture(message, ask.picture) for message in prompts.chat_messages(ask.prompt)
+            ],
             "max_tokens": settings.max_new_tokens,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
@@ -157,17 +167,27 @@ class ServerEngine:
         except (KeyError, TypeError, ValueError):
             prompt_ids = ids = reason = None
         if not isinstance(prompt_ids, list) or not isinstance(ids, list):
-            raise InputError(f"{url}: does not tell the tokens of its replies, so they cannot be compared; a server of vLLM 0.31 is needed")
-        if prompt_ids != (ours := self._own_prompt_ids(ask)):
-            told = f"{len(prompt_ids)} tokens there, {len(ours)} here" if len(prompt_ids) != len(ours) else "as many, but others"
             raise InputError(
-                f"{url}: shows the model another prompt than the offline engine would ({told}): its chat template or image processor "
-                "differs; serve the checkpoint with its own files, without --chat-template and --mm-processor-kwargs"
+                f"{url}: does not tell the tokens of its replies, so they cannot be compared; a "
+                "server of vLLM 0.31 is needed"
+            )
+        if prompt_ids != (ours := self._own_prompt_ids(ask)):
+            told = (
+                f"{len(prompt_ids)} tokens there, {len(ours)} here"
+                if len(prompt_ids) != len(ours)
+                else "as many, but others"
+            )
+            raise InputError(
+                f"{url}: shows the model another prompt than the offline engine would ({told}): its "
+                "chat template or image processor differs; serve the checkpoint with its own files, "
+                "without --chat-template and --mm-processor-kwargs"
             )
         return Answer(decode_reply(self._processor.tokenizer, ids), reason, len(prompt_ids), len(ids))
 
     def _own_prompt_ids(self, ask: Ask) -> list[int]:
-        """The tokens of a prompt as our processor makes them; they depend on the text and on the picture's size alone."""
+        """The tokens of a prompt as our processor makes them; they depend on the text and on the picture's
+        size alone.
+        """
         known = (ask.prompt, ask.picture.size)
         with self._processing:
             if known not in self._prompt_ids:
@@ -185,12 +205,24 @@ class _NoJournal:
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None: ...
 
     def failed(
-        self, key: str, attempt: int, number: int, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float,
+        cost: float,
+        seconds: float,
+        final: bool,
     ) -> None: ...
 
 
 def _with_picture(message: Json, picture: Image) -> Json:
-    """A chat message whose image part carries the picture: as PNG, so that the server sees the very pixels."""
+    """A chat message whose image part carries the picture: as PNG, so that the server sees the very
+    pixels.
+    """
     png = io.BytesIO()
     picture.save(png, format="PNG", compress_level=1)
     uri = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

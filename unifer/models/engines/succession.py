@@ -1,6 +1,8 @@
-"""Several checkpoints, one after the other: the next one goes into the engine that runs, where it fits. No torch here.
+"""Several checkpoints, one after the other: the next one goes into the engine that runs, where it fits. No
+torch here.
 
-Starting vLLM takes many times longer than giving it other weights. Knows files and specs; loading is each engine's own business.
+Starting vLLM takes many times longer than giving it other weights. Knows files and specs; loading is each
+engine's own business.
 """
 
 from __future__ import annotations
@@ -65,7 +67,9 @@ class EngineSlot:
     def __enter__(self) -> EngineSlot:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -97,8 +101,14 @@ def _architecture(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end_tokens(checkpoint: Path, config: dict[str, Any]) -> set[int]:
-    """The tokens that end a reply besides the tokenizer's own; trainers list the same one once more with each stage."""
+    """The tokens that end a reply besides the tokenizer's own; trainers list the same one once more with each
+    stage.
+    """
     generation = checkpoint / "generation_config.json"
-    places = [files.read_json(generation)] if generation.is_file() else [config, config.get("text_config") or {}]
-    named: Any = next((place["eos_token_id"] for place in places if place.get("eos_token_id") is not None), [])
+    places = (
+        [files.read_json(generation)] if generation.is_file() else [config, config.get("text_config") or {}]
+    )
+    named: Any = next(
+        (place["eos_token_id"] for place in places if place.get("eos_token_id") is not None), []
+    )
     return set(named) if isinstance(named, list) else {named}

@@ -1,4 +1,5 @@
-"""Batched `generate` of transformers: needs nothing but torch, so it runs wherever the model loads. vLLM is faster.
+"""Batched `generate` of transformers: needs nothing but torch, so it runs wherever the model loads. vLLM is
+faster.
 
 Knows no files and no questions.
 """
@@ -25,14 +26,21 @@ class TransformersEngine:
     shows_images = True
 
     def __init__(
-        self, path: Path, settings: GenerationSettings, *, dtype: str, attn: str = "sdpa", batch_size: int = DEFAULT_BATCH
+        self,
+        path: Path,
+        settings: GenerationSettings,
+        *,
+        dtype: str,
+        attn: str = "sdpa",
+        batch_size: int = DEFAULT_BATCH,
     ) -> None:
         self._processor: Any = load_processor(path)
         self._model: Any = load_model(path, dtype, attn)
         self._batch_size = batch_size
         self._end_tokens = _end_tokens(self._model, self._processor.tokenizer)
         self._generation = _generation_config(settings, self._end_tokens, self._processor.tokenizer)
-        # `generate` fills whatever we leave open from the model's own generation_config: hidden penalties and sampling.
+        # `generate` fills whatever we leave open from the model's own generation_config: hidden penalties and
+        # sampling.
         self._model.generation_config = self._generation
         torch.manual_seed(settings.seed)
 
@@ -51,7 +59,9 @@ class TransformersEngine:
     def _answer(self, batch: list[Request]) -> Iterator[Reply]:
         try:
             replies = self._generate(batch)
-        except Exception as error:  # the boundary: one bad request, or too many for the memory, must not lose the others
+        except (
+            Exception
+        ) as error:  # the boundary: one bad request, or too many for the memory, must not lose the others
             if len(batch) == 1:
                 yield Reply.failed(batch[0].key, error)
                 return
@@ -69,12 +79,15 @@ class TransformersEngine:
     def _generate(self, batch: list[Request]) -> list[Reply]:
         texts = [render_prompt(self._processor, request.prompt) for request in batch]
         images = [[request.image] for request in batch]
-        inputs = self._processor(text=texts, images=images, padding=True, return_tensors="pt").to(self._model.device)
+        inputs = self._processor(text=texts, images=images, padding=True, return_tensors="pt").to(
+            self._model.device
+        )
         output = self._model.generate(**inputs, generation_config=self._generation)
         width = inputs["input_ids"].shape[1]
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         return [
-            self._reply(request, tokens, ids) for request, tokens, ids in zip(batch, prompt_tokens, output[:, width:].tolist(), strict=True)
+            self._reply(request, tokens, ids)
+            for request, tokens, ids in zip(batch, prompt_tokens, output[:, width:].tolist(), strict=True)
         ]
 
     def _reply(self, request: Request, prompt_tokens: int, ids: list[int]) -> Reply:
@@ -82,7 +95,13 @@ class TransformersEngine:
         kept = ids if end is None else ids[:end]
         text = decode_reply(self._processor.tokenizer, kept)
         # The end token counts, as in vLLM; padding after it does not.
-        return Reply(request.key, text, "length" if end is None else "stop", prompt_tokens, len(kept) + (end is not None))
+        return Reply(
+            request.key,
+            text,
+            "length" if end is None else "stop",
+            prompt_tokens,
+            len(kept) + (end is not None),
+        )
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
@@ -92,7 +111,9 @@ def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
 
 
 def _generation_config(settings: GenerationSettings, end_tokens: list[int], tokenizer: Any) -> Any:
-    sampling = {} if settings.greedy else {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+    sampling = (
+        {} if settings.greedy else {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+    )
     make: Any = GenerationConfig
     return make(
         max_new_tokens=settings.max_new_tokens,

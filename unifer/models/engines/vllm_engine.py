@@ -1,4 +1,5 @@
-"""vLLM fed continuously: the next images are prepared in the background while the engine steps, and no batch waits for its slowest.
+"""vLLM fed continuously: the next images are prepared in the background while the engine steps, and no batch
+waits for its slowest.
 
 Knows no files and no questions. vLLM itself is imported when an engine is made, after its environment is set.
 """
@@ -51,21 +52,28 @@ class VllmEngine:
         options: dict[str, Any] = {"tensor_parallel_size": tensor_parallel_size}
         if gpu_memory_utilization is not None:
             options["gpu_memory_utilization"] = gpu_memory_utilization
-        self.llm = make_llm(path, dtype=dtype, context=context, seed=settings.seed, image_side=image_side, **options)
+        self.llm = make_llm(
+            path, dtype=dtype, context=context, seed=settings.seed, image_side=image_side, **options
+        )
         self._settings = settings
         limit = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
         self._in_flight_limit = 2 * limit
-        # One thread for the engine's life: what torch keeps for a thread that computed stays resident when the thread is gone.
+        # One thread for the engine's life: what torch keeps for a thread that computed stays resident when
+        # the thread is gone.
         self._preparing = ThreadPoolExecutor(1, thread_name_prefix="prepare-images")
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
         engine = self.llm.llm_engine
         in_flight: dict[str, str] = {}
         try:
-            with _Feeder(self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
+            with _Feeder(
+                self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4
+            ) as feeder:
                 while not feeder.ended or in_flight:
-                    while len(in_flight) < self._in_flight_limit and (item := feeder.next(wait=not in_flight)):
+                    while len(in_flight) < self._in_flight_limit and (
+                        item := feeder.next(wait=not in_flight)
+                    ):
                         request, prepared = item
                         reply = self._submit(request, prepared, in_flight)
                         if reply is not None:
@@ -81,7 +89,8 @@ class VllmEngine:
         return exchange_weights(self.llm, checkpoint)
 
     def close(self) -> None:
-        """End vLLM and its processes now: left to the interpreter's exit, it finds its process group gone and says so.
+        """End vLLM and its processes now: left to the interpreter's exit, it finds its process group gone and
+        says so.
 
         It collects garbage itself, twice, which is nearly all the time that this takes.
         """
@@ -91,7 +100,10 @@ class VllmEngine:
 
     def _prepare(self, request: Request) -> Any:
         """Tokens and pixel values of one request, as vLLM's scheduler takes them."""
-        prompt = {"prompt": render_prompt(self.processor, request.prompt), "multi_modal_data": {"image": request.image}}
+        prompt = {
+            "prompt": render_prompt(self.processor, request.prompt),
+            "multi_modal_data": {"image": request.image},
+        }
         return render_for_engine(self.llm, prompt)
 
     def _submit(self, request: Request, prepared: Any, in_flight: dict[str, str]) -> Reply | None:
@@ -101,7 +113,9 @@ class VllmEngine:
         try:
             params = sampling_params(self._settings.at(request.temperature), request.key)
             self.llm.llm_engine.add_request(request_id, prepared, params)
-        except ValueError as error:  # vLLM's word for a request that it will not take, one too long for instance
+        except (
+            ValueError
+        ) as error:  # vLLM's word for a request that it will not take, one too long for instance
             return Reply.failed(request.key, error)
         in_flight[request_id] = request.key
         return None
@@ -109,7 +123,8 @@ class VllmEngine:
     def _reply(self, key: str, output: Any) -> Reply:
         made = output.outputs[0]
         ids = list(made.token_ids)
-        # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out of the text.
+        # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out
+        # of the text.
         text = decode_reply(self.processor.tokenizer, ids)
         return Reply(key, text, made.finish_reason, len(output.prompt_token_ids), len(ids))
 
@@ -117,10 +132,13 @@ class VllmEngine:
 class _Feeder:
     """Prepares requests in the one thread of `pool`, at most `ahead` of their use.
 
-    One thread, because vLLM's processor is not meant for several; `next` raises what the source of requests raised.
+    One thread, because vLLM's processor is not meant for several; `next` raises what the source of requests
+    raised.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor, requests: Iterable[Request], prepare: Any, ahead: int) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, requests: Iterable[Request], prepare: Any, ahead: int
+    ) -> None:
         self._pool = pool
         self._ready: queue.Queue[Any] = queue.Queue(maxsize=max(2, ahead))
         self._stop = threading.Event()
@@ -136,7 +154,9 @@ class _Feeder:
         self._working.result()
 
     def next(self, *, wait: bool) -> tuple[Request, Any] | None:
-        """The next request with its prepared input or the exception that preparing it raised; None: none is ready, or no more."""
+        """The next request with its prepared input or the exception that preparing it raised; None: none is
+        ready, or no more.
+        """
         if self.ended:
             return None
         try:
@@ -176,7 +196,9 @@ class _Feeder:
 
 
 def prepare_environment() -> None:
-    """Set what vLLM reads from the environment, where the user has not; call before vLLM is imported, by whomever."""
+    """Set what vLLM reads from the environment, where the user has not; call before vLLM is imported, by
+    whomever.
+    """
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     if not visible_gpus():
         for name, value in _CPU_ENVIRONMENT.items():
@@ -190,25 +212,33 @@ def prepare_environment() -> None:
 def one_image(side: int | None) -> Json:
     """vLLM's `limit_mm_per_prompt` for one image of `side` x `side` pixels (None: any).
 
-    Told no size, vLLM measures its memory with the largest image that the processor lets through, 16,384 tokens: 2 to 3 GB of a GPU.
+    Told no size, vLLM measures its memory with the largest image that the processor lets through, 16,384
+    tokens: 2 to 3 GB of a GPU.
     """
     return {"image": 1 if side is None else {"count": 1, "width": side, "height": side}, "video": 0}
 
 
-def make_llm(path: Path, *, dtype: str, context: int, seed: int, image_side: int | None = None, **options: Any) -> Any:
-    """A `vllm.LLM` for one image a prompt and at most `context` tokens. Raises InputError if vLLM is missing or refuses the model.
+def make_llm(
+    path: Path, *, dtype: str, context: int, seed: int, image_side: int | None = None, **options: Any
+) -> Any:
+    """A `vllm.LLM` for one image a prompt and at most `context` tokens. Raises InputError if vLLM is missing
+    or refuses the model.
 
-    On CPU: eager, in this process, 1 GiB of cache unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's defaults, CUDA
-    graphs included. Its image and prefix caches are off: each image is asked about once, they would only grow.
+    On CPU: eager, in this process, 1 GiB of cache unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's
+    defaults, CUDA graphs included. Its image and prefix caches are off: each image is asked about once, they
+    would only grow.
     """
     prepare_environment()
     if not visible_gpus():
-        # Where a prompt is cut in two, vLLM winds its request's generator back by an offset, which generators on CPU do not have.
+        # Where a prompt is cut in two, vLLM winds its request's generator back by an offset, which generators
+        # on CPU do not have.
         options |= {"enforce_eager": True, "enable_chunked_prefill": False}
     try:
         from vllm import LLM
     except ImportError as error:
-        raise InputError(f"vLLM cannot be imported ({error}); install it as README says, or give --engine transformers") from None
+        raise InputError(
+            f"vLLM cannot be imported ({error}); install it as README says, or give --engine transformers"
+        ) from None
     from transformers import AutoConfig
 
     text = AutoConfig.from_pretrained(str(path)).get_text_config()
@@ -247,7 +277,9 @@ def sampling_params(settings: GenerationSettings, key: str) -> Any:
 
 
 def render_for_engine(llm: Any, prompt: dict[str, Any]) -> Any:
-    """A text-and-image prompt as `LLMEngine.add_request` takes it: tokenized, pixels computed, placeholder expanded."""
+    """A text-and-image prompt as `LLMEngine.add_request` takes it: tokenized, pixels computed, placeholder
+    expanded.
+    """
     from vllm.renderers.inputs.preprocess import parse_model_prompt
 
     parsed = parse_model_prompt(llm.model_config, prompt)

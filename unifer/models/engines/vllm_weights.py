@@ -30,7 +30,8 @@ def running_model(llm: Any) -> Any:
 def exchange_weights(llm: Any, checkpoint: Path) -> bool:
     """Give `llm` the weights in `checkpoint`, of the same architecture; nothing made by the old ones is kept.
 
-    False where that cannot be done, or not looked at: start another engine then. Raises InputError if the weights did not arrive.
+    False where that cannot be done, or not looked at: start another engine then. Raises InputError if the
+    weights did not arrive.
     """
     model = running_model(llm)
     if model is None or not any(checkpoint.glob("*.safetensors")) or _quantized(checkpoint):
@@ -48,9 +49,11 @@ def _quantized(checkpoint: Path) -> bool:
 
 
 def _repack_tied(model: Any) -> None:
-    """Pack anew for the CPU what vLLM packed from a weight that it also keeps as it is: `reload_weights` loads a tied embedding,
+    """Pack anew for the CPU what vLLM packed from a weight that it also keeps as it is: `reload_weights`
+    loads a tied embedding,
 
-    but leaves the head that shares it with the packed copy of the old one, and so with the old model's logits.
+    but leaves the head that shares it with the packed copy of the old one, and so with the old model's
+    logits.
     """
     for module in model.modules():
         if hasattr(module, "cpu_linear") and module.weight.numel():
@@ -58,7 +61,9 @@ def _repack_tied(model: Any) -> None:
 
 
 def check_arrival(model: Any, checkpoint: Path) -> bool:
-    """Compare tensors of `checkpoint` with what `model` computes with. Raises InputError: they differ. False: none to compare."""
+    """Compare tensors of `checkpoint` with what `model` computes with. Raises InputError: they differ. False:
+    none to compare.
+    """
     held = _held(model)
     pairs = [(path, name) for path, name in _stored(checkpoint) if _key(name) in held]
     if not pairs:
@@ -80,14 +85,18 @@ def _compare(found: torch.Tensor, sent: torch.Tensor, name: str, checkpoint: Pat
     # vLLM pads embeddings to a round number of rows.
     if not torch.equal(found[: sent.shape[0]].cpu(), sent.to(found.dtype).cpu()):
         raise InputError(
-            f"{checkpoint}: vLLM kept other weights than these, {name} differs right after they were loaded into the running engine; "
-            "ask this model in a command of its own"
+            f"{checkpoint}: vLLM kept other weights than these, {name} differs right after they were "
+            "loaded into the running engine; ask this model in a command of its own"
         )
 
 
 def _held(model: Any) -> dict[str, Any]:
-    """The parameters of `model` that stand as they were stored, and as modules the linear layers that were packed for the CPU."""
-    held: dict[str, Any] = {_key(name): value.detach() for name, value in model.named_parameters() if value.numel()}
+    """The parameters of `model` that stand as they were stored, and as modules the linear layers that were
+    packed for the CPU.
+    """
+    held: dict[str, Any] = {
+        _key(name): value.detach() for name, value in model.named_parameters() if value.numel()
+    }
     for name, module in model.named_modules():
         if hasattr(module, "cpu_linear") and not module.weight.numel():
             held[_key(f"{name}.weight")] = module
@@ -95,7 +104,9 @@ def _held(model: Any) -> dict[str, Any]:
 
 
 def _first_column(module: Any) -> torch.Tensor:
-    """The first column of a linear layer's weight, by what the layer makes of a unit vector: the packed copy is out of sight."""
+    """The first column of a linear layer's weight, by what the layer makes of a unit vector: the packed copy
+    is out of sight.
+    """
     width = getattr(module, "input_size_per_partition", None) or module.embedding_dim
     unit = torch.eye(1, width, dtype=module.weight.dtype, device=module.weight.device)
     with torch.inference_mode():

@@ -1,4 +1,6 @@
-"""BP4D: a table a subject and task, a row a frame, a column an AU: 1 present, 0 absent, 9 not coded, which is not absent."""
+"""BP4D: a table a subject and task, a row a frame, a column an AU: 1 present, 0 absent, 9 not coded, which is
+not absent.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def needs(_split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError for a code other than 0, 1 and 9, and for a table that lacks one of the twelve usual AUs."""
+    """Raises InputError for a code other than 0, 1 and 9, and for a table that lacks one of the twelve usual
+    AUs.
+    """
     folder = source.path("codes")
     names = source.tree.files(folder, r"[FM]\d+_T\d+\.csv")
     if not names:
@@ -47,7 +51,9 @@ def _sequence(source: DatasetSource, shown: str, subject: str, task: str) -> Ite
         codes = dict(zip(columns, cells, strict=True))
         strange = next((code for code in cells if code not in (PRESENT, ABSENT, NOT_CODED)), None)
         if strange is not None:
-            raise InputError.at(path, row, f"{strange!r} is no AU code; allowed are 0 (absent), 1 (present), 9 (not coded)")
+            raise InputError.at(
+                path, row, f"{strange!r} is no AU code; allowed are 0 (absent), 1 (present), 9 (not coded)"
+            )
         missing = [number for number in USUAL if codes[number] == NOT_CODED]
         if not missing:
             source.frames[subject] += 1
@@ -65,7 +71,9 @@ def _sequence(source: DatasetSource, shown: str, subject: str, task: str) -> Ite
 
 
 def _au_columns(header: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """(index, AU) of every column called `1`, `AU1` or `AU01` for an AU that FACS has; the first column numbers the frames."""
+    """(index, AU) of every column called `1`, `AU1` or `AU01` for an AU that FACS has; the first column
+    numbers the frames.
+    """
     for index, name in enumerate(header):
         match = re.fullmatch(r"(?:au)?[\s_]*0*(\d{1,2})", name.strip(), re.IGNORECASE)
         if match and int(match[1]) in FACS_NUMBERS and (index or name.strip().lower().startswith("au")):

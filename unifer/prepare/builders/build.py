@@ -1,4 +1,6 @@
-"""One build: a dataset's faces, spelled in its vocabulary, each once, each with its image. Knows no dataset by name, and writes nothing."""
+"""One build: a dataset's faces, spelled in its vocabulary, each once, each with its image. Knows no dataset
+by name, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Built:
-    """What a build found: faces in the order of their tables, and the vocabulary. The account of it is `source.report`."""
+    """What a build found: faces in the order of their tables, and the vocabulary. The account of it is
+    `source.report`.
+    """
 
     source: DatasetSource
     labels: tuple[str, ...]
@@ -34,7 +38,9 @@ class Built:
     def asked(self) -> rows.BuildFacts:
         builder, options = self.source.builder, self.source.options
         dataset = dataset_name(builder, options, self.source.spec)
-        return rows.BuildFacts(builder.name, options.split, dataset, self.labels, self.source.base, options.words)
+        return rows.BuildFacts(
+            builder.name, options.split, dataset, self.labels, self.source.base, options.words
+        )
 
 
 def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
@@ -43,7 +49,9 @@ def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
 
 
 def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -> str:
-    """The eval folder's name for the set, else the builder's; for the user's own folders and tables the name of their folder."""
+    """The eval folder's name for the set, else the builder's; for the user's own folders and tables the name
+    of their folder.
+    """
     if spec is not None:
         return spec.name
     return builder.name if "labels" not in builder.flags else options.root.resolve().name
@@ -52,7 +60,8 @@ def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -
 def build(source: DatasetSource, advance: Callable[[int], object] | None = None) -> Built:
     """Read one split of a dataset; `advance` is told of megabytes of its tables, `source.megabytes` in all.
 
-    Raises InputError: a label or code that the set does not have, images that are missing without `allow_missing`, no row left.
+    Raises InputError: a label or code that the set does not have, images that are missing without
+    `allow_missing`, no row left.
     """
     source.advance = advance or source.advance
     faces = _of_fold(list(source.builder.faces(source)), source)
@@ -67,7 +76,10 @@ def build(source: DatasetSource, advance: Callable[[int], object] | None = None)
     report.labels = _counts(faces, labels)
     if not faces:
         reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
-        raise InputError(f"{source.options.root}: no row of {source.builder.title} is left ({reasons or 'the split is empty'})")
+        raise InputError(
+            f"{source.options.root}: no row of {source.builder.title} is left "
+            f"({reasons or 'the split is empty'})"
+        )
     return Built(source, labels, faces)
 
 
@@ -90,12 +102,18 @@ def _of_fold(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
 
 
 def _folds(source: DatasetSource) -> Folds | None:
-    """The folds asked for, else three of our own; None for a set without subjects, or with too few of them for folds."""
+    """The folds asked for, else three of our own; None for a set without subjects, or with too few of them
+    for folds.
+    """
     fold, given = source.options.fold, source.options.folds
     if given is not None:
         folds = read_folds(given, source.frames)
         if fold is not None and folds.count != fold.of:
-            raise InputError(f"--fold {fold}: {given} has {folds.count} folds; say --fold {min(fold.number, folds.count)}/{folds.count}")
+            raise InputError(
+                "--fold "
+                f"{fold}: {given} has {folds.count} folds; say --fold "
+                f"{min(fold.number, folds.count)}/{folds.count}"
+            )
         return folds
     if fold is None and len(source.frames) < USUAL:
         return None
@@ -103,17 +121,26 @@ def _folds(source: DatasetSource) -> Folds | None:
 
 
 def _own_labels(faces: Sequence[SourceRow]) -> tuple[str, ...]:
-    """The labels found: emotions in their usual order, else by name; each in its most frequent spelling. Empty if no face has one."""
+    """The labels found: emotions in their usual order, else by name; each in its most frequent spelling.
+    Empty if no face has one.
+    """
     spellings: dict[str, Counter[str]] = {}
     for face in faces:
         if face.label is not None:
             spellings.setdefault(canonical(face.label), Counter())[face.label] += 1
     if spellings and all(label.lstrip("-").isdecimal() for label in spellings):
         example = "--labels neutral,happiness,... (the first is 0)"
-        raise InputError(f"the labels are numbers ({', '.join(sorted(spellings)[:_SHOWN])}): name them with {example}")
+        raise InputError(
+            f"the labels are numbers ({', '.join(sorted(spellings)[:_SHOWN])}): name them with {example}"
+        )
     if len(spellings) == 1:
-        raise InputError(f"all rows have the label {next(iter(spellings))!r}, nothing to choose from; list all with --labels a,b,...")
-    order = sorted(spellings, key=lambda label: (EMOTIONS.index(label) if label in EMOTIONS else len(EMOTIONS), label))
+        raise InputError(
+            "all rows have the label "
+            f"{next(iter(spellings))!r}, nothing to choose from; list all with --labels a,b,..."
+        )
+    order = sorted(
+        spellings, key=lambda label: (EMOTIONS.index(label) if label in EMOTIONS else len(EMOTIONS), label)
+    )
     return tuple(spellings[label].most_common(1)[0][0] for label in order)
 
 
@@ -127,14 +154,20 @@ def _spell(faces: list[SourceRow], labels: tuple[str, ...], source: DatasetSourc
             spelled = known.get(canonical(face.label))
             if spelled is None:
                 allowed = ", ".join(labels) or "none"
-                raise InputError.at(source.options.root / face.file, face.row, f"label {face.label!r} is not one of {allowed}")
+                raise InputError.at(
+                    source.options.root / face.file, face.row, f"label {face.label!r} is not one of {allowed}"
+                )
             face.label = spelled
 
 
 def _name_images(faces: Sequence[SourceRow], source: DatasetSource) -> None:
     """Find each face's image, and name those that have no published name after where they lie."""
     look = source.options.images
-    prefix = source.options.root.resolve().name if "labels" in source.builder.flags else source.builder.title.split(" (")[0]
+    prefix = (
+        source.options.root.resolve().name
+        if "labels" in source.builder.flags
+        else source.builder.title.split(" (")[0]
+    )
     for face in faces:
         if look and face.pixels is None:
             face.found = source.tree.find(face.candidates)
@@ -150,8 +183,10 @@ def _with_images(faces: list[SourceRow], source: DatasetSource) -> list[SourceRo
         first = "\n  ".join(face.candidates[0] for face in missing[:_SHOWN])
         more = f"\n  ... and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
         raise InputError(
-            f"{source.tree.root}: {len(missing):,} of {len(faces):,} images are missing:\n  {first}{more}\n"
-            "complete the images, drop their rows with --allow-missing, or do not look for images with --no-images"
+            f"{source.tree.root}: {len(missing):,} of {len(faces):,} images are missing:\n  "
+            f"{first}{more}\n"
+            "complete the images, drop their rows with --allow-missing, or do not look for images "
+            "with --no-images"
         )
     for face in missing:
         source.drop("image missing", face.file, face.row)
@@ -159,7 +194,9 @@ def _with_images(faces: list[SourceRow], source: DatasetSource) -> list[SourceRo
 
 
 def _once(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
-    """Each key once. Rows that repeat one are dropped; where they contradict it, all of them are: none of them can be trusted."""
+    """Each key once. Rows that repeat one are dropped; where they contradict it, all of them are: none of
+    them can be trusted.
+    """
     first: dict[str, SourceRow] = {}
     torn: set[str] = set()
     for face in faces:

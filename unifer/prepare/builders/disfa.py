@@ -1,4 +1,5 @@
-"""DISFA: twelve AUs of 27 people, a file an AU, a line a frame with its intensity 0 to 5; frames extracted from the videos by the user.
+"""DISFA: twelve AUs of 27 people, a file an AU, a line a frame with its intensity 0 to 5; frames extracted
+from the videos by the user.
 
 An AU is present from intensity 2 (`--au-threshold`). Frames count from 1, as the label files do.
 """
@@ -25,7 +26,9 @@ def needs(_split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError for an intensity outside 0..5, a subject without one of the eight usual AUs, frames that count from 0."""
+    """Raises InputError for an intensity outside 0..5, a subject without one of the eight usual AUs, frames
+    that count from 0.
+    """
     labels = source.path("labels")
     subjects = source.tree.folders(labels)
     files = {subject: _files(source, f"{labels}/{subject}") for subject in subjects}
@@ -33,7 +36,9 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
     if not subjects:
         source.refuse([f"{labels}/SN001: the intensities of subject SN001, and of the others"])
     if lacking:
-        source.refuse([f"{labels}/{subject}/{subject}_au{number}.txt: its intensities" for subject, number in lacking])
+        source.refuse(
+            [f"{labels}/{subject}/{subject}_au{number}.txt: its intensities" for subject, number in lacking]
+        )
     for subject in subjects:
         yield from _subject(source, subject, f"{labels}/{subject}", files[subject])
 
@@ -44,7 +49,9 @@ def _files(source: DatasetSource, folder: str) -> dict[int, str]:
 
 
 def _subject(source: DatasetSource, subject: str, folder: str, names: dict[int, str]) -> Iterator[SourceRow]:
-    intensities = {number: _intensities(source.read(f"{folder}/{name}")) for number, name in sorted(names.items())}
+    intensities = {
+        number: _intensities(source.read(f"{folder}/{name}")) for number, name in sorted(names.items())
+    }
     images, frames = _frames(source, subject)
     for frame in sorted({frame for values in intensities.values() for frame in values}):
         coded = [number for number, values in intensities.items() if frame in values]
@@ -56,10 +63,16 @@ def _subject(source: DatasetSource, subject: str, folder: str, names: dict[int, 
         if missing:
             source.drop(f"AU{missing[0]} is not coded", f"{folder}/{names[missing[0]]}", frame)
             continue
-        present = tuple(number for number in coded if intensities[number][frame] >= source.options.au_threshold)
+        present = tuple(
+            number for number in coded if intensities[number][frame] >= source.options.au_threshold
+        )
         name = frames.get(frame, f"{frame:06d}.jpg")
         yield SourceRow(
-            (f"{images}/{name}",), folder, frame, action_units=present, extra={"coded": coded, "subject": subject, "frame": frame}
+            (f"{images}/{name}",),
+            folder,
+            frame,
+            action_units=present,
+            extra={"coded": coded, "subject": subject, "frame": frame},
         )
 
 
@@ -70,7 +83,11 @@ def _intensities(path: Path) -> dict[int, int]:
         if not frame.strip().isdecimal() or not value.strip().isdecimal():
             raise InputError.at(path, number, f"{line!r} is not a line such as '1,0' (frame, intensity)")
         if int(value) > 5:
-            raise InputError.at(path, number, f"intensity {value.strip()} is out of range; allowed are 0 (absent) to 5 (maximum)")
+            raise InputError.at(
+                path,
+                number,
+                f"intensity {value.strip()} is out of range; allowed are 0 (absent) to 5 (maximum)",
+            )
         values[int(frame)] = int(value)
     return values
 
@@ -81,10 +98,16 @@ def _frames(source: DatasetSource, subject: str) -> tuple[str, dict[int, str]]:
         return f"Images/{subject}", {}
     parent = source.path("images")
     names = (subject, f"LeftVideo{subject}", f"LeftVideo{subject}_comp")
-    folder = next((f"{parent}/{name}" for name in names if source.tree.images(f"{parent}/{name}")), f"{parent}/{subject}")
+    folder = next(
+        (f"{parent}/{name}" for name in names if source.tree.images(f"{parent}/{name}")),
+        f"{parent}/{subject}",
+    )
     frames = source.tree.frames(folder)
     if 0 in frames:
-        counted = "frames count from 0 there, the label files from 1; extract them again counting from 1 (ffmpeg: -start_number 1)"
+        counted = (
+            "frames count from 0 there, the label files from 1; extract them again counting from 1 "
+            "(ffmpeg: -start_number 1)"
+        )
         raise InputError(f"{source.tree.root / folder}/{frames[0]}: {counted}")
     return folder, frames
 

@@ -1,7 +1,9 @@
-"""FABA-Instruct: free descriptions of faces in two variants, AUs and emotion, as JSON arrays of conversations.
+"""FABA-Instruct: free descriptions of faces in two variants, AUs and emotion, as JSON arrays of
+conversations.
 
-AUs are those the text affirms (`dialogue.au_mentions`); a label is kept only where the text names exactly one emotion, as a whole word
-and in no sentence with a denial. The text itself is kept as `provenance.description`.
+AUs are those the text affirms (`dialogue.au_mentions`); a label is kept only where the text names exactly one
+emotion, as a whole word and in no sentence with a denial. The text itself is kept as
+`provenance.description`.
 """
 
 from __future__ import annotations
@@ -19,15 +21,25 @@ from unifer.prepare.builders.trees import below
 _PARTS = {TRAIN: "train", TEST: "eval"}
 _TASKS = ("au", "emotion")
 _DENIAL = re.compile(
-    r"\b(?:no|not|nor|neither|never|without|cannot|lacks?|lacking|absence|absent|rather than|instead of)\b|n't\b", re.IGNORECASE
+    r"\b(?:no|not|nor|neither|never|without|cannot|lacks?|lacking|absence|absent|rather than|instead of)\b|n't\b",
+    re.IGNORECASE,
 )
-_WORDS = {emotion: re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE) for emotion, words in SPELLINGS.items()}
+_WORDS = {
+    emotion: re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE) for emotion, words in SPELLINGS.items()
+}
 
 
 def needs(split: str) -> tuple[Need, ...]:
     """Both variants' conversations, and the images."""
     part = _PARTS[split]
-    rows = [Need(task, f"conversations about {task}", (f"{part}/{part}_{task}_anno.json", f"{part}_{task}_anno.json")) for task in _TASKS]
+    rows = [
+        Need(
+            task,
+            f"conversations about {task}",
+            (f"{part}/{part}_{task}_anno.json", f"{part}_{task}_anno.json"),
+        )
+        for task in _TASKS
+    ]
     return (*rows, Need("images", "the images", (f"{part}/images", "images"), image=True))
 
 
@@ -58,9 +70,16 @@ def _image(row: Any) -> str:
 
 def _turn(row: dict[str, Any], who: str) -> str:
     turns = row.get("conversations", row.get("conversation"))
-    said = [turn.get("value") for turn in turns if isinstance(turn, dict) and turn.get("from") == who] if isinstance(turns, list) else []
+    said = (
+        [turn.get("value") for turn in turns if isinstance(turn, dict) and turn.get("from") == who]
+        if isinstance(turns, list)
+        else []
+    )
     if not said or not isinstance(said[0], str) or not said[0].strip():
-        raise ValueError(f"'conversations' holds no text from {who!r}; each row needs a question from 'human' and an answer from 'gpt'")
+        raise ValueError(
+            "'conversations' holds no text from "
+            f"{who!r}; each row needs a question from 'human' and an answer from 'gpt'"
+        )
     return said[0].replace("<image>", "").strip()
 
 
@@ -75,7 +94,10 @@ def _read_label(face: SourceRow, text: str) -> str:
     named = [emotion for emotion in EMOTIONS if _WORDS[emotion].search(text)]
     if len(named) != 1:
         return "the text names several emotions" if named else "the text names no emotion"
-    if any(_WORDS[named[0]].search(sentence) and _DENIAL.search(sentence) for sentence in re.split(r"[.!?;\n]", text)):
+    if any(
+        _WORDS[named[0]].search(sentence) and _DENIAL.search(sentence)
+        for sentence in re.split(r"[.!?;\n]", text)
+    ):
         return "the text may deny the emotion it names"
     face.label = named[0]
     return ""

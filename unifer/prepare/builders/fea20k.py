@@ -1,8 +1,10 @@
-"""FEA-20K, Facial-R1's rows: JSONL with AUs, labels and a reference description for images of other datasets, which it does not hold.
+"""FEA-20K, Facial-R1's rows: JSONL with AUs, labels and a reference description for images of other datasets,
+which it does not hold.
 
-As released: a file per source and stage, `DISFA-Train-stage1.jsonl`. The rows to train on are those of all files of stage 1, the rows to
-test on those of all test files. Of several labels the first is the gold, as in the published code. A row with labels and an empty AU list
-is not AU-annotated; a row without labels and an empty list shows none.
+As released: a file per source and stage, `DISFA-Train-stage1.jsonl`. The rows to train on are those of all
+files of stage 1, the rows to test on those of all test files. Of several labels the first is the gold, as in
+the published code. A row with labels and an empty AU list is not AU-annotated; a row without labels and an
+empty list shows none.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ LABELS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "BP4D": (),
     }
 )
-"""Source -> the labels that a row of it is asked to choose from, as Facial-R1's configuration lists them; none where it codes AUs alone."""
+"""Source -> the labels that a row of it is asked to choose from, as Facial-R1's configuration lists them;
+none where it codes AUs alone.
+"""
 
 SOURCES = MappingProxyType({TRAIN: tuple(LABELS), TEST: ("RAF-AU", "DISFA", "FABA")})
 """Split -> the sources that it takes rows of, as the label counts of the release add up."""
@@ -55,7 +59,9 @@ def needs(_split: str) -> tuple[Need, ...]:
 
 @dataclass(frozen=True)
 class _RowFile:
-    """One row file by its path below the base: the split and the stage in its name (None: no stage), and its name without them."""
+    """One row file by its path below the base: the split and the stage in its name (None: no stage), and its
+    name without them.
+    """
 
     path: str
     split: str
@@ -64,7 +70,9 @@ class _RowFile:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError `file:row` for a row without image, for AUs or labels that are no lists; and where files or rows are missing."""
+    """Raises InputError `file:row` for a row without image, for AUs or labels that are no lists; and where
+    files or rows are missing.
+    """
     chosen = _chosen(source)
     seen: dict[str, dict[str, None]] = {}
     made: list[tuple[str, SourceRow]] = []
@@ -93,18 +101,33 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
 
 
 def _chosen(source: DatasetSource) -> list[_RowFile]:
-    """The row files of the split: of each source's stages the first; for training stage 1 alone, where files name their stage."""
+    """The row files of the split: of each source's stages the first; for training stage 1 alone, where files
+    name their stage.
+    """
     found = [file for file in _row_files(source, "", _DEPTH) if file.split == source.split]
     if not found:
         name = f"DISFA-{source.split.capitalize()}-stage1.jsonl"
-        source.refuse([f"{name}: rows of one source with image, AUs, labels, description, or {source.split}.jsonl with those of all"])
+        source.refuse(
+            [
+                f"{name}: rows of one source with image, AUs, labels, description, or "
+                f"{source.split}.jsonl with those of all"
+            ]
+        )
     if source.split == TRAIN and any(file.stage is not None for file in found):
         chosen = [file for file in found if file.stage == 1]
     else:
-        first = {stem: min((file.stage or 0) for file in found if file.stem == stem) for stem in {file.stem for file in found}}
+        first = {
+            stem: min((file.stage or 0) for file in found if file.stem == stem)
+            for stem in {file.stem for file in found}
+        }
         chosen = [file for file in found if (file.stage or 0) == first[file.stem]]
     if not chosen:
-        source.refuse([f"*-stage1.jsonl: the rows of stage 1, which are the training rows; there are {', '.join(f.path for f in found)}"])
+        source.refuse(
+            [
+                "*-stage1.jsonl: the rows of stage 1, which are the training rows; there are "
+                f"{', '.join(f.path for f in found)}"
+            ]
+        )
     left = [file.path for file in found if file not in chosen]
     source.report.notes.append(f"rows of {', '.join(file.path for file in chosen)}")
     source.report.notes += [f"left out, being of other stages: {', '.join(left)}"] if left else []
@@ -112,7 +135,9 @@ def _chosen(source: DatasetSource) -> list[_RowFile]:
 
 
 def _refuse_part(source: DatasetSource, held: Mapping[str, int]) -> None:
-    """Raises InputError where the files do not hold the rows of the split: one is missing, is cut, or is of another version."""
+    """Raises InputError where the files do not hold the rows of the split: one is missing, is cut, or is of
+    another version.
+    """
     total, stated = sum(held.values()), ROWS[source.split]
     if total == stated:
         return
@@ -122,8 +147,9 @@ def _refuse_part(source: DatasetSource, held: Mapping[str, int]) -> None:
     lacking = f"; no file is called after {', '.join(absent)}" if by_source else ""
     listed = ", ".join(f"{path} {count:,}" for path, count in held.items())
     raise InputError(
-        f"{source.options.root}: holds {total:,} rows of the {source.split} split of FEA-20K ({listed}), its authors state "
-        f"{stated:,}{lacking}. Fetch the release again (`unifer data fetch fea20k --force`), or build what there is with --allow-missing"
+        f"{source.options.root}: holds {total:,} rows of the {source.split} split of FEA-20K "
+        f"({listed}), its authors state {stated:,}{lacking}. Fetch the release again (`unifer data "
+        "fetch fea20k --force`), or build what there is with --allow-missing"
     )
 
 
@@ -142,7 +168,9 @@ def _row_files(source: DatasetSource, folder: str, depth: int) -> Iterator[_RowF
 
 
 def _labels_of(name: str, found: tuple[str, ...]) -> tuple[str, ...]:
-    """The list of the source called `name`, and whatever else its rows hold; of an unknown source all eight emotions."""
+    """The list of the source called `name`, and whatever else its rows hold; of an unknown source all eight
+    emotions.
+    """
     folded = _folded(name)
     stated = next((labels for each, labels in LABELS.items() if folded.startswith(_folded(each))), None)
     return EMOTIONS if not stated else (*stated, *(label for label in found if label not in stated))
@@ -164,15 +192,39 @@ def _face(row: Any, split: str, file: _RowFile, number: int) -> SourceRow | str:
     if label is None and not named and (labels or row.get("AUs") is None):
         return "label is none of the eight emotions" if labels else "neither label nor AUs"
     origin = row.get("dataset")
-    extra = {"description": row.get("description"), "question": row.get("question"), "meta_info": row.get("meta_info")}
+    extra = {
+        "description": row.get("description"),
+        "question": row.get("question"),
+        "meta_info": row.get("meta_info"),
+    }
     kept = {key: value for key, value in (extra | {"origin": origin, "labels": labels}).items() if value}
     image = below(row["image"])
-    inner = f"{origin}/{image}" if isinstance(origin, str) and origin and not image.startswith(f"{origin}/") else image
+    inner = (
+        f"{origin}/{image}"
+        if isinstance(origin, str) and origin and not image.startswith(f"{origin}/")
+        else image
+    )
     beside = PurePosixPath(file.path).parent.as_posix()
     places = dict.fromkeys(
-        (inner, image, f"images/{inner}", f"images/{image}", f"{file.stem}/{image}", f"{beside}/{inner}", f"{beside}/{image}")
+        (
+            inner,
+            image,
+            f"images/{inner}",
+            f"images/{image}",
+            f"{file.stem}/{image}",
+            f"{beside}/{inner}",
+            f"{beside}/{image}",
+        )
     )
-    face = SourceRow(tuple(below(place) for place in places), file.path, number, below(f"FEA-20K/{inner}"), label, present, extra=kept)
+    face = SourceRow(
+        tuple(below(place) for place in places),
+        file.path,
+        number,
+        below(f"FEA-20K/{inner}"),
+        label,
+        present,
+        extra=kept,
+    )
     face.image_path = f"/{face.image_path}"
     own = row["id"] if row.get("id") is not None else number
     # Ids are counted anew in each file.
@@ -193,7 +245,8 @@ BUILDER = Builder(
     splits=(TRAIN, TEST),
     needs=needs,
     faces=faces,
-    layout="DISFA-Train-stage1.jsonl and the like, or train.jsonl; with --image-root each source's images in DISFA/, FABA/, ...",
+    layout="DISFA-Train-stage1.jsonl and the like, or train.jsonl; with --image-root each source's "
+    "images in DISFA/, FABA/, ...",
     labels=EMOTIONS,
     images_on_request=True,
     rows=ROWS,

@@ -1,10 +1,13 @@
-"""FERPlus: ten people's votes for every face of FER2013, in fer2013new.csv; faces as PNGs, or as pixels in fer2013.csv.
+"""FERPlus: ten people's votes for every face of FER2013, in fer2013new.csv; faces as PNGs, or as pixels in
+fer2013.csv.
 
 The published questions call a face `/FERPlus/test/<label>/<image>.png`. Two vote rules are known:
 
-- `published`: most votes among the eight emotions; on a tie the first in the order of the official columns; unknown and NF (not a face)
-  never win. So are all but 47 of the 3,573 published rows labelled (default of the test split).
-- `majority`: most votes among all ten columns; ties, unknown and NF are dropped (default of the other splits).
+- `published`: most votes among the eight emotions; on a tie the first in the order of the official columns;
+  unknown and NF (not a face) never win. So are all but 47 of the 3,573 published rows labelled (default of
+  the test split).
+- `majority`: most votes among all ten columns; ties, unknown and NF are dropped (default of the other
+  splits).
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ def needs(split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError for a Usage that is none of the three, and for votes that are no whole numbers from 0."""
+    """Raises InputError for a Usage that is none of the three, and for votes that are no whole numbers from
+    0.
+    """
     path, shown = source.file("votes"), source.path("votes")
     rule = source.options.votes or ("published" if source.split == TEST else "majority")
     table, columns = source.table("votes", [(name,) for name in COLUMNS])
@@ -45,7 +50,9 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
     source.report.notes.append(f"labels by the vote rule {rule!r}")
     for index, (number, (usage, name, *cells)) in enumerate(table.rows(*columns)):
         if usage not in USAGES.values():
-            raise InputError.at(path, number, f"{usage!r} is no Usage; allowed are {', '.join(USAGES.values())}")
+            raise InputError.at(
+                path, number, f"{usage!r} is no Usage; allowed are {', '.join(USAGES.values())}"
+            )
         if usage != USAGES[source.split]:
             continue
         votes = [_votes(cell, path, number) for cell in cells]
@@ -71,24 +78,38 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
 
 def _votes(cell: str, path: Path, row: int) -> int:
     if not cell.isdecimal():
-        raise InputError.at(path, row, f"{cell!r} is no number of votes; a whole number from 0 is expected in each of the ten columns")
+        raise InputError.at(
+            path,
+            row,
+            f"{cell!r} is no number of votes; a whole number from 0 is expected in each of the ten columns",
+        )
     return int(cell)
 
 
 def read_votes(path: Path) -> dict[str, list[int]]:
-    """Image name -> its ten votes, in the order of `VOTED`, of a `fer2013new.csv`. Raises InputError as `faces`."""
+    """Image name -> its ten votes, in the order of `VOTED`, of a `fer2013new.csv`. Raises InputError as
+    `faces`.
+    """
     table, columns = tables.open_table(path, [(name,) for name in COLUMNS])
     rows = table.rows(*columns)
-    return {name: [_votes(cell, path, number) for cell in cells] for number, (_, name, *cells) in rows if name}
+    return {
+        name: [_votes(cell, path, number) for cell in cells] for number, (_, name, *cells) in rows if name
+    }
 
 
 def decide(votes: list[int], rule: str) -> tuple[str | None, str]:
-    """(emotion, "") by `rule` of `RULES`, or (None, why not). `votes` in the order of the official columns, ten of them."""
+    """(emotion, "") by `rule` of `RULES`, or (None, why not). `votes` in the order of the official columns,
+    ten of them.
+    """
     if not any(votes):
         return None, "no votes"
     if rule == "published":
         emotions = votes[: len(EMOTION_COLUMNS)]
-        return (EMOTION_COLUMNS[emotions.index(max(emotions))], "") if any(emotions) else (None, "no votes for an emotion")
+        return (
+            (EMOTION_COLUMNS[emotions.index(max(emotions))], "")
+            if any(emotions)
+            else (None, "no votes for an emotion")
+        )
     best = max(votes)
     if votes.count(best) > 1:
         return None, "tie"

@@ -1,8 +1,9 @@
-"""Folds of people: every subject in one of N, so that nobody who is tested on was trained on. Of a published assignment, or our own.
+"""Folds of people: every subject in one of N, so that nobody who is tested on was trained on. Of a published
+assignment, or our own.
 
-Our own are balanced in frames: subjects in order of their coded frames, most first, each into the fold that has fewest so far. They depend
-on the label tables alone, not on `--frame-step` nor on which images are there, so that a train and a test file built apart agree.
-Knows subjects and counts; no dataset.
+Our own are balanced in frames: subjects in order of their coded frames, most first, each into the fold that
+has fewest so far. They depend on the label tables alone, not on `--frame-step` nor on which images are there,
+so that a train and a test file built apart agree. Knows subjects and counts; no dataset.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Fold(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Fold:
-        """`1/3`. Raises InputError for anything else, for a fold that does not exist, and for one fold alone."""
+        """`1/3`. Raises InputError for anything else, for a fold that does not exist, and for one fold
+        alone.
+        """
         found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
         fold = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= fold.number <= fold.of or fold.of < 2:
@@ -45,7 +48,9 @@ class Fold(NamedTuple):
 
 @dataclass(frozen=True)
 class Folds:
-    """An assignment: subject -> number of its fold, in 1 to `count`; `text` says whose it is, `file` where it was read."""
+    """An assignment: subject -> number of its fold, in 1 to `count`; `text` says whose it is, `file` where it
+    was read.
+    """
 
     text: str
     count: int
@@ -58,8 +63,12 @@ class Folds:
 
     def to_json(self) -> Json:
         """For the manifest: whose folds, and the subjects of each."""
-        listed = {str(Fold(number, self.count)): sorted(self.within(number)) for number in range(1, self.count + 1)}
-        return {"folds": self.text, "subjects": listed} | ({"file": runs.describe_file(self.file)} if self.file else {})
+        listed = {
+            str(Fold(number, self.count)): sorted(self.within(number)) for number in range(1, self.count + 1)
+        }
+        return {"folds": self.text, "subjects": listed} | (
+            {"file": runs.describe_file(self.file)} if self.file else {}
+        )
 
     def within(self, number: int) -> set[str]:
         """The subjects of one fold."""
@@ -70,15 +79,23 @@ class Folds:
         sizes = []
         for number in range(1, self.count + 1):
             here = self.within(number)
-            sizes.append(f"{Fold(number, self.count)} {len(here)} subjects, {sum(frames[subject] for subject in here):,} frames")
+            sizes.append(
+                f"{Fold(number, self.count)} {len(here)} subjects, "
+                f"{sum(frames[subject] for subject in here):,} frames"
+            )
         own = ", of this project, no published assignment" if self.file is None else ""
         return f"{self.text}{own}: {'; '.join(sizes)}"
 
 
 def own_folds(frames: Mapping[str, int], count: int) -> Folds:
-    """Subjects with their coded frames -> `count` folds, none of which shares a subject. Raises InputError: fewer subjects than folds."""
+    """Subjects with their coded frames -> `count` folds, none of which shares a subject. Raises InputError:
+    fewer subjects than folds.
+    """
     if len(frames) < count:
-        raise InputError(f"{count} folds need {count} subjects or more; there are {len(frames)}: {', '.join(sorted(frames)) or 'none'}")
+        raise InputError(
+            f"{count} folds need {count} subjects or more; there are {len(frames)}: "
+            f"{', '.join(sorted(frames)) or 'none'}"
+        )
     sizes: list[tuple[int, int, int]] = [(0, 0, number) for number in range(1, count + 1)]
     placed = {}
     for subject in sorted(frames, key=lambda name: (-frames[name], name)):
@@ -89,9 +106,11 @@ def own_folds(frames: Mapping[str, int], count: int) -> Folds:
 
 
 def read_folds(path: Path, subjects: Collection[str]) -> Folds:
-    """The assignment in `path` (YAML, JSON: subject -> fold; CSV: columns subject, fold), kept to `subjects`, those of the data.
+    """The assignment in `path` (YAML, JSON: subject -> fold; CSV: columns subject, fold), kept to `subjects`,
+    those of the data.
 
-    Raises InputError `file:row`: no fold number, a subject twice, and without a row: a subject missing, a fold of nobody.
+    Raises InputError `file:row`: no fold number, a subject twice, and without a row: a subject missing, a
+    fold of nobody.
     """
     placed: dict[str, int] = {}
     first: dict[str, tuple[str, int]] = {}
@@ -101,7 +120,9 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
         before, where = first.setdefault(subject.casefold(), (subject, row))
         if where != row:
             same = (
-                f"in fold {cell} here and in fold {placed[before]} in row {where}" if int(cell) != placed[before] else f"in row {where} too"
+                f"in fold {cell} here and in fold {placed[before]} in row {where}"
+                if int(cell) != placed[before]
+                else f"in row {where} too"
             )
             raise InputError.at(path, row, f"subject {subject!r} stands {same}; {_REMEDY}")
         placed[subject] = int(cell)
@@ -109,28 +130,39 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise InputError(
-            f"{path}: lacks {shown}, subjects of the data; {_REMEDY} (it names {', '.join(list(placed)[:5]) or 'nobody'}, ...)"
+            f"{path}: lacks {shown}, subjects of the data; {_REMEDY} (it names "
+            f"{', '.join(list(placed)[:5]) or 'nobody'}, ...)"
         )
     kept = {subject: placed[subject] for subject in sorted(subjects)}
     count = max(placed.values())
     empty = next((number for number in range(1, count + 1) if number not in kept.values()), None)
     if count < 2 or empty is not None:
-        problem = f"puts no subject of the data into fold {empty} of {count}" if empty else "puts everybody into one fold"
-        raise InputError(f"{path}: {problem}; folds are numbered from 1, each with a subject, two or more of them")
+        problem = (
+            f"puts no subject of the data into fold {empty} of {count}"
+            if empty
+            else "puts everybody into one fold"
+        )
+        raise InputError(
+            f"{path}: {problem}; folds are numbered from 1, each with a subject, two or more of them"
+        )
     return Folds(f"folds of {path.name} ({files.sha256(path)[:12]})", count, kept, path)
 
 
 def _entries(path: Path) -> Iterator[tuple[int, str, str]]:
     """(row, subject, fold as written) of every entry."""
     if path.suffix.lower() in (".csv", ".tsv"):
-        table, (subject, fold) = tables.open_table(path, (("subject", "subjects", "person"), ("fold", "part")))
+        table, (subject, fold) = tables.open_table(
+            path, (("subject", "subjects", "person"), ("fold", "part"))
+        )
         yield from ((row, *cells) for row, cells in table.rows(subject, fold))  # type: ignore[misc]
     else:
         yield from _mapped(path)
 
 
 def _mapped(path: Path) -> Iterator[tuple[int, str, str]]:
-    """The entries of a YAML or JSON mapping as they are written: 007 stays 007, and a key that stands twice comes twice."""
+    """The entries of a YAML or JSON mapping as they are written: 007 stays 007, and a key that stands twice
+    comes twice.
+    """
     import yaml
 
     try:
@@ -138,16 +170,23 @@ def _mapped(path: Path) -> Iterator[tuple[int, str, str]]:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{path}: a mapping such as 'SN001: 1' is expected, subject to fold; or a CSV with the columns subject, fold")
+        raise InputError(
+            f"{path}: a mapping such as 'SN001: 1' is expected, subject to fold; or a CSV with the "
+            "columns subject, fold"
+        )
     for key, value in root.value:
         row = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise InputError.at(path, row, f"one subject and its fold are expected, such as 'SN001: 1'; {_REMEDY}")
+            raise InputError.at(
+                path, row, f"one subject and its fold are expected, such as 'SN001: 1'; {_REMEDY}"
+            )
         yield row, key.value.strip(), value.value.strip()
 
 
 def refuse_leak(subjects: Collection[str], fold: Fold, other: Path, out: Path) -> None:
-    """Raises InputError where `other`, the rows of the other split of `fold`, shows one of `subjects`, whose rows `out` is to hold."""
+    """Raises InputError where `other`, the rows of the other split of `fold`, shows one of `subjects`, whose
+    rows `out` is to hold.
+    """
     if not other.is_file():
         return
     for number, row in files.read_rows(other):
@@ -156,6 +195,8 @@ def refuse_leak(subjects: Collection[str], fold: Fold, other: Path, out: Path) -
         if subject in subjects:
             folds = (about or {}).get("folds", "another assignment")
             raise InputError(
-                f"{out}: would hold subject {subject!r} for fold {fold}, whom {other}:{number} ({folds}) has on the other side of that "
-                "fold: a model would be tested on people it was trained on; build both files with the same --folds, or move that one away"
+                f"{out}: would hold subject {subject!r} for fold {fold}, whom {other}:{number} "
+                f"({folds}) has on the other side of that "
+                "fold: a model would be tested on people it was trained on; build both files with "
+                "the same --folds, or move that one away"
             )

@@ -1,4 +1,5 @@
-"""A folder in which the rows' image paths resolve: relative links to the dataset's files, or PNG files of pixels in a table.
+"""A folder in which the rows' image paths resolve: relative links to the dataset's files, or PNG files of
+pixels in a table.
 
 Nothing is copied and no file of the user's is replaced. Laying out the same set again changes nothing.
 """
@@ -24,11 +25,14 @@ class Laid:
     new: int
 
 
-def lay_out(faces: Sequence[SourceRow], base: Path, root: Path, table: Path | None, advance: Callable[[int], object]) -> Laid:
-    """Make the image path of every face resolve below `root`. `base` holds the images, `table` the pixels of faces without a file.
+def lay_out(
+    faces: Sequence[SourceRow], base: Path, root: Path, table: Path | None, advance: Callable[[int], object]
+) -> Laid:
+    """Make the image path of every face resolve below `root`. `base` holds the images, `table` the pixels of
+    faces without a file.
 
-    Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the user's in the way,
-    a folder in the way that leads into the dataset itself, pixels that are no image.
+    Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the
+    user's in the way, a folder in the way that leads into the dataset itself, pixels that are no image.
     """
     folders = _Folders(base, root)
     links, drawn, new = [], {}, 0
@@ -70,16 +74,23 @@ class _Folders:
         if target.exists():
             if target.samefile(source):
                 return None
-            raise InputError(f"{target}: is in the way of a link to {source}; move it away, or choose another --image-root")
+            raise InputError(
+                f"{target}: is in the way of a link to {source}; move it away, or choose another --image-root"
+            )
         self.check(target)
         return wanted
 
     def check(self, target: Path) -> None:
-        """Raises InputError if a link on the way to `target` leads into the dataset, where nothing is to be written."""
+        """Raises InputError if a link on the way to `target` leads into the dataset, where nothing is to be
+        written.
+        """
         real = self._resolve(target.parent)
         followed = real != self._resolve(self._root) / target.parent.relative_to(self._root)
         if followed and (real == self._base or self._base in real.parents):
-            raise InputError(f"{target}: a link leads there into the dataset ({self._base}), which is only read; choose another root")
+            raise InputError(
+                f"{target}: a link leads there into the dataset ({self._base}), which is only read; "
+                "choose another root"
+            )
 
     def _resolve(self, folder: Path) -> Path:
         if folder not in self._real:

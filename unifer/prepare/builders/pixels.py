@@ -1,4 +1,6 @@
-"""FER2013's pixels -> PNG files: 48 x 48 gray levels as text in a column of fer2013.csv, read once, a row at a time."""
+"""FER2013's pixels -> PNG files: 48 x 48 gray levels as text in a column of fer2013.csv, read once, a row at
+a time.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ SIDE = 48
 def write_pngs(table: Path, wanted: Mapping[tuple[int, str], Path], advance: Callable[[int], object]) -> int:
     """Write the image of each (data row from 0, Usage) into its path; how many files that made.
 
-    A file that holds the same picture stays; one that does not is never replaced. Raises InputError: another picture in the way, a
-    row that is no 48 x 48 gray levels, of another Usage, or not there.
+    A file that holds the same picture stays; one that does not is never replaced. Raises InputError: another
+    picture in the way, a row that is no 48 x 48 gray levels, of another Usage, or not there.
     """
     from PIL.Image import frombytes
 
@@ -31,14 +33,21 @@ def write_pngs(table: Path, wanted: Mapping[tuple[int, str], Path], advance: Cal
         if expected is None:
             continue
         if usage != expected[0]:
-            raise InputError.at(table, number, f"is of {usage}, the label table says {expected[0]}: the tables do not belong together")
+            raise InputError.at(
+                table,
+                number,
+                f"is of {usage}, the label table says {expected[0]}: the tables do not belong together",
+            )
         image = frombytes("L", (SIDE, SIDE), _levels(pixels, table, number))
         path = expected[1]
         if not path.exists():
             _save(image, path)
             new += 1
         elif not _same(image, path):
-            raise InputError(f"{path}: holds another picture than {table}:{number}; move it away, or choose another --image-root")
+            raise InputError(
+                f"{path}: holds another picture than {table}:{number}; move it away, or choose "
+                "another --image-root"
+            )
         advance(1)
     if left:
         raise InputError(f"{table}: ends before data row {min(left)}; {len(left):,} faces are missing in it")
@@ -51,7 +60,9 @@ def _levels(text: str, table: Path, row: int) -> bytes:
     except ValueError:
         raise InputError.at(table, row, "holds pixels that are no gray levels 0 to 255") from None
     if len(levels) != SIDE * SIDE:
-        raise InputError.at(table, row, f"holds {len(levels)} pixels; {SIDE * SIDE} are expected ({SIDE} x {SIDE})")
+        raise InputError.at(
+            table, row, f"holds {len(levels)} pixels; {SIDE * SIDE} are expected ({SIDE} x {SIDE})"
+        )
     return levels
 
 

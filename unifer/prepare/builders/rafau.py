@@ -1,6 +1,8 @@
-"""RAF-AU: one list of `0001.jpg  1+4+25`, the AUs of each face joined by +; `null` for none, L and R for one side.
+"""RAF-AU: one list of `0001.jpg  1+4+25`, the AUs of each face joined by +; `null` for none, L and R for one
+side.
 
-It comes without splits as far as is known here. Facial-R1 splits it in FEA-20K, whose test rows name the test images (`--test-list`).
+It comes without splits as far as is known here. Facial-R1 splits it in FEA-20K, whose test rows name the test
+images (`--test-list`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,12 @@ def needs(_split: str) -> tuple[Need, ...]:
     lists = ("RAFAU_label.txt", "RAF-AU_label.txt", "labels/RAFAU_label.txt")
     return (
         Need("list", "the AUs, lines such as '0001.jpg  1+4+25'", lists),
-        Need("images", "the faces", ("aligned", "original", "images", "Image/aligned", "Image/original"), image=True),
+        Need(
+            "images",
+            "the faces",
+            ("aligned", "original", "images", "Image/aligned", "Image/original"),
+            image=True,
+        ),
     )
 
 
@@ -33,7 +40,9 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
     for number, line in tables.lines(path):
         name, *cells = line.split(maxsplit=1)
         if not cells:
-            raise InputError.at(path, number, f"{line!r} is not a line such as '0001.jpg  1+4+25' or '0002.jpg  null'")
+            raise InputError.at(
+                path, number, f"{line!r} is not a line such as '0001.jpg  1+4+25' or '0002.jpg  null'"
+            )
         try:
             present, sides = units.listed(cells[0])
         except ValueError as problem:
@@ -44,24 +53,35 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
             source.drop("of the other split", shown, number)
             continue
         candidates = (f"{folder}/{stem}_aligned.jpg", f"{folder}/{name}")
-        yield SourceRow(candidates, shown, number, action_units=present, extra={"sides": sides} if sides else None)
+        yield SourceRow(
+            candidates, shown, number, action_units=present, extra={"sides": sides} if sides else None
+        )
     if unknown:
         stem, row = next(iter(unknown.items()))
         raise InputError.at(
-            source.options.test_list or path, row, f"names {stem!r}, an image that {shown} lacks; give a list of RAF-AU's images"
+            source.options.test_list or path,
+            row,
+            f"names {stem!r}, an image that {shown} lacks; give a list of RAF-AU's images",
         )
 
 
 def _named(path: Path) -> dict[str, int]:
-    """Stem of each test image -> its row: a name on each line, or rows with `image`, such as FEA-20K's test rows of RAF-AU."""
+    """Stem of each test image -> its row: a name on each line, or rows with `image`, such as FEA-20K's test
+    rows of RAF-AU.
+    """
     if path.suffix in (".json", ".jsonl"):
-        rows = ((number, row.get("image") if isinstance(row, dict) else None) for number, row in files.read_rows(path))
+        rows = (
+            (number, row.get("image") if isinstance(row, dict) else None)
+            for number, row in files.read_rows(path)
+        )
     else:
         rows = ((number, line) for number, line in tables.lines(path))
     found = {}
     for number, name in rows:
         if not isinstance(name, str) or not name.strip():
-            raise InputError.at(path, number, "names no image; a name on each line is expected, or rows with 'image'")
+            raise InputError.at(
+                path, number, "names no image; a name on each line is expected, or rows with 'image'"
+            )
         found[PurePosixPath(name.strip().replace("\\", "/")).stem.removesuffix("_aligned")] = number
     return found
 

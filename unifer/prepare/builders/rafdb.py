@@ -1,6 +1,7 @@
 """RAF-DB, basic emotions: one list of `test_0001.jpg 5` for both splits, aligned faces beside it.
 
-The published questions call the faces `/RAF-DB/aligned/test_0001_aligned.jpg`; in the official tree they lie in `basic/Image/aligned`.
+The published questions call the faces `/RAF-DB/aligned/test_0001_aligned.jpg`; in the official tree they lie
+in `basic/Image/aligned`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, 
 
 CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happiness", 5: "sadness", 6: "anger", 7: "neutral"}
 
-_LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt", "list_patition_label.txt", "list_partition_label.txt")
+_LISTS = (
+    "EmoLabel/list_patition_label.txt",
+    "EmoLabel/list_partition_label.txt",
+    "list_patition_label.txt",
+    "list_partition_label.txt",
+)
 
 
 def needs(_split: str) -> tuple[Need, ...]:
@@ -25,19 +31,31 @@ def needs(_split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError for a line that is not a name and a code, a code outside 1..7, a name of neither split."""
+    """Raises InputError for a line that is not a name and a code, a code outside 1..7, a name of neither
+    split.
+    """
     path, shown = source.file("list"), source.path("list")
     source.note_encoding(shown, tables.encoding_of(path))
     for number, line in tables.lines(path):
         name, _, code = line.replace(",", " ").replace("\t", " ").partition(" ")
         split = name.partition("_")[0]
         if split not in (TRAIN, TEST) or not code.strip():
-            raise InputError.at(path, number, f"{line!r} is not a line such as 'test_0001.jpg 5' (train_ or test_, then a code 1 to 7)")
+            raise InputError.at(
+                path,
+                number,
+                f"{line!r} is not a line such as 'test_0001.jpg 5' (train_ or test_, then a code 1 to 7)",
+            )
         label = code_label(CODES, code.strip(), path, number)
         if split == source.split:
             stem = name.rpartition(".")[0].removesuffix("_aligned")
             image = f"{stem}_aligned.jpg"
-            yield SourceRow((f"Image/aligned/{image}", f"aligned/{image}"), shown, number, f"/RAF-DB/aligned/{image}", label)
+            yield SourceRow(
+                (f"Image/aligned/{image}", f"aligned/{image}"),
+                shown,
+                number,
+                f"/RAF-DB/aligned/{image}",
+                label,
+            )
 
 
 BUILDER = Builder(

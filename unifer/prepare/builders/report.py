@@ -45,15 +45,25 @@ class BuildReport:
             entry.examples.append(f"{file}:{row}" if row is not None else file)
 
     def differences(self) -> list[str]:
-        """`disgust 159 (stated: 160)` for every label whose count is not the stated one; empty where nothing is stated."""
+        """`disgust 159 (stated: 160)` for every label whose count is not the stated one; empty where nothing
+        is stated.
+        """
         stated = self.stated or {}
-        rows = [] if self.stated_rows in (None, self.read) else [f"{self.read:,} rows (stated: {self.stated_rows:,})"]
+        rows = (
+            []
+            if self.stated_rows in (None, self.read)
+            else [f"{self.read:,} rows (stated: {self.stated_rows:,})"]
+        )
         return rows + [
-            f"{label} {self.labels[label]:,} (stated: {count:,})" for label, count in stated.items() if self.labels[label] != count
+            f"{label} {self.labels[label]:,} (stated: {count:,})"
+            for label, count in stated.items()
+            if self.labels[label] != count
         ]
 
     def to_json(self) -> Json:
-        dropped = {reason: {"count": each.count, "examples": each.examples} for reason, each in self.dropped.items()}
+        dropped = {
+            reason: {"count": each.count, "examples": each.examples} for reason, each in self.dropped.items()
+        }
         stated = None if self.stated is None else dict(self.stated)
         return {
             "read": self.read,

@@ -1,4 +1,6 @@
-"""Faces -> the rows on disk: question rows or reward rows, each with its template and provenance. Knows no dataset and no file."""
+"""Faces -> the rows on disk: question rows or reward rows, each with its template and provenance. Knows no
+dataset and no file.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def lacking(face: SourceRow, template: str | None) -> str | None:
     return None if face.label is not None else "no label for the template"
 
 
-def questions(faces: Iterable[SourceRow], asked: BuildFacts, template: str | None = EXPRESSION) -> Iterator[Json]:
+def questions(
+    faces: Iterable[SourceRow], asked: BuildFacts, template: str | None = EXPRESSION
+) -> Iterator[Json]:
     """One question row a face; `template` None asks each for what is known of it.
 
     The key is the source's own id, else the image path, as in the published files.
@@ -64,7 +68,9 @@ def questions(faces: Iterable[SourceRow], asked: BuildFacts, template: str | Non
 
 
 def rewards(faces: Iterable[SourceRow], asked: BuildFacts, template: str | None = None) -> Iterator[Json]:
-    """One reward row a face, which is also what `unifer data cot` reads. AU rows have no solution and no candidates."""
+    """One reward row a face, which is also what `unifer data cot` reads. AU rows have no solution and no
+    candidates.
+    """
     texts = _Texts(asked)
     for face in faces:
         name = template or usual_template(face)
@@ -100,7 +106,9 @@ class _Texts:
         self._made: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
 
     def of(self, name: str, face: SourceRow) -> tuple[str, str]:
-        """The text of the template `name` for `face`, and its version; words that are not ours have their fingerprint for a version."""
+        """The text of the template `name` for `face`, and its version; words that are not ours have their
+        fingerprint for a version.
+        """
         labels = () if name == ACTION_UNITS else face.labels or self._asked.labels
         if (name, labels) not in self._made:
             self._made[name, labels] = self._make(name, labels)

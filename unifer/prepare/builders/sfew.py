@@ -1,6 +1,8 @@
-"""SFEW 2.0: faces in folders named after their emotion. The labels of its Test part are not public: Val is the benchmark's test.
+"""SFEW 2.0: faces in folders named after their emotion. The labels of its Test part are not public: Val is
+the benchmark's test.
 
-The published questions call a face `/SFEW-2.0/Val/Val_Aligned_Faces/Angry/<image>.png`, as the official tree does.
+The published questions call a face `/SFEW-2.0/Val/Val_Aligned_Faces/Angry/<image>.png`, as the official tree
+does.
 """
 
 from __future__ import annotations
@@ -28,14 +30,19 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
     present = source.tree.folders(folder)
     strangers = [name for name in present if canonical(name) not in EMOTIONS]
     if strangers:
-        raise InputError(f"{source.tree.root / folder}: {strangers[0]!r} is no emotion; its folders are Angry, Disgust, Fear, ...")
+        raise InputError(
+            f"{source.tree.root / folder}: {strangers[0]!r} is no emotion; its folders are Angry, "
+            "Disgust, Fear, ..."
+        )
     missing = [label for label in source.labels if canonical(label) not in map(canonical, present)]
     if missing:
         source.refuse([f"{folder}/{label.capitalize()}: the {label} faces" for label in missing])
     for name in present:
         for image in source.tree.images(f"{folder}/{name}"):
             path = f"{folder}/{name}/{image}"
-            yield SourceRow((path,), path, None, f"/SFEW-2.0/{part}/{part}_Aligned_Faces/{name}/{image}", canonical(name))
+            yield SourceRow(
+                (path,), path, None, f"/SFEW-2.0/{part}/{part}_Aligned_Faces/{name}/{image}", canonical(name)
+            )
 
 
 BUILDER = Builder(

@@ -1,4 +1,6 @@
-"""What every builder is made of: a `Builder` of facts, the `DatasetSource` it reads from, the `SourceRow`s it yields. Knows no dataset."""
+"""What every builder is made of: a `Builder` of facts, the `DatasetSource` it reads from, the `SourceRow`s it
+yields. Knows no dataset.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for. Which of the fields from `votes` on mean something is the builder's to say (`Builder.flags`)."""
+    """What the user asked for. Which of the fields from `votes` on mean something is the builder's to say
+    (`Builder.flags`).
+    """
 
     root: Path
     split: str
@@ -53,7 +57,9 @@ class SourceRow:
     """One row as a builder reads it, before images are looked for."""
 
     candidates: tuple[str, ...]
-    """Where the image may lie, below the dataset's base; the first that exists counts. The first is the usual place."""
+    """Where the image may lie, below the dataset's base; the first that exists counts. The first is the usual
+    place.
+    """
     file: str
     row: int | None
     image_path: str = ""
@@ -104,9 +110,13 @@ class Builder:
     layout: str
     """Expected files, in words, for `--list`."""
     labels: tuple[str, ...] = ()
-    """Its label vocabulary, in order, where no eval folder states it; empty for sets without labels or with the user's own."""
+    """Its label vocabulary, in order, where no eval folder states it; empty for sets without labels or with
+    the user's own.
+    """
     eval_folder: str | None = None
-    """The eval folder whose dataset.yaml states labels and counts; its test split becomes that folder's question file."""
+    """The eval folder whose dataset.yaml states labels and counts; its test split becomes that folder's
+    question file.
+    """
     bases: tuple[str, ...] = ("",)
     """Where below --root the layout may begin."""
     flags: tuple[str, ...] = ()
@@ -118,16 +128,21 @@ class Builder:
 
 
 class DatasetSource:
-    """One dataset on disk, opened for one split: its files by name, its tree of images, and the report of what is read.
+    """One dataset on disk, opened for one split: its files by name, its tree of images, and the report of
+    what is read.
 
     Raises InputError listing everything that is missing.
     """
 
     def __init__(self, builder: Builder, options: Options, spec: DatasetSpec | None = None) -> None:
         if options.split not in builder.splits:
-            raise InputError(f"{builder.title} has no split {options.split!r}; it has {', '.join(builder.splits)}")
+            raise InputError(
+                f"{builder.title} has no split {options.split!r}; it has {', '.join(builder.splits)}"
+            )
         if not options.root.is_dir():
-            raise InputError(f"--root {options.root}: no such folder; {builder.title} is expected there ({builder.layout})")
+            raise InputError(
+                f"--root {options.root}: no such folder; {builder.title} is expected there ({builder.layout})"
+            )
         self.builder, self.options, self.spec = builder, options, spec
         self.labels = spec.labels if spec else options.labels or builder.labels
         """The vocabulary; empty where the rows themselves are to give it."""
@@ -136,7 +151,9 @@ class DatasetSource:
         self.inputs: dict[str, Path] = {}
         """The files that were read, by their path below --root; the manifest names them."""
         self.frames: Counter[str] = Counter()
-        """Subject -> coded frames, whatever `--frame-step` takes of them; empty where the set names no subject."""
+        """Subject -> coded frames, whatever `--frame-step` takes of them; empty where the set names no
+        subject.
+        """
         self.folds: Folds | None = None
         """The folds of those subjects, once all are known."""
         self.pixels: Path | None = None
@@ -145,7 +162,9 @@ class DatasetSource:
         needs = [need for need in builder.needs(options.split) if options.images or not need.image]
         trees = {base: Tree(options.root / base if base else options.root) for base in builder.bases}
         found = {base: {need.name: _first(tree, need) for need in needs} for base, tree in trees.items()}
-        self.base = max(builder.bases, key=lambda base: sum(path is not None for path in found[base].values()))
+        self.base = max(
+            builder.bases, key=lambda base: sum(path is not None for path in found[base].values())
+        )
         self.tree = trees[self.base]
         self._found = found[self.base]
         missing = [need for need in needs if self._found[need.name] is None]
@@ -167,7 +186,9 @@ class DatasetSource:
         return self._found.get(name) is not None
 
     def path(self, name: str) -> str:
-        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for, or not found."""
+        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for, or not
+        found.
+        """
         found = self._found[name]
         if found is None:
             raise KeyError(name)
@@ -182,8 +203,12 @@ class DatasetSource:
         self.inputs[self.below_root(path)] = self.tree.root / path
         return self.tree.root / path
 
-    def table(self, name: str, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[SourceTable, list[int]]:
-        """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
+    def table(
+        self, name: str, required: Sequence[Names], positions: Sequence[str] = ()
+    ) -> tuple[SourceTable, list[int]]:
+        """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the
+        report.
+        """
         table, columns = tables.open_table(self.file(name), required, positions)
         self.note_encoding(self.path(name), table.encoding)
         return replace(table, advance=self.advance), columns
@@ -197,14 +222,18 @@ class DatasetSource:
 
     def refuse(self, missing: Sequence[str]) -> None:
         """Raise InputError: the dataset is only half there, for it lacks `missing`."""
-        shown = [*missing[:_SHOWN], *([f"... and {len(missing) - _SHOWN:,} more"] if len(missing) > _SHOWN else [])]
+        shown = [
+            *missing[:_SHOWN],
+            *([f"... and {len(missing) - _SHOWN:,} more"] if len(missing) > _SHOWN else []),
+        ]
         top = Tree(self.options.root)
         there = [*top.folders(""), *top.files("", r"[^.].*")]
         holds = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "") if there else "nothing"
         raise InputError(
             f"{self.options.root}: {self.builder.title} is not whole there; missing are\n  "
             + "\n  ".join(shown)
-            + f"\n--root holds {holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
+            + "\n--root holds "
+            f"{holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
         )
 
 

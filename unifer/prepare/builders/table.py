@@ -1,4 +1,6 @@
-"""Any CSV or TSV table that names images with a label, AUs, or both; columns by their usual headers, or as the user names them."""
+"""Any CSV or TSV table that names images with a label, AUs, or both; columns by their usual headers, or as
+the user names them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,18 @@ from types import MappingProxyType
 
 from unifer.errors import InputError
 from unifer.prepare.builders import units
-from unifer.prepare.builders.source import ALL, TEST, TRAIN, VALID, Builder, DatasetSource, Need, Options, SourceRow, refused
+from unifer.prepare.builders.source import (
+    ALL,
+    TEST,
+    TRAIN,
+    VALID,
+    Builder,
+    DatasetSource,
+    Need,
+    Options,
+    SourceRow,
+    refused,
+)
 from unifer.prepare.builders.tables import Names, SourceTable, open_table
 from unifer.prepare.builders.trees import below
 
@@ -39,11 +52,16 @@ def needs(_split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError: no table or several, columns missing, an image path that climbs out, AUs that FACS does not have."""
+    """Raises InputError: no table or several, columns missing, an image path that climbs out, AUs that FACS
+    does not have.
+    """
     path = _table_file(source.options)
     shown = path.name
     source.inputs[shown] = path
-    wanted = {name: (source.options.columns[name],) if name in source.options.columns else headers for name, headers in HEADERS.items()}
+    wanted = {
+        name: (source.options.columns[name],) if name in source.options.columns else headers
+        for name, headers in HEADERS.items()
+    }
     table, columns = _columns(path, wanted, source)
     source.note_encoding(shown, table.encoding)
     spellings = SPLIT_NAMES.get(source.split, ())
@@ -63,13 +81,19 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
         yield SourceRow((inner,), shown, number, image_path, label or None, present, extra=extra)
 
 
-def _columns(path: Path, wanted: dict[str, Names], source: DatasetSource) -> tuple[SourceTable, list[int | None]]:
+def _columns(
+    path: Path, wanted: dict[str, Names], source: DatasetSource
+) -> tuple[SourceTable, list[int | None]]:
     required = ["image", *source.options.columns, *(["split"] if source.split != ALL else [])]
     table, _ = open_table(path, [wanted[name] for name in dict.fromkeys(required)])
     columns = [table.find(names) for names in wanted.values()]
     if columns[1] is None and columns[2] is None:
         found = ", ".join(map(repr, table.header[:20]))
-        raise InputError.at(path, 1, f"no column holds labels or AUs; found are {found}; name it with --label-column or --au-column")
+        raise InputError.at(
+            path,
+            1,
+            f"no column holds labels or AUs; found are {found}; name it with --label-column or --au-column",
+        )
     return table, columns
 
 
@@ -78,7 +102,11 @@ def _table_file(options: Options) -> Path:
         return options.table if options.table.exists() else options.root / options.table
     found = sorted(path for path in options.root.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
     if len(found) != 1:
-        there = f"holds {len(found)} tables ({', '.join(path.name for path in found[:5])})" if found else "holds no .csv or .tsv table"
+        there = (
+            f"holds {len(found)} tables ({', '.join(path.name for path in found[:5])})"
+            if found
+            else "holds no .csv or .tsv table"
+        )
         raise InputError(f"{options.root}: {there}; name one with --table FILE")
     return found[0]
 

@@ -1,6 +1,8 @@
-"""Label tables and lists as people have them: any usual encoding and delimiter, columns found by name in whatever order.
+"""Label tables and lists as people have them: any usual encoding and delimiter, columns found by name in
+whatever order.
 
-Knows text, rows and columns, streamed so that a table of pixels is never held whole; what a cell means is each builder's.
+Knows text, rows and columns, streamed so that a table of pixels is never held whole; what a cell means is
+each builder's.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ MEGABYTE = 1 << 20
 
 
 def encoding_of(path: Path) -> str:
-    """By its byte-order mark; else UTF-16 where every other byte of the start is NUL; else UTF-8, cp1252, Latin-1: the first that fits.
+    """By its byte-order mark; else UTF-16 where every other byte of the start is NUL; else UTF-8, cp1252,
+    Latin-1: the first that fits.
 
     Raises InputError: missing, a folder, empty.
     """
@@ -94,11 +97,14 @@ class SourceTable:
         wanted = {folded(name) for name in names}
         found = [index for index, name in enumerate(self.header) if folded(name) in wanted]
         if len(found) > 1:
-            raise InputError.at(self.path, 1, f"{len(found)} columns are called {names[0]!r}; keep one of them")
+            raise InputError.at(
+                self.path, 1, f"{len(found)} columns are called {names[0]!r}; keep one of them"
+            )
         return found[0] if found else None
 
     def rows(self, *columns: int | None) -> Iterator[tuple[int, list[str]]]:
-        """(line number, trimmed cells of `columns`); a column None is not in the table and gives "". Blank lines are passed over.
+        """(line number, trimmed cells of `columns`); a column None is not in the table and gives "". Blank
+        lines are passed over.
 
         Raises InputError `file:line` for a row that ends before a column asked for, and for what is no CSV.
         """
@@ -109,12 +115,17 @@ class SourceTable:
                     next(reader)
                 for row in reader:
                     if row:
-                        yield reader.line_num, ["" if index is None else row[index].strip() for index in columns]
+                        yield (
+                            reader.line_num,
+                            ["" if index is None else row[index].strip() for index in columns],
+                        )
             except csv.Error as error:
                 raise InputError.at(self.path, reader.line_num, f"not valid CSV: {error}") from None
             except IndexError:
                 short = f"{len(row)} fields, the header {len(self.header)}"
-                raise InputError.at(self.path, reader.line_num, f"this row has {short}; is it cut short?") from None
+                raise InputError.at(
+                    self.path, reader.line_num, f"this row has {short}; is it cut short?"
+                ) from None
 
 
 def _counted(stream: Iterable[str], advance: Callable[[int], object]) -> Iterator[str]:
@@ -127,27 +138,38 @@ def _counted(stream: Iterable[str], advance: Callable[[int], object]) -> Iterato
         yield line
 
 
-def open_table(path: Path, required: Sequence[Names], positions: Sequence[str] = ()) -> tuple[SourceTable, list[int]]:
-    """The table at `path` with the index of every required column; the delimiter is the one that gives most of them.
+def open_table(
+    path: Path, required: Sequence[Names], positions: Sequence[str] = ()
+) -> tuple[SourceTable, list[int]]:
+    """The table at `path` with the index of every required column; the delimiter is the one that gives most
+    of them.
 
-    A table whose first row names none of them, but is as wide as `positions`, has no header and the columns of `positions`.
-    Raises InputError: no such file, empty, columns missing (with those found).
+    A table whose first row names none of them, but is as wide as `positions`, has no header and the columns
+    of `positions`. Raises InputError: no such file, empty, columns missing (with those found).
     """
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as stream:
         first = next((line for line in stream if line.strip()), "")
     opened = [_read_header(path, encoding, delimiter, first) for delimiter in DELIMITERS]
-    table = max(opened, key=lambda each: (sum(each.find(names) is not None for names in required), len(each.header)))
+    table = max(
+        opened, key=lambda each: (sum(each.find(names) is not None for names in required), len(each.header))
+    )
     found = [table.find(names) for names in required]
     if positions and not any(index is not None for index in found) and len(table.header) == len(positions):
         table = SourceTable(path, encoding, table.delimiter, tuple(positions), has_header=False)
         found = [table.find(names) for names in required]
     missing = [names[0] for names, index in zip(required, found, strict=True) if index is None]
     if missing:
-        columns = ", ".join(repr(name.strip()) for name in table.header[:20]) + (", ..." if len(table.header) > 20 else "")
-        raise InputError.at(path, 1, f"no column is called {' or '.join(map(repr, missing))}; found are {columns}")
+        columns = ", ".join(repr(name.strip()) for name in table.header[:20]) + (
+            ", ..." if len(table.header) > 20 else ""
+        )
+        raise InputError.at(
+            path, 1, f"no column is called {' or '.join(map(repr, missing))}; found are {columns}"
+        )
     return table, [index for index in found if index is not None]
 
 
 def _read_header(path: Path, encoding: str, delimiter: str, line: str) -> SourceTable:
-    return SourceTable(path, encoding, delimiter, tuple(next(csv.reader([line], delimiter=delimiter), ())), has_header=True)
+    return SourceTable(
+        path, encoding, delimiter, tuple(next(csv.reader([line], delimiter=delimiter), ())), has_header=True
+    )

@@ -1,4 +1,5 @@
-"""Which images a dataset's tree holds: every folder is listed once, when first asked about, and no file is touched one by one.
+"""Which images a dataset's tree holds: every folder is listed once, when first asked about, and no file is
+touched one by one.
 
 Knows names and folders; what they mean is each builder's.
 """
@@ -14,7 +15,9 @@ from typing import NamedTuple
 
 from unifer.errors import InputError
 
-IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2"))
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2")
+)
 
 
 class _Listing(NamedTuple):
@@ -31,7 +34,9 @@ class Tree:
         self._stems: dict[str, dict[str, str]] = {}
 
     def find(self, candidates: Iterable[str]) -> str | None:
-        """The first of `candidates` that is a file, or an image of that name in other case or with another suffix; None if none is."""
+        """The first of `candidates` that is a file, or an image of that name in other case or with another
+        suffix; None if none is.
+        """
         for path in candidates:
             folder, _, name = path.rpartition("/")
             listing = self._list(folder)
@@ -57,7 +62,11 @@ class Tree:
     def files(self, folder: str, pattern: str) -> list[str]:
         """Names in `folder` that match the whole regular expression `pattern`, any case, sorted."""
         listing = self._list(folder)
-        return sorted(name for name in listing.files if re.fullmatch(pattern, name, re.IGNORECASE)) if listing else []
+        return (
+            sorted(name for name in listing.files if re.fullmatch(pattern, name, re.IGNORECASE))
+            if listing
+            else []
+        )
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in `folder`, sorted; hidden ones left out."""
@@ -74,7 +83,9 @@ class Tree:
             digits = re.findall(r"\d+", name.rpartition(".")[0])
             if digits and numbered.setdefault(int(digits[-1]), name) != name:
                 both = f"{numbered[int(digits[-1])]} and {name}"
-                raise InputError(f"{self.root / folder}: {both} are both frame {int(digits[-1])}; keep one image a frame")
+                raise InputError(
+                    f"{self.root / folder}: {both} are both frame {int(digits[-1])}; keep one image a frame"
+                )
         return numbered
 
     def _list(self, folder: str) -> _Listing | None:
@@ -83,7 +94,8 @@ class Tree:
                 with os.scandir(self.root / folder) as entries:
                     kinds = [(entry.name, entry.is_dir()) for entry in entries]
                 self._listings[folder] = _Listing(
-                    frozenset(name for name, is_dir in kinds if not is_dir), tuple(name for name, is_dir in kinds if is_dir)
+                    frozenset(name for name, is_dir in kinds if not is_dir),
+                    tuple(name for name, is_dir in kinds if is_dir),
                 )
             except (FileNotFoundError, NotADirectoryError):
                 self._listings[folder] = None
@@ -91,7 +103,9 @@ class Tree:
 
     def _by_stem(self, folder: str, listing: _Listing) -> dict[str, str]:
         if folder not in self._stems:
-            self._stems[folder] = {_stem(name): name for name in sorted(listing.files, reverse=True) if _is_image(name)}
+            self._stems[folder] = {
+                _stem(name): name for name in sorted(listing.files, reverse=True) if _is_image(name)
+            }
         return self._stems[folder]
 
 
@@ -112,5 +126,7 @@ def below(cell: str) -> str:
     if "//" in path or "." in path.split("/"):
         path = posixpath.normpath(path)
     if path in ("", ".") or ".." in path.split("/") or "\0" in path or path[1:3] == ":/":
-        raise ValueError(f"{cell!r} is no image path below the dataset's folder; write it relative to that folder")
+        raise ValueError(
+            f"{cell!r} is no image path below the dataset's folder; write it relative to that folder"
+        )
     return path

@@ -20,7 +20,14 @@ def listed(text: str) -> tuple[tuple[int, ...], dict[str, str]]:
     for item in re.split(r"[+,;\s]+", text.strip()):
         match = re.fullmatch(r"(?:AU)?([LR]?)(\d{1,2})", item, re.IGNORECASE)
         if match is None or int(match[2]) not in FACS_NUMBERS:
-            raise ValueError(f"{item!r} in {text!r} is no AU; allowed are FACS numbers joined by +, with L or R for one side, or null")
+            raise ValueError(
+                f"{item!r} in {text!r} is no AU; allowed are FACS numbers joined by +, with L or R "
+                "for one side, or null"
+            )
         found.setdefault(int(match[2]), set()).add(match[1].upper())
-    sides = {f"AU{number}": side.copy().pop() for number, side in sorted(found.items()) if len(side) == 1 and side != {""}}
+    sides = {
+        f"AU{number}": side.copy().pop()
+        for number, side in sorted(found.items())
+        if len(side) == 1 and side != {""}
+    }
     return tuple(sorted(found)), sides

@@ -1,4 +1,6 @@
-"""The words of a question file that the user has, for questions of another set: the same prompt over the set's own labels."""
+"""The words of a question file that the user has, for questions of another set: the same prompt over the
+set's own labels.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ _REMEDY = "give a file whose questions all ask in the same words for a label of 
 def read_words(path: Path) -> Words:
     """The one prompt in which every question of `path` asks, around its label list.
 
-    Raises InputError `file:row` for a row that is no question, whose label list is not in its prompt, or that asks in other words.
+    Raises InputError `file:row` for a row that is no question, whose label list is not in its prompt, or that
+    asks in other words.
     """
     found: dict[tuple[str, tuple[str, ...]], tuple[int, Words]] = {}
     for number, row in files.read_rows(path):

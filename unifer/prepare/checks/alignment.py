@@ -1,7 +1,9 @@
-"""Do two thumbnails show one picture? Laid over one another by least squares, then compared block by block. Knows arrays alone.
+"""Do two thumbnails show one picture? Laid over one another by least squares, then compared block by block.
+Knows arrays alone.
 
-A copy may have been cut at the edges, scaled along each axis, brightened or compressed: what remains after a fit of shift, scale, gain
-and offset is small everywhere. Another person, or another expression of the same one, leaves a large difference in some block.
+A copy may have been cut at the edges, scaled along each axis, brightened or compressed: what remains after a
+fit of shift, scale, gain and offset is small everywhere. Another person, or another expression of the same
+one, leaves a large difference in some block.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ _WHITE = 235
 def differences(first: Floats, second: Floats) -> Floats:
     """Largest block difference of each pair after the fit, in standard deviations of `second`'s gray levels.
 
-    `first` and `second` are N x S x S; the result is N: about 0 for copies, about 1 and more for unrelated pictures. The fit is
-    Gauss-Newton over (gain, offset, two shifts, two scales), the residual of whose last round is compared.
+    `first` and `second` are N x S x S; the result is N: about 0 for copies, about 1 and more for unrelated
+    pictures. The fit is Gauss-Newton over (gain, offset, two shifts, two scales), the residual of whose last
+    round is compared.
     """
     import numpy as np
 
@@ -68,7 +71,9 @@ def _blur(side: int) -> Floats:
 
 
 def _unclipped(first: Floats, second: Floats) -> Floats:
-    """1 where both are darker than white, else 0; 1 everywhere where less than half would be left to compare."""
+    """1 where both are darker than white, else 0; 1 everywhere where less than half would be left to
+    compare.
+    """
     import numpy as np
 
     weight = ((first < _WHITE) & (second < _WHITE)).astype(np.float32)
@@ -77,7 +82,9 @@ def _unclipped(first: Floats, second: Floats) -> Floats:
 
 
 def _resampled(pictures: Floats, scale: Floats, shift: Floats) -> Floats:
-    """Every picture read at `scale * grid + shift` along each axis (rows, columns), linearly, its edges continued."""
+    """Every picture read at `scale * grid + shift` along each axis (rows, columns), linearly, its edges
+    continued.
+    """
     rows, columns = (_weights(pictures.shape[1], scale[:, axis], shift[:, axis]) for axis in (0, 1))
     read: Floats = rows @ pictures @ columns.transpose(0, 2, 1)
     return read
@@ -88,7 +95,9 @@ def _weights(side: int, scale: Floats, shift: Floats) -> Floats:
 
     grid = np.linspace(-1, 1, side, dtype=np.float32)
     at = np.clip((scale[:, None] * grid + shift[:, None] + 1) * (side - 1) / 2, 0, side - 1)
-    weights: Floats = np.maximum(np.float32(0), 1 - np.abs(at[:, :, None] - np.arange(side, dtype=np.float32)))
+    weights: Floats = np.maximum(
+        np.float32(0), 1 - np.abs(at[:, :, None] - np.arange(side, dtype=np.float32))
+    )
     return weights
 
 
@@ -98,7 +107,10 @@ def _columns(warped: Floats, grid: Floats) -> Floats:
 
     per_pixel = 2 / (warped.shape[1] - 1)
     down, right = np.gradient(warped, per_pixel, axis=1), np.gradient(warped, per_pixel, axis=2)
-    columns: Floats = np.stack([warped, np.ones_like(warped), down, right, down * grid[None, :, None], right * grid[None, None, :]], axis=3)
+    columns: Floats = np.stack(
+        [warped, np.ones_like(warped), down, right, down * grid[None, :, None], right * grid[None, None, :]],
+        axis=3,
+    )
     return columns
 
 
@@ -112,7 +124,9 @@ def _fit(columns: Floats, target: Floats) -> Floats:
     squares = turned @ inner
     # A little of each column's own size, and a constant for a flat picture, whose columns are 0.
     sizes = 1e-4 * np.einsum("nkk->nk", squares) + 1e-3
-    steps: Floats = np.linalg.solve(squares + sizes[:, :, None] * np.eye(6, dtype=np.float32), turned @ wanted)[:, :, 0]
+    steps: Floats = np.linalg.solve(
+        squares + sizes[:, :, None] * np.eye(6, dtype=np.float32), turned @ wanted
+    )[:, :, 0]
     return steps
 
 
@@ -121,5 +135,7 @@ def _largest_block(rest: Floats) -> Floats:
 
     inner = rest[:, 2:-2, 2:-2]
     side = inner.shape[1] // BLOCKS
-    largest: Floats = np.abs(inner.reshape(len(rest), BLOCKS, side, BLOCKS, side).mean(axis=(2, 4))).max(axis=(1, 2))
+    largest: Floats = np.abs(inner.reshape(len(rest), BLOCKS, side, BLOCKS, side).mean(axis=(2, 4))).max(
+        axis=(1, 2)
+    )
     return largest

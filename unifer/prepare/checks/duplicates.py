@@ -1,10 +1,12 @@
-"""Which pictures are copies of one another: same pixels, re-encoded, slightly cut, or mirrored. Knows fingerprints; no rows, no labels.
+"""Which pictures are copies of one another: same pixels, re-encoded, slightly cut, or mirrored. Knows
+fingerprints; no rows, no labels.
 
-Aligned faces all look alike to a short hash, so three steps narrow the pairs down, each cheaper than what it spares the next
-(`docs/data_checks.md` has recall and precision, `benchmarks/duplicates.py` measures them):
+Aligned faces all look alike to a short hash, so three steps narrow the pairs down, each cheaper than what it
+spares the next (`docs/data_checks.md` has recall and precision, `benchmarks/duplicates.py` measures them):
 
 1. cosine of the low DCT frequencies of two thumbnails, over all pairs by matrix products;
-2. the same against the picture *and* how it changes when shifted and scaled (tangent distance: Simard, LeCun and Denker, 1993);
+2. the same against the picture *and* how it changes when shifted and scaled (tangent distance: Simard, LeCun
+   and Denker, 1993);
 3. one laid over the other by least squares, the largest block difference compared (`alignment`).
 """
 
@@ -33,7 +35,9 @@ ALIKE = 0.88
 """Step 1: least cosine. Copies cut by up to 3 % at every edge reach 0.886."""
 
 TANGENT = 0.98
-"""Step 2: least cosine to the plane of shifts and scales. Such copies reach 0.997, brightened and clipped ones 0.984."""
+"""Step 2: least cosine to the plane of shifts and scales. Such copies reach 0.997, brightened and clipped
+ones 0.984.
+"""
 
 DIFFERENCE = 0.15
 """Step 3: largest block difference, in standard deviations. Cut and compressed copies stay below 0.09."""
@@ -53,7 +57,9 @@ class CopyPair(NamedTuple):
 
 @dataclass(frozen=True)
 class Copies:
-    """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first); `alike`: pairs of such firsts."""
+    """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first); `alike`:
+    pairs of such firsts.
+    """
 
     same: list[int]
     alike: list[CopyPair]
@@ -75,22 +81,37 @@ class Copies:
 def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -> Copies:
     """All copies among `prints`; `advance` hears how many more pictures were compared with all before them.
 
-    Time grows with the square of the number of distinct pictures. Flat pictures are compared by their pixels alone.
+    Time grows with the square of the number of distinct pictures. Flat pictures are compared by their pixels
+    alone.
     """
     import numpy as np
 
     first_with: dict[bytes, int] = {}
-    same = [first_with.setdefault(digest, index) if digest else index for index, digest in enumerate(prints.pixel_digests)]
+    same = [
+        first_with.setdefault(digest, index) if digest else index
+        for index, digest in enumerate(prints.pixel_digests)
+    ]
     spread = prints.thumbnails.std(axis=(1, 2))
-    kept = np.array([i for i, digest in enumerate(prints.pixel_digests) if digest and same[i] == i and spread[i] >= _FLAT], np.int64)
-    alike = [CopyPair(int(kept[i]), int(kept[j]), kind) for i, j, kind in _alike(prints.thumbnails[kept], advance)]
+    kept = np.array(
+        [
+            i
+            for i, digest in enumerate(prints.pixel_digests)
+            if digest and same[i] == i and spread[i] >= _FLAT
+        ],
+        np.int64,
+    )
+    alike = [
+        CopyPair(int(kept[i]), int(kept[j]), kind) for i, j, kind in _alike(prints.thumbnails[kept], advance)
+    ]
     if advance:
         advance(len(prints) - len(kept))
     return Copies(same, alike)
 
 
 def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
-    """(training picture, test picture, kind) for every training picture of which `test` holds a copy: the closest kind of copy."""
+    """(training picture, test picture, kind) for every training picture of which `test` holds a copy: the
+    closest kind of copy.
+    """
     tested: dict[int, int] = {}
     for picture in test:
         tested.setdefault(found.same[picture], picture)
@@ -101,7 +122,11 @@ def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[
         if own in tested:
             pairs.append(CopyPair(picture, tested[own], "exact"))
             continue
-        close = [(kind != "near", tested[other], kind) for other, kind in neighbours.get(own, ()) if other in tested]
+        close = [
+            (kind != "near", tested[other], kind)
+            for other, kind in neighbours.get(own, ())
+            if other in tested
+        ]
         if close:
             _, other, kind = min(close)
             pairs.append(CopyPair(picture, other, kind))
@@ -129,7 +154,9 @@ def _alike(thumbnails: Bytes, advance: Callable[[int], None] | None) -> Iterator
             advance(len(rows))
 
 
-def _candidates(own: Floats, planes: Floats, vectors: Floats, start: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _candidates(
+    own: Floats, planes: Floats, vectors: Floats, start: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """(row of the tile, picture after it) that pass steps 1 and 2."""
     import numpy as np
 
@@ -162,7 +189,9 @@ def low_frequencies(thumbnails: Any) -> Floats:
     """N x (FREQUENCIES squared - 1) low DCT coefficients, each row of length 1."""
     import numpy as np
 
-    rows = np.concatenate([_coefficients(thumbnails[at : at + _TILE]) for at in range(0, len(thumbnails), _TILE)])
+    rows = np.concatenate(
+        [_coefficients(thumbnails[at : at + _TILE]) for at in range(0, len(thumbnails), _TILE)]
+    )
     unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return unit
 
@@ -171,7 +200,9 @@ def _coefficients(pictures: Any) -> Floats:
     import numpy as np
 
     side = pictures.shape[1]
-    cosines = np.cos(np.pi / side * (np.arange(side) + 0.5) * np.arange(FREQUENCIES)[:, None]).astype(np.float32)
+    cosines = np.cos(np.pi / side * (np.arange(side) + 0.5) * np.arange(FREQUENCIES)[:, None]).astype(
+        np.float32
+    )
     # DCT-II, scaled to keep lengths; the first row, a constant, is longer than the others before that.
     cosines *= np.sqrt(np.where(np.arange(FREQUENCIES) == 0, 1, 2) / side).astype(np.float32)[:, None]
     low: Floats = (cosines @ pictures.astype(np.float32) @ cosines.T).reshape(len(pictures), -1)[:, 1:]
@@ -179,7 +210,9 @@ def _coefficients(pictures: Any) -> Floats:
 
 
 def _planes(thumbnails: Bytes) -> Floats:
-    """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes under the two shifts and scales."""
+    """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes under the two
+    shifts and scales.
+    """
     import numpy as np
 
     pictures = thumbnails.astype(np.float32)

@@ -1,4 +1,6 @@
-"""One fault of one row, and the kinds there are: what each is called and whether it is an error. Knows no rows and no images."""
+"""One fault of one row, and the kinds there are: what each is called and whether it is an error. Knows no
+rows and no images.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ KINDS: Mapping[str, str] = MappingProxyType({**ERRORS, **WARNINGS})
 
 @dataclass(frozen=True, slots=True)
 class RowFinding:
-    """One fault: its kind (of `KINDS`), where it stands (row from 1; None for a whole file), and what it is."""
+    """One fault: its kind (of `KINDS`), where it stands (row from 1; None for a whole file), and what it
+    is.
+    """
 
     kind: str
     file: str
@@ -69,4 +73,10 @@ class RowFinding:
         return self.file if self.row is None else f"{self.file}:{self.row}"
 
     def to_json(self) -> Json:
-        return {"kind": self.kind, "severity": self.severity, "file": self.file, "row": self.row, "message": self.message}
+        return {
+            "kind": self.kind,
+            "severity": self.severity,
+            "file": self.file,
+            "row": self.row,
+            "message": self.message,
+        }

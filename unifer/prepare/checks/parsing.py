@@ -1,4 +1,5 @@
-"""A raw row -> its record and what is wrong with it, as far as the row alone tells. Knows no other row and no image.
+"""A raw row -> its record and what is wrong with it, as far as the row alone tells. Knows no other row and no
+image.
 
 A row with one bad field is mended there (in memory only), so that the rest of it is still looked at.
 """
@@ -28,7 +29,9 @@ TYPES: tuple[tuple[type[Record], tuple[str, ...]], ...] = (
 
 @dataclass(slots=True)
 class Parsed:
-    """One row: its record (None where it cannot be read), the label it is known to have, what it may choose from, and its faults."""
+    """One row: its record (None where it cannot be read), the label it is known to have, what it may choose
+    from, and its faults.
+    """
 
     record: Record | None = None
     label: str | None = None
@@ -43,7 +46,9 @@ def is_prediction(raw: Any) -> bool:
 
 
 def parse(raw: Any, specs: Mapping[str, DatasetSpec], own: DatasetSpec | None = None) -> Parsed:
-    """What `raw` is and what is wrong with it. `specs` are the datasets by name, `own` the one that the file belongs to."""
+    """What `raw` is and what is wrong with it. `specs` are the datasets by name, `own` the one that the file
+    belongs to.
+    """
     parsed = Parsed()
     parsed.record = _record(raw, parsed)
     if parsed.record is None:
@@ -65,7 +70,9 @@ def _record(raw: Any, parsed: Parsed) -> Record | None:
     kind = _type_of(raw)
     if kind is None:
         known = "; ".join(f"{each.__name__}: image_path, {', '.join(fields)}" for each, fields in TYPES)
-        parsed.faults.append(("schema", f"is no row that is known ({known}); other layouts are read by `unifer data convert`"))
+        parsed.faults.append(
+            ("schema", f"is no row that is known ({known}); other layouts are read by `unifer data convert`")
+        )
         return None
     record, problem = _attempt(kind, raw)
     if problem is None:
@@ -104,7 +111,12 @@ def _mends(kind: type[Record], raw: Mapping[str, Any]) -> list[tuple[str, dict[s
         mends.append(("action_units", {"AUs": []}))
     labels = raw.get("candidate_labels")
     if isinstance(labels, list):
-        mends.append(("vocabulary", {"candidate_labels": [*labels, raw.get("true_label")] if kind is Question else None}))
+        mends.append(
+            (
+                "vocabulary",
+                {"candidate_labels": [*labels, raw.get("true_label")] if kind is Question else None},
+            )
+        )
     return mends
 
 
@@ -132,7 +144,12 @@ def _of_cot_row(parsed: Parsed, row: CoTRow, spec: DatasetSpec | None, aus_unkno
     verdict = answers.grade(row.response, parsed.labels, spec.aliases if spec else {})
     within = answers.nested(row.response)
     if within is not None:
-        parsed.faults.append(("nested", f"the response opens {within}; keep one <think> block and one <answer> block, side by side"))
+        parsed.faults.append(
+            (
+                "nested",
+                f"the response opens {within}; keep one <think> block and one <answer> block, side by side",
+            )
+        )
     known = (row.provenance or {}).get("label")
     parsed.label = known if isinstance(known, str) else verdict.label
     if parsed.labels:
@@ -144,24 +161,48 @@ def _of_cot_row(parsed: Parsed, row: CoTRow, spec: DatasetSpec | None, aus_unkno
 def _reply_faults(parsed: Parsed, verdict: Verdict, known: Any) -> None:
     listed = ", ".join(parsed.labels)
     if verdict.outcome == "no_answer":
-        parsed.faults.append(("no_answer", f"the response holds no <answer> with something in it, or several; one of {listed} is expected"))
+        parsed.faults.append(
+            (
+                "no_answer",
+                "the response holds no <answer> with something in it, or several; one of "
+                f"{listed} is expected",
+            )
+        )
     elif verdict.outcome == "off_list":
         parsed.faults.append(("off_list", f"the response's answer is none of {listed}"))
     elif not verdict.well_formed:
-        parsed.faults.append(("malformed", "the response is not one <think> block and one <answer> block with nothing around them"))
+        parsed.faults.append(
+            (
+                "malformed",
+                "the response is not one <think> block and one <answer> block with nothing around them",
+            )
+        )
     if verdict.label is not None and isinstance(known, str) and canonical(verdict.label) != canonical(known):
-        parsed.faults.append(("contradiction", f"the response answers {verdict.label!r}; the row's label is {known!r} (provenance.label)"))
+        parsed.faults.append(
+            (
+                "contradiction",
+                f"the response answers {verdict.label!r}; the row's label is {known!r} (provenance.label)",
+            )
+        )
 
 
 def _au_faults(parsed: Parsed, verdict: Verdict, known: Sequence[int]) -> None:
     # A plain listing of AUs has no answer block: it is all claim.
-    claimed = verdict.action_units if parsed.labels or verdict.outcome == "answered" else mentioned(verdict.reasoning)
+    claimed = (
+        verdict.action_units
+        if parsed.labels or verdict.outcome == "answered"
+        else mentioned(verdict.reasoning)
+    )
     more, fewer = sorted(claimed - set(known)), sorted(set(known) - claimed)
     parts = [
-        f"{text} {', '.join(f'AU{number}' for number in numbers)}" for text, numbers in (("claims", more), ("leaves out", fewer)) if numbers
+        f"{text} {', '.join(f'AU{number}' for number in numbers)}"
+        for text, numbers in (("claims", more), ("leaves out", fewer))
+        if numbers
     ]
     if parts:
-        parsed.faults.append(("au_disagreement", f"against the row's AUs, the response {' and '.join(parts)}"))
+        parsed.faults.append(
+            ("au_disagreement", f"against the row's AUs, the response {' and '.join(parts)}")
+        )
 
 
 def _of_dataset(parsed: Parsed, spec: DatasetSpec) -> None:
@@ -172,7 +213,9 @@ def _of_dataset(parsed: Parsed, spec: DatasetSpec) -> None:
         meant = spelled_in(label, spec.labels)
         if meant is None:
             known = "" if canonical(label) in EMOTIONS else " (no emotion that is known by name)"
-            parsed.faults.append(("vocabulary", f"{label!r}{known} is no label of {spec.title}: {', '.join(spec.labels)}"))
+            parsed.faults.append(
+                ("vocabulary", f"{label!r}{known} is no label of {spec.title}: {', '.join(spec.labels)}")
+            )
             return
         parsed.faults.append(("spelling", f"{label!r} is spelled {meant!r} in {spec.title}"))
         return

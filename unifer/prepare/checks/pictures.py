@@ -1,4 +1,5 @@
-"""Pictures reduced to what tells them apart: digests of bytes and pixels, size, stored mode, a small gray thumbnail.
+"""Pictures reduced to what tells them apart: digests of bytes and pixels, size, stored mode, a small gray
+thumbnail.
 
 Knows files and pixels; which pictures are copies of one another is `duplicates`.
 """
@@ -25,7 +26,9 @@ SIDE = 32
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What decoding one picture told: size in pixels, the Pillow mode it is stored in, or why it cannot be used."""
+    """What decoding one picture told: size in pixels, the Pillow mode it is stored in, or why it cannot be
+    used.
+    """
 
     width: int = 0
     height: int = 0
@@ -37,8 +40,8 @@ class Look:
 class Fingerprints:
     """As many entries as pictures, in their order.
 
-    `bytes_digests` and `pixel_digests` (32 bytes each, empty where unusable) are SHA-256 of the file and of size and decoded RGB
-    pixels; `thumbnails` is uint8, N x SIDE x SIDE, gray, all 0 where unusable.
+    `bytes_digests` and `pixel_digests` (32 bytes each, empty where unusable) are SHA-256 of the file and of
+    size and decoded RGB pixels; `thumbnails` is uint8, N x SIDE x SIDE, gray, all 0 where unusable.
     """
 
     looks: list[Look]
@@ -50,8 +53,11 @@ class Fingerprints:
         return len(self.looks)
 
 
-def fingerprints(paths: Sequence[Path], workers: int = 1, advance: Callable[[int], None] | None = None) -> Fingerprints:
-    """Decode every picture of `paths` as the image rule does, in `workers` processes; a picture that cannot be used raises nothing.
+def fingerprints(
+    paths: Sequence[Path], workers: int = 1, advance: Callable[[int], None] | None = None
+) -> Fingerprints:
+    """Decode every picture of `paths` as the image rule does, in `workers` processes; a picture that cannot
+    be used raises nothing.
 
     `advance` hears how many more are done.
     """
@@ -87,7 +93,9 @@ def _fingerprint(path: Path) -> tuple[Look, bytes, bytes, bytes]:
 
 
 def thumbnail(picture: Image) -> Image:
-    """`picture` as SIDE x SIDE gray levels, proportions given up; averaged over areas, so that noise and format hardly show."""
+    """`picture` as SIDE x SIDE gray levels, proportions given up; averaged over areas, so that noise and
+    format hardly show.
+    """
     from PIL.Image import Resampling
 
     return picture.convert("L").resize((SIDE, SIDE), Resampling.LANCZOS)

@@ -1,4 +1,5 @@
-"""Pictures that several rows show: findings within a file, between files, and between training and test files.
+"""Pictures that several rows show: findings within a file, between files, and between training and test
+files.
 
 Knows tables and which pictures are copies; not how a copy is recognised (`duplicates`).
 """
@@ -14,7 +15,11 @@ from unifer.prepare.checks.findings import RowFinding
 from unifer.prepare.checks.tables import NONE, RowTable, Tables
 
 _COPY = MappingProxyType(
-    {"exact": "the picture", "near": "nearly the picture (re-encoded, cut or alike)", "mirror": "the mirrored picture"}
+    {
+        "exact": "the picture",
+        "near": "nearly the picture (re-encoded, cut or alike)",
+        "mirror": "the mirrored picture",
+    }
 )
 _KINDS = MappingProxyType({"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"})
 
@@ -52,7 +57,9 @@ class _Shown:
         return None if number == NONE else self._labels[number]
 
     def finding(self, kind: str, position: int | None, message: str) -> RowFinding:
-        return RowFinding(kind, self.table.name, None if position is None else self.table.rows[position], message)
+        return RowFinding(
+            kind, self.table.name, None if position is None else self.table.rows[position], message
+        )
 
 
 Neighbours = dict[int, list[tuple[int, Kind]]]
@@ -66,7 +73,10 @@ def _within(shown: _Shown, neighbours: Neighbours) -> Iterator[RowFinding]:
         first = shown.first[picture]
         if first != position:
             # One file asked about in two ways is two tasks, not one row twice.
-            twice = table.pictures[first] != table.pictures[position] or table.texts[first] == table.texts[position]
+            twice = (
+                table.pictures[first] != table.pictures[position]
+                or table.texts[first] == table.texts[position]
+            )
             yield from _pair(shown, position, shown, first, "exact", _KINDS["exact"] if twice else None)
             continue
         for other, kind in neighbours.get(picture, ()):
@@ -75,18 +85,26 @@ def _within(shown: _Shown, neighbours: Neighbours) -> Iterator[RowFinding]:
                 yield from _pair(shown, position, shown, earlier, kind, _KINDS[kind])
 
 
-def _pair(late: _Shown, position: int, early: _Shown, other: int, copy: Kind, kind: str | None) -> Iterator[RowFinding]:
-    """The finding `kind` of two rows that show copies of one picture; a conflict where their labels differ."""
+def _pair(
+    late: _Shown, position: int, early: _Shown, other: int, copy: Kind, kind: str | None
+) -> Iterator[RowFinding]:
+    """The finding `kind` of two rows that show copies of one picture; a conflict where their labels
+    differ.
+    """
     where = f"shows {_COPY[copy]} of {early.place(other)}"
     label, before = late.label(position), early.label(other)
     if label is not None and before is not None and label != before:
-        yield late.finding("label_conflict", position, f"{where}, labelled {label!r} here and {before!r} there")
+        yield late.finding(
+            "label_conflict", position, f"{where}, labelled {label!r} here and {before!r} there"
+        )
     elif kind:
         yield late.finding(kind, position, where)
 
 
 def _between(first: _Shown, second: _Shown, neighbours: Neighbours) -> Iterator[RowFinding]:
-    """One line a pair of files, for a CoT and a reward file over the same faces share them all; every conflict by itself."""
+    """One line a pair of files, for a CoT and a reward file over the same faces share them all; every
+    conflict by itself.
+    """
     shared = 0
     for picture, position in second.first.items():
         matches: list[tuple[int, Kind]] = [(picture, "exact"), *neighbours.get(picture, ())]
@@ -96,7 +114,9 @@ def _between(first: _Shown, second: _Shown, neighbours: Neighbours) -> Iterator[
             yield from _pair(second, position, first, other, kind, None)
     if shared:
         yield second.finding(
-            "shared", None, f"{shared:,} of its {len(second.first):,} pictures, or copies of them, are in {first.table.name}"
+            "shared",
+            None,
+            f"{shared:,} of its {len(second.first):,} pictures, or copies of them, are in {first.table.name}",
         )
 
 

@@ -1,4 +1,6 @@
-"""What a check found: every finding, and of each file how many rows, of which class, with which images. Knows how to count alone."""
+"""What a check found: every finding, and of each file how many rows, of which class, with which images. Knows
+how to count alone.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _MOST_STRETCH = 3.0
 
 @dataclass(frozen=True)
 class FileSummary:
-    """One file in numbers. `classes` is canonical label -> rows, by dataset name ('' where rows name none)."""
+    """One file in numbers. `classes` is canonical label -> rows, by dataset name ('' where rows name
+    none).
+    """
 
     name: str
     test: bool
@@ -107,7 +111,11 @@ def _summary(tables: Tables, table: RowTable, prints: Fingerprints | None) -> Fi
     for (dataset, label), count in sorted(Counter(zip(table.datasets, table.labels, strict=True)).items()):
         if label != NONE:
             classes[tables.datasets[dataset]][tables.labels[label]] = count
-    modes = Counter(prints.looks[picture].mode for picture in set(table.pictures) - {NONE}) if prints is not None else Counter()
+    modes = (
+        Counter(prints.looks[picture].mode for picture in set(table.pictures) - {NONE})
+        if prints is not None
+        else Counter()
+    )
     modes.pop("", None)
     return FileSummary(table.name, table.test, dict(table.kinds), classes, dict(sorted(modes.items())))
 
@@ -117,7 +125,12 @@ def _absent(summary: FileSummary) -> Iterator[RowFinding]:
         absent = [label for label, count in counts.items() if not count]
         if absent and any(counts.values()):
             where = f" of {dataset}" if dataset else ""
-            yield RowFinding("absent_class", summary.name, None, f"no row{where} is labelled {', '.join(absent)}, which its rows offer")
+            yield RowFinding(
+                "absent_class",
+                summary.name,
+                None,
+                f"no row{where} is labelled {', '.join(absent)}, which its rows offer",
+            )
 
 
 def _of_images(table: RowTable, prints: Fingerprints) -> Iterator[RowFinding]:
@@ -130,4 +143,6 @@ def _of_images(table: RowTable, prints: Fingerprints) -> Iterator[RowFinding]:
         elif min(look.width, look.height) < _LEAST_SIDE:
             yield RowFinding("tiny", table.name, row, f"the image has {look.width} x {look.height} pixels")
         elif max(look.width, look.height) > _MOST_STRETCH * min(look.width, look.height):
-            yield RowFinding("proportions", table.name, row, f"the image has {look.width} x {look.height} pixels")
+            yield RowFinding(
+                "proportions", table.name, row, f"the image has {look.width} x {look.height} pixels"
+            )

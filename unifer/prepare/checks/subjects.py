@@ -1,4 +1,5 @@
-"""People whom training and test rows share, or who stand in two folds: findings by subject. Knows tables; opens no image.
+"""People whom training and test rows share, or who stand in two folds: findings by subject. Knows tables;
+opens no image.
 
 A subject is a person within one dataset: SN001 of two sets are two people.
 """
@@ -12,7 +13,9 @@ from unifer.prepare.checks.tables import NONE, RowTable, Tables
 
 
 def subject_leaks(tables: Tables) -> Iterator[RowFinding]:
-    """One finding for each subject of a training file whom a test file shows, and for each who is in two folds of one file."""
+    """One finding for each subject of a training file whom a test file shows, and for each who is in two
+    folds of one file.
+    """
     tested: dict[int, str] = {}
     for table in tables.tables:
         if table.test:
@@ -26,7 +29,11 @@ def subject_leaks(tables: Tables) -> Iterator[RowFinding]:
             if subject in tested:
                 count = table.subjects.count(subject)
                 many = f", in {count:,} rows from here on" if count > 1 else ""
-                message = f"shows {tables.person(subject)}{many}, whom {tested[subject]}, a test file, shows too; build both from one fold"
+                message = (
+                    "shows "
+                    f"{tables.person(subject)}{many}, whom {tested[subject]}, a test file, shows too; "
+                    "build both from one fold"
+                )
                 yield RowFinding("subject_leak", table.name, row, message)
 
 
@@ -51,6 +58,7 @@ def _between_folds(table: RowTable, tables: Tables) -> Iterator[RowFinding]:
             told.add(subject)
             names = tables.folds[fold], tables.folds[before]
             message = (
-                f"{tables.person(subject)} is in fold {names[0]} here and in fold {names[1]} in {table.name}:{where}; give each one fold"
+                f"{tables.person(subject)} is in fold {names[0]} here and in fold {names[1]} in "
+                f"{table.name}:{where}; give each one fold"
             )
             yield RowFinding("subject_leak", table.name, row, message)

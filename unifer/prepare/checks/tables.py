@@ -1,7 +1,8 @@
-"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row. Knows no pixels.
+"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row. Knows no
+pixels.
 
-Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all files, so that two rows which name the
-same file, however they spell it, have the same number.
+Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all files, so that
+two rows which name the same file, however they spell it, have the same number.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ class RowTable:
 
 
 class Tables:
-    """All files of one check, with what they share: pictures, labels and datasets by number, and the findings so far.
+    """All files of one check, with what they share: pictures, labels and datasets by number, and the findings
+    so far.
 
     `image_root` as in `images.resolve`; `specs` are the known datasets by name.
     """
@@ -112,24 +114,33 @@ class Tables:
 
     def spec_of(self, path: Path) -> DatasetSpec | None:
         """The dataset in whose folder a file lies."""
-        return next((spec for spec in self.specs.values() if spec.folder.resolve() in path.resolve().parents), None)
+        return next(
+            (spec for spec in self.specs.values() if spec.folder.resolve() in path.resolve().parents), None
+        )
 
     def read(self, path: Path, test: bool = False) -> RowTable:
-        """Read and check a file; its faults join `findings`. A file of questions is a test file whatever `test` says.
+        """Read and check a file; its faults join `findings`. A file of questions is a test file whatever
+        `test` says.
 
         Raises InputError where there is no such file, and for a file of predictions.
         """
         if not path.is_file():
-            raise InputError(f"{path}: no such file; a JSON or JSONL file of rows is expected{hint(path.name)}")
+            raise InputError(
+                f"{path}: no such file; a JSON or JSONL file of rows is expected{hint(path.name)}"
+            )
         table = RowTable(path, test)
         self.tables.append(table)
         own = self.spec_of(path)
         place = _Places(path.parent, self.image_root)
         seen: dict[str, int] = {}
         try:
-            for number, raw in files.read_rows(path, lambda row, problem: self._note("json", table, row, problem)):
+            for number, raw in files.read_rows(
+                path, lambda row, problem: self._note("json", table, row, problem)
+            ):
                 if is_prediction(raw):
-                    raise _Predictions(f"{path}: holds predictions, which are no data; `unifer eval` scores them")
+                    raise _Predictions(
+                        f"{path}: holds predictions, which are no data; `unifer eval` scores them"
+                    )
                 parsed = parse(raw, self.specs, own)
                 for kind, message in parsed.faults:
                     self._note(kind, table, number, message)
@@ -138,16 +149,28 @@ class Tables:
         except _Predictions:
             raise
         except InputError as error:
-            self._note("json", table, None, f"{str(error).removeprefix(f'{path}:').strip()}; no row after this one was read")
+            self._note(
+                "json",
+                table,
+                None,
+                f"{str(error).removeprefix(f'{path}:').strip()}; no row after this one was read",
+            )
         table.test = test or bool(table.kinds["Question"])
         return table
 
-    def _enter(self, table: RowTable, number: int, parsed: Parsed, place: _Places, seen: dict[str, int]) -> None:
+    def _enter(
+        self, table: RowTable, number: int, parsed: Parsed, place: _Places, seen: dict[str, int]
+    ) -> None:
         record = parsed.record
         assert record is not None
         key = record.key if isinstance(record, Question) else record.id
         if key is not None and seen.setdefault(key, number) != number:
-            self._note("duplicate_id", table, number, f"{key!r} stands already in row {seen[key]}; each row needs its own")
+            self._note(
+                "duplicate_id",
+                table,
+                number,
+                f"{key!r} stands already in row {seen[key]}; each row needs its own",
+            )
         try:
             picture = self._pictures(place.of(record.image_path))
         except images.ImageError as error:
@@ -182,7 +205,9 @@ class _Predictions(InputError):
 
 
 class _Places:
-    """Image paths of one row file -> files. The default root is looked up once: 360,000 rows would ask the disk as often."""
+    """Image paths of one row file -> files. The default root is looked up once: 360,000 rows would ask the
+    disk as often.
+    """
 
     def __init__(self, beside: Path, image_root: Path | None) -> None:
         self._beside, self._image_root = beside, image_root

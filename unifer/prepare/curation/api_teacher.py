@@ -1,4 +1,6 @@
-"""A teacher behind an API: `models/api/client` with pictures of the size that teachers are sent. Knows no rows and no budget."""
+"""A teacher behind an API: `models/api/client` with pictures of the size that teachers are sent. Knows no
+rows and no budget.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,16 @@
-"""Does reasoning betray that its writer was told the answer? `betrayal("Since the label is fear, ...")` -> `"since the label is"`.
+"""Does reasoning betray that its writer was told the answer? `betrayal("Since the label is fear, ...")` ->
+`"since the label is"`.
 
-Knows English phrases alone. Reasoning that a student learns from must rest on the face: a student never sees a label or an annotation.
+Knows English phrases alone. Reasoning that a student learns from must rest on the face: a student never sees
+a label or an annotation.
 
 The rules, in words (`docs/curation.md` has the table, `tests/prepare/curation/sentences.py` the sentences):
 - Annotations, ground truth and a gold or true label are no part of a question: speaking of them betrays.
-- So does a label, answer or emotion called given, provided, known or correct; `the given labels` and `the given expressions` are the
-  list that the question shows, and pass, and so does `the given expression of the brows`.
-- So do Action Units called given or provided; `Given AU12` and `given the AUs I see` reason from them, and pass.
+- So does a label, answer or emotion called given, provided, known or correct; `the given labels` and `the
+  given expressions` are the list that the question shows, and pass, and so does `the given expression of the
+  brows`.
+- So do Action Units called given or provided; `Given AU12` and `given the AUs I see` reason from them, and
+  pass.
 - So does what a prompt, user, hint or dataset says, and what the writer was told; `a hint of a smile` passes.
 - A denial in the same clause lifts it: `no label was given`, `I was not told the answer`.
 """
@@ -71,7 +75,9 @@ _PHRASES = (
 )
 _BETRAYS = re.compile(r"(?<![\w-])(?:" + "|".join(f"(?:{phrase})" for phrase in _PHRASES) + r")(?![\w-])")
 _CLAUSE = re.compile(r"[.,;:!?\n]|\bbut\b|\bhowever\b")
-_NO_DENIAL = re.compile(r"\bno (?:doubt|wonder|question)\b|\bnot (?:only|just|merely|surprisingly)\b|\bwithout (?:a |any )?doubt\b")
+_NO_DENIAL = re.compile(
+    r"\bno (?:doubt|wonder|question)\b|\bnot (?:only|just|merely|surprisingly)\b|\bwithout (?:a |any )?doubt\b"
+)
 _DENIAL = re.compile(
     r"\b(?:no|not|never|nobody|without|neither|nor|lacks?|lacking|instead of|rather than|regardless of|independent(?:ly)? of)\b|n't\b"
 )
@@ -80,7 +86,9 @@ _WORDS_BEFORE = 6
 
 
 def betrayal(reasoning: str) -> str | None:
-    """The first phrase of `reasoning`, in lower case, that betrays its writer was told the answer; None where none does."""
+    """The first phrase of `reasoning`, in lower case, that betrays its writer was told the answer; None where
+    none does.
+    """
     text = " ".join(reasoning.lower().replace("\u2019", "'").replace("*", "").split(" "))
     for found in _BETRAYS.finditer(text):
         if not _denied(text, found):

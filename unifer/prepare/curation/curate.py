@@ -1,7 +1,8 @@
-"""CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out. Stopped or killed, it goes on where it was.
+"""CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out. Stopped or
+killed, it goes on where it was.
 
-Knows the plan of a run and the life of one row; the teacher is `teachers`, retries are `asking`, the log is `ledger`, the files that are
-made of it are `outcome`.
+Knows the plan of a run and the life of one row; the teacher is `teachers`, retries are `asking`, the log is
+`ledger`, the files that are made of it are `outcome`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class CurationLimits:
 
     def __post_init__(self) -> None:
         if self.max_cost is not None and self.prices is None:
-            raise ValueError("--max-cost needs to know what tokens cost: give --price-in and --price-out, US dollars per million tokens")
+            raise ValueError(
+                "--max-cost needs to know what tokens cost: give --price-in and --price-out, US "
+                "dollars per million tokens"
+            )
         for name in ("max_requests", "max_cost", "retries"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} {getattr(self, name)} must not be negative")
@@ -80,10 +84,16 @@ class CurationPlan:
         if self.attempts < 1:
             raise ValueError(f"attempts {self.attempts} must be at least 1")
         if not 0 <= self.temperature <= 1 or self.temperature_step < 0:
-            raise ValueError(f"temperature {self.temperature} must be from 0 to 1, and its step {self.temperature_step} not negative")
+            raise ValueError(
+                "temperature "
+                f"{self.temperature} must be from 0 to 1, and its step {self.temperature_step} not "
+                "negative"
+            )
 
     def identity(self) -> Json:
-        """What every row of the output was made with. Limits and how many rows are asked may change from run to run."""
+        """What every row of the output was made with. Limits and how many rows are asked may change from run
+        to run.
+        """
         return {
             "rows": runs.describe_file(self.rows_file),
             "teacher": self.teacher.identity(),
@@ -99,7 +109,9 @@ class CurationPlan:
         """What the student is asked about this face; nothing of the guidance is in it."""
         if self.template is None:
             return row.problem
-        return prompts.question(self.template, vocabulary(row) if prompts.TEMPLATES[self.template].needs_labels else ())
+        return prompts.question(
+            self.template, vocabulary(row) if prompts.TEMPLATES[self.template].needs_labels else ()
+        )
 
     def temperature_at(self, attempt: int) -> float:
         return min(1.0, self.temperature + (attempt - 1) * self.temperature_step)
@@ -111,17 +123,24 @@ class CurationPlan:
 
 
 def read_plan_rows(path: Path, limit: int | None, template: str | None) -> tuple[RewardRow, ...]:
-    """The reward rows of `path`, keys unique. Raises InputError: unreadable rows, or such as `template` cannot ask."""
+    """The reward rows of `path`, keys unique. Raises InputError: unreadable rows, or such as `template`
+    cannot ask.
+    """
 
     def parse(raw: object) -> RewardRow:
         row = RewardRow.from_json(raw)
         labels = vocabulary(row)
         if template is not None and prompts.TEMPLATES[template].needs_labels and not labels:
-            raise ValueError(f"the row knows AUs alone, and the template {template!r} asks for a label; use --template action-units")
+            raise ValueError(
+                "the row knows AUs alone, and the template "
+                f"{template!r} asks for a label; use --template action-units"
+            )
         return row
 
     if template is not None and "<answer>" not in prompts.TEMPLATES[_known(template)].text:
-        raise InputError(f"--template {template} asks for no think and answer blocks, so no reply to it could be judged")
+        raise InputError(
+            f"--template {template} asks for no think and answer blocks, so no reply to it could be judged"
+        )
     rows = tuple(files.read_records(path, parse, key=lambda row: row.key))
     if not rows:
         raise InputError(f"{path}: holds no rows; a reward row has image_path, problem and solution")
@@ -134,12 +153,17 @@ def _known(template: str) -> str:
 
 
 def curate(
-    plan: CurationPlan, limits: CurationLimits, progress: Progress, open_teacher: Callable[[], Teacher] | None = None
+    plan: CurationPlan,
+    limits: CurationLimits,
+    progress: Progress,
+    open_teacher: Callable[[], Teacher] | None = None,
 ) -> CurationSummary:
-    """Ask for every row that is neither kept nor exhausted, then write the output, what was rejected, and the reports.
+    """Ask for every row that is neither kept nor exhausted, then write the output, what was rejected, and the
+    reports.
 
-    `open_teacher` replaces the plan's own, inside the event loop. Raises InputError (another run's file, no image found, a teacher that
-    cannot be reached) and Interrupted; what was answered until then is in the log, and the same call goes on from there.
+    `open_teacher` replaces the plan's own, inside the event loop. Raises InputError (another run's file, no
+    image found, a teacher that cannot be reached) and Interrupted; what was answered until then is in the
+    log, and the same call goes on from there.
     """
     manifest_path = runs.manifest_path(plan.out)
     with locked(plan.out):
@@ -148,15 +172,21 @@ def curate(
         _check_some_image(plan)
         files.write_json(manifest_path, manifest)
         memory = NearDuplicates(plan.filter)
-        ledger = CurationLedger(outcome.log_path(plan.out), memory, {row.key: row.image_path for row in plan.rows})
+        ledger = CurationLedger(
+            outcome.log_path(plan.out), memory, {row.key: row.image_path for row in plan.rows}
+        )
         try:
             stopped = asyncio.run(_CurationWorkers(plan, limits, ledger, memory).all(progress, open_teacher))
         except KeyboardInterrupt:
             kept = sum(ledger.state(row.key).kept for row in plan.rows)
-            raise Interrupted(f"stopped; {kept} rows are kept so far. The same command goes on from there") from None
+            raise Interrupted(
+                f"stopped; {kept} rows are kept so far. The same command goes on from there"
+            ) from None
         finally:
             ledger.close()
-        summary = outcome.write(plan.out, plan.rows, _rewritten(plan, identity), plan.attempts, "budget" if stopped else None)
+        summary = outcome.write(
+            plan.out, plan.rows, _rewritten(plan, identity), plan.attempts, "budget" if stopped else None
+        )
         manifest["context"] |= {"finished": runs.now(), "rows": summary.counts()}
         files.write_json(manifest_path, manifest)
         return summary
@@ -164,14 +194,21 @@ def curate(
 
 def _rewritten(plan: CurationPlan, identity: Json) -> outcome.Rewrite:
     run = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    made: Json = {"teacher": plan.teacher.name, "template": teaching.VERSION, "guided": plan.guided, "run": run}
+    made: Json = {
+        "teacher": plan.teacher.name,
+        "template": teaching.VERSION,
+        "guided": plan.guided,
+        "run": run,
+    }
     if plan.template is not None:
         made["prompt"] = prompts.version(plan.template)
     return outcome.Rewrite(plan.question, made)
 
 
 def _check_some_image(plan: CurationPlan) -> None:
-    """One missing image is a failed row; all of them missing is a wrong image root, better said before a teacher is paid."""
+    """One missing image is a failed row; all of them missing is a wrong image root, better said before a
+    teacher is paid.
+    """
     for row in plan.rows:
         try:
             if images.resolve(row.image_path, plan.image_root, plan.rows_file.parent).exists():
@@ -179,7 +216,8 @@ def _check_some_image(plan: CurationPlan) -> None:
         except ImageError:
             continue
     raise InputError(
-        f"{plan.rows_file}: none of its {len(plan.rows)} images is there, such as {plan.rows[0].image_path!r}; give "
+        f"{plan.rows_file}: none of its {len(plan.rows)} images is there, such as "
+        f"{plan.rows[0].image_path!r}; give "
         "--image-root the folder that holds them"
     )
 
@@ -187,7 +225,9 @@ def _check_some_image(plan: CurationPlan) -> None:
 class _CurationWorkers:
     """The event loop's part of a run: what becomes of an open row."""
 
-    def __init__(self, plan: CurationPlan, limits: CurationLimits, ledger: CurationLedger, memory: NearDuplicates) -> None:
+    def __init__(
+        self, plan: CurationPlan, limits: CurationLimits, ledger: CurationLedger, memory: NearDuplicates
+    ) -> None:
         self._plan, self._limits, self._ledger, self._memory = plan, limits, ledger, memory
 
     async def all(self, progress: Progress, open_teacher: Callable[[], Teacher] | None) -> bool:
@@ -196,10 +236,22 @@ class _CurationWorkers:
         if not todo:
             return False
         limits = self._limits
-        budget = Budget(limits.max_requests, limits.max_cost, requests=self._ledger.spent.requests, cost=self._ledger.spent.cost)
+        budget = Budget(
+            limits.max_requests,
+            limits.max_cost,
+            requests=self._ledger.spent.requests,
+            cost=self._ledger.spent.cost,
+        )
         teacher = open_teacher() if open_teacher else await self._plan.teacher.open()
         prices = limits.prices or FREE
-        asker = Asker(teacher, budget, self._ledger, max_tokens=self._plan.teacher.max_tokens, retries=limits.retries, prices=prices)
+        asker = Asker(
+            teacher,
+            budget,
+            self._ledger,
+            max_tokens=self._plan.teacher.max_tokens,
+            retries=limits.retries,
+            prices=prices,
+        )
         try:
             with progress(len(self._plan.rows), len(self._plan.rows) - len(todo)) as advance:
 
@@ -225,7 +277,9 @@ class _CurationWorkers:
             return
         reasons = state.last_reasons
         for attempt in range(state.attempts + 1, plan.attempts + 1):
-            sent = await asker.ask(row.key, attempt, plan.prompt(row, reasons), picture, plan.temperature_at(attempt))
+            sent = await asker.ask(
+                row.key, attempt, plan.prompt(row, reasons), picture, plan.temperature_at(attempt)
+            )
             if isinstance(sent, NoReply):
                 return
             reasons = self._judged(row, attempt, sent)

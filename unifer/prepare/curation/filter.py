@@ -1,7 +1,9 @@
-"""THE filter of machine-written reasoning: one reply -> the reasons not to train on it. CoT curation and synthesis both ask here.
+"""THE filter of machine-written reasoning: one reply -> the reasons not to train on it. CoT curation and
+synthesis both ask here.
 
-Knows the known label, the known AUs and the bounds; not who wrote the reply, nor what becomes of it. Form and label are judged by the
-grader (`dialogue/answers`) alone, so that what is kept here is what reward and metric call right.
+Knows the known label, the known AUs and the bounds; not who wrote the reply, nor what becomes of it. Form and
+label are judged by the grader (`dialogue/answers`) alone, so that what is kept here is what reward and metric
+call right.
 """
 
 from __future__ import annotations
@@ -63,7 +65,8 @@ _NO_ALIASES: Mapping[str, Sequence[str]] = MappingProxyType({})
 class Known:
     """What is known of one face: its label among `candidate_labels`, and its AUs where they are annotated.
 
-    `label` None: AUs alone are known, and the answer block lists them. `action_units` None: not annotated, so nothing is compared.
+    `label` None: AUs alone are known, and the answer block lists them. `action_units` None: not annotated, so
+    nothing is compared.
     """
 
     label: str | None
@@ -73,7 +76,10 @@ class Known:
 
     def __post_init__(self) -> None:
         if self.label is not None and self.label not in self.candidate_labels:
-            raise ValueError(f"the known label {self.label!r} is not among the candidates {', '.join(self.candidate_labels)}")
+            raise ValueError(
+                "the known label "
+                f"{self.label!r} is not among the candidates {', '.join(self.candidate_labels)}"
+            )
         if self.label is None and self.action_units is None:
             raise ValueError("neither a label nor Action Units are known: no reply could be judged")
 
@@ -86,20 +92,30 @@ class FilterSettings:
     max_words: int = 400
     """Words of the reasoning, both bounds included."""
     min_au_f1: float = 0.6
-    """F1 between the AUs that the reasoning affirms and the known ones; 1 asks for exactly them, 0 compares nothing."""
+    """F1 between the AUs that the reasoning affirms and the known ones; 1 asks for exactly them, 0 compares
+    nothing.
+    """
     allow_hedging: bool = False
     similarity: float = 0.85
     """Jaccard similarity of word 3-grams from which two texts are near-duplicates; above 1 there are none."""
     repeats: int | None = 3
-    """Near-identical texts that may be kept over different faces; None does not compare faces. Of one face a second is never kept."""
+    """Near-identical texts that may be kept over different faces; None does not compare faces. Of one face a
+    second is never kept.
+    """
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_words <= self.max_words:
-            raise ValueError(f"min_words {self.min_words} and max_words {self.max_words}: 0 <= min_words <= max_words is needed")
+            raise ValueError(
+                "min_words "
+                f"{self.min_words} and max_words {self.max_words}: 0 <= min_words <= max_words is "
+                "needed"
+            )
         if not 0 <= self.min_au_f1 <= 1:
             raise ValueError(f"min_au_f1 {self.min_au_f1} must be from 0 to 1")
         if not self.similarity > 0:
-            raise ValueError(f"similarity {self.similarity} must be above 0; a value above 1 finds no near-duplicates")
+            raise ValueError(
+                f"similarity {self.similarity} must be above 0; a value above 1 finds no near-duplicates"
+            )
         if self.repeats is not None and self.repeats < 1:
             raise ValueError(f"repeats {self.repeats} must be at least 1, or none to keep any number")
 
@@ -107,23 +123,32 @@ class FilterSettings:
         return {"version": VERSION} | asdict(self)
 
 
-def judge(reply: str, known: Known, settings: FilterSettings, finish_reason: str | None = None) -> tuple[Reason, ...]:
+def judge(
+    reply: str, known: Known, settings: FilterSettings, finish_reason: str | None = None
+) -> tuple[Reason, ...]:
     """Why `reply` should not be learned from, in the order of `REASONS`; empty: keep it.
 
-    `near_duplicate` is not judged here: it depends on what was kept before (`near_duplicates.NearDuplicates`).
+    `near_duplicate` is not judged here: it depends on what was kept before
+    (`near_duplicates.NearDuplicates`).
     """
     verdict = grade(reply, known.candidate_labels, known.aliases)
     found: list[Reason] = []
     if finish_reason in _CUT:
         found.append("cut")
     found += _form_and_label(verdict, known)
-    if known.action_units is not None and settings.min_au_f1 > 0 and not _units_agree(verdict, known, settings.min_au_f1):
+    if (
+        known.action_units is not None
+        and settings.min_au_f1 > 0
+        and not _units_agree(verdict, known, settings.min_au_f1)
+    ):
         found.append("aus_disagree")
     if betrayal(verdict.reasoning):
         found.append("betrays")
     if not settings.allow_hedging and _hedges(verdict, known):
         found.append("hedges")
-    if verdict.label is not None and concluded(verdict.reasoning, known.candidate_labels, known.aliases) not in (None, verdict.label):
+    if verdict.label is not None and concluded(
+        verdict.reasoning, known.candidate_labels, known.aliases
+    ) not in (None, verdict.label):
         found.append("contradicts")
     words = len(verdict.reasoning.split())
     if words < settings.min_words:
@@ -146,11 +171,16 @@ def _form_and_label(verdict: Verdict, known: Known) -> list[Reason]:
 
 
 def _hedges(verdict: Verdict, known: Known) -> bool:
-    return known.label is not None and hedging(verdict.reasoning, known.label, known.candidate_labels, known.aliases) is not None
+    return (
+        known.label is not None
+        and hedging(verdict.reasoning, known.label, known.candidate_labels, known.aliases) is not None
+    )
 
 
 def _units_agree(verdict: Verdict, known: Known, least: float) -> bool:
-    """Whether the reasoning affirms the known AUs (F1) and denies none of them; without a label the answer must list them too."""
+    """Whether the reasoning affirms the known AUs (F1) and denies none of them; without a label the answer
+    must list them too.
+    """
     truth = frozenset(known.action_units or ())
     said = stated(verdict.reasoning)
     affirmed = [number for number, active in said.items() if active]

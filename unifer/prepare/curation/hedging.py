@@ -1,12 +1,16 @@
-"""Does reasoning settle on several labels? `hedging("It is a mix of fear and surprise.", "fear", labels)` -> `"fear and surprise"`.
+"""Does reasoning settle on several labels? `hedging("It is a mix of fear and surprise.", "fear", labels)` ->
+`"fear and surprise"`.
 
-Knows how alternatives are left standing (`dialogue/label_mentions` finds the labels); naming the known label is no alternative to itself.
+Knows how alternatives are left standing (`dialogue/label_mentions` finds the labels); naming the known label
+is no alternative to itself.
 
 The rules, in words:
 - Shown at once is a hedge wherever it stands: `a mix of fear and surprise`, `suggests fear and surprise`.
-- An open choice is one unless what follows settles it on one label: `either fear or surprise`, `could also be surprise`,
-  `between fear and surprise`, `fear/surprise`. `It could be surprise, but AU20 points to fear` has decided, and passes.
-- Contrast is none: `rather than fear or anger`, `no sign of fear or disgust`, `fear or surprise would show AU5`.
+- An open choice is one unless what follows settles it on one label: `either fear or surprise`, `could also be
+  surprise`, `between fear and surprise`, `fear/surprise`. `It could be surprise, but AU20 points to fear` has
+  decided, and passes.
+- Contrast is none: `rather than fear or anger`, `no sign of fear or disgust`, `fear or surprise would show
+  AU5`.
 - Four labels or more in a row are the list that the question shows, or an enumeration, and none either.
 """
 
@@ -44,7 +48,9 @@ def hedging(
     candidates: Sequence[str],
     aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> str | None:
-    """The first words of `reasoning`, in lower case, in which it leaves several of `candidates` standing; None where none do."""
+    """The first words of `reasoning`, in lower case, in which it leaves several of `candidates` standing;
+    None where none do.
+    """
     vocabulary = vocabulary_of(candidates, aliases)
     open_choice: str | None = None
     for clause in clauses(reasoning):

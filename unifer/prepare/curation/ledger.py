@@ -1,6 +1,8 @@
-"""The log of a curation run: what was sent, what came back, what the filter made of it. A killed run goes on from it.
+"""The log of a curation run: what was sent, what came back, what the filter made of it. A killed run goes on
+from it.
 
-Its lines are those of `models.api.ledger`; a `reply` also holds the reply with the reasons of the filter, none for a row that is kept.
+Its lines are those of `models.api.ledger`; a `reply` also holds the reply with the reasons of the filter,
+none for a row that is kept.
 
 Knows lines; who is asked is `asking`, what the files beside it hold is `outcome`.
 """
@@ -33,7 +35,8 @@ class CurationLedger:
     """The open log, as the `Journal` of a run's `Asker`, and what it says of each row."""
 
     def __init__(self, path: Path, memory: NearDuplicates, faces: Mapping[str, str]) -> None:
-        """Read what the log holds. `faces` maps a row's id to its picture, by which `memory` remembers kept reasoning.
+        """Read what the log holds. `faces` maps a row's id to its picture, by which `memory` remembers kept
+        reasoning.
 
         Raises InputError for a line that no run of ours wrote.
         """
@@ -44,7 +47,9 @@ class CurationLedger:
             if line["event"] == "reply" and not line["reasons"]:
                 memory.seen(faces.get(line["id"], line["id"]), line["reasoning"])
 
-        self.spent = RequestLedger(path, "is no line of a curation log; give another --out, or move this file away", replay)
+        self.spent = RequestLedger(
+            path, "is no line of a curation log; give another --out, or move this file away", replay
+        )
 
     def _count(self, line: Json) -> None:
         state = self.rows.setdefault(line["id"], RowState())
@@ -76,13 +81,25 @@ class CurationLedger:
     ) -> None:
         """Try `number` brought no reply; 0: nothing was sent, there is no picture."""
         request = {"id": key, "attempt": attempt, "try": number}
-        self._count(self.spent.failed(request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final))
+        self._count(
+            self.spent.failed(
+                request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final
+            )
+        )
 
     def replied(self, key: str, attempt: int, sent: Sent, judged: Json) -> None:
-        """`judged` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a near-duplicate)."""
-        made = {"reply": sent.answer.text, "finish_reason": sent.answer.finish_reason, "seconds": round(sent.seconds, 3)}
+        """`judged` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a
+        near-duplicate).
+        """
+        made = {
+            "reply": sent.answer.text,
+            "finish_reason": sent.answer.finish_reason,
+            "seconds": round(sent.seconds, 3),
+        }
         request = {"id": key, "attempt": attempt, "try": sent.number}
-        self._count(self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **made, **judged))
+        self._count(
+            self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **made, **judged)
+        )
 
     def close(self) -> None:
         self.spent.close()

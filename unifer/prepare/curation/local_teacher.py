@@ -1,4 +1,5 @@
-"""A teacher in this process: a checkpoint in vLLM, fed by a thread of its own while an event loop waits for its replies.
+"""A teacher in this process: a checkpoint in vLLM, fed by a thread of its own while an event loop waits for
+its replies.
 
 Knows engines; not what is asked, nor retries.
 """
@@ -78,7 +79,9 @@ class LocalTeacher:
                     break
                 self._loop.call_soon_threadsafe(self._deliver, reply)
         except Exception as error:
-            self._loop.call_soon_threadsafe(self._break, f"the engine of {self.name} stopped: {' '.join(str(error).split())}")
+            self._loop.call_soon_threadsafe(
+                self._break, f"the engine of {self.name} stopped: {' '.join(str(error).split())}"
+            )
             raise
 
     def _deliver(self, reply: Reply) -> None:

@@ -1,11 +1,13 @@
-"""A memory of kept reasoning that finds near-duplicates: word 3-grams, MinHash with locality-sensitive hashing, then the true Jaccard.
+"""A memory of kept reasoning that finds near-duplicates: word 3-grams, MinHash with locality-sensitive
+hashing, then the true Jaccard.
 
-Knows words alone. Memory grows linearly with what is kept, some 2 kB a text of a hundred words, so 230,000 texts fit in half a GB.
+Knows words alone. Memory grows linearly with what is kept, some 2 kB a text of a hundred words, so 230,000
+texts fit in half a GB.
 
-Of one face, every kept text is compared. Over different faces at most `repeats` near-identical texts are kept: reasoning may resemble
-other reasoning, but a template that fits every face teaches nothing. Candidates over faces come from 8 bands of 6 MinHash rows, which
-finds a pair of similarity s with probability 1 - (1 - s^6)^8: 0.98 at 0.85, 0.11 at 0.5 (Leskovec, Rajaraman and Ullman, Mining of
-Massive Datasets, section 3.4).
+Of one face, every kept text is compared. Over different faces at most `repeats` near-identical texts are
+kept: reasoning may resemble other reasoning, but a template that fits every face teaches nothing. Candidates
+over faces come from 8 bands of 6 MinHash rows, which finds a pair of similarity s with probability 1 - (1 -
+s^6)^8: 0.98 at 0.85, 0.11 at 0.5 (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4).
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ _WORDS = re.compile(r"\w+")
 _SHINGLE = 3
 _BANDS, _ROWS = 8, 6
 _MOST_COMPARED = 256
-"""Candidates compared before a text is taken as new: bounds the time where thousands of texts share a band but not their wording."""
+"""Candidates compared before a text is taken as new: bounds the time where thousands of texts share a band
+but not their wording.
+"""
 
 
 class NearDuplicates:
@@ -37,7 +41,8 @@ class NearDuplicates:
         self._keys: list[str] = []
         self._shingles: list[NDArray[np.uint32]] = []
         self._of_face: dict[str, list[int]] = {}
-        # Band -> its hash -> the newest text with it; `_older` links each text to the one before it in the same bucket.
+        # Band -> its hash -> the newest text with it; `_older` links each text to the one before it in the
+        # same bucket.
         self._newest: list[dict[int, int]] = [{} for _ in range(_BANDS)]
         self._older = [array("i") for _ in range(_BANDS)]
 
@@ -45,9 +50,14 @@ class NearDuplicates:
         return len(self._keys)
 
     def seen(self, key: str, reasoning: str) -> str | None:
-        """The face whose kept reasoning this one nearly repeats; None: it is new, and remembered as kept for the face `key`."""
+        """The face whose kept reasoning this one nearly repeats; None: it is new, and remembered as kept for
+        the face `key`.
+        """
         shingles = _shingled(reasoning)
-        if any(_jaccard(shingles, self._shingles[index]) >= self._threshold for index in self._of_face.get(key, ())):
+        if any(
+            _jaccard(shingles, self._shingles[index]) >= self._threshold
+            for index in self._of_face.get(key, ())
+        ):
             return key
         bands = _bands(shingles) if self._repeats is not None and self._threshold <= 1 else []
         earlier = self._elsewhere(shingles, bands)
@@ -87,7 +97,9 @@ def _shingled(text: str) -> NDArray[np.uint32]:
 
     words = _WORDS.findall(text.casefold())
     grams = (" ".join(words[at : at + _SHINGLE]) for at in range(max(1, len(words) - _SHINGLE + 1)))
-    return np.unique(np.fromiter((zlib.crc32(gram.encode("utf-8", "replace")) for gram in grams), dtype=np.uint32))
+    return np.unique(
+        np.fromiter((zlib.crc32(gram.encode("utf-8", "replace")) for gram in grams), dtype=np.uint32)
+    )
 
 
 def _jaccard(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
@@ -102,8 +114,13 @@ def _bands(shingles: NDArray[np.uint32]) -> list[int]:
     import numpy as np
 
     factors, offsets = _permutations()
-    signature = ((factors[:, None] * shingles.astype(np.uint64) + offsets[:, None]) >> np.uint64(32)).min(axis=1)
-    return [zlib.crc32(rows.tobytes()) | (zlib.adler32(rows.tobytes()) << 32) for rows in signature.reshape(_BANDS, _ROWS)]
+    signature = ((factors[:, None] * shingles.astype(np.uint64) + offsets[:, None]) >> np.uint64(32)).min(
+        axis=1
+    )
+    return [
+        zlib.crc32(rows.tobytes()) | (zlib.adler32(rows.tobytes()) << 32)
+        for rows in signature.reshape(_BANDS, _ROWS)
+    ]
 
 
 @cache

@@ -1,4 +1,5 @@
-"""What a curation run leaves: kept rows in the published CoT schema, rejected replies with their reasons, a report for people and programs.
+"""What a curation run leaves: kept rows in the published CoT schema, rejected replies with their reasons, a
+report for people and programs.
 
 All of it is made from the log, so that it can be made again. Knows files and counts; nothing is asked here.
 """
@@ -63,7 +64,11 @@ class GroupCount:
     kept: int = 0
 
     def to_json(self) -> Json:
-        return {"asked": self.asked, "kept": self.kept, "acceptance": round(self.kept / self.asked, 4) if self.asked else None}
+        return {
+            "asked": self.asked,
+            "kept": self.kept,
+            "acceptance": round(self.kept / self.asked, 4) if self.asked else None,
+        }
 
 
 @dataclass
@@ -94,7 +99,13 @@ class CurationSummary:
     first_error: str | None = None
 
     def counts(self) -> Json:
-        return {"rows": self.rows, "kept": self.kept, "exhausted": self.exhausted, "failed": self.failed, "open": self.open}
+        return {
+            "rows": self.rows,
+            "kept": self.kept,
+            "exhausted": self.exhausted,
+            "failed": self.failed,
+            "open": self.open,
+        }
 
     def to_json(self) -> Json:
         return self.counts() | {
@@ -113,8 +124,12 @@ class CurationSummary:
         }
 
 
-def write(out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None) -> CurationSummary:
-    """Write kept rows (in the order of `rows`), rejected replies and both reports from the log beside `out`."""
+def write(
+    out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None
+) -> CurationSummary:
+    """Write kept rows (in the order of `rows`), rejected replies and both reports from the log beside
+    `out`.
+    """
     asked = {row.key: row for row in rows}
     summary = CurationSummary(out, len(rows), stopped=stopped)
     kept: dict[str, tuple[str, int]] = {}
@@ -137,7 +152,9 @@ def write(out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int,
         else:
             kept[row.key] = line["reply"], line["attempt"]
     made = [(row, rewrite.row(row, *kept[row.key])) for row in rows if row.key in kept]
-    rejected += [{"id": key, "image_path": asked[key].image_path, "error": error} for key, error in errors.items()]
+    rejected += [
+        {"id": key, "image_path": asked[key].image_path, "error": error} for key, error in errors.items()
+    ]
     _count_rows(summary, rows, kept, {key for key, count in replies.items() if count >= attempts}, errors)
     summary.samples = _samples([cot for _, cot in made], rejected)
     files.write_rows(out, [cot.to_json() for _, cot in made])
@@ -164,12 +181,28 @@ def _tally(line: Json, summary: CurationSummary) -> None:
 
 def _rejected(line: Json, row: RewardRow, rewrite: Rewrite) -> Json:
     told = {key: line[key] for key in ("reasons", "attempt", "temperature", "duplicate_of") if key in line}
-    known = {"label": row.label, "AUs": None if row.action_units is None else [f"AU{number}" for number in row.action_units]}
-    return {"id": row.key, "image_path": row.image_path, "question": rewrite.question(row), "response": line["reply"]} | told | known
+    known = {
+        "label": row.label,
+        "AUs": None if row.action_units is None else [f"AU{number}" for number in row.action_units],
+    }
+    return (
+        {
+            "id": row.key,
+            "image_path": row.image_path,
+            "question": rewrite.question(row),
+            "response": line["reply"],
+        }
+        | told
+        | known
+    )
 
 
 def _count_rows(
-    summary: CurationSummary, rows: Iterable[RewardRow], kept: dict[str, tuple[str, int]], exhausted: set[str], errors: dict[str, str]
+    summary: CurationSummary,
+    rows: Iterable[RewardRow],
+    kept: dict[str, tuple[str, int]],
+    exhausted: set[str],
+    errors: dict[str, str],
 ) -> None:
     for row in rows:
         shares = (
@@ -195,38 +228,67 @@ def _count_rows(
 
 def _samples(made: Sequence[CoTRow], rejected: Sequence[Json]) -> list[Json]:
     """A few kept rows, and the first rejected reply of each reason."""
-    found: list[Json] = [{"image_path": row.image_path, "response": row.response, "reasons": []} for row in made[:_SAMPLES]]
+    found: list[Json] = [
+        {"image_path": row.image_path, "response": row.response, "reasons": []} for row in made[:_SAMPLES]
+    ]
     for reason in REASONS:
         line = next((line for line in rejected if reason in line.get("reasons", ())), None)
         if line is not None:
-            found.append({"image_path": line["image_path"], "response": line["response"], "reasons": line["reasons"]})
+            found.append(
+                {"image_path": line["image_path"], "response": line["response"], "reasons": line["reasons"]}
+            )
     return found
 
 
 def markdown(summary: CurationSummary) -> str:
     """The report for people."""
     counts = summary.counts()
-    lines = [f"# Curation of {summary.out.name}", "", "| Rows | Kept | Exhausted | Failed | Open |", "|---|---|---|---|---|"]
+    lines = [
+        f"# Curation of {summary.out.name}",
+        "",
+        "| Rows | Kept | Exhausted | Failed | Open |",
+        "|---|---|---|---|---|",
+    ]
     lines.append("| " + " | ".join(f"{count:,}" for count in counts.values()) + " |")
     if summary.stopped:
         lines += ["", f"Stopped by the {summary.stopped}; with more of it the same command goes on."]
-    spent = f"{summary.requests:,} requests, {summary.replies:,} replies, {summary.tokens_in:,} tokens in, {summary.tokens_out:,} out"
+    spent = (
+        f"{summary.requests:,} requests, {summary.replies:,} replies, {summary.tokens_in:,} tokens "
+        "in, "
+        f"{summary.tokens_out:,} out"
+    )
     lines += ["", f"{spent}; {summary.cost:.4f} USD at the prices given.", "", "## Acceptance", ""]
     for title, shares in (("Class", summary.classes), ("Dataset", summary.datasets)):
         lines += [f"| {title} | Asked | Kept | Share |", "|---|---|---|---|"]
         lines += [
-            f"| {_cell(name)} | {share.asked:,} | {share.kept:,} | {f'{share.kept / share.asked:.1%}' if share.asked else '-'} |"
+            "| "
+            f"{_cell(name)} | {share.asked:,} | {share.kept:,} | "
+            f"{f'{share.kept / share.asked:.1%}' if share.asked else '-'} |"
             for name, share in sorted(shares.items())
         ]
         lines.append("")
     lines += ["## Why replies were rejected", "", "| Reason | Replies | Meaning |", "|---|---|---|"]
-    lines += [f"| `{reason}` | {summary.reasons[reason]:,} | {meaning} |" for reason, meaning in REASONS.items() if summary.reasons[reason]]
+    lines += [
+        f"| `{reason}` | {summary.reasons[reason]:,} | {meaning} |"
+        for reason, meaning in REASONS.items()
+        if summary.reasons[reason]
+    ]
     if summary.faults:
-        lines += ["", "Failed requests: " + ", ".join(f"{fault} {count:,}" for fault, count in sorted(summary.faults.items())) + "."]
+        lines += [
+            "",
+            "Failed requests: "
+            + ", ".join(f"{fault} {count:,}" for fault, count in sorted(summary.faults.items()))
+            + ".",
+        ]
     lines += ["", "## Samples"]
     for sample in summary.samples:
         verdict = ", ".join(sample["reasons"]) or "kept"
-        lines += ["", f"{_cell(sample['image_path'])}: **{verdict}**", "", *(f"    {line}" for line in sample["response"].splitlines())]
+        lines += [
+            "",
+            f"{_cell(sample['image_path'])}: **{verdict}**",
+            "",
+            *(f"    {line}" for line in sample["response"].splitlines()),
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,5 @@
-"""Teachers: whom a picture and a prompt go to, one protocol. This file says what a teacher is and finds the one the user means.
+"""Teachers: whom a picture and a prompt go to, one protocol. This file says what a teacher is and finds the
+one the user means.
 
 Knows no rows and no filter. An API teacher is `api_teacher`, a checkpoint in this process `local_teacher`.
 """
@@ -17,7 +18,9 @@ from unifer.models.api.requests import Answer, Ask
 from unifer.records import Json
 
 KEY_VARIABLE = "UNIFER_TEACHER_API_KEY"
-"""Environment variable that holds the key of a teacher given by its URL. Keys are never flags: those show in process lists."""
+"""Environment variable that holds the key of a teacher given by its URL. Keys are never flags: those show in
+process lists.
+"""
 
 
 class Teacher(Protocol):
@@ -26,7 +29,9 @@ class Teacher(Protocol):
     name: str
 
     def picture(self, path: Path, name: str) -> Any:
-        """The image as this teacher takes it; called in threads. Raises ImageError with the image's `name`."""
+        """The image as this teacher takes it; called in threads. Raises ImageError with the image's
+        `name`.
+        """
         ...
 
     async def ask(self, ask: Ask) -> Answer:
@@ -41,7 +46,9 @@ class TeacherSpec:
     """Which teacher, and how it replies."""
 
     model: str
-    """A name of inspect_ai's model interface (`openai/gpt-4o-mini`), the served name at `url`, or the name of a checkpoint."""
+    """A name of inspect_ai's model interface (`openai/gpt-4o-mini`), the served name at `url`, or the name of
+    a checkpoint.
+    """
     url: str | None = None
     checkpoint: Path | None = None
     max_tokens: int = 1024
@@ -68,7 +75,9 @@ class TeacherSpec:
         return self.model
 
     def identity(self) -> Json:
-        """What a run must keep. Where a URL leads may change (a port, another replica), as may time limits and connections."""
+        """What a run must keep. Where a URL leads may change (a port, another replica), as may time limits
+        and connections.
+        """
         made: Json = {"model": self.model, "max_tokens": self.max_tokens, "top_p": self.top_p}
         if self.checkpoint is not None:
             from unifer import runs
@@ -88,15 +97,21 @@ class TeacherSpec:
 
 
 def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
-    """The teacher that `--teacher text` means: a URL (with `served`, the model's name there), a checkpoint folder, or `provider/model`.
+    """The teacher that `--teacher text` means: a URL (with `served`, the model's name there), a checkpoint
+    folder, or `provider/model`.
 
-    Raises InputError for a URL without a name or with a key in it, for `served` without a URL, and for what is none of the three.
+    Raises InputError for a URL without a name or with a key in it, for `served` without a URL, and for what
+    is none of the three.
     """
     try:
         if re.match(r"https?://", text, re.IGNORECASE):
-            return TeacherSpec(_served(text, served), url=without_secrets(text, "--teacher", KEY_VARIABLE), **settings)
+            return TeacherSpec(
+                _served(text, served), url=without_secrets(text, "--teacher", KEY_VARIABLE), **settings
+            )
         if served is not None:
-            raise InputError(f"--model {served} belongs to a --teacher that is a URL; {text!r} names its model already")
+            raise InputError(
+                f"--model {served} belongs to a --teacher that is a URL; {text!r} names its model already"
+            )
         if Path(text).expanduser().is_dir():
             from unifer.models.checkpoints import find_checkpoint
 
@@ -104,8 +119,10 @@ def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
             return TeacherSpec(found.name, checkpoint=found.path, **settings)
         if not re.fullmatch(r"[a-z0-9_.-]+/[^\s]+", text):
             raise InputError(
-                f"--teacher {text}: is no folder, no URL and no provider/model; give openai/gpt-4o-mini, anthropic/..., google/..., "
-                "http://127.0.0.1:8000/v1 with --model NAME, or a checkpoint folder"
+                "--teacher "
+                f"{text}: is no folder, no URL and no provider/model; give openai/gpt-4o-mini, "
+                "anthropic/..., google/..., http://127.0.0.1:8000/v1 with --model NAME, or a "
+                "checkpoint folder"
             )
         return TeacherSpec(text, **settings)
     except ValueError as error:
@@ -114,5 +131,9 @@ def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
 
 def _served(url: str, served: str | None) -> str:
     if not served:
-        raise InputError(f"--teacher {urlsplit(url).hostname}: a server needs --model NAME, the name it serves the model under")
+        raise InputError(
+            "--teacher "
+            f"{urlsplit(url).hostname}: a server needs --model NAME, the name it serves the model "
+            "under"
+        )
     return served

@@ -1,6 +1,7 @@
 """Synthetic schematic faces: drawn from FACS Action Units with intensities, for any person, in any scene.
 
-Knows how AUs look and which of them an emotion shows; not the rows that are written about the faces. Every image is synthetic.
+Knows how AUs look and which of them an emotion shows; not the rows that are written about the faces. Every
+image is synthetic.
 """
 
 from __future__ import annotations
@@ -15,4 +16,13 @@ from unifer.prepare.faces.sheet import contact_sheet
 GENERATOR = "unifer.faces/1"
 """Written as the provenance of every drawn face; changes whenever the same arguments draw another face."""
 
-__all__ = ["GENERATOR", "Conditions", "Expression", "Identity", "contact_sheet", "draw", "sample_expression", "sample_free"]
+__all__ = [
+    "GENERATOR",
+    "Conditions",
+    "Expression",
+    "Identity",
+    "contact_sheet",
+    "draw",
+    "sample_expression",
+    "sample_free",
+]

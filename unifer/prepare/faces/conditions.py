@@ -19,8 +19,9 @@ OCCLUSION_RATE = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """One scene. Angles in degrees; `shift` in hundred-and-twelfths of the frame; `light` is where the light comes from, in degrees
-    anticlockwise from the right of the image; `noise` and `blur` are in grey levels and pixels of a 112-pixel image."""
+    """One scene. Angles in degrees; `shift` in hundred-and-twelfths of the frame; `light` is where the light
+    comes from, in degrees anticlockwise from the right of the image; `noise` and `blur` are in grey levels
+    and pixels of a 112-pixel image."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -47,7 +48,9 @@ class Conditions:
 
     @classmethod
     def sample(cls, rng: Random) -> Conditions:
-        """A random scene: modest pose, some light, mild noise and blur, a partial occlusion on 12 % of the faces."""
+        """A random scene: modest pose, some light, mild noise and blur, a partial occlusion on 12 % of the
+        faces.
+        """
         grey = rng.randint(80, 215)
         tone = tuple(grey + rng.randint(-28, 28) for _ in range(3))
         second = rng.randint(-26, 26)
@@ -65,7 +68,9 @@ class Conditions:
             brightness=rng.uniform(0.82, 1.02),
             backdrop=rng.choice(("plain", "plain", "split", "stripes", "discs")),
             background=background,
-            occluder=rng.choice(("hand", "bar", "strand", "mask")) if rng.random() < OCCLUSION_RATE else "none",
+            occluder=rng.choice(("hand", "bar", "strand", "mask"))
+            if rng.random() < OCCLUSION_RATE
+            else "none",
             occluder_place=rng.random(),
             occluder_colour=_rgb(tuple(rng.randint(60, 190) for _ in range(3))),
             noise=rng.uniform(0.0, 5.0),

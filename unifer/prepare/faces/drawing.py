@@ -1,6 +1,7 @@
 """From an expression, a person and a scene to pixels.
 
-Knows projection, painting and light; nothing of AUs (`geometry`) or of how a feature looks (`upper_face`, `lower_face`, `head`).
+Knows projection, painting and light; nothing of AUs (`geometry`) or of how a feature looks (`upper_face`,
+`lower_face`, `head`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ def draw(expression: Expression, identity: Identity, conditions: Conditions, siz
     canvas = Image.new("RGB", (side, side), conditions.background[0])
     brushes = ImageDraw.Draw(canvas, "RGB"), ImageDraw.Draw(canvas, "RGBA")
     backdrop, person = list(_backdrop(conditions)), list(_person(expression, identity, conditions))
-    _paint(brushes, backdrop, np.concatenate([shape.points for shape in backdrop]) if backdrop else np.empty((0, 2)), side)
+    _paint(
+        brushes,
+        backdrop,
+        np.concatenate([shape.points for shape in backdrop]) if backdrop else np.empty((0, 2)),
+        side,
+    )
     points = np.concatenate([shape.points for shape in person])
     lifts = np.repeat([shape.lift for shape in person], [len(shape.points) for shape in person])
     _paint(brushes, person, _posed(points, lifts, conditions), side)
@@ -59,8 +65,14 @@ def _person(expression: Expression, identity: Identity, conditions: Conditions) 
     yield from head.occluder(conditions, identity, colours)
 
 
-def _paint(brushes: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw], shapes: list[DrawnShape], placed: Points, side: int) -> None:
-    """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the frame.
+def _paint(
+    brushes: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw],
+    shapes: list[DrawnShape],
+    placed: Points,
+    side: int,
+) -> None:
+    """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the
+    frame.
 
     The first brush covers, the second blends: blending is the slower by far, and most shapes are opaque.
     """
@@ -78,7 +90,9 @@ def _paint(brushes: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw], shapes: lis
 
 
 def _posed(points: Points, lifts: NDArray[np.float64], conditions: Conditions) -> Points:
-    """Points on the head after its turn: the head's surface is half an ellipsoid, seen from the front without perspective."""
+    """Points on the head after its turn: the head's surface is half an ellipsoid, seen from the front without
+    perspective.
+    """
     yaw, pitch, roll = radians(conditions.yaw), radians(conditions.pitch), radians(conditions.roll)
     x, y = points[:, 0], points[:, 1]
     depth = _HEAD_DEPTH * np.sqrt(np.maximum(0.0, 1 - (x / 46.0) ** 2 - (y / 62.0) ** 2)) + lifts
@@ -117,12 +131,16 @@ def _developed(image: Image.Image, conditions: Conditions) -> Image.Image:
     """Light, blur and sensor noise."""
     right, up = _normals(image.width)
     angle, strength = radians(conditions.light), conditions.light_strength
-    light = right * np.float32(strength * cos(angle)) + up * np.float32(strength * sin(angle)) + np.float32(1.0)
+    light = (
+        right * np.float32(strength * cos(angle)) + up * np.float32(strength * sin(angle)) + np.float32(1.0)
+    )
     colour = np.array(conditions.light_colour, dtype=np.float32) * np.float32(conditions.brightness)
     pixels = np.asarray(image, dtype=np.float32) * light[:, :, None] * colour
     if conditions.blur:
         lens = ImageFilter.GaussianBlur(conditions.blur * image.width / FRAME)
-        pixels = np.asarray(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).filter(lens), dtype=np.float32)
+        pixels = np.asarray(
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).filter(lens), dtype=np.float32
+        )
     if conditions.noise:
         grain = np.random.default_rng(conditions.seed).standard_normal(light.shape, dtype=np.float32)
         pixels = pixels + grain[:, :, None] * np.float32(conditions.noise)

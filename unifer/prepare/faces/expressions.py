@@ -1,6 +1,7 @@
 """What a face does: the active Action Units, how strongly, and on which side.
 
-Knows FACS numbers and intensities alone: not how an AU looks (`geometry`), nor which emotion it belongs to (`sampling`).
+Knows FACS numbers and intensities alone: not how an AU looks (`geometry`), nor which emotion it belongs to
+(`sampling`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class ActiveUnit(NamedTuple):
 class Expression:
     """The active AUs of one face in rising order of number; the empty expression is a neutral face.
 
-    Raises ValueError for an AU that is not in `ACTION_UNITS`, an intensity outside (0, 5], an unknown side, or an AU given twice.
+    Raises ValueError for an AU that is not in `ACTION_UNITS`, an intensity outside (0, 5], an unknown side,
+    or an AU given twice.
     """
 
     units: tuple[ActiveUnit, ...] = ()
@@ -37,16 +39,23 @@ class Expression:
             if unit.number not in ACTION_UNITS:
                 raise ValueError(f"AU{unit.number} cannot be drawn; the AUs known are {sorted(ACTION_UNITS)}")
             if not 0 < unit.intensity <= 5:
-                raise ValueError(f"AU{unit.number} has intensity {unit.intensity!r}, outside (0, 5]; leave an absent AU out")
+                raise ValueError(
+                    f"AU{unit.number} has intensity {unit.intensity!r}, outside (0, 5]; leave an "
+                    "absent AU out"
+                )
             if unit.side not in ("L", "R", "both"):
                 raise ValueError(f"AU{unit.number} has side {unit.side!r}; a side is L, R or both")
         if len(set(self.numbers)) != len(self.units):
-            raise ValueError(f"an AU is given twice in {list(self.numbers)}; give each once, side 'both' for both sides")
+            raise ValueError(
+                f"an AU is given twice in {list(self.numbers)}; give each once, side 'both' for both sides"
+            )
         object.__setattr__(self, "units", tuple(sorted(self.units)))
 
     @classmethod
     def of(cls, intensities: Mapping[int, float], sides: Mapping[int, Side] | None = None) -> Expression:
-        """`Expression.of({14: 3.0}, {14: "L"})`: from AU number -> intensity, and the side of those that are one-sided."""
+        """`Expression.of({14: 3.0}, {14: "L"})`: from AU number -> intensity, and the side of those that are
+        one-sided.
+        """
         sides = sides or {}
         return cls(tuple(ActiveUnit(n, value, sides.get(n, "both")) for n, value in intensities.items()))
 

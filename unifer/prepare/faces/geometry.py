@@ -1,7 +1,9 @@
-"""From AU intensities to the measures of a face: where brows, lids, lips and jaw are, and how deep each furrow is.
+"""From AU intensities to the measures of a face: where brows, lids, lips and jaw are, and how deep each
+furrow is.
 
 Knows what each AU moves (FACS manual, 2002, appearance changes) and by how much; not how the result is drawn
-(`upper_face`, `lower_face`, `head`). Lengths are in hundred-and-twelfths of the frame, y downwards, (0, 0) the frame's centre.
+(`upper_face`, `lower_face`, `head`). Lengths are in hundred-and-twelfths of the frame, y downwards, (0, 0)
+the frame's centre.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ _NUMBERS = tuple(range(100))
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """One side of the face; x counts outwards from the middle of the face. Furrows run from 0 (absent) to about 1 (deep)."""
+    """One side of the face; x counts outwards from the middle of the face. Furrows run from 0 (absent) to
+    about 1 (deep).
+    """
 
     sign: int
     brow: tuple[Pair, Pair, Pair, Pair]
@@ -36,7 +40,9 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """The middle of the mouth: its line, the gap above and below that line, lip thickness, and what shows in the gap."""
+    """The middle of the mouth: its line, the gap above and below that line, lip thickness, and what shows in
+    the gap.
+    """
 
     x: float
     y: float
@@ -107,7 +113,10 @@ def _half(sign: int, a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) ->
     upper = 5.0 + 4.4 * a[5] - 1.7 * a[7] - 1.3 * a[6] - 1.5 * a[9] - 0.7 * a[4]
     lower, upper = max(0.4, lower * identity.eye_size), max(1.3, upper * identity.eye_size)
     upper += (0.6 - lower - upper) * a[43]
-    wing = (6.8 * identity.nose_width + 1.2 * a[9] + 1.4 * a[10], 10.0 * identity.nose_length - 4.2 * a[9] - 1.6 * a[10])
+    wing = (
+        6.8 * identity.nose_width + 1.2 * a[9] + 1.4 * a[10],
+        10.0 * identity.nose_length - 4.2 * a[9] - 1.6 * a[10],
+    )
     return Half(
         sign=sign,
         brow=_brow(a, identity),
@@ -124,7 +133,9 @@ def _half(sign: int, a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) ->
 
 
 def _brow(a: Amounts, identity: Identity) -> tuple[Pair, Pair, Pair, Pair]:
-    """Inner end, inner body, peak and tail. AU4 pulls a raised inner end (AU1) together rather than down: the oblique brow."""
+    """Inner end, inner body, peak and tail. AU4 pulls a raised inner end (AU1) together rather than down: the
+    oblique brow.
+    """
     arch = 1.6 * identity.brow_arch
     inner = -7.5 * a[1] + 5.6 * a[4] * (1.0 - 0.85 * a[1]) + 2.6 * a[9]
     body = -4.0 * a[1] - 4.0 * a[2] + 4.6 * a[4] * (1.0 - 0.5 * a[1]) + 1.8 * a[9]
@@ -141,10 +152,18 @@ def _brow(a: Amounts, identity: Identity) -> tuple[Pair, Pair, Pair, Pair]:
 
 def _corner(a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) -> Pair:
     """Lip corner: outwards from the mouth's middle, and height."""
-    narrow = (1 - 0.55 * both[18]) * (1 - 0.34 * both[22]) * (1 - 0.2 * both[27]) * (1 - 0.33 * both[23]) * (1 - 0.1 * both[26])
+    narrow = (
+        (1 - 0.55 * both[18])
+        * (1 - 0.34 * both[22])
+        * (1 - 0.2 * both[27])
+        * (1 - 0.33 * both[23])
+        * (1 - 0.1 * both[26])
+    )
     out = 14.6 * identity.mouth_width * narrow
     out += 6.2 * a[12] + 0.8 * a[13] + 2.4 * a[14] + 1.0 * a[15] + 7.0 * a[20] + 0.8 * a[24] + 0.6 * a[10]
-    rise = -6.6 * a[12] - 8.2 * a[13] - 5.8 * a[14] + 6.6 * a[15] + 2.2 * a[20] + 2.0 * a[17] + 0.38 * jaw.drop
+    rise = (
+        -6.6 * a[12] - 8.2 * a[13] - 5.8 * a[14] + 6.6 * a[15] + 2.2 * a[20] + 2.0 * a[17] + 0.38 * jaw.drop
+    )
     return max(5.0, out), 25.0 + rise
 
 
@@ -156,12 +175,22 @@ def _mouth(a: Amounts, jaw: Jaw, identity: Identity) -> Mouth:
     opened = 2.4 * a[25] + 1.0 * jaw.drop + 3.0 * a[27] + 1.3 * a[22] + 1.6 * a[19]
     return Mouth(
         x=0.7 * jaw.x,
-        y=25.0 + 1.4 * a[12] + 0.6 * a[13] - 1.8 * a[15] - 3.0 * a[17] - 1.2 * a[29] + 0.22 * jaw.drop * (1 - a[17]),
+        y=25.0
+        + 1.4 * a[12]
+        + 0.6 * a[13]
+        - 1.8 * a[15]
+        - 3.0 * a[17]
+        - 1.2 * a[29]
+        + 0.22 * jaw.drop * (1 - a[17]),
         gap_upper=(1.6 * a[25] + 0.14 * jaw.drop + 1.0 * a[22]) * sealed + 2.2 * a[10] * (1 - 0.8 * a[24]),
         gap_lower=opened * sealed * (1 - 0.25 * a[17]) + 3.4 * a[16] * (1 - 0.8 * a[24]) + 0.5 * a[28],
         squareness=2.0 + 4.0 * a[20] + 2.0 * a[10] + 1.5 * a[16] - 0.4 * a[18],
         upper_lip=3.0 * full * thin * stretched * (1 - 0.2 * a[10]) + 2.4 * a[22] + 1.7 * a[18],
-        lower_lip=3.9 * full * thin * stretched * (1 - 0.7 * a[32]) + 2.8 * a[22] + 1.9 * a[18] + 0.7 * a[17] + 1.8 * a[29],
+        lower_lip=3.9 * full * thin * stretched * (1 - 0.7 * a[32])
+        + 2.8 * a[22]
+        + 1.9 * a[18]
+        + 0.7 * a[17]
+        + 1.8 * a[29],
         upper_raise=3.4 * a[10] + 1.2 * a[9],
         lower_drop=2.4 * a[16],
         upper_teeth=1.0 - 0.6 * a[18],

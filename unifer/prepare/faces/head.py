@@ -1,4 +1,5 @@
-"""What surrounds the features: neck, hair, ears, the outline of the face, beard, glasses, and what hides a part of it.
+"""What surrounds the features: neck, hair, ears, the outline of the face, beard, glasses, and what hides a
+part of it.
 
 Knows people's looks; the only expression that reaches it is the jaw's.
 """
@@ -11,7 +12,18 @@ from unifer.prepare.faces.conditions import Conditions
 from unifer.prepare.faces.geometry import FaceGeometry, Jaw
 from unifer.prepare.faces.identity import Identity
 from unifer.prepare.faces.palette import Palette, shadow
-from unifer.prepare.faces.shapes import DrawnShape, Pair, Points, between, curve, ellipse, mirrored, mix, rgba, stroke
+from unifer.prepare.faces.shapes import (
+    DrawnShape,
+    Pair,
+    Points,
+    between,
+    curve,
+    ellipse,
+    mirrored,
+    mix,
+    rgba,
+    stroke,
+)
 
 
 def outline(jaw: Jaw, identity: Identity) -> Points:
@@ -20,12 +32,21 @@ def outline(jaw: Jaw, identity: Identity) -> Points:
     stretch = 0.45 * jaw.drop
     angle = jaw_wide + jaw.bulge - 0.12 * jaw.drop
     chin = 10.5 + 2.0 * jaw.thrust
-    right: list[Pair] = [(20.0, -42.0), (wide - 3.0, -27.0), (wide, -8.0), (wide - 1.6 + 0.4 * jaw.bulge, 11.0 + 0.3 * stretch)]
+    right: list[Pair] = [
+        (20.0, -42.0),
+        (wide - 3.0, -27.0),
+        (wide, -8.0),
+        (wide - 1.6 + 0.4 * jaw.bulge, 11.0 + 0.3 * stretch),
+    ]
     lower: list[Pair] = [(angle, 25.5 + stretch), (chin + 8.5, jaw.y - 7.0), (chin, jaw.y - 0.8)]
     left = [(-x, y) for x, y in reversed(right)]
     shifted = [(x + jaw.x * share, y) for (x, y), share in zip(lower, (0.3, 0.8, 1.0), strict=True)]
     shifted_left = [(-x + jaw.x * share, y) for (x, y), share in zip(lower, (0.3, 0.8, 1.0), strict=True)]
-    return curve([(0.0, -45.5), *right, *shifted, (jaw.x, jaw.y + 0.5), *reversed(shifted_left), *left], closed=True, steps=5)
+    return curve(
+        [(0.0, -45.5), *right, *shifted, (jaw.x, jaw.y + 0.5), *reversed(shifted_left), *left],
+        closed=True,
+        steps=5,
+    )
 
 
 def behind(identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
@@ -35,22 +56,36 @@ def behind(identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
     if style == "long":
         yield DrawnShape(_symmetric((0, -52), [(36, -40), (46, -5), (45, 35), (38, 58)]), hair)
     elif style == "curly":
-        for x, y, r in ((0, -42, 17), (22, -38, 16), (36, -22, 14), (41, -3, 11), (-22, -38, 16), (-36, -22, 14), (-41, -3, 11)):
+        for x, y, r in (
+            (0, -42, 17),
+            (22, -38, 16),
+            (36, -22, 14),
+            (41, -3, 11),
+            (-22, -38, 16),
+            (-36, -22, 14),
+            (-41, -3, 11),
+        ):
             yield DrawnShape(ellipse(x, y, r, r), hair)
     elif style == "bun":
         yield DrawnShape(ellipse(0, -49, 13, 9), hair)
     if style == "scarf":
-        yield DrawnShape(_symmetric((0, -52), [(33, -43), (45, -12), (43, 25), (60, 70)]), rgba(identity.cloth))
+        yield DrawnShape(
+            _symmetric((0, -52), [(33, -43), (45, -12), (43, 25), (60, 70)]), rgba(identity.cloth)
+        )
         fold = rgba(mix(identity.cloth, (0, 0, 0), 0.35), 0.7)
         for s in (-1, 1):
             yield DrawnShape(stroke(curve([(s * 36, 24), (s * 22, 47), (-s * 6, 55)]), 1.6), fold)
         return
-    yield DrawnShape(_symmetric((0, 23), [(16, 24), (18, 50), (40, 60)]), rgba(mix(colours.skin, colours.shade, 0.5)))
+    yield DrawnShape(
+        _symmetric((0, 23), [(16, 24), (18, 50), (40, 60)]), rgba(mix(colours.skin, colours.shade, 0.5))
+    )
     yield DrawnShape(_symmetric((0, 55), [(17, 49), (44, 52), (60, 64), (40, 90)]), rgba(identity.cloth))
 
 
 def _symmetric(top: Pair, right: list[Pair]) -> Points:
-    """The closed outline through a point on the middle line, the right half downwards, and its mirror image."""
+    """The closed outline through a point on the middle line, the right half downwards, and its mirror
+    image.
+    """
     return curve([top, *right, *reversed(mirrored(right, -1))], closed=True)
 
 
@@ -59,7 +94,10 @@ def skull(face: FaceGeometry, identity: Identity, colours: Palette) -> Iterator[
     for s in (-1, 1):
         x = 36.5 * identity.face_width
         yield DrawnShape(ellipse(s * x, -3.0, 4.2, 8.0), rgba(mix(colours.skin, colours.shade, 0.25)))
-        yield DrawnShape(stroke(curve([(s * (x + 1), -8), (s * (x + 2.4), -3), (s * (x + 0.5), 2)]), 1.2), rgba(colours.line, 0.6))
+        yield DrawnShape(
+            stroke(curve([(s * (x + 1), -8), (s * (x + 2.4), -3), (s * (x + 0.5), 2)]), 1.2),
+            rgba(colours.line, 0.6),
+        )
     contour = outline(face.jaw, identity)
     yield DrawnShape(contour, rgba(colours.line))
     yield DrawnShape(contour * 0.978, rgba(mix(colours.skin, colours.shade, 0.3)))
@@ -85,9 +123,13 @@ def beard(face: FaceGeometry, identity: Identity) -> Iterator[DrawnShape]:
         inner = [*reversed(mirrored(half, -1)), (0.0, mouth_y - 1.0), *half]
         below = contour[contour[:, 1] > -1.0]
         area = between(curve(inner), below[::-1])
-        yield DrawnShape(area, rgba(mix(identity.hair, identity.skin, 0.35), 0.3 if kind == "stubble" else 0.7))
+        yield DrawnShape(
+            area, rgba(mix(identity.hair, identity.skin, 0.35), 0.3 if kind == "stubble" else 0.7)
+        )
     if kind == "goatee":
-        yield DrawnShape(ellipse(jaw.x, jaw.y - 4.5, 9.0, 5.5), rgba(mix(identity.hair, identity.skin, 0.25), 0.8))
+        yield DrawnShape(
+            ellipse(jaw.x, jaw.y - 4.5, 9.0, 5.5), rgba(mix(identity.hair, identity.skin, 0.25), 0.8)
+        )
 
 
 def moustache(face: FaceGeometry, identity: Identity) -> Iterator[DrawnShape]:
@@ -96,7 +138,9 @@ def moustache(face: FaceGeometry, identity: Identity) -> Iterator[DrawnShape]:
         y = face.mouth.y - face.mouth.gap_upper - face.mouth.upper_lip - face.mouth.upper_raise * 0.6
         for s in (-1, 1):
             line = curve([(s * 0.5, y - 3.0), (s * 6.0, y - 2.6), (s * 12.0, y + 0.8)])
-            yield DrawnShape(stroke(line, 4.0, blunt_start=True), rgba(mix(identity.hair, identity.skin, 0.12)), 2.0)
+            yield DrawnShape(
+                stroke(line, 4.0, blunt_start=True), rgba(mix(identity.hair, identity.skin, 0.12)), 2.0
+            )
 
 
 def front_hair(identity: Identity) -> Iterator[DrawnShape]:
@@ -139,14 +183,21 @@ def glasses(identity: Identity) -> Iterator[DrawnShape]:
         frame = (46, 38, 36)
         for s in (-1, 1):
             x = s * 17.2
-            ring = ellipse(x, -7.5, 12.6, 11.0) if identity.glasses == "round" else curve(_square(x), closed=True)
+            ring = (
+                ellipse(x, -7.5, 12.6, 11.0)
+                if identity.glasses == "round"
+                else curve(_square(x), closed=True)
+            )
             hole = (ring - (x, -7.5)) * 0.89 + (x, -7.5)
             yield DrawnShape(between(_looped(ring), _looped(hole)), rgba(frame), 4.0)
         yield DrawnShape(stroke(curve([(-5.0, -8.0), (0.0, -9.6), (5.0, -8.0)]), 1.8), rgba(frame), 6.0)
 
 
 def _square(x: float) -> list[Pair]:
-    return [(x + dx * 12.4, -7.5 + dy) for dx, dy in ((-1, -7), (-0.8, -9), (0.8, -9), (1, -7), (1, 6), (0.75, 8.6), (-0.75, 8.6), (-1, 6))]
+    return [
+        (x + dx * 12.4, -7.5 + dy)
+        for dx, dy in ((-1, -7), (-0.8, -9), (0.8, -9), (1, -7), (1, 6), (0.75, 8.6), (-0.75, 8.6), (-1, 6))
+    ]
 
 
 def _looped(points: Points) -> Points:
@@ -164,14 +215,18 @@ def occluder(conditions: Conditions, identity: Identity, colours: Palette) -> It
         bar = curve([(x - 4, -80), (x + 4, -80), (x + 7, 80), (x - 1, 80)], closed=True, steps=2)
         yield DrawnShape(bar, rgba(conditions.occluder_colour), 12.0)
     elif kind == "strand":
-        line = curve([(side * 12, -47), (side * (26 - 10 * along), -24), (side * (30 - 8 * along), 6), (side * 34, 30)])
+        line = curve(
+            [(side * 12, -47), (side * (26 - 10 * along), -24), (side * (30 - 8 * along), 6), (side * 34, 30)]
+        )
         yield DrawnShape(stroke(line, 7.5), rgba(identity.hair), 8.0)
     elif kind == "mask":
         y = 34.0 + 6.0 * along
         half = [(14.0, y), (30.0, 20.0), (29.0, 32.0), (15.0, 48.0)]
         cloth = curve([(0.0, y + 1.0), *half, (0.0, 51.0), *reversed(mirrored(half, -1))], closed=True)
         for s in (-1, 1):
-            yield DrawnShape(stroke(curve([(s * 29, 21), (s * 33, 10), (s * 37, -4)]), 1.6), rgba((232, 238, 240)), 2.0)
+            yield DrawnShape(
+                stroke(curve([(s * 29, 21), (s * 33, 10), (s * 37, -4)]), 1.6), rgba((232, 238, 240)), 2.0
+            )
         yield DrawnShape(stroke(cloth, 2.0), rgba((96, 138, 156)), 3.0)
         yield DrawnShape(cloth, rgba((164, 204, 220)), 3.0)
     elif kind == "hand":
@@ -185,5 +240,7 @@ def _hand(side: int, along: float, colours: Palette) -> Iterator[DrawnShape]:
         tip = 16.0 - 5.0 * (1.5 - abs(finger - 1.5)) + 8.0 * along
         line = curve([(side * (x - 2.0), tip), (side * (x + 1.0), tip + 14), (side * (x + 7.0), 62.0)])
         yield DrawnShape(stroke(line, 8.6, blunt_start=True), rgba(colours.line), 8.0)
-        yield DrawnShape(stroke(line, 7.0, blunt_start=True), rgba(mix(colours.skin, colours.shade, 0.12)), 8.0)
+        yield DrawnShape(
+            stroke(line, 7.0, blunt_start=True), rgba(mix(colours.skin, colours.shade, 0.12)), 8.0
+        )
     yield from shadow(ellipse(side * 34.0, 52.0, 12.0, 8.0), 0.3, colours)

@@ -37,8 +37,23 @@ HAIR_COLOURS: tuple[RGB, ...] = (
     (28, 22, 22), (46, 32, 26), (74, 48, 32), (110, 70, 40), (156, 104, 56),
     (206, 166, 96), (150, 62, 34), (168, 166, 164), (222, 220, 216),
 )  # fmt: skip
-EYE_COLOURS: tuple[RGB, ...] = ((54, 32, 20), (84, 52, 28), (112, 84, 44), (72, 104, 62), (62, 104, 150), (96, 116, 128))
-CLOTH_COLOURS: tuple[RGB, ...] = ((54, 78, 120), (142, 52, 60), (64, 106, 84), (96, 74, 120), (188, 144, 64), (70, 74, 82), (204, 204, 210))
+EYE_COLOURS: tuple[RGB, ...] = (
+    (54, 32, 20),
+    (84, 52, 28),
+    (112, 84, 44),
+    (72, 104, 62),
+    (62, 104, 150),
+    (96, 116, 128),
+)
+CLOTH_COLOURS: tuple[RGB, ...] = (
+    (54, 78, 120),
+    (142, 52, 60),
+    (64, 106, 84),
+    (96, 74, 120),
+    (188, 144, 64),
+    (70, 74, 82),
+    (204, 204, 210),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +86,26 @@ class Identity:
     @classmethod
     def sample(cls, rng: Random) -> Identity:
         """A random person: skin, hair, proportions, age lines, beard, glasses and freckles."""
-        complexion, bearded, age = rng.choice(COMPLEXIONS), rng.random() < 0.5, max(0.0, rng.uniform(-0.5, 1.0))
+        complexion, bearded, age = (
+            rng.choice(COMPLEXIONS),
+            rng.random() < 0.5,
+            max(0.0, rng.uniform(-0.5, 1.0)),
+        )
         light = sum(complexion.skin) > 520
         hair = rng.choice(HAIR_COLOURS[-2:] if age > 0.7 else HAIR_COLOURS[:7] if light else HAIR_COLOURS[:3])
-        styles: tuple[HairStyle, ...] = ("bald", "short", "short", "side", "curly") if bearded else _LONGER_STYLES
-        kinds: tuple[FacialHair, ...] = ("none", "none", "none", "stubble", "stubble", "moustache", "goatee", "full")
+        styles: tuple[HairStyle, ...] = (
+            ("bald", "short", "short", "side", "curly") if bearded else _LONGER_STYLES
+        )
+        kinds: tuple[FacialHair, ...] = (
+            "none",
+            "none",
+            "none",
+            "stubble",
+            "stubble",
+            "moustache",
+            "goatee",
+            "full",
+        )
         return cls(
             skin=_jitter(complexion.skin, 6, rng),
             lips=_jitter(complexion.lips, 8, rng),
@@ -108,5 +138,7 @@ _LONGER_STYLES: tuple[HairStyle, ...] = ("side", "fringe", "long", "long", "bun"
 def _jitter(colour: RGB, spread: int, rng: Random) -> RGB:
     """The colour, lighter or darker by at most `spread`, its tint moved a little."""
     shift = rng.uniform(-spread, spread)
-    red, green, blue = (min(255, max(0, channel + round(shift + rng.uniform(-0.25, 0.25) * spread))) for channel in colour)
+    red, green, blue = (
+        min(255, max(0, channel + round(shift + rng.uniform(-0.25, 0.25) * spread))) for channel in colour
+    )
     return red, green, blue

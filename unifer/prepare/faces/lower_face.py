@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from unifer.prepare.faces.geometry import FaceGeometry, Half, Mouth
 from unifer.prepare.faces.palette import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
-from unifer.prepare.faces.shapes import DrawnShape, Points, between, curve, ellipse, lowered, mirrored, mix, rgba, stroke
+from unifer.prepare.faces.shapes import (
+    DrawnShape,
+    Points,
+    between,
+    curve,
+    ellipse,
+    lowered,
+    mirrored,
+    mix,
+    rgba,
+    stroke,
+)
 
 _T = np.linspace(-1.0, 1.0, 25)
 _ABS = np.abs(_T)
@@ -23,7 +34,9 @@ _SNEER = np.exp(-(((_ABS - 0.38) / 0.3) ** 2)) * (1 - _ABS**4)
 
 
 class Lips:
-    """The four edges of the mouth from left to right: outer and inner edge of the upper lip, inner and outer of the lower."""
+    """The four edges of the mouth from left to right: outer and inner edge of the upper lip, inner and outer
+    of the lower.
+    """
 
     def __init__(self, face: FaceGeometry) -> None:
         mouth, (left, right) = face.mouth, face.halves
@@ -37,7 +50,9 @@ class Lips:
         lower = line + (mouth.gap_lower + mouth.lower_drop) * opening
         self.upper_inner = self._edge(upper)
         self.lower_inner = self._edge(np.maximum(lower, upper))
-        self.upper_outer = self._edge(upper - mouth.upper_lip * _UPPER_BODY - 0.55 * mouth.upper_raise * _SNEER)
+        self.upper_outer = self._edge(
+            upper - mouth.upper_lip * _UPPER_BODY - 0.55 * mouth.upper_raise * _SNEER
+        )
         self.lower_outer = self._edge(np.maximum(lower, upper) + mouth.lower_lip * _LOWER_BODY)
 
     def _edge(self, y: NDArray[np.float64]) -> Points:
@@ -76,7 +91,9 @@ def _mouth(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShape]:
 
 
 def _inside(mouth: Mouth, lips: Lips, height: float) -> Iterator[DrawnShape]:
-    """Teeth hang from the upper edge, stand on the lower one, and the tongue lies at the bottom of a wide mouth."""
+    """Teeth hang from the upper edge, stand on the lower one, and the tongue lies at the bottom of a wide
+    mouth.
+    """
     upper, lower = lips.upper_inner[2:-2], lips.lower_inner[2:-2]
     if height > 7.0:
         x, bottom = mouth.x, float(lower[:, 1].max())
@@ -85,7 +102,11 @@ def _inside(mouth: Mouth, lips: Lips, height: float) -> Iterator[DrawnShape]:
         yield DrawnShape(bed, rgba(mix(TONGUE, INSIDE, 0.25)), 1.0)
     teeth = min(0.7 + height * 0.32, 3.6) * mouth.upper_teeth
     if teeth > 0.4:
-        yield DrawnShape(between(upper, np.stack([upper[:, 0], np.minimum(upper[:, 1] + teeth, lower[:, 1])], axis=1)), rgba(TEETH), 1.0)
+        yield DrawnShape(
+            between(upper, np.stack([upper[:, 0], np.minimum(upper[:, 1] + teeth, lower[:, 1])], axis=1)),
+            rgba(TEETH),
+            1.0,
+        )
     row = min(height * 0.45, 3.6) * mouth.lower_teeth
     if row > 0.4:
         top = np.stack([lower[:, 0], np.maximum(lower[:, 1] - row, upper[:, 1] + teeth + 0.5)], axis=1)
@@ -97,17 +118,28 @@ def _tongue_and_bite(mouth: Mouth, lips: Lips) -> Iterator[DrawnShape]:
     if mouth.tongue > FAINTEST:
         reach = 4.0 + 7.5 * mouth.tongue
         side, tip = y + reach * 0.6, y + reach
-        shape = [(x - 6.2, y - 1.8), (x, y - 2.8), (x + 6.2, y - 1.8), (x + 5.6, side), (x, tip), (x - 5.6, side)]
+        shape = [
+            (x - 6.2, y - 1.8),
+            (x, y - 2.8),
+            (x + 6.2, y - 1.8),
+            (x + 5.6, side),
+            (x, tip),
+            (x - 5.6, side),
+        ]
         yield DrawnShape(curve(shape, closed=True), rgba(mix(TONGUE, INSIDE, 0.55)), 3.0)
         inner = [(x + (px - x) * 0.86, py - 0.5) for px, py in shape]
         yield DrawnShape(curve(inner, closed=True), rgba(TONGUE), 3.0)
-        yield DrawnShape(stroke(curve([(x, y - 1.5), (x, y + reach * 0.7)]), 1.0), rgba(mix(TONGUE, INSIDE, 0.5)), 3.0)
+        yield DrawnShape(
+            stroke(curve([(x, y - 1.5), (x, y + reach * 0.7)]), 1.0), rgba(mix(TONGUE, INSIDE, 0.5)), 3.0
+        )
     if mouth.bite > FAINTEST:
         top = lips.upper_inner[6:-6]
         bottom = lowered(top, 1.0 + 4.2 * mouth.bite)
         yield DrawnShape(between(top, bottom), rgba(TEETH), 3.0)
         yield DrawnShape(stroke(bottom, 1.3), rgba(INSIDE, 0.9), 3.0)
-        yield DrawnShape(stroke(np.stack([top[6], (top[6] + bottom[6]) / 2, bottom[6]]), 0.6), rgba((150, 130, 120)), 3.0)
+        yield DrawnShape(
+            stroke(np.stack([top[6], (top[6] + bottom[6]) / 2, bottom[6]]), 0.6), rgba((150, 130, 120)), 3.0
+        )
 
 
 def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShape]:
@@ -121,8 +153,16 @@ def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShap
                 end = start + np.array((1.9 * lean, direction * 2.9))
                 yield from furrow(np.stack([start, (start + end) / 2, end]), radial, colours, 1.4)
     if mouth.press > FAINTEST:
-        yield from bulge(between(lowered(lips.upper_outer[4:-4], -3.6), lowered(lips.upper_outer[4:-4], -0.8)), mouth.press, colours)
-        yield from bulge(between(lowered(lips.lower_outer[4:-4], 0.8), lowered(lips.lower_outer[4:-4], 3.6)), mouth.press, colours)
+        yield from bulge(
+            between(lowered(lips.upper_outer[4:-4], -3.6), lowered(lips.upper_outer[4:-4], -0.8)),
+            mouth.press,
+            colours,
+        )
+        yield from bulge(
+            between(lowered(lips.lower_outer[4:-4], 0.8), lowered(lips.lower_outer[4:-4], 3.6)),
+            mouth.press,
+            colours,
+        )
         yield from furrow(lowered(lips.lower_outer[3:-3], 4.4), mouth.press, colours, 1.7)
     if mouth.suck > FAINTEST:
         for edge, offset in ((lips.upper_outer, -2.6), (lips.lower_outer, 2.6)):
@@ -131,7 +171,9 @@ def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShap
 
 
 def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[DrawnShape]:
-    """Nasolabial fold in its three parts, dimple, puffed cheek, pouch, and the pull beside a stretched mouth."""
+    """Nasolabial fold in its three parts, dimple, puffed cheek, pouch, and the pull beside a stretched
+    mouth.
+    """
     s, (wing_x, wing_y), f = half.sign, half.wing, half.furrows
     x, y = half.corner[0] + s * mouth_x, half.corner[1]
     top = [(wing_x - 0.4, wing_y - 6.5), (wing_x + 2.2, wing_y - 4.5), (wing_x + 4.6, wing_y + 0.5)]
@@ -139,7 +181,12 @@ def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[DrawnShape]
     mid = [(wing_x + 2.6, wing_y - 1.0), (wing_x + 5.2, wing_y + 3.5), (wing_x + 6.6, wing_y + 9.0)]
     yield from furrow(curve(mirrored(mid, s)), f["fold_mid"], colours, 3.0)
     yield from bulge(ellipse(s * (wing_x + 8.8), wing_y + 1.5, 2.8, 5.2), 0.7 * f["fold_mid"], colours)
-    smile = [(wing_x + 2.0, wing_y - 2.0), (wing_x + 7.5, wing_y + 3.2), (max(x + 3.6, 17.0), y - 4.0), (max(x + 4.4, 17.5), y + 3.0)]
+    smile = [
+        (wing_x + 2.0, wing_y - 2.0),
+        (wing_x + 7.5, wing_y + 3.2),
+        (max(x + 3.6, 17.0), y - 4.0),
+        (max(x + 4.4, 17.5), y + 3.0),
+    ]
     yield from furrow(curve(mirrored(smile, s)), f["fold_smile"], colours, 2.1)
     yield from bulge(ellipse(s * (x + 6.8), y - 5.0, 6.2, 5.6), 0.8 * f["puff"], colours)
     yield from bulge(ellipse(s * (x + 6.2), y - 6.2, 3.8, 3.4), 0.7 * f["puff"], colours)
@@ -165,12 +212,18 @@ def _chin(face: FaceGeometry, lips: Lips, colours: Palette) -> Iterator[DrawnSha
     jaw, x = face.jaw, face.jaw.x
     under = float(lips.lower_outer[12, 1])
     line = max(0.25, max(half.furrows["lower_lip_line"] for half in face.halves))
-    yield from furrow(curve([(x - 7.0, under + 2.0), (x, under + 3.2), (x + 7.0, under + 2.0)]), line, colours, 1.9)
+    yield from furrow(
+        curve([(x - 7.0, under + 2.0), (x, under + 3.2), (x + 7.0, under + 2.0)]), line, colours, 1.9
+    )
     top = min(under + 3.0, jaw.y - 6.0)
     if jaw.chin_raise > FAINTEST:
         half = [(3.6, top + 0.9), (6.8, top + 4.0), (8.0, max(top + 6.5, jaw.y - 4.0))]
         boss = [(x + dx, y) for dx, y in (*reversed(mirrored(half, -1)), (0.0, top), *half)]
-        yield from bulge(ellipse(x, (top + jaw.y) / 2, 6.5, max(2.0, (jaw.y - top) / 2 - 1.5)), 0.9 * jaw.chin_raise, colours)
+        yield from bulge(
+            ellipse(x, (top + jaw.y) / 2, 6.5, max(2.0, (jaw.y - top) / 2 - 1.5)),
+            0.9 * jaw.chin_raise,
+            colours,
+        )
         yield from furrow(curve(boss), jaw.chin_raise, colours, 2.2)
         middle = (top + jaw.y) / 2 - 0.5
         for dx, dy in ((-3.4, 0.6), (0.0, -0.8), (3.4, 0.6), (-1.8, 2.8), (1.8, 2.8)):

@@ -21,7 +21,9 @@ FAINTEST = 0.03
 
 
 class Palette(NamedTuple):
-    """Skin, its outlines (`line`), its shadows (`shade`), its highlights (`glow`), and the lips in three tones."""
+    """Skin, its outlines (`line`), its shadows (`shade`), its highlights (`glow`), and the lips in three
+    tones.
+    """
 
     skin: RGB
     line: RGB
@@ -49,7 +51,9 @@ def palette(identity: Identity) -> Palette:
 def furrow(line: Points, depth: float, colours: Palette, width: float = 1.7) -> Iterator[DrawnShape]:
     """A skin furrow: wider and darker the deeper it is."""
     if depth > FAINTEST:
-        yield DrawnShape(stroke(line, width * (0.45 + 0.6 * min(depth, 1.2))), rgba(colours.line, 0.12 + 0.66 * depth))
+        yield DrawnShape(
+            stroke(line, width * (0.45 + 0.6 * min(depth, 1.2))), rgba(colours.line, 0.12 + 0.66 * depth)
+        )
 
 
 def bulge(area: Points, depth: float, colours: Palette) -> Iterator[DrawnShape]:

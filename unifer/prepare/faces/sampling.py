@@ -1,7 +1,8 @@
 """Which AUs a face of an emotion shows, with the variation of real faces: emotion -> a random expression.
 
-Knows the prototypes and what goes along with them; not how an AU is drawn. Some expressions are honestly ambiguous:
-weak, incomplete, or blended with another emotion, so that even a perfect reader of AUs names about nine in ten.
+Knows the prototypes and what goes along with them; not how an AU is drawn. Some expressions are honestly
+ambiguous: weak, incomplete, or blended with another emotion, so that even a perfect reader of AUs names about
+nine in ten.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _CORE = MappingProxyType(
         "contempt": (14,),
     }
 )
-"""The AUs that tell one emotion from the others; they are dropped less often than the rest of the prototype."""
+"""The AUs that tell one emotion from the others; they are dropped less often than the rest of the
+prototype.
+"""
 
 _COMPANIONS: MappingProxyType[str, tuple[tuple[int, float], ...]] = MappingProxyType(
     {
@@ -71,7 +74,8 @@ _ONE_SIDED = (2, 10, 12, 14, 30)
 
 
 def sample_expression(emotion: str, rng: Random) -> Expression:
-    """A random expression of a canonical emotion: four in five clear, the others traces, blends, or with a stray AU.
+    """A random expression of a canonical emotion: four in five clear, the others traces, blends, or with a
+    stray AU.
 
     Raises KeyError for a name that is not in `EMOTIONS`.
     """
@@ -90,9 +94,13 @@ def sample_free(rng: Random) -> Expression:
     wanted = 0 if rng.random() < 0.05 else rng.randint(1, 6)
     intensities: dict[int, float] = {}
     for number in rng.sample(tuple(ACTION_UNITS), 12):
-        if len(intensities) < wanted and not (number in (12, 15) and {12, 15} & set(intensities) and rng.random() < 0.8):
+        if len(intensities) < wanted and not (
+            number in (12, 15) and {12, 15} & set(intensities) and rng.random() < 0.8
+        ):
             _join(intensities, {number: rng.uniform(0.8, 5.0)})
-    sides: dict[int, Side] = {n: rng.choice(("L", "R")) for n in intensities if n in _ONE_SIDED and (n == 30 or rng.random() < 0.3)}
+    sides: dict[int, Side] = {
+        n: rng.choice(("L", "R")) for n in intensities if n in _ONE_SIDED and (n == 30 or rng.random() < 0.3)
+    }
     return _rounded(intensities, sides)
 
 
@@ -111,14 +119,18 @@ def _clear(emotion: str, rng: Random) -> dict[int, float]:
 
 
 def _trace(emotion: str, rng: Random) -> dict[int, float]:
-    """One or two weak AUs of the prototype; on a neutral face, of any emotion's: the face at rest that looks like something."""
+    """One or two weak AUs of the prototype; on a neutral face, of any emotion's: the face at rest that looks
+    like something.
+    """
     prototype = PROTOTYPES[emotion] or PROTOTYPES[rng.choice(EMOTIONS[1:])]
     chosen = rng.sample(prototype, min(len(prototype), rng.randint(1, 2)))
     return {n: rng.uniform(0.5, 1.9) for n in chosen}
 
 
 def _blend(emotion: str, own: dict[int, float], rng: Random) -> dict[int, float]:
-    """The expression incomplete, and mixed with an incomplete one of another emotion; a neutral face keeps to traces."""
+    """The expression incomplete, and mixed with an incomplete one of another emotion; a neutral face keeps to
+    traces.
+    """
     if emotion == "neutral":
         return _trace(emotion, rng)
     other = rng.choice([name for name in EMOTIONS[1:] if name != emotion])
@@ -133,12 +145,16 @@ def _blend(emotion: str, own: dict[int, float], rng: Random) -> dict[int, float]
 def _join(intensities: dict[int, float], more: dict[int, float]) -> None:
     """Add the AUs that are absent and possible beside those present."""
     for number, value in more.items():
-        if number not in intensities and not any(frozenset((number, other)) in IMPOSSIBLE for other in intensities):
+        if number not in intensities and not any(
+            frozenset((number, other)) in IMPOSSIBLE for other in intensities
+        ):
             intensities[number] = value
 
 
 def _sides(emotion: str, intensities: dict[int, float], rng: Random) -> dict[int, Side]:
-    """Contempt is mostly one-sided, its AU12 on the side of its AU14; other faces seldom are. A jaw moves to one side."""
+    """Contempt is mostly one-sided, its AU12 on the side of its AU14; other faces seldom are. A jaw moves to
+    one side.
+    """
     side: Side = "L" if rng.random() < 0.5 else "R"
     lopsided = rng.random() < (0.85 if emotion == "contempt" else 0.05)
     return {n: side for n in intensities if n == 30 or (lopsided and n in _ONE_SIDED)}

@@ -1,7 +1,7 @@
 """Curves, brush strokes and colours: the vocabulary in which a face is drawn, as flat polygons.
 
-Knows plane geometry alone; not faces (`head`, `upper_face`, `lower_face`), nor pixels (`drawing`).
-Points are arrays of shape (n, 2) in hundred-and-twelfths of the frame, x to the right, y downwards, (0, 0) its centre.
+Knows plane geometry alone; not faces (`head`, `upper_face`, `lower_face`), nor pixels (`drawing`). Points are
+arrays of shape (n, 2) in hundred-and-twelfths of the frame, x to the right, y downwards, (0, 0) its centre.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ RGB = tuple[int, int, int]
 
 
 class DrawnShape(NamedTuple):
-    """A filled polygon; `lift` is how far it stands out of the head's surface, which matters when the head turns."""
+    """A filled polygon; `lift` is how far it stands out of the head's surface, which matters when the head
+    turns.
+    """
 
     points: Points
     colour: tuple[int, int, int, int]
@@ -31,7 +33,9 @@ def _basis(count: int, closed: bool, steps: int) -> Points:
     """Catmull-Rom weights, shape (samples, count): `basis @ control points` are the points on the curve."""
     segments = count if closed else count - 1
     t = np.arange(steps) / steps
-    weights = 0.5 * np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], axis=1)
+    weights = 0.5 * np.stack(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], axis=1
+    )
     basis = np.zeros((segments * steps + (0 if closed else 1), count))
     for segment in range(segments):
         for offset in range(4):
@@ -69,7 +73,11 @@ def _taper(count: int, blunt_start: bool) -> NDArray[np.float64]:
     t = np.linspace(0.0, 1.0, count)
     widths: NDArray[np.float64] = 0.5 * (0.12 + 0.88 * np.sin(np.pi * t) ** 0.6)
     if blunt_start:
-        widths = 0.5 * np.minimum(1.0, np.sqrt(np.maximum(0.0, 1.02 - t) * 1.6)) * (0.8 + 0.2 * np.minimum(1, t * 5))
+        widths = (
+            0.5
+            * np.minimum(1.0, np.sqrt(np.maximum(0.0, 1.02 - t) * 1.6))
+            * (0.8 + 0.2 * np.minimum(1, t * 5))
+        )
     return widths
 
 

@@ -13,9 +13,15 @@ _INK = (38, 38, 42)
 
 
 def contact_sheet(
-    rows: Sequence[tuple[str, Sequence[Image.Image]]], title: str = "", gap: int = 6, caption_width: int = 96, font_size: int = 15
+    rows: Sequence[tuple[str, Sequence[Image.Image]]],
+    title: str = "",
+    gap: int = 6,
+    caption_width: int = 96,
+    font_size: int = 15,
 ) -> Image.Image:
-    """One row of images per (caption, images), on white. Rows may differ in length; the tallest image sets a row's height."""
+    """One row of images per (caption, images), on white. Rows may differ in length; the tallest image sets a
+    row's height.
+    """
     widths = [sum(image.width + gap for image in images) for _, images in rows]
     heights = [max((image.height for image in images), default=font_size) + gap for _, images in rows]
     top = gap + (2 * font_size if title else 0)

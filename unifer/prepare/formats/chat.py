@@ -1,9 +1,10 @@
-"""Chat rows with an `images` column: ShareGPT as LLaMA-Factory reads it (`conversations`), `messages` as ms-swift does.
+"""Chat rows with an `images` column: ShareGPT as LLaMA-Factory reads it (`conversations`), `messages` as
+ms-swift does.
 
-One user turn that begins with `<image>`, one assistant turn with the reply. A row without a reply is a GRPO row of ms-swift, whose
-reward functions get the other columns; LLaMA-Factory has no such row. Both tools load JSON through Arrow, whose columns must keep
-one type: what has no column goes as JSON text into the column `unifer`. Images are written below the tool's image folder, that is
-without the leading `/`.
+One user turn that begins with `<image>`, one assistant turn with the reply. A row without a reply is a GRPO
+row of ms-swift, whose reward functions get the other columns; LLaMA-Factory has no such row. Both tools load
+JSON through Arrow, whose columns must keep one type: what has no column goes as JSON text into the column
+`unifer`. Images are written below the tool's image folder, that is without the leading `/`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _SWIFT = _Spelling("messages", "role", "content", "user", "assistant", False)
 
 def _write(sample: Sample, spelling: _Spelling) -> Json:
     if sample.response is None and spelling.reply_needed:
-        raise ValueError("has no reply, and LLaMA-Factory skips a conversation without one; ms-swift reads such rows (--to swift)")
+        raise ValueError(
+            "has no reply, and LLaMA-Factory skips a conversation without one; ms-swift reads such "
+            "rows (--to swift)"
+        )
     for mark in _MARKS:
         if mark in sample.question or mark in (sample.response or ""):
             raise ValueError(f"its text holds {mark!r}, where this format would put a picture; remove it")
@@ -73,8 +77,13 @@ def _turns(row: Json, spelling: _Spelling) -> list[str]:
         raise ValueError(f"{spelling.turns!r} must be a list of turns, not {str(turns)[:60]!r}")
     speakers = [turn.get(spelling.speaker) for turn in turns]
     wanted = (_USER, _ASSISTANT)[: max(len(turns), 1 + spelling.reply_needed)]
-    if len(speakers) != len(wanted) or not all(speaker in names for speaker, names in zip(speakers, wanted, strict=True)):
-        raise ValueError(f"one question and its reply are expected in {spelling.turns!r}, without a system turn, not turns of {speakers}")
+    if len(speakers) != len(wanted) or not all(
+        speaker in names for speaker, names in zip(speakers, wanted, strict=True)
+    ):
+        raise ValueError(
+            "one question and its reply are expected in "
+            f"{spelling.turns!r}, without a system turn, not turns of {speakers}"
+        )
     said = [turn.get(spelling.words) for turn in turns]
     if not all(isinstance(words, str) and words.strip() for words in said):
         raise ValueError(f"{spelling.words!r} of each turn must be a non-empty string")
@@ -106,7 +115,11 @@ def unrooted(row: Json, image_root: Path) -> Json:
     if not (isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], str)):
         return row
     path = Path(listed[0])
-    return row | {"images": [path.relative_to(image_root).as_posix()]} if path.is_relative_to(image_root) else row
+    return (
+        row | {"images": [path.relative_to(image_root).as_posix()]}
+        if path.is_relative_to(image_root)
+        else row
+    )
 
 
 def _attach(row: Json, carried: Json) -> Json:
@@ -124,7 +137,9 @@ def kept_text(value: Any) -> Any:
     try:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
-        raise ValueError(f"{KEPT!r} must be the JSON text that a conversion wrote, not {str(value)[:60]!r}; remove it") from None
+        raise ValueError(
+            f"{KEPT!r} must be the JSON text that a conversion wrote, not {str(value)[:60]!r}; remove it"
+        ) from None
 
 
 def _format(name: str, about: str, spelling: _Spelling) -> Format:

@@ -1,6 +1,8 @@
-"""From one row file to another format: which format a file is in, row by row through `Sample`, a manifest beside the result.
+"""From one row file to another format: which format a file is in, row by row through `Sample`, a manifest
+beside the result.
 
-Knows the formats by name and how a file is taken over; what a row says is the formats' own. One row is held at a time.
+Knows the formats by name and how a file is taken over; what a row says is the formats' own. One row is held
+at a time.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ _CHAT = ("sharegpt", "swift")
 
 @dataclass(frozen=True)
 class Conversion:
-    """What is to be read and written. `image_root` as everywhere: with it every image path lies below that folder."""
+    """What is to be read and written. `image_root` as everywhere: with it every image path lies below that
+    folder.
+    """
 
     source: Path
     target: Path
@@ -51,7 +55,9 @@ class Conversion:
 
 @dataclass
 class ConversionResult:
-    """What was done: rows written, how often each field had to be kept beside its row, pictures taken out of a Parquet folder."""
+    """What was done: rows written, how often each field had to be kept beside its row, pictures taken out of
+    a Parquet folder.
+    """
 
     rows: int = 0
     kept: Counter[str] = field(default_factory=Counter)
@@ -63,7 +69,10 @@ def named(name: str) -> Format:
     if name in FORMATS:
         return FORMATS[name]
     near = difflib.get_close_matches(name, FORMATS, n=1)
-    raise InputError(f"no format is called {name!r}{f'; did you mean {near[0]!r}?' if near else ''}; there are {', '.join(FORMATS)}")
+    raise InputError(
+        "no format is called "
+        f"{name!r}{f'; did you mean {near[0]!r}?' if near else ''}; there are {', '.join(FORMATS)}"
+    )
 
 
 def detect(source: Path) -> Format:
@@ -78,33 +87,47 @@ def detect(source: Path) -> Format:
     if len(fitting) != 1:
         which = f"fits {' and '.join(fitting)}" if fitting else "is of no known format"
         shown = ", ".join(map(repr, sorted(keys, key=str)))[:200] or repr(first[1])[:60]
-        raise InputError.at(source, first[0], f"this row {which}: it has {shown}; say which with --from {'|'.join(_MARKS)}")
+        raise InputError.at(
+            source, first[0], f"this row {which}: it has {shown}; say which with --from {'|'.join(_MARKS)}"
+        )
     return FORMATS[fitting[0]]
 
 
 def plan(conversion: Conversion, force: bool = False) -> int:
     """Check a conversion before anything is written; the number of rows to read.
 
-    Raises InputError: nothing to read, a name that does not suit the format, something there already without `force`.
+    Raises InputError: nothing to read, a name that does not suit the format, something there already without
+    `force`.
     """
     source, target, to = conversion.source, conversion.target, conversion.write_as
     if conversion.embed and to is not DATASETS:
-        raise InputError(f"--embed puts pictures into Parquet shards; {to.name} holds paths, leave it out or write --to datasets")
+        raise InputError(
+            "--embed puts pictures into Parquet shards; "
+            f"{to.name} holds paths, leave it out or write --to datasets"
+        )
     if to.suffixes and target.suffix not in to.suffixes:
         raise InputError(f"{target}: a {to.name} file ends in {' or '.join(to.suffixes)}")
     if not to.suffixes and target.suffix in (".json", ".jsonl", ".parquet"):
-        raise InputError(f"{target}: {to.name} is a folder of shards; give --out a name without {target.suffix}")
+        raise InputError(
+            f"{target}: {to.name} is a folder of shards; give --out a name without {target.suffix}"
+        )
     if source.resolve() == target.resolve():
         raise InputError(f"{target}: is also what is read; give --out another name")
     if target.exists() and not force:
         raise InputError(f"{target}: is there already; give --out another name, or --force to replace it")
     if target.exists() and target.is_dir() != (to is DATASETS):
         raise InputError(
-            f"{target}: is {'a folder' if target.is_dir() else 'a file'}, which {to.name} cannot replace; give --out another name"
+            f"{target}: is {'a folder' if target.is_dir() else 'a file'}, which {to.name} cannot "
+            "replace; give --out another name"
         )
     if target.is_dir() and not all(each.suffix == ".parquet" or each.is_dir() for each in target.rglob("*")):
-        raise InputError(f"{target}: holds more than Parquet shards, which replacing it would delete; give --out another name")
-    rows = parquet.count(source) if conversion.read_as is DATASETS else sum(1 for _ in files.read_rows(source))
+        raise InputError(
+            f"{target}: holds more than Parquet shards, which replacing it would delete; give --out "
+            "another name"
+        )
+    rows = (
+        parquet.count(source) if conversion.read_as is DATASETS else sum(1 for _ in files.read_rows(source))
+    )
     if not rows:
         raise InputError(f"{source}: holds no rows")
     return rows
@@ -113,7 +136,8 @@ def plan(conversion: Conversion, force: bool = False) -> int:
 def run(conversion: Conversion, advance: Callable[[int], object] = lambda amount: None) -> ConversionResult:
     """Convert row by row; the target appears whole or not at all, then its manifest.
 
-    Raises InputError `file:row: problem` for the first row that cannot be read, or that the format cannot hold.
+    Raises InputError `file:row: problem` for the first row that cannot be read, or that the format cannot
+    hold.
     """
     outcome = ConversionResult()
     rows = _rows(conversion, outcome, advance)
@@ -125,7 +149,9 @@ def run(conversion: Conversion, advance: Callable[[int], object] = lambda amount
     return outcome
 
 
-def _rows(conversion: Conversion, outcome: ConversionResult, advance: Callable[[int], object]) -> Iterator[Pictured]:
+def _rows(
+    conversion: Conversion, outcome: ConversionResult, advance: Callable[[int], object]
+) -> Iterator[Pictured]:
     for path, number, found in _read(conversion):
         try:
             yield _converted(conversion, outcome, found)
@@ -164,7 +190,10 @@ def _converted(conversion: Conversion, outcome: ConversionResult, found: Picture
 
 def _manifest(conversion: Conversion, outcome: ConversionResult) -> Json:
     source = conversion.source
-    inputs = [runs.describe_file(each) for each in (parquet.shards(source) if conversion.read_as is DATASETS else [source])]
+    inputs = [
+        runs.describe_file(each)
+        for each in (parquet.shards(source) if conversion.read_as is DATASETS else [source])
+    ]
     identity = {
         "inputs": inputs,
         "from": conversion.read_as.name,
@@ -172,4 +201,6 @@ def _manifest(conversion: Conversion, outcome: ConversionResult) -> Json:
         "embedded": conversion.embed,
         "image_root": conversion.image_root is not None,
     }
-    return runs.manifest("data convert", identity, rows=outcome.rows, kept=dict(outcome.kept), unpacked=outcome.unpacked)
+    return runs.manifest(
+        "data convert", identity, rows=outcome.rows, kept=dict(outcome.kept), unpacked=outcome.unpacked
+    )

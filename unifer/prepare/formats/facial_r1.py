@@ -1,9 +1,10 @@
 """The JSONL of Facial-R1 and FEA-20K: `id, dataset, image, question, AUs, labels, description, meta_info`.
 
-A row with a `description` is a CoT row: the description is the reasoning, the first of `labels` the answer, or the AU codes where no
-emotion is labelled; a description in tags is the whole reply already, and stays as it is. Without a description it is a reward row. What
-the format has no field for goes into `meta_info`. Its `"AUs": []` beside a label means that nobody coded AUs (so its emotion-only sets
-are written); without a label, that none is active.
+A row with a `description` is a CoT row: the description is the reasoning, the first of `labels` the answer,
+or the AU codes where no emotion is labelled; a description in tags is the whole reply already, and stays as
+it is. Without a description it is a reward row. What the format has no field for goes into `meta_info`. Its
+`"AUs": []` beside a label means that nobody coded AUs (so its emotion-only sets are written); without a
+label, that none is active.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def _write(sample: Sample) -> Json:
     label = sample.label
     if label is None and sample.AUs is None:
         raise ValueError("has neither a label nor AUs, of which a Facial-R1 row needs one")
-    reasoning = grade(sample.response, sample.candidate_labels or ()).reasoning if sample.response is not None else ""
+    reasoning = (
+        grade(sample.response, sample.candidate_labels or ()).reasoning if sample.response is not None else ""
+    )
     extra = {name: value for name, value in (sample.extra or {}).items() if name not in _FIELDS}
     return {
         "id": sample.id or sample.image_path,
@@ -33,7 +36,11 @@ def _write(sample: Sample) -> Json:
         "AUs": sample.AUs or [],
         "labels": _labels(sample, label),
         "description": reasoning,
-        "meta_info": {name: value for name, value in (sample.provenance or {}).items() if name != "labels" or not _several(value, label)},
+        "meta_info": {
+            name: value
+            for name, value in (sample.provenance or {}).items()
+            if name != "labels" or not _several(value, label)
+        },
         **extra,
     }
 
@@ -46,8 +53,15 @@ def _labels(sample: Sample, label: str | None) -> list[str]:
 
 
 def _several(value: Any, label: str | None) -> bool:
-    """Whether `value` is how a row of several labels, the first of them `label`, is remembered in its provenance."""
-    return isinstance(value, list) and len(value) > 1 and value[0] == label and all(isinstance(each, str) for each in value)
+    """Whether `value` is how a row of several labels, the first of them `label`, is remembered in its
+    provenance.
+    """
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and value[0] == label
+        and all(isinstance(each, str) for each in value)
+    )
 
 
 def _read(row: Json) -> Sample:
@@ -61,7 +75,9 @@ def _read(row: Json) -> Sample:
         raise ValueError(f"'description' must be a string, not {description!r}")
     coded = None if labels and not units else units
     if not labels and coded is None:
-        raise ValueError("has neither 'labels' nor 'AUs': nothing that a reply could name; give it one of them")
+        raise ValueError(
+            "has neither 'labels' nor 'AUs': nothing that a reply could name; give it one of them"
+        )
     asked = text(row, "question")
     return Sample.checked(
         image_path=text(row, "image"),

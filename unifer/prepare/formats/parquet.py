@@ -1,7 +1,9 @@
-"""A folder of Parquet shards that `datasets.load_dataset` and the hub's viewer open: a column a field, the picture inside if wanted.
+"""A folder of Parquet shards that `datasets.load_dataset` and the hub's viewer open: a column a field, the
+picture inside if wanted.
 
-Objects are JSON text (`provenance`, `unifer`): Arrow would merge the keys of all rows into one, so that every row had every key.
-A lone surrogate, which UTF-8 cannot hold, stands as `?` in its column and exactly, escaped, in `unifer`.
+Objects are JSON text (`provenance`, `unifer`): Arrow would merge the keys of all rows into one, so that every
+row had every key. A lone surrogate, which UTF-8 cannot hold, stands as `?` in its column and exactly,
+escaped, in `unifer`.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ def _write(sample: Sample) -> Json:
 def _read(row: Json) -> Sample:
     missing = [name for name in ("image_path", "question") if name not in row]
     if missing:
-        raise ValueError(f"has no column {missing[0]!r}; a folder that `unifer data convert --to datasets` wrote is expected")
+        raise ValueError(
+            "has no column "
+            f"{missing[0]!r}; a folder that `unifer data convert --to datasets` wrote is expected"
+        )
     provenance = row.get("provenance")
     values = {name: row.get(name) for name in FIELDS if name != "extra"}
     return Sample.checked(**values | {"provenance": None if provenance is None else kept_text(provenance)})
@@ -68,11 +73,20 @@ def _storable(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-DATASETS = Format("datasets", "a folder of Parquet shards for the datasets library and the hub", (), _write, _read, _attach, _detach)
+DATASETS = Format(
+    "datasets",
+    "a folder of Parquet shards for the datasets library and the hub",
+    (),
+    _write,
+    _read,
+    _attach,
+    _detach,
+)
 
 
 def write(folder: Path, rows: Iterable[Pictured], embed: bool) -> None:
-    """Write the shards `folder/data/train-*.parquet`; a folder that is there already is replaced once all are written.
+    """Write the shards `folder/data/train-*.parquet`; a folder that is there already is replaced once all are
+    written.
 
     With `embed` the first column is an `Image` feature that holds the picture's own bytes, name included.
     """
@@ -115,7 +129,9 @@ def _table(rows: Iterator[Pictured], schema: Any, embed: bool) -> Any:
         return None
     columns: dict[str, list[Any]] = {name: [each.row.get(name) for each in group] for name in _COLUMNS}
     if embed:
-        columns["image"] = [{"bytes": each.picture, "path": Path(each.row["image_path"]).name} for each in group]
+        columns["image"] = [
+            {"bytes": each.picture, "path": Path(each.row["image_path"]).name} for each in group
+        ]
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
@@ -132,7 +148,9 @@ def shards(source: Path) -> list[Path]:
     """The Parquet files of a folder (or the one file), by name. Raises InputError if there is none."""
     found = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
     if not found:
-        raise InputError(f"{source}: is a folder without a .parquet file; name a row file, or a folder of Parquet shards")
+        raise InputError(
+            f"{source}: is a folder without a .parquet file; name a row file, or a folder of Parquet shards"
+        )
     return found
 
 

@@ -1,8 +1,10 @@
-"""What every format speaks of: one face, one question, the answer that is wanted; and how nothing of it gets lost.
+"""What every format speaks of: one face, one question, the answer that is wanted; and how nothing of it gets
+lost.
 
-A format writes a sample in its own words. What reads back otherwise than it was is kept beside the row: `kept` holds fields that the
-format has no words for, `instead` those it spells otherwise, as [what the format says, what it was]. Reading takes `instead` back only
-while the format still says the same: who edits a converted row is right. Knows no format and no file.
+A format writes a sample in its own words. What reads back otherwise than it was is kept beside the row:
+`kept` holds fields that the format has no words for, `instead` those it spells otherwise, as [what the format
+says, what it was]. Reading takes `instead` back only while the format still says the same: who edits a
+converted row is right. Knows no format and no file.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _AU_LISTING = re.compile(r"(?:AU ?\d{1,2}(?:, ?)?)+|none", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row of any format, in JSON values; None where its row said nothing. AUs are spelled as on disk: `["AU6", "AU12"]`."""
+    """A row of any format, in JSON values; None where its row said nothing. AUs are spelled as on disk:
+    `["AU6", "AU12"]`.
+    """
 
     image_path: str
     question: str
@@ -45,7 +49,8 @@ class Sample:
         if solution is not None and not (isinstance(solution, str) and solution.strip()):
             raise ValueError(f"'solution' must be a non-empty string or null, not {str(solution)[:60]!r}")
         common = {name: values[name] for name in _COMMON if values.get(name) is not None}
-        # Whether a row may be without a reply is its format's business: here an absent one stands as a word that passes.
+        # Whether a row may be without a reply is its format's business: here an absent one stands as a word
+        # that passes.
         reply = "-" if response is None else response
         stated = CoTRow.from_json({"question": values["question"], "response": reply, **common}).to_json()
         row = {name: stated.get(name) for name in FIELDS}
@@ -53,7 +58,9 @@ class Sample:
 
     @property
     def label(self) -> str | None:
-        """The bare label it teaches: of the solution, else the one that the reply answers; None where only AUs are coded."""
+        """The bare label it teaches: of the solution, else the one that the reply answers; None where only
+        AUs are coded.
+        """
         if self.solution is not None:
             return RewardRow(self.image_path, self.question, self.solution).label
         if self.response is None:
@@ -83,17 +90,27 @@ def difference(sample: Sample, said: Sample) -> Json:
 
 def restored(said: Sample, carried: Any) -> Sample:
     """`said` with what was kept beside its row. Raises ValueError where that is no work of `difference`."""
-    if not isinstance(carried, dict) or not carried.keys() <= {"kept", "instead"} or not all(isinstance(v, dict) for v in carried.values()):
-        raise ValueError(f"{KEPT!r} is where conversions keep what a format has no field for, not {str(carried)[:60]!r}; rename that key")
+    if (
+        not isinstance(carried, dict)
+        or not carried.keys() <= {"kept", "instead"}
+        or not all(isinstance(v, dict) for v in carried.values())
+    ):
+        raise ValueError(
+            f"{KEPT!r} is where conversions keep what a format has no field for, not "
+            f"{str(carried)[:60]!r}; rename that key"
+        )
     kept, instead = carried.get("kept", {}), carried.get("instead", {})
     strangers = [name for name in (*kept, *instead) if name not in FIELDS]
     if strangers or not all(isinstance(pair, list) and len(pair) == 2 for pair in instead.values()):
-        raise ValueError(f"{KEPT!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source")
+        raise ValueError(
+            f"{KEPT!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source"
+        )
     values = {name: getattr(said, name) for name in FIELDS}
     if "response" in kept and "solution" in instead and values["solution"] != instead["solution"][0]:
         raise ValueError(
-            f"the label was {instead['solution'][0]!r} when the reply was kept beside it and is {values['solution']!r} now; "
-            f"remove {KEPT!r} from this row, or set the label back"
+            "the label was "
+            f"{instead['solution'][0]!r} when the reply was kept beside it and is "
+            f"{values['solution']!r} now; remove {KEPT!r} from this row, or set the label back"
         )
     values |= {name: value for name, value in kept.items() if values[name] is None}
     values |= {name: own for name, (native, own) in instead.items() if values[name] == native}
@@ -101,9 +118,11 @@ def restored(said: Sample, carried: Any) -> Sample:
 
 
 class Format(NamedTuple):
-    """One row format: `write` and `read` say a sample in its words, `attach` and `detach` put beside a row what must be kept.
+    """One row format: `write` and `read` say a sample in its words, `attach` and `detach` put beside a row
+    what must be kept.
 
-    `write` raises ValueError where the format cannot hold the sample at all, `read` where a row is none of this format.
+    `write` raises ValueError where the format cannot hold the sample at all, `read` where a row is none of
+    this format.
     """
 
     name: str
@@ -120,7 +139,8 @@ class Format(NamedTuple):
         carried = difference(sample, self.read(row))
         if not carried:
             return row
-        # As `decode` will see it: an empty object that holds what is kept cannot be told from one that was not there.
+        # As `decode` will see it: an empty object that holds what is kept cannot be told from one that was
+        # not there.
         bare, _ = self.detach(self.attach(row, {}))
         return self.attach(row, carried if bare == row else difference(sample, self.read(bare)))
 

@@ -1,1 +1,3 @@
-"""Rows of several builders -> one file of reward rows: no copies, nothing of a test set, classes and datasets in chosen shares."""
+"""Rows of several builders -> one file of reward rows: no copies, nothing of a test set, classes and datasets
+in chosen shares.
+"""

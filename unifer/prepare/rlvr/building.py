@@ -1,4 +1,5 @@
-"""Builder outputs in, one reward file out, with its manifest and the list of dropped rows. Knows files; which rows stay is `selection`.
+"""Builder outputs in, one reward file out, with its manifest and the list of dropped rows. Knows files; which
+rows stay is `selection`.
 
 Rows are streamed twice, once to decide and once to copy, so that memory does not grow with their text.
 """
@@ -28,7 +29,9 @@ _REFUSED_OF_TESTS = ("json", "schema")
 
 @dataclass(frozen=True)
 class RewardFileResult:
-    """What was made: rows read and written by (dataset, class), dropped by reason, test images that could not be compared by file."""
+    """What was made: rows read and written by (dataset, class), dropped by reason, test images that could not
+    be compared by file.
+    """
 
     read: Counter[Group]
     written: Counter[Group]
@@ -56,10 +59,13 @@ def dropped_path(out: Path) -> Path:
     return out.with_suffix(".dropped.jsonl")
 
 
-def read(inputs: Sequence[Path], tests: Sequence[Path], image_root: Path | None, specs: Sequence[DatasetSpec]) -> Tables:
+def read(
+    inputs: Sequence[Path], tests: Sequence[Path], image_root: Path | None, specs: Sequence[DatasetSpec]
+) -> Tables:
     """The tables of training and test files.
 
-    Raises InputError with file:row for the first row that cannot be trained on, for questions among the inputs, for no rows.
+    Raises InputError with file:row for the first row that cannot be trained on, for questions among the
+    inputs, for no rows.
     """
     tables = Tables(image_root, specs)
     for path in inputs:
@@ -77,21 +83,28 @@ def read(inputs: Sequence[Path], tests: Sequence[Path], image_root: Path | None,
 def _refuse(tables: Tables, table: RowTable, kinds: Sequence[str]) -> None:
     bad = [finding for finding in tables.findings if finding.file == table.name and finding.kind in kinds]
     if bad:
-        raise InputError(f"{bad[0].place}: {bad[0].message}; {len(bad):,} rows like it, `unifer data check {table.name}` lists them")
+        raise InputError(
+            f"{bad[0].place}: {bad[0].message}; {len(bad):,} rows like it, `unifer data check "
+            f"{table.name}` lists them"
+        )
 
 
-def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares, out: Path) -> RewardFileResult:
+def write(
+    tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares, out: Path
+) -> RewardFileResult:
     """Choose, and write `out`, its `.dropped.jsonl` and its manifest; files of a former run are moved aside.
 
-    The same inputs and shares give the same bytes. Raises InputError where nothing is left, no image could be opened, or `out` lies
-    where images of a row could not be named.
+    The same inputs and shares give the same bytes. Raises InputError where nothing is left, no image could be
+    opened, or `out` lies where images of a row could not be named.
     """
     selection, groups = select(tables, prints, copies, shares)
     counts = Counter(reason for reason in selection.reasons if reason)
     kept = Counter(groups[row] for row in selection.kept())
     if counts["image"] == len(groups):
         raise InputError(
-            f"none of the images of {len(groups):,} rows can be opened; name their folder with --image-root, or use --no-images"
+            "none of the images of "
+            f"{len(groups):,} rows can be opened; name their folder with --image-root, or use "
+            "--no-images"
         )
     if not kept:
         listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
@@ -107,10 +120,22 @@ def write(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: S
     return outcome
 
 
-def _manifest(tables: Tables, images: bool, shares: Shares, outcome: RewardFileResult, each: dict[Group, float] | None) -> Json:
-    described = {test: [runs.describe_file(table.path) for table in tables.tables if table.test == test] for test in (False, True)}
-    identity = {"inputs": described[False], "tests": described[True], "shares": shares.to_json(), "images_compared": images}
-    by_class = {} if each is None else {"weights": {label: weight for (_, label), weight in sorted(each.items())}}
+def _manifest(
+    tables: Tables, images: bool, shares: Shares, outcome: RewardFileResult, each: dict[Group, float] | None
+) -> Json:
+    described = {
+        test: [runs.describe_file(table.path) for table in tables.tables if table.test == test]
+        for test in (False, True)
+    }
+    identity = {
+        "inputs": described[False],
+        "tests": described[True],
+        "shares": shares.to_json(),
+        "images_compared": images,
+    }
+    by_class = (
+        {} if each is None else {"weights": {label: weight for (_, label), weight in sorted(each.items())}}
+    )
     return runs.manifest("data rlvr", identity, **outcome.to_json(), **by_class)
 
 
@@ -119,7 +144,8 @@ def _unseen(tables: Tables, prints: Fingerprints | None) -> dict[str, int]:
     for table in tables.tables:
         if table.test:
             unseen[table.path.name] += sum(
-                picture == NONE or prints is None or prints.looks[picture].problem is not None for picture in table.pictures
+                picture == NONE or prints is None or prints.looks[picture].problem is not None
+                for picture in table.pictures
             )
     return {name: count for name, count in unseen.items() if count}
 
@@ -127,8 +153,21 @@ def _unseen(tables: Tables, prints: Fingerprints | None) -> dict[str, int]:
 class _Writer:
     """The kept rows as they are written; `dropped` is whole once they are through."""
 
-    def __init__(self, tables: Tables, selection: RowSelection, groups: list[Group], weight: dict[Group, float] | None, out: Path) -> None:
-        self._tables, self._selection, self._groups, self._weight, self._out = tables, selection, groups, weight, out
+    def __init__(
+        self,
+        tables: Tables,
+        selection: RowSelection,
+        groups: list[Group],
+        weight: dict[Group, float] | None,
+        out: Path,
+    ) -> None:
+        self._tables, self._selection, self._groups, self._weight, self._out = (
+            tables,
+            selection,
+            groups,
+            weight,
+            out,
+        )
         self._ids: set[str] = set()
         self.dropped: list[Json] = []
 
@@ -147,11 +186,16 @@ class _Writer:
 
     def _row(self, row: int, table: RowTable, raw: Json, own: DatasetSpec | None) -> Json:
         made = raw if "problem" in raw else self._of_cot(raw, own)
-        changed: Json = {"image_path": image_path(made["image_path"], table.path, self._out, self._tables.image_root)}
+        changed: Json = {
+            "image_path": image_path(made["image_path"], table.path, self._out, self._tables.image_root)
+        }
         if made.get("id") is not None:
             changed["id"] = self._own_id(made["id"], table)
         if self._weight is not None:
-            changed["provenance"] = {**(made.get("provenance") or {}), "weight": self._weight[self._groups[row]]}
+            changed["provenance"] = {
+                **(made.get("provenance") or {}),
+                "weight": self._weight[self._groups[row]],
+            }
         return made | changed
 
     def _of_cot(self, raw: Json, own: DatasetSpec | None) -> Json:
@@ -178,14 +222,17 @@ class _Writer:
             "reason": self._selection.reasons[row],
             "because_of": self._selection.because_of.get(row),
         }
-        self.dropped.append(about | {"id": raw.get("id"), "image_path": raw["image_path"], "dataset": dataset, "label": label})
+        self.dropped.append(
+            about | {"id": raw.get("id"), "image_path": raw["image_path"], "dataset": dataset, "label": label}
+        )
 
 
 def image_path(name: str, source: Path, out: Path, image_root: Path | None) -> str:
     """`name`, a row's image path in the file `source`, as it reads in `out`.
 
-    A path below an image root (every one with `image_root`, else one with a leading `/`) stays. One relative to the folder of `source`
-    becomes relative to that of `out`. Raises InputError where that would climb out of the folder of `out`, which no reader allows.
+    A path below an image root (every one with `image_root`, else one with a leading `/`) stays. One relative
+    to the folder of `source` becomes relative to that of `out`. Raises InputError where that would climb out
+    of the folder of `out`, which no reader allows.
     """
     if image_root is not None or name.strip().startswith(("/", "\\")):
         return name
@@ -193,7 +240,9 @@ def image_path(name: str, source: Path, out: Path, image_root: Path | None) -> s
     moved = Path(moved).as_posix()
     if moved.split("/")[0] == "..":
         raise InputError(
-            f"{source}: its image {name!r} would lie outside the folder of {out}; write --out at or above {source.parent}, "
+            f"{source}: its image {name!r} would lie outside the folder of {out}; write --out at or "
+            "above "
+            f"{source.parent}, "
             "or keep the images below one folder and name it with --image-root"
         )
     return moved

@@ -1,4 +1,6 @@
-"""Which rows are kept, and why each other one is not: decided on columns alone. Knows tables and copies of pictures; writes nothing."""
+"""Which rows are kept, and why each other one is not: decided on columns alone. Knows tables and copies of
+pictures; writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _COPY = {"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"}
 
 @dataclass
 class RowSelection:
-    """For every row of the training tables, one after the other: why it is dropped (None: kept), and the place that is the cause."""
+    """For every row of the training tables, one after the other: why it is dropped (None: kept), and the
+    place that is the cause.
+    """
 
     tables: list[RowTable]
     reasons: list[str | None] = field(default_factory=list)
@@ -48,13 +52,18 @@ class _PooledRows:
 
     def __init__(self, tables: Tables, copies: Copies) -> None:
         self.tables = [table for table in tables.tables if not table.test]
-        self.places: list[tuple[RowTable, int]] = [(table, position) for table in self.tables for position in range(len(table.rows))]
+        self.places: list[tuple[RowTable, int]] = [
+            (table, position) for table in self.tables for position in range(len(table.rows))
+        ]
         self.pictures = [table.pictures[position] for table, position in self.places]
         self.shows = [NONE if picture == NONE else copies.same[picture] for picture in self.pictures]
         labels, datasets = tables.labels, tables.datasets
-        self.labels = ["" if table.labels[at] == NONE else labels[table.labels[at]] for table, at in self.places]
+        self.labels = [
+            "" if table.labels[at] == NONE else labels[table.labels[at]] for table, at in self.places
+        ]
         self.groups: list[Group] = [
-            (datasets[table.datasets[at]], label) for (table, at), label in zip(self.places, self.labels, strict=True)
+            (datasets[table.datasets[at]], label)
+            for (table, at), label in zip(self.places, self.labels, strict=True)
         ]
 
     def place(self, row: int) -> str:
@@ -62,11 +71,14 @@ class _PooledRows:
         return f"{table.name}:{table.rows[position]}"
 
 
-def select(tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares) -> tuple[RowSelection, list[Group]]:
+def select(
+    tables: Tables, prints: Fingerprints | None, copies: Copies, shares: Shares
+) -> tuple[RowSelection, list[Group]]:
     """What to keep of the training tables, and every row's dataset and class.
 
-    One row is kept of each picture and its copies; rows of AUs alone are kept beside a labelled one, and dropped for an exact copy only,
-    because frames of a video that differ in an AU look alike. Raises InputError as `shares.take`.
+    One row is kept of each picture and its copies; rows of AUs alone are kept beside a labelled one, and
+    dropped for an exact copy only, because frames of a video that differ in an AU look alike. Raises
+    InputError as `shares.take`.
     """
     rows = _PooledRows(tables, copies)
     selection = RowSelection(rows.tables, [None] * len(rows.places))
@@ -115,7 +127,10 @@ def _drop_conflicts(rows: _PooledRows, selection: RowSelection, copies: Copies) 
     for row in selection.kept():
         if rows.labels[row]:
             labelled.setdefault(rows.shows[row], {}).setdefault(rows.labels[row], row)
-    near = {picture: [other for other, _ in others if other in labelled] for picture, others in copies.neighbours().items()}
+    near = {
+        picture: [other for other, _ in others if other in labelled]
+        for picture, others in copies.neighbours().items()
+    }
     for row in list(selection.kept()):
         own = rows.labels[row]
         others = (labelled[picture] for picture in (rows.shows[row], *near.get(rows.shows[row], ())) if own)
@@ -130,7 +145,11 @@ def _drop_copies(rows: _PooledRows, selection: RowSelection, copies: Copies) -> 
     for row in list(selection.kept()):
         picture, labelled = rows.shows[row], bool(rows.labels[row])
         same = first.get((picture, labelled))
-        close = [(first[other, True], kind) for other, kind in near.get(picture, ()) if labelled and (other, True) in first]
+        close = [
+            (first[other, True], kind)
+            for other, kind in near.get(picture, ())
+            if labelled and (other, True) in first
+        ]
         if same is not None:
             selection.drop(row, "duplicate", rows.place(same))
         elif close:

@@ -1,4 +1,6 @@
-"""How many rows of each dataset and class to take, and which, by a seed. Knows counts; no rows, no pictures."""
+"""How many rows of each dataset and class to take, and which, by a seed. Knows counts; no rows, no
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ Group = tuple[str, str]
 class Shares:
     """What to take of what is there.
 
-    `balance`: "classes" takes as many of every class (with `count`: as evenly as that many rows allow), "weights" takes all and weighs
-    them. `mix`: dataset -> its share of the rows; empty where datasets count as they come. Raises InputError for values out of range.
+    `balance`: "classes" takes as many of every class (with `count`: as evenly as that many rows allow),
+    "weights" takes all and weighs them. `mix`: dataset -> its share of the rows; empty where datasets count
+    as they come. Raises InputError for values out of range.
     """
 
     balance: Balance = "none"
@@ -70,11 +73,20 @@ def _parts(groups: Mapping[Group, Sequence[int]], shares: Shares) -> list[tuple[
     datasets = sorted({dataset for dataset, _ in groups})
     if set(shares.mix) != set(datasets):
         named = ", ".join(sorted(name or "(rows without a dataset)" for name in datasets))
-        raise InputError(f"--mix names {', '.join(shares.mix)}; the rows left are of {named}: name each once, NAME=0 leaves one out")
-    parts = {name: _by_class({group: rows for group, rows in groups.items() if group[0] == name}) for name in datasets}
+        raise InputError(
+            "--mix names "
+            f"{', '.join(shares.mix)}; the rows left are of {named}: name each once, NAME=0 leaves "
+            "one out"
+        )
+    parts = {
+        name: _by_class({group: rows for group, rows in groups.items() if group[0] == name})
+        for name in datasets
+    }
     whole = sum(shares.mix.values())
     portions = {name: share / whole for name, share in shares.mix.items()}
-    most = min(int(_available(parts[name], shares) / portion + 1e-9) for name, portion in portions.items() if portion)
+    most = min(
+        int(_available(parts[name], shares) / portion + 1e-9) for name, portion in portions.items() if portion
+    )
     total = min(most, shares.count or most)
     return [(parts[name], wanted) for name, wanted in apportioned(portions, total).items()]
 
@@ -87,7 +99,9 @@ def _by_class(groups: Mapping[Group, Sequence[int]]) -> dict[str, list[int]]:
 
 
 def _available(part: Mapping[str, Sequence[int]], shares: Shares) -> int:
-    """Rows that can be taken of a part: with classes to balance and no `count` to reach, as many of each as the smallest has."""
+    """Rows that can be taken of a part: with classes to balance and no `count` to reach, as many of each as
+    the smallest has.
+    """
     if not part:
         return 0
     sizes = [len(rows) for rows in part.values()]
@@ -95,7 +109,8 @@ def _available(part: Mapping[str, Sequence[int]], shares: Shares) -> int:
 
 
 def even(sizes: Mapping[str, int], total: int) -> dict[str, int]:
-    """`total` in parts as equal as `sizes` allow: a class that has too few gives all, the others share what is missing.
+    """`total` in parts as equal as `sizes` allow: a class that has too few gives all, the others share what
+    is missing.
 
     `even({"happy": 90, "fear": 5, "sad": 40}, 65)` -> fear 5, sad 30, happy 30.
     """
@@ -117,7 +132,9 @@ def apportioned(portions: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def weights(counts: Mapping[Group, int]) -> dict[Group, float]:
-    """Group -> weight of each of its rows, so that every class weighs the same and the mean over rows is 1; rows of AUs alone weigh 1."""
+    """Group -> weight of each of its rows, so that every class weighs the same and the mean over rows is 1;
+    rows of AUs alone weigh 1.
+    """
     sizes: dict[str, int] = {}
     for (_, label), count in counts.items():
         if label:

@@ -18,8 +18,8 @@ from unifer.records import Json, Prediction
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a round trains on. `test` rows are for people to look at, each with what they should know of it; `withheld` are the faces of
-    the test part, accepted or not, of which nothing is trained on."""
+    """What a round trains on. `test` rows are for people to look at, each with what they should know of it;
+    `withheld` are the faces of the test part, accepted or not, of which nothing is trained on."""
 
     candidates: list[Candidate]
     faces: list[PoolFace]
@@ -29,14 +29,22 @@ class Choice:
     withheld: list[PoolFace] = field(default_factory=list)
 
 
-def choose(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
-    """By the loop that `config` names; every reply that is not accepted goes to `reject`, with its reasons."""
+def choose(
+    faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject
+) -> Choice:
+    """By the loop that `config` names; every reply that is not accepted goes to `reject`, with its
+    reasons.
+    """
     return (_corrected if config.loop == "facial-r1" else _blind)(faces, replies, config, reject)
 
 
-def _blind(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
+def _blind(
+    faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject
+) -> Choice:
     judged = quality.judge_replies(faces, replies, config.filter, reject)
-    rows = selection.choose_rows(judged.candidates, judged.rates, config.selection, config.filter, config.seed)
+    rows = selection.choose_rows(
+        judged.candidates, judged.rates, config.selection, config.filter, config.seed
+    )
     passed = {candidate.key: candidate for candidate in judged.candidates}
     for item in rows.near_duplicates:
         twin = passed[item.key]
@@ -48,13 +56,24 @@ def _blind(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config:
         "rows": rows.to_json(),
         "faces": for_grpo.to_json(),
     }
-    return Choice([passed[item.key] for item in rows.items], [faces[item.key] for item in for_grpo.items], report, judged.rates)
+    return Choice(
+        [passed[item.key] for item in rows.items],
+        [faces[item.key] for item in for_grpo.items],
+        report,
+        judged.rates,
+    )
 
 
-def _corrected(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject) -> Choice:
+def _corrected(
+    faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject
+) -> Choice:
     trials = correcting.Trials.start(faces)
     trials.hear(replies, reject)
-    withheld = {key: face for key, face in faces.items() if correcting.is_test(face, config.correction.test_share, config.seed)}
+    withheld = {
+        key: face
+        for key, face in faces.items()
+        if correcting.is_test(face, config.correction.test_share, config.seed)
+    }
     to_train = [trial.candidate() for trial in trials.accepted if trial.face.key not in withheld]
     rows = _drawn(to_train, config.selection.rows, config.seed)
     for_grpo = [each.face for each in _drawn(to_train, config.selection.faces, config.seed)]
@@ -71,7 +90,9 @@ def _corrected(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], con
 
 def _remarks(trial: correcting.Trial, config: Synthesis) -> list[str]:
     """Why the filter of the other loop would not keep an accepted reply."""
-    return [REASONS[reason] for reason in judge(trial.reply, trial.face.known, config.filter, trial.finish_reason)]
+    return [
+        REASONS[reason] for reason in judge(trial.reply, trial.face.known, config.filter, trial.finish_reason)
+    ]
 
 
 def _drawn(candidates: Sequence[Candidate], count: int, seed: int) -> list[Candidate]:

@@ -1,9 +1,11 @@
-"""The published loop of Facial-R1: a model is shown the gold and writes; a reply that departs from it is handed back with its faults.
+"""The published loop of Facial-R1: a model is shown the gold and writes; a reply that departs from it is
+handed back with its faults.
 
-Knows replies and what is known of a face; not how they are asked, nor what is learnt from them. Written from a description of the released
-code, in words of our own. A reply is accepted if its AUs are exactly the known ones (where AUs are known) and its label is right (where
-one is). AUs are read as that code reads them: every text `AU<digits>` of the whole reply, a denied one too. A label is right by the one
-grader. Tags that are missing or empty are faults, and alone they refuse no reply.
+Knows replies and what is known of a face; not how they are asked, nor what is learnt from them. Written from
+a description of the released code, in words of our own. A reply is accepted if its AUs are exactly the known
+ones (where AUs are known) and its label is right (where one is). AUs are read as that code reads them: every
+text `AU<digits>` of the whole reply, a denied one too. A label is right by the one grader. Tags that are
+missing or empty are faults, and alone they refuse no reply.
 """
 
 from __future__ import annotations
@@ -28,9 +30,14 @@ ACCEPTANCE = "facial-r1-1"
 CORRECTION = "corrected-1"
 """Version of the words that hand faults back."""
 
-_CORRECTED = "{guided}\nYour last reply was:\n{reply}\nIt has these faults:\n{faults}\nWrite the whole reply anew, without them."
+_CORRECTED = (
+    "{guided}\nYour last reply was:\n{reply}\nIt has these faults:\n{faults}\nWrite the whole reply "
+    "anew, without them."
+)
 
-Reason = Literal["failed", "aus_differ", "wrong_label", "no_think", "empty_think", "no_answer", "empty_answer"]
+Reason = Literal[
+    "failed", "aus_differ", "wrong_label", "no_think", "empty_think", "no_answer", "empty_answer"
+]
 
 
 class Fault(NamedTuple):
@@ -54,9 +61,21 @@ def faults_of(reply: str, known: Known) -> tuple[Fault, ...]:
     for name, tags in (("think", THINK), ("answer", ANSWER)):
         block = next(blocks(reply, tags), None)
         if block is None:
-            found.append(Fault("no_think" if name == "think" else "no_answer", f"it has no <{name}></{name}> block", False))
+            found.append(
+                Fault(
+                    "no_think" if name == "think" else "no_answer",
+                    f"it has no <{name}></{name}> block",
+                    False,
+                )
+            )
         elif not block.strip():
-            found.append(Fault("empty_think" if name == "think" else "empty_answer", f"its <{name}></{name}> block is empty", False))
+            found.append(
+                Fault(
+                    "empty_think" if name == "think" else "empty_answer",
+                    f"its <{name}></{name}> block is empty",
+                    False,
+                )
+            )
     return tuple(found)
 
 
@@ -88,7 +107,9 @@ class Trial:
 
 @dataclass
 class Trials:
-    """Every face of a round by its key, and what became of the replies. `replies = failed + refused + accepted`."""
+    """Every face of a round by its key, and what became of the replies. `replies = failed + refused +
+    accepted`.
+    """
 
     of: dict[str, Trial]
     replies: int = 0
@@ -110,7 +131,9 @@ class Trials:
         return [trial for trial in self.of.values() if trial.accepted]
 
     def hear(self, replies: Iterable[Prediction], reject: Reject) -> None:
-        """Judge the replies of one attempt. A request that failed leaves the last reply and its faults as they were."""
+        """Judge the replies of one attempt. A request that failed leaves the last reply and its faults as
+        they were.
+        """
         for reply in replies:
             trial = self.of[face_of(reply.question.key)[0]]
             trial.attempts += 1
@@ -136,18 +159,28 @@ class Trials:
         return {
             "faces": len(self.of),
             "accepted": len(self.accepted),
-            "accepted_at": {str(tries): count for tries, count in sorted(Counter(each.attempts for each in self.accepted).items())},
+            "accepted_at": {
+                str(tries): count
+                for tries, count in sorted(Counter(each.attempts for each in self.accepted).items())
+            },
             "replies": self.replies,
             "failed": self.failed,
             "reasons": dict(self.reasons.most_common()),
-            "classes": {name: {"asked": count["asked"], "accepted": count["accepted"]} for name, count in sorted(classes.items())},
+            "classes": {
+                name: {"asked": count["asked"], "accepted": count["accepted"]}
+                for name, count in sorted(classes.items())
+            },
             "filter_would_reject": sum(map(bool, judged)),
             "filter_reasons": dict(Counter(reason for reasons in judged for reason in reasons).most_common()),
         }
 
 
-def corrected_questions(trials: Iterable[Trial], attempt: int, generation: GenerateSettings, links: Links) -> Iterator[Question]:
-    """A question for each trial: what is known of the face and, once a reply came, that reply with its faults."""
+def corrected_questions(
+    trials: Iterable[Trial], attempt: int, generation: GenerateSettings, links: Links
+) -> Iterator[Question]:
+    """A question for each trial: what is known of the face and, once a reply came, that reply with its
+    faults.
+    """
     for trial in trials:
         text = guided_text(trial.face, generation)
         if trial.faults:
@@ -157,5 +190,7 @@ def corrected_questions(trials: Iterable[Trial], attempt: int, generation: Gener
 
 
 def is_test(face: PoolFace, share: float, seed: int) -> bool:
-    """Whether a face belongs to the test part: in every round the same ones, and all pictures of a subject or none."""
+    """Whether a face belongs to the test part: in every round the same ones, and all pictures of a subject or
+    none.
+    """
     return int.from_bytes(shuffled(seed, f"test:{face.subject}")[:8], "big") < share * 2**64

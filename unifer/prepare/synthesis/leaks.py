@@ -1,6 +1,7 @@
 """Keeps held-out faces out of what is trained on: by id, by file, and by the bytes of the picture.
 
-Knows pictures as files. Copies that were resized or saved again are another matter: `unifer data check` finds those.
+Knows pictures as files. Copies that were resized or saved again are another matter: `unifer data check` finds
+those.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from unifer.errors import InputError
 
 
 class RowImage(NamedTuple):
-    """One row's picture: the row file, its own id if it has one, its path as the row says it, and the file that this means."""
+    """One row's picture: the row file, its own id if it has one, its path as the row says it, and the file
+    that this means.
+    """
 
     source: Path
     id: str | None
@@ -27,7 +30,9 @@ class RowImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What was looked at: pictures that may be trained on, those held out, and those of the former that are not there."""
+    """What was looked at: pictures that may be trained on, those held out, and those of the former that are
+    not there.
+    """
 
     trained: int
     held_out: int
@@ -43,7 +48,8 @@ def picture(source: Path, id: str | None, image_path: str, image_root: Path | No
 
 
 def refuse_held_out(trained: Iterable[RowImage], held_out: Iterable[RowImage]) -> Compared:
-    """Raise InputError if a picture to train on is held out too, naming the first and how many there are; else what was compared.
+    """Raise InputError if a picture to train on is held out too, naming the first and how many there are;
+    else what was compared.
 
     Only pictures of equal size are read, so the cost is that of looking at the files.
     """
@@ -66,8 +72,10 @@ def refuse_held_out(trained: Iterable[RowImage], held_out: Iterable[RowImage]) -
     if found:
         first, other, why = found[0]
         raise InputError(
-            f"{first.source}: {len(found):,} of its faces or of the other files' are held out, the first {first.image_path!r}: {why} as "
-            f"{other.image_path!r} of {other.source}. Scores on faces that were trained on say nothing; take them out of either"
+            f"{first.source}: {len(found):,} of its faces or of the other files' are held out, the "
+            "first "
+            f"{first.image_path!r}: {why} as {other.image_path!r} of {other.source}. Scores on faces "
+            "that were trained on say nothing; take them out of either"
         )
     return Compared(looked, len(held), missing)
 

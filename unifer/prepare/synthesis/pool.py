@@ -1,4 +1,5 @@
-"""The labelled faces that a model reasons about: reward rows of several files, and what the filter knows of each.
+"""The labelled faces that a model reasons about: reward rows of several files, and what the filter knows of
+each.
 
 Knows rows and where their pictures lie; not what a model says about them.
 """
@@ -52,17 +53,20 @@ class PoolFace:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The faces, keys unique, in the order of their files; `unlabelled` counts rows of AUs alone that were left out."""
+    """The faces, keys unique, in the order of their files; `unlabelled` counts rows of AUs alone that were
+    left out.
+    """
 
     faces: tuple[PoolFace, ...]
     unlabelled: int
 
 
 def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
-    """The faces of `paths`. Rows of AUs alone are counted and left out, for no reply to them is right or wrong by its label, unless
-    `of_units_alone` keeps them.
+    """The faces of `paths`. Rows of AUs alone are counted and left out, for no reply to them is right or
+    wrong by its label, unless `of_units_alone` keeps them.
 
-    Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows, no labelled row at all.
+    Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows,
+    no labelled row at all.
     """
     faces: dict[str, PoolFace] = {}
     unlabelled = 0
@@ -72,12 +76,17 @@ def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
                 unlabelled += 1
             elif face.key in faces:
                 first = faces[face.key].source
-                raise InputError(f"{path}: {face.key!r} stands in {first} too; each row of a pool needs its own id")
+                raise InputError(
+                    f"{path}: {face.key!r} stands in {first} too; each row of a pool needs its own id"
+                )
             else:
                 faces[face.key] = face
     if not faces:
         named = ", ".join(map(str, paths))
-        raise InputError(f"{named}: none of the {unlabelled:,} rows has a label ('solution'); reasoning cannot be checked without one")
+        raise InputError(
+            f"{named}: none of the {unlabelled:,} rows has a label ('solution'); reasoning cannot be "
+            "checked without one"
+        )
     return Pool(tuple(faces.values()), unlabelled)
 
 
@@ -103,7 +112,8 @@ def shuffled(seed: int, key: str) -> bytes:
 
 
 class Links:
-    """Rows of several folders in one: a relative image path goes through a link to the folder that it was relative to.
+    """Rows of several folders in one: a relative image path goes through a link to the folder that it was
+    relative to.
 
     With an image root, and for paths that start with `/`, nothing changes: they mean the same from anywhere.
     """

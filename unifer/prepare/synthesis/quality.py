@@ -1,6 +1,8 @@
-"""Quality control of a round's replies: what the filter keeps, what it rejects and why, and how often each face was read right.
+"""Quality control of a round's replies: what the filter keeps, what it rejects and why, and how often each
+face was read right.
 
-The filter is `curation/filter`, the same as for a teacher's replies. Blind and guided replies are never counted together.
+The filter is `curation/filter`, the same as for a teacher's replies. Blind and guided replies are never
+counted together.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Candidate:
 
 @dataclass(slots=True)
 class Rate:
-    """How often a face's blind replies gave its label (`right`), passed the filter (`passed`), out of those that came (`answered`)."""
+    """How often a face's blind replies gave its label (`right`), passed the filter (`passed`), out of those
+    that came (`answered`).
+    """
 
     answered: int = 0
     right: int = 0
@@ -53,7 +57,9 @@ class Rate:
 
 @dataclass
 class Count:
-    """Where replies of one kind went: `asked = failed + rejected + passed`. A reply may be rejected for several reasons."""
+    """Where replies of one kind went: `asked = failed + rejected + passed`. A reply may be rejected for
+    several reasons.
+    """
 
     asked: int = 0
     failed: int = 0
@@ -64,8 +70,16 @@ class Count:
     """Canonical emotion -> [passed, asked]."""
 
     def to_json(self) -> Json:
-        counts = {"asked": self.asked, "failed": self.failed, "rejected": self.rejected, "passed": self.passed}
-        classes = {label: {"asked": asked, "passed": passed} for label, (passed, asked) in sorted(self.classes.items())}
+        counts = {
+            "asked": self.asked,
+            "failed": self.failed,
+            "rejected": self.rejected,
+            "passed": self.passed,
+        }
+        classes = {
+            label: {"asked": asked, "passed": passed}
+            for label, (passed, asked) in sorted(self.classes.items())
+        }
         return counts | {"reasons": dict(self.reasons.most_common()), "classes": classes}
 
 
@@ -82,7 +96,9 @@ class QualityResult:
         return {"blind": self.blind.to_json(), "guided": self.guided.to_json() if self.guided.asked else None}
 
 
-def judge_replies(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], settings: FilterSettings, reject: Reject) -> QualityResult:
+def judge_replies(
+    faces: Mapping[str, PoolFace], replies: Iterable[Prediction], settings: FilterSettings, reject: Reject
+) -> QualityResult:
     """Judge every reply about `faces` (by key), and hand what is not kept to `reject`, with its reasons."""
     found = QualityResult()
     for reply in replies:
@@ -93,7 +109,14 @@ def judge_replies(faces: Mapping[str, PoolFace], replies: Iterable[Prediction], 
     return found
 
 
-def _judge(face: PoolFace, guided: bool, reply: Prediction, settings: FilterSettings, found: QualityResult, reject: Reject) -> None:
+def _judge(
+    face: PoolFace,
+    guided: bool,
+    reply: Prediction,
+    settings: FilterSettings,
+    found: QualityResult,
+    reject: Reject,
+) -> None:
     count = found.guided if guided else found.blind
     of_class = count.classes.setdefault(face.emotion, [0, 0])
     rate = Rate() if guided else found.rates.setdefault(face.key, Rate())
@@ -117,12 +140,22 @@ def _judge(face: PoolFace, guided: bool, reply: Prediction, settings: FilterSett
     rate.passed += 1
     known = face.known.action_units
     units = verdict.action_units if known is None else frozenset(known)
-    found.candidates.append(Candidate(face, reply.question.key, reply.reply, verdict.reasoning, units, guided))
+    found.candidates.append(
+        Candidate(face, reply.question.key, reply.reply, verdict.reasoning, units, guided)
+    )
 
 
-def rejected(face: PoolFace, key: str, guided: bool, reply: str, reasons: Iterable[str], **more: str | None) -> Json:
+def rejected(
+    face: PoolFace, key: str, guided: bool, reply: str, reasons: Iterable[str], **more: str | None
+) -> Json:
     """A row of rejects.jsonl."""
-    row: Json = {"id": key, "image_path": face.row.image_path, "label": face.label, "guided": guided, "reasons": list(reasons)}
+    row: Json = {
+        "id": key,
+        "image_path": face.row.image_path,
+        "label": face.label,
+        "guided": guided,
+        "reasons": list(reasons),
+    }
     return row | {"response": reply} | more
 
 

@@ -1,6 +1,8 @@
-"""Synthesised test rows before a person, and what that person said: `review.jsonl`, verdicts by row, the rows that were accepted.
+"""Synthesised test rows before a person, and what that person said: `review.jsonl`, verdicts by row, the rows
+that were accepted.
 
-Knows rows and verdicts; the page that asks is `report/review`. A verdict counts for the very file that it was given on.
+Knows rows and verdicts; the page that asks is `report/review`. A verdict counts for the very file that it was
+given on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """A synthesised row with an id, the known label (None: AUs alone are known), and what a reader should know of its reply."""
+    """A synthesised row with an id, the known label (None: AUs alone are known), and what a reader should
+    know of its reply.
+    """
 
     row: CoTRow
     label: str | None
@@ -66,47 +70,69 @@ class ReviewResult:
     undecided: tuple[ReviewRow, ...]
 
     def counts(self) -> Json:
-        return {"accepted": len(self.accepted), "rejected": len(self.rejected), "undecided": len(self.undecided)}
+        return {
+            "accepted": len(self.accepted),
+            "rejected": len(self.rejected),
+            "undecided": len(self.undecided),
+        }
 
     def rows(self) -> list[CoTRow]:
         """The accepted rows, as CoT rows that say so."""
-        return [replace(each.row, provenance=(each.row.provenance or {}) | {"reviewed": True}) for each in self.accepted]
+        return [
+            replace(each.row, provenance=(each.row.provenance or {}) | {"reviewed": True})
+            for each in self.accepted
+        ]
 
 
-def read_verdicts(path: Path, reviewed: Path, rows: Sequence[ReviewRow], *, partial: bool = False) -> ReviewResult:
+def read_verdicts(
+    path: Path, reviewed: Path, rows: Sequence[ReviewRow], *, partial: bool = False
+) -> ReviewResult:
     """What the verdicts of `path` say of `rows`, the rows of the file `reviewed`.
 
-    Raises InputError: no verdicts, verdicts on another file, a verdict on a row that is not there, one that is neither of `VERDICTS`, and
-    rows without any unless `partial`.
+    Raises InputError: no verdicts, verdicts on another file, a verdict on a row that is not there, one that
+    is neither of `VERDICTS`, and rows without any unless `partial`.
     """
     verdicts = _verdicts(path, reviewed)
     known = {row.key for row in rows}
     strange = [key for key in verdicts if key not in known]
     if strange:
-        raise InputError(f"{path}: speaks of {_some(strange)}, not in {reviewed}; give the verdicts that its own page saved")
+        raise InputError(
+            f"{path}: speaks of {_some(strange)}, not in {reviewed}; give the verdicts that its own "
+            "page saved"
+        )
     undecided = [row.key for row in rows if row.key not in verdicts]
     if undecided and not partial:
         raise InputError(
-            f"{path}: has no verdict on {_some(undecided)} of the {len(rows):,} rows of {reviewed}; judge them on the page and save again, "
-            "or give --partial to go on without them"
+            f"{path}: has no verdict on {_some(undecided)} of the {len(rows):,} rows of {reviewed}; "
+            "judge them on the page and save again, or give --partial to go on without them"
         )
-    return ReviewResult(*(tuple(row for row in rows if verdicts.get(row.key) == said) for said in (*VERDICTS, None)))
+    return ReviewResult(
+        *(tuple(row for row in rows if verdicts.get(row.key) == said) for said in (*VERDICTS, None))
+    )
 
 
 def _verdicts(path: Path, reviewed: Path) -> Mapping[str, str]:
     remedy = "give the file that the page saved"
     found = files.read_json(path, remedy)
-    if not isinstance(found, dict) or not isinstance(found.get("file"), dict) or not isinstance(found.get("verdicts"), dict):
+    if (
+        not isinstance(found, dict)
+        or not isinstance(found.get("file"), dict)
+        or not isinstance(found.get("verdicts"), dict)
+    ):
         raise InputError(f"{path}: holds no verdicts ('file' and 'verdicts' are needed); {remedy}")
     said, there = found["file"].get("sha256"), runs.describe_file(reviewed)["sha256"]
     if said != there:
         raise InputError(
-            f"{path}: its verdicts are on another file, {found['file'].get('name')!r} with SHA-256 {str(said)[:12]}..., and {reviewed} has "
-            f"{there[:12]}...; give the file that was reviewed, or write a new page and review this one"
+            f"{path}: its verdicts are on another file, {found['file'].get('name')!r} with SHA-256 "
+            f"{str(said)[:12]}..., and {reviewed} has {there[:12]}...; give the file that was "
+            "reviewed, or write a new page and review this one"
         )
     for key, verdict in found["verdicts"].items():
         if verdict not in VERDICTS:
-            raise InputError(f"{path}: the verdict on {key!r} is {fields.short(verdict)}; allowed are {' and '.join(VERDICTS)}")
+            raise InputError(
+                f"{path}: the verdict on {key!r} is {fields.short(verdict)}; allowed are "
+                f"{' and '.join(VERDICTS)}"
+            )
     verdicts: Mapping[str, str] = found["verdicts"]
     return verdicts
 

@@ -1,12 +1,16 @@
-"""Which of the replies that passed are learned from, and which faces GRPO trains on: by difficulty, balanced by class and by AU.
+"""Which of the replies that passed are learned from, and which faces GRPO trains on: by difficulty, balanced
+by class and by AU.
 
-Knows candidates and rates; nothing of files. The same candidates, settings and seed choose the same rows, in whatever order they come.
+Knows candidates and rates; nothing of files. The same candidates, settings and seed choose the same rows, in
+whatever order they come.
 
 The rules, in words:
-- A face teaches something if its rate of right blind replies lies between the bounds. Faces always right may fill a small share, so that
-  a class the model has mastered does not vanish; replies whose writer was shown the label may fill another.
+- A face teaches something if its rate of right blind replies lies between the bounds. Faces always right may
+  fill a small share, so that a class the model has mastered does not vanish; replies whose writer was shown
+  the label may fill another.
 - The class with the fewest rows so far chooses next, and none exceeds its cap.
-- Within a class the next row is one whose AUs are rarest among the rows chosen so far; the seed decides between equals.
+- Within a class the next row is one whose AUs are rarest among the rows chosen so far; the seed decides
+  between equals.
 - A face gives at most `per_face` rows, and none whose reasoning nearly repeats what was chosen.
 """
 
@@ -28,7 +32,9 @@ from unifer.records import Json
 
 Stratum = Literal["between", "guided", "always"]
 STRATA: tuple[Stratum, ...] = ("between", "guided", "always")
-"""In the order of preference: faces sometimes right, replies that were shown the label, faces always right."""
+"""In the order of preference: faces sometimes right, replies that were shown the label, faces always
+right.
+"""
 
 _NO_UNIT = 0
 """Stands for a face without any active AU, so that such faces are balanced like the others."""
@@ -60,17 +66,27 @@ class ChosenItems:
             "near_duplicates": len(self.near_duplicates),
             "strata": self._counts(lambda item: [item.stratum]),
             "classes": self._counts(lambda item: [item.label]),
-            "action_units": self._counts(lambda item: [f"AU{unit}" for unit in sorted(item.action_units)] or ["none"]),
+            "action_units": self._counts(
+                lambda item: [f"AU{unit}" for unit in sorted(item.action_units)] or ["none"]
+            ),
         }
 
     def _counts(self, names: Callable[[Item], Iterable[str]]) -> Json:
-        available, taken = (Counter(name for item in items for name in names(item)) for items in (self.available, self.items))
-        ordered = sorted(available, key=lambda name: (len(name), name) if name.startswith("AU") else (0, name))
+        available, taken = (
+            Counter(name for item in items for name in names(item)) for items in (self.available, self.items)
+        )
+        ordered = sorted(
+            available, key=lambda name: (len(name), name) if name.startswith("AU") else (0, name)
+        )
         return {name: {"available": available[name], "taken": taken[name]} for name in ordered}
 
 
 def choose_rows(
-    candidates: Sequence[Candidate], rates: Mapping[str, Rate], settings: SelectSettings, filters: FilterSettings, seed: int
+    candidates: Sequence[Candidate],
+    rates: Mapping[str, Rate],
+    settings: SelectSettings,
+    filters: FilterSettings,
+    seed: int,
 ) -> ChosenItems:
     """The replies to learn from."""
     reasoning = {candidate.key: candidate.reasoning for candidate in candidates}
@@ -78,14 +94,30 @@ def choose_rows(
     for candidate in candidates:
         stratum = "guided" if candidate.guided else _stratum(rates[candidate.face.key], settings)
         if stratum is not None:
-            items.append(Item(candidate.key, candidate.face.key, candidate.face.emotion, candidate.action_units, stratum))
+            items.append(
+                Item(
+                    candidate.key, candidate.face.key, candidate.face.emotion, candidate.action_units, stratum
+                )
+            )
     memory = NearDuplicates(filters)
     shares: dict[Stratum, float] = {"guided": settings.guided_share, "always": settings.easy_share}
-    return _choose(items, settings, settings.rows, settings.per_face, shares, seed, lambda it: not memory.seen(it.face, reasoning[it.key]))
+    return _choose(
+        items,
+        settings,
+        settings.rows,
+        settings.per_face,
+        shares,
+        seed,
+        lambda it: not memory.seen(it.face, reasoning[it.key]),
+    )
 
 
-def choose_faces(faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings: SelectSettings, seed: int) -> ChosenItems:
-    """The faces for GRPO: those sometimes right. A group of replies that are all right, or all wrong, has no advantage to learn from."""
+def choose_faces(
+    faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings: SelectSettings, seed: int
+) -> ChosenItems:
+    """The faces for GRPO: those sometimes right. A group of replies that are all right, or all wrong, has no
+    advantage to learn from.
+    """
     items = [
         Item(face.key, face.key, face.emotion, frozenset(face.known.action_units or ()), "between")
         for face in faces
@@ -95,7 +127,9 @@ def choose_faces(faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings:
 
 
 def difficulty(rates: Iterable[Rate]) -> Json:
-    """How many faces were read right how often: `{"0/4": 12, "1/4": 30, ...}`; `none` counts faces without any reply."""
+    """How many faces were read right how often: `{"0/4": 12, "1/4": 30, ...}`; `none` counts faces without
+    any reply.
+    """
     counts = Counter(rates_as_text(rate) for rate in rates)
     return {name: counts[name] for name in sorted(counts, key=lambda name: (name == "none", name))}
 
@@ -120,7 +154,10 @@ def _choose(
     seed: int,
     accept: Callable[[Item], bool],
 ) -> ChosenItems:
-    queues = {label: _Class([item for item in items if item.label == label], seed) for label in sorted({item.label for item in items})}
+    queues = {
+        label: _Class([item for item in items if item.label == label], seed)
+        for label in sorted({item.label for item in items})
+    }
     cap = math.ceil(settings.class_cap * limit / max(1, len(queues)))
     most = {stratum: math.floor(shares.get(stratum, 1.0) * limit) for stratum in STRATA}
     chosen: list[Item] = []
@@ -162,13 +199,19 @@ class _Class:
         self._groups: dict[Stratum, dict[frozenset[int], list[Item]]] = {stratum: {} for stratum in STRATA}
         for item in sorted(items, key=lambda item: shuffled(seed, item.key), reverse=True):
             self._groups[item.stratum].setdefault(item.action_units, []).append(item)
-        # The worth of a group only falls, as its AUs are chosen: what stands in the heap is an upper bound, looked at again when on top.
-        self._heaps = {stratum: [(-math.inf, tuple(sorted(units)), units) for units in groups] for stratum, groups in self._groups.items()}
+        # The worth of a group only falls, as its AUs are chosen: what stands in the heap is an upper bound,
+        # looked at again when on top.
+        self._heaps = {
+            stratum: [(-math.inf, tuple(sorted(units)), units) for units in groups]
+            for stratum, groups in self._groups.items()
+        }
         for heap in self._heaps.values():
             heapq.heapify(heap)
 
     def next(self, strata: Iterable[Stratum], of_unit: Mapping[int, int]) -> Item | None:
-        """The next item of the first of `strata` that has any, from the group whose AUs were chosen least; None if none has."""
+        """The next item of the first of `strata` that has any, from the group whose AUs were chosen least;
+        None if none has.
+        """
         for stratum in strata:
             heap, groups = self._heaps[stratum], self._groups[stratum]
             while heap:

@@ -1,6 +1,7 @@
 """What a self-synthesis run can be told: typed, checked once, and what of it a resumed run must share.
 
-Knows names, types and ranges; reading YAML and flags is `reading`, and what a setting does is said where it is used.
+Knows names, types and ranges; reading YAML and flags is `reading`, and what a setting does is said where it
+is used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Loop = Literal["blind", "facial-r1"]
 Guidance = Literal["none", "failed", "always"]
 
 _FREE = ("tensor_parallel_size", "gpu_memory_utilization", "shards", "batch_size", "replies", "url")
-"""Flags of `unifer infer` that change how fast a reply comes and from where, not which (the replies file of a dry run is its model)."""
+"""Flags of `unifer infer` that change how fast a reply comes and from where, not which (the replies file of a
+dry run is its model).
+"""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,15 @@ class GenerateSettings:
     """How the model is asked about each face of the pool."""
 
     samples: int = 4
-    """Blind replies a face: the model sees the picture and the question alone. They decide how difficult a face is."""
+    """Blind replies a face: the model sees the picture and the question alone. They decide how difficult a
+    face is.
+    """
     faces: int | None = None
     """Faces of the pool to ask about, drawn by the seed; None asks about all."""
     guidance: Guidance = "none"
-    """Whether the known label and AUs are shown: never, where no blind reply passed the filter, or once more for every face."""
+    """Whether the known label and AUs are shown: never, where no blind reply passed the filter, or once more
+    for every face.
+    """
     guided_samples: int = 2
     temperature: float = 0.9
     top_p: float = 1.0
@@ -70,29 +77,39 @@ class GenerateSettings:
 
 @dataclass(frozen=True)
 class Correction:
-    """What the loop `facial-r1` does with a reply that is not accepted, and what it keeps for people to look at."""
+    """What the loop `facial-r1` does with a reply that is not accepted, and what it keeps for people to look
+    at.
+    """
 
     retries: int = 5
     """How often a face is asked again, shown its last reply and that reply's faults."""
     test_share: float = 0.0
-    """Share of the faces that is never trained on but looked at (`unifer synthesize review`): drawn by the seed, subjects whole."""
+    """Share of the faces that is never trained on but looked at (`unifer synthesize review`): drawn by the
+    seed, subjects whole.
+    """
 
     def __post_init__(self) -> None:
         _least("retries", self.retries, 0)
         if not 0 <= self.test_share < 1:
-            raise ValueError(f"test_share {self.test_share} must be from 0 to below 1: what is left is trained on")
+            raise ValueError(
+                f"test_share {self.test_share} must be from 0 to below 1: what is left is trained on"
+            )
 
 
 @dataclass(frozen=True)
 class SelectSettings:
-    """What is chosen out of the replies that passed, and which faces GRPO trains on. Rates count right blind replies of a face."""
+    """What is chosen out of the replies that passed, and which faces GRPO trains on. Rates count right blind
+    replies of a face.
+    """
 
     rows: int = 400
     """Synthesised rows at most."""
     per_face: int = 1
     min_rate: float = 0.0
     max_rate: float = 1.0
-    """A face teaches something if its rate lies between the two, both excluded: neither never nor always right."""
+    """A face teaches something if its rate lies between the two, both excluded: neither never nor always
+    right.
+    """
     easy_share: float = 0.2
     """Most of the rows that may come from faces always right; the rarest classes choose first."""
     guided_share: float = 0.2
@@ -107,7 +124,11 @@ class SelectSettings:
         _least("per_face", self.per_face, 1)
         _least("faces", self.faces, 1)
         if not 0 <= self.min_rate < self.max_rate <= 1:
-            raise ValueError(f"min_rate {self.min_rate} and max_rate {self.max_rate}: 0 <= min_rate < max_rate <= 1 is needed")
+            raise ValueError(
+                "min_rate "
+                f"{self.min_rate} and max_rate {self.max_rate}: 0 <= min_rate < max_rate <= 1 is "
+                "needed"
+            )
         for name in ("easy_share", "guided_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be from 0 to 1")
@@ -117,11 +138,15 @@ class SelectSettings:
 
 @dataclass(frozen=True)
 class SftSettings:
-    """The round's SFT: a config of `unifer sft`, what of it to change, where it starts, and how many original rows are mixed in."""
+    """The round's SFT: a config of `unifer sft`, what of it to change, where it starts, and how many original
+    rows are mixed in.
+    """
 
     config: Path
     start: Literal["current", "base"] = "current"
-    """`current`: the round's own model; `base`: the checkpoint that `sft.base` names, so that rounds do not pile up."""
+    """`current`: the round's own model; `base`: the checkpoint that `sft.base` names, so that rounds do not
+    pile up.
+    """
     base: str | None = None
     original: float = 1.0
     """Original CoT rows for each synthesised one, as far as there are any."""
@@ -131,14 +156,18 @@ class SftSettings:
 
     def __post_init__(self) -> None:
         if self.original < 0:
-            raise ValueError(f"original {self.original} must be 0 or more: original rows for each synthesised one")
+            raise ValueError(
+                f"original {self.original} must be 0 or more: original rows for each synthesised one"
+            )
         if self.start == "base" and self.base is None:
             raise ValueError("start is base: name the checkpoint as `sft.base`")
 
 
 @dataclass(frozen=True)
 class GrpoSettings:
-    """The round's GRPO: a config of `unifer grpo` and what of it to change. It starts from the round's SFT."""
+    """The round's GRPO: a config of `unifer grpo` and what of it to change. It starts from the round's
+    SFT.
+    """
 
     config: Path
     processes: int | None = None
@@ -167,7 +196,9 @@ class Synthesis:
     cot: Path
     """Original CoT rows, mixed into every round's SFT."""
     heldout: Path
-    """A dataset folder whose questions decide whether a round helped. None of its images may be trained on."""
+    """A dataset folder whose questions decide whether a round helped. None of its images may be trained
+    on.
+    """
     sft: SftSettings
     grpo: GrpoSettings
     pool: tuple[Path, ...] = ()
@@ -175,7 +206,9 @@ class Synthesis:
     faces: Faces | None = None
     """Faces drawn for the pool before the first round."""
     loop: Loop = "blind"
-    """`blind`: our own, several blind replies per face and a filter; `facial-r1`: the published one, gold shown and faults fed back."""
+    """`blind`: our own, several blind replies per face and a filter; `facial-r1`: the published one, gold
+    shown and faults fed back.
+    """
     image_root: Path | None = None
     rounds: int = 1
     seed: int = 0
@@ -188,11 +221,19 @@ class Synthesis:
     def __post_init__(self) -> None:
         _least("rounds", self.rounds, 1)
         if not self.pool and self.faces is None:
-            raise ValueError("nothing to reason about: name files of reward rows as `pool`, or faces to draw as `faces`")
+            raise ValueError(
+                "nothing to reason about: name files of reward rows as `pool`, or faces to draw as `faces`"
+            )
         if self.loop == "blind" and self.correction != Correction():
-            raise ValueError(f"correction {asdict(self.correction)} is for the loop facial-r1; set loop: facial-r1, or leave it out")
+            raise ValueError(
+                "correction "
+                f"{asdict(self.correction)} is for the loop facial-r1; set loop: facial-r1, or leave "
+                "it out"
+            )
         if self.loop == "blind" and self.generation.temperature == 0:
-            raise ValueError("generation: temperature 0.0 must be above 0: greedy replies to one face are all alike")
+            raise ValueError(
+                "generation: temperature 0.0 must be above 0: greedy replies to one face are all alike"
+            )
 
     @property
     def drawn(self) -> Path:
@@ -204,7 +245,9 @@ class Synthesis:
         return (*self.pool, *((self.drawn / "rlvr.json",) if self.faces else ()))
 
     def identity(self) -> Json:
-        """The settings that a resumed run must share, free of paths: what they name is described by its content elsewhere."""
+        """The settings that a resumed run must share, free of paths: what they name is described by its
+        content elsewhere.
+        """
         plain = asdict(self)
         for name in ("out", "model", "cot", "heldout", "pool", "image_root", "rounds"):
             plain.pop(name)
@@ -214,7 +257,9 @@ class Synthesis:
         if self.loop == "blind":  # as in the runs from before there was another loop, which go on
             del plain["loop"], plain["correction"]
         for section in ("generation", "evaluation"):
-            plain[section]["settings"] = {key: value for key, value in plain[section]["settings"].items() if key not in _FREE}
+            plain[section]["settings"] = {
+                key: value for key, value in plain[section]["settings"].items() if key not in _FREE
+            }
         plain["filter"] = self.filter.to_json()
         return plain
 

@@ -1,7 +1,8 @@
-"""Runs on disk -> entries of the leaderboard: one a model, with its scores on each dataset and whether they can be ranked.
+"""Runs on disk -> entries of the leaderboard: one a model, with its scores on each dataset and whether they
+can be ranked.
 
-Scores come from `evaluate/scoring`; nothing is computed here but which question file a run answered, whole or in part. A model is one run
-name over several datasets.
+Scores come from `evaluate/scoring`; nothing is computed here but which question file a run answered, whole or
+in part. A model is one run name over several datasets.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ class QuestionOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class BoardCell:
-    """One model on one dataset. `counts` holds every denominator, `whole` how many questions the question file has (None: unknown).
+    """One model on one dataset. `counts` holds every denominator, `whole` how many questions the question
+    file has (None: unknown).
 
-    `comparable`: every question of that file was asked, and none besides, so the score may be ranked beside others.
+    `comparable`: every question of that file was asked, and none besides, so the score may be ranked beside
+    others.
     """
 
     values: Mapping[str, Value]
@@ -108,7 +111,9 @@ class Group:
 
 
 POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Other emotions, Action Units and reasoning"
-"""The four sets of FERBench, which have a pooled score; the sets in the folder `benchmark`. Any other dataset is a family of its own."""
+"""The four sets of FERBench, which have a pooled score; the sets in the folder `benchmark`. Any other dataset
+is a family of its own.
+"""
 
 
 def family_of(spec: DatasetSpec) -> str:
@@ -143,9 +148,11 @@ class Entry:
 def collect(
     selected: Sequence[Selected], *, protocol: str, resamples: int, advance: Callable[[], None] = lambda: None
 ) -> tuple[list[Entry], dict[str, DatasetSpec]]:
-    """Score the runs by `protocol`; entries in order of their first run, and the datasets they speak of by name. `advance` hears of each.
+    """Score the runs by `protocol`; entries in order of their first run, and the datasets they speak of by
+    name. `advance` hears of each.
 
-    Raises InputError for a run that cannot be scored, and for two runs of one name on one dataset and question file.
+    Raises InputError for a run that cannot be scored, and for two runs of one name on one dataset and
+    question file.
     """
     entries: dict[tuple[str, Group], Entry] = {}
     specs: dict[str, DatasetSpec] = {}
@@ -155,13 +162,20 @@ def collect(
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
         strict = score_strict(spec, run, resamples) if protocol == "strict" else None
         rule = _facial_r1 if protocol == FACIAL_R1 else _published
-        rows = [row.prediction for row in strict.graded] if strict is not None else read_predictions(run.path, spec)[0]
+        rows = (
+            [row.prediction for row in strict.graded]
+            if strict is not None
+            else read_predictions(run.path, spec)[0]
+        )
         source = find_source(run.path, spec, rows)
         group = Group(family_of(spec), _questions_name(spec, source, rows))
         model = run.name if source.path is None else run.name.removesuffix(f".{source.path.stem}")
         other = paths.setdefault((model, group, spec.name), run)
         if other is not run:
-            raise InputError(f"{run.path}: {model!r} has a second run on {spec.title}, {other.path}; leave one out, or rename its file")
+            raise InputError(
+                f"{run.path}: {model!r} has a second run on {spec.title}, {other.path}; leave one "
+                "out, or rename its file"
+            )
         entry = entries.setdefault((model, group), Entry(model, group))
         cell = rule(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
         stated = read_stated(run.path)
@@ -175,12 +189,20 @@ def collect(
 
 
 def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
-    if known.folder.resolve() != spec.folder.resolve() and (known.labels, known.action_units) != (spec.labels, spec.action_units):
-        raise InputError(f"{spec.folder}: is called {spec.name!r} like {known.folder}, but asks for something else; rename one of them")
+    if known.folder.resolve() != spec.folder.resolve() and (known.labels, known.action_units) != (
+        spec.labels,
+        spec.action_units,
+    ):
+        raise InputError(
+            f"{spec.folder}: is called {spec.name!r} like {known.folder}, but asks for something "
+            "else; rename one of them"
+        )
 
 
 def _questions_name(spec: DatasetSpec, source: QuestionSource, rows: Sequence[Prediction]) -> str | None:
-    """None for the dataset's own questions; else the file's name, or a digest of the rows where it is not at hand."""
+    """None for the dataset's own questions; else the file's name, or a digest of the rows where it is not at
+    hand.
+    """
     if source.path is not None:
         same = spec.questions.is_file() and source.path.samefile(spec.questions)
         return None if same else source.path.name
@@ -191,7 +213,9 @@ def _questions_name(spec: DatasetSpec, source: QuestionSource, rows: Sequence[Pr
 def _strict(result: DatasetScores, source: QuestionSource, rows: Sequence[Prediction]) -> BoardCell:
     values = {}
     if result.scores is not None:
-        values = {name: Value(getattr(result.scores, name), result.scores.intervals.get(name)) for name in LABELLED}
+        values = {
+            name: Value(getattr(result.scores, name), result.scores.intervals.get(name)) for name in LABELLED
+        }
     if (units := result.action_units) is not None:
         for name in ("macro_f1", "micro_f1", "face_f1"):
             if (score := getattr(units, name)) is not None:
@@ -207,10 +231,19 @@ def _strict(result: DatasetScores, source: QuestionSource, rows: Sequence[Predic
 
 
 def said_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, QuestionOutcome]:
-    """What was said to each question that asks for a label; a question at hand in `questions` is taken from there, and held once."""
+    """What was said to each question that asks for a label; a question at hand in `questions` is taken from
+    there, and held once.
+    """
     known = {question.key: question for question in questions}
-    rows = [(row.prediction.question, row.verdict) for row in graded if row.prediction.question.true_label is not None]
-    return {question.key: QuestionOutcome(known.get(question.key, question), verdict.outcome, verdict.label) for question, verdict in rows}
+    rows = [
+        (row.prediction.question, row.verdict)
+        for row in graded
+        if row.prediction.question.true_label is not None
+    ]
+    return {
+        question.key: QuestionOutcome(known.get(question.key, question), verdict.outcome, verdict.label)
+        for question, verdict in rows
+    }
 
 
 def _reasoning(result: DatasetScores) -> dict[str, Value]:
@@ -232,11 +265,19 @@ def _reasoning(result: DatasetScores) -> dict[str, Value]:
 def _judge(result: DatasetScores) -> str | None:
     """Who judged, by which rubric: means of different judges are not compared."""
     judge = None if result.reasoning is None else result.reasoning.judge
-    return None if judge is None else f"judged by {judge.judge}, {judge.rubric}" + (", shown the picture" if judge.pictured else "")
+    return (
+        None
+        if judge is None
+        else f"judged by {judge.judge}, {judge.rubric}" + (", shown the picture" if judge.pictured else "")
+    )
 
 
-def _published(spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int) -> BoardCell:
-    """By the published rule: accuracy stands where WAR does, macro recall where UAR does; only accuracy has an interval."""
+def _published(
+    spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int
+) -> BoardCell:
+    """By the published rule: accuracy stands where WAR does, macro recall where UAR does; only accuracy has
+    an interval.
+    """
     result = score_published(spec, run)
     overall, scored = result.metrics["overall"], len(result.pairs)
     values = {
@@ -252,10 +293,22 @@ def _published(spec: DatasetSpec, run: PredictionFile, source: QuestionSource, r
     # The published pooled script reads every dataset with the one-line expression.
     pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
     table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
-    return BoardCell(values, counts, whole, comparable, flags, result.notes, published=pooled, table=table, wording=result.wording)
+    return BoardCell(
+        values,
+        counts,
+        whole,
+        comparable,
+        flags,
+        result.notes,
+        published=pooled,
+        table=table,
+        wording=result.wording,
+    )
 
 
-def _facial_r1(spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int) -> BoardCell:
+def _facial_r1(
+    spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int
+) -> BoardCell:
     """By Facial-R1's rule: accuracy stands where WAR does."""
     result = score_facial_r1(spec, run, resamples)
     values: dict[str, Value] = {}
@@ -281,7 +334,9 @@ def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[flo
     return percentile_interval(samples, LEVEL)
 
 
-def _coverage(source: QuestionSource, counts: Mapping[str, int], rows: Sequence[Prediction]) -> tuple[int | None, bool, tuple[str, ...]]:
+def _coverage(
+    source: QuestionSource, counts: Mapping[str, int], rows: Sequence[Prediction]
+) -> tuple[int | None, bool, tuple[str, ...]]:
     """How many questions the file has, whether all of them and no others were asked, and what to mark."""
     flags = [f"incomplete: {counts['missing']:,} without a reply"] if counts["missing"] else []
     flags += [f"{counts['failed']:,} failed"] if counts["failed"] else []

@@ -6,7 +6,17 @@ import re
 from collections.abc import Sequence
 
 from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
-from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
+from unifer.report.leaderboard.shown import (
+    EXPLAINED,
+    NAME_WIDTH,
+    heading,
+    made_of,
+    notes_of,
+    rank_of,
+    ranked_by,
+    shown,
+    tag_of,
+)
 from unifer.report.tables import plain
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])")
@@ -53,7 +63,10 @@ def _notes(ranking: Ranking) -> list[str]:
     return [
         f"{said[:1].upper()}{said[1:]}.",
         "",
-        *(f"- {escaped(about, 300)}: {escaped(', '.join(names), 300)}" for about, names in notes_of(ranking).items()),
+        *(
+            f"- {escaped(about, 300)}: {escaped(', '.join(names), 300)}"
+            for about, names in notes_of(ranking).items()
+        ),
     ]
 
 

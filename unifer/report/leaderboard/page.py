@@ -1,6 +1,7 @@
 """Boards as one HTML file that fetches nothing: tables that stand without a script, and sort with it.
 
-The style is the report's, so both look alike. Names and notes are data: escaped, on one line, invisible characters shown as escapes.
+The style is the report's, so both look alike. Names and notes are data: escaped, on one line, invisible
+characters shown as escapes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from html import escape
 from importlib import resources
 
 from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
-from unifer.report.leaderboard.shown import EXPLAINED, NAME_WIDTH, heading, made_of, notes_of, rank_of, ranked_by, shown, tag_of
+from unifer.report.leaderboard.shown import (
+    EXPLAINED,
+    NAME_WIDTH,
+    heading,
+    made_of,
+    notes_of,
+    rank_of,
+    ranked_by,
+    shown,
+    tag_of,
+)
 from unifer.report.page.document import document
 from unifer.report.tables import plain
 
@@ -24,7 +35,9 @@ def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
     style += here.joinpath("leaderboard.css").read_text(encoding="utf-8")
     script = here.joinpath("leaderboard.js").read_text(encoding="utf-8")
     values = {
-        "links": "".join(f'<li><a href="#board-{at}">{_text(heading(board))}</a></li>' for at, board in enumerate(boards)),
+        "links": "".join(
+            f'<li><a href="#board-{at}">{_text(heading(board))}</a></li>' for at, board in enumerate(boards)
+        ),
         "warnings": _warnings(warnings),
         "boards": "\n".join(_board(board, at) for at, board in enumerate(boards)),
         "explained": _text(EXPLAINED, 2 * _LONG),
@@ -42,7 +55,9 @@ def _warnings(warnings: Sequence[str]) -> str:
         return ""
     listed = "".join(f"<li>{_text(warning, _LONG)}</li>" for warning in warnings)
     head = '<h2 id="warnings-h">Before comparing</h2>'
-    return f'<section class="warnings" aria-labelledby="warnings-h">{head}<div><ul>{listed}</ul></div></section>'
+    return (
+        f'<section class="warnings" aria-labelledby="warnings-h">{head}<div><ul>{listed}</ul></div></section>'
+    )
 
 
 def _board(board: Leaderboard, at: int) -> str:
@@ -54,10 +69,17 @@ def _board(board: Leaderboard, at: int) -> str:
 def _ranking(ranking: Ranking, board: Leaderboard) -> str:
     ranks = any(line.places for line in ranking.lines)
     caption = f"<caption><strong>{_text(ranking.title)}</strong>, {_text(ranked_by(ranking))}</caption>"
-    titles = [("rank", "ascending" if ranks else "none"), ("model", "none"), *((title, "none") for _, title in ranking.columns)]
+    titles = [
+        ("rank", "ascending" if ranks else "none"),
+        ("model", "none"),
+        *((title, "none") for _, title in ranking.columns),
+    ]
     drawn = "" if ranking.ranked_by is None else dict(ranking.columns)[ranking.ranked_by]
     titles += [(drawn, ""), ("questions", "none")]
-    head = "".join(_head(title, order, 2 <= index < len(ranking.columns) + 2) for index, (title, order) in enumerate(titles))
+    head = "".join(
+        _head(title, order, 2 <= index < len(ranking.columns) + 2)
+        for index, (title, order) in enumerate(titles)
+    )
     scale = _scale(ranking)
     rows = "".join(_row(ranking, line, scale) for line in ranking.lines)
     name = f"{heading(board)}, {ranking.title}"
@@ -70,8 +92,14 @@ def _ranking(ranking: Ranking, board: Leaderboard) -> str:
 def _notes(ranking: Ranking) -> str:
     """What is to be known of single lines, folded: sources, doubts, what a run lacks."""
     found = notes_of(ranking)
-    listed = "".join(f"<li>{_text(about, _LONG)}: {_text(', '.join(names), _LONG)}</li>" for about, names in found.items())
-    return f'<details class="about"><summary>Notes and sources</summary><ul>{listed}</ul></details>' if found else ""
+    listed = "".join(
+        f"<li>{_text(about, _LONG)}: {_text(', '.join(names), _LONG)}</li>" for about, names in found.items()
+    )
+    return (
+        f'<details class="about"><summary>Notes and sources</summary><ul>{listed}</ul></details>'
+        if found
+        else ""
+    )
 
 
 def _head(title: str, order: str, number: bool) -> str:
@@ -84,7 +112,9 @@ def _head(title: str, order: str, number: bool) -> str:
 def _row(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str:
     tag = f' <span class="tag">{tag_of(line)}</span>' if tag_of(line) else ""
     place = line.places.get(ranking.ranked_by or "")
-    rank = f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
+    rank = (
+        f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
+    )
     made = f'<small class="note">{_text(made_of(line))}</small>'
     name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}{made}</th>'
     scores = "".join(_score(ranking, line, key) for key, _ in ranking.columns)
@@ -115,7 +145,9 @@ def _scale(ranking: Ranking) -> tuple[float, float]:
 
 
 def _whisker(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str:
-    """Score and interval on the scale of the table. The numbers stand beside it, so readers of the page's text lose nothing."""
+    """Score and interval on the scale of the table. The numbers stand beside it, so readers of the page's
+    text lose nothing.
+    """
     value = line.values.get(ranking.ranked_by or "")
     if value is None:
         return '<td class="plot"></td>'
@@ -125,7 +157,11 @@ def _whisker(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) ->
         return f"{100 * (score - low) / (high - low):.2f}"
 
     bounds = value.interval
-    span = "" if bounds is None else f'<line class="range" x1="{at(bounds[0])}" x2="{at(bounds[1])}" y1="8" y2="8"/>'
+    span = (
+        ""
+        if bounds is None
+        else f'<line class="range" x1="{at(bounds[0])}" x2="{at(bounds[1])}" y1="8" y2="8"/>'
+    )
     dot = f'<line class="dot" x1="{at(value.score)}" x2="{at(value.score)}" y1="2" y2="14"/>'
     return (
         '<td class="plot"><svg class="whisker" viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">'

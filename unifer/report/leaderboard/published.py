@@ -1,4 +1,6 @@
-"""`benchmark/published.yaml`: results of others, each with its source and protocol -> typed rows. Knows no run and computes nothing."""
+"""`benchmark/published.yaml`: results of others, each with its source and protocol -> typed rows. Knows no
+run and computes nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from unifer.errors import InputError
 
 FILE = "published.yaml"
 SCALES = {
-    **dict.fromkeys(("war", "uar", "macro_f1", "au_macro_f1", "au_micro_f1", "rouge_l", "score"), (0.0, 100.0)),
+    **dict.fromkeys(
+        ("war", "uar", "macro_f1", "au_macro_f1", "au_micro_f1", "rouge_l", "score"), (0.0, 100.0)
+    ),
     "rege": (0.0, 200.0),
     "judge": (1.0, 10.0),
     "pcc": (-1.0, 1.0),
@@ -30,7 +34,9 @@ _TABLE = ("source", "protocol", "metric", "setting", "columns", "rows")
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """Where a number stands; `unconfirmed` is why it is not to be relied on, None where nothing speaks against it."""
+    """Where a number stands; `unconfirmed` is why it is not to be relied on, None where nothing speaks
+    against it.
+    """
 
     key: str
     title: str
@@ -39,9 +45,11 @@ class PublishedSource:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a number was made. `grading` is the protocol of ours that computes the same, None where there is none.
+    """How a number was made. `grading` is the protocol of ours that computes the same, None where there is
+    none.
 
-    `au_set` names the AUs of the dataset that it runs over; None where it is not about AUs, or they are not stated.
+    `au_set` names the AUs of the dataset that it runs over; None where it is not about AUs, or they are not
+    stated.
     """
 
     key: str
@@ -64,16 +72,22 @@ class PublishedResult:
 
 
 def read_published(path: Path) -> list[PublishedResult]:
-    """All results of the file, in its order. Raises InputError naming the entry, the key, its value and what is allowed."""
+    """All results of the file, in its order. Raises InputError naming the entry, the key, its value and what
+    is allowed.
+    """
     raw = files.read_yaml(path)
     try:
         _keys(raw, "the file", ("sources", "protocols", "tables"))
         sources = {key: _source(key, entry) for key, entry in _mapping(raw["sources"], "'sources'").items()}
-        protocols = {key: _protocol(key, entry) for key, entry in _mapping(raw["protocols"], "'protocols'").items()}
+        protocols = {
+            key: _protocol(key, entry) for key, entry in _mapping(raw["protocols"], "'protocols'").items()
+        }
         if not isinstance(raw["tables"], list):
             raise ValueError(f"'tables' must be a list, not {raw['tables']!r}")
         results = [
-            result for number, table in enumerate(raw["tables"], 1) for result in _results(f"table {number}", table, sources, protocols)
+            result
+            for number, table in enumerate(raw["tables"], 1)
+            for result in _results(f"table {number}", table, sources, protocols)
         ]
         _refuse_doubled(results)
     except ValueError as error:
@@ -81,8 +95,11 @@ def read_published(path: Path) -> list[PublishedResult]:
     return results
 
 
-def beside(results: Sequence[PublishedResult], specs: Mapping[str, DatasetSpec]) -> tuple[list[PublishedResult], list[str]]:
-    """The results that may stand beside scores over the AU sets of `specs` (datasets by name), and what to say of those left out.
+def beside(
+    results: Sequence[PublishedResult], specs: Mapping[str, DatasetSpec]
+) -> tuple[list[PublishedResult], list[str]]:
+    """The results that may stand beside scores over the AU sets of `specs` (datasets by name), and what to
+    say of those left out.
 
     A score of AUs over another AU set, or over one that is not stated, is a score of something else.
     """
@@ -108,7 +125,14 @@ def _comparable(result: PublishedResult, spec: DatasetSpec | None) -> bool:
 
 def _source(key: str, raw: Any) -> PublishedSource:
     _keys(raw, f"source {key!r}", ("title",), ("unconfirmed",))
-    return PublishedSource(key, *(_text(raw.get(name), f"source {key!r}: {name!r}") for name in ("title", "unconfirmed") if name in raw))
+    return PublishedSource(
+        key,
+        *(
+            _text(raw.get(name), f"source {key!r}: {name!r}")
+            for name in ("title", "unconfirmed")
+            if name in raw
+        ),
+    )
 
 
 def _protocol(key: str, raw: Any) -> Protocol:
@@ -120,9 +144,16 @@ def _protocol(key: str, raw: Any) -> Protocol:
     return Protocol(key, _text(raw["text"], f"protocol {key!r}: 'text'"), grading, au_set)
 
 
-def _results(where: str, raw: Any, sources: dict[str, PublishedSource], protocols: dict[str, Protocol]) -> list[PublishedResult]:
+def _results(
+    where: str, raw: Any, sources: dict[str, PublishedSource], protocols: dict[str, Protocol]
+) -> list[PublishedResult]:
     _keys(raw, where, _TABLE, ("settings",))
-    for name, allowed in (("source", sources), ("protocol", protocols), ("metric", SCALES), ("setting", SETTINGS)):
+    for name, allowed in (
+        ("source", sources),
+        ("protocol", protocols),
+        ("metric", SCALES),
+        ("setting", SETTINGS),
+    ):
         _known(where, name, raw[name], allowed)
     columns = raw["columns"]
     if (
@@ -132,27 +163,38 @@ def _results(where: str, raw: Any, sources: dict[str, PublishedSource], protocol
         or len(set(columns)) < len(columns)
     ):
         raise ValueError(f"{where}: 'columns' must be a list of different dataset names, not {columns!r}")
-    rows, settings = _mapping(raw["rows"], f"{where}: 'rows'"), _mapping(raw.get("settings", {}), f"{where}: 'settings'")
+    rows, settings = (
+        _mapping(raw["rows"], f"{where}: 'rows'"),
+        _mapping(raw.get("settings", {}), f"{where}: 'settings'"),
+    )
     for system, setting in settings.items():
         _known(where, "settings", system, rows)
         _known(where, f"settings of {system}", setting, SETTINGS)
     source, protocol, metric = sources[raw["source"]], protocols[raw["protocol"]], raw["metric"]
     return [
-        PublishedResult(system, dataset, metric, value, settings.get(system, raw["setting"]), source, protocol)
+        PublishedResult(
+            system, dataset, metric, value, settings.get(system, raw["setting"]), source, protocol
+        )
         for system, values in rows.items()
-        for dataset, value in zip(columns, _values(f"{where}: {system!r}", values, len(columns), metric), strict=True)
+        for dataset, value in zip(
+            columns, _values(f"{where}: {system!r}", values, len(columns), metric), strict=True
+        )
         if value is not None
     ]
 
 
 def _values(where: str, raw: Any, count: int, metric: str) -> Sequence[float | None]:
     if not isinstance(raw, list) or len(raw) != count:
-        raise ValueError(f"{where}: {count} values, one a column, are expected (null where there is none), not {raw!r}")
+        raise ValueError(
+            f"{where}: {count} values, one a column, are expected (null where there is none), not {raw!r}"
+        )
     low, high = SCALES[metric]
     for value in raw:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is not None and not (number and low <= value <= high):
-            raise ValueError(f"{where}: {value!r} is no {metric}; a number from {low:g} to {high:g} or null is expected")
+            raise ValueError(
+                f"{where}: {value!r} is no {metric}; a number from {low:g} to {high:g} or null is expected"
+            )
     return raw
 
 
@@ -161,7 +203,10 @@ def _refuse_doubled(results: Sequence[PublishedResult]) -> None:
     for result in results:
         key = (result.system, result.dataset, result.metric, result.setting, result.source.key)
         if key in seen:
-            raise ValueError(f"{result.system!r} has two values of {result.metric} on {result.dataset} from {result.source.key}; keep one")
+            raise ValueError(
+                f"{result.system!r} has two values of {result.metric} on {result.dataset} from "
+                f"{result.source.key}; keep one"
+            )
         seen.add(key)
 
 
@@ -174,7 +219,9 @@ def _keys(raw: Any, where: str, required: Sequence[str], optional: Sequence[str]
         raise ValueError(f"{where}: missing {missing[0]!r}; needed are {', '.join(required)}")
     for key in raw:
         if key not in allowed:
-            raise ValueError(f"{where}: unknown key {key!r}{_near(key, allowed)}; allowed are {', '.join(allowed)}")
+            raise ValueError(
+                f"{where}: unknown key {key!r}{_near(key, allowed)}; allowed are {', '.join(allowed)}"
+            )
 
 
 def _mapping(raw: Any, where: str) -> dict[str, Any]:
@@ -185,7 +232,9 @@ def _mapping(raw: Any, where: str) -> dict[str, Any]:
 
 def _known(where: str, name: str, value: Any, allowed: Any) -> None:
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{where}: {name!r} is {value!r}{_near(value, allowed)}; allowed are {', '.join(allowed)}")
+        raise ValueError(
+            f"{where}: {name!r} is {value!r}{_near(value, allowed)}; allowed are {', '.join(allowed)}"
+        )
 
 
 def _near(value: Any, allowed: Any) -> str:

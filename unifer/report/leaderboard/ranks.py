@@ -1,7 +1,9 @@
-"""Who is ahead, and who cannot be told apart: places from scores, shared wherever the difference may be noise.
+"""Who is ahead, and who cannot be told apart: places from scores, shared wherever the difference may be
+noise.
 
-Models that answered the same questions are compared question by question (paired bootstrap): hard questions cancel out. Everything else
-is compared by whether intervals overlap, which shares places more readily. Knows scores and verdicts; no files.
+Models that answered the same questions are compared question by question (paired bootstrap): hard questions
+cancel out. Everything else is compared by whether intervals overlap, which shares places more readily. Knows
+scores and verdicts; no files.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ class Place:
 
 
 def places(scores: Mapping[str, float], tied: Tied) -> dict[str, Place]:
-    """Ranks of models by score, best first. A model shares the rank of the best of its group as long as `tied` says so; the first that is
-    told apart opens the next group, at the number of models before it plus one."""
+    """Ranks of models by score, best first. A model shares the rank of the best of its group as long as
+    `tied` says so; the first that is told apart opens the next group, at the number of models before it plus
+    one."""
     order = sorted(scores, key=lambda name: (-scores[name], name))
     ranks: dict[str, int] = {}
     leader = ""
@@ -51,7 +54,9 @@ def places(scores: Mapping[str, float], tied: Tied) -> dict[str, Place]:
             ranks[name] = ranks[leader]
     held = list(ranks.values())
     return {
-        name: Place(rank, held.count(rank) > 1, rank == 1 or scores[name] == scores[order[0]] or tied(order[0], name))
+        name: Place(
+            rank, held.count(rank) > 1, rank == 1 or scores[name] == scores[order[0]] or tied(order[0], name)
+        )
         for name, rank in ranks.items()
     }
 
@@ -67,12 +72,16 @@ def overlap(values: Mapping[str, Value]) -> Tied:
 
 
 class Pairs:
-    """Paired comparison of models that answered the same questions: `said` holds, by dataset, model and question, what may be compared.
+    """Paired comparison of models that answered the same questions: `said` holds, by dataset, model and
+    question, what may be compared.
 
-    Datasets are resampled each on its own, whole subjects where a dataset names them. What was drawn once serves every metric.
+    Datasets are resampled each on its own, whole subjects where a dataset names them. What was drawn once
+    serves every metric.
     """
 
-    def __init__(self, said: Mapping[str, Mapping[str, Mapping[str, QuestionOutcome]]], resamples: int) -> None:
+    def __init__(
+        self, said: Mapping[str, Mapping[str, Mapping[str, QuestionOutcome]]], resamples: int
+    ) -> None:
         self._resamples = resamples
         rows = [row for models in said.values() for found in models.values() for row in found.values()]
         named = {label for row in rows for label in (row.question.true_label, row.label) if label is not None}
@@ -81,7 +90,8 @@ class Pairs:
         self._drawn: dict[tuple[str, str, str], tuple[Sums, int | None]] = {}
 
     def tied(self, metric: str, datasets: Sequence[str], pool: bool) -> Tied:
-        """Two models are tied where 0 lies in the 95 % interval of their difference of `metric` (war, uar or macro_f1) over `datasets`.
+        """Two models are tied where 0 lies in the 95 % interval of their difference of `metric` (war, uar or
+        macro_f1) over `datasets`.
 
         With `pool` their counts are added under canonical names, else the metric is averaged over them.
         """
@@ -90,25 +100,36 @@ class Pairs:
             drawn = [self._sums(dataset, one, other) for dataset in datasets]
             sums = [each for each, _ in drawn]
             together = [reduce(Sums.__add__, sums)] if pool else sums
-            differences = np.mean([each.differences(partial(self._statistic, metric)) for each in together], axis=0)
-            low, high = percentile_interval(differences, LEVEL, Drawn.together([clusters for _, clusters in drawn]).clusters)
+            differences = np.mean(
+                [each.differences(partial(self._statistic, metric)) for each in together], axis=0
+            )
+            low, high = percentile_interval(
+                differences, LEVEL, Drawn.together([clusters for _, clusters in drawn]).clusters
+            )
             return low <= 0 <= high
 
         return tied
 
     def _statistic(self, metric: str, sums: Floats, rows: Floats) -> Floats:
         size = len(self._labels)
-        return headline_of(sums.reshape(len(sums), size, size + len(UNNAMED)), rows)[:, HEADLINE.index(metric)]
+        return headline_of(sums.reshape(len(sums), size, size + len(UNNAMED)), rows)[
+            :, HEADLINE.index(metric)
+        ]
 
     def _sums(self, dataset: str, one: str, other: str) -> tuple[Sums, int | None]:
         if (dataset, one, other) not in self._drawn:
             units = self._answered[dataset].units(one, other)
-            self._drawn[dataset, one, other] = units.drawn(self._resamples, zlib.crc32(dataset.encode())), units.clusters
+            self._drawn[dataset, one, other] = (
+                units.drawn(self._resamples, zlib.crc32(dataset.encode())),
+                units.clusters,
+            )
         return self._drawn[dataset, one, other]
 
 
 class _Answered:
-    """Into which cell of truth x outcome each question of one dataset falls, for each model; `missing` where it has no row."""
+    """Into which cell of truth x outcome each question of one dataset falls, for each model; `missing` where
+    it has no row.
+    """
 
     def __init__(self, models: Mapping[str, Mapping[str, QuestionOutcome]], labels: Sequence[str]) -> None:
         self._place = {label: index for index, label in enumerate(labels)}
@@ -116,11 +137,14 @@ class _Answered:
         questions = {key: row.question for found in models.values() for key, row in found.items()}
         self._clusters = clusters_of(list(questions.values()))
         self._cells = {
-            name: np.array([self._cell(question, found.get(key)) for key, question in questions.items()]) for name, found in models.items()
+            name: np.array([self._cell(question, found.get(key)) for key, question in questions.items()])
+            for name, found in models.items()
         }
 
     def units(self, one: str, other: str) -> Units:
-        return Units.of_cells(self._cells[one], self._cells[other], len(self._place) * self._columns, self._clusters)
+        return Units.of_cells(
+            self._cells[one], self._cells[other], len(self._place) * self._columns, self._clusters
+        )
 
     def _cell(self, question: Question, row: QuestionOutcome | None) -> int:
         outcome, label = ("missing", None) if row is None else (row.outcome, row.label)

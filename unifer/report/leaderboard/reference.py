@@ -1,4 +1,6 @@
-"""Lines to read a board against: what naming the commonest label scores, and how often people agree. Figures are `evaluate/baselines`."""
+"""Lines to read a board against: what naming the commonest label scores, and how often people agree. Figures
+are `evaluate/baselines`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ Columns = dict[str, dict[str, Value]]
 def reference_lines(
     entries: Sequence[Entry], specs: Mapping[str, DatasetSpec], order: Sequence[str], group: Group
 ) -> dict[str, tuple[Columns, tuple[str, ...]]]:
-    """Values and notes by the name of the line; over the datasets of which a run has answered all questions."""
+    """Values and notes by the name of the line; over the datasets of which a run has answered all
+    questions.
+    """
     tables = {name: table for name in order if (table := _table(entries, name)) is not None}
     found = {name: baselines_of(table, specs[name]) for name, table in tables.items()}
     if not found:
@@ -37,15 +41,23 @@ def reference_lines(
 
 
 def _table(entries: Sequence[Entry], dataset: str) -> ConfusionTable | None:
-    """The truths of the dataset, from a run that was asked all of them; one with few missing rows goes first."""
-    cells = [cell for entry in entries if (cell := entry.cells.get(dataset)) is not None and cell.comparable and cell.table is not None]
+    """The truths of the dataset, from a run that was asked all of them; one with few missing rows goes
+    first.
+    """
+    cells = [
+        cell
+        for entry in entries
+        if (cell := entry.cells.get(dataset)) is not None and cell.comparable and cell.table is not None
+    ]
     best = min(cells, key=lambda cell: cell.counts["missing"] + cell.counts["failed"], default=None)
     return None if best is None else best.table
 
 
 def _pooled(tables: Sequence[ConfusionTable]) -> ConfusionTable:
     labels = list(dict.fromkeys(canonical(label) for table in tables for label in table.labels))
-    renamed = [table.relabelled(labels, {label: canonical(label) for label in table.labels}) for table in tables]
+    renamed = [
+        table.relabelled(labels, {label: canonical(label) for label in table.labels}) for table in tables
+    ]
     pooled = renamed[0]
     for more in renamed[1:]:
         pooled = pooled + more

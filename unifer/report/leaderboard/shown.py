@@ -12,7 +12,9 @@ _PERCENT = ("rege", "judge")
 
 
 class ScoreText(NamedTuple):
-    """One score as text: the number, its interval, and whether it is level with the best or not to be compared."""
+    """One score as text: the number, its interval, and whether it is level with the best or not to be
+    compared.
+    """
 
     number: str
     interval: str
@@ -26,9 +28,18 @@ def shown(ranking: Ranking, line: RankingLine, key: str) -> ScoreText | None:
     if value is None:
         return None
     place = line.places.get(key)
-    interval = "" if value.interval is None else " to ".join(_number(ranking.metric, bound, 1) for bound in value.interval)
+    interval = (
+        ""
+        if value.interval is None
+        else " to ".join(_number(ranking.metric, bound, 1) for bound in value.interval)
+    )
     digits = 2 if line.kind == "published" or line.protocol == "unifer" else 1
-    return ScoreText(_number(ranking.metric, value.score, digits), interval, place is not None and place.level, key in line.partial)
+    return ScoreText(
+        _number(ranking.metric, value.score, digits),
+        interval,
+        place is not None and place.level,
+        key in line.partial,
+    )
 
 
 def _number(metric: str, score: float, digits: int) -> str:
@@ -84,9 +95,11 @@ def notes_of(ranking: Ranking) -> dict[str, list[str]]:
 
 
 EXPLAINED = (
-    "Shares in percent; brackets hold 95 % bootstrap intervals. Bold: the best of a column, and every model whose difference from it "
-    "may be noise (the 95 % interval of the paired difference holds 0; where scores cannot be paired, intervals overlap). Such models "
-    "share a rank, marked =. A tilde marks a score over other or fewer questions, which has no rank. Lines marked published are copied "
-    "from papers and repositories, made under the protocol they name, and are never ranked. "
-    "A run that stands beside them and was asked with another prompt than the published one says so behind its name."
+    "Shares in percent; brackets hold 95 % bootstrap intervals. Bold: the best of a column, and "
+    "every model whose difference from it may be noise (the 95 % interval of the paired difference "
+    "holds 0; where scores cannot be paired, intervals overlap). Such models share a rank, marked =. "
+    "A tilde marks a score over other or fewer questions, which has no rank. Lines marked published "
+    "are copied from papers and repositories, made under the protocol they name, and are never "
+    "ranked. A run that stands beside them and was asked with another prompt than the published one "
+    "says so behind its name."
 )

@@ -1,4 +1,5 @@
-"""Boards as CSV, by pandas: a row a model and dataset, every score at full precision with its interval, every denominator.
+"""Boards as CSV, by pandas: a row a model and dataset, every score at full precision with its interval, every
+denominator.
 
 Shares are in [0, 1], as in metrics.json; REGE is at most 200, the judge's mean from 1 to 10.
 """
@@ -13,23 +14,39 @@ from unifer.report.leaderboard.entries import METRICS, BoardCell, Entry, Value
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 
 _FIRST = ("kind", "board", "model", "dataset", "protocol", "prompt", "setting", "source", "unconfirmed")
-_COUNTS = ("questions", "asked", "answered", "off_list", "no_answer", "failed", "missing", "well_formed", "scored")
+_COUNTS = (
+    "questions",
+    "asked",
+    "answered",
+    "off_list",
+    "no_answer",
+    "failed",
+    "missing",
+    "well_formed",
+    "scored",
+)
 _LAST = ("comparable", "folds", "flags", "notes")
 Row = dict[str, Any]
 
 
 def csv(boards: Sequence[Leaderboard], published: Sequence[PublishedResult], protocol: str) -> str:
-    """The text of the file: runs and their totals first, then every published result, those of other datasets too."""
+    """The text of the file: runs and their totals first, then every published result, those of other datasets
+    too.
+    """
     import pandas
 
-    rows = [row for board in boards for row in _rows(board, protocol)] + [_published(result) for result in published]
+    rows = [row for board in boards for row in _rows(board, protocol)] + [
+        _published(result) for result in published
+    ]
     scores = [
         name
         for metric in dict.fromkeys((*METRICS, *SCALES))
         for name in (metric, *(f"{metric}_{end}" for end in ("low", "high", "rank", "level")))
     ]
     used = {name for row in rows for name, value in row.items() if value is not None}
-    columns = [name for name in (*_FIRST, *_COUNTS, *scores, *_LAST) if name in used or name in (*_FIRST, *_COUNTS)]
+    columns = [
+        name for name in (*_FIRST, *_COUNTS, *scores, *_LAST) if name in used or name in (*_FIRST, *_COUNTS)
+    ]
     frame = pandas.DataFrame(rows, columns=columns, dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
@@ -38,12 +55,29 @@ def _rows(board: Leaderboard, protocol: str) -> Iterator[Row]:
     for entry in board.entries:
         head = {"kind": "run", "board": board.group.title, "model": _kept(entry.model), "protocol": protocol}
         for name, cell in entry.cells.items():
-            yield head | {"dataset": name} | _scores(cell.values) | _ranks(board, entry.model, name) | _counts(cell)
+            yield (
+                head
+                | {"dataset": name}
+                | _scores(cell.values)
+                | _ranks(board, entry.model, name)
+                | _counts(cell)
+            )
         for name, values in board.totals.get(entry.model, {}).items():
             if values:
-                yield head | {"dataset": name} | _scores(values) | _ranks(board, entry.model, name) | _summed(entry)
+                yield (
+                    head
+                    | {"dataset": name}
+                    | _scores(values)
+                    | _ranks(board, entry.model, name)
+                    | _summed(entry)
+                )
     for name, (columns, about) in board.reference.items():
-        head = {"kind": "baseline", "board": board.group.title, "model": name, "notes": _kept("; ".join(about))}
+        head = {
+            "kind": "baseline",
+            "board": board.group.title,
+            "model": name,
+            "notes": _kept("; ".join(about)),
+        }
         yield from (head | {"dataset": column} | _scores(values) for column, values in columns.items())
 
 
@@ -59,7 +93,10 @@ def _ranks(board: Leaderboard, model: str, column: str) -> Row:
     """Rank in that column, and whether the difference from its best may be noise."""
     row: Row = {}
     for ranking in board.rankings:
-        place = next((line.places.get(column) for line in ranking.lines if line.kind == "run" and line.name == model), None)
+        place = next(
+            (line.places.get(column) for line in ranking.lines if line.kind == "run" and line.name == model),
+            None,
+        )
         if place is not None:
             row |= {f"{ranking.metric}_rank": place.rank, f"{ranking.metric}_level": place.level}
     return row
@@ -93,7 +130,11 @@ def _published(result: PublishedResult) -> Row:
         "dataset": result.dataset,
         "protocol": f"{result.protocol.key}: {result.protocol.text}",
     }
-    doubt = {"setting": result.setting, "source": result.source.title, "unconfirmed": result.source.unconfirmed}
+    doubt = {
+        "setting": result.setting,
+        "source": result.source.title,
+        "unconfirmed": result.source.unconfirmed,
+    }
     # 68.84 / 100 is 0.6884 exactly as written; a sum of binary fractions need not be.
     return row | doubt | {result.metric: float(f"{result.value / 100:.12g}") if share else result.value}
 

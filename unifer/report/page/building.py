@@ -1,7 +1,8 @@
 """The page as one file: template, style, scripts and data put together, nothing to be fetched.
 
-Knows the template and the order of its scripts. Two rules keep replies data: they go into the file compressed and in base64, so none can
-end an element; and the page's content security policy admits its own script and style by their hashes, and no network at all.
+Knows the template and the order of its scripts. Two rules keep replies data: they go into the file compressed
+and in base64, so none can end an element; and the page's content security policy admits its own script and
+style by their hashes, and no network at all.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted too; `baseline` is
-    the run that all others are held against.
+    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves
+    are wanted too; `baseline` is the run that all others are held against.
     """
 
     title: str = "How well do they read faces?"
@@ -78,8 +79,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the page, its bytes, how many questions and warnings it shows, what it says of its images; PNG files beside it, and
-    why no radar chart is among them.
+    """What was written: the page, its bytes, how many questions and warnings it shows, what it says of its
+    images; PNG files beside it, and why no radar chart is among them.
     """
 
     path: Path
@@ -91,10 +92,13 @@ class Written:
     no_radar: str
 
 
-def write_report(results: Sequence[DatasetScores], out: Path, settings: Settings, progress: Progress) -> Written:
+def write_report(
+    results: Sequence[DatasetScores], out: Path, settings: Settings, progress: Progress
+) -> Written:
     """Write `out/index.html` about `results`, and its two charts as PNG files beside it.
 
-    Raises InputError: nothing given, one model twice on a dataset, datasets that disagree, a baseline that is none of the runs.
+    Raises InputError: nothing given, one model twice on a dataset, datasets that disagree, a baseline that is
+    none of the runs.
     """
     _check(results)
     models = list(dict.fromkeys(result.run.name for result in results))
@@ -108,13 +112,17 @@ def write_report(results: Sequence[DatasetScores], out: Path, settings: Settings
     about["training"] = _training(results, settings.training)
     about["emotions"] = in_order(label for result in results for label in result.spec.labels)
     samples = packed(samples_json(asked))
-    thumbnails, shown, about["images"] = _images(results, asked, settings, settings.budget - len(samples), progress)
+    thumbnails, shown, about["images"] = _images(
+        results, asked, settings, settings.budget - len(samples), progress
+    )
     page = _assembled(settings.title, about, samples, packed(shown), thumbnails.text)
     path = out / NAME
     files.write_text(path, page)
     drawn = write_figures(out, radars, pairs, {result.spec.name: result.spec.title for result in results})
     left_out = next((radar.refusal for radar in radars.values()), "")
-    return Written(path, path.stat().st_size, len(asked), tuple(about["warnings"]), about["images"], drawn, left_out)
+    return Written(
+        path, path.stat().st_size, len(asked), tuple(about["warnings"]), about["images"], drawn, left_out
+    )
 
 
 def _check(results: Sequence[DatasetScores]) -> None:
@@ -125,19 +133,24 @@ def _check(results: Sequence[DatasetScores]) -> None:
         before = seen.setdefault((result.run.name, result.spec.name), result)
         if before is not result:
             raise InputError(
-                f"{result.run.path}: is a second run {result.run.name!r} on {result.spec.name}, beside {before.run.path}; "
+                f"{result.run.path}: is a second run {result.run.name!r} on {result.spec.name}, "
+                "beside "
+                f"{before.run.path}; "
                 "rename one of the files, or leave one out"
             )
         first = next(each for each in results if each.spec.name == result.spec.name)
         if first.spec.labels != result.spec.labels:
             raise InputError(
-                f"{result.spec.folder}: dataset {result.spec.name!r} has the labels {', '.join(result.spec.labels)}, but in "
-                f"{first.spec.folder} it has {', '.join(first.spec.labels)}; they are two datasets: give one another name"
+                f"{result.spec.folder}: dataset {result.spec.name!r} has the labels "
+                f"{', '.join(result.spec.labels)}, but in {first.spec.folder} it has "
+                f"{', '.join(first.spec.labels)}; they are two datasets: give one another name"
             )
 
 
 def _training(results: Sequence[DatasetScores], wanted: Sequence[Path]) -> list[Json]:
-    """Curves of the checkpoints behind `results` that lie where checkpoints lie, and of the folders that are wanted besides."""
+    """Curves of the checkpoints behind `results` that lie where checkpoints lie, and of the folders that are
+    wanted besides.
+    """
     folders = {folder.resolve(): None for folder in wanted}
     for result in results:
         root, above = project_root(result.spec.folder), result.spec.folder.absolute().parent
@@ -155,16 +168,31 @@ def _model(result: DatasetScores) -> Json:
 
 
 def _images(
-    results: Sequence[DatasetScores], asked: Sequence[SampleRow], settings: Settings, left: int, progress: Progress
+    results: Sequence[DatasetScores],
+    asked: Sequence[SampleRow],
+    settings: Settings,
+    left: int,
+    progress: Progress,
 ) -> tuple[Thumbnails, list[object], str]:
-    """The packed thumbnails, what to show of each question (its place in them, or why there is none), and a sentence about them."""
+    """The packed thumbnails, what to show of each question (its place in them, or why there is none), and a
+    sentence about them.
+    """
     if not settings.images:
-        return Thumbnails(), ["left out of this page (--images none)"] * len(asked), "Images were left out of this page (--images none)."
+        return (
+            Thumbnails(),
+            ["left out of this page (--images none)"] * len(asked),
+            "Images were left out of this page (--images none).",
+        )
     specs = list({result.spec.name: result.spec for result in results}.values())
-    folders = [tuple(dict.fromkeys((spec.questions.parent, *([spec.sample.parent] if spec.sample else ())))) for spec in specs]
+    folders = [
+        tuple(dict.fromkeys((spec.questions.parent, *([spec.sample.parent] if spec.sample else ()))))
+        for spec in specs
+    ]
     found = [image_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
     order = sorted(range(len(asked)), key=lambda at: asked[at].telling)
-    wanted = dict.fromkeys(PageImage(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path))
+    wanted = dict.fromkeys(
+        PageImage(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path)
+    )
     with progress(len(wanted)) as advance:
         thumbnails = pack(list(wanted), max(_LEAST, left - _PAGE), advance)
     shown = [shown_as(each, thumbnails) for each in found]
@@ -172,7 +200,9 @@ def _images(
 
 
 def image_file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | str:
-    """The image file that a row means, looked for beside each of the dataset's question files; or why its path is refused."""
+    """The image file that a row means, looked for beside each of the dataset's question files; or why its
+    path is refused.
+    """
     try:
         places = [resolve(name, root, folder) for folder in folders]
     except ImageError as error:
@@ -181,19 +211,29 @@ def image_file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | 
 
 
 def shown_as(found: Path | str, thumbnails: Thumbnails) -> object:
-    """Where the copy of an image stands among the thumbnails, or why there is none; `found` is its file or what is wrong with its path."""
+    """Where the copy of an image stands among the thumbnails, or why there is none; `found` is its file or
+    what is wrong with its path.
+    """
     if isinstance(found, str):
         return found
     place = thumbnails.places.get(found)
-    return list(place) if place is not None else thumbnails.faults.get(found, "left out to keep this page small")
+    return (
+        list(place) if place is not None else thumbnails.faults.get(found, "left out to keep this page small")
+    )
 
 
 def _about_images(thumbnails: Thumbnails, shown: Sequence[object]) -> str:
     number = sum(isinstance(each, list) for each in shown)
-    kept = f"{number:,} of {len(shown):,} questions show their image, at most {thumbnails.side} pixels wide or high"
+    kept = (
+        f"{number:,} of {len(shown):,} questions show their image, at most {thumbnails.side} pixels "
+        "wide or high"
+    )
     parts = [kept if number else "No image is shown"]
     if thumbnails.left_out:
-        parts.append(f"{thumbnails.left_out:,} did not fit (questions on which models disagree went first, then wrong answers)")
+        parts.append(
+            f"{thumbnails.left_out:,} did not fit (questions on which models disagree went first, "
+            "then wrong answers)"
+        )
     if thumbnails.faults:
         missing = next(iter(thumbnails.faults.values()))
         parts.append(f"{len(thumbnails.faults):,} cannot be shown, the first because {missing}")

@@ -1,4 +1,6 @@
-"""The radar chart and the labels before and after: which of them a page has, and the same as PNG files beside it."""
+"""The radar chart and the labels before and after: which of them a page has, and the same as PNG files beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from unifer.report.radar import Radar, over_datasets, over_labels, radar_png
 
 
 def radars_of(results: Sequence[DatasetScores], models: Sequence[str]) -> dict[str, Radar]:
-    """A chart of each scope: over the datasets, if there are several, and over the labels of each; the widest first."""
+    """A chart of each scope: over the datasets, if there are several, and over the labels of each; the widest
+    first.
+    """
     by_dataset: dict[str, list[DatasetScores]] = {}
     for result in results:
         by_dataset.setdefault(result.spec.name, []).append(result)
@@ -20,10 +24,14 @@ def radars_of(results: Sequence[DatasetScores], models: Sequence[str]) -> dict[s
     return found | {name: over_labels(each) for name, each in by_dataset.items() if each[0].spec.labels}
 
 
-def write_figures(out: Path, radars: Mapping[str, Radar], pairs: Sequence[Versus], titles: Mapping[str, str]) -> tuple[Path, ...]:
-    """Write `radar.png`, and `labels.png` (`labels.2.png`, ...) for each pair of models, each of the widest scope it has.
+def write_figures(
+    out: Path, radars: Mapping[str, Radar], pairs: Sequence[Versus], titles: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """Write `radar.png`, and `labels.png` (`labels.2.png`, ...) for each pair of models, each of the widest
+    scope it has.
 
-    `titles` are those of datasets by name. What an earlier page left under these names goes: it would not belong to this one.
+    `titles` are those of datasets by name. What an earlier page left under these names goes: it would not
+    belong to this one.
     """
     for path in (out / "radar.png", out / "labels.png", *out.glob("labels.[0-9]*.png")):
         path.unlink(missing_ok=True)

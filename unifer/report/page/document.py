@@ -1,7 +1,8 @@
-"""One HTML file that fetches nothing: the head, the style and the script that report, leaderboard and review page share.
+"""One HTML file that fetches nothing: the head, the style and the script that report, leaderboard and review
+page share.
 
-The content security policy admits the page's own script and style by their hashes, and no network at all. What is filled in is never
-searched for further marks, so a reply that spells `{{title}}` stays a reply.
+The content security policy admits the page's own script and style by their hashes, and no network at all.
+What is filled in is never searched for further marks, so a reply that spells `{{title}}` stays a reply.
 """
 
 from __future__ import annotations
@@ -19,18 +20,26 @@ from unifer import __version__
 
 
 def document(body: str, values: Mapping[str, str], *, title: str, style: str, script: str) -> str:
-    """The whole file: `body`, its marks `{{name}}` filled in from `values` (HTML; `title` is among them), with `style` and `script`.
+    """The whole file: `body`, its marks `{{name}}` filled in from `values` (HTML; `title` is among them),
+    with `style` and `script`.
 
     Raises KeyError for a mark without a value.
     """
     frame = resources.files("unifer.report.page").joinpath("document.html").read_text(encoding="utf-8")
     named = {"title": escape(title)}
-    around = {"policy": _policy(script, style), "generator": f"unifer {__version__}", "style": style, "script": script}
+    around = {
+        "policy": _policy(script, style),
+        "generator": f"unifer {__version__}",
+        "style": style,
+        "script": script,
+    }
     return _filled(frame, {**named, **around, "body": _filled(body.rstrip("\n"), {**named, **values})})
 
 
 def embedded(data: Any) -> str:
-    """`data` as JSON within a script element: only `<` could end it there, and JSON spells it otherwise too."""
+    """`data` as JSON within a script element: only `<` could end it there, and JSON spells it otherwise
+    too.
+    """
     return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -42,4 +51,8 @@ def _policy(script: str, style: str) -> str:
     def hashed(text: str) -> str:
         return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
-    return f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    return (
+        "default-src 'none'; script-src "
+        f"{hashed(script)}; style-src {hashed(style)}; img-src data:; base-uri 'none'; form-action "
+        "'none'"
+    )

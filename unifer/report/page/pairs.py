@@ -1,4 +1,5 @@
-"""Models held against each other, two and two: the gain on each dataset and on all of them, and what it did to each label.
+"""Models held against each other, two and two: the gain on each dataset and on all of them, and what it did
+to each label.
 
 Computes nothing that `evaluate/statistics` computes; says which models are held against which, and on what.
 """
@@ -29,10 +30,11 @@ Both = tuple[DatasetScores, DatasetScores]
 
 @dataclass(frozen=True)
 class Versus:
-    """Two models on one dataset, or on `ALL` with labels together: what `after` gained, or the `problem` that forbids to say so.
+    """Two models on one dataset, or on `ALL` with labels together: what `after` gained, or the `problem` that
+    forbids to say so.
 
-    `measure` is WAR, or AU F1 where the dataset asks for AUs alone; then `labels` is empty. `holm` is the gain's p, corrected for the
-    pairs of the same scope.
+    `measure` is WAR, or AU F1 where the dataset asks for AUs alone; then `labels` is empty. `holm` is the
+    gain's p, corrected for the pairs of the same scope.
     """
 
     before: str
@@ -46,7 +48,12 @@ class Versus:
     holm: float = 1.0
 
     def to_json(self) -> Json:
-        named: Json = {"before": self.before, "after": self.after, "dataset": self.scope, "measure": self.measure}
+        named: Json = {
+            "before": self.before,
+            "after": self.after,
+            "dataset": self.scope,
+            "measure": self.measure,
+        }
         if self.gain is None:
             return named | {"problem": self.problem}
         labels = [{"label": each.label, "verdict": each.verdict, **each.to_json()} for each in self.labels]
@@ -55,22 +62,35 @@ class Versus:
 
 
 def baseline_of(models: Sequence[str], wanted: str | None) -> str | None:
-    """The model that all others are held against; None where every pair is. Raises InputError where nothing is called `wanted`."""
+    """The model that all others are held against; None where every pair is. Raises InputError where nothing
+    is called `wanted`.
+    """
     if wanted is not None and wanted not in models:
         raise InputError(f"--baseline {wanted}: is none of the runs; there are {', '.join(models)}")
     return models[0] if wanted is None and len(models) > PAIRED else wanted
 
 
-def held_against(results: Sequence[DatasetScores], models: Sequence[str], baseline: str | None, resamples: int) -> list[Versus]:
-    """Every pair of `models` (with a `baseline`: each other model and that), on all datasets that both answered and on each.
+def held_against(
+    results: Sequence[DatasetScores], models: Sequence[str], baseline: str | None, resamples: int
+) -> list[Versus]:
+    """Every pair of `models` (with a `baseline`: each other model and that), on all datasets that both
+    answered and on each.
 
     The baseline stands before; of another pair the model that is worse on the first scope does.
     """
-    pairs = combinations(models, 2) if baseline is None else ((baseline, other) for other in models if other != baseline)
+    pairs = (
+        combinations(models, 2)
+        if baseline is None
+        else ((baseline, other) for other in models if other != baseline)
+    )
     named = {(result.run.name, result.spec.name): result for result in results}
     found: list[Versus] = []
     for first, second in pairs:
-        both = [(named[first, name], named[second, name]) for model, name in named if model == first and (second, name) in named]
+        both = [
+            (named[first, name], named[second, name])
+            for model, name in named
+            if model == first and (second, name) in named
+        ]
         rows = _on_each(both, resamples)
         if baseline is None and rows and rows[0].gain is not None and rows[0].gain.points < 0:
             rows = _on_each([(other, one) for one, other in both], resamples)
@@ -82,25 +102,35 @@ def _corrected(found: Sequence[Versus]) -> list[Versus]:
     """With p by Holm for the pairs of each scope."""
     adjusted: dict[int, float] = {}
     for scope in dict.fromkeys(row.scope for row in found):
-        told = [(at, row.gain.significance) for at, row in enumerate(found) if row.scope == scope and row.gain is not None]
+        told = [
+            (at, row.gain.significance)
+            for at, row in enumerate(found)
+            if row.scope == scope and row.gain is not None
+        ]
         adjusted.update(zip((at for at, _ in told), holm([p for _, p in told]), strict=True))
     return [replace(row, holm=adjusted[at]) if at in adjusted else row for at, row in enumerate(found)]
 
 
 def _on_each(both: Sequence[Both], resamples: int) -> list[Versus]:
-    """A pair of models on its datasets with labels together, if there are several, and on each of its datasets."""
+    """A pair of models on its datasets with labels together, if there are several, and on each of its
+    datasets.
+    """
     labelled = [pair for pair in both if pair[0].spec.labels]
     together = [_versus(labelled, ALL, resamples)] if len(labelled) > 1 else []
     return together + [_versus([pair], pair[0].spec.name, resamples) for pair in both]
 
 
 def _versus(pairs: Sequence[Both], scope: str, resamples: int) -> Versus:
-    """One pair of models over one or several datasets, by WAR, or by AU F1 where a dataset asks for AUs alone."""
+    """One pair of models over one or several datasets, by WAR, or by AU F1 where a dataset asks for AUs
+    alone.
+    """
     specs = [before.spec for before, _ in pairs]
     names = [result.run.name for result in pairs[0]]
     row = Versus(names[0], names[1], scope, "war" if specs[0].labels else "au_f1")
     try:
-        matched = [match({"before": before.graded, "after": after.graded}, common=True) for before, after in pairs]
+        matched = [
+            match({"before": before.graded, "after": after.graded}, common=True) for before, after in pairs
+        ]
         replies = [(each.graded["before"], each.graded["after"]) for each in matched]
         made = [pair_up(before, after, row.measure) for before, after in replies]
     except InputError as error:
@@ -109,6 +139,10 @@ def _versus(pairs: Sequence[Both], scope: str, resamples: int) -> Versus:
     seeds = [zlib.crc32(spec.name.encode()) for spec in specs] if len(pairs) > 1 else [0]
     swap = True if len(pairs) > 1 or row.measure != "war" else None
     gain = gain_of(made, resamples=max(resamples, 1), seeds=seeds, swap=swap)
-    labels = specs[0].labels if len(specs) == 1 else in_order(label for spec in specs for label in spec.labels)
+    labels = (
+        specs[0].labels if len(specs) == 1 else in_order(label for spec in specs for label in spec.labels)
+    )
     changes = changes_over(replies, labels, resamples=resamples, seeds=seeds)
-    return replace(row, gain=gain, labels=tuple(changes), notes=tuple(note for each in matched for note in each.notes))
+    return replace(
+        row, gain=gain, labels=tuple(changes), notes=tuple(note for each in matched for note in each.notes)
+    )

@@ -1,4 +1,6 @@
-"""Scores of several runs at once, each run in one of several processes. Knows no page; what a score is stands in `evaluate/scoring`."""
+"""Scores of several runs at once, each run in one of several processes. Knows no page; what a score is stands
+in `evaluate/scoring`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,14 @@ from unifer.prepare.parallel import in_chunks
 
 
 def score_all(
-    selected: Sequence[Selected], resamples: int, advance: Callable[[int], None] | None = None, workers: int | None = None
+    selected: Sequence[Selected],
+    resamples: int,
+    advance: Callable[[int], None] | None = None,
+    workers: int | None = None,
 ) -> list[DatasetScores]:
-    """What `score_strict` gives for each of `selected`, in order. Raises InputError as it does; `advance` hears of runs done."""
+    """What `score_strict` gives for each of `selected`, in order. Raises InputError as it does; `advance`
+    hears of runs done.
+    """
     work = partial(_scored, resamples=resamples)
     # The largest first, so that no process is left alone with it at the end.
     order = sorted(range(len(selected)), key=lambda at: -selected[at].run.path.stat().st_size)

@@ -1,4 +1,5 @@
-"""What the page shows of its models, as JSON: scores with intervals, lengths, provenance, warnings. Pairs of them are in `pairs`.
+"""What the page shows of its models, as JSON: scores with intervals, lengths, provenance, warnings. Pairs of
+them are in `pairs`.
 
 Computes nothing that `evaluate` computes; arranges what it gives by model and dataset. Knows no markup.
 """
@@ -20,14 +21,20 @@ from unifer.report.page.pairs import ALL
 from unifer.report.page.samples import SampleRow
 
 
-def summary(results: Sequence[DatasetScores], asked: Sequence[SampleRow], models: Sequence[str], resamples: int) -> Json:
-    """What the page shows above its sample browser. `results` hold at most one run of each model and dataset."""
+def summary(
+    results: Sequence[DatasetScores], asked: Sequence[SampleRow], models: Sequence[str], resamples: int
+) -> Json:
+    """What the page shows above its sample browser. `results` hold at most one run of each model and
+    dataset.
+    """
     specs = {result.spec.name: result.spec for result in results}
     return {
         "version": __version__,
         "made": runs.now(),
         "models": list(models),
-        "datasets": [{"name": spec.name, "title": spec.title, "labels": list(spec.labels)} for spec in specs.values()],
+        "datasets": [
+            {"name": spec.name, "title": spec.title, "labels": list(spec.labels)} for spec in specs.values()
+        ],
         "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()},
         "runs": [_run(result) for result in results],
         "together": _together(results, models, resamples),
@@ -40,9 +47,17 @@ def summary(results: Sequence[DatasetScores], asked: Sequence[SampleRow], models
 def _run(result: DatasetScores) -> Json:
     row, stated = result.to_json(), read_stated(result.run.path)
     manifest = runs.manifest_path(result.run.path)
-    made = files.read_json(manifest, "remove it") if result.run.path.suffix == ".jsonl" and manifest.exists() else {}
+    made = (
+        files.read_json(manifest, "remove it")
+        if result.run.path.suffix == ".jsonl" and manifest.exists()
+        else {}
+    )
     told = {key: made.get("context", {}).get(key) for key in ("versions", "commit", "started", "finished")}
-    return row | {"identity": None if stated is None else stated.identity, "context": told, "counts": result.counts}
+    return row | {
+        "identity": None if stated is None else stated.identity,
+        "context": told,
+        "counts": result.counts,
+    }
 
 
 def _together(results: Sequence[DatasetScores], models: Sequence[str], resamples: int) -> list[Json]:
@@ -67,8 +82,12 @@ def _lengths(results: Sequence[DatasetScores], models: Sequence[str]) -> Mapping
     return {scope: bins for scope, bins in found.items() if bins is not None}
 
 
-def _warnings(results: Sequence[DatasetScores], asked: Sequence[SampleRow], models: Sequence[str]) -> list[str]:
-    """What a reader must know before comparing: notes of runs, other conditions, other questions, datasets not answered by all."""
+def _warnings(
+    results: Sequence[DatasetScores], asked: Sequence[SampleRow], models: Sequence[str]
+) -> list[str]:
+    """What a reader must know before comparing: notes of runs, other conditions, other questions, datasets
+    not answered by all.
+    """
     noted: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for note in result.notes:
@@ -76,10 +95,13 @@ def _warnings(results: Sequence[DatasetScores], asked: Sequence[SampleRow], mode
     found = [f"{', '.join(names)} on {title}: {note}" for (title, note), names in noted.items()]
     found += differing_words([(result.run.name, result.spec.title, result.wording) for result in results])
     found += differing([Selected(result.spec, result.run) for result in results])
-    answered = {model: {result.spec.title for result in results if result.run.name == model} for model in models}
+    answered = {
+        model: {result.spec.title for result in results if result.run.name == model} for model in models
+    }
     every = set().union(*answered.values())
     found += [
-        f"{model} has no predictions of {', '.join(sorted(every - titles))}: its pooled scores and means are over fewer datasets"
+        f"{model} has no predictions of {', '.join(sorted(every - titles))}: its pooled scores and "
+        "means are over fewer datasets"
         for model, titles in answered.items()
         if every - titles
     ]
@@ -98,7 +120,8 @@ def _twice(results: Sequence[DatasetScores], asked: Sequence[SampleRow]) -> list
         doubled = [key for (dataset, key), count in seen.items() if dataset == number and count > 1]
         if doubled:
             found.append(
-                f"{title}: {len(doubled):,} questions, such as {doubled[0]!r}, have another truth or other AUs in another run; "
-                "the models answered different question files, and the browser shows both"
+                f"{title}: {len(doubled):,} questions, such as {doubled[0]!r}, have another truth or "
+                "other AUs in another run; the models answered different question files, and the "
+                "browser shows both"
             )
     return found

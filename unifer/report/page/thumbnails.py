@@ -1,7 +1,8 @@
-"""Small copies of the images a page shows, encoded in several processes and packed into one text, within a budget of bytes.
+"""Small copies of the images a page shows, encoded in several processes and packed into one text, within a
+budget of bytes.
 
-Knows files and pixels; which images matter most is the order it is given. Each copy can be read out of the text alone: the page makes a
-data URL of a slice, so nothing is decoded before it is looked at.
+Knows files and pixels; which images matter most is the order it is given. Each copy can be read out of the
+text alone: the page makes a data URL of a slice, so nothing is decoded before it is looked at.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from unifer.dialogue.images import ImageError, preview
 from unifer.prepare.parallel import in_chunks
 
 SIZES = ((128, 60), (112, 58), (96, 55), (80, 50), (64, 45), (56, 40))
-"""Side in pixels and WebP quality of the copies, largest first: the largest at which all images fit is chosen."""
+"""Side in pixels and WebP quality of the copies, largest first: the largest at which all images fit is
+chosen.
+"""
 _EFFORT = 2
 """Of WebP, 0 to 6: at this size the next ones cost seven tenths more time for 4 % of the bytes."""
 _TRIED = 40
@@ -35,7 +38,9 @@ class PageImage(NamedTuple):
 
 @dataclass
 class Thumbnails:
-    """The packed copies. `places` has start and end within `text` for each image that is shown, `faults` why others cannot be."""
+    """The packed copies. `places` has start and end within `text` for each image that is shown, `faults` why
+    others cannot be.
+    """
 
     side: int = 0
     text: str = ""
@@ -53,7 +58,8 @@ def pack(
     sizes: Sequence[tuple[int, int]] = SIZES,
     workers: int | None = None,
 ) -> Thumbnails:
-    """Copies of `pictures`, the most wanted first, as base64 in at most `budget` characters. A broken image is a fault, not an error.
+    """Copies of `pictures`, the most wanted first, as base64 in at most `budget` characters. A broken image
+    is a fault, not an error.
 
     `sizes` are the sides in pixels and qualities to choose from, largest first.
     """
@@ -62,7 +68,9 @@ def pack(
     # Where not all fit, those that cannot are not drawn either.
     some = pictures[: int(_SPARE * budget / expected) + 1] if expected else pictures
     work = partial(_encoded, side=side, quality=quality)
-    results = (each for chunk in in_chunks(work, some, workers or os.cpu_count() or 1, advance) for each in chunk)
+    results = (
+        each for chunk in in_chunks(work, some, workers or os.cpu_count() or 1, advance) for each in chunk
+    )
     for picture, result in zip(some, results, strict=True):
         if isinstance(result, str):
             made.faults[picture.path] = result
@@ -77,8 +85,12 @@ def pack(
     return made
 
 
-def _choose(pictures: Sequence[PageImage], budget: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int, float]:
-    """The largest of `sizes` at which all pictures should fit, else the smallest; with the characters that one is expected to take."""
+def _choose(
+    pictures: Sequence[PageImage], budget: int, sizes: Sequence[tuple[int, int]]
+) -> tuple[int, int, float]:
+    """The largest of `sizes` at which all pictures should fit, else the smallest; with the characters that
+    one is expected to take.
+    """
     tried = pictures[:: max(1, len(pictures) // _TRIED)]
     expected = 0.0
     for side, quality in sizes:

@@ -21,7 +21,8 @@ POINTS = 240
 
 
 def training_of(model: Json, near: Iterable[Path]) -> Path | None:
-    """The folder among `near` that holds the checkpoint a manifest's `model` describes, with a log of its training; None if none does.
+    """The folder among `near` that holds the checkpoint a manifest's `model` describes, with a log of its
+    training; None if none does.
 
     The name finds it and the fingerprint proves it: curves of another model of the same name are not shown.
     """
@@ -39,14 +40,21 @@ def _logged(folder: Path) -> bool:
 
 
 def curves_json(folder: Path, name: str) -> Json:
-    """Panels of the run in `folder`: lines of [steps, running mean], the points they are the mean of, steps with alarms."""
+    """Panels of the run in `folder`: lines of [steps, running mean], the points they are the mean of, steps
+    with alarms.
+    """
     try:
         rows = read_metrics(folder)
     except InputError as error:
         return {"name": name, "problem": str(error), "panels": [], "alarms": []}
     found = panels(rows)
     alarms = [{"step": row["step"], "text": alarm} for row in rows for alarm in row.get("alarms", ())]
-    return {"name": name, "steps": [rows[0]["step"], rows[-1]["step"]], "panels": [_panel(each, rows) for each in found], "alarms": alarms}
+    return {
+        "name": name,
+        "steps": [rows[0]["step"], rows[-1]["step"]],
+        "panels": [_panel(each, rows) for each in found],
+        "alarms": alarms,
+    }
 
 
 def _panel(panel: Panel, rows: Sequence[Json]) -> Json:
@@ -61,8 +69,15 @@ def _panel(panel: Panel, rows: Sequence[Json]) -> Json:
         raw = [_short(value) for value in values[kept]]
         smooth = [_short(value) for value in running_mean(values, half)[kept]] if half else raw
         label = "whole step" if line.metric == "step_time" and panel.stacked else line.label
-        lines.append({"label": label, "bold": line.bold, "steps": steps[kept].tolist(), "raw": raw, "mean": smooth})
-    return {"title": panel.title, "unit": panel.unit, "log": panel.log, "lines": [line for line in lines if line["steps"]]}
+        lines.append(
+            {"label": label, "bold": line.bold, "steps": steps[kept].tolist(), "raw": raw, "mean": smooth}
+        )
+    return {
+        "title": panel.title,
+        "unit": panel.unit,
+        "log": panel.log,
+        "lines": [line for line in lines if line["steps"]],
+    }
 
 
 def _short(value: float) -> float:

@@ -1,1 +1,3 @@
-"""The page on which a person accepts or rejects synthesised test rows; style and scripts are the report's (`report/page`)."""
+"""The page on which a person accepts or rejects synthesised test rows; style and scripts are the report's
+(`report/page`).
+"""

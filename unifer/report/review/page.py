@@ -1,7 +1,8 @@
-"""Synthesised test rows as one HTML file: picture, question, gold, reply and faults of each, keys to judge them, verdicts to save.
+"""Synthesised test rows as one HTML file: picture, question, gold, reply and faults of each, keys to judge
+them, verdicts to save.
 
-Fetches nothing. What its reader decides leaves it as a file that `prepare/synthesis/review` reads; the page names the rows' file by its
-fingerprint, in the verdicts and in what the browser remembers between two visits.
+Fetches nothing. What its reader decides leaves it as a file that `prepare/synthesis/review` reads; the page
+names the rows' file by its fingerprint, in the verdicts and in what the browser remembers between two visits.
 """
 
 from __future__ import annotations
@@ -30,15 +31,31 @@ _SHARED = ("dom", "tools", "marks", "list")
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
-def write_page(rows: Sequence[ReviewRow], source: Path, out: Path, image_root: Path | None, progress: Progress) -> int:
-    """Write the page about `rows`, those of the file `source`, to `out`; how many of their images it shows."""
+def write_page(
+    rows: Sequence[ReviewRow], source: Path, out: Path, image_root: Path | None, progress: Progress
+) -> int:
+    """Write the page about `rows`, those of the file `source`, to `out`; how many of their images it
+    shows.
+    """
     found = [image_file(each.row.image_path, image_root, [source.parent]) for each in rows]
-    wanted = dict.fromkeys(PageImage(path, each.row.image_path) for path, each in zip(found, rows, strict=True) if isinstance(path, Path))
+    wanted = dict.fromkeys(
+        PageImage(path, each.row.image_path)
+        for path, each in zip(found, rows, strict=True)
+        if isinstance(path, Path)
+    )
     with progress(len(wanted)) as advance:
         thumbnails = pack(list(wanted), _BUDGET, advance, sizes=_SIZES)
     shown = [shown_as(each, thumbnails) for each in found]
-    about = {"file": runs.describe_file(source), "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()}}
-    files.write_text(out, _assembled(f"Review of {source.name}", about, packed(_rows_json(rows)), packed(shown), thumbnails.text))
+    about = {
+        "file": runs.describe_file(source),
+        "units": {str(number): unit.name for number, unit in ACTION_UNITS.items()},
+    }
+    files.write_text(
+        out,
+        _assembled(
+            f"Review of {source.name}", about, packed(_rows_json(rows)), packed(shown), thumbnails.text
+        ),
+    )
     return sum(isinstance(each, list) for each in shown)
 
 
@@ -72,7 +89,9 @@ def _row_json(shown: ReviewRow, said: MarkedReply, marks: Marks) -> Json:
 def _assembled(title: str, about: Json, rows: str, shown: str, images: str) -> str:
     """The whole page."""
     here, report = resources.files("unifer.report.review"), resources.files("unifer.report.page")
-    style = report.joinpath("style.css").read_text(encoding="utf-8") + here.joinpath("review.css").read_text(encoding="utf-8")
+    style = report.joinpath("style.css").read_text(encoding="utf-8") + here.joinpath("review.css").read_text(
+        encoding="utf-8"
+    )
     scripts = [report.joinpath(f"{name}.js") for name in _SHARED] + [here.joinpath("review.js")]
     script = "\n".join(each.read_text(encoding="utf-8") for each in scripts)
     template = here.joinpath("review.html").read_text(encoding="utf-8")

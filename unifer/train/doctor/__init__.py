@@ -1,6 +1,8 @@
-"""Will this machine carry this run? What is installed, what the machine has, whether the data are there, whether it all fits.
+"""Will this machine carry this run? What is installed, what the machine has, whether the data are there,
+whether it all fits.
 
-Knows which checks make a section and which make a preflight; each check is a module of its own. Prints nothing, loads no model.
+Knows which checks make a section and which make a preflight; each check is a module of its own. Prints
+nothing, loads no model.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ __all__ = ["DoctorFinding", "Section", "examine", "examine_run", "planned_gpus",
 
 
 def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[DoctorFinding]:
-    """What a training run asks before it loads anything: packages, disk, memory of the GPUs that are here. Under a second.
+    """What a training run asks before it loads anything: packages, disk, memory of the GPUs that are here.
+    Under a second.
 
-    `fer`, `config` and `model` are what `settings.parse` gave. Returns the warnings; raises InputError listing every problem.
+    `fer`, `config` and `model` are what `settings.parse` gave. Returns the warnings; raises InputError
+    listing every problem.
     """
     found = packages.check(packages.needed(config))
     gpus = machine.gpus()
@@ -35,12 +39,17 @@ def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[DoctorFin
     problems = [finding for finding in found if finding.level == "problem"]
     if problems:
         listed = "\n".join(f"  {problem.title}: {problem.text}; {problem.remedy}" for problem in problems)
-        raise InputError(f"this run cannot work here (`unifer doctor` says more; --preflight false tries anyhow):\n{listed}")
+        raise InputError(
+            "this run cannot work here (`unifer doctor` says more; --preflight false tries "
+            f"anyhow):\n{listed}"
+        )
     return [finding for finding in found if finding.level == "warning"]
 
 
 def examine(root: Path, image_root: Path | None = None) -> list[Section]:
-    """The sections without a config: packages, machine, and the published data files of the project at `root`."""
+    """The sections without a config: packages, machine, and the published data files of the project at
+    `root`.
+    """
     return [
         Section("Installed", packages.check(frozenset())),
         Section("Machine", machine.describe({"project": root})),
@@ -54,15 +63,24 @@ def planned_gpus(asked: int | None) -> int:
 
 
 def examine_run(
-    stage: Stage, fer: Any, config: Any, model: Any, gpus: int | None = None, gpu_memory: float | None = None, card: Card | None = None
+    stage: Stage,
+    fer: Any,
+    config: Any,
+    model: Any,
+    gpus: int | None = None,
+    gpu_memory: float | None = None,
+    card: Card | None = None,
 ) -> list[Section]:
-    """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80 GB where nothing is known.
+    """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80
+    GB where nothing is known.
 
     With a `card` its memory is what `gpu_memory` is by default, and a section says what the run costs on it.
     """
     here = machine.gpus()
     count = planned_gpus(gpus)
-    each = gpu_memory or (card.memory if card else min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU)
+    each = gpu_memory or (
+        card.memory if card else min(gpu.bytes for gpu in here) if here else needs.USUAL_GPU
+    )
     run = needs.PlannedRun.of(stage, fer, config, model, gpus=count)
     run, by_name = price.named(run) if card else (run, "")
     where = machine.describe({"output_dir": Path(config.output_dir)}, needs.disk(run))
@@ -78,5 +96,7 @@ def examine_run(
     ]
     if card:
         work, said = price.work_of(stage, fer, config, run)
-        sections.append(Section("Cost", price.findings(run, work, card, [by_name, *said] if by_name else said)))
+        sections.append(
+            Section("Cost", price.findings(run, work, card, [by_name, *said] if by_name else said))
+        )
     return sections

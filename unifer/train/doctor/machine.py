@@ -1,4 +1,6 @@
-"""GPUs, cores, memory and free disk of this machine, asked of the system: torch is used where it is loaded already."""
+"""GPUs, cores, memory and free disk of this machine, asked of the system: torch is used where it is loaded
+already.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,11 @@ def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[D
     cores, (total, available) = len(os.sched_getaffinity(0)), ram()
     return [
         DoctorFinding("ok", "GPUs", listed),
-        DoctorFinding("ok", "processor", f"{cores} core{'s' if cores > 1 else ''}, {size(total)} memory, {size(available)} of it free"),
+        DoctorFinding(
+            "ok",
+            "processor",
+            f"{cores} core{'s' if cores > 1 else ''}, {size(total)} memory, {size(available)} of it free",
+        ),
         *(toolchain.check() if found else ()),
         *disks(places, need),
         *disks({"cache": cache_root()}),
@@ -72,7 +78,9 @@ def ram() -> tuple[float, float]:
 
 
 def disks(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[DoctorFinding]:
-    """Free space where `places` are or will be made; with `need`, whether the checkpoints of the run go there."""
+    """Free space where `places` are or will be made; with `need`, whether the checkpoints of the run go
+    there.
+    """
     return [_disk(name, path, need) for name, path in places.items()]
 
 
@@ -82,12 +90,21 @@ def _disk(name: str, path: Path, need: DiskNeed | None) -> DoctorFinding:
     title = f"disk of {name}"
     if need is None:
         enough = free > 2**30
-        return DoctorFinding("ok" if enough else "warning", title, f"{size(free)} free", "" if enough else "free some space")
+        return DoctorFinding(
+            "ok" if enough else "warning", title, f"{size(free)} free", "" if enough else "free some space"
+        )
     taken = sum(each.stat().st_size for each in path.glob("checkpoint-*/**/*") if each.is_file())
     asked = f"{size(free)} free; a checkpoint takes {size(need.checkpoint)}"
     if free + taken < need.whole:
         short = f"{asked}, the run {size(need.whole)}"
-        return DoctorFinding("problem", title, short, f"free {size(need.whole - free - taken)}, or an --output_dir on another disk")
+        return DoctorFinding(
+            "problem",
+            title,
+            short,
+            f"free {size(need.whole - free - taken)}, or an --output_dir on another disk",
+        )
     if need.kept is None:
         return DoctorFinding("warning", title, f"{asked}, and all are kept", "--save_total_limit 3")
-    return DoctorFinding("ok", title, f"{asked}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)")
+    return DoctorFinding(
+        "ok", title, f"{asked}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)"
+    )

@@ -1,4 +1,6 @@
-"""Settings of a run -> what it needs on disk and on each GPU, whether that fits, and which setting would make it fit."""
+"""Settings of a run -> what it needs on disk and on each GPU, whether that fits, and which setting would make
+it fit.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,23 @@ TEMPLATE_TOKENS = 30
 """Tokens that the chat template adds to a prompt."""
 _ROWS = 256
 _ANY_SIZE = 1024 * 784
-_MOMENTS = {"sgd": 0, "adafactor": 0, "adamw_8bit": 2, "adamw_bnb_8bit": 2, "paged_adamw_8bit": 2, "lion": 4, "adagrad": 4}
+_MOMENTS = {
+    "sgd": 0,
+    "adafactor": 0,
+    "adamw_8bit": 2,
+    "adamw_bnb_8bit": 2,
+    "paged_adamw_8bit": 2,
+    "lion": 4,
+    "adagrad": 4,
+}
 _NO_FLASH = ("sdpa", "eager", None)
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run as arithmetic sees it; `shape` is None for an architecture whose sizes are not known here, `stored` then counts its weights."""
+    """A run as arithmetic sees it; `shape` is None for an architecture whose sizes are not known here,
+    `stored` then counts its weights.
+    """
 
     plan: MemoryPlan
     shape: ModelShape | None
@@ -42,7 +54,9 @@ class PlannedRun:
 
     @classmethod
     def of(cls, stage: str, fer: Any, config: Any, model: Any, gpus: int) -> PlannedRun:
-        """From what `settings.parse` gives for `stage`; raises nothing that the run itself would not raise."""
+        """From what `settings.parse` gives for `stage`; raises nothing that the run itself would not
+        raise.
+        """
         folder = _local(model.model_name_or_path)
         config_json = _read(folder / "config.json") if folder else KNOWN.get(model.model_name_or_path, {})
         shape = shape_of(config_json)
@@ -52,7 +66,9 @@ class PlannedRun:
 
 
 def _local(name: str) -> Path | None:
-    """The checkpoint's folder if it is on this machine: as typed, below the project, or in the hub's cache."""
+    """The checkpoint's folder if it is on this machine: as typed, below the project, or in the hub's
+    cache.
+    """
     for path in (Path(name).expanduser(), project_root(Path.cwd()) / name):
         if (path / "config.json").is_file():
             return path
@@ -74,13 +90,21 @@ def _read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _plan(stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, completion: int, patches: int) -> MemoryPlan:
+def _plan(
+    stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, completion: int, patches: int
+) -> MemoryPlan:
     full = getattr(model, "dtype", None) in (None, "float32", "auto")
     targets = model.lora_target_modules or ("all-linear",)
-    lora = Lora(model.lora_r, (targets,) if isinstance(targets, str) else tuple(targets), model.lora_dropout) if model.use_peft else None
+    lora = (
+        Lora(model.lora_r, (targets,) if isinstance(targets, str) else tuple(targets), model.lora_dropout)
+        if model.use_peft
+        else None
+    )
     engine = None
     if stage == "grpo" and config.use_vllm and config.vllm_mode == "colocate":
-        asked = config.per_device_train_batch_size * (config.steps_per_generation or config.gradient_accumulation_steps)
+        asked = config.per_device_train_batch_size * (
+            config.steps_per_generation or config.gradient_accumulation_steps
+        )
         sleeps = bool(config.vllm_enable_sleep_mode)
         engine = Vllm(config.vllm_gpu_memory_utilization, sleeps, config.vllm_tensor_parallel_size, asked)
     return MemoryPlan(
@@ -105,7 +129,9 @@ def _plan(stage: str, fer: Any, config: Any, model: Any, gpus: int, text: int, c
 
 
 def read_deepspeed(given: Any) -> DeepSpeed | None:
-    """What decides memory in a DeepSpeed configuration, given as a path or as its content; None without one."""
+    """What decides memory in a DeepSpeed configuration, given as a path or as its content; None without
+    one.
+    """
     raw = _read(Path(given)) if isinstance(given, str | Path) and given else given
     if not raw:
         return None
@@ -165,14 +191,17 @@ def _pixel_limit(folder: Path | None) -> int:
 
 
 def disk(run: PlannedRun) -> DiskNeed | None:
-    """Checkpoints (trained weights and optimizer state) and the final model; None where the model's size is not known."""
+    """Checkpoints (trained weights and optimizer state) and the final model; None where the model's size is
+    not known.
+    """
     shape, plan = run.shape, run.plan
     if shape is None:
         return None
     each = 2 if plan.deepspeed and plan.bf16 else plan.dtype_bytes
     saved = sizes.trained_parameters(shape, plan) * 4 if plan.lora else shape.parameters * each
     if plan.deepspeed and plan.deepspeed.stage < 3:
-        saved *= 2  # transformers writes model.safetensors, DeepSpeed the same weights in mp_rank_00_model_states.pt
+        # transformers writes model.safetensors, DeepSpeed the same weights in mp_rank_00_model_states.pt
+        saved *= 2
     return DiskNeed(saved + sizes.optimizer_bytes(shape, plan), run.saved, shape.parameters * each)
 
 
@@ -192,13 +221,19 @@ def _host(run: PlannedRun) -> list[DoctorFinding]:
         return []
     text = f"{size(wanted)} offloaded, over all machines; this one has {size(total)}"
     short = wanted > total
-    return [DoctorFinding("warning" if short else "ok", "CPU memory", text, "more memory, or no offload" if short else "")]
+    return [
+        DoctorFinding(
+            "warning" if short else "ok", "CPU memory", text, "more memory, or no offload" if short else ""
+        )
+    ]
 
 
 def _unknown(run: PlannedRun) -> DoctorFinding:
     if run.stored is None:
         text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no estimate"
-        return DoctorFinding("warning", "estimate", text, "download the checkpoint, or give its folder as --model_name_or_path")
+        return DoctorFinding(
+            "warning", "estimate", text, "download the checkpoint, or give its folder as --model_name_or_path"
+        )
     weights = f"weights alone {size(run.stored * run.plan.dtype_bytes)}"
     text = f"{run.model}: {weights}; the rest is only known for Qwen2.5-VL"
     return DoctorFinding("warning", "estimate", text, "try a step with the largest batch")
@@ -213,23 +248,37 @@ def _verdict(run: PlannedRun, made: Estimate, gpu: float) -> DoctorFinding:
     if _fits(made, gpu):
         tight = made.total > _SAFE * gpu
         remedy = f"to be safe: {_listed(run, gpu)}" if tight else ""
-        return DoctorFinding("warning" if tight else "ok", "verdict", f"fits{', but only just' if tight else ''}: {total}", remedy)
+        return DoctorFinding(
+            "warning" if tight else "ok",
+            "verdict",
+            f"fits{', but only just' if tight else ''}: {total}",
+            remedy,
+        )
     if made.total <= gpu:
         needed = (run.plan.vllm.utilization if run.plan.vllm else 0.0) + made.vllm_short / gpu
-        text = f"does not fit: vLLM's share leaves no room for the KV cache of one sequence ({size(made.vllm_short)} short)"
+        text = (
+            "does not fit: vLLM's share leaves no room for the KV cache of one sequence "
+            f"({size(made.vllm_short)} short)"
+        )
         return DoctorFinding("problem", "verdict", text, f"--vllm_gpu_memory_utilization {needed + 0.05:.2f}")
     return DoctorFinding("problem", "verdict", f"does not fit: {total}", _listed(run, gpu))
 
 
 def _listed(run: PlannedRun, gpu: float) -> str:
-    """Changes with the figure each gives: single ones that fit, else a combination, else what comes nearest."""
+    """Changes with the figure each gives: single ones that fit, else a combination, else what comes
+    nearest.
+    """
     for offered in (changes(run.plan), combined(run.plan)):
         tried = [(name, plan, sizes.estimate(_known(run), plan, gpu)) for name, plan in offered]
         fitting = [each for each in tried if each[2].total <= _SAFE * gpu and not each[2].vllm_short]
         if fitting:
-            return "; or ".join(f"{_costs(_known(run), name, plan)}: {size(made.total)}" for name, plan, made in fitting[:3])
+            return "; or ".join(
+                f"{_costs(_known(run), name, plan)}: {size(made.total)}" for name, plan, made in fitting[:3]
+            )
     name, plan, made = min(tried, key=lambda each: each[2].total)
-    return f"nearest is {_costs(_known(run), name, plan)}: {size(made.total)}; use more GPUs, or a smaller model"
+    return (
+        f"nearest is {_costs(_known(run), name, plan)}: {size(made.total)}; use more GPUs, or a smaller model"
+    )
 
 
 def _known(run: PlannedRun) -> ModelShape:
@@ -248,7 +297,11 @@ def changes(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
         yield "--gradient_checkpointing true", replace(plan, checkpointing=True)
     if plan.batch > 1:
         smaller = replace(plan, batch=plan.batch // 2, accumulation=plan.accumulation * 2)
-        yield f"--per_device_train_batch_size {smaller.batch} --gradient_accumulation_steps {smaller.accumulation}", smaller
+        yield (
+            "--per_device_train_batch_size "
+            f"{smaller.batch} --gradient_accumulation_steps {smaller.accumulation}",
+            smaller,
+        )
     if plan.vllm and not plan.vllm.sleeps:
         yield "--vllm_enable_sleep_mode true", replace(plan, vllm=replace(plan.vllm, sleeps=True))
     if plan.vllm and plan.vllm.utilization > 0.3:
@@ -259,7 +312,9 @@ def changes(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
 
 
 def combined(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
-    """Everything that makes a step small at once, under each DeepSpeed file that shards more, then with LoRA besides."""
+    """Everything that makes a step small at once, under each DeepSpeed file that shards more, then with LoRA
+    besides.
+    """
     flags = "--gradient_checkpointing true --per_device_train_batch_size 1"
     slim = replace(plan, checkpointing=True, batch=1)
     if plan.vllm:
@@ -280,6 +335,8 @@ def _sharded(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
             zero = read_deepspeed(json.loads(path.read_text(encoding="utf-8")))
         except ValueError:
             continue
-        more = zero and (now is None or (zero.stage, zero.offload_optimizer) > (now.stage, now.offload_optimizer))
+        more = zero and (
+            now is None or (zero.stage, zero.offload_optimizer) > (now.stage, now.offload_optimizer)
+        )
         if zero and more and (plan.gpus > 1 or zero.offload_optimizer):
             yield f"--deepspeed {path.name}", replace(plan, deepspeed=zero)

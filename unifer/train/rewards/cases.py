@@ -15,7 +15,9 @@ from unifer.records import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One graded reply with what its row says. Make it with `judge`, so that every reward sees the same verdict."""
+    """One graded reply with what its row says. Make it with `judge`, so that every reward sees the same
+    verdict.
+    """
 
     reply: str
     verdict: Verdict
@@ -30,10 +32,16 @@ class Case:
 
     @property
     def correct(self) -> bool:
-        """The reply's one answer is the row's label, by the protocol `strict`; False for a row without one."""
+        """The reply's one answer is the row's label, by the protocol `strict`; False for a row without
+        one.
+        """
         if self.label is None:
             return False
-        truth = self.label if self.label in self.candidate_labels else spelled_in(self.label, self.candidate_labels)
+        truth = (
+            self.label
+            if self.label in self.candidate_labels
+            else spelled_in(self.label, self.candidate_labels)
+        )
         return self.verdict.label is not None and self.verdict.label == truth
 
 
@@ -48,4 +56,6 @@ def judge(
     """Grade `reply` against its own row's vocabulary, once for all rewards."""
     candidates = tuple(candidate_labels)
     units = None if action_units is None else frozenset(action_units)
-    return Case(reply, grade(reply, candidates), label, candidates, units, completion_tokens, completion_limit)
+    return Case(
+        reply, grade(reply, candidates), label, candidates, units, completion_tokens, completion_limit
+    )

@@ -1,7 +1,9 @@
-"""Rewards over replies on disk, before or after training: how each spreads, and what keeps it from moving. Imports no torch.
+"""Rewards over replies on disk, before or after training: how each spreads, and what keeps it from moving.
+Imports no torch.
 
-Knows row and reply files and the arithmetic of groups; not how numbers are shown. Policy gradients come from differences within a
-group, the replies to one row (of one training step): a reward that is equal throughout a group teaches nothing there.
+Knows row and reply files and the arithmetic of groups; not how numbers are shown. Policy gradients come from
+differences within a group, the replies to one row (of one training step): a reward that is equal throughout a
+group teaches nothing there.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ class Target:
         """A reward row, or a question if it has a `true_label`. Raises ValueError as these do."""
         if isinstance(raw, Mapping) and "true_label" in raw:
             question = Question.from_json(raw)
-            return cls(_names(question), question.true_label, question.candidate_labels, question.action_units)
+            return cls(
+                _names(question), question.true_label, question.candidate_labels, question.action_units
+            )
         row = RewardRow.from_json(raw)
         return cls(_names(row), row.label, vocabulary(row), row.action_units)
 
@@ -69,24 +73,36 @@ class _TargetRows:
                 self._named.setdefault(name, []).append(index)
 
     def find(self, raw: Mapping[str, Any]) -> int:
-        """Index of the row that the reply row `raw` belongs to. Raises ValueError: unnamed, not there, or several rows of that name."""
+        """Index of the row that the reply row `raw` belongs to. Raises ValueError: unnamed, not there, or
+        several rows of that name.
+        """
         given = [str(raw[field]) for field in _NAMES if raw.get(field) is not None]
         if not given:
             has = ", ".join(map(repr, raw)) or "nothing"
-            raise ValueError(f"a reply row says which row it answers under one of {', '.join(_NAMES)}; it has {has}")
+            raise ValueError(
+                f"a reply row says which row it answers under one of {', '.join(_NAMES)}; it has {has}"
+            )
         name = next((name for name in given if name in self._named), None)
         if name is None:
-            raise ValueError(f"no row of {self._path} has the id or image_path {given[0]!r}; name the file of these rows with --rows")
+            raise ValueError(
+                "no row of "
+                f"{self._path} has the id or image_path {given[0]!r}; name the file of these rows "
+                "with --rows"
+            )
         found = self._named[name]
         if len(found) > 1:
             places = ", ".join(str(index + 1) for index in found[:3])
-            raise ValueError(f"rows {places} of {self._path} all go by {name!r}; give rows and replies an 'id' each")
+            raise ValueError(
+                f"rows {places} of {self._path} all go by {name!r}; give rows and replies an 'id' each"
+            )
         return found[0]
 
 
 @dataclass(frozen=True, slots=True)
 class RewardSpread:
-    """One reward over all replies. `groups` counts the groups in which it applies to two replies or more, `equal` those without spread."""
+    """One reward over all replies. `groups` counts the groups in which it applies to two replies or more,
+    `equal` those without spread.
+    """
 
     n: int
     none: int
@@ -103,13 +119,22 @@ class RewardSpread:
         return self.equal / self.groups if self.groups else None
 
     def to_json(self) -> Json:
-        values = {"n": self.n, "none": self.none, "mean": self.mean, "std": self.std, "min": self.low, "max": self.high}
+        values = {
+            "n": self.n,
+            "none": self.none,
+            "mean": self.mean,
+            "std": self.std,
+            "min": self.low,
+            "max": self.high,
+        }
         return values | {"groups": self.groups, "zero_variance": self.zero_variance}
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What the chosen rewards pay: a spread each and one of the weighted total, what the grader found, and what cannot move."""
+    """What the chosen rewards pay: a spread each and one of the weighted total, what the grader found, and
+    what cannot move.
+    """
 
     chosen: WeightedRewards
     rows: int
@@ -134,18 +159,23 @@ class DryRun:
             "replies": self.replies,
             "failed": self.failed,
             "outcomes": dict(self.outcomes),
-            "rewards": {name: {"weight": weights[name]} | spread.to_json() for name, spread in self.spreads.items()},
+            "rewards": {
+                name: {"weight": weights[name]} | spread.to_json() for name, spread in self.spreads.items()
+            },
             "total": self.total.to_json(),
             "problems": list(self.problems),
         }
 
 
-def dry_run(rows: Path, replies: Path, chosen: WeightedRewards, completion_limit: int | None = None) -> DryRun:
+def dry_run(
+    rows: Path, replies: Path, chosen: WeightedRewards, completion_limit: int | None = None
+) -> DryRun:
     """The rewards `chosen` over every reply of `replies`, each held against its own row of `rows`.
 
     `replies` is a file, or the folder of a GRPO run, whose rollouts it then reads.
 
-    Raises InputError for rows or replies that cannot be read, and for the first reply whose row is not there or not certain.
+    Raises InputError for rows or replies that cannot be read, and for the first reply whose row is not there
+    or not certain.
     """
     known = _TargetRows(rows)
     groups: dict[tuple[str, int], list[Case]] = {}
@@ -159,15 +189,22 @@ def dry_run(rows: Path, replies: Path, chosen: WeightedRewards, completion_limit
             failed += 1
             continue
         target = known.targets[index]
-        case = judge(reply, target.label, target.candidate_labels, target.action_units, tokens, completion_limit)
+        case = judge(
+            reply, target.label, target.candidate_labels, target.action_units, tokens, completion_limit
+        )
         groups.setdefault((str(raw.get("step", "")), index), []).append(case)
     if not groups:
-        raise InputError(f"{replies}: holds no reply ({failed} failed rows); a row has id or image_path, and reply or model_response")
+        raise InputError(
+            f"{replies}: holds no reply ({failed} failed rows); a row has id or image_path, and reply "
+            "or model_response"
+        )
     return _measured(chosen, groups, failed)
 
 
 def _reply(raw: Any, known: _TargetRows) -> tuple[int, str | None, int | None]:
-    """Index of its row, the reply (None for a recorded failure) and its tokens. Raises ValueError saying what is wrong."""
+    """Index of its row, the reply (None for a recorded failure) and its tokens. Raises ValueError saying what
+    is wrong.
+    """
     if not isinstance(raw, Mapping):
         raise ValueError(f"a reply row must be a JSON object, not {type(raw).__name__}")
     index = known.find(raw)
@@ -183,12 +220,19 @@ def _reply(raw: Any, known: _TargetRows) -> tuple[int, str | None, int | None]:
     return index, raw[field], tokens
 
 
-def _measured(chosen: WeightedRewards, groups: Mapping[tuple[str, int], Sequence[Case]], failed: int) -> DryRun:
+def _measured(
+    chosen: WeightedRewards, groups: Mapping[tuple[str, int], Sequence[Case]], failed: int
+) -> DryRun:
     cases = [case for group in groups.values() for case in group]
     paid = [[[REWARDS[name](case) for name in chosen.names] for case in group] for group in groups.values()]
-    spreads = {name: _spread([[values[at] for values in group] for group in paid]) for at, name in enumerate(chosen.names)}
+    spreads = {
+        name: _spread([[values[at] for values in group] for group in paid])
+        for at, name in enumerate(chosen.names)
+    }
     whole = _spread([[total(chosen, values) for values in group] for group in paid])
-    outcomes: dict[str, int] = {name: sum(case.verdict.outcome == name for case in cases) for name in OUTCOMES if name != "failed"}
+    outcomes: dict[str, int] = {
+        name: sum(case.verdict.outcome == name for case in cases) for name in OUTCOMES if name != "failed"
+    }
     outcomes["well_formed"] = sum(case.verdict.well_formed for case in cases)
     problems = [_problem(name, spread) for name, spread in (*spreads.items(), ("total", whole))]
     rows = len({index for _, index in groups})
@@ -204,7 +248,9 @@ def _spread(groups: Sequence[Sequence[float | None]]) -> RewardSpread:
     if not values:
         return RewardSpread(0, none, None, None, None, None, 0, 0)
     std = statistics.stdev(values) if len(values) > 1 else None
-    return RewardSpread(len(values), none, statistics.fmean(values), std, min(values), max(values), len(comparable), equal)
+    return RewardSpread(
+        len(values), none, statistics.fmean(values), std, min(values), max(values), len(comparable), equal
+    )
 
 
 def _problem(name: str, spread: RewardSpread) -> str | None:

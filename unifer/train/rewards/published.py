@@ -1,6 +1,8 @@
-"""Rewards of published work under their own rules, for reproduction: they read the reply's text, not our grader's verdict.
+"""Rewards of published work under their own rules, for reproduction: they read the reply's text, not our
+grader's verdict.
 
-Written from descriptions of what the released code returns. Each differs from our reward of the same purpose; `docs/rewards.md` says how.
+Written from descriptions of what the released code returns. Each differs from our reward of the same purpose;
+`docs/rewards.md` says how.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ _UNIT = re.compile(r"AU\d+")
 
 
 def unifer_accuracy(case: Case) -> float | None:
-    """UniFER: 1 if the text of the first answer block, or the whole reply where there is none, is exactly the label; else 0.
+    """UniFER: 1 if the text of the first answer block, or the whole reply where there is none, is exactly the
+    label; else 0.
 
     None for a row of AUs alone, which that pipeline does not have.
     """
@@ -28,7 +31,9 @@ def unifer_accuracy(case: Case) -> float | None:
 
 
 def unifer_format(case: Case) -> float:
-    """UniFER: 1 if the whole reply matches `<think>.*?</think>\\s*<answer>.*?</answer>` over any number of lines; else 0."""
+    """UniFER: 1 if the whole reply matches `<think>.*?</think>\\s*<answer>.*?</answer>` over any number of
+    lines; else 0.
+    """
     # The same by three plain checks: the expression itself takes quadratic time on a reply of many blocks.
     reply, start, end = case.reply, "<think>", "</answer>"
     inside = reply[len(start) : -len(end)]
@@ -36,7 +41,8 @@ def unifer_format(case: Case) -> float:
 
 
 def facial_r1_accuracy(case: Case) -> float:
-    """Facial-R1: 1 if the text of the last answer block, or the whole reply where there is none, is exactly the label; else 0.
+    """Facial-R1: 1 if the text of the last answer block, or the whole reply where there is none, is exactly
+    the label; else 0.
 
     0.5 for a row of AUs alone, whatever the reply.
     """
@@ -47,9 +53,11 @@ def facial_r1_accuracy(case: Case) -> float:
 
 
 def facial_r1_au(case: Case) -> float:
-    """Facial-R1: 2 F1 - 1 in [-1, 1] over the `AU<digits>` of the first think block; 0 if the row has no AUs, -1 if the reply has none.
+    """Facial-R1: 2 F1 - 1 in [-1, 1] over the `AU<digits>` of the first think block; 0 if the row has no AUs,
+    -1 if the reply has none.
 
-    Letter case does not matter. A denied AU counts as claimed, `AU 12` with a blank does not. A row without annotation has no AUs here.
+    Letter case does not matter. A denied AU counts as claimed, `AU 12` with a blank does not. A row without
+    annotation has no AUs here.
     """
     if not case.action_units:
         return 0.0
