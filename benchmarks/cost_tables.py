@@ -13,14 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unifer.models.cards import CARDS, Card, ratios
-from unifer.models.cost import Cost, Work, predict
-from unifer.models.memory import GB, estimate
-from unifer.models.moves import fits, moves
-from unifer.models.plans import DeepSpeed, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, ModelShape, shape_of
 from unifer.train.doctor import needs, price
-from unifer.train.doctor.needs import PlannedRun
+from unifer.train.doctor.cards import CARDS, Card, ratios
+from unifer.train.doctor.cost import Cost, Work, predict
+from unifer.train.doctor.memory import GB, estimate
+from unifer.train.doctor.plans import DeepSpeed, MemoryPlan, PlannedRun, Vllm, read_deepspeed
+from unifer.train.doctor.price import fits, moves
+from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of
 
 CONFIGS = Path(__file__).parents[1] / "train_unifer" / "configs" / "deepspeed"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -51,7 +50,7 @@ def shape(size: str) -> ModelShape:
 
 
 def zero(stage: int) -> DeepSpeed:
-    found = needs.read_deepspeed(CONFIGS / f"zero{stage}.json")
+    found = read_deepspeed(CONFIGS / f"zero{stage}.json")
     assert found is not None
     return found
 

@@ -25,7 +25,7 @@ IN_ONE_PROCESS = (
     "tests/evaluate/bench/test_bench_with_a_server.py",
     "tests/train/test_server.py",
     "tests/train/test_settings.py",
-    "tests/models/test_memory.py",
+    "tests/train/test_memory.py",
     "tests/scripts/test_launchers.py",
     "tests/cli/test_doctor.py",
 )

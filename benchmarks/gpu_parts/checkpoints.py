@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.models.shapes import KNOWN
+from unifer.train.doctor.shapes import KNOWN
 
 PIXELS = 224
 

@@ -21,7 +21,8 @@ from unifer.errors import InputError, Interrupted, OutOfTime
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
 from unifer.processes import end_with_parent
 from unifer.records import Json
-from unifer.train import checkpoints, doctor, provenance, settings
+from unifer.train import checkpoints, provenance, settings
+from unifer.train.doctor.examination import preflight
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ def _preflight(stage: Stage, this: TrainingRun) -> None:
     """What `unifer doctor` finds about this run; what would make it fail for certain is refused."""
     if not this.fer.preflight:
         return
-    for finding in doctor.preflight(stage.command, this.fer, this.config, this.model):
+    for finding in preflight(stage.command, this.fer, this.config, this.model):
         if finding.level != "ok":
             log.warning("%s: %s", finding.title, finding.text)
 

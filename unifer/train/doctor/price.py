@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from unifer import files
 from unifer.errors import InputError
-from unifer.models.cards import Card
-from unifer.models.cost import Cost, Sampler, Work, predict
-from unifer.models.moves import Move, moves
-from unifer.models.shapes import KNOWN, shape_of
-from unifer.train.doctor import needs
+from unifer.train.doctor.cards import Card
+from unifer.train.doctor.cost import Cost, Sampler, Work, predict
 from unifer.train.doctor.findings import DoctorFinding
-from unifer.train.doctor.needs import PlannedRun
+from unifer.train.doctor.memory import estimate
+from unifer.train.doctor.needs import disk
+from unifer.train.doctor.plans import TEMPLATE_TOKENS, DeepSpeed, Lora, MemoryPlan, PlannedRun
+from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of
 
 PUBLISHED_ROWS = {"sft": 230_000, "grpo": 360_000}
 """Rows of the published files, UniFER-CoT-230K and UniFER-RLVR-360K."""
@@ -28,6 +28,8 @@ PROMPT_TOKENS, REPLY_TOKENS, LONGEST = 120, 300, 2
 """Assumed where no row says it: tokens of a prompt with its template (the questions of FERBench, four
 characters a token), mean tokens of a reply, and how many times the mean the longest reply of a step has."""
 _FIRST = 256
+_WORTH = 0.03
+"""Least share of the hours that a change must save to be named."""
 _SHOWN = 0.01
 """Share of a step below which a part is not shown."""
 
@@ -69,7 +71,7 @@ def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, l
         if config.max_steps > 0
         else math.ceil(rows * config.num_train_epochs * group * iterations / step)
     )
-    zero, need = run.plan.deepspeed, needs.disk(run)
+    zero, need = run.plan.deepspeed, disk(run)
     if zero and (zero.offload_optimizer or zero.offload_parameters):
         said.append("offloading to CPU memory is not counted and takes long")
     work = Work(
@@ -128,7 +130,7 @@ def _means(stage: str, path: Path, said: list[str]) -> tuple[float, float]:
         said.append(f"{what}: assumed")
         return PROMPT_TOKENS, REPLY_TOKENS
     prompt, reply = (sum(len(str(row.get(field, ""))) // 4 for row in rows) / len(rows) for field in fields)
-    return prompt + needs.TEMPLATE_TOKENS, reply
+    return prompt + TEMPLATE_TOKENS, reply
 
 
 def _save_steps(config: Any, steps: int) -> int:
@@ -188,3 +190,73 @@ def listed(now: Cost, offered: Sequence[Move], count: int = 3) -> str:
 def seconds(value: float) -> str:
     """Seconds as people read them."""
     return f"{value:.0f} s" if value >= 99.5 else f"{value:.1f} s" if value >= 9.95 else f"{value:.2f} s"
+
+
+@dataclass(frozen=True)
+class Move:
+    """A change of one setting, as it is typed, and the run's cost with it."""
+
+    setting: str
+    cost: Cost
+
+
+def fits(shape: ModelShape, plan: MemoryPlan, card: Card) -> bool:
+    """Whether the doctor's estimate of the memory stays within the card's."""
+    made = estimate(shape, plan, card.memory)
+    return made.total <= card.memory and not made.vllm_short
+
+
+def moves(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> list[Move]:
+    """Changes that fit into the card and save at least 3 % of the hours, the one that saves most first."""
+    now = predict(shape, plan, work, card).hours
+    tried = [
+        Move(name, predict(shape, other, task, card))
+        for name, other, task in _changes(plan, work)
+        if fits(shape, other, card)
+    ]
+    return sorted(
+        (move for move in tried if move.cost.hours < (1 - _WORTH) * now), key=lambda move: move.cost.hours
+    )
+
+
+def _changes(plan: MemoryPlan, work: Work) -> Iterator[tuple[str, MemoryPlan, Work]]:
+    """(setting, plan, work): one change at a time."""
+    if plan.accumulation % 2 == 0:
+        larger = replace(plan, batch=plan.batch * 2, accumulation=plan.accumulation // 2)
+        yield f"--per_device_train_batch_size {larger.batch}", larger, work
+    if plan.checkpointing:
+        yield "--gradient_checkpointing false", replace(plan, checkpointing=False), work
+    if plan.deepspeed and plan.deepspeed.stage == 3 and not plan.deepspeed.offload_parameters:
+        yield (
+            "--deepspeed zero2.json",
+            replace(plan, deepspeed=DeepSpeed(2, overlap=plan.deepspeed.overlap)),
+            work,
+        )
+    if plan.lora is None:
+        yield "--use_peft true", replace(plan, lora=Lora(64), reference=False), work
+    if plan.patches and not plan.freeze_vision:
+        yield "--freeze_vision_tower true", replace(plan, freeze_vision=True), work
+    step = plan.gpus * plan.batch * plan.accumulation
+    doubled = replace(plan, accumulation=plan.accumulation * 2)
+    yield (
+        f"--global_batch {2 * step}",
+        doubled,
+        replace(work, steps=-(-work.steps // 2), save_steps=-(-work.save_steps // 2)),
+    )
+    if work.save_steps:
+        yield f"--save_steps {2 * work.save_steps}", plan, replace(work, save_steps=2 * work.save_steps)
+    if work.sampler != "none":
+        yield from _of_grpo(plan, work)
+
+
+def _of_grpo(plan: MemoryPlan, work: Work) -> Iterator[tuple[str, MemoryPlan, Work]]:
+    if work.reference:
+        yield "--beta 0", replace(plan, reference=False), replace(work, reference=False)
+    if work.scorings and work.reuse == 1:
+        yield "--vllm_importance_sampling_correction false", plan, replace(work, scorings=0)
+    if (
+        work.trained == 1 and work.group > 2 and not work.reference
+    ):  # a KL term of fewer completions is another KL term
+        yield f"--trained_completions {work.group // 2}", plan, replace(work, trained=0.5)
+    shorter = replace(work, reply_tokens=work.reply_tokens / 2, longest_reply=work.longest_reply / 2)
+    yield "replies half as long", plan, shorter

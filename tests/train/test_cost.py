@@ -9,15 +9,15 @@ from dataclasses import fields, replace
 import pytest
 
 from unifer.errors import InputError
-from unifer.models import cost, flops
-from unifer.models.cards import CARDS, RATIOS, REASONS, Card, Ratios, card
-from unifer.models.cost import Work, communication, gather_seconds, predict
-from unifer.models.memory import GB
-from unifer.models.moves import fits, moves
-from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, ModelShape, shape_of
+from unifer.train.doctor import cost, shapes
+from unifer.train.doctor.cards import CARDS, RATIOS, REASONS, Card, Ratios, card
+from unifer.train.doctor.cost import Work, communication, gather_seconds, predict
+from unifer.train.doctor.memory import GB
+from unifer.train.doctor.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.train.doctor.price import fits, moves
+from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of
 
-SMALL = ModelShape(2, 1, 1, 1, 3, 5, False, 1, 4, 1, 6, patch=1, temporal_patch=1, merge=2, channels=3)
+SMALL = ModelShape(2, 1, 1, 1, 3, 5, False, 1, 4, 6, patch=1, temporal_patch=1, merge=2, channels=3)
 """Width 2, one layer: queries, keys, values and output of 4 weights each, an MLP of 18: 34 a token."""
 H100 = CARDS["h100"]
 GRPO = Work(
@@ -45,8 +45,8 @@ def test_a_forward_pass_by_hand() -> None:
     """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token; 3 tokens of each row through
     a head of 5 x 2.
     """
-    made = flops.forward(SMALL, 2, 10, 3, 0, 0)
-    assert made == flops.Pass(layers=2 * 10 * (68 + 80), head=2 * 2 * 5 * 2 * 3, vision=0)
+    made = shapes.forward_pass(SMALL, 2, 10, 3, 0, 0)
+    assert made == shapes.Pass(layers=2 * 10 * (68 + 80), head=2 * 2 * 5 * 2 * 3, vision=0)
 
 
 def test_an_image_by_hand() -> None:
@@ -54,7 +54,7 @@ def test_an_image_by_hand() -> None:
     the one token.
     """
     blocks, merger = 3 * 24 + 4 * 12 + 16, 16 * 16 + 16 * 2
-    assert flops.image(SMALL, 4) == 4 * (2 * (blocks + 12) + 4 * 4 * 4) + 2 * merger
+    assert shapes.image_flops(SMALL, 4) == 4 * (2 * (blocks + 12) + 4 * 4 * 4) + 2 * merger
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_training_is_so_many_forward_passes(plan: MemoryPlan, passes: tuple[int,
     """Recomputation is one, the gradient of weights one, that of inputs one; the head is never computed
     again.
     """
-    assert flops.training(SMALL, plan, flops.Pass(1, 1, 1)) == flops.Pass(*passes)
+    assert cost.training_pass(SMALL, plan, shapes.Pass(1, 1, 1)) == shapes.Pass(*passes)
 
 
 def test_gathering_is_bound_by_the_link_or_by_the_network() -> None:

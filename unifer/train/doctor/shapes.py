@@ -74,6 +74,11 @@ KNOWN: Mapping[str, Json] = {
 downloaded it.
 """
 
+_WINDOW, _FULL_BLOCKS = 64, 4
+"""Patches of an attention window of the vision tower (112 x 112 pixels), and blocks that look at the whole
+image.
+"""
+
 
 class Linear(NamedTuple):
     """`times` linear layers of one kind: the end of their module names, inputs, outputs, and whether the
@@ -102,7 +107,6 @@ class ModelShape:
     tied: bool
     depth: int
     vision_hidden: int
-    vision_heads: int
     vision_intermediate: int
     patch: int = 14
     temporal_patch: int = 2
@@ -192,13 +196,44 @@ def shape_of(config: Json) -> ModelShape | None:
         tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
         depth=vision["depth"],
         vision_hidden=vision["hidden_size"],
-        vision_heads=vision["num_heads"],
         vision_intermediate=vision["intermediate_size"],
         patch=vision.get("patch_size", 14),
         temporal_patch=vision.get("temporal_patch_size", 2),
         merge=vision.get("spatial_merge_size", 2),
         channels=vision.get("in_channels", vision.get("in_chans", 3)),
     )
+
+
+@dataclass(frozen=True)
+class Pass:
+    """FLOPs of one pass: `layers` of the decoder, its `head`, and the `vision` tower with its merger."""
+
+    layers: float
+    head: float
+    vision: float
+
+
+def forward_pass(
+    shape: ModelShape, sequences: float, tokens: float, scored: float, images: float, patches: int
+) -> Pass:
+    """FLOPs of a forward pass over `sequences` of `tokens` each, `scored` of which go through the head, and
+    `images` of `patches`.
+    """
+    decoder = sum(each.inputs * each.outputs * each.times for each in shape.linears() if not each.vision)
+    attention = 4 * shape.hidden * shape.layers * tokens
+    head = 2 * shape.vocabulary * shape.hidden * sequences * scored
+    return Pass(sequences * tokens * (2 * decoder + attention), head, images * image_flops(shape, patches))
+
+
+def image_flops(shape: ModelShape, patches: int) -> float:
+    """FLOPs of the vision tower for one image of `patches`."""
+    linears = [each for each in shape.linears() if each.vision]
+    merger = sum(each.inputs * each.outputs for each in linears if each.name.startswith("mlp."))
+    blocks = sum(each.inputs * each.outputs * each.times for each in linears) - merger
+    embedding = shape.channels * shape.temporal_patch * shape.patch**2 * shape.vision_hidden
+    full = min(_FULL_BLOCKS, shape.depth)
+    seen = full * patches + (shape.depth - full) * min(_WINDOW, patches)
+    return patches * (2 * (blocks + embedding) + 2 * merger / shape.merge**2 + 4 * shape.vision_hidden * seen)
 
 
 def stored_parameters(folder: Path) -> int | None:

@@ -14,11 +14,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unifer.models import flops
-from unifer.models.cards import GPUS_PER_MACHINE, RATIOS, Card
-from unifer.models.memory import engine_cache, kv_bytes, optimizer_bytes, trained_parameters
-from unifer.models.plans import MemoryPlan
-from unifer.models.shapes import ModelShape
+from unifer.train.doctor.cards import GPUS_PER_MACHINE, RATIOS, Card
+from unifer.train.doctor.memory import engine_cache, kv_bytes, optimizer_bytes, trained_parameters
+from unifer.train.doctor.plans import MemoryPlan
+from unifer.train.doctor.shapes import ModelShape, Pass, forward_pass
 
 Sampler = Literal["none", "vllm", "server", "transformers"]
 
@@ -122,8 +121,8 @@ def _passes(
 ) -> list[StepPart]:
     """The trainer's passes and what they send; `looking` seconds of the vision tower are the sampler's."""
     reply = work.longest_reply if work.padded else work.reply_tokens
-    once = flops.forward(shape, plan.batch, prompt + reply, reply, _images(plan, work), plan.patches)
-    whole, (layers, blocks) = flops.training(shape, plan, once), flops.host_passes(plan)
+    once = forward_pass(shape, plan.batch, prompt + reply, reply, _images(plan, work), plan.patches)
+    whole, (layers, blocks) = training_pass(shape, plan, once), host_passes(plan)
     train, bound = _pass(whole.layers + whole.head, layers * shape.layers, card)
     score, scored = _pass(once.layers + once.head, shape.layers, card)
     seen, vision_bound = _pass(whole.vision, blocks * shape.depth, card)
@@ -136,6 +135,23 @@ def _passes(
     parts += [StepPart("scoring", scorings * score, scored)] if scorings else []
     parts += [StepPart("reference model", references * score, scored)] if references else []
     return [*parts, StepPart("communication", sent * (1 - RATIOS.hidden), "links")]
+
+
+def training_pass(shape: ModelShape, plan: MemoryPlan, forward: Pass) -> Pass:
+    """FLOPs of forward and backward pass together; gradient checkpointing computes layers and blocks once
+    more (not the head).
+    """
+    again, own = (1 if plan.checkpointing else 0), (1 if plan.lora else 2)
+    vision = 1 if plan.freeze_vision else 1 + again + own
+    return Pass(forward.layers * (1 + again + own), forward.head * (1 + own), forward.vision * vision)
+
+
+def host_passes(plan: MemoryPlan) -> tuple[int, int]:
+    """How often the host launches each (decoder layer, vision block) in a training pass: forward,
+    recomputation, backward.
+    """
+    whole = 3 if plan.checkpointing else 2
+    return whole, 1 if plan.freeze_vision else whole
 
 
 def _rollouts(
@@ -219,7 +235,7 @@ def _sampling(
     engines = (work.servers if work.sampler == "server" else plan.gpus) / parallel
     batch = plan.gpus * plan.batch * plan.accumulation * work.reuse / engines / work.rounds
     prompts = batch if work.sampler == "transformers" else max(1.0, batch / work.group)
-    read = flops.forward(shape, prompts, prompt, 1, prompts if plan.patches else 0, plan.patches)
+    read = forward_pass(shape, prompts, prompt, 1, prompts if plan.patches else 0, plan.patches)
     speed = card.flops * RATIOS.matmul * parallel
     decode, bound = _decode(shape, plan, work, card, prompt, batch)
     calls = work.rounds / work.reuse

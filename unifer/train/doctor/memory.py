@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unifer.models.plans import MemoryPlan, Vllm
-from unifer.models.shapes import ModelShape
+from unifer.train.doctor.plans import MemoryPlan, Vllm
+from unifer.train.doctor.shapes import ModelShape
 
 GB = 2**30
 _FOUR_BIT = 0.5 + (8 / 64 + 32 / (64 * 256)) / 8
