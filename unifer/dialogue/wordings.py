@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from unifer.dialogue import prompts
-from unifer.dialogue.templates import LABELS
 from unifer.records import Question
 
 PUBLISHED: MappingProxyType[str, str] = MappingProxyType(
@@ -117,7 +116,7 @@ def wording(prompt: str, labels: tuple[str, ...]) -> Wording:
         words = words_of(prompt, labels)
     except ValueError:
         return Wording("other", f"another prompt ({mark})", mark)
-    if fingerprint(f"{words.before}{LABELS}{words.after}") == PUBLISHED_WORDS:
+    if fingerprint(f"{words.before}{prompts.LABELS}{words.after}") == PUBLISHED_WORDS:
         return Wording("other", f"another prompt, the published words over other labels ({mark})", mark)
     return Wording("other", f"another prompt ({mark})", mark)
 

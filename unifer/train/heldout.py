@@ -27,7 +27,7 @@ from unifer.models.loading import decode_reply
 from unifer.proportions import wilson
 from unifer.records import Json, Question
 from unifer.train.history import HELD_OUT, read_held_out
-from unifer.train.rewards import judge, own
+from unifer.train.rewards import au_f1, judge
 from unifer.train.rows import load_image
 
 _BATCH = 64
@@ -45,7 +45,7 @@ def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:
     recalls: dict[str, list[bool]] = {}
     for case in cases:
         recalls.setdefault(str(case.label), []).append(case.correct)
-    units = [value for case in cases if (value := own.au_f1(case)) is not None]
+    units = [value for case in cases if (value := au_f1(case)) is not None]
     low, high = wilson(sum(right), len(cases))
     return {
         "war": sum(right) / len(cases),
