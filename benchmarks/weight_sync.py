@@ -41,10 +41,10 @@ def main() -> None:
         "VLLM_LOGGING_LEVEL": "ERROR",
     }
     from unifer.models.engines.vllm_engine import make_llm
-    from unifer.train.rollouts import _prepare_cpu
+    from unifer.train.mends import keep_cpu_weights_loadable
     from unifer.train.weight_sync import by_layer
 
-    _prepare_cpu()  # as GRPO does, whose engine must take weights again
+    keep_cpu_weights_loadable()  # as GRPO does, whose engine must take weights again
     with tempfile.TemporaryDirectory() as folder:
         policy = deep_model(Path(folder))
         llm = make_llm(Path(folder), dtype="float32", context=1024, seed=0)

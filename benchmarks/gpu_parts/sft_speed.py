@@ -135,9 +135,9 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
 def _train(args: argparse.Namespace, name: str, folder: Path, rows: Path, stage_of_run: Any) -> None:
     from trl import ModelConfig, SFTConfig
 
-    from unifer.train import cpu_ranks, settings, stage
+    from unifer.train import mends, settings, stage
 
-    cpu_ranks.prepare()
+    mends.connect_cpu_ranks()
     gpu, (hub_id, lora) = args.device == "cuda", SHAPES[name]
     flags: dict[str, Any] = {
         "rows": rows,

@@ -57,7 +57,7 @@ def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """Two bars on one terminal overwrite each other."""
-    from unifer.train.progress import TrainingBar
+    from unifer.train.callbacks import TrainingBar
 
     told = tmp_path / "told"
     monkeypatch.setenv(progress.VARIABLE, str(told))
@@ -80,7 +80,7 @@ def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(
 def test_another_rank_tells_and_draws_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from unifer.train.progress import TrainingBar
+    from unifer.train.callbacks import TrainingBar
 
     told = tmp_path / "told"
     monkeypatch.setenv(progress.VARIABLE, str(told))

@@ -23,7 +23,7 @@ VERSION = "fer-1"
 template is in its provenance.
 """
 
-_RESERVED = (
+RESERVED = (
     "<|im_start|>",
     "<|im_end|>",
     "<|image_pad|>",
@@ -32,6 +32,7 @@ _RESERVED = (
     "<|vision_end|>",
     "<|endoftext|>",
 )
+"""Control tokens of the chat template, which no text of a row may hold."""
 
 LABELS = "{labels}"
 """Where the candidate labels go, in the order given, joined by commas. Texts are filled by replacement: other
@@ -179,7 +180,7 @@ def check_prompt(text: str) -> str:
     """`text` itself. Raises ValueError if it holds a chat control token, which would forge a turn or an image
     slot.
     """
-    for token in _RESERVED:
+    for token in RESERVED:
         if token in text:
             raise ValueError(
                 f"the text holds the control token {token!r}; remove it, images are attached by image_path"

@@ -16,8 +16,9 @@ from typing import Any, Literal
 from unifer.datasets import read_questions
 from unifer.models.engines.vllm_engine import prepare_environment
 from unifer.models.loading import load_processor
+from unifer.processes import free_port
 from unifer.records import Json
-from unifer.train import context, cpu_ranks, grpo_settings, rows, settings, stage
+from unifer.train import context, grpo_settings, mends, rows, settings, stage
 from unifer.train.alarms import AlarmLimits, Alarms
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import MetricsLog, RolloutLog, read_metrics
@@ -54,7 +55,7 @@ class GrpoStage:
 
     def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
         from unifer.train import probe
-        from unifer.train.progress import MetricsRecorder
+        from unifer.train.callbacks import MetricsRecorder
         from unifer.train.rollouts import open_engine, vllm_ban
         from unifer.train.trainer import FerGrpoTrainer
 
@@ -130,12 +131,12 @@ def run(argv: Sequence[str]) -> Path:
 
 def types() -> tuple[type, ...]:
     """What the settings of this stage are parsed into; call before anything else that knows of ranks."""
-    cpu_ranks.prepare()
+    mends.connect_cpu_ranks()
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
 
     # vLLM inside the trainer wants a rendezvous even for one rank. TRL takes port 29500 whenever that is free
     # at the start, half a minute before it is used: of two runs started together on a machine one died.
-    os.environ.setdefault("MASTER_PORT", str(cpu_ranks.free_port()))
+    os.environ.setdefault("MASTER_PORT", str(free_port()))
 
     return (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)

@@ -112,11 +112,8 @@ def _messages(texts: Sequence[str], images: Sequence[Any]) -> list[list[Json]]:
 
 def _by_sampler(trainer: Any, texts: Sequence[str], images: Sequence[Any], most_tokens: int) -> list[str]:
     """Greedy replies of the vLLM engine that samples for GRPO, given this step's weights first."""
-    sampler = trainer.vllm_generation
-    if trainer.state.global_step != trainer._last_loaded_step:
-        sampler.sync_weights()
-        trainer._last_loaded_step = trainer.state.global_step
-    ids, _, _ = trainer._tokenize_prompts(_messages(texts, images))
+    sampler = trainer.synced_sampler()
+    ids, _ = trainer.tokenize(_messages(texts, images))
     sampling = sampler.temperature, sampler.max_completion_length
     sampler.temperature, sampler.max_completion_length = 0.0, most_tokens
     try:

@@ -111,14 +111,14 @@ _SERVER = (
 )
 
 
-def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
+def _scored(trainer: Any, output: Any, chosen: slice) -> Any:
     if output.get("old_per_token_logps") is not None:
         return output["old_per_token_logps"][chosen]
     count = len(output["completion_ids"][chosen])
     grids = output["image_grid_thw"][:count]
     pixels = output["pixel_values"][: int(grids.prod(dim=-1).sum())]
     with torch.no_grad():
-        logps, _, _ = trainer._get_per_token_logps_and_entropies(
+        return trainer.score_tokens(
             trainer.model,
             torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)[chosen],
             torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)[chosen],
@@ -128,7 +128,6 @@ def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
             num_images=output["num_images"][chosen],
             mm_token_type_ids=output["mm_token_type_ids"][chosen] if "mm_token_type_ids" in output else None,
         )
-    return logps
 
 
 def _reasons(trainer: Any, inputs: Any) -> list[str]:
@@ -183,7 +182,7 @@ def _pixels(trainer: Any, row: Any) -> str:
             }
         ]
     ]
-    (ids,), _, ours = trainer._tokenize_prompts(prompts)
+    (ids,), ours = trainer.tokenize(prompts)
     asked = {
         "prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id),
         "multi_modal_data": {"image": row["image"]},

@@ -36,7 +36,9 @@ from unifer import files
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.vllm_engine import one_image
+from unifer.models.engines.vllm_weights import running_model
 from unifer.train import weight_sync
+from unifer.train.mends import keep_cpu_weights_loadable
 
 BAN = -100.0
 """Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a
@@ -74,7 +76,7 @@ def ban(model: Any, token_ids: Sequence[int]) -> Any:
         )
     bias = torch.zeros(head.out_features, dtype=head.weight.dtype, device=head.weight.device)
     bias[list(token_ids)] = BAN
-    del head._parameters["bias"]
+    del head.bias
     head.register_buffer("bias", bias, persistent=False)
     return head
 
@@ -185,7 +187,7 @@ class Sampler(vllm_generation.VLLMGeneration):
             torch.cuda.empty_cache()  # asleep, vLLM's weights are unmapped: waking wants the memory back
             self.llm.wake_up(tags=["weights"])
             self._llm_weights_sleeping = False
-        model = self._held()
+        model = running_model(self.llm)
         for layer in self.layers():
             model.load_weights(layer)
         self.llm.reset_prefix_cache()
@@ -232,10 +234,7 @@ class Sampler(vllm_generation.VLLMGeneration):
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The colocated engine's own parameters by vLLM's names."""
-        return dict(self._held().named_parameters())
-
-    def _held(self) -> Any:
-        return self.llm.llm_engine.model_executor.driver_worker.model_runner.model
+        return dict(running_model(self.llm).named_parameters())
 
 
 def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: int) -> str:
@@ -267,7 +266,9 @@ def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
     """
     own: dict[str, Any] = {"dtype": dtype, "limit_mm_per_prompt": one_image(image_side)}
     if not visible_gpus():
-        _prepare_cpu()
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
+        keep_cpu_weights_loadable()
         own["enforce_eager"] = True
         # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is
         # longer than short prompts.
@@ -282,19 +283,3 @@ def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
         yield
     finally:
         vllm_generation.LLM, grpo_trainer.VLLMGeneration = stock_engine, stock_backend
-
-
-def _prepare_cpu() -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
-    import torch._dynamo
-    import vllm._custom_ops as operations
-    from vllm.model_executor.layers import utils as linear_layers
-
-    # vLLM compiles two small functions of its sampler, which takes longer than a tiny model's run gains by
-    # them, and wants a compiler.
-    torch._dynamo.config.disable = True
-    # Both repack linear weights, which then cannot be loaded again: oneDNN, and in bfloat16 on processors
-    # with AMX the sgl kernels.
-    operations._supports_onednn = False
-    linear_layers.check_cpu_sgl_kernel = lambda *_: False

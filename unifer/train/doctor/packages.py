@@ -85,7 +85,7 @@ def check(needed: frozenset[str]) -> list[DoctorFinding]:
         ]
     right, wrong = [], []
     for name, pin in wanted.items():
-        own, version = _installed(name)
+        own, version = installed(name)
         if version == pin:
             right.append((own, version))
         else:
@@ -99,7 +99,8 @@ def check(needed: frozenset[str]) -> list[DoctorFinding]:
     return [DoctorFinding("ok" if not wrong else "warning", "packages", summary), *wrong]
 
 
-def _installed(name: str) -> tuple[str, str | None]:
+def installed(name: str) -> tuple[str, str | None]:
+    """Distribution that provides `name`, and its version without its build; None where it is not installed."""
     for own in (name, _STANDS_IN.get(name)):
         try:
             if own:
