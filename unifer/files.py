@@ -12,8 +12,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TextIO, TypeVar
 
 from unifer import faults, releases
@@ -269,7 +269,32 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-class AppendLog:
+class Closing:
+    """A log as a `with` block: closed at its end, whatever happens."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def append_whole(stream: FileIO, data: bytes) -> None:
+    """Write all of `data` at the end, or nothing. Raises OSError after taking back what part was written."""
+    start = stream.seek(0, os.SEEK_END)
+    try:
+        written = 0
+        while written < len(data):
+            written += stream.write(data[written:]) or 0
+    except OSError:
+        stream.truncate(start)
+        raise
+
+
+class AppendLog(Closing):
     """Append-only JSONL of one writer: each `append` is on its way to disk as a whole line before it returns.
 
     A line torn by a kill is cut off when the log is opened again, so every line in the file is a whole row.
@@ -297,27 +322,9 @@ class AppendLog:
         self._stream.seek(0, os.SEEK_END)
 
     def append(self, row: Any) -> None:
-        """Write one row. Raises OSError (a full disk, say) after taking back whatever part of the line was
-        written.
-        """
-        line = (_line(row) + "\n").encode("utf-8")
-        start = self._stream.seek(0, os.SEEK_END)
-        try:
-            written = 0
-            while written < len(line):
-                written += self._stream.write(line[written:]) or 0
-        except OSError:
-            self._stream.truncate(start)
-            raise
+        """Write one row. Raises OSError (a full disk, say) and leaves no part of the line."""
+        append_whole(self._stream, (_line(row) + "\n").encode("utf-8"))
 
     def close(self) -> None:
         os.fsync(self._stream.fileno())
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

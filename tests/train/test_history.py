@@ -208,8 +208,6 @@ def test_a_reward_that_does_not_apply_is_null(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_whole_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unifer.train import history
-
     class Full:
         """Stands before a file: takes half of what it is given, then the disk is full."""
 
@@ -225,10 +223,10 @@ def test_a_full_disk_leaves_whole_members(tmp_path: Path, monkeypatch: pytest.Mo
         def __getattr__(self, name: str) -> Any:
             return getattr(self.stream, name)
 
-    whole = history._write
+    whole = files.append_whole
     with RolloutLog(tmp_path) as log:
         log.append(1, [rollout(1)])
-        monkeypatch.setattr(history, "_write", lambda stream, data: whole(Full(stream), data))  # type: ignore[arg-type]
+        monkeypatch.setattr(files, "append_whole", lambda stream, data: whole(Full(stream), data))  # type: ignore[arg-type]
         with pytest.raises(OSError, match="No space"):
             log.append(2, [rollout(2)])
         monkeypatch.undo()

@@ -302,13 +302,13 @@ def test_a_run_at_its_time_limit_saves_and_goes_on(corpus: Path, tiny: Path, tmp
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    from unifer.train import checkpoints
+    from unifer.models.checkpoints import last_whole
 
     for step, state in ((2, "{}"), (4, '{"global_step'), (10, None)):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if state is not None:
             (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
-    assert checkpoints.last_whole(tmp_path) == tmp_path / "checkpoint-2"
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-2"
 
 
 STEPS = 20

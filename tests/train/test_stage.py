@@ -39,7 +39,7 @@ def test_the_sampler_ends_before_the_process_group_that_it_shares(
         manifest={},
     )
     monkeypatch.setattr(stage, "check_checkpoint", note("checked"))
-    monkeypatch.setattr("unifer.train.checkpoints.write_manifest", note("finished"))
+    monkeypatch.setattr("unifer.train.run_folder.write_manifest", note("finished"))
     stage._finish(trainer, run, {})
     assert happened == ["saved", "wait", "checked", "finished", "wait", "engine ends", "group ends"]
 

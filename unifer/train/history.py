@@ -18,13 +18,12 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from unifer import files
 from unifer.errors import InputError
+from unifer.models.checkpoints import last_whole
 from unifer.records import Json
-from unifer.train.checkpoints import last_whole
 
 METRICS = "metrics.jsonl"
 HELD_OUT = "heldout.jsonl"
@@ -43,7 +42,7 @@ def number(value: Any) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-class MetricsLog:
+class MetricsLog(files.Closing):
     """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, names as TRL logs them,
     steps rising.
     """
@@ -91,14 +90,6 @@ class MetricsLog:
         if self._log is not None:
             self._log.close()
             self._log = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _refuse_going_back(path: Path, step: int, last: int) -> None:
@@ -183,7 +174,7 @@ def prompt_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
-class RolloutLog:
+class RolloutLog(files.Closing):
     """`rollouts/rollouts-000001.jsonl.gz` and following, `steps_per_part` steps each; one gzip member an
     append.
 
@@ -224,7 +215,7 @@ class RolloutLog:
             self._number, self._steps = self._number + 1, 0
         if self._stream is None:
             self._stream = (self.folder / f"rollouts-{self._number:06d}.jsonl.gz").open("ab", buffering=0)
-        _write(
+        files.append_whole(
             self._stream, gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
         )
         self._steps, self._last = self._steps + starts_step, step
@@ -257,14 +248,6 @@ class RolloutLog:
             self._stream.close()
             self._stream = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def _finite(row: Mapping[str, Any]) -> Json:
     """`row` and the mappings in it with None for what JSON has no number for."""
@@ -276,17 +259,6 @@ def _finite(row: Mapping[str, Any]) -> Json:
         else value
         for name, value in row.items()
     }
-
-
-def _write(stream: FileIO, data: bytes) -> None:
-    start = stream.seek(0, os.SEEK_END)
-    try:
-        written = 0
-        while written < len(data):
-            written += stream.write(data[written:]) or 0
-    except OSError:
-        stream.truncate(start)
-        raise
 
 
 def _parts(folder: Path) -> list[tuple[int, Path]]:

@@ -18,10 +18,10 @@ from typing import Any, Literal, Protocol
 
 from unifer.datasets import read_questions
 from unifer.errors import InputError, Interrupted, OutOfTime
-from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
+from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint, last_whole
 from unifer.processes import end_with_parent
 from unifer.records import Json
-from unifer.train import checkpoints, mends, provenance, settings
+from unifer.train import mends, run_folder, settings
 from unifer.train.doctor.examination import preflight
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class TrainingRun:
     model: Any
     start: Checkpoint
     manifest: Json
-    resume: checkpoints.Resume = checkpoints.START
+    resume: run_folder.Resume = run_folder.START
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -136,11 +136,11 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Tra
             "%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps
         )
     this = TrainingRun(
-        fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own)
+        fer, config, model, start, run_folder.manifest(stage.command, fer, config, model, start, own)
     )
     _preflight(stage, this)
     dataset = stage.rows(this)
-    this.resume = checkpoints.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
+    this.resume = run_folder.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
     return this, dataset
 
 
@@ -229,7 +229,7 @@ def _train(trainer: Any, this: TrainingRun) -> Any:
     except InputError as error:  # a worker of the data loader wraps its own traceback around the message
         raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
     except KeyboardInterrupt:
-        kept = checkpoints.last_whole(this.out)
+        kept = last_whole(this.out)
         where = f"{kept.name} is kept" if kept else "no checkpoint was due yet"
         raise Interrupted(f"stopped; {where}, the same command goes on from there") from None
 
@@ -245,7 +245,7 @@ def _finish(trainer: Any, this: TrainingRun, outcome: Json) -> None:
         if this.model.use_peft:
             _merge(this.out, this.model)
         check_checkpoint(this.out)
-        checkpoints.write_manifest(this.out, this.manifest, **outcome)
+        run_folder.write_manifest(this.out, this.manifest, **outcome)
     _end_ranks(trainer, this)
 
 
