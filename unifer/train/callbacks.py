@@ -57,7 +57,7 @@ class TrainingBar(ProgressCallback):
             super().on_train_end(args, state, control, **kwargs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """The reward where there is one (GRPO's loss says nothing), else the loss; the newest held-out WAR."""
+        """The reward where there is one (GRPO's loss says nothing), else the loss; the last held-out WAR."""
         logs = logs or {}
         if "reward" in logs:
             self._newest["reward"] = f"reward {float(logs['reward']):.2f}"

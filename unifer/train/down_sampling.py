@@ -1,5 +1,4 @@
-"""Which completions of a group are trained on: all are sampled and paid, those that teach most are learnt
-from.
+"""Which completions of a group are trained on: all are sampled and paid, the strongest are learnt from.
 
 A completion whose advantage is 0 adds nothing to the gradient of the policy's loss, so leaving it out of
 forward and backward changes nothing but the time (`teaching`). Of the others, those with the largest
@@ -33,11 +32,10 @@ _PER_ROW = (
 
 
 def strongest(advantages: torch.Tensor, group: int, kept: int) -> torch.Tensor:
-    """`advantages` (completions of whole groups, in order) with all but the `kept` largest of each group by
-    |value| set to 0.
+    """`advantages` with all but the `kept` largest of each group by |value| set to 0.
 
-    Equal ones are kept in their order, so every rank that sees the same advantages keeps the same
-    completions.
+    They are those of whole groups, in order. Equal ones are kept in their order, so every rank that sees the
+    same advantages keeps the same completions.
     """
     grouped = advantages.view(-1, group)
     order = grouped.abs().argsort(dim=1, descending=True, stable=True)
@@ -45,11 +43,11 @@ def strongest(advantages: torch.Tensor, group: int, kept: int) -> torch.Tensor:
 
 
 def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], float]:
-    """(the rows of a batch whose advantage is not 0, their share of its rows); idle ones fill up to `least`
-    rows.
+    """(the rows of a batch whose advantage is not 0, their share of its rows).
 
-    Ranks must keep equally many: they run their sharded model in step, and TRL gathers figures of every row.
-    `inputs` holds one image per row, or none. The batch is returned as it is where every row is kept.
+    Idle rows fill up to `least` rows. Ranks must keep equally many: they run their sharded model in step, and
+    TRL gathers figures of every row. `inputs` holds one image per row, or none. The batch is returned as it
+    is where every row is kept.
     """
     idle = inputs["advantages"] == 0
     rows = len(idle)
@@ -87,8 +85,9 @@ def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], fl
 
 
 def _cut_kinds(taken: dict[str, Any], inputs: dict[str, Any], width: int) -> None:
-    """Token kinds cover prompt and completion, and importance ratios may be one a row: both follow the
-    narrower completions.
+    """Cut token kinds and importance ratios to `width` tokens of completion.
+
+    Kinds cover prompt and completion, and a ratio may be one per row.
     """
     whole = inputs["completion_ids"].size(1)
     for name in ("token_type_ids", "mm_token_type_ids"):

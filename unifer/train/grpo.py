@@ -1,5 +1,4 @@
-"""GRPO with verifiable rewards: reward rows -> checkpoint, by `trl.GRPOTrainer` with rollouts of vLLM or
-transformers.
+"""GRPO with verifiable rewards: reward rows -> checkpoint, by `trl.GRPOTrainer`.
 
 Knows how such a run is set up; its loop is TRL's (`trainer`), its sampler `rollouts`, its rewards `rewards`,
 the frame `stage`.
@@ -88,9 +87,7 @@ class GrpoStage:
 
 
 def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
-    """Who draws the rows where they are drawn by difficulty, as it stood at the checkpoint that the run goes
-    on from.
-    """
+    """Who draws rows by difficulty, as of the checkpoint that the run goes on from; None: TRL draws them."""
     config = this.config
     if not this.fer.hard_labels:
         return None
@@ -108,9 +105,7 @@ def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
 
 
 def _logs(this: stage.TrainingRun, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:
-    """The run's logs as they stood at the checkpoint it goes on from, and the alarms that they had raised by
-    then.
-    """
+    """The run's logs and alarms as they stood at the checkpoint that it goes on from."""
     metrics, rollouts, alarms = (
         MetricsLog(this.out),
         RolloutLog(this.out),

@@ -1,6 +1,4 @@
-"""What a GRPO run can be told, and which combinations are refused, with the reason, before anything is
-loaded.
-"""
+"""What a GRPO run can be told, and which combinations are refused before anything is loaded, and why."""
 
 from __future__ import annotations
 
@@ -114,8 +112,9 @@ _IDENTITY = (
 
 
 def check(fer: GrpoArguments, config: Any) -> Json:
-    """Refuse what cannot work, set what follows; returns the GRPO part of the run's identity. Raises
-    InputError.
+    """Refuse what cannot work, set what follows; the GRPO part of the run's identity.
+
+    Raises InputError.
     """
     _set_mode(fer, config)
     for name, allowed in _CHOICES.items():
@@ -133,9 +132,7 @@ def check(fer: GrpoArguments, config: Any) -> Json:
 
 
 def check_choices(fer: GrpoArguments, config: Any) -> rewards.WeightedRewards:
-    """The rewards that are meant; refuses what works on no machine, however large its batches are. Raises
-    InputError.
-    """
+    """The rewards that are meant. Raises InputError for what works on no machine, whatever its batches."""
     _refuse_other_distributions(config)
     chosen = rewards.choose(fer.rewards, config.reward_weights)
     _refuse_choice_of_samples(fer, config)
@@ -225,9 +222,7 @@ def _refuse_unknown(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _refuse_torn_windows(config: Any) -> None:
-    """A run resumes with fresh rollouts, so a checkpoint may lie only where they would have been made
-    anyway.
-    """
+    """A run resumes with fresh rollouts, so a checkpoint may lie only where a generation window ends."""
     window = config.steps_per_generation * config.num_iterations
     if config.save_strategy == "steps" and (config.save_steps * config.gradient_accumulation_steps) % window:
         raise InputError(

@@ -1,5 +1,4 @@
-"""Held-out questions answered while a run trains: WAR with its interval every `eval_steps`, and the best
-checkpoint kept if wanted.
+"""Held-out questions answered while a run trains: WAR every `eval_steps`, and the best checkpoint if wanted.
 
 Replies are greedy and graded as everywhere. The engine that samples for GRPO answers here too, with the
 weights that it would be given for the next step anyway; where there is none (SFT, `--rollouts none`),
@@ -34,8 +33,9 @@ _BATCH = 64
 
 
 def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:
-    """WAR with its interval, UAR and recall over the labels that occur, AU F1 of a face (None without
-    annotation); shares in [0, 1].
+    """WAR with its interval, UAR and recall over the labels that occur, mean AU F1; shares in [0, 1].
+
+    AU F1 is None without annotation.
     """
     cases = [
         judge(reply, question.true_label, question.candidate_labels, question.action_units)
@@ -74,8 +74,9 @@ class HeldOut:
         self._most_tokens = most_tokens
 
     def measure(self, trainer: Any) -> Json:
-        """Every rank calls this; every rank gets the score. Weights, random states and training mode are left
-        as they were.
+        """The score, for every rank; every rank calls this.
+
+        Weights, random states and training mode are left as they were.
         """
         ranks, rank = trainer.accelerator.num_processes, trainer.accelerator.process_index
         # As many questions on each rank, the first ones twice if need be: engines that are shared answer in
@@ -153,8 +154,9 @@ def _by_generate(trainer: Any, texts: Sequence[str], images: Sequence[Any], most
 
 
 class Watch(TrainerCallback):
-    """Measures `held_out` before the first step, every `every` steps and at the end; writes `heldout.jsonl`;
-    keeps the best model.
+    """Measures `held_out` before the first step, every `every` steps and at the end; keeps the best model.
+
+    Writes `heldout.jsonl`.
     """
 
     def __init__(
@@ -218,8 +220,9 @@ class Watch(TrainerCallback):
 
 
 def best_folders(out: Path) -> list[Path]:
-    """The kept models of a run, oldest first; more than one where a kill came between writing the newer and
-    dropping the older.
+    """The kept models of a run, oldest first.
+
+    There is more than one where a kill came between writing the newer and dropping the older.
     """
     return sorted((path for path in out.glob("best-*") if path.name[5:].isdigit()), key=_step)
 

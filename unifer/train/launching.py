@@ -14,11 +14,11 @@ from unifer.models.devices import visible_gpus
 
 
 def launch(argv: Sequence[str]) -> int:
-    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after
-    Ctrl-C, else 0.
+    """Start the ranks as torchrun's arguments say; the exit status.
 
-    The word `visible` stands for the number of GPUs this process may use, one at least. Raises InputError
-    where several machines did not find each other.
+    That is the status of the first rank that failed, 130 after Ctrl-C, else 0. The word `visible` stands for
+    the number of GPUs this process may use, one at least. Raises InputError where several machines did not
+    find each other.
     """
     from torch.distributed import DistNetworkError, DistStoreError, run
     from torch.distributed.elastic.multiprocessing import SignalException

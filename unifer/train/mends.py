@@ -1,4 +1,4 @@
-"""What is mended inside other libraries, each mend with its reason, and the versions that they were written for.
+"""What is mended inside other libraries, each mend with its reason, and the versions it was written for.
 
 These names are private to those libraries and may change with any release. What reaches into TRL's trainers
 as a subclass is `trainer` and `rollouts`; into vLLM's running model, `models/engines/vllm_weights`.
@@ -33,8 +33,8 @@ def other_versions() -> Iterator[str]:
         name, version = installed(library)
         if version is not None and version.split(".")[:2] != known.split("."):
             yield (
-                f"{name} {version}: training reaches into inner names of {known}, which this version may have "
-                f"changed; install {name} {known} (requirements.txt pins it)"
+                f"{name} {version}: training reaches into inner names of {known}, which may have changed "
+                f"since; install {name} {known} (requirements.txt pins it)"
             )
 
 
@@ -72,7 +72,7 @@ def connect_cpu_ranks() -> None:
 
 
 def _without_compiled_collectives() -> None:
-    """Keep DeepSpeed from compiling its shared-memory collectives: minutes of C++, where gloo does as well."""
+    """Keep DeepSpeed from compiling its shared-memory collectives: minutes of C++, and gloo does as well."""
     # `from deepspeed.comm import torch` is torch itself
     backend: Any = importlib.import_module("deepspeed.comm.torch")
     backend.build_shm_op = lambda: None

@@ -15,8 +15,9 @@ from unifer.errors import InputError
 from unifer.train.rollouts import collapse
 
 NAN_SHARE = 0.01
-"""Most tokens of replies that may be without a log-probability; the lone end token of an empty reply, which
-vLLM does not score, apart.
+"""Most tokens of replies, as a share, that may be without a log-probability.
+
+The lone end token of an empty reply, which vLLM does not score, does not count.
 """
 
 _LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
@@ -30,15 +31,17 @@ _SAME_LEVEL = 0.6
 
 
 def limit(dtype: str, device: str) -> float:
-    """Mean |difference of log-probabilities| a token that rounding explains for weights of `dtype` on
-    `device` (cpu, cuda).
+    """Mean |difference of log-probabilities| per token that rounding explains, by `dtype` and `device`.
+
+    `device` is cpu or cuda.
     """
     return _TF32 if dtype == "float32" and device != "cpu" else _LIMITS[dtype]
 
 
 def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and maximum of |ours - theirs| over the tokens of `mask`, all of shape (batch, tokens); NaN (not
-    scored) is left out.
+    """Mean and maximum of |ours - theirs| over the tokens of `mask`; NaN (not scored) is left out.
+
+    All are of shape (batch, tokens).
     """
     gap = (ours - theirs).abs()[mask.bool()]
     gap = gap[~torch.isnan(gap)]
@@ -74,8 +77,9 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
 
 
 def _refuse_unscored(trainer: Any, ours: torch.Tensor, theirs: torch.Tensor, mask: torch.Tensor) -> None:
-    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number: a difference
-    of nothing proves nothing.
+    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number.
+
+    A difference of nothing proves nothing.
     """
     scored = mask.bool() & (mask.sum(dim=1, keepdim=True) > 1)
     counts = torch.stack([torch.isnan(values)[scored].sum() for values in (ours, theirs)] + [scored.sum()])
@@ -144,8 +148,9 @@ def _reasons(trainer: Any, inputs: Any) -> list[str]:
 
 
 def _weights(sampler: Any) -> str:
-    """The tensor that differs most. Under sleep mode TRL has put the engine to sleep by now, and reading its
-    weights would crash.
+    """The tensor that differs most.
+
+    Under sleep mode TRL has put the engine to sleep by now, and reading its weights would crash.
     """
     if sampler.enable_sleep_mode:
         return "weights are not compared, vLLM's are asleep (--vllm_enable_sleep_mode false compares them)"
@@ -210,8 +215,9 @@ def _pixels(trainer: Any, row: Any) -> str:
 
 
 def _levels(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-    """Gray levels 0..255 of patches (patches, values), channels outermost; vLLM may leave them so and
-    normalise inside the model.
+    """Gray levels 0..255 of patches (patches, values), channels outermost.
+
+    vLLM may leave them so and normalise inside the model.
     """
     by_channel = pixels.view(len(pixels), mean.shape[1], -1)
     normalised = float(pixels.abs().max()) < _NORMALISED

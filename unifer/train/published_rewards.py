@@ -1,4 +1,4 @@
-"""Rewards of published work under their own rules, for reproduction: they read text, not our grader's verdict.
+"""Rewards of published work under their own rules: they read text, not our grader's verdict.
 
 Written from descriptions of what the released code returns. Each differs from our reward of the same purpose;
 `docs/rewards.md` says how. `label` is the row's true label (None for a row of AUs alone), `action_units` are
@@ -19,7 +19,7 @@ _UNIT = re.compile(r"AU\d+")
 
 
 def unifer_accuracy(reply: str, label: str | None) -> float | None:
-    """UniFER: 1 if the text of the first answer block, or of a reply without one, is exactly the label, else 0.
+    """UniFER: 1 if the first answer block, or a reply without one, is exactly the label, else 0.
 
     None for a row of AUs alone, which that pipeline does not have.
     """
@@ -27,7 +27,7 @@ def unifer_accuracy(reply: str, label: str | None) -> float | None:
 
 
 def unifer_format(reply: str) -> float:
-    r"""UniFER: 1 if `<think>.*?</think>\s*<answer>.*?</answer>` matches the whole reply, lines ignored, else 0."""
+    r"""UniFER: 1 if `<think>.*?</think>\s*<answer>.*?</answer>` matches the whole reply, else 0."""
     # The same by three plain checks: the expression itself takes quadratic time on a reply of many blocks.
     start, end = "<think>", "</answer>"
     inside = reply[len(start) : -len(end)]
@@ -35,7 +35,7 @@ def unifer_format(reply: str) -> float:
 
 
 def facial_r1_accuracy(reply: str, label: str | None) -> float:
-    """Facial-R1: as `unifer_accuracy` of the last answer block; 0.5 for a row of AUs alone, whatever the reply."""
+    """Facial-R1: as `unifer_accuracy`, of the last answer block; always 0.5 for a row of AUs alone."""
     if label is None:
         return 0.5
     *_, answer = reply, *blocks(reply, _ANSWER)

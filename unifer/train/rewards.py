@@ -43,7 +43,7 @@ class Case:
 
     @property
     def correct(self) -> bool:
-        """Whether the reply's one answer is the row's label, by the protocol `strict`; False without a label."""
+        """Whether the reply's one answer is the row's label, by protocol `strict`; False without a label."""
         if self.label is None:
             return False
         truth = (
@@ -76,7 +76,7 @@ def accuracy(case: Case) -> float | None:
 
 
 def form(case: Case) -> float:
-    """1 if the whole reply is one non-empty think block, then one non-empty answer block (any label), else 0."""
+    """1 if the reply is one non-empty think block, then one non-empty answer block (any label), else 0."""
     return float(case.verdict.well_formed)
 
 
@@ -190,13 +190,14 @@ def _weights(names: Sequence[str], weights: Sequence[float] | None) -> tuple[flo
             )
     if not any(weights):
         raise InputError(
-            f"every reward weight is 0 ({numbers}): nothing would be learnt; give one at least a weight above 0"
+            f"every reward weight is 0 ({numbers}): nothing would be learnt; give one at least a weight "
+            "above 0"
         )
     return tuple(map(float, weights))
 
 
 def total(rewards: WeightedRewards, values: Sequence[float | None]) -> float | None:
-    """Weighted sum of one reply's rewards as TRL forms it; None where no reward applies, and None counts as 0."""
+    """Weighted sum of one reply's rewards as TRL forms it, None as 0; None where no reward applies."""
     paid = [
         weight * value for weight, value in zip(rewards.weights, values, strict=True) if value is not None
     ]
@@ -210,8 +211,8 @@ def trainer_rewards(
 
     They take the batch's `completions` (conversations of one assistant turn), `completion_ids`, and the
     columns `label`, `candidate_labels` and `action_units` (None where a row is not annotated), and return a
-    float or None per completion. `completion_limit` is the most tokens of a completion. Whatever their number,
-    each completion is graded once. Raises InputError as `choose` does.
+    float or None per completion. `completion_limit` is the most tokens of a completion. Whatever the number
+    of rewards, each completion is graded once. Raises InputError as `choose` does.
     """
     batch = _Batch(completion_limit)
     return [_trainer_reward(name, batch) for name in choose(names).names]

@@ -1,5 +1,4 @@
-"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts, and nothing
-else.
+"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts.
 
 Each piece and why it exists:
 - `PLACEHOLDERS` are never sampled, and `ban` takes them out of the trainer's distribution as well: a reply
@@ -41,9 +40,7 @@ from unifer.train import weight_sync
 from unifer.train.mends import keep_cpu_weights_loadable
 
 BAN = -100.0
-"""Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a
-factor.
-"""
+"""Added to the logit of a token that must not be sampled: vLLM's largest bias, 4e-44 as a factor."""
 
 _PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 _WATCHED = 64
@@ -52,9 +49,7 @@ _CPU_BLOCK = 32
 
 
 def placeholders(config: Mapping[str, Any]) -> list[int]:
-    """Ids of a checkpoint's image and video placeholders and of the marks around them, from its
-    config.json.
-    """
+    """Ids of a checkpoint's image and video placeholders and of the marks around them."""
     return sorted({token for name in _PLACEHOLDERS if (token := config.get(name)) is not None})
 
 
@@ -64,10 +59,10 @@ def vllm_ban(checkpoint: Path) -> dict[int, float]:
 
 
 def ban(model: Any, token_ids: Sequence[int]) -> Any:
-    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or
-    saved. Returns the head.
+    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; the head.
 
-    The bias of a head that has none is where transformers' own forward and TRL's fused one both look.
+    Nothing of it is trained or saved. The bias of a head that has none is where transformers' own forward and
+    TRL's fused one both look.
     """
     head = model.get_output_embeddings()
     if head.bias is not None:
@@ -97,8 +92,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         super().__init__(*args, **kwargs)
 
     def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
-        """TRL's `generate` on prompts with one placeholder an image. Raises InputError where vLLM answered
-        another prompt.
+        """TRL's `generate` on prompts with one placeholder per image.
+
+        Raises InputError where vLLM answered another prompt.
         """
         asked = prompts
         if self.mode == "colocate" and images is not None:
@@ -119,9 +115,7 @@ class Sampler(vllm_generation.VLLMGeneration):
         return prompts, completions, logprobs, token_ids
 
     def _group(self, prompts: Any, images: Any, num_generations: int) -> int:
-        """`num_generations` where this process holds whole groups, in order, of one image object each; else
-        1.
-        """
+        """`num_generations` where this process holds whole groups, of one image object each; else 1."""
         if (
             self.mode != "colocate"
             or self.tensor_parallel_size > 1
@@ -136,8 +130,10 @@ class Sampler(vllm_generation.VLLMGeneration):
         return num_generations
 
     def _generate_groups(self, prompts: Any, images: Any, group: int, profiler: Any) -> Any:
-        """One request a group with `group` samples. TRL's colocated mode sends each completion as a request
-        of its own, and vLLM then hashes, renders and schedules the same image and prompt `group` times.
+        """One request per group with `group` samples.
+
+        TRL's colocated mode sends each completion as a request of its own, and vLLM then hashes, renders and
+        schedules the same image and prompt `group` times.
         """
         own = self.generation_kwargs
         self.generation_kwargs = {**own, "n": group}
@@ -150,8 +146,7 @@ class Sampler(vllm_generation.VLLMGeneration):
         return [ids for ids in answered for _ in range(group)], completions, logprobs, token_ids
 
     def _with_ends(self, completions: Any, logprobs: Any) -> tuple[Any, Any]:
-        """An empty completion said its end token and nothing else: TRL looks at the last token of each and
-        fails where there is none.
+        """Give an empty completion its end token: TRL looks at the last token of each, and fails without one.
 
         Its log-probability was not returned; None counts as "no correction" there.
         """
@@ -161,8 +156,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         return filled, scored
 
     def sync_weights(self) -> None:
-        """TRL's sync; then no image feature of the old weights is left. Raises InputError if the new ones did
-        not arrive.
+        """TRL's sync, after which no image feature of the old weights is left.
+
+        Raises InputError if the new weights did not arrive.
         """
         started = time.perf_counter()
         self._watched = None
@@ -193,8 +189,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         self.llm.reset_prefix_cache()
 
     def layers(self) -> Iterator[weight_sync.Layer]:
-        """The trainer's weights. Some of the last layer's output projection are kept: LoRA changes it, vLLM
-        fuses it with nothing.
+        """The trainer's weights, some of the last output projection kept to be compared.
+
+        LoRA changes that layer, and vLLM fuses it with nothing.
         """
         for layer in weight_sync.by_layer(self.model, self._dist, self._fix_param_name_to_vllm):
             for name, weight in layer:
@@ -257,12 +254,10 @@ def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: i
 
 @contextmanager
 def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
-    """While it is open, a GRPOTrainer that is made gets `Sampler`, in the precision `dtype` of the trainer's
-    weights.
+    """While it is open, a new GRPOTrainer gets `Sampler`, in the precision `dtype` of the trainer's weights.
 
-    Images are `image_side` pixels wide and high (None: of any size).
-
-    TRL passes no dtype; vLLM's own choice turns a float32 checkpoint into bfloat16.
+    Images are `image_side` pixels wide and high (None: of any size). TRL passes no dtype; vLLM's own choice
+    turns a float32 checkpoint into bfloat16.
     """
     own: dict[str, Any] = {"dtype": dtype, "limit_mm_per_prompt": one_image(image_side)}
     if not visible_gpus():

@@ -122,9 +122,7 @@ def _chunks(records: Iterator[Any]) -> Iterator[list[Any]]:
 
 
 def cot_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
-    """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (one turn each) and the decoded RGB
-    `image`.
-    """
+    """CoT rows as TRL's SFTTrainer takes them: `prompt`, `completion` (a turn each), decoded RGB `image`."""
     rows = table(path, _COT, _checked_cot, digest)
     check_images(path, distinct(rows, "image_path"), image_root, _stamp(digest))
 
@@ -155,9 +153,7 @@ def _checked_cot(raw: Any) -> CoTRow:
 
 
 def reward_rows(path: Path, digest: str, image_root: Path | None, rule: images.ImageRule) -> Any:
-    """Reward rows as TRL's GRPOTrainer takes them: `prompt`, the decoded RGB `image`, and what the rewards
-    and the rollout log read.
-    """
+    """Reward rows as TRL's GRPOTrainer takes them: `prompt`, decoded RGB `image`, columns of rewards."""
     rows = table(path, _REWARD, _checked_reward, digest)
     check_images(path, distinct(rows, "image_path"), image_root, _stamp(digest))
 
@@ -211,8 +207,7 @@ def describe(path: Path) -> Json:
 
 
 def check_images(path: Path, image_paths: Sequence[str], image_root: Path | None, stamp: Path) -> None:
-    """Decode the images that the rows of `path` name. Raises InputError that lists every one that cannot be
-    read.
+    """Decode the images that the rows of `path` name; raises InputError that lists all that cannot be read.
 
     `stamp` remembers that all of them once could, under that image root and with those files' folder: after
     that, evenly spread samples are looked at. Ranks of one machine take turns, so that one looks at all and

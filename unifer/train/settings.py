@@ -104,16 +104,14 @@ _PACKAGES = (
 
 _HINTS = {
     "bf16": "; without a GPU: --bf16 false --dtype float32",
-    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks x "
-    "batches a generation a multiple of num_generations",
+    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks "
+    "x batches a generation a multiple of num_generations",
 }
 """Word in what TRL or transformers says about settings -> what to do."""
 
 
 def refuse_dead_flags(config: Any, model: Any) -> None:
-    """Raise InputError for a flag that would change nothing, or that needs a package which is not
-    installed.
-    """
+    """Raise InputError for a flag that would change nothing, or that needs a missing package."""
     if model.dtype == "auto":
         raise InputError(
             "--dtype auto: sampler and trainer must hold weights alike; say float32, bfloat16 or float16"
@@ -200,11 +198,10 @@ def image_rule(fer: FerArguments) -> ImageRule:
 def parse(
     argument_types: Sequence[type], argv: Sequence[str], processes: int | None = None
 ) -> tuple[Any, ...]:
-    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win. `processes`
-    (default: those of this launch) share `global_batch`.
+    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win.
 
-    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one), a batch that
-    cannot be shared.
+    `processes` (default: those of this launch) share `global_batch`. Raises InputError: no such config, a key
+    or a flag that nothing reads (with the nearest one), a batch that cannot be shared.
     """
     from trl import TrlParser
 
@@ -258,9 +255,7 @@ def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
 
 
 def _batch_flags(flags: Sequence[str]) -> dict[str, Any]:
-    """What flags say of the batch. Accumulation is settled before TRL reads it: GRPO derives more from it at
-    once.
-    """
+    """What flags say of the batch, settled before TRL reads it: GRPO derives more from it at once."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name in global_batch.NAMES:
         own.add_argument(f"--{name}", f"--{name.replace('_', '-')}")

@@ -1,5 +1,4 @@
-"""The completions of a group answer one prompt about one image: the policy reads both once and each
-completion goes on from there.
+"""Completions of a group answer one prompt about one image: the policy reads both once for all of them.
 
 Same values and, up to the order of a sum, the same gradients. A batch of 8 prompts x 8 completions pays for 8
 images and 8 prompts, not for 64. Where activations are recomputed (gradient checkpointing) no keys and values
@@ -97,15 +96,11 @@ def share_pixels(image_processor: Any) -> None:
 
 
 class SharedPrompts:
-    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, while `length` says how many
-    tokens prompts have.
-    """
+    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, where `length` is set."""
 
     def __init__(self, model: Any) -> None:
         self.length: int | None = None
-        """Tokens of the (left-padded) prompts at the start of every row that the model is given; None: read
-        rows as they are.
-        """
+        """Tokens of the (left-padded) prompt at the start of every row; None: rows are read as they are."""
         self._stock = model.model.forward
         model.model.forward = MethodType(self._forward, model.model)
 
@@ -147,9 +142,7 @@ class SharedPrompts:
 
 
 def _groups(prompts: torch.Tensor, pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
-    """As `distinct`, of rows with one image each: rows with the same prompt tokens and the same image are
-    one.
-    """
+    """As `distinct`, of rows with one image each: rows are one where prompt tokens and image are the same."""
     _, images = distinct(pixels, grids)
     keys = list(zip(images, map(tuple, prompts.tolist()), strict=True))
     order = {key: place for place, key in enumerate(dict.fromkeys(keys))}

@@ -1,5 +1,6 @@
-"""The frame of a training command: settings, checks, claim of the folder, train, finish. What is trained,
-`sft` and `grpo` say.
+"""The frame of a training command: settings, checks, claim of the folder, train, finish.
+
+What is trained, `sft` and `grpo` say.
 """
 
 from __future__ import annotations
@@ -31,9 +32,7 @@ _REPLY_TOKENS = 1024
 
 @dataclass
 class TrainingRun:
-    """One training run before its weights are loaded: settings, the checkpoint it starts from, the manifest,
-    where it goes on.
-    """
+    """One training run before its weights are loaded: settings, start, manifest, where it goes on."""
 
     fer: Any
     config: Any
@@ -74,8 +73,7 @@ class Stage(Protocol):
 
 
 def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
-    """Train as `argv` (`--config FILE` and flags) says and return the folder of the final model; goes on with
-    an interrupted run.
+    """Train as `argv` (`--config FILE` and flags) says, or go on; the folder of the final model.
 
     Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings,
     rows, checkpoint or output folder that cannot be used; Interrupted on Ctrl-C, OutOfTime after
@@ -118,8 +116,9 @@ def _ranks_connected() -> Iterator[None]:
 
 
 def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[TrainingRun, Any]:
-    """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run`
-    does.
+    """All that comes before weights: the run, its folder claimed, and its rows.
+
+    Raises InputError as `run` does.
     """
     fer, config, model = settings.parse(types, argv)
     settings.check_quantised(stage.command, config, model)
@@ -235,9 +234,7 @@ def _train(trainer: Any, this: TrainingRun) -> Any:
 
 
 def _finish(trainer: Any, this: TrainingRun, outcome: Json) -> None:
-    """Write the final model with its processor, then the manifest's `finished`, which makes the run
-    complete.
-    """
+    """Write the final model with its processor, then the manifest's `finished`, which completes the run."""
     trainer.save_model(str(this.out / "adapter" if this.model.use_peft else this.out))
     this.config.distributed_state.wait_for_everyone()
     if this.config.process_index == 0:
@@ -269,8 +266,7 @@ def _keep(this: TrainingRun) -> Json:
 
 
 def close_sampler(trainer: Any) -> None:
-    """End the vLLM engine inside the trainer, if there is one, while the process groups that it made still
-    stand.
+    """End the vLLM engine inside the trainer, if any, while the process groups that it made still stand.
 
     Left to the interpreter's exit, it takes them down after the group that holds them: a traceback at the end
     of every good run.
@@ -294,9 +290,7 @@ def _merge(out: Path, model: Any) -> None:
 
 
 def speak() -> None:
-    """Warnings of rank 0 alone go to standard error, as plain lines; what libraries repeat at every gather
-    goes nowhere.
-    """
+    """Send warnings of rank 0 alone to standard error, as plain lines; drop what repeats per gather."""
     # DeepSpeed calls both for each partitioned weight: gigabytes of log on a real run.
     collectives = r"`torch\.distributed\.(all_gather_into_tensor|reduce_scatter_tensor)` is deprecated"
     warnings.filterwarnings("ignore", message=collectives, category=FutureWarning)

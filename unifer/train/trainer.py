@@ -1,5 +1,4 @@
-"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with the mends, the probe and the record of
-every rollout.
+"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with mends, probe and a log of rollouts.
 
 Every override calls TRL's own method and looks at what goes in or comes out; none repeats its work.
 """
@@ -27,19 +26,17 @@ from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixel
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
-"""Losses that divide by the rows they are given; the others divide by the tokens of the whole generation
-batch.
-"""
+"""Losses that divide by the rows they are given; others divide by the tokens of the generation batch."""
 _SEEN = ("pixel_values", "image_grid_thw", "num_images", "token_type_ids", "mm_token_type_ids")
 """What a forward needs beside the tokens, by TRL's names."""
 
 
 class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
-    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference|
-    that training accepts.
+    """TRL's trainer; rank 0 writes every rollout to `rollout_log`.
 
-    `curriculum` draws the rows (None: TRL's sampler does); of each group the `trained` completions with the
-    largest |advantage| are trained on (None: all).
+    `probe_limit` is the mean |log-probability difference| that training accepts. `curriculum` draws the rows
+    (None: TRL's sampler does); of each group the `trained` completions with the largest |advantage| are
+    trained on (None: all).
     """
 
     def __init__(
@@ -119,17 +116,16 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         return rewards
 
     def _note_seconds(self, whole: float) -> None:
-        """Where a generation window's time went; what remains of `step_time` is the optimizer's part,
-        `time/train`.
-        """
+        """Log where a window's time went; what remains of `step_time` is the optimizer's, `time/train`."""
         metrics = self._metrics["train" if self.model.training else "eval"]
         for phase, seconds in self._seconds.items():
             metrics[f"time/{phase}"].append(seconds)
         metrics["time/score"].append(whole - sum(self._seconds.values()))
 
     def _note_equal_groups(self, completions: int) -> None:
-        """Share of groups whose completions all earn the same. TRL looks at the batch's spread instead where
-        it scales by that.
+        """Log the share of groups whose completions all earn the same.
+
+        TRL looks at the batch's spread instead where it scales by that.
         """
         values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
         totals = (
@@ -145,9 +141,7 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         return self.curriculum or super()._get_train_sampler(dataset)
 
     def _choose_teaching(self, inputs: Any, output: Any) -> None:
-        """Tell the curriculum what was right, and take the advantage of completions that are not trained
-        on.
-        """
+        """Tell the curriculum what was right; zero the advantage of completions that are not trained on."""
         count = len(inputs) * self.accelerator.num_processes
         if self.curriculum is not None:
             right = [value == 1.0 for value in list(self._logs["rewards"]["accuracy"])[-count:]]
@@ -197,8 +191,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     @property
     def _defers_reference(self) -> bool:
-        """Whether the reference scores when the loss is computed: only what is trained on, where TRL would
-        score every completion.
+        """Whether the reference scores when the loss is computed.
+
+        So it scores only what is trained on, where TRL would score every completion.
         """
         return self.trained is not None and self.ref_model is not None and self.num_iterations == 1
 
@@ -236,8 +231,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     @property
     def _skips_idle(self) -> bool:
-        """Whether completions without advantage are left out: nothing but a KL term, which then speaks of the
-        others, would feel them.
+        """Whether completions without advantage are left out.
+
+        Nothing but a KL term, which then speaks of the others, would feel them.
         """
         whole = self.beta != 0.0 and self.trained is None
         return (

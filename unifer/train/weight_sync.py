@@ -34,11 +34,11 @@ class Gathers(Protocol):
 
 
 def by_layer(model: Any, spread: Gathers, rename: Any) -> Iterator[Layer]:
-    """The weights of `model`, those of a layer together and each other one alone; `rename` is TRL's
-    translation to vLLM's names.
+    """The weights of `model`, those of a layer together and each other one alone.
 
-    A collective operation under ZeRO-3: every rank must iterate. The weights of a layer are gone when the
-    next one is asked for. Raises ValueError for an adapter that is more than a sum (DoRA).
+    `rename` is TRL's translation to vLLM's names. A collective operation under ZeRO-3: every rank must
+    iterate. The weights of a layer are gone when the next one is asked for. Raises ValueError for an adapter
+    that is more than a sum (DoRA).
     """
     adapted = _adapted(model)
     wanted = [(name, param) for name, param in model.named_parameters() if not _is_adapter(model, name)]

@@ -1,6 +1,4 @@
-"""Are the data there? Row files read row by row, and a sample of their images decoded by the image rule's own
-functions.
-"""
+"""Are the data there? Row files read row by row, and a sample of their images decoded by the image rule."""
 
 from __future__ import annotations
 
@@ -65,9 +63,7 @@ def of_run(stage: str, fer: Any) -> list[DoctorFinding]:
 
 
 def rows_and_images(path: Path, parse: Callable[[Any], Any], image_root: Path | None) -> list[DoctorFinding]:
-    """Two lines: the rows of `path` (all are parsed), and how many of `SAMPLE` images can be decoded, the
-    first that cannot named.
-    """
+    """Two findings: the rows of `path` (all are parsed), and how many of `SAMPLE` images can be decoded."""
     try:
         names = [record.image_path for record in files.read_records(path, parse)]
     except InputError as error:

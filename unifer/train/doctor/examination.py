@@ -24,11 +24,10 @@ Stage = Literal["sft", "grpo"]
 
 
 def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[DoctorFinding]:
-    """What a training run asks before it loads anything: packages, disk, memory of the GPUs that are here.
-    Under a second.
+    """What a training run asks before it loads anything: packages, disk, memory of the GPUs here.
 
-    `fer`, `config` and `model` are what `settings.parse` gave. Returns the warnings; raises InputError
-    listing every problem.
+    It takes less than a second. `fer`, `config` and `model` are what `settings.parse` gave. Returns the
+    warnings; raises InputError listing every problem.
     """
     found = packages.check(packages.needed(config))
     gpus = machine.gpus()
@@ -49,9 +48,7 @@ def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[DoctorFin
 
 
 def examine(root: Path, image_root: Path | None = None) -> list[Section]:
-    """The sections without a config: packages, machine, and the published data files of the project at
-    `root`.
-    """
+    """The sections without a config: packages, machine, and the published data files below `root`."""
     return [
         Section("Installed", packages.check(frozenset())),
         Section("Machine", machine.describe({"project": root})),
@@ -73,10 +70,10 @@ def examine_run(
     gpu_memory: float | None = None,
     card: Card | None = None,
 ) -> list[Section]:
-    """The sections for one run. `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here; 80
-    GB where nothing is known.
+    """The sections for one run; `gpus` and `gpu_memory` (bytes each) stand in for GPUs that are not here.
 
-    With a `card` its memory is what `gpu_memory` is by default, and a section says what the run costs on it.
+    80 GB where nothing is known. With a `card` its memory is what `gpu_memory` is by default, and a section
+    says what the run costs on it.
     """
     here = machine.gpus()
     count = planned_gpus(gpus)
@@ -115,8 +112,7 @@ def stage_of(config: Path, flags: Sequence[str]) -> Any:
 
 
 def read_plan(stage: str, argv: Sequence[str], processes: int = 1) -> tuple[Any, Any, Any]:
-    """`settings.parse` without the checks that ask this machine for a GPU or start DeepSpeed: a plan for
-    another one can be read.
+    """The settings of a run that need not work here: no check asks for a GPU or starts DeepSpeed.
 
     Raises InputError as `settings.parse` does.
     """

@@ -1,5 +1,6 @@
-"""GPUs, cores, memory and free disk of this machine, asked of the system: torch is used where it is loaded
-already.
+"""GPUs, cores, memory, free disk, driver, compiler: what this machine has for a run.
+
+Asked of the system: torch is used where it is loaded already.
 """
 
 from __future__ import annotations
@@ -18,9 +19,7 @@ from unifer.train.doctor.findings import DoctorFinding, size
 from unifer.train.rows import cache_root
 
 DRIVER = 580
-"""Oldest driver of CUDA 13, which the pinned torch and vLLM are built for (CUDA release notes, table of
-driver versions).
-"""
+"""Oldest driver of CUDA 13, for which the pinned torch and vLLM are built (CUDA release notes, drivers)."""
 
 
 class Gpu(NamedTuple):
@@ -83,9 +82,7 @@ def ram() -> tuple[float, float]:
 
 
 def disks(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[DoctorFinding]:
-    """Free space where `places` are or will be made; with `need`, whether the checkpoints of the run go
-    there.
-    """
+    """Free space where `places` are or will be made; with `need`, whether the run's checkpoints fit there."""
     return [_disk(name, path, need) for name, path in places.items()]
 
 

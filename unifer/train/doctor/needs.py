@@ -21,9 +21,7 @@ _SAFE = 0.92
 
 
 def disk(run: PlannedRun) -> DiskNeed | None:
-    """Checkpoints (trained weights and optimizer state) and the final model; None where the model's size is
-    not known.
-    """
+    """What the run writes: checkpoints (weights, optimizer state), the final model; None of unknown size."""
     shape, plan = run.shape, run.plan
     if shape is None:
         return None
@@ -95,9 +93,7 @@ def _verdict(run: PlannedRun, made: Estimate, gpu: float) -> DoctorFinding:
 
 
 def _listed(run: PlannedRun, gpu: float) -> str:
-    """Changes with the figure each gives: single ones that fit, else a combination, else what comes
-    nearest.
-    """
+    """Changes with the figure each gives: single ones that fit, else a combination, else the nearest."""
     for offered in (changes(run.plan), combined(run.plan)):
         tried = [(name, plan, sizes.estimate(_known(run), plan, gpu)) for name, plan in offered]
         fitting = [each for each in tried if each[2].total <= _SAFE * gpu and not each[2].vllm_short]
@@ -142,9 +138,7 @@ def changes(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
 
 
 def combined(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
-    """Everything that makes a step small at once, under each DeepSpeed file that shards more, then with LoRA
-    besides.
-    """
+    """All that makes a step small at once, under each DeepSpeed file that shards more, then with LoRA."""
     flags = "--gradient_checkpointing true --per_device_train_batch_size 1"
     slim = replace(plan, checkpointing=True, batch=1)
     if plan.vllm:

@@ -1,6 +1,4 @@
-"""What is installed against the pins of requirements.txt. Knows names of distributions, imports none of
-them.
-"""
+"""What is installed against the pins of requirements.txt: names of distributions, none of them imported."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ def pins(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _pinned() -> dict[str, str]:
-    """The pins of the project's requirements.txt; of the installed package's metadata where there is no
-    project.
-    """
+    """The pins of the project's requirements.txt, or without a project of the package's metadata."""
     path = project_root(Path(__file__).parent) / "requirements.txt"
     if path.is_file():
         return pins(path.read_text(encoding="utf-8").splitlines())
@@ -100,7 +96,7 @@ def check(needed: frozenset[str]) -> list[DoctorFinding]:
 
 
 def installed(name: str) -> tuple[str, str | None]:
-    """Distribution that provides `name`, and its version without its build; None where it is not installed."""
+    """(distribution that provides `name`, its version without the build; None: it is not installed)."""
     for own in (name, _STANDS_IN.get(name)):
         try:
             if own:

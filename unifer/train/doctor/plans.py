@@ -30,8 +30,9 @@ _NO_FLASH = ("sdpa", "eager", None)
 
 @dataclass(frozen=True)
 class DeepSpeed:
-    """What of a DeepSpeed configuration decides memory; `reduce_bucket` in elements, None for `auto` (h
-    squared).
+    """What of a DeepSpeed configuration decides memory.
+
+    `reduce_bucket` is in elements, None for `auto` (h squared).
     """
 
     stage: int = 0
@@ -62,8 +63,9 @@ class Vllm:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """The settings of a run that decide its memory; lengths are those of the longest row, `patches` those of
-    one image.
+    """The settings of a run that decide its memory.
+
+    Lengths are tokens of the longest row, `patches` those of one image.
     """
 
     gpus: int = 1
@@ -89,8 +91,9 @@ class MemoryPlan:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run as arithmetic sees it; `shape` is None for an architecture whose sizes are not known here,
-    `stored` then counts its weights.
+    """A run as arithmetic sees it.
+
+    `shape` is None for an architecture whose sizes are not known here; `stored` then counts its weights.
     """
 
     plan: MemoryPlan
@@ -101,9 +104,7 @@ class PlannedRun:
 
     @classmethod
     def of(cls, stage: str, fer: Any, config: Any, model: Any, gpus: int) -> PlannedRun:
-        """From what `settings.parse` gives for `stage`; raises nothing that the run itself would not
-        raise.
-        """
+        """From the settings of `stage`; raises nothing that the run itself would not raise."""
         folder = _local(model.model_name_or_path)
         config_json = _read(folder / "config.json") if folder else KNOWN.get(model.model_name_or_path, {})
         shape = shape_of(config_json)
@@ -113,9 +114,7 @@ class PlannedRun:
 
 
 def _local(name: str) -> Path | None:
-    """The checkpoint's folder if it is on this machine: as typed, below the project, or in the hub's
-    cache.
-    """
+    """The checkpoint's folder on this machine: as typed, below the project, or in the hub's cache."""
     for path in (Path(name).expanduser(), project_root(Path.cwd()) / name):
         if (path / "config.json").is_file():
             return path
@@ -176,9 +175,7 @@ def _plan(
 
 
 def read_deepspeed(given: Any) -> DeepSpeed | None:
-    """What decides memory in a DeepSpeed configuration, given as a path or as its content; None without
-    one.
-    """
+    """What decides memory in a DeepSpeed configuration (its path or its content); None without one."""
     raw = _read(Path(given)) if isinstance(given, str | Path) and given else given
     if not raw:
         return None

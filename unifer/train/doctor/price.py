@@ -1,6 +1,4 @@
-"""Settings of a run -> what it goes through, and what that costs on a card of which only the data sheet is
-known.
-"""
+"""What a run goes through, and what that costs on a card of which only the data sheet is known."""
 
 from __future__ import annotations
 
@@ -25,8 +23,10 @@ from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of
 PUBLISHED_ROWS = {"sft": 230_000, "grpo": 360_000}
 """Rows of the published files, UniFER-CoT-230K and UniFER-RLVR-360K."""
 PROMPT_TOKENS, REPLY_TOKENS, LONGEST = 120, 300, 2
-"""Assumed where no row says it: tokens of a prompt with its template (the questions of FERBench, four
-characters a token), mean tokens of a reply, and how many times the mean the longest reply of a step has."""
+"""Assumed where no row says it: tokens of a prompt, mean tokens of a reply, longest reply over the mean.
+
+A prompt is counted with its template (questions of FERBench, four characters per token).
+"""
 _FIRST = 256
 _WORTH = 0.03
 """Least share of the hours that a change must save to be named."""
@@ -35,8 +35,9 @@ _SHOWN = 0.01
 
 
 def named(run: PlannedRun) -> tuple[PlannedRun, str]:
-    """The run with the shape of the published model whose size its name holds, if its own config.json is not
-    here; and what to say.
+    """The run with the shape of the published model that its name means, and what to say of that.
+
+    Only where its own config.json is not here.
     """
     found = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
     if run.shape is not None or run.stored is not None or found is None:
@@ -51,8 +52,9 @@ def named(run: PlannedRun) -> tuple[PlannedRun, str]:
 
 
 def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, list[str]]:
-    """What the run goes through, and what was assumed because no file says it. `config` is what
-    `planned.parse` gives.
+    """What the run goes through, and what was assumed because no file says it.
+
+    `config` is what `examination.read_plan` gives.
     """
     said: list[str] = []
     rows = _rows(stage, Path(fer.rows), said)
@@ -143,9 +145,7 @@ def _save_steps(config: Any, steps: int) -> int:
 
 
 def findings(run: PlannedRun, work: Work, card: Card, said: Sequence[str]) -> list[DoctorFinding]:
-    """A line per part of a step, the sum over the run, what bounds it with the settings that move it, and
-    what was assumed.
-    """
+    """The parts of a step, their sum over the run, the bottleneck with what moves it, the assumptions."""
     if run.shape is None:
         text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no prediction"
         return [

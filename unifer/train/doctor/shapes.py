@@ -70,20 +70,14 @@ KNOWN: Mapping[str, Json] = {
         "vision_config": {**_VISION, "intermediate_size": 3456, "out_hidden_size": 8192},
     },
 }
-"""Hub id -> the part of its published config.json that decides its size, for machines that have not
-downloaded it.
-"""
+"""Hub id -> the part of its published config.json that decides its size, for machines without the model."""
 
 _WINDOW, _FULL_BLOCKS = 64, 4
-"""Patches of an attention window of the vision tower (112 x 112 pixels), and blocks that look at the whole
-image.
-"""
+"""Patches per attention window of the vision tower (112 x 112 pixels); blocks that see the whole image."""
 
 
 class Linear(NamedTuple):
-    """`times` linear layers of one kind: the end of their module names, inputs, outputs, and whether the
-    vision tower holds them.
-    """
+    """`times` linear layers of one kind: the end of their names, inputs, outputs, whether for vision."""
 
     name: str
     inputs: int
@@ -94,9 +88,7 @@ class Linear(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Dimensions of one Qwen2.5-VL, in the names of its config.json; `heads` are attention heads, `merge` is
-    per side.
-    """
+    """Dimensions of one Qwen2.5-VL, named as in its config.json; `heads` attend, `merge` is per side."""
 
     hidden: int
     layers: int
@@ -144,18 +136,14 @@ class ModelShape:
 
     @property
     def language_parameters(self) -> int:
-        """Embedding, decoder layers and head; the head counts once more unless it is tied to the
-        embedding.
-        """
+        """Embedding, decoder layers and head, which counts once more unless it is tied."""
         weights = sum(each.inputs * each.outputs * each.times for each in self.linears() if not each.vision)
         biases_and_norms = self.layers * (self.hidden + 2 * self.kv_width + 2 * self.hidden) + self.hidden
         return self.vocabulary * self.hidden * (1 if self.tied else 2) + weights + biases_and_norms
 
     @property
     def vision_parameters(self) -> int:
-        """Patch embedding, blocks (all their linear layers have biases) and merger: everything below
-        `visual`.
-        """
+        """Patch embedding, blocks (their linear layers have biases) and merger: all below `visual`."""
         weights = sum((each.inputs + 1) * each.outputs * each.times for each in self.linears() if each.vision)
         embedding = self.channels * self.temporal_patch * self.patch**2 * self.vision_hidden
         return embedding + weights + self.depth * 2 * self.vision_hidden + self.vision_hidden
@@ -180,9 +168,7 @@ class ModelShape:
 
 
 def shape_of(config: Json) -> ModelShape | None:
-    """The shape that a config.json states, with its text keys nested or (as on the hub) flat; None for other
-    architectures.
-    """
+    """The shape that a config.json states, its text keys nested or flat; None for other architectures."""
     text, vision = {**config, **(config.get("text_config") or {})}, config.get("vision_config") or {}
     if config.get("model_type") != "qwen2_5_vl" or not {"hidden_size", "depth"} <= vision.keys():
         return None
@@ -216,8 +202,9 @@ class Pass:
 def forward_pass(
     shape: ModelShape, sequences: float, tokens: float, scored: float, images: float, patches: int
 ) -> Pass:
-    """FLOPs of a forward pass over `sequences` of `tokens` each, `scored` of which go through the head, and
-    `images` of `patches`.
+    """FLOPs of a forward pass over `sequences` of `tokens` each and `images` of `patches` each.
+
+    `scored` tokens of a sequence go through the head.
     """
     decoder = sum(each.inputs * each.outputs * each.times for each in shape.linears() if not each.vision)
     attention = 4 * shape.hidden * shape.layers * tokens
@@ -237,9 +224,7 @@ def image_flops(shape: ModelShape, patches: int) -> float:
 
 
 def stored_parameters(folder: Path) -> int | None:
-    """Parameters in the safetensors files of `folder`, read from their headers; None where there are none, or
-    one is damaged.
-    """
+    """Parameters by the headers of the safetensors files of `folder`; None without any, or a damaged one."""
     total = 0
     for path in folder.glob("*.safetensors"):
         with path.open("rb") as stream:
