@@ -30,7 +30,7 @@ from unifer.datasets import load_dataset  # noqa: E402
 from unifer.dialogue.published import (  # noqa: E402
     facial_r1_label,
     facial_r1_units,
-    published_label,  # noqa: E402
+    published_label,
 )
 from unifer.evaluate.facial_r1 import FacialR1Scores, score_facial_r1  # noqa: E402
 from unifer.evaluate.predictions import PredictionFile  # noqa: E402

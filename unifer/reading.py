@@ -1,5 +1,4 @@
-"""A YAML mapping and flags -> one frozen dataclass, checked once: unknown keys, missing ones, values of
-another type.
+"""A YAML mapping and flags -> one frozen dataclass, checked once for unknown, missing and wrong values.
 
 Knows annotations of dataclasses, and nothing of what the settings mean. What a value may be, the dataclass
 says in `__post_init__`.
@@ -29,12 +28,11 @@ _SCALARS: Mapping[type, str] = {
 
 
 def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
-    """The settings `kind` that the YAML file `config` and `flags` (`--rounds 2 --sft.learning_rate 1e-4`)
-    make together; flags win.
+    """The settings `kind` that the YAML file `config` and `flags` make together; flags win.
 
-    The file may name a base (`unifer.configs`). A path in it that starts with `./` or `../` is relative to
-    it, one in a flag to where the user stands. Raises InputError naming the key, what it holds, and what is
-    allowed.
+    Flags are `--rounds 2 --sft.learning_rate 1e-4`. The file may name a base (`unifer.configs`). A path in it
+    that starts with `./` or `../` is relative to it, one in a flag to where the user stands. Raises
+    InputError naming the key, what it holds, and what is allowed.
     """
     values = read_config(config)
     for name, value in _pairs(flags):
@@ -47,9 +45,7 @@ def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
 
 
 def keys(kind: type, at: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted key, its default as YAML writes it) of every setting; the default of one that must be given
-    reads `needed`.
-    """
+    """(dotted key, its default as YAML writes it) of every setting; `needed` where it must be given."""
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         inner = _dataclass_of(hints[field.name])
@@ -69,8 +65,9 @@ def _as_yaml(value: Any) -> str:
 
 
 def typed(kind: Any, value: Any, at: str) -> Any:
-    """`value`, of the plain types that YAML gives, as an instance of the annotation `kind`. Raises
-    ValueError; `at` is the key.
+    """`value` of the plain types of YAML as an instance of the annotation `kind`.
+
+    Raises ValueError; `at` is the key.
     """
     origin = get_origin(kind)
     if kind is Any:

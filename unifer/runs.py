@@ -1,5 +1,4 @@
-"""The run manifest: what a result was made from, so that it can be made again and is never mixed with
-another.
+"""The run manifest: what a result was made from, to make it again and never mix it with another.
 
 `identity` is what must be the same to go on with a run (inputs, checkpoint, prompt and image rules);
 `context` is what a reader wants to know besides (versions, commit, times). No host, user or absolute machine
@@ -49,9 +48,7 @@ _NOT_THE_MODEL = (
     "rng_state*",
     "README*",
 )
-"""How a checkpoint came to be, and what training needs to go on: files that `_CHECKPOINT_FILES` would count
-otherwise.
-"""
+"""Files that `_CHECKPOINT_FILES` would count otherwise: a checkpoint's history, and what training needs."""
 
 
 def describe_file(path: Path) -> Json:
@@ -158,8 +155,9 @@ def manifest_path(path: Path) -> Path:
 
 
 def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:
-    """The manifest already at `path`, None if there is none. Raises InputError listing what differs from
-    `identity`.
+    """The manifest already at `path`, None if there is none.
+
+    Raises InputError listing what differs from `identity`.
     """
     if not path.exists():
         return None

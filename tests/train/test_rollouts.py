@@ -209,7 +209,8 @@ def test_the_probe_names_perturbed_weights(trainer: Any, batch: list[Any]) -> No
     try:
         with pytest.raises(
             InputError,
-            match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*3\.mlp\.down_proj\.weight by up to",
+            match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: "
+            r"\S*3\.mlp\.down_proj\.weight by up to",
         ):
             trainer._generate_and_score_completions(batch)
     finally:
@@ -225,7 +226,8 @@ def test_the_probe_names_other_pixels(
     monkeypatch.setattr(trainer.processing_class.image_processor, "resample", 0)
     with pytest.raises(
         InputError,
-        match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*weights are equal",
+        match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*"
+        r"weights are equal",
     ):
         trainer._generate_and_score_completions(batch)
 

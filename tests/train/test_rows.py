@@ -82,7 +82,8 @@ def test_other_columns_are_another_table(tmp_path: Path) -> None:
 def test_a_bad_row_is_named_and_leaves_no_half_table(tmp_path: Path) -> None:
     path = tmp_path / "cot.json"
     path.write_text(
-        '[{"image_path": "a.png", "question": "q", "response": "r"},\n{"image_path": "b.png", "question": "q"}]'
+        '[{"image_path": "a.png", "question": "q", "response": "r"},\n'
+        '{"image_path": "b.png", "question": "q"}]'
     )
     for _ in range(2):
         with pytest.raises(InputError, match=r"cot\.json:2: missing 'response'"):

@@ -125,8 +125,8 @@ def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, t
     from unifer.models.checkpoints import check_checkpoint
     from unifer.train import sft
 
-    out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2", "--use_peft", "true", "--lora_target_modules", "all-linear",
-                        "--freeze_vision_tower", "true"))  # fmt: skip
+    out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2", "--use_peft", "true",
+                        "--lora_target_modules", "all-linear", "--freeze_vision_tower", "true"))  # fmt: skip
     check_checkpoint(out)
     before, after = weights(tiny), weights(out)
     assert before.keys() == after.keys()

@@ -32,8 +32,9 @@ class Span(NamedTuple):
 
 
 def spans(text: str) -> tuple[Span, ...]:
-    """Every mention of an AU in `text`, in order and without overlap; the last one of a number is what
-    `au_mentions.stated` reports.
+    """Every mention of an AU in `text`, in order and without overlap.
+
+    The last one of a number is what `au_mentions.stated` reports.
     """
     plain = readable(text)
     if not plain:
@@ -51,9 +52,7 @@ def spans(text: str) -> tuple[Span, ...]:
 
 
 class _Traced:
-    """A text under rewriting. Each step keeps its edits: where the new piece stands, and where the old one
-    stood.
-    """
+    """A text under rewriting; each step keeps where the new piece stands, and where the old one stood."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -19,9 +19,7 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 VERSION = "fer-1"
-"""How a question becomes chat messages; written in every training and inference manifest. A row's own
-template is in its provenance.
-"""
+"""How a question becomes chat messages; in every manifest. A row's own template is in its provenance."""
 
 RESERVED = (
     "<|im_start|>",
@@ -35,9 +33,7 @@ RESERVED = (
 """Control tokens of the chat template, which no text of a row may hold."""
 
 LABELS = "{labels}"
-"""Where the candidate labels go, in the order given, joined by commas. Texts are filled by replacement: other
-braces mean nothing.
-"""
+"""Where the candidate labels go, in the order given, joined by commas; other braces mean nothing."""
 
 
 class Template(NamedTuple):
@@ -53,9 +49,7 @@ class Template(NamedTuple):
 
 
 def _facs_table() -> str:
-    """The AUs a model may name, a facial region a line: `Brows: AU1 inner brow raiser, AU2 outer brow raiser,
-    ...`.
-    """
+    """The AUs a model may name, a facial region per line: `Brows: AU1 inner brow raiser, AU2 ...`."""
     lines = []
     for region in REGIONS:
         units = [f"AU{unit.number} {unit.name}" for unit in ACTION_UNITS.values() if unit.region == region]
@@ -124,8 +118,9 @@ def question(template: str, labels: Sequence[str] = ()) -> str:
 
 
 def version(template: str) -> str:
-    """The version of `template`, as rows carry it in `provenance["prompt"]`. Raises InputError for an unknown
-    name.
+    """The version of `template`, as rows carry it in `provenance["prompt"]`.
+
+    Raises InputError for an unknown name.
     """
     return _template(template).version
 
@@ -152,8 +147,9 @@ def action_unit_question() -> str:
 
 
 def action_unit_listing(action_units: Collection[int]) -> str:
-    """Every facial region with its active AUs, `Brows: AU4 brow lowerer. Eyes: at rest. ...`: the reasoning
-    of drawn faces.
+    """Every facial region with its active AUs, `Brows: AU4 brow lowerer. Eyes: at rest. ...`.
+
+    It is the reasoning of drawn faces.
     """
     sentences = []
     for region in REGIONS:
@@ -177,9 +173,7 @@ def reply(reasoning: str, answer: str) -> str:
 
 
 def check_prompt(text: str) -> str:
-    """`text` itself. Raises ValueError if it holds a chat control token, which would forge a turn or an image
-    slot.
-    """
+    """`text` itself. Raises ValueError for a control token in it, which would forge a turn or an image."""
     for token in RESERVED:
         if token in text:
             raise ValueError(
@@ -189,9 +183,7 @@ def check_prompt(text: str) -> str:
 
 
 def quotable(text: str) -> str:
-    """`text` such as a prompt may quote it: a control token in it, which a reply may hold, is broken
-    apart.
-    """
+    """`text` such as a prompt may quote it: a control token, which a reply may hold, is broken apart."""
     return text.replace("<|", "< |")
 
 
@@ -201,9 +193,7 @@ def chat_messages(prompt: str) -> list[Json]:
 
 
 def trainer_prompt(prompt: str) -> list[Json]:
-    """The same turn as TRL wants it: plain text, the image in its own column (TRL puts it before the
-    text).
-    """
+    """The same turn as TRL wants it: plain text, which TRL puts behind the image of its own column."""
     return [{"role": "user", "content": check_prompt(prompt)}]
 
 

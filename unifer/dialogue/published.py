@@ -1,7 +1,6 @@
 """What published work reads in a reply, faults included: protocols `unifer` and `facial-r1`, never a reward.
 
 Both are written from descriptions in words of what the released code returns, to compare with its numbers.
-
 `unifer` (`published_label`) is lenient: `unhappy` reads as happy, a reply without tags is searched for any
 candidate in the order of the list, and the fallback words may name a label that was not offered.
 
@@ -37,8 +36,7 @@ def published_label(
     aliases: Mapping[str, Sequence[str]],
     answer_tag: Literal["one_line", "any_lines"] = "one_line",
 ) -> str:
-    """The label that the published scripts read in `reply`: a candidate, a label of the `aliases` table, or
-    `unknown`.
+    """The label that the published scripts read in `reply`: a candidate, a label of `aliases`, or `unknown`.
 
     1. In the answer block, the first candidate that the text holds. 2. Otherwise the first that the whole
        reply holds.
@@ -65,8 +63,9 @@ def _answer_over_lines(reply: str) -> str | None:
 
 
 def _answer_on_one_line(reply: str) -> str | None:
-    r"""First match of `<answer>\s*(.*?)\s*</answer>`, letter case ignored: blanks may span lines, the text
-    between may not.
+    r"""First match of `<answer>\s*(.*?)\s*</answer>`, letter case ignored, its text on one line.
+
+    Blanks around it may span lines.
 
     Not by that expression itself, which takes cubic time on a long run of blanks without a closing tag.
     """
@@ -88,17 +87,16 @@ def _answer_on_one_line(reply: str) -> str | None:
 
 
 def _last_break(reply: str, start: int, end: int) -> int:
-    """Where the last line end before the blanks at the end of `reply[start:end]` stands; -1 if there is
-    none.
-    """
+    """Where the last line end before the blanks at the end of `reply[start:end]` stands; -1: nowhere."""
     while end > start and reply[end - 1].isspace():
         end -= 1
     return reply.rfind("\n", start, end)
 
 
 def facial_r1_units(reply: str) -> frozenset[str]:
-    """The AUs that the released evaluation reads: `{"AU6", "AU12"}`, as texts, so that `AU06` is not AU6;
-    empty without a think block.
+    """The AUs that the released evaluation reads: `{"AU6", "AU12"}`; empty without a think block.
+
+    They are texts, so `AU06` is not AU6.
     """
     return frozenset(_UNIT.findall(next(blocks(reply, THINK), "")))
 
@@ -109,8 +107,7 @@ def facial_r1_written(reply: str) -> frozenset[str]:
 
 
 def facial_r1_label(reply: str) -> str | None:
-    """The first word of the first answer block, else of the reply, to the letter; None where there is no
-    word.
+    """The first word of the first answer block, else of the reply, to the letter; None: there is no word.
 
     There the released code stops with an IndexError; here such a reply is wrong.
     """
@@ -119,9 +116,7 @@ def facial_r1_label(reply: str) -> str | None:
 
 
 def blocks(reply: str, tags: tuple[re.Pattern[str], re.Pattern[str]]) -> Iterator[str]:
-    """Text between each opening tag and the first closing tag after it, blocks not overlapping; in linear
-    time.
-    """
+    """Text between each opening tag and the first closing tag after it, in linear time, without overlap."""
     opening, closing = tags
     at = 0
     while (start := opening.search(reply, at)) and (end := closing.search(reply, start.end())):

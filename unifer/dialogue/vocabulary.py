@@ -17,8 +17,7 @@ _SPELLED = re.compile(
 
 
 def vocabulary(row: RewardRow) -> tuple[str, ...]:
-    """The labels that `row` lets a reply choose from: its `candidate_labels`, else those that its `problem`
-    offers.
+    """The labels that `row` lets a reply choose from: its `candidate_labels`, else what `problem` offers.
 
     Offered is every spelling of an emotion that stands in the problem as a word of its own, one an emotion,
     lower-case, in order of appearance. Empty for a row of AUs alone that lists none: it asks for no label.

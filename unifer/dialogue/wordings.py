@@ -1,5 +1,4 @@
-"""In whose words a question asks: a published prompt, a template of ours, or another; and the same words over
-other labels.
+"""In whose words a question asks: published, ours, or others; and the same words over other labels.
 
 The published words are no part of this project: they are known by fingerprint alone, and stand in the
 question files that users have.
@@ -41,8 +40,9 @@ _GAP = r"\W{1,12}?"
 
 
 class Wording(NamedTuple):
-    """In whose words questions ask; `dataset` is the set whose published prompt it is, `mark` the fingerprint
-    (none for several).
+    """In whose words questions ask; `mark` is the fingerprint (None for several).
+
+    `dataset` is the set whose published prompt it is.
     """
 
     kind: Kind
