@@ -101,10 +101,10 @@ def letter(intensity: float) -> str:
     return INTENSITIES[max(1, round(intensity)) - 1]
 
 
-def f1(claimed: Collection[Hashable], shown: Collection[Hashable]) -> float:
+def f1(claimed: Collection[Hashable], gold: Collection[Hashable]) -> float:
     """F1 of two sets of AUs, in [0, 1], for reward, filter and metric: 2 |both| / (|claimed| + |shown|).
 
     1 where both are empty.
     """
-    total = len(claimed) + len(shown)
-    return 2 * len(set(claimed) & set(shown)) / total if total else 1.0
+    total = len(claimed) + len(gold)
+    return 2 * len(set(claimed) & set(gold)) / total if total else 1.0

@@ -80,9 +80,10 @@ def base_of(config: Path, values: dict[str, Any]) -> Path | None:
             and (base.parent / further).is_file()
             and (base.parent / further).samefile(config)
         )
-        said = "they name each other" if again else "a base has none of its own"
+        problem = "they name each other" if again else "a base has none of its own"
         raise InputError(
-            f"{config}: its base {base.name} names a base too, {further!r}: {said}; leave one of the two out"
+            f"{config}: its base {base.name} names a base too, {further!r}: {problem}; leave one of the two "
+            "out"
         )
     return base
 

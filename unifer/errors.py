@@ -45,7 +45,7 @@ def reporting_full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL_DISK:
             raise
-        kept = (
+        safe = (
             "every row written so far is kept whole; free some space and run the same command again to go on"
         )
-        raise InputError(f"{path}: the disk is full ({error.strerror}); {kept}") from None
+        raise InputError(f"{path}: the disk is full ({error.strerror}); {safe}") from None

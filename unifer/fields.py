@@ -40,8 +40,8 @@ def named(names: Sequence[str]) -> str:
 
 def short(value: Any) -> str:
     """The value as an error shows it, at most 80 characters."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    text_of_value = repr(value)
+    return text_of_value if len(text_of_value) <= 80 else text_of_value[:77] + "..."
 
 
 def text(row: Mapping[str, Any], field: str) -> str:

@@ -186,7 +186,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-class Closing:
+class ClosedAtExit:
     """A log as a `with` block: closed at its end, whatever happens."""
 
     def close(self) -> None:
@@ -211,7 +211,7 @@ def append_whole(stream: FileIO, data: bytes) -> None:
         raise
 
 
-class AppendLog(Closing):
+class AppendLog(ClosedAtExit):
     """Append-only JSONL of one writer: each `append` is on its way to disk as a whole line before it returns.
 
     A line torn by a kill is cut off when the log is opened again, so every line in the file is a whole row.

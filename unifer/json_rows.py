@@ -78,8 +78,8 @@ def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
             if text[at : at + 1] == "]":
                 raise InputError.at(path, number, "a comma before the closing ']'; remove it")
         elif text[at : at + 1] != "]":
-            found = f"found {around(text, at)}" if at < len(text) else cut_off(path.name)
-            raise InputError.at(path, number, f"',' or ']' expected after this row; {found}")
+            problem = f"found {around(text, at)}" if at < len(text) else cut_off(path.name)
+            raise InputError.at(path, number, f"',' or ']' expected after this row; {problem}")
     if at >= len(text):
         raise InputError.at(path, number or None, f"the array is never closed: {cut_off(path.name)}")
     if text[at + 1 :].strip():

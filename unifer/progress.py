@@ -79,7 +79,7 @@ def teller(title: str, total: int, done: int = 0, unit: str = "images") -> Telle
 def heard(path: Path) -> Progress | None:
     """What was told last; None before the first word."""
     try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
+        told: Json = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Progress(**found)
+    return Progress(**told)

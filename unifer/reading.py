@@ -38,10 +38,10 @@ def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
     for name, value in _pairs(flags):
         _put(values, _place(kind, name), value)
     try:
-        made: T = typed(kind, values, "")
+        settings: T = typed(kind, values, "")
     except ValueError as error:
         raise InputError(f"{config}: {error}") from None
-    return made
+    return settings
 
 
 def keys(kind: type, at: str = "") -> Iterator[tuple[str, str]]:
@@ -169,10 +169,10 @@ def _pairs(flags: Sequence[str]) -> Iterator[tuple[str, Any]]:
 def _place(kind: type, name: str) -> tuple[str, ...]:
     """Where the flag `name` goes: a whole dotted key, or its last word where only one key ends in it."""
     known = [key for key, _ in keys(kind)]
-    asked = name.replace("-", "_")
-    if asked in known:
-        return tuple(asked.split("."))
-    section, _, own = asked.partition(".")
+    wanted = name.replace("-", "_")
+    if wanted in known:
+        return tuple(wanted.split("."))
+    section, _, own = wanted.partition(".")
     if (
         own and f"{section}.settings" in known
     ):  # what a section passes on to a command has that command's own names
@@ -183,12 +183,12 @@ def _place(kind: type, name: str) -> tuple[str, ...]:
         if near:
             raise InputError(f"unknown flag --{name}; did you mean '{section}.{near[0]}'?")
         return section, "settings", own
-    ending = [key for key in known if key.rpartition(".")[2] == asked]
+    ending = [key for key in known if key.rpartition(".")[2] == wanted]
     if len(ending) == 1:
         return tuple(ending[0].split("."))
     if ending:
         raise InputError(f"--{name} could be {' or '.join('--' + key for key in ending)}; write one of them")
-    raise InputError(f"unknown flag --{name}; {_nearest(asked, known, '')}")
+    raise InputError(f"unknown flag --{name}; {_nearest(wanted, known, '')}")
 
 
 def _put(values: Json, place: Sequence[str], value: Any) -> None:

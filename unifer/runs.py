@@ -65,8 +65,10 @@ def describe_checkpoint(path: Path) -> Json:
     Files over 64 MiB count with their size and 64 evenly spaced blocks of 1 MiB, so that 16 GB take well
     under a second.
     """
-    found = {member for kind in _CHECKPOINT_FILES for member in path.glob(kind) if member.is_file()}
-    members = sorted(member for member in found if not any(member.match(name) for name in _NOT_THE_MODEL))
+    candidates = {member for kind in _CHECKPOINT_FILES for member in path.glob(kind) if member.is_file()}
+    members = sorted(
+        member for member in candidates if not any(member.match(name) for name in _NOT_THE_MODEL)
+    )
     digest = hashlib.sha256()
     for member in members:
         digest.update(f"{member.name}\0{member.stat().st_size}\0{_fingerprint(member)}\n".encode())
@@ -91,13 +93,13 @@ def _fingerprint(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python, of this package and of those below it that are installed."""
-    found = {"python": platform.python_version(), "unifer": __version__}
+    installed = {"python": platform.python_version(), "unifer": __version__}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def commit() -> str | None:

@@ -136,7 +136,7 @@ def mentioned(text: str) -> frozenset[int]:
 
     Any text will do, of any length.
     """
-    return frozenset(number for number, active in stated(text).items() if active)
+    return frozenset(number for number, active in affirmations(text).items() if active)
 
 
 _NONE = re.compile(r"(?:none|no (?:active |visible )?(?:aus?|action units?)(?: (?:is|are) active)?|null)")
@@ -153,7 +153,7 @@ def listed(answer: str) -> frozenset[int] | None:
     return mentioned(answer) or None
 
 
-def stated(text: str) -> dict[int, bool]:
+def affirmations(text: str) -> dict[int, bool]:
     """FACS number -> whether `text` affirms (True) or denies (False) that AU, for each that it speaks of."""
     return {mention.number: active for mention, active in statements(readable(text))}
 
@@ -239,12 +239,12 @@ def _denial(gap: str, goes_on: str | None) -> str | None:
 
 
 def _denied_after(text: str, end: int) -> bool:
-    said = _PREDICATE.match(text, end)
-    if said is None:
+    denials = _PREDICATE.match(text, end)
+    if denials is None:
         return False
-    if said["aside"] is not None and _ASIDE_DENIES.match(said["aside"]):
+    if denials["aside"] is not None and _ASIDE_DENIES.match(denials["aside"]):
         return True
-    if said["absent"]:
+    if denials["absent"]:
         # `AU4 no AU5`: there the "no" belongs to what follows.
-        return not said["not"] and (said["absent"] != "no" or said["mark"] is not None)
-    return bool(said["not"]) and (said["present"] is not None or said["end"] is not None)
+        return not denials["not"] and (denials["absent"] != "no" or denials["mark"] is not None)
+    return bool(denials["not"]) and (denials["present"] is not None or denials["end"] is not None)

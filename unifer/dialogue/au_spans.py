@@ -34,7 +34,7 @@ class Span(NamedTuple):
 def spans(text: str) -> tuple[Span, ...]:
     """Every mention of an AU in `text`, in order and without overlap.
 
-    The last one of a number is what `au_mentions.stated` reports.
+    The last one of a number is what `au_mentions.affirmations` reports.
     """
     plain = readable(text)
     if not plain:
@@ -42,13 +42,13 @@ def spans(text: str) -> tuple[Span, ...]:
     traced = _traced(text)
     if traced.text != plain:
         return ()
-    found: list[Span] = []
+    marks: list[Span] = []
     for mention, active in statements(plain):
         start, end = traced.origin(mention.start)[0], traced.origin(mention.end - 1)[1]
-        start = max(start, found[-1].end if found else 0)
+        start = max(start, marks[-1].end if marks else 0)
         if start < end:
-            found.append(Span(start, end, mention.number, active))
-    return tuple(found)
+            marks.append(Span(start, end, mention.number, active))
+    return tuple(marks)
 
 
 class _Traced:

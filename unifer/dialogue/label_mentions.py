@@ -70,11 +70,11 @@ class Vocabulary(NamedTuple):
 
     def runs(self, clause: str) -> list[LabelSequence]:
         """The labels in a row that stand in `clause`, from its start."""
-        found = []
+        sequences = []
         words = sorted(self.named, key=len, reverse=True)
         for match in self.pattern.finditer(clause):
             labels = re.findall("|".join(map(re.escape, words)), match[0])
-            found.append(
+            sequences.append(
                 LabelSequence(
                     tuple(dict.fromkeys(self.named[word] for word in labels)),
                     match[0],
@@ -82,7 +82,7 @@ class Vocabulary(NamedTuple):
                     match.end(),
                 )
             )
-        return found
+        return sequences
 
 
 def concluded(

@@ -103,18 +103,18 @@ def question(template: str, labels: Sequence[str] = ()) -> str:
     Raises InputError for a name that `TEMPLATES` does not have, for labels missing, and for labels that it
     has no place for.
     """
-    found = _template(template)
-    if found.needs_labels and not labels:
+    chosen = _template(template)
+    if chosen.needs_labels and not labels:
         raise InputError(
             f"the template {template!r} asks for one of several labels; name them, in the dataset's order"
         )
-    if labels and not found.needs_labels:
+    if labels and not chosen.needs_labels:
         raise InputError(
             "the template "
             f"{template!r} asks for no label, so {', '.join(labels)} would be lost; leave the labels "
             "out"
         )
-    return found.text.replace(LABELS, ", ".join(labels))
+    return chosen.text.replace(LABELS, ", ".join(labels))
 
 
 def version(template: str) -> str:

@@ -56,7 +56,7 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
 def offered(text: str) -> tuple[str, ...]:
     """The emotions that `text` names, one spelling each, lower-case, in order of appearance."""
     by_emotion: dict[str, str] = {}
-    for found in _SPELLED.finditer(text):
-        word = found[1].lower()
+    for match in _SPELLED.finditer(text):
+        word = match[1].lower()
         by_emotion.setdefault(canonical(word), word)
     return tuple(by_emotion.values())

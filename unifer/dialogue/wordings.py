@@ -86,13 +86,13 @@ def words_of(prompt: str, labels: Sequence[str]) -> Words:
     """
     if len(labels) < 2:
         raise ValueError("it asks for no label of a list")
-    found = list(_pattern(tuple(labels)).finditer(prompt))
-    if len(found) != 1:
-        problem = "does not hold the list" if not found else f"holds {len(found)} times the list"
+    lists = list(_pattern(tuple(labels)).finditer(prompt))
+    if len(lists) != 1:
+        problem = "does not hold the list" if not lists else f"holds {len(lists)} times the list"
         raise ValueError(f"its prompt {problem} of its candidate_labels, {', '.join(labels)}, in that order")
-    last = found[0]["last"]
-    gap = found[0]["gap"] if len(labels) > 2 else (", " if last.strip(" ,").isalpha() else last)
-    return Words(prompt[: found[0].start()], gap, last, prompt[found[0].end() :])
+    last = lists[0]["last"]
+    gap = lists[0]["gap"] if len(labels) > 2 else (", " if last.strip(" ,").isalpha() else last)
+    return Words(prompt[: lists[0].start()], gap, last, prompt[lists[0].end() :])
 
 
 @lru_cache(maxsize=64)
@@ -123,18 +123,18 @@ def wording(prompt: str, labels: tuple[str, ...]) -> Wording:
 
 def wording_of(questions: Iterable[Question]) -> Wording:
     """In whose words all of `questions` ask; where they ask in several, all of these."""
-    asked = dict.fromkeys((question.prompt, question.candidate_labels) for question in questions)
-    return together(wording(prompt, labels) for prompt, labels in asked)
+    prompts_and_labels = dict.fromkeys((question.prompt, question.candidate_labels) for question in questions)
+    return together(wording(prompt, labels) for prompt, labels in prompts_and_labels)
 
 
 def together(wordings: Iterable[Wording]) -> Wording:
     """What questions of all these wordings ask in."""
-    found = list(dict.fromkeys(wordings))
-    if len(found) == 1:
-        return found[0]
-    texts = list(dict.fromkeys(each.text for each in found))
+    distinct = list(dict.fromkeys(wordings))
+    if len(distinct) == 1:
+        return distinct[0]
+    texts = list(dict.fromkeys(each.text for each in distinct))
     if len(texts) == 1:
-        return Wording(found[0].kind, texts[0])
+        return Wording(distinct[0].kind, texts[0])
     return Wording(
         "several",
         "several prompts: "

@@ -168,13 +168,13 @@ class Alarms:
             "reward" not in metrics
         ):  # the closing summary, an evaluation, supervised training: there entropy is meant to fall
             return []
-        said = []
+        texts = []
         for state in self._states:
             value = number(metrics.get(state.watch.metric))
             text = None if value is None else state.see(value)
             if text:
-                said.append(f"step {step}: {text}")
-        return said
+                texts.append(f"step {step}: {text}")
+        return texts
 
     def replay(self, rows: Iterable[Json]) -> list[str]:
         """Take in logged rows; what was said when they were new."""

@@ -70,9 +70,9 @@ def longest_prompt(texts: Iterable[str], processor: Any, rule: ImageRule) -> int
 def check_context(checkpoint: Path, prompt: int, completion: int, engine_limit: int | None) -> int:
     """Tokens of a prompt and a whole completion. Raises InputError where model or engine holds fewer."""
     config = files.read_json(checkpoint / "config.json")
-    held = (config.get("text_config") or config).get("max_position_embeddings")
+    longest = (config.get("text_config") or config).get("max_position_embeddings")
     needed = prompt + completion
-    for limit, what in ((held, "the model's context"), (engine_limit, "--vllm_max_model_length")):
+    for limit, what in ((longest, "the model's context"), (engine_limit, "--vllm_max_model_length")):
         if limit is not None and needed > limit:
             raise InputError(
                 "the longest prompt takes "

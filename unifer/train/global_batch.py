@@ -33,10 +33,10 @@ def derive(given: Mapping[str, Any], processes: int) -> int | None:
         shared = f"{processes} process{'es' if processes > 1 else ''} of {each}"
         raise InputError(f"--global_batch {wanted} on {shared}: {_instead(wanted, processes, each, group)}")
     steps = wanted // processes // each
-    said = given.get(ACCUMULATION)
-    if said is not None and _number(given, ACCUMULATION, 1) != steps:
+    given_steps = given.get(ACCUMULATION)
+    if given_steps is not None and _number(given, ACCUMULATION, 1) != steps:
         raise InputError(
-            f"--{ACCUMULATION} {said} with --global_batch {wanted}: {processes} x {each} need "
+            f"--{ACCUMULATION} {given_steps} with --global_batch {wanted}: {processes} x {each} need "
             f"{steps}, which is derived: leave it out, "
             "or --global_batch 0 to set it yourself"
         )

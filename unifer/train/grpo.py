@@ -91,7 +91,7 @@ def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
     config = this.config
     if not this.fer.hard_labels:
         return None
-    made = Curriculum(
+    curriculum = Curriculum(
         dataset.data.column("label").to_pylist(),
         prompts=config.generation_batch_size // config.num_generations,
         group=config.num_generations,
@@ -100,8 +100,8 @@ def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
         seed=config.seed,
     )
     if this.resume.checkpoint is not None:
-        made.load(this.resume.checkpoint)
-    return made
+        curriculum.load(this.resume.checkpoint)
+    return curriculum
 
 
 def _logs(this: stage.TrainingRun, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:

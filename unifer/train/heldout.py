@@ -234,9 +234,9 @@ def _step(folder: Path) -> int:
 def rewind(out: Path, step: int) -> None:
     """Drop what was measured, and kept, after `step`, from which the run goes on."""
     rows = read_held_out(out)
-    kept = [row for row in rows if row["step"] <= step]
-    if len(kept) < len(rows):
-        files.write_rows(out / HELD_OUT, kept)
+    left = [row for row in rows if row["step"] <= step]
+    if len(left) < len(rows):
+        files.write_rows(out / HELD_OUT, left)
     for folder in best_folders(out):
         if _step(folder) > step:
             shutil.rmtree(folder)

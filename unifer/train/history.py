@@ -42,7 +42,7 @@ def number(value: Any) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-class MetricsLog(files.Closing):
+class MetricsLog(files.ClosedAtExit):
     """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, steps rising.
 
     Names are TRL's.
@@ -81,10 +81,10 @@ class MetricsLog(files.Closing):
         """Drop what was logged after `step`, the checkpoint from which the run goes on; 0 empties the log."""
         self._opened()
         rows = list(_whole_rows(self.path))
-        kept = [row for row in rows if row["step"] <= step]
-        if len(kept) < len(rows):
+        left = [row for row in rows if row["step"] <= step]
+        if len(left) < len(rows):
             self.close()
-            files.write_rows(self.path, kept)
+            files.write_rows(self.path, left)
 
     def close(self) -> None:
         if self._log is not None:
@@ -174,7 +174,7 @@ def prompt_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
-class RolloutLog(files.Closing):
+class RolloutLog(files.ClosedAtExit):
     """`rollouts/rollouts-000001.jsonl.gz` and so on, `steps_per_part` steps each; one gzip member per append.
 
     Since a file of several members is a gzip file, `zcat` reads it; since each is whole by itself, a kill

@@ -36,13 +36,13 @@ def launch(argv: Sequence[str]) -> int:
     return 0
 
 
-def _not_together(argv: Sequence[str], said: str) -> str:
+def _not_together(argv: Sequence[str], reason: str) -> str:
     """Why several machines are not one launch, in one line."""
     given = dict(pairwise(argv))
     first = f"{given.get('--master_addr', 'the first machine')}:{given.get('--master_port', '29500')}"
     who = f"machine {given.get('--node_rank', '0')} of {given.get('--nnodes', '?')}"
     return (
-        f"{who}: {said.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with "
+        f"{who}: {reason.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with "
         "its own NODE_RANK, and see that all reach "
         f"{first}; RENDEZVOUS_MINUTES is how long they wait"
     )

@@ -63,7 +63,7 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
     if mean <= trainer.probe_limit:
         _refuse_other_pixels(trainer, inputs[0])
         return
-    found = (
+    reasons = (
         "; ".join(_reasons(trainer, inputs[chosen]))
         if trainer.vllm_generation.mode == "colocate"
         else _SERVER
@@ -72,7 +72,7 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
         "sampler and trainer disagree: mean |log-probability difference| "
         f"{mean:.2g} a token on {len(ours)} replies of the first batch, {trainer.probe_limit:.2g} is "
         "allowed for "
-        f"{_dtype(trainer.model)}. {found}"
+        f"{_dtype(trainer.model)}. {reasons}"
     )
 
 
@@ -137,14 +137,14 @@ def _scored(trainer: Any, output: Any, chosen: slice) -> Any:
 def _reasons(trainer: Any, inputs: Any) -> list[str]:
     """What differs of tokens, pixels, dtype and weights, looked at one by one."""
     sampler = trainer.vllm_generation
-    found = ["Tokens are equal"]
+    reasons = ["Tokens are equal"]
     dtypes = (_dtype(trainer.model), str(sampler.llm.llm_engine.model_config.dtype).removeprefix("torch."))
-    found.append(
+    reasons.append(
         f"dtype differs: {dtypes[0]} for the trainer, {dtypes[1]} for vLLM"
         if dtypes[0] != dtypes[1]
         else "dtype is equal"
     )
-    return [*found, _pixels(trainer, inputs[0]), _weights(sampler)]
+    return [*reasons, _pixels(trainer, inputs[0]), _weights(sampler)]
 
 
 def _weights(sampler: Any) -> str:
@@ -154,11 +154,11 @@ def _weights(sampler: Any) -> str:
     """
     if sampler.enable_sleep_mode:
         return "weights are not compared, vLLM's are asleep (--vllm_enable_sleep_mode false compares them)"
-    held = {_tail(name): value for name, value in sampler.weights().items()}
+    theirs_by_tail = {_tail(name): value for name, value in sampler.weights().items()}
     gaps = {}
     for layer in sampler.layers():
         for name, ours in layer:
-            theirs = held.get(_tail(name))
+            theirs = theirs_by_tail.get(_tail(name))
             if theirs is not None and theirs.shape == ours.shape:
                 gaps[name] = float((theirs.to(ours) - ours).detach().abs().max())
     worst = max(gaps, key=gaps.__getitem__, default=None)
@@ -188,13 +188,13 @@ def _pixels(trainer: Any, row: Any) -> str:
         ]
     ]
     (ids,), ours = trainer.tokenize(prompts)
-    asked = {
+    request = {
         "prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id),
         "multi_modal_data": {"image": row["image"]},
     }
     # of an image that it knows vLLM hands out a reference, not pixels
     trainer.vllm_generation.llm.reset_mm_cache()
-    rendered = render_for_engine(trainer.vllm_generation.llm, asked)
+    rendered = render_for_engine(trainer.vllm_generation.llm, request)
     # and of one that was rendered it expects the engine to have them, which never got it
     trainer.vllm_generation.llm.reset_mm_cache()
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()

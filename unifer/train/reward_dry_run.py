@@ -89,13 +89,13 @@ class _TargetRows:
                 f"{self._path} has the id or image_path {given[0]!r}; name the file of these rows "
                 "with --rows"
             )
-        found = self._named[name]
-        if len(found) > 1:
-            places = ", ".join(str(index + 1) for index in found[:3])
+        indices = self._named[name]
+        if len(indices) > 1:
+            places = ", ".join(str(index + 1) for index in indices[:3])
             raise ValueError(
                 f"rows {places} of {self._path} all go by {name!r}; give rows and replies an 'id' each"
             )
-        return found[0]
+        return indices[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,8 @@ def _reply(raw: Any, known: _TargetRows) -> tuple[int, str | None, int | None]:
         return index, None, None
     field = next((field for field in _REPLIES if field in raw), None)
     if field is None or not isinstance(raw[field], str):
-        found = "there is none" if field is None else f"{field!r} is {raw[field]!r}"
-        raise ValueError(f"a reply is a string under one of {', '.join(_REPLIES)}; {found}")
+        problem = "there is none" if field is None else f"{field!r} is {raw[field]!r}"
+        raise ValueError(f"a reply is a string under one of {', '.join(_REPLIES)}; {problem}")
     tokens = raw.get("completion_tokens", raw.get("tokens"))
     if tokens is not None and (type(tokens) is not int or tokens < 0):
         raise ValueError(f"'completion_tokens' must be a whole number from 0 or null, not {tokens!r}")

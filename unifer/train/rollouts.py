@@ -96,15 +96,17 @@ class Sampler(vllm_generation.VLLMGeneration):
 
         Raises InputError where vLLM answered another prompt.
         """
-        asked = prompts
+        requests = prompts
         if self.mode == "colocate" and images is not None:
-            asked = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
-        group = self._group(asked, images, num_generations)
+            requests = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
+        group = self._group(requests, images, num_generations)
         if group > 1:
-            answered, completions, logprobs, token_ids = self._generate_groups(asked, images, group, profiler)
+            answered, completions, logprobs, token_ids = self._generate_groups(
+                requests, images, group, profiler
+            )
         else:
             answered, completions, logprobs, token_ids = super().generate(
-                asked, images, num_generations, profiler
+                requests, images, num_generations, profiler
             )
         for index, (ours, theirs) in enumerate(zip(prompts, answered, strict=True)):
             if list(ours) != list(theirs):
@@ -211,21 +213,21 @@ class Sampler(vllm_generation.VLLMGeneration):
         if self._watched is None or self.accelerator.process_index % self.tensor_parallel_size:
             return  # with tensor parallelism the first columns lie on the first rank of each group
         name, sent = self._watched
-        held = [
+        candidates = [
             value
             for key, value in self.weights().items()
             if key.endswith(f"layers.{name}") and "visual" not in key
         ]
-        if not held:
+        if not candidates:
             # an architecture whose layers vLLM calls otherwise; the difference of log-probabilities watches
             # over it
             return
-        found = held[0][0, : sent.numel()]
-        if not torch.equal(found.to(sent), sent.to(found.dtype).to(sent)):
+        arrived = candidates[0][0, : sent.numel()]
+        if not torch.equal(arrived.to(sent), sent.to(arrived.dtype).to(sent)):
             raise InputError(
                 "vLLM kept its old weights: "
                 f"{name} of the sampler differs from the trainer's by up to "
-                f"{float((found.to(sent) - sent).abs().max()):.2g} right after a weight sync; it "
+                f"{float((arrived.to(sent) - sent).abs().max()):.2g} right after a weight sync; it "
                 "would answer with another policy"
             )
 

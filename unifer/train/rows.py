@@ -254,12 +254,12 @@ def _problem(image_path: str, image_root: Path | None, beside: Path) -> str | No
 
 def _listed(path: Path, broken: Iterable[str], looked: int, image_root: Path | None) -> str:
     lines = list(broken)
-    shown = "\n  ".join(lines[:_LISTED]) + (
+    listing = "\n  ".join(lines[:_LISTED]) + (
         f"\n  ... and {len(lines) - _LISTED:,} more" if len(lines) > _LISTED else ""
     )
     where = f"below the image root {image_root}" if image_root else f"below {path.parent}"
     return (
-        f"{path}: {len(lines):,} of {looked:,} images cannot be read (looked {where}):\n  {shown}\n"
+        f"{path}: {len(lines):,} of {looked:,} images cannot be read (looked {where}):\n  {listing}\n"
         "name the folder that holds them with --image_root or UNIFER_IMAGE_ROOT, copy them again, or "
         "take their rows out"
     )

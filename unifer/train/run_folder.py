@@ -76,7 +76,7 @@ def manifest(
 
 def _chosen(arguments: Any) -> list[tuple[str, Any]]:
     """The settings that are not at their default."""
-    found = []
+    chosen = []
     for field in dataclasses.fields(arguments):
         default = (
             field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
@@ -88,8 +88,8 @@ def _chosen(arguments: Any) -> list[tuple[str, Any]]:
             and isinstance(value, _RECORDED)
             and value != _plain(default)
         ):
-            found.append((field.name, value))
-    return found
+            chosen.append((field.name, value))
+    return chosen
 
 
 def _plain(value: Any) -> Any:

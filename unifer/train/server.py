@@ -148,9 +148,9 @@ def facts(config: Mapping[str, Any]) -> dict[str, Any]:
     The text model's part is nested or (before transformers 5) not.
     """
     text, vision = config.get("text_config") or config, config.get("vision_config") or {}
-    found = {"model_type": config.get("model_type"), **{fact: text.get(fact) for fact in _TEXT_FACTS}}
-    found |= {f"vision {fact}": vision.get(fact) for fact in _VISION_FACTS}
-    return {fact: value for fact, value in found.items() if value is not None}
+    shape = {"model_type": config.get("model_type"), **{fact: text.get(fact) for fact in _TEXT_FACTS}}
+    shape |= {f"vision {fact}": vision.get(fact) for fact in _VISION_FACTS}
+    return {fact: value for fact, value in shape.items() if value is not None}
 
 
 def _setting_faults(info: Mapping[str, Any], dtype: str, context: int) -> Iterator[str]:

@@ -127,9 +127,10 @@ def refuse_dead_flags(config: Any, model: Any) -> None:
             value in (given if isinstance(given, list | tuple) else [given])
             and importlib.util.find_spec(package) is None
         ):
-            said = "true" if value is True else value
+            spelling = "true" if value is True else value
             raise InputError(
-                f"--{name} {said} needs the package {package.replace('_', '-')}: install it, or use {instead}"
+                f"--{name} {spelling} needs the package {package.replace('_', '-')}: install it, or use "
+                f"{instead}"
             )
 
 
@@ -250,8 +251,8 @@ def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
     """The last `--config`, so that a launcher's own is a default, and all other flags."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     own.add_argument("--config", type=Path)
-    found, flags = own.parse_known_args(argv)
-    return found.config, flags
+    known, flags = own.parse_known_args(argv)
+    return known.config, flags
 
 
 def _batch_flags(flags: Sequence[str]) -> dict[str, Any]:

@@ -53,13 +53,13 @@ def share_images(model: Any) -> None:
             return stock(hidden_states, grid_thw=grid_thw, **kwargs)
         patches = grid_thw.prod(dim=-1).tolist()
         blocks = torch.split(hidden_states, patches)
-        made = stock(torch.cat([blocks[index] for index in firsts]), grid_thw=grid_thw[firsts], **kwargs)
-        features = torch.split(made.pooler_output, [patches[index] // merged for index in firsts])
-        made.pooler_output = torch.cat([features[place] for place in which])
-        made.last_hidden_state = (
+        output = stock(torch.cat([blocks[index] for index in firsts]), grid_thw=grid_thw[firsts], **kwargs)
+        features = torch.split(output.pooler_output, [patches[index] // merged for index in firsts])
+        output.pooler_output = torch.cat([features[place] for place in which])
+        output.last_hidden_state = (
             None  # per patch; no one reads it, and it would be of another length than the images
         )
-        return made
+        return output
 
     tower.forward = MethodType(forward, tower)
 
@@ -84,11 +84,11 @@ def share_pixels(image_processor: Any) -> None:
             return stock.preprocess(self, images, *args, **kwargs)
         places = {key: place for place, key in enumerate(firsts)}
         which = [places[id(image)] for image in flat]
-        made = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
-        patches = torch.split(made["pixel_values"], made["image_grid_thw"].prod(dim=-1).tolist())
-        made["pixel_values"] = torch.cat([patches[place] for place in which])
-        made["image_grid_thw"] = made["image_grid_thw"][torch.tensor(which)]
-        return made
+        output = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
+        patches = torch.split(output["pixel_values"], output["image_grid_thw"].prod(dim=-1).tolist())
+        output["pixel_values"] = torch.cat([patches[place] for place in which])
+        output["image_grid_thw"] = output["image_grid_thw"][torch.tensor(which)]
+        return output
 
     image_processor.__class__ = type(
         stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__}

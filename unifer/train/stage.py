@@ -107,10 +107,10 @@ def _ranks_connected() -> Iterator[None]:
     try:
         yield
     except DistBackendError as error:
-        said = " ".join(str(error).split())[-300:]
+        reason = " ".join(str(error).split())[-300:]
         raise InputError(
             "the ranks could not talk to each other: ... "
-            f"{said}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
+            f"{reason}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
             "leaves InfiniBand out, NCCL_DEBUG=INFO says more"
         ) from None
 
@@ -192,8 +192,8 @@ def _dress(trainer: Any, this: TrainingRun, command: str) -> None:
         for name, weight in trainer.model.named_parameters():
             if ".visual." in f".{name}":
                 weight.requires_grad_(False)
-    for shown in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(shown)
+    for stock in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(stock)
     trainer.add_callback(TrainingBar(f"{command.upper()} {this.out.name}"))
     _watch(trainer, this)
     if this.fer.max_minutes is not None:
@@ -215,9 +215,9 @@ def _watch(trainer: Any, this: TrainingRun) -> None:
     path = Path(fer.eval_questions)
     root = Path(fer.eval_image_root) if fer.eval_image_root else this.image_root
     most = fer.eval_max_new_tokens or getattr(this.config, "max_completion_length", None) or _REPLY_TOKENS
-    asked = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
+    held_out = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
     every, best = int(this.config.eval_steps), fer.keep == "best"
-    watch = heldout.Watch(asked, trainer, this.out, every=every, keep_best=best, resumed=this.resume.step)
+    watch = heldout.Watch(held_out, trainer, this.out, every=every, keep_best=best, resumed=this.resume.step)
     trainer.add_callback(watch)
 
 
@@ -228,8 +228,8 @@ def _train(trainer: Any, this: TrainingRun) -> Any:
     except InputError as error:  # a worker of the data loader wraps its own traceback around the message
         raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
     except KeyboardInterrupt:
-        kept = last_whole(this.out)
-        where = f"{kept.name} is kept" if kept else "no checkpoint was due yet"
+        checkpoint_left = last_whole(this.out)
+        where = f"{checkpoint_left.name} is kept" if checkpoint_left else "no checkpoint was due yet"
         raise Interrupted(f"stopped; {where}, the same command goes on from there") from None
 
 

@@ -101,13 +101,13 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         before = self.vllm_generation.sync_seconds if self.use_vllm else 0.0
         started = time.perf_counter()
-        made = super()._generate_single_turn(*args, **kwargs)
+        turn = super()._generate_single_turn(*args, **kwargs)
         synced = (
             self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
         )  # TRL synchronises inside
         self._seconds["sync"] += synced
         self._seconds["generate"] += time.perf_counter() - started - synced
-        return made
+        return turn
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
@@ -148,9 +148,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
             self.curriculum.note(gather_object([row["label"] for row in inputs]), right)
         if self.trained is not None:
             every = torch.tensor(list(self._logs["advantages"])[-count:])
-            kept = down_sampling.strongest(every, self.num_generations, self.trained)
+            strongest = down_sampling.strongest(every, self.num_generations, self.trained)
             first = self.accelerator.process_index * len(inputs)
-            output["advantages"] = output["advantages"] * (kept[first : first + len(inputs)] != 0).to(
+            output["advantages"] = output["advantages"] * (strongest[first : first + len(inputs)] != 0).to(
                 output["advantages"]
             )
 

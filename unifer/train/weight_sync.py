@@ -105,5 +105,5 @@ def _spell(name: str, model: Any, rename: Any) -> str:
 
 
 def _layer_of(name: str) -> str:
-    found = _IN_A_LAYER.match(name)
-    return found[0] if found else name
+    layer = _IN_A_LAYER.match(name)
+    return layer[0] if layer else name

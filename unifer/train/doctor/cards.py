@@ -99,10 +99,10 @@ CARDS: Mapping[str, Card] = {
 
 def card(name: str) -> Card:
     """The card of that name. Raises InputError naming those there are."""
-    found = CARDS.get(name.lower())
-    if found is None:
+    known = CARDS.get(name.lower())
+    if known is None:
         raise InputError(f"--card {name}: its figures are not known here; allowed are {', '.join(CARDS)}")
-    return found
+    return known
 
 
 @dataclass(frozen=True)

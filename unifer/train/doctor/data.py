@@ -30,12 +30,12 @@ def published(root: Path, image_root: Path | None) -> list[DoctorFinding]:
         (root / "data/UniFER_CoT_230K.json", CoTRow.from_json),
         (root / "data/UniFER_RLVR_360K.json", RewardRow.from_json),
     ]
-    found: list[DoctorFinding] = []
+    findings: list[DoctorFinding] = []
     for path, parse in wanted:
         if path.is_file():
-            found += rows_and_images(path, parse, image_root)
+            findings += rows_and_images(path, parse, image_root)
         else:
-            found.append(
+            findings.append(
                 DoctorFinding(
                     "warning",
                     path.name,
@@ -43,7 +43,7 @@ def published(root: Path, image_root: Path | None) -> list[DoctorFinding]:
                     f"data/README.md says where{hint(path.name)}",
                 )
             )
-    return found
+    return findings
 
 
 def of_run(stage: str, fer: Any) -> list[DoctorFinding]:

@@ -29,22 +29,22 @@ def preflight(stage: Stage, fer: Any, config: Any, model: Any) -> list[DoctorFin
     It takes less than a second. `fer`, `config` and `model` are what `settings.parse` gave. Returns the
     warnings; raises InputError listing every problem.
     """
-    found = packages.check(packages.needed(config))
+    findings = packages.check(packages.needed(config))
     gpus = machine.gpus()
-    found += machine.toolchain() if gpus else []
+    findings += machine.toolchain() if gpus else []
     run = PlannedRun.of(stage, fer, config, model, gpus=int(getattr(config, "world_size", 1)))
-    found += machine.disks({"output_dir": Path(config.output_dir)}, needs.disk(run))
+    findings += machine.disks({"output_dir": Path(config.output_dir)}, needs.disk(run))
     if gpus and run.shape is not None:
         smallest = min(gpu.bytes for gpu in gpus)
-        found += needs.memory(run, smallest)
-    problems = [finding for finding in found if finding.level == "problem"]
+        findings += needs.memory(run, smallest)
+    problems = [finding for finding in findings if finding.level == "problem"]
     if problems:
         listed = "\n".join(f"  {problem.title}: {problem.text}; {problem.remedy}" for problem in problems)
         raise InputError(
             "this run cannot work here (`unifer doctor` says more; --preflight false tries "
             f"anyhow):\n{listed}"
         )
-    return [finding for finding in found if finding.level == "warning"]
+    return [finding for finding in findings if finding.level == "warning"]
 
 
 def examine(root: Path, image_root: Path | None = None) -> list[Section]:
@@ -56,9 +56,9 @@ def examine(root: Path, image_root: Path | None = None) -> list[Section]:
     ]
 
 
-def planned_gpus(asked: int | None) -> int:
-    """GPUs of the run that is planned: as `asked`, else those of this machine times NNODES, else one."""
-    return asked or len(machine.gpus()) * int(os.environ.get("NNODES", "1")) or 1
+def planned_gpus(gpus: int | None) -> int:
+    """GPUs of the run that is planned: `gpus`, else those of this machine times NNODES, else one."""
+    return gpus or len(machine.gpus()) * int(os.environ.get("NNODES", "1")) or 1
 
 
 def examine_run(
@@ -94,9 +94,9 @@ def examine_run(
         Section(f"Memory on each of {count} GPU{'s' if count > 1 else ''}", needs.memory(run, each)),
     ]
     if card:
-        work, said = price.work_of(stage, fer, config, run)
+        work, assumed = price.work_of(stage, fer, config, run)
         sections.append(
-            Section("Cost", price.findings(run, work, card, [by_name, *said] if by_name else said))
+            Section("Cost", price.findings(run, work, card, [by_name, *assumed] if by_name else assumed))
         )
     return sections
 

@@ -52,15 +52,15 @@ def gpus() -> list[Gpu]:
         return listed
     if torch is None:
         import torch
-    found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    return [Gpu(each.name, each.total_memory) for each in found]
+    properties = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return [Gpu(each.name, each.total_memory) for each in properties]
 
 
 def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[DoctorFinding]:
     """GPUs, processor, memory, and the disks of `places` and of the cache."""
-    found = gpus()
-    kinds = sorted({f"{gpu.name}, {size(gpu.bytes)}" for gpu in found})
-    listed = f"{len(found)} x {'; '.join(kinds)}" if found else "none: CPU"
+    present = gpus()
+    kinds = sorted({f"{gpu.name}, {size(gpu.bytes)}" for gpu in present})
+    listed = f"{len(present)} x {'; '.join(kinds)}" if present else "none: CPU"
     cores, (total, available) = len(os.sched_getaffinity(0)), ram()
     return [
         DoctorFinding("ok", "GPUs", listed),
@@ -69,7 +69,7 @@ def describe(places: Mapping[str, Path], need: DiskNeed | None = None) -> list[D
             "processor",
             f"{cores} core{'s' if cores > 1 else ''}, {size(total)} memory, {size(available)} of it free",
         ),
-        *(toolchain() if found else ()),
+        *(toolchain() if present else ()),
         *disks(places, need),
         *disks({"cache": cache_root()}),
     ]
@@ -96,9 +96,9 @@ def _disk(name: str, path: Path, need: DiskNeed | None) -> DoctorFinding:
             "ok" if enough else "warning", title, f"{size(free)} free", "" if enough else "free some space"
         )
     taken = sum(each.stat().st_size for each in path.glob("checkpoint-*/**/*") if each.is_file())
-    asked = f"{size(free)} free; a checkpoint takes {size(need.checkpoint)}"
+    room = f"{size(free)} free; a checkpoint takes {size(need.checkpoint)}"
     if free + taken < need.whole:
-        short = f"{asked}, the run {size(need.whole)}"
+        short = f"{room}, the run {size(need.whole)}"
         return DoctorFinding(
             "problem",
             title,
@@ -106,9 +106,9 @@ def _disk(name: str, path: Path, need: DiskNeed | None) -> DoctorFinding:
             f"free {size(need.whole - free - taken)}, or an --output_dir on another disk",
         )
     if need.kept is None:
-        return DoctorFinding("warning", title, f"{asked}, and all are kept", "--save_total_limit 3")
+        return DoctorFinding("warning", title, f"{room}, and all are kept", "--save_total_limit 3")
     return DoctorFinding(
-        "ok", title, f"{asked}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)"
+        "ok", title, f"{room}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)"
     )
 
 
@@ -118,15 +118,15 @@ def toolchain() -> list[DoctorFinding]:
 
 
 def _driver() -> list[DoctorFinding]:
-    found = states()
-    if not found:
+    cards = states()
+    if not cards:
         text = "nvidia-smi does not answer, so the driver's version is not known"
         return [
             DoctorFinding(
                 "warning", "driver", text, f"install the driver's tools, or see that it is {DRIVER} or newer"
             )
         ]
-    version = found[0].driver
+    version = cards[0].driver
     major = version.partition(".")[0]
     if major.isdigit() and int(major) < DRIVER:
         text = f"{version}; torch and vLLM are built for CUDA 13, which needs {DRIVER} or newer"
@@ -143,8 +143,8 @@ def _driver() -> list[DoctorFinding]:
 
 def _compiler() -> DoctorFinding:
     wanted = os.environ.get("CC")
-    found = shutil.which(wanted) if wanted else shutil.which("gcc") or shutil.which("clang")
-    if found is None:
+    compiler = shutil.which(wanted) if wanted else shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
         text = (
             f"{wanted or 'gcc'} is not on PATH; Triton compiles the kernels of vLLM and of TRL's "
             "fused loss with it"
@@ -155,7 +155,7 @@ def _compiler() -> DoctorFinding:
             text,
             "apt install build-essential, or module load gcc, or CC=/path/to/gcc",
         )
-    return DoctorFinding("ok", "C compiler", Path(found).name)
+    return DoctorFinding("ok", "C compiler", Path(compiler).name)
 
 
 def _headers() -> DoctorFinding:

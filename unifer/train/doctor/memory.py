@@ -121,10 +121,10 @@ def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
         return Term("weights", stored + largest * each, note)
     if plan.deepspeed and plan.deepspeed.stage == 3:
         live = min(_LIVE, shape.parameters) * each
-        kept = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus
+        resident = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus
         place = f" over {plan.gpus}" if plan.gpus > 1 else ""
         place = " in CPU memory" if plan.deepspeed.offload_parameters else place
-        return Term("weights", kept + live, f"{note}{place}, and {live / GB:.1f} GB gathered")
+        return Term("weights", resident + live, f"{note}{place}, and {live / GB:.1f} GB gathered")
     if plan.bf16 and each == 4:
         # Autocast's bf16 copies of the weights are kept for the backward pass.
         return Term("weights", whole + 2 * shape.parameters, f"{note}, and bf16 copies")
@@ -193,8 +193,8 @@ def _activations(shape: ModelShape, plan: MemoryPlan, gradients: float) -> Term:
     head = _head(shape, plan)
     waiting = gradients if plan.accumulation > 1 else 0.0
     beyond = max(waiting + stored + max(head, backward) - gradients, backward, _step(shape, plan), 0.0)
-    kept = "gradient checkpointing" if plan.checkpointing else "all layers stored"
-    return Term("activations", beyond, f"{plan.batch} x {tokens // plan.batch} tokens, {kept}")
+    storing = "gradient checkpointing" if plan.checkpointing else "all layers stored"
+    return Term("activations", beyond, f"{plan.batch} x {tokens // plan.batch} tokens, {storing}")
 
 
 def _layer(shape: ModelShape, plan: MemoryPlan) -> float:
@@ -279,11 +279,11 @@ def _vllm(shape: ModelShape, plan: MemoryPlan, engine: Vllm, gpu: float, freed: 
         * (plan.text_tokens + plan.patches // shape.merge**2 + plan.completion_tokens)
     )
     taken = max(0.0, share - freed) if engine.sleeps else share
-    held = (
+    note = (
         f"{weights / GB:.1f} GB weights, {max(0.0, cache) / GB:.1f} GB KV cache: "
         f"{max(0, int(cache // one))} sequences"
     )
-    return Term("vLLM", taken, held + (", asleep while training" if engine.sleeps else "")), max(
+    return Term("vLLM", taken, note + (", asleep while training" if engine.sleeps else "")), max(
         0.0, one - cache
     )
 

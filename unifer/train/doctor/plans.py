@@ -148,11 +148,11 @@ def _plan(
     )
     engine = None
     if stage == "grpo" and config.use_vllm and config.vllm_mode == "colocate":
-        asked = config.per_device_train_batch_size * (
+        sequences = config.per_device_train_batch_size * (
             config.steps_per_generation or config.gradient_accumulation_steps
         )
         sleeps = bool(config.vllm_enable_sleep_mode)
-        engine = Vllm(config.vllm_gpu_memory_utilization, sleeps, config.vllm_tensor_parallel_size, asked)
+        engine = Vllm(config.vllm_gpu_memory_utilization, sleeps, config.vllm_tensor_parallel_size, sequences)
     return MemoryPlan(
         gpus=gpus,
         batch=config.per_device_train_batch_size,

@@ -39,10 +39,10 @@ def named(run: PlannedRun) -> tuple[PlannedRun, str]:
 
     Only where its own config.json is not here.
     """
-    found = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
-    if run.shape is not None or run.stored is not None or found is None:
+    name_of_size = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
+    if run.shape is not None or run.stored is not None or name_of_size is None:
         return run, ""
-    hub_id = f"Qwen/Qwen2.5-VL-{found[1]}B-Instruct"
+    hub_id = f"Qwen/Qwen2.5-VL-{name_of_size[1]}B-Instruct"
     shape = shape_of(KNOWN.get(hub_id, {}))
     return (
         (replace(run, shape=shape), f"{run.model} is not here: the shape of {hub_id}, by its name")
@@ -56,15 +56,15 @@ def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, l
 
     `config` is what `examination.read_plan` gives.
     """
-    said: list[str] = []
-    rows = _rows(stage, Path(fer.rows), said)
-    text, reply = _means(stage, Path(fer.rows), said)
+    assumed: list[str] = []
+    rows = _rows(stage, Path(fer.rows), assumed)
+    text, reply = _means(stage, Path(fer.rows), assumed)
     grpo = stage == "grpo"
     longest = reply
     if grpo:
         reply = min(REPLY_TOKENS, config.max_completion_length / 2)
         longest = min(config.max_completion_length, LONGEST * reply)
-        said.append(f"replies of {reply:.0f} tokens, the longest of a step {longest:.0f}: assumed")
+        assumed.append(f"replies of {reply:.0f} tokens, the longest of a step {longest:.0f}: assumed")
     step = run.plan.gpus * run.plan.batch * run.plan.accumulation
     group = config.num_generations if grpo else 1
     iterations = config.num_iterations if grpo else 1
@@ -75,7 +75,7 @@ def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, l
     )
     zero, need = run.plan.deepspeed, disk(run)
     if zero and (zero.offload_optimizer or zero.offload_parameters):
-        said.append("offloading to CPU memory is not counted and takes long")
+        assumed.append("offloading to CPU memory is not counted and takes long")
     work = Work(
         steps=steps,
         text_tokens=text,
@@ -84,16 +84,16 @@ def work_of(stage: str, fer: Any, config: Any, run: PlannedRun) -> tuple[Work, l
         checkpoint_bytes=need.checkpoint if need else 0.0,
         save_steps=_save_steps(config, steps),
     )
-    return (_rollouts(work, fer, config, run, said), said) if grpo else (work, said)
+    return (_rollouts(work, fer, config, run, assumed), assumed) if grpo else (work, assumed)
 
 
-def _rollouts(work: Work, fer: Any, config: Any, run: PlannedRun, said: list[str]) -> Work:
+def _rollouts(work: Work, fer: Any, config: Any, run: PlannedRun, assumed: list[str]) -> Work:
     """`work` with what GRPO adds to it."""
     sampler: Sampler = (
         ("server" if config.vllm_mode == "server" else "vllm") if config.use_vllm else "transformers"
     )
     if sampler == "server":
-        said.append("one GPU that serves and does not train, besides --gpus")
+        assumed.append("one GPU that serves and does not train, besides --gpus")
     accumulation = config.gradient_accumulation_steps
     reuse = config.num_iterations * (config.steps_per_generation or accumulation) / accumulation
     trained = getattr(fer, "trained_completions", None)
@@ -110,15 +110,15 @@ def _rollouts(work: Work, fer: Any, config: Any, run: PlannedRun, said: list[str
     )
 
 
-def _rows(stage: str, path: Path, said: list[str]) -> int:
+def _rows(stage: str, path: Path, assumed: list[str]) -> int:
     try:
         return sum(1 for _ in files.read_rows(path))
     except InputError:
-        said.append(f"{PUBLISHED_ROWS[stage]:,} rows, as published: {path.name} is not here")
+        assumed.append(f"{PUBLISHED_ROWS[stage]:,} rows, as published: {path.name} is not here")
         return PUBLISHED_ROWS[stage]
 
 
-def _means(stage: str, path: Path, said: list[str]) -> tuple[float, float]:
+def _means(stage: str, path: Path, assumed: list[str]) -> tuple[float, float]:
     """Mean tokens of prompt (with its template) and reply over the first rows, four characters a token."""
     fields = ("question", "response") if stage == "sft" else ("problem", "solution")
     try:
@@ -129,7 +129,7 @@ def _means(stage: str, path: Path, said: list[str]) -> tuple[float, float]:
         what = f"prompts of {PROMPT_TOKENS} tokens" + (
             f" and replies of {REPLY_TOKENS}" if stage == "sft" else ""
         )
-        said.append(f"{what}: assumed")
+        assumed.append(f"{what}: assumed")
         return PROMPT_TOKENS, REPLY_TOKENS
     prompt, reply = (sum(len(str(row.get(field, ""))) // 4 for row in rows) / len(rows) for field in fields)
     return prompt + TEMPLATE_TOKENS, reply
@@ -144,7 +144,7 @@ def _save_steps(config: Any, steps: int) -> int:
     return math.ceil(config.save_steps * steps) if config.save_steps < 1 else int(config.save_steps)
 
 
-def findings(run: PlannedRun, work: Work, card: Card, said: Sequence[str]) -> list[DoctorFinding]:
+def findings(run: PlannedRun, work: Work, card: Card, assumed: Sequence[str]) -> list[DoctorFinding]:
     """The parts of a step, their sum over the run, the bottleneck with what moves it, the assumptions."""
     if run.shape is None:
         text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no prediction"
@@ -153,31 +153,31 @@ def findings(run: PlannedRun, work: Work, card: Card, said: Sequence[str]) -> li
                 "warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path"
             )
         ]
-    made = predict(run.shape, run.plan, work, card)
-    shown = [part for part in made.parts if part.seconds >= _SHOWN * made.step]
+    cost = predict(run.shape, run.plan, work, card)
+    parts = [part for part in cost.parts if part.seconds >= _SHOWN * cost.step]
     lines = [
-        DoctorFinding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / made.step:.0%})")
-        for part in shown
+        DoctorFinding("ok", part.name, f"{seconds(part.seconds)} ({part.seconds / cost.step:.0%})")
+        for part in parts
     ]
     whole = (
-        f"{work.steps:,} steps of {seconds(made.step)}: {made.hours:,.1f} hours, "
-        f"{made.gpu_hours:,.0f} GPU-hours"
+        f"{work.steps:,} steps of {seconds(cost.step)}: {cost.hours:,.1f} hours, "
+        f"{cost.gpu_hours:,.0f} GPU-hours"
     )
-    worst = made.bottleneck
-    text = f"{worst.name}, {worst.seconds / made.step:.0%} of a step" + (
+    worst = cost.bottleneck
+    text = f"{worst.name}, {worst.seconds / cost.step:.0%} of a step" + (
         f", bound by {worst.bound}" if worst.bound else ""
     )
     lines += [
-        DoctorFinding("ok", "step", seconds(made.step)),
-        DoctorFinding("ok", "run", f"{whole} on {made.gpus} x {card.title}"),
-        DoctorFinding("ok", "bottleneck", text, listed(made, moves(run.shape, run.plan, work, card))),
+        DoctorFinding("ok", "step", seconds(cost.step)),
+        DoctorFinding("ok", "run", f"{whole} on {cost.gpus} x {card.title}"),
+        DoctorFinding("ok", "bottleneck", text, listed(cost, moves(run.shape, run.plan, work, card))),
     ]
     return [
         *lines,
         DoctorFinding(
             "ok",
             "predicted, not measured",
-            "; ".join([*said, "docs/cost.md lists what is assumed of the card"]),
+            "; ".join([*assumed, "docs/cost.md lists what is assumed of the card"]),
         ),
     ]
 
@@ -202,8 +202,8 @@ class Move:
 
 def fits(shape: ModelShape, plan: MemoryPlan, card: Card) -> bool:
     """Whether the doctor's estimate of the memory stays within the card's."""
-    made = estimate(shape, plan, card.memory)
-    return made.total <= card.memory and not made.vllm_short
+    estimated = estimate(shape, plan, card.memory)
+    return estimated.total <= card.memory and not estimated.vllm_short
 
 
 def moves(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> list[Move]:
