@@ -1,5 +1,4 @@
-"""What 230,000 CoT rows cost an SFT start, up to the first batch, against 1,000 rows: seconds and resident
-memory.
+"""What 230,000 CoT rows cost an SFT start, up to the first batch, against 1,000: seconds and memory.
 
 Target, from the second start on: at most 2 s and 0.3 GB more. Each start is a process of its own.
 Run: python benchmarks/sft_startup.py --model CHECKPOINT [--rows 230000]

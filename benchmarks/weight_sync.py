@@ -1,5 +1,6 @@
-"""A weight sync of a model with the 7B's 729 tensors, a decoder layer per call against a tensor per call, on
-CPU in vLLM.
+"""A weight sync of a model with the 7B's 729 tensors, a decoder layer per call against a tensor per call.
+
+On CPU, in vLLM.
 
 The model has the depth of Qwen2.5-VL-7B (28 layers, 32 vision blocks, an untied head) and UniFER-Tiny's
 widths, so what is timed is what a call costs and not the copying. Both ways take turns; the ratio is of

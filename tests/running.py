@@ -16,6 +16,7 @@ STACK = "the training stack in this process"
 
 IN_ONE_PROCESS = (
     "tests/train/test_sft.py",
+    "tests/train/test_sft_ranks.py",
     "tests/test_end_to_end.py",
     "tests/train/test_rollouts.py",
     "tests/train/test_shared_groups.py",

@@ -1,5 +1,4 @@
-"""SFT of a randomly initialised Qwen2.5-VL on one GPU: tokens/s, model FLOPs utilisation, peak memory against
-`unifer doctor`.
+"""SFT of a random Qwen2.5-VL on one GPU: tokens/s, use of FLOPs, peak memory against `unifer doctor`.
 
 Shapes: `7b-lora` (LoRA on all linear layers), `3b-full` (every weight), `tiny` (UniFER-Tiny, for a try
 without a GPU). The checkpoint is built from the published dimensions with UniFER-Tiny's tokenizer, the rows
@@ -72,8 +71,9 @@ class Seen:
 
 
 def model_flops(shape: ModelShape, counts: Counts, lora: bool) -> float:
-    """FLOPs of forward and backward pass over `counts`, by the count of `unifer doctor --card`, recomputation
-    left out.
+    """FLOPs of forward and backward pass over `counts`, as `unifer doctor --card` counts.
+
+    Recomputation is left out.
     """
     alike = (
         counts.tokens**2 / counts.squares

@@ -1,5 +1,6 @@
-"""`unifer grpo` that writes to the file UNIFER_TRACE what only its process knows: peak memory, tensors,
-changes of a LoRA base.
+"""`unifer grpo` that writes to the file UNIFER_TRACE what only its process knows.
+
+Peak memory, tensors, changes of a LoRA base.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The two logs of a run: torn at any byte, rewound to a checkpoint, gone on with; no step twice, no whole row
-lost.
-"""
+"""The two logs of a run: torn at any byte, rewound, gone on with; no step twice, no whole row lost."""
 
 from __future__ import annotations
 
@@ -150,9 +148,7 @@ def test_a_resume_that_forgot_to_rewind_is_a_bug_and_says_so(tmp_path: Path) -> 
 
 
 def test_a_rank_that_writes_nothing_touches_nothing(tmp_path: Path) -> None:
-    """Every rank makes the objects; only rank 0 may cut what a kill tore, or two of them would cut each
-    other's writes.
-    """
+    """Every rank makes the objects; only rank 0 may cut what a kill tore, or ranks would cut each other's."""
     run_metrics(tmp_path, 1, 2)
     with (tmp_path / METRICS).open("ab") as stream:
         stream.write(b'{"step": 3, "rew')

@@ -1,6 +1,4 @@
-"""The labels a row offers, which rewards are chosen, and that the trainer pays every completion once and
-against its own row.
-"""
+"""The labels a row offers, the rewards that are chosen, and that each completion is paid once, by its row."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Images of a row file: every one that cannot be read is named, before training; a start that found all of
-them is not repeated.
-"""
+"""Images of a row file: each that cannot be read is named before training; a whole look is not repeated."""
 
 from __future__ import annotations
 

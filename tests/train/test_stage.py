@@ -16,9 +16,7 @@ pytest.importorskip("transformers", reason="training needs the full environment"
 def test_the_sampler_ends_before_the_process_group_that_it_shares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Left to the interpreter's exit, vLLM took down groups that were gone: a traceback at the end of every
-    good run.
-    """
+    """Left to the interpreter's exit, vLLM took down groups that were gone: a traceback after good runs."""
     from unifer.train import stage
 
     happened: list[str] = []
@@ -97,9 +95,7 @@ def test_another_rank_tells_and_draws_nothing(
 
 
 def test_what_deepspeed_repeats_at_every_gather_is_not_logged() -> None:
-    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would have written tens of
-    gigabytes.
-    """
+    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would write tens of gigabytes."""
     import warnings
 
     import torch.distributed as distributed
