@@ -155,7 +155,7 @@ def test_absent_published_files_are_no_problem(tmp_path: Path) -> None:
 def test_a_disk_too_small_for_the_checkpoints_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """16.6 GB of weights, written twice, and 99.5 GB of optimizer state; four of them, and the final model."""
+    """16.6 GB of weights, written twice, and 99.5 GB of optimizer state; four, and the final model."""
     need = needs.disk(a_run(MemoryPlan(deepspeed=DeepSpeed(2))))
     assert need is not None
     assert need.checkpoint == (2 + 2 + 12) * 8_292_166_656
