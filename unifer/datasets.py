@@ -92,6 +92,13 @@ class DatasetSpec(_Sendable):
     """Label -> images in the dataset's own training split; empty where that is not stated."""
 
     @property
+    def vocabulary(self) -> str:
+        """What its questions may offer, in words."""
+        if not self.labels:
+            return f"{self.title} asks for AUs alone"
+        return f"labels of {self.title} are {', '.join(self.labels)}"
+
+    @property
     def results(self) -> Path:
         return self.folder / "results"
 
@@ -300,16 +307,11 @@ def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question
         if spec is not None:
             strangers = [label for label in question.candidate_labels if label not in spec.labels]
             if strangers:
-                has = (
-                    f"labels of {spec.title} are {', '.join(spec.labels)}"
-                    if spec.labels
-                    else f"{spec.title} asks for AUs alone"
-                )
                 remedy = (
                     "ask in the folder of their own dataset, or build them with these labels "
                     "(`unifer data build`)"
                 )
-                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {has}; {remedy}")
+                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {spec.vocabulary}; {remedy}")
         return question
 
     questions = list(files.read_records(path, parse, key=lambda question: question.key))

@@ -19,7 +19,7 @@ from unifer.datasets import DatasetSpec, load_dataset
 from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 
 COUNT = 20_000

@@ -23,8 +23,11 @@ from tests.evaluate.scored import (
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile, common_run, find_runs, newest_run
-from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published, score_published
+from unifer.evaluate.run_files import common_run, find_runs, newest_run
+from unifer.evaluate.scoring import score_strict
 
 
 @pytest.fixture

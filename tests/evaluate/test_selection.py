@@ -10,7 +10,7 @@ import pytest
 
 from tests.evaluate.scored import FOUR, dataset, write
 from unifer.errors import InputError
-from unifer.evaluate.selection import Selected, project_datasets, select
+from unifer.evaluate.run_files import Selected, project_datasets, select
 
 
 @pytest.fixture

@@ -146,8 +146,8 @@ class Study:
         ablations.table_png(out / "ablations.png", table)
 
     def _table(self, names: Sequence[str]) -> AblationTable:
-        from unifer.evaluate.predictions import PredictionFile
-        from unifer.evaluate.selection import Selected
+        from unifer.evaluate.loading import PredictionFile
+        from unifer.evaluate.run_files import Selected
         from unifer.evaluate.statistics.comparison import compare
         from unifer.report.ablations import AblationTable
 

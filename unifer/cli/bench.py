@@ -125,7 +125,7 @@ def _datasets(given: list[Path] | None, root: Path) -> list[DatasetSpec]:
 
 def _results(cells: Sequence[BenchCell]) -> str:
     """The last table; a file that cannot be scored says so in its reason."""
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
     from unifer.report.bench import result_text
 

@@ -54,7 +54,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _compare(args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.cli.score import shown, writing
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import select
     from unifer.evaluate.statistics.comparison import compare
     from unifer.report.comparisons import comparison_text
 

@@ -53,7 +53,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from unifer.evaluate.asked import is_log
+    from unifer.evaluate.loading import is_log
 
     source, out = args.source, args.out
     if not source.is_file():
@@ -75,7 +75,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 def _converted(args: argparse.Namespace) -> Converted:
     from unifer.evaluate.harness import conversion
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import select
 
     if args.out.suffix == _LOG:
         (chosen,) = select([str(args.source)], Path.cwd(), args.dataset_dir)

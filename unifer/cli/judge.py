@@ -18,7 +18,7 @@ from unifer.progress import Advance
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.grading import Graded
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.reasoning.judge import JudgeSummary, Picture
     from unifer.models.api.client import ApiSpec
 
@@ -94,19 +94,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from unifer.evaluate.grading import Graded, grade_prediction
-    from unifer.evaluate.predictions import read_predictions
+    from unifer.evaluate.grading import Graded
+    from unifer.evaluate.loading import open_run
     from unifer.evaluate.reasoning.judge import Task, judge
+    from unifer.evaluate.scoring import grade_prediction
     from unifer.report.tables import plain
 
     spec, run = _run(args)
     who = _who(args)
-    predictions, notes = read_predictions(run.path, spec)
-    graded = tuple(
-        Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
-        for prediction in predictions
-    )
-    for note in notes:
+    loaded = open_run(spec, run)
+    graded = tuple(Graded(row, grade_prediction(row), spec.action_units) for row in loaded.predictions)
+    for note in loaded.notes:
         console.note(f"! {plain(note, 400)}")
     console.note(f"{plain(who.model)} judges {plain(run.name)} on {plain(spec.title)}")
     task = Task(run.path, graded, who, _picture(spec, args.image_root) if args.images else None)
@@ -117,8 +115,7 @@ def _judge(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> tuple[DatasetSpec, PredictionFile]:
     """The run that is meant, and its dataset."""
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import common_run, newest_run
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import common_run, newest_run, select
 
     if args.predictions is not None:
         if args.run_name is not None:

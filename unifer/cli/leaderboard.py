@@ -77,7 +77,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _leaderboard(args: argparse.Namespace) -> int:
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
     from unifer.evaluate.statistics.provenance import differing, differing_words
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
@@ -143,8 +143,7 @@ def _published(args: argparse.Namespace, near: Path) -> list[PublishedResult]:
 
 
 def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
-    from unifer.evaluate.predictions import find_runs
-    from unifer.evaluate.selection import Selected, project_datasets, select
+    from unifer.evaluate.run_files import Selected, find_runs, project_datasets, select
 
     if args.runs:
         return list(select(args.runs, near, args.dataset_dir))

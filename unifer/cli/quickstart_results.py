@@ -40,7 +40,7 @@ def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
     from unifer.cli import main
     from unifer.datasets import load_dataset
     from unifer.errors import InputError
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     log = work / "logs" / "score.log"

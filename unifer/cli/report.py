@@ -88,7 +88,7 @@ def _report(args: argparse.Namespace) -> int:
         raise InputError("no --out DIR given; the page is written there as index.html")
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: is a file; the page goes into a folder, as index.html")
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import select
     from unifer.report.page.building import Settings, write_report
     from unifer.report.page.scoring import score_all
 

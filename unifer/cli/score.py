@@ -18,7 +18,7 @@ from unifer.places import FERBENCH
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.folds import FoldScores
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -108,7 +108,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _eval(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import PredictionFile, newest_run, run_name
+    from unifer.evaluate.loading import PredictionFile, run_name
+    from unifer.evaluate.run_files import newest_run
 
     spec = _with_au_set(load_dataset(args.dataset_dir), args.au_set, args.protocol)
     if args.predictions is None:
@@ -162,7 +163,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
 
 def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:
     from unifer import files
-    from unifer.evaluate.scoring import score_published
+    from unifer.evaluate.published import score_published
     from unifer.report.tables import published_text
 
     stem = _stem(run) if run.path.suffix == ".json" else f"{spec.name}_{run.name}"
@@ -198,7 +199,7 @@ def _say_folds(folds: FoldScores | None) -> None:
 
 def _eval_total(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import common_run
+    from unifer.evaluate.run_files import common_run
     from unifer.places import project_root
     from unifer.report.tables import plain
 
@@ -223,7 +224,8 @@ def _total_strict(
     specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace
 ) -> int:
     from unifer import files
-    from unifer.evaluate.scoring import overall, score_strict
+    from unifer.evaluate.overall import overall
+    from unifer.evaluate.scoring import score_strict
     from unifer.report.tables import overall_text
 
     out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
@@ -246,7 +248,7 @@ def _total_published(
     specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace
 ) -> int:
     from unifer import files
-    from unifer.evaluate.scoring import pool_published, score_published
+    from unifer.evaluate.published import pool_published, score_published
     from unifer.report.tables import published_text
 
     out = _output(args.out, results / f"{runs[0].name}_metrics.json", *(run.path for run in runs))

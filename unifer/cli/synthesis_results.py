@@ -65,7 +65,7 @@ def score(held_out: DatasetSpec, before: Path, after: Path, names: tuple[str, st
     """Grade the predictions `before` and `after` and pair them. Raises InputError where they do not answer
     the same questions.
     """
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
     from unifer.evaluate.statistics.compare import face_f1, paired_gain
 

@@ -21,8 +21,8 @@ from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
+from unifer.evaluate.loading import LoadedRun, PredictionFile, open_run
 from unifer.evaluate.metrics import RESAMPLES
-from unifer.evaluate.predictions import PredictionFile, find_missing, read_predictions
 from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
 from unifer.evaluate.reasoning.rouge import rouge_l
 from unifer.evaluate.reasoning.shares import Draws, MeanShare
@@ -78,11 +78,14 @@ class _Asked:
 
 
 def score_facial_r1(spec: DatasetSpec, run: PredictionFile, resamples: int = RESAMPLES) -> FacialR1Scores:
-    """Read and score one run over the AU set of `spec` (`with_au_set`). Raises InputError for a file that is
-    not this dataset's.
-    """
-    predictions, notes = read_predictions(run.path, spec)
-    missing = find_missing(run.path, spec, predictions)
+    """Open and score one run (`facial_r1_scores`)."""
+    return facial_r1_scores(open_run(spec, run), resamples)
+
+
+def facial_r1_scores(loaded: LoadedRun, resamples: int = RESAMPLES) -> FacialR1Scores:
+    """Score a run that is open over the AU set of its dataset (`with_au_set`). Raises InputError: no rows."""
+    spec, run = loaded.spec, loaded.file
+    predictions, missing, notes = loaded.predictions, loaded.missing, loaded.notes
     rows = [_Asked(each.question, None if each.failed else each.reply) for each in predictions]
     rows += [_Asked(question, None) for question in missing.questions]
     if not rows:

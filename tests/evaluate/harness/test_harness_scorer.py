@@ -18,7 +18,7 @@ from tests.evaluate.scored import au_dataset
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.evaluate.harness.conversion import to_predictions
 from unifer.evaluate.harness.tasks import dataset_task
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 
 REPLIES = (

@@ -11,9 +11,11 @@ from tests.evaluate.scored import FAILED
 from tests.report.leaderboard.models import COUNT, answer, dataset, project
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile, find_runs
-from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published, score_published
+from unifer.evaluate.run_files import Selected, find_runs
+from unifer.evaluate.scoring import score_strict
 from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine, arrange
 from unifer.report.leaderboard.entries import BoardCell, Entry, Group, Value, collect
 from unifer.report.leaderboard.published import Protocol, PublishedResult, PublishedSource

@@ -11,8 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.report.leaderboard.models import COUNT, answer, project
-from unifer.evaluate.predictions import find_runs
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.run_files import Selected, find_runs
 from unifer.report.leaderboard.boards import Leaderboard, arrange
 from unifer.report.leaderboard.entries import collect
 from unifer.report.leaderboard.markdown import markdown

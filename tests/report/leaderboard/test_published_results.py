@@ -111,7 +111,7 @@ def test_a_figure_whose_source_is_second_hand_says_so() -> None:
 
 def test_an_au_score_stands_only_beside_scores_over_the_same_aus() -> None:
     """Facial-R1's 73.1 on DISFA runs over 12 AUs and stood beside runs scored over EmoLA's 8."""
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
 
     ours = {spec.name: spec for spec in project_datasets(ROOT)}
     published = read_published(SHIPPED)
@@ -153,7 +153,7 @@ def test_the_models_that_the_paper_is_known_to_have_asked_are_tagged() -> None:
 
 
 def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> None:
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
 
     ours = {spec.name for spec in project_datasets(ROOT)} | {"pooled"}
     others = {"dfew", "ravdess", "mer2023", "disfa_plus", "affectnet_kaggle", "affectnet_7", "own_test_set"}

@@ -26,9 +26,10 @@ from inspect_ai.solver import TaskState
 
 from unifer.datasets import DatasetSpec, PublishedRule
 from unifer.evaluate import scoring
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.harness.outputs import prediction_of
 from unifer.evaluate.harness.samples import kept, question_in, restored, shown
+from unifer.evaluate.scoring import grade_prediction
 from unifer.records import Json, Prediction, Verdict
 
 _REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "failed": "no_response"}
@@ -69,7 +70,7 @@ def strict(aliases: Mapping[str, Sequence[str]] | None = None, action_units: Seq
 
     async def score(state: TaskState, target: Target) -> Score:
         prediction = prediction_of(question_in(state.metadata), state.output)
-        return score_of(Graded(prediction, grade_prediction(prediction, spec), spec.action_units))
+        return score_of(Graded(prediction, grade_prediction(prediction), spec.action_units))
 
     return score
 

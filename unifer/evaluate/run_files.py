@@ -1,8 +1,8 @@
-"""What a user means by naming runs: a file, a dataset folder, a folder of such folders, or a run's name ->
-prediction files with datasets.
+"""Which runs there are, and which of them a user means: a file, a dataset folder, a folder of such folders, or
+a run's name.
 
-Knows where predictions lie; reads none of them. A model that answered several datasets is one run name in
-several folders.
+Knows where prediction files lie; reads none of them (`loading` does). A model that answered several datasets
+is one run name in several folders.
 """
 
 from __future__ import annotations
@@ -14,11 +14,70 @@ from pathlib import Path
 
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile, find_runs, run_name
+from unifer.evaluate.loading import PUBLISHED_RESULTS, PredictionFile, run_name
+from unifer.evaluate.parts import is_part
 from unifer.places import BENCHMARK, FERBENCH, project_root
 
+GRADED = ".graded.jsonl"
+"""Ending of exported rows with verdicts, which are no predictions."""
+JUDGED = ".judged.jsonl"
+"""Ending of a judge's scores of a run, which are none either."""
 _FACTS = "dataset.yaml"
 _DEPTH = 3
+
+
+def find_runs(spec: DatasetSpec) -> list[PredictionFile]:
+    """The runs in the dataset's results folder, newest first; their names are unique (our format goes before
+    the published one).
+    """
+    named: dict[str, Path] = {}
+    for path in (*sorted(spec.results.glob("*.jsonl")), *sorted(spec.results.glob(f"*{PUBLISHED_RESULTS}"))):
+        # Inference leaves `<run>.shard-N.jsonl` beside a run that was killed, and `<run>.part-K-of-N.jsonl`
+        # until they are merged.
+        unfinished = ".shard-" in path.name or is_part(path) or path.name.startswith(".")
+        if path.is_file() and not unfinished and not path.name.endswith((GRADED, JUDGED)):
+            named.setdefault(run_name(path, spec), path)
+    age = {name: path.stat().st_mtime_ns for name, path in named.items()}
+    return [PredictionFile(name, named[name]) for name in sorted(named, key=lambda name: (-age[name], name))]
+
+
+def newest_run(spec: DatasetSpec) -> tuple[PredictionFile, int]:
+    """The newest run and how many there are. Raises InputError saying how to make one."""
+    found = find_runs(spec)
+    if not found:
+        raise InputError(
+            f"{spec.results}: holds no predictions of {spec.title}; make some with `python "
+            "infer_unifer.py` in "
+            f"{spec.folder / 'code'}, "
+            "or give a file with --predictions"
+        )
+    return found[0], len(found)
+
+
+def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[PredictionFile]:
+    """The run `name` of every dataset, or the newest run that all of them have. Raises InputError naming a
+    folder that lacks it.
+    """
+    named = [{run.name: run for run in find_runs(spec)} for spec in specs]
+    for spec, found in zip(specs, named, strict=True):
+        if not found or (name is not None and name not in found):
+            has = f"there are {', '.join(found)}" if found else "it holds no predictions"
+            raise InputError(
+                f"{spec.results}: has no run{'' if name is None else f' {name!r}'} ({has}); make it "
+                "with `python infer_unifer.py` in "
+                f"{spec.folder / 'code'}, or leave {spec.folder.name} out with --datasets"
+            )
+    shared = [key for key in named[0] if all(key in found for found in named)] if name is None else [name]
+    if not shared:
+        listed = "; ".join(
+            f"{spec.folder.name}: {', '.join(found)}" for spec, found in zip(specs, named, strict=True)
+        )
+        raise InputError(
+            "no run has predictions in all "
+            f"{len(specs)} folders ({listed}); finish one, or choose folders with --datasets"
+        )
+    newest = max(shared, key=lambda key: (max(found[key].path.stat().st_mtime_ns for found in named), key))
+    return [found[newest] for found in named]
 
 
 @dataclass(frozen=True)
