@@ -16,6 +16,7 @@ from unifer import files
 from unifer.action_units import FACS_NUMBERS
 from unifer.emotions import canonical
 from unifer.errors import InputError
+from unifer.places import former, renamed
 from unifer.records import Question
 from unifer.releases import TERMS, release_of
 
@@ -132,6 +133,7 @@ class DatasetSpec(_Sendable):
 
 def load_dataset(folder: Path) -> DatasetSpec:
     """Read `folder/dataset.yaml`. Raises InputError naming the key, its value and what is allowed."""
+    folder = renamed(folder)
     path = folder / "dataset.yaml"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a dataset folder holds dataset.yaml, such as eval_rafdb")
@@ -280,6 +282,9 @@ def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questio
             raise InputError(f"{flag}{given}: no such file, neither here nor in {spec.folder}")
         return found
     if not spec.questions.is_file():
+        before = former(spec.folder) / spec.questions.relative_to(spec.folder)
+        if before.is_file():
+            return before
         data = spec.questions.parent.name
         if spec.sample is None:
             raise InputError(

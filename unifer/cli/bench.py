@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unifer.evaluate.bench.cells import BenchCell
     from unifer.evaluate.bench.running import Bench
 
-_MODELS = "benchmark/models.yaml"
+_MODELS = "eval_more/models.yaml"
 _EPILOG = """\
 Predictions are appended to <dataset>/results/<model>.jsonl as they come, each file with its manifest, so `unifer eval`, `compare`,
 `report` and `leaderboard` read them; logs for `inspect view --log-dir LOG_DIR` are made of them. What is done is skipped; stopped or
@@ -103,14 +103,14 @@ def _plan(args: argparse.Namespace) -> Bench:
     from unifer.evaluate.bench.cells import make_cells, read_datasets
     from unifer.evaluate.bench.entries import read_models
     from unifer.evaluate.bench.running import Bench
-    from unifer.places import current_project
+    from unifer.places import current_project, renamed
 
     flags.existing_image_root(args.image_root)
     for name in ("retries", "max_requests", "max_cost"):
         if (getattr(args, name) or 0) < 0:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must not be negative")
     root = current_project()
-    entries = read_models(args.models or root / _MODELS, args.models_only)
+    entries = read_models(renamed(args.models) if args.models else root / _MODELS, args.models_only)
     datasets = read_datasets(_datasets(args.datasets, root), sample=args.sample, limit=args.limit)
     cells = make_cells(entries, datasets, args.image_root)
     limits = BenchLimits(args.max_requests, args.max_cost, args.retries)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FORMATS = ("md", "csv", "html")
 _EPILOG = """\
 A RUN is a predictions file, a dataset folder (all of its runs), a folder above such folders, or the name of a run. Without any, all runs
-of the project's dataset folders (eval_*, benchmark/*) stand in it. Runs over other question files, samples say, get tables of their own.
+of the project's dataset folders (eval_*, eval_more/*) stand in it. Runs over other question files, samples say, get tables of their own.
 Models whose difference may be noise share a rank. Published results are lines of their own, with protocol and source, and have no rank.
 """
 
@@ -70,7 +70,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
     parser.add_argument(
-        "--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)"
+        "--published", type=Path, metavar="FILE", help="published results (default: eval_more/published.yaml)"
     )
     flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
@@ -133,12 +133,12 @@ def _check_sort(sort: str | None) -> None:
 
 
 def _published(args: argparse.Namespace, near: Path) -> list[PublishedResult]:
-    from unifer.places import BENCHMARK, project_root
+    from unifer.places import MORE, project_root
     from unifer.report.leaderboard.published import FILE, read_published
 
     if args.no_published:
         return []
-    path = args.published or project_root(near) / BENCHMARK / FILE
+    path = args.published or project_root(near) / MORE / FILE
     return read_published(path) if args.published or path.is_file() else []
 
 

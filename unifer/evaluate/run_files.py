@@ -16,7 +16,7 @@ from unifer.datasets import DatasetSpec, load_dataset
 from unifer.errors import InputError
 from unifer.evaluate.loading import PUBLISHED_RESULTS, PredictionFile, run_name
 from unifer.evaluate.parts import is_part
-from unifer.places import BENCHMARK, FERBENCH, project_root
+from unifer.places import FERBENCH, MORE, former, project_root
 
 GRADED = ".graded.jsonl"
 """Ending of exported rows with verdicts, which are no predictions."""
@@ -31,7 +31,9 @@ def find_runs(spec: DatasetSpec) -> list[PredictionFile]:
     the published one).
     """
     named: dict[str, Path] = {}
-    for path in (*sorted(spec.results.glob("*.jsonl")), *sorted(spec.results.glob(f"*{PUBLISHED_RESULTS}"))):
+    folders = dict.fromkeys((spec.results, former(spec.folder) / spec.results.name))
+    endings = ("*.jsonl", f"*{PUBLISHED_RESULTS}")
+    for path in (path for folder in folders for ending in endings for path in sorted(folder.glob(ending))):
         # Inference leaves `<run>.shard-N.jsonl` beside a run that was killed, and `<run>.part-K-of-N.jsonl`
         # until they are merged.
         unfinished = ".shard-" in path.name or is_part(path) or path.name.startswith(".")
@@ -105,10 +107,10 @@ def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -
 
 def project_datasets(near: Path) -> list[DatasetSpec]:
     """The dataset folders of the project around `near`: the four of FERBench first, then the other `eval_*`,
-    then `benchmark/*`.
+    then `eval_more/*`.
     """
     root = project_root(near)
-    others = [*sorted(root.glob(f"eval_*/{_FACTS}")), *sorted(root.glob(f"{BENCHMARK}/*/{_FACTS}"))]
+    others = [*sorted(root.glob(f"eval_*/{_FACTS}")), *sorted(root.glob(f"{MORE}/*/{_FACTS}"))]
     folders = [
         *(root / name for name in FERBENCH if (root / name / _FACTS).is_file()),
         *(path.parent for path in others),

@@ -28,7 +28,7 @@ from unifer.evaluate.run_files import Selected
 from unifer.evaluate.scoring import DatasetScores, score_run
 from unifer.evaluate.sources import QuestionSource
 from unifer.evaluate.statistics.bootstrap import percentile_interval
-from unifer.places import BENCHMARK, FERBENCH
+from unifer.places import FERBENCH, MORE
 from unifer.records import Prediction, Question
 
 METRICS = {
@@ -121,7 +121,7 @@ def family_of(spec: DatasetSpec) -> str:
     """The heading under which a dataset stands."""
     if spec.folder.name in FERBENCH:
         return POOLED_FAMILY
-    return UNITS_FAMILY if spec.folder.absolute().parent.name == BENCHMARK else spec.title
+    return UNITS_FAMILY if spec.folder.absolute().parent.name == MORE else spec.title
 
 
 @dataclass

@@ -16,7 +16,7 @@ from unifer.evaluate.run_files import Selected, project_datasets, select
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Two dataset folders with a run of one name in both, another in one, and one more folder below
-    benchmark/.
+    eval_more/.
     """
     for folder in ("data", "train_unifer"):
         (tmp_path / folder).mkdir()
