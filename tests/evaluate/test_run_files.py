@@ -21,7 +21,7 @@ def project(tmp_path: Path) -> Path:
     for folder in ("data", "train_unifer"):
         (tmp_path / folder).mkdir()
     first, second = dataset(tmp_path, "one"), dataset(tmp_path, "two")
-    extra = dataset(tmp_path / "benchmark", "three")
+    extra = dataset(tmp_path / "eval_more", "three")
     for place in (first, second, extra):
         write(place.results / "Big.jsonl", FOUR)
     write(first.results / "Small.jsonl", FOUR, age=60)

@@ -223,7 +223,7 @@ def test_models_that_noise_parts_share_a_rank(tmp_path: Path) -> None:
 def test_units_alone_are_ranked_by_their_mean_over_sets(tmp_path: Path) -> None:
     specs = {}
     for name, units in (("disfa", ["AU6", "AU12"]), ("bp4d", ["AU4"])):
-        spec = dataset(tmp_path / "benchmark" / name, name, labels=None, action_units="all")
+        spec = dataset(tmp_path / "eval_more" / name, name, labels=None, action_units="all")
         rows = [
             {
                 "image_path": f"/{name}/{index}.png",
@@ -305,7 +305,7 @@ def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) 
 def test_means_of_different_judges_are_not_ranked_against_each_other(
     tmp_path: Path, judges: tuple[str, str], ranks: list[int]
 ) -> None:
-    specs = {"fea20k": dataset(tmp_path / "benchmark" / "fea20k", "fea20k")}
+    specs = {"fea20k": dataset(tmp_path / "eval_more" / "fea20k", "fea20k")}
     group = Group("Other emotions, Action Units and reasoning")
     counts = {"asked": COUNT, "missing": 0, "failed": 0}
     entries = [

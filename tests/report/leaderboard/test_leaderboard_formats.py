@@ -25,7 +25,7 @@ WARNING = "different <b>prompt</b>: a | b"
 
 @pytest.fixture(scope="module")
 def told() -> list[PublishedResult]:
-    return read_published(ROOT / "benchmark" / "published.yaml")
+    return read_published(ROOT / "eval_more" / "published.yaml")
 
 
 @pytest.fixture(scope="module")
