@@ -60,17 +60,15 @@ def test_reward_and_metric_cannot_disagree(spec: DatasetSpec) -> None:
     answers = ["Happy.", "happiness", "unhappy", "not angry, sad", "sad</answer><answer>happy", "", "HAPPY"]
     rows = run_of(ADJECTIVES, [("happy", replied(answer)) for answer in answers])
     result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
-    rewards = [
-        grade(row["model_response"], row["candidate_labels"], spec.aliases).label == "happy" for row in rows
-    ]
+    rewards = [grade(row["model_response"], row["candidate_labels"]).label == "happy" for row in rows]
     assert [row.correct for row in result.graded] == rewards == [True, True, False, False, False, False, True]
     assert result.labelled.war == sum(rewards) / len(rewards)
 
 
-def test_aliases_of_the_dataset_count(tmp_path: Path) -> None:
-    spec = dataset(tmp_path, "toy", extra="aliases: {happy: [joy]}\n")
-    path = write(spec.results / "m.jsonl", run_of(ADJECTIVES, [("happy", replied("Joy"))]))
-    assert score_strict(spec, run(path), resamples=0).labelled.war == 1
+def test_a_dataset_has_no_spellings_of_its_own(tmp_path: Path) -> None:
+    """With an alias `joy` the metric said right and the reward wrong: neither knew the other's table."""
+    with pytest.raises(InputError, match="unknown key 'aliases'; reward, filter and metric accept the same"):
+        dataset(tmp_path, "toy", extra="aliases: {happy: [joy]}\n")
 
 
 def test_our_rows_and_the_published_array_score_alike(spec: DatasetSpec) -> None:

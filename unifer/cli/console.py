@@ -14,8 +14,7 @@ from unifer.progress import Advance, teller
 
 @contextmanager
 def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Iterator[Advance]:
-    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every
-    tenth.
+    """A bar of `total` units on standard error; without a terminal: a line every tenth.
 
     Where another command of ours waits for this one, it is told instead (`unifer.progress`).
     """

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from unifer.records import Json, Question
 
 _EPILOG = """\
-Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they come, with a manifest beside them. Stopped or killed,
-the same command goes on where it stopped. Several models, after --model or --then, share one engine start where they differ in nothing
-but their weights. A question whose image cannot be read, or that the engine fails on, becomes a row with
-"error": true and counts as wrong; the exit status stays 0, the last lines say so, and --retry-failed asks those again.
---engine server --url URL ... asks vLLM servers that run already, here or elsewhere, in place of an engine of this process.
-On a cluster each job of an array answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
+Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they
+come, with a manifest beside them. Stopped or killed, the same command goes on
+where it stopped. Several models, after --model or --then, share one engine
+start where they differ in nothing but their weights. A question whose image
+cannot be read, or that the engine fails on, becomes a row with "error": true
+and counts as wrong; the exit status stays 0, the last lines say so, and
+--retry-failed asks those again.
+--engine server --url URL ... asks vLLM servers that run already, here or
+elsewhere, in place of an engine of this process.
+On a cluster each job of an array answers one part, --part 3/8, into
+RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
 _THEN = (
     "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 _FORMATS = ("md", "csv", "html")
 _EPILOG = """\
-A RUN is a predictions file, a dataset folder (all of its runs), a folder above such folders, or the name of a run. Without any, all runs
-of the project's dataset folders (eval_*, eval_more/*) stand in it. Runs over other question files, samples say, get tables of their own.
-Models whose difference may be noise share a rank. Published results are lines of their own, with protocol and source, and have no rank.
+A RUN is a predictions file, a dataset folder (all of its runs), a folder above
+such folders, or the name of a run. Without any, all runs of the project's
+dataset folders (eval_*, eval_more/*) stand in it. Runs over other question
+files, samples say, get tables of their own. Models whose difference may be
+noise share a rank. Published results are lines of their own, with protocol and
+source, and have no rank.
 """
 
 
@@ -33,25 +36,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         epilog=_EPILOG,
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="runs to show; default: all of the project")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("leaderboard"),
-        metavar="DIR",
-        help="folder to write to (default: leaderboard)",
-    )
+    flags.folder(parser, "--out", "folder to write to (default: leaderboard)", default=Path("leaderboard"))
     parser.add_argument(
         "--format",
         default=",".join(_FORMATS),
         metavar="LIST",
         help="of md, csv and html, joined by commas (default: all)",
     )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="the dataset of prediction files that lie outside dataset folders",
-    )
+    flags.add_stray_dataset(parser)
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
@@ -69,9 +61,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb",
     )
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
-    parser.add_argument(
-        "--published", type=Path, metavar="FILE", help="published results (default: eval_more/published.yaml)"
-    )
+    flags.file(parser, "--published", "published results (default: eval_more/published.yaml)")
     flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
 

@@ -100,7 +100,7 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
     status: EvalStatus = "success" if asked == len(predictions) else "cancelled"
     model = str((identity.get("model") or {}).get("name") or "unknown")
     options = {
-        "aliases": {label: list(words) for label, words in spec.aliases.items()},
+        "aliases": {},
         "action_units": list(spec.action_units),
     }
     scorer = EvalScorer(
