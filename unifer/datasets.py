@@ -38,10 +38,10 @@ class _Sendable:
     """Can travel to another process: its read-only mappings, which pickle refuses, go as plain ones."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: dict(value) if isinstance(value, MappingProxyType) else value
-            for name, value in vars(self).items()
+        plain = {
+            name: dict(value) for name, value in vars(self).items() if isinstance(value, MappingProxyType)
         }
+        return vars(self) | plain
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -183,12 +183,12 @@ def _nearest(key: str) -> str:
 
 
 def _labels(raw: dict[str, Any]) -> list[str]:
-    if "labels" not in raw:
-        if "action_units" not in raw:
-            raise ValueError(
-                "missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)"
-            )
+    if "labels" not in raw and "action_units" in raw:
         return []
+    if "labels" not in raw:
+        raise ValueError(
+            "missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)"
+        )
     labels = raw["labels"]
     named = isinstance(labels, list) and all(isinstance(label, str) and label for label in labels)
     if not named or not labels:
@@ -206,7 +206,7 @@ def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         raise ValueError(
             f"'au_sets' must map names (other than {ALL}) to lists of FACS numbers, not {sets!r}"
         )
-    if any(units == ALL for units in sets.values()):
+    if ALL in sets.values():
         raise ValueError(
             f"'au_sets' holds {ALL}, which is an AU set of every dataset already; name lists of FACS numbers"
         )
@@ -248,14 +248,13 @@ def _aliases(raw: Any, key: str, labels: list[str]) -> MappingProxyType[str, tup
     table = raw or {}
     if not isinstance(table, dict) or not all(isinstance(words, list) for words in table.values()):
         raise ValueError(f"'{key}' must map a label to a list of spellings, not {table!r}")
-    unknown = [label for label in table if label not in labels]
-    if unknown:
-        raise ValueError(
-            f"'{key}' speaks of {unknown[0]!r}, which is not one of the labels {', '.join(labels)}"
-        )
-    return MappingProxyType(
-        {str(label): tuple(str(word).lower() for word in words) for label, words in table.items()}
-    )
+    for label in table:
+        if label not in labels:
+            raise ValueError(
+                f"'{key}' speaks of {label!r}, which is not one of the labels {', '.join(labels)}"
+            )
+    spelled = {str(label): tuple(str(word).lower() for word in words) for label, words in table.items()}
+    return MappingProxyType(spelled)
 
 
 def _published(raw: Any, labels: list[str]) -> PublishedRule:
@@ -298,9 +297,7 @@ def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questio
 
 
 def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question]:
-    """The questions of a file, keys unique. With `spec`, candidate labels outside the dataset's vocabulary
-    are refused.
-    """
+    """The questions of a file, keys unique; with `spec`, labels outside its vocabulary are refused."""
 
     def parse(row: Any) -> Question:
         question = Question.from_json(row)

@@ -29,9 +29,7 @@ for an emotion.
 
 
 def project_root(near: Path) -> Path:
-    """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is
-    none.
-    """
+    """The folder at or above `near` that holds `data` and `train_unifer`; else the current folder."""
     here = near.absolute()
     return next(
         (

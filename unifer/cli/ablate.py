@@ -70,8 +70,9 @@ def _list(run: Ablations) -> None:
 
 
 def _chosen(run: Ablations, config: Path, only: list[str] | None) -> list[str]:
-    """The variants to run, the reference first: every other one is compared with it as soon as it has
-    answered.
+    """The variants to run, the reference first.
+
+    Every other one is compared with it as soon as it has answered.
     """
     try:
         for name in only or ():

@@ -99,8 +99,9 @@ WIDTH = 80
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """`text` in lines of at most `WIDTH` columns after `indent`, further lines a little deeper; paths are not
-    broken at hyphens.
+    """`text` in lines of at most `WIDTH` columns after `indent`; further lines are indented deeper.
+
+    Paths are not broken at hyphens.
     """
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False

@@ -49,8 +49,9 @@ def _curves(args: argparse.Namespace) -> int:
 
 
 def show(run: Path, out: Path | None = None) -> None:
-    """Draw the curves of the run in folder `run` and print its summary. Raises InputError: no such run,
-    nothing logged.
+    """Draw the curves of the run in folder `run` and print its summary.
+
+    Raises InputError: no such run, nothing logged.
     """
     from unifer.report.curves import curves_png, curves_text, panels
     from unifer.report.tables import plain

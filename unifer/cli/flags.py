@@ -13,9 +13,7 @@ MOST_RESAMPLES = 100_000
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Reads a whole number from `least` on, to `most` if there is one; argparse shows the error with the
-    flag's name.
-    """
+    """Reads a whole number from `least` to `most`; argparse shows the error with the flag's name."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):

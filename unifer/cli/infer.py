@@ -156,9 +156,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 class _Collected(argparse.Action):
-    """Every value of a flag that is given several times; those that a call inherited, a tuple, are
-    replaced.
-    """
+    """Collects the values of a flag that is given several times; inherited ones, a tuple, are replaced."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
@@ -193,8 +191,9 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def refuse(argv: Sequence[str]) -> None:
-    """Refuse what `unifer infer ARGV` would refuse before its engine starts: for a command that asks after
-    days of training.
+    """Refuse what `unifer infer ARGV` would refuse before its engine starts.
+
+    For a command that asks after days of training.
 
     Raises InputError; SystemExit, its message printed, for flags that do not exist.
     """
@@ -227,8 +226,9 @@ def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[ar
 
 
 def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
-    """What one model is asked by the flags of one call. Raises InputError for flags that do not go
-    together.
+    """What one model is asked by the flags of one call.
+
+    Raises InputError for flags that do not go together.
     """
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
@@ -289,8 +289,9 @@ def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Ques
 
 
 def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
-    """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of
-    range.
+    """The engine asked for, and what identifies its model.
+
+    Raises InputError: no such model, settings out of range.
     """
     from unifer import runs
     from unifer.models.checkpoints import find_checkpoint
@@ -318,8 +319,9 @@ def _spec(
     repetition_penalty: float | None = None,
     **more: Any,
 ) -> EngineSpec:
-    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding. Raises
-    InputError: out of range.
+    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding.
+
+    Raises InputError: out of range.
     """
     from unifer.dialogue.images import ImageRule
     from unifer.models.engines import EngineSpec, GenerationSettings

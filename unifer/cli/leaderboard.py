@@ -141,8 +141,9 @@ def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
 
 
 def _au_set(args: argparse.Namespace, specs: list[DatasetSpec]) -> str | None:
-    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's. Raises InputError where no dataset
-    has it.
+    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's.
+
+    Raises InputError where no dataset has it.
     """
     from unifer.datasets import ALL
 

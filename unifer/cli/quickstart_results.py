@@ -31,8 +31,9 @@ _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
 
 
 def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
-    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do; figures and
-    page go into `work`.
+    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do.
+
+    Figures and page go into `work`.
 
     In this process: each command of its own would spend more time on starting than on scoring. What they say
     goes to the log.

@@ -103,8 +103,9 @@ def _eval(args: argparse.Namespace) -> int:
 
 
 def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> DatasetSpec:
-    """The dataset over the AUs that `--au-set` names; else by protocol `facial-r1` over Facial-R1's, where it
-    has them.
+    """The dataset over the AUs that `--au-set` names.
+
+    Without it, protocol `facial-r1` scores over the AU set of that name, where the dataset has one.
     """
     if chosen is None and protocol in spec.au_sets:
         return spec.with_au_set(protocol)
@@ -263,9 +264,7 @@ def _stem(run: PredictionFile) -> str:
 
 
 def _figure_of(out: Path) -> Path:
-    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`, `y.json` ->
-    `y.confusion.png`.
-    """
+    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`."""
     for ending, figure in (
         (".metrics.json", ".confusion.png"),
         ("_metrics.json", "_confusion.png"),

@@ -123,8 +123,9 @@ def _rounds(config: Synthesis) -> None:
 
 
 def _claim(config: Synthesis) -> Start:
-    """The checkpoints that the run starts from; its folder is claimed. Raises InputError: what it needs is
-    not there, or another run is.
+    """The checkpoints that the run starts from; its folder is claimed.
+
+    Raises InputError: what it needs is not there, or another run is.
     """
     from unifer.cli.synthesis_rounds import Start
     from unifer.datasets import load_dataset
@@ -178,9 +179,7 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
 
 
 def _described(config: Path) -> Json:
-    """Name and digest of a training config, and of its base where it has one: a change of either changes the
-    run.
-    """
+    """Name and digest of a training config and of its base: a change of either changes the run."""
     from unifer.configs import files_of
 
     own, *bases = files_of(config)

@@ -1,4 +1,4 @@
-"""Prediction files that are to be merged, and what their manifests differ in: accepted by name, or refused."""
+"""Prediction files to be merged, and what their manifests differ in: accepted by name, or refused."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ answers to one question.
 
 @dataclass(frozen=True)
 class PredictionPart:
-    """One prediction file, or a log of inspect_ai. `identity` and `total` are what its manifest says, None
-    where it has none.
+    """One prediction file, or a log of inspect_ai.
+
+    `identity` and `total` are what its manifest says, None where it has none.
 
     `claim` is the part of a question file that the run took by `--part`, `whole` how many questions all parts
     of it were asked.
@@ -63,8 +64,8 @@ def read_part(path: Path) -> PredictionPart:
         return PredictionPart(path, predictions, None, None, {})
     if manifest.total is not None and manifest.total < len(predictions):
         raise InputError(
-            f"{path}: holds {len(predictions):,} rows, but its manifest says that {manifest.total:,} questions "
-            "were asked; give the run its own file, or remove the manifest of another run"
+            f"{path}: holds {len(predictions):,} rows, but its manifest says that {manifest.total:,} "
+            "questions were asked; give the run its own file, or remove the manifest of another run"
         )
     claim, mixed = manifest.part, manifest.identity.pop(MIXED, None) or {}
     # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is
@@ -76,8 +77,9 @@ def read_part(path: Path) -> PredictionPart:
 
 
 def accepted_differences(parts: Sequence[PredictionPart], allow: Collection[str]) -> Json:
-    """`dotted key -> values` for every accepted difference between the manifests. Raises InputError listing
-    the others.
+    """`dotted key -> values` for every accepted difference between the manifests.
+
+    Raises InputError listing the others.
     """
     first, refused, found = (
         parts[0],
@@ -121,9 +123,7 @@ def _manifest_of(part: PredictionPart) -> str:
 
 
 def _comparable(part: PredictionPart) -> Json:
-    """The identity with its question file as one value: a digest that differs is a difference of question
-    files, once.
-    """
+    """The identity with its question file as one value, so that another digest is one difference."""
     identity = dict(part.identity or {})
     return identity | {QUESTIONS: f"{part.questions.get('name')} ({str(part.questions.get('sha256'))[:12]})"}
 

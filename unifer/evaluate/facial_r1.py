@@ -145,17 +145,16 @@ def _of_fold(spec: DatasetSpec, rows: Sequence[_Asked], fold: str) -> Values:
 
 
 def units_of(spec: DatasetSpec, questions: Sequence[Question]) -> tuple[int, ...]:
-    """The AUs that the mean runs over: those of the AU set (of all AUs, where none is named) that some face
-    of the file shows.
+    """The AUs of the AU set (of all, where none is named) that some face of the file shows.
+
+    The mean runs over them.
     """
     shown = {unit for question in questions for unit in question.action_units or ()}
     return tuple(sorted(shown & set(spec.action_units) if spec.action_units else shown))
 
 
 def _claim(row: _Asked, units: Sequence[int]) -> Claim | None:
-    """What the reply claims beside what the face shows, both kept to `units`; None where the face is not
-    annotated.
-    """
+    """The AUs that the reply claims and those of the face, both of `units`; None: not annotated."""
     if row.question.action_units is None:
         return None
     read = frozenset() if row.reply is None else facial_r1_units(row.reply)
@@ -199,9 +198,7 @@ def _unit_notes(spec: DatasetSpec, scores: ActionUnitScores | None) -> list[str]
 
 
 def _unread(predictions: Sequence[Prediction]) -> list[str]:
-    """How many replies on AUs this protocol takes for silent though `strict` reads AUs in their answer, or in
-    words it does not know.
-    """
+    """How many replies name AUs that this protocol does not read, though `strict` does: a note, if any."""
     asked = [each for each in predictions if not each.failed and each.question.action_units is not None]
     silent = [each for each in asked if not facial_r1_units(each.reply)]
     other = sum(bool(grade(each.reply, each.question.candidate_labels).action_units) for each in silent)

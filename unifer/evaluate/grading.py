@@ -53,6 +53,6 @@ def unread_notes(graded: Sequence[Graded]) -> list[str]:
     if not unread:
         return []
     return [
-        f"{unread:,} of {len(rows):,} replies name AUs in their reasoning and list none in their answer: strict "
-        "reads the answer alone and counts their AUs as missed; --protocol facial-r1 reads the reasoning"
+        f"{unread:,} of {len(rows):,} replies name AUs in their reasoning and list none in their answer: "
+        "strict reads the answer alone and counts their AUs as missed; --protocol facial-r1 reads the reasoning"
     ]

@@ -38,8 +38,9 @@ class PredictionFile:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What the manifest beside a prediction file states: what made every row, and how many questions there
-    were to ask (None: unknown).
+    """What the manifest beside a prediction file states.
+
+    `identity`: what made every row. `total`: how many questions there were to ask (None: unknown).
 
     `whole`: the questions of all parts of a split, where the run is one of them. `profile`: the inference
     profile, if stated.
@@ -118,7 +119,10 @@ def open_run(spec: DatasetSpec, run: PredictionFile) -> LoadedRun:
 
 
 def is_log(path: Path) -> bool:
-    """A log of inspect_ai: `.eval`, or JSON that begins as its logs do. Raises InputError without inspect_ai."""
+    """A log of inspect_ai: `.eval`, or JSON that begins as its logs do.
+
+    Raises InputError where inspect_ai is not installed.
+    """
     if path.suffix != ".eval" and not (path.suffix == ".json" and path.is_file() and _begins_as_log(path)):
         return False
     if find_spec("inspect_ai") is None:
@@ -147,8 +151,7 @@ def run_name(path: Path, spec: DatasetSpec) -> str:
 
 
 def read_manifest(path: Path) -> RunManifest | None:
-    """The manifest beside `path`, or what a log says itself; None for published results and where there is
-    none.
+    """The manifest beside `path`, or what a log says itself; None where there is none.
 
     Raises InputError for another file of the manifest's name, and for a log that cannot be used.
     """

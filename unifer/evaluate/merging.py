@@ -55,9 +55,11 @@ class Merged:
 
 
 def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path | None = None) -> Merged:
-    """Join prediction files. `allow` names differences to accept, as dotted keys of an identity (`dtype`,
-    `generation.seed`) or the three names above; each that is used is recorded. `questions` is the whole
-    question file: every row must be one of its questions, and those without a row count as missing.
+    """Join prediction files.
+
+    `allow` names differences to accept, as dotted keys of an identity (`dtype`, `generation.seed`) or the
+    three names above; each that is used is recorded. `questions` is the whole question file: every row must
+    be one of its questions, and those without a row count as missing.
 
     Raises InputError naming the files, what differs and how to accept it.
     """
@@ -87,8 +89,9 @@ def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path
 
 
 def _joined(parts: Sequence[PredictionPart], first_wins: bool) -> tuple[dict[str, Prediction], list[str]]:
-    """One row a key, an answer rather than a failure, and the keys with two answers. Raises InputError for
-    those unless `first_wins`.
+    """One row a key, an answer rather than a failure, and the keys with two answers.
+
+    Raises InputError for those unless `first_wins`.
     """
     rows: dict[str, Prediction] = {}
     source: dict[str, Path] = {}
@@ -131,9 +134,7 @@ def _refuse_other_question(key: str, old: Prediction, new: Prediction, one: Path
 
 
 def differing_field(old: Question, new: Question) -> tuple[str, object, object] | None:
-    """The first field, by its name on disk, in which two questions of one key differ, with both values; None
-    where they are the same.
-    """
+    """The first field in which two questions of one key differ, by its name on disk, with both values."""
     pairs = (
         ("true_label", old.true_label, new.true_label),
         ("candidate_labels", list(old.candidate_labels), list(new.candidate_labels)),
@@ -145,8 +146,9 @@ def differing_field(old: Question, new: Question) -> tuple[str, object, object] 
 
 
 def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path) -> dict[str, Prediction]:
-    """`rows` in the order of the question file. Raises InputError for a row that is not one of its
-    questions.
+    """`rows` in the order of the question file.
+
+    Raises InputError for a row that is not one of its questions.
     """
     known = {question.key: question for question in whole}
     for key, row in rows.items():
@@ -166,8 +168,9 @@ def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path
 
 
 def _identity(parts: Sequence[PredictionPart], accepted: Json, questions: Path | None) -> Json:
-    """What every row was made with: the first part's word, and what was allowed to differ. Unmixed, `unifer
-    infer` can go on with it.
+    """What every row was made with: the first part's word, and what was allowed to differ.
+
+    Unmixed, `unifer infer` can go on with it.
     """
     stated = next((part.identity for part in parts if part.identity is not None), {})
     sources = list(

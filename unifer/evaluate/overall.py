@@ -21,9 +21,7 @@ from unifer.records import Json
 
 @dataclass(frozen=True)
 class Overall:
-    """Several datasets together: `pooled` over all rows under canonical names, `mean` over datasets, each
-    with intervals.
-    """
+    """Several datasets: `pooled` over all rows, `mean` over datasets, each with intervals."""
 
     datasets: tuple[DatasetScores, ...]
     pooled: Scores
@@ -60,8 +58,9 @@ class Overall:
 
 
 def overall(parts: Sequence[DatasetScores], resamples: int = RESAMPLES) -> Overall:
-    """Put scores of datasets together. Pooled weighs every row alike, the mean every dataset; datasets are
-    resampled apart.
+    """Put scores of datasets together.
+
+    Pooled weighs every row alike, the mean every dataset; datasets are resampled apart.
 
     Raises InputError for a dataset without labels, which has no WAR to be pooled.
     """

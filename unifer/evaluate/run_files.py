@@ -1,5 +1,4 @@
-"""Which runs there are, and which of them a user means: a file, a dataset folder, a folder of such folders, or
-a run's name.
+"""Which runs there are, and which a user means by a file, a folder or a name.
 
 Knows where prediction files lie; reads none of them (`loading` does). A model that answered several datasets
 is one run name in several folders.
@@ -27,9 +26,7 @@ _DEPTH = 3
 
 
 def find_runs(spec: DatasetSpec) -> list[PredictionFile]:
-    """The runs in the dataset's results folder, newest first; their names are unique (our format goes before
-    the published one).
-    """
+    """The runs in the dataset's results folder, newest first, each name once (our format first)."""
     named: dict[str, Path] = {}
     folders = dict.fromkeys((spec.results, former(spec.folder) / spec.results.name))
     endings = ("*.jsonl", f"*{PUBLISHED_RESULTS}")
@@ -57,8 +54,9 @@ def newest_run(spec: DatasetSpec) -> tuple[PredictionFile, int]:
 
 
 def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[PredictionFile]:
-    """The run `name` of every dataset, or the newest run that all of them have. Raises InputError naming a
-    folder that lacks it.
+    """The run `name` of every dataset, or the newest run that all of them have.
+
+    Raises InputError naming a folder that lacks it.
     """
     named = [{run.name: run for run in find_runs(spec)} for spec in specs]
     for spec, found in zip(specs, named, strict=True):
@@ -91,8 +89,9 @@ class Selected:
 
 
 def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -> list[Selected]:
-    """The runs that `tokens` mean, in their order, each file once. `dataset_dir` is the dataset of files that
-    lie elsewhere.
+    """The runs that `tokens` mean, in their order, each file once.
+
+    `dataset_dir` is the dataset of files that lie elsewhere.
 
     A token is a predictions file (`.jsonl`, `*_results.json`, an inspect log), a dataset folder (all of its
     runs), a folder above dataset folders, or the name of a run in the project around `near`. Raises
@@ -106,9 +105,7 @@ def select(tokens: Sequence[str], near: Path, dataset_dir: Path | None = None) -
 
 
 def project_datasets(near: Path) -> list[DatasetSpec]:
-    """The dataset folders of the project around `near`: the four of FERBench first, then the other `eval_*`,
-    then `eval_more/*`.
-    """
+    """The dataset folders of the project: FERBench first, other `eval_*`, then `eval_more/*`."""
     root = project_root(near)
     others = [*sorted(root.glob(f"eval_*/{_FACTS}")), *sorted(root.glob(f"{MORE}/*/{_FACTS}"))]
     folders = [

@@ -73,9 +73,7 @@ class DatasetScores:
 
     @property
     def baselines(self) -> Baselines | None:
-        """What naming the commonest label would score, and how often people agree; None where no question
-        asks for a label.
-        """
+        """What naming the commonest label would score, and how often people agree; None without labels."""
         return None if self.scores is None else baselines_of(self.scores.table, self.spec)
 
     def to_json(self) -> Json:
@@ -169,8 +167,9 @@ def figures(
     missing: Missing = NOTHING_MISSING,
     resamples: int = RESAMPLES,
 ) -> tuple[Scores | None, ActionUnitScores | None]:
-    """Scores of labels and of AUs over `graded` and what is missing; None where the set asks for no label,
-    and where no face has AUs.
+    """Scores of labels and of AUs over `graded` and what is missing.
+
+    None where the set asks for no label, and where no face has AUs.
     """
     scores = (
         metrics.score(_table(spec, graded, missing), resamples=resamples, seed=seed_of(spec.name))

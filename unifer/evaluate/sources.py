@@ -124,8 +124,8 @@ def _differing(
             row, question = other[0]
             values = f"{_value(name, row)} here and {_value(name, question)} in {source}"
             raise InputError(
-                f"{path}: {name!r} of {row.key!r} is {values}, the first of {len(other):,} such rows; this run "
-                "answered another question file: put that one back, or ask the model again"
+                f"{path}: {name!r} of {row.key!r} is {values}, the first of {len(other):,} such rows; this "
+                "run answered another question file: put that one back, or ask the model again"
             )
     reworded = sum(row.prompt != question.prompt for row, question in pairs)
     moved = sum(row.image_path != question.image_path for row, question in pairs)
@@ -134,9 +134,7 @@ def _differing(
 
 
 def _contradict(name: str, row: Question, question: Question) -> bool:
-    """Two answers to what the truth is; a side that states none (published rows have no AUs) contradicts
-    nothing.
-    """
+    """Whether the two state different truths; a side that states none contradicts nothing."""
     here, there = _value(name, row), _value(name, question)
     return here != there and None not in (here, there)
 
