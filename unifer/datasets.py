@@ -134,7 +134,8 @@ class DatasetSpec(_Sendable):
 
 def load_dataset(folder: Path) -> DatasetSpec:
     """Read `folder/dataset.yaml`. Raises InputError naming the key, its value and what is allowed."""
-    folder = renamed(folder)
+    if not (folder / "dataset.yaml").is_file():
+        folder = renamed(folder)
     path = folder / "dataset.yaml"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a dataset folder holds dataset.yaml, such as eval_rafdb")

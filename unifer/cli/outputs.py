@@ -11,18 +11,6 @@ from unifer.cli.console import say
 from unifer.errors import InputError
 
 
-def output_file(chosen: Path | None, default: Path, *inputs: Path) -> Path:
-    """Where scores are written. Raises InputError for a folder, and for one of the files `inputs`."""
-    out = chosen or default
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; give a file name")
-    if any(out.absolute() == path.absolute() for path in inputs):
-        raise InputError(
-            f"{out}: is one of the prediction files, which scoring never overwrites; choose another name"
-        )
-    return out
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns a failure to write into an InputError that names `path`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
 from unifer.cli.console import say
-from unifer.cli.outputs import local, output_file, writing, wrote
+from unifer.cli.outputs import local, writing, wrote
 from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 from unifer.places import FERBENCH
@@ -117,7 +117,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
     from unifer.evaluate.scoring import score_strict
     from unifer.report.tables import dataset_text
 
-    out = output_file(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
+    out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
     say(dataset_text(result))
     _say_folds(result.folds)
@@ -128,7 +128,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
             written.append(_figure_of(out))
             _draw(written[1], result.scores.to_json()["confusion"], f"{spec.title} · {run.name}")
     if args.graded is not None:
-        graded = output_file(args.graded, args.graded, run.path)
+        graded = _output(args.graded, args.graded, run.path)
         with writing(graded):
             files.write_rows(graded, [row.to_json() for row in result.graded])
         written.append(graded)
@@ -141,7 +141,7 @@ def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None)
     from unifer.report.tables import published_text
 
     stem = _stem(run) if run.path.suffix == ".json" else f"{spec.name}_{run.name}"
-    out = output_file(chosen, run.path.with_name(f"{stem}_metrics.json"), run.path)
+    out = _output(chosen, run.path.with_name(f"{stem}_metrics.json"), run.path)
     result = score_published(spec, run)
     say(published_text(f"{spec.title} · {run.name}", [result]))
     with writing(out):
@@ -155,7 +155,7 @@ def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Names
     from unifer.evaluate.facial_r1 import score_facial_r1
     from unifer.report.facial_r1 import facial_r1_text
 
-    out = output_file(args.out, run.path.with_name(f"{_stem(run)}.facial-r1.metrics.json"), run.path)
+    out = _output(args.out, run.path.with_name(f"{_stem(run)}.facial-r1.metrics.json"), run.path)
     result = score_facial_r1(spec, run, args.resamples)
     say(facial_r1_text(result))
     _say_folds(result.folds)
@@ -202,7 +202,7 @@ def _total_strict(
     from unifer.evaluate.scoring import score_strict
     from unifer.report.tables import overall_text
 
-    out = output_file(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
+    out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
     result = overall(
         [score_strict(spec, run, args.resamples) for spec, run in zip(specs, runs, strict=True)],
         args.resamples,
@@ -225,7 +225,7 @@ def _total_published(
     from unifer.evaluate.published import pool_published, score_published
     from unifer.report.tables import published_text
 
-    out = output_file(args.out, results / f"{runs[0].name}_metrics.json", *(run.path for run in runs))
+    out = _output(args.out, results / f"{runs[0].name}_metrics.json", *(run.path for run in runs))
     # The published pooled script reads every dataset's answers with the one-line expression, SFEW's too.
     parts = [score_published(spec, run, "one_line") for spec, run in zip(specs, runs, strict=True)]
     pooled = pool_published(parts)
@@ -240,7 +240,7 @@ def _export(args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.records import Prediction
 
-    out = output_file(args.out, args.out, args.predictions)
+    out = _output(args.out, args.out, args.predictions)
     if out.suffix != ".json":
         raise InputError(f"--out {out}: the published results format is one JSON array; name it *.json")
     rows = []
@@ -261,6 +261,18 @@ def _export(args: argparse.Namespace) -> int:
 def _stem(run: PredictionFile) -> str:
     """`UniFER-7B.jsonl` -> `UniFER-7B`; `rafdb_unifer_7b_results.json` -> `rafdb_unifer_7b`."""
     return run.path.stem.removesuffix("_results")
+
+
+def _output(chosen: Path | None, default: Path, *inputs: Path) -> Path:
+    """Where scores are written. Raises InputError for a folder, and for one of the files `inputs`."""
+    out = chosen or default
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; give a file name")
+    if any(out.absolute() == path.absolute() for path in inputs):
+        raise InputError(
+            f"{out}: is one of the prediction files, which scoring never overwrites; choose another name"
+        )
+    return out
 
 
 def _figure_of(out: Path) -> Path:

@@ -159,7 +159,7 @@ def read_manifest(path: Path) -> RunManifest | None:
         from unifer.evaluate.harness.logs import read_log_manifest
 
         return read_log_manifest(path)
-    beside = runs.manifest_path(path)
+    beside = path.with_suffix(runs.MANIFEST)
     if path.suffix != ".jsonl" or not beside.exists():
         return None
     content = files.read_json(beside, "remove it")
