@@ -198,7 +198,7 @@ def _labels(raw: dict[str, Any]) -> list[str]:
         )
     if len({canonical(label) for label in labels}) != len(labels):
         raise ValueError(f"'labels' names one emotion twice: {labels!r}")
-    return labels
+    return list(labels)
 
 
 def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
