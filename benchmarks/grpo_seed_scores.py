@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.compare import face_f1, paired_gain
 

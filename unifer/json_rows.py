@@ -14,6 +14,7 @@ from typing import Any
 from unifer.errors import InputError
 from unifer.releases import release_of
 
+_ROWS = ("[", "{", "")
 _SPACE = " \t\r\n"
 
 
@@ -38,7 +39,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 def rows(path: Path, text: str, skipped: Callable[[int, str], None] | None) -> Iterator[tuple[int, Any]]:
     """(row number from 1, row) of the `text` of `path`, as `files.read_rows` says."""
     start = len(text) - len(text.lstrip(_SPACE))
-    if (problem := no_rows(text[start : start + 200], path.name)) is not None:
+    odd = text[start : start + 1] not in _ROWS
+    if odd and (problem := no_rows(text[start : start + 200], path.name)) is not None:
         raise InputError(f"{path}: {problem}")
     yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
 

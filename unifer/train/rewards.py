@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from unifer.action_units import PROTOTYPES, f1
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import grade, is_correct
 from unifer.dialogue.label_mentions import concluded
 from unifer.emotions import canonical, spelled_in
 from unifer.errors import InputError
@@ -44,14 +44,10 @@ class Case:
     @property
     def correct(self) -> bool:
         """Whether the reply's one answer is the row's label, by protocol `strict`; False without a label."""
-        if self.label is None:
-            return False
-        truth = (
-            self.label
-            if self.label in self.candidate_labels
-            else spelled_in(self.label, self.candidate_labels)
-        )
-        return self.verdict.label is not None and self.verdict.label == truth
+        truth = self.label
+        if truth is not None and truth not in self.candidate_labels:
+            truth = spelled_in(truth, self.candidate_labels)
+        return is_correct(self.verdict, truth)
 
 
 def judge(
