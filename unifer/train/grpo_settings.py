@@ -140,29 +140,35 @@ def check_choices(fer: GrpoArguments, config: Any) -> rewards.WeightedRewards:
 
 
 def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
-    if not 0 <= fer.hard_labels <= 1:
-        raise InputError(
-            "--hard_labels "
-            f"{fer.hard_labels}: a number from 0 (as the rows come) to 1 (by errors alone) is expected"
-        )
-    if fer.hard_labels and "accuracy" not in fer.rewards:
-        raise InputError(
-            "--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it "
-            "without paying it)"
-        )
-    if fer.hard_labels and not config.shuffle_dataset:
-        raise InputError("--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out")
-    if fer.probe_limit is not None and not 0 < fer.probe_limit < math.inf:
-        raise InputError(
-            "--probe_limit "
-            f"{fer.probe_limit}: a number above 0 is expected, in nats per token; sums round "
-            "differently"
-        )
-    if fer.trained_completions is not None and fer.trained_completions < 2:
-        raise InputError(
-            "--trained_completions "
-            f"{fer.trained_completions}: at least 2, one above and one below the mean of a group"
-        )
+    faults = (
+        (
+            not 0 <= fer.hard_labels <= 1,
+            f"--hard_labels {fer.hard_labels}: a number from 0 (as the rows come) to 1 (by errors alone) is "
+            "expected",
+        ),
+        (
+            fer.hard_labels and "accuracy" not in fer.rewards,
+            "--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it without "
+            "paying it)",
+        ),
+        (
+            fer.hard_labels and not config.shuffle_dataset,
+            "--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out",
+        ),
+        (
+            fer.probe_limit is not None and not 0 < fer.probe_limit < math.inf,
+            f"--probe_limit {fer.probe_limit}: a number above 0 is expected, in nats per token; sums round "
+            "differently",
+        ),
+        (
+            fer.trained_completions is not None and fer.trained_completions < 2,
+            f"--trained_completions {fer.trained_completions}: at least 2, one above and one below the mean "
+            "of a group",
+        ),
+    )
+    for applies, problem in faults:
+        if applies:
+            raise InputError(problem)
 
 
 def _set_mode(fer: GrpoArguments, config: Any) -> None:

@@ -39,6 +39,8 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     trained on (None: all).
     """
 
+    _last_loaded_step: int
+
     def __init__(
         self,
         *args: Any,
@@ -115,9 +117,14 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         self._seconds["rewards"] += time.perf_counter() - started
         return rewards
 
+    @property
+    def _own_metrics(self) -> Any:
+        """TRL's figures of this step: name -> values, logged as their mean."""
+        return self._metrics["train" if self.model.training else "eval"]
+
     def _note_seconds(self, whole: float) -> None:
         """Log where a window's time went; what remains of `step_time` is the optimizer's, `time/train`."""
-        metrics = self._metrics["train" if self.model.training else "eval"]
+        metrics = self._own_metrics
         for phase, seconds in self._seconds.items():
             metrics[f"time/{phase}"].append(seconds)
         metrics["time/score"].append(whole - sum(self._seconds.values()))
@@ -219,12 +226,12 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         loss = super()._compute_loss(model, inputs)
         if self.loss_type in _MEAN_OVER_ROWS:
             loss = loss * share
-        self._metrics["train" if self.model.training else "eval"]["trained_share"].append(share)
+        metrics = self._own_metrics
+        metrics["trained_share"].append(share)
         sampled = inputs.get("sampling_per_token_logps")
         if sampled is not None and not self.vllm_importance_sampling_correction and self._on_policy():
             # TRL measures the difference only where it corrects for it, at the price of another forward.
             mean, most = probe.difference(self._scored, sampled, inputs["completion_mask"])
-            metrics = self._metrics["train" if self.model.training else "eval"]
             metrics[f"{DIFFERENCE}/mean"].append(self.accelerator.gather(mean).mean().item())
             metrics[f"{DIFFERENCE}/max"].append(self.accelerator.gather(most).max().item())
         return loss
@@ -252,7 +259,7 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     def _log_rollouts(self, inputs: Any, output: Any) -> None:
         tokens = output["completion_mask"].sum(dim=1).tolist()
-        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        ends = {*self.eos_token_ids, self.processing_class.tokenizer.pad_token_id}
         last = [
             int(ids[max(0, count - 1)]) for ids, count in zip(output["completion_ids"], tokens, strict=True)
         ]

@@ -41,13 +41,19 @@ def by_layer(model: Any, spread: Gathers, rename: Any) -> Iterator[Layer]:
     that is more than a sum (DoRA).
     """
     adapted = _adapted(model)
-    wanted = [(name, param) for name, param in model.named_parameters() if not _is_adapter(model, name)]
+    adapters_only = (model.prefix, "original_module") if isinstance(model, PeftModel) else ()
+    wanted = [
+        (name, param, adapted.get(name, _PLAIN))
+        for name, param in model.named_parameters()
+        if not any(part in name for part in adapters_only)
+    ]
     for _, group in groupby(wanted, key=lambda item: _layer_of(item[0])):
         layer = list(group)
-        adapters = [part for name, _ in layer for part in adapted.get(name, _PLAIN).parameters()]
-        with spread.gather_params([*(param for _, param in layer), *adapters]):
+        parts = [part for _, _, adapters in layer for part in adapters.parameters()]
+        with spread.gather_params([*(param for _, param, _ in layer), *parts]):
             yield [
-                (_spell(name, model, rename), _merged(param.data, adapted.get(name))) for name, param in layer
+                (_spell(name, model, rename), adapters.added_to(param.data))
+                for name, param, adapters in layer
             ]
 
 
@@ -65,7 +71,9 @@ class _Adapters:
         )
 
     def added_to(self, weight: torch.Tensor) -> torch.Tensor:
-        """A copy in the dtype of `weight`, summed in float32."""
+        """A copy in the dtype of `weight`, summed in float32; without a layer `weight` itself."""
+        if self._layer is None:
+            return weight
         active = [adapter for adapter in self._layer.active_adapters if adapter in self._layer.lora_A]
         if any(getattr(self._layer, "use_dora", {}).get(adapter) for adapter in active):
             raise ValueError(
@@ -86,14 +94,6 @@ def _adapted(model: Any) -> dict[str, _Adapters]:
         return {}
     layers = ((name, module) for name, module in model.named_modules() if isinstance(module, LoraLayer))
     return {f"{name}.base_layer.weight": _Adapters(module, model.prefix) for name, module in layers}
-
-
-def _is_adapter(model: Any, name: str) -> bool:
-    return isinstance(model, PeftModel) and (model.prefix in name or "original_module" in name)
-
-
-def _merged(weight: torch.Tensor, adapters: _Adapters | None) -> torch.Tensor:
-    return weight if adapters is None else adapters.added_to(weight)
 
 
 def _spell(name: str, model: Any, rename: Any) -> str:
