@@ -110,7 +110,8 @@ class ResumesWholeModels:
     Qwen2.5-VL is saved under the tensor names of the hub (`visual...`), while the live model calls them
     `model.visual...`. `from_pretrained` translates; the Trainer's own resume loads by raw name without
     `strict`, so it would warn, match nothing, and train on from the start weights with the checkpoint's
-    optimizer state. DeepSpeed, FSDP and LoRA checkpoints keep live names and need no mend.
+    optimizer state. Takes effect for full weights outside DeepSpeed and FSDP: checkpoints of DeepSpeed and
+    of LoRA keep live names and need no mend.
     """
 
     def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: Any = None) -> None:

@@ -136,6 +136,7 @@ def _passes(
 def training_pass(shape: ModelShape, plan: MemoryPlan, forward: Pass) -> Pass:
     """FLOPs of forward and backward pass together.
 
+    A trained weight costs twice its forward pass backward, a frozen one through which gradients flow once.
     Gradient checkpointing computes layers and blocks once more, not the head.
     """
     again, own = (1 if plan.checkpointing else 0), (1 if plan.lora else 2)

@@ -1,4 +1,4 @@
-"""What a run goes through, and what that costs on a card of which only the data sheet is known."""
+"""What a run goes through, what that costs on a card by its data sheet, and what would make it cheaper."""
 
 from __future__ import annotations
 

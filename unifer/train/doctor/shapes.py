@@ -1,6 +1,8 @@
-"""config.json -> the shape of a Qwen2.5-VL and its exact parameter counts. No torch, no weights.
+"""config.json -> the shape of a Qwen2.5-VL, its exact parameter counts, and the FLOPs of a forward pass.
 
-Knows dimensions alone: what training needs beside the weights is `memory`.
+Knows dimensions alone, no torch and no weights: what training needs beside the weights is `memory`. A
+multiplication and an addition count as two FLOPs (PaLM: Chowdhery et al., arXiv 2204.02311, appendix B): a
+token costs 2 FLOPs per weight, and attention 4 x width x context, the causal half not subtracted.
 """
 
 from __future__ import annotations
