@@ -49,7 +49,9 @@ def test_no_two_modules_of_a_room_are_taken_for_each_other() -> None:
     for folder in sorted({path.parent for path in FILES}):
         names = sorted({path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()})
         names = [name for name in names if not name.startswith("_")]
-        twins += [f"{folder.name}: {a}, {b}" for i, a in enumerate(names) for b in names[i + 1 :] if near(a, b)]
+        twins += [
+            f"{folder.name}: {a}, {b}" for i, a in enumerate(names) for b in names[i + 1 :] if near(a, b)
+        ]
     assert not twins
 
 
