@@ -1,6 +1,4 @@
-"""Memory by hand: known parameter counts, what the pinned stack holds, and that every remedy takes what it
-promises.
-"""
+"""Memory by hand: parameter counts, what the pinned stack holds, and that each remedy takes as promised."""
 
 from __future__ import annotations
 
@@ -10,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from unifer.models import memory
-from unifer.models.memory import GB, estimate
-from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, ModelShape, shape_of, stored_parameters
+from unifer.train.doctor import memory
+from unifer.train.doctor.memory import GB, estimate
+from unifer.train.doctor.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of, stored_parameters
 
 TINY = Path(__file__).parents[2] / "train_unifer" / "checkpoints" / "UniFER-Tiny-Base"
 
@@ -130,8 +128,9 @@ def test_checkpointing_stores_one_input_a_layer() -> None:
 
 
 def test_activations_that_wait_for_no_gradients_do_not_add_up() -> None:
-    """Without accumulation no gradient is there when the activations peak: counting both overstated a 3B run
-    by a quarter.
+    """Without accumulation no gradient is there when the activations peak.
+
+    Counting both overstated a 3B run by a quarter.
     """
     wide = replace(BARE, checkpointing=False, batch=2)
     alone, waiting = (estimate(THREE, replace(wide, accumulation=steps), 80 * GB).total for steps in (1, 2))
