@@ -38,7 +38,7 @@ from unifer.cli.stages import training, unifer
 from unifer.datasets import load_dataset
 from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.evaluate.statistics.compare import face_f1, paired_gain
+from unifer.evaluate.statistics.gains import face_f1, paired_gain
 
 ROOT = Path(__file__).parents[1]
 OWN = "own"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from unifer.report.gallery import Answered, gallery_png
+from unifer.report.figures import Answered, gallery_png
 
 FACE = Image.new("RGB", (24, 24), (200, 150, 120))
 HOSTILE = (

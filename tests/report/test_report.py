@@ -11,7 +11,8 @@ from tests.evaluate.scored import ADJECTIVES, FOUR, dataset, replied, run_of, wr
 from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, overall, pool_published, score_published, score_strict
 from unifer.report.figures import Bar, bars_png, confusion_png
-from unifer.report.tables import WIDTH, dataset_text, overall_text, percent, plain, published_text
+from unifer.report.layout import WIDTH, percent, plain
+from unifer.report.scores import dataset_text, overall_text, published_text
 
 
 def scored(root: Path, name: str, rows: int = 4) -> DatasetScores:

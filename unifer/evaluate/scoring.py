@@ -32,7 +32,7 @@ from unifer.evaluate.predictions import (
     read_predictions,
 )
 from unifer.evaluate.published_metrics import published_metrics, published_pool
-from unifer.evaluate.reasoning.judged import read_judged
+from unifer.evaluate.reasoning.marks import read_judged
 from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
 from unifer.evaluate.statistics.baselines import Baselines, baselines_of, mean_baselines
 from unifer.evaluate.statistics.bootstrap import Drawn, cluster_notes, clusters_of, rare_notes

@@ -14,8 +14,7 @@ from unifer.evaluate.statistics.comparison import Comparison, Contest, Differenc
 from unifer.records import Json
 from unifer.report.comparisons import p_text, value_text
 from unifer.report.figures import new_figure, save_png
-from unifer.report.leaderboard.markdown import escaped, row
-from unifer.report.tables import grid, notes_text, percent, plain
+from unifer.report.layout import grid, markdown_row, markdown_text, notes_text, percent, plain
 
 _INK, _DOT = "#222222", "#1d4f7c"
 _TITLES = {"war": "WAR", "au_f1": "AU F1"}
@@ -85,17 +84,17 @@ def table_markdown(table: AblationTable) -> str:
     head = ["variant", "differs in"]
     for measure in table.found:
         head += [f"{_TITLES[measure]}, percent [95 %]", "points", "p, Holm"]
-    rows = [row(head), row(["---", "---", *["--:"] * (len(head) - 2)])]
+    rows = [markdown_row(head), markdown_row(["---", "---", *["--:"] * (len(head) - 2)])]
     for name, changes in table.changes.items():
-        cells = [escaped(name, 60), escaped(changes, 400)]
+        cells = [markdown_text(name, 60), markdown_text(changes, 400)]
         for measure in table.found:
             each = table.differences(measure).get(name)
             cells.append(value_text(table.contest(measure).scores[name][_SCORES[measure]]))
             cells += ["reference", ""] if each is None else [_points(each), p_text(each.adjusted)]
-        rows.append(row(cells))
-    contest, reference = table.contest(table.first), escaped(table.reference, 60)
+        rows.append(markdown_row(cells))
+    contest, reference = table.contest(table.first), markdown_text(table.reference, 60)
     about = (
-        f"{escaped(contest.title, 60)}, {contest.n:,} questions; points are gained over {reference}, "
+        f"{markdown_text(contest.title, 60)}, {contest.n:,} questions; points are gained over {reference}, "
         "paired 95 % intervals."
     )
     return "\n".join(

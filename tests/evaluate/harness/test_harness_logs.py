@@ -48,7 +48,7 @@ def test_predictions_come_back_from_a_log_as_they_were(rows: list[Prediction]) -
         write_log(path, dataset(Path(folder), "toy", LABELS), rows, IDENTITY)
         found = read_log(path)
         assert list(found.predictions) == rows
-        assert (found.identity, found.asked, found.dataset, found.status) == (
+        assert (found.identity, found.total, found.dataset, found.status) == (
             IDENTITY,
             len(rows),
             "toy",
@@ -137,7 +137,7 @@ def test_the_order_of_the_questions_is_kept_and_a_limit_of_inspects_own_is_what_
     spec = faces(tmp_path, rows)
     log = answered(dataset_task(spec), tmp_path / "logs", limit=3)
     found = read_log(Path(log.location))
-    assert ([row.question.key for row in found.predictions], found.asked) == (["10", "9", "b"], 3)
+    assert ([row.question.key for row in found.predictions], found.total) == (["10", "9", "b"], 3)
 
 
 def test_pictures_are_in_the_log_when_asked_for_and_one_that_is_missing_costs_nothing(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_pictures_are_in_the_log_when_asked_for_and_one_that_is_missing_costs_no
     def picture(question: Question) -> str:
         return picture_uri(question, spec.questions.parent, None, ImageRule(28))
 
-    write_log(path, spec, rows, IDENTITY, asked=5, picture=picture)
+    write_log(path, spec, rows, IDENTITY, total=5, picture=picture)
     log = read_eval_log(path, resolve_attachments=True)
     assert log.status == "cancelled"
     contents = [sample.messages[0].content for sample in log.samples or ()]
@@ -156,7 +156,7 @@ def test_pictures_are_in_the_log_when_asked_for_and_one_that_is_missing_costs_no
         ["image", "text"]
     ] * 2 + [["text"]]
     assert list(read_log(path).predictions) == rows
-    assert read_log(path).asked == 5
+    assert read_log(path).total == 5
 
 
 # --- logs that cannot be used ---

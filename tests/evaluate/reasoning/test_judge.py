@@ -17,7 +17,7 @@ from tests.evaluate.reasoning.asked import DRAWS, REFERENCE, graded, question
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.reasoning.judge import ATTEMPTS, JudgeSummary, Task, judge
-from unifer.evaluate.reasoning.judged import JudgeScores, judged_path, read_judged, read_rows, score_judged
+from unifer.evaluate.reasoning.marks import JudgeScores, judged_path, read_judged, read_rows, score_judged
 from unifer.models.api.asking import Asker, Journal
 from unifer.models.api.budget import Budget
 from unifer.models.api.client import ApiSpec

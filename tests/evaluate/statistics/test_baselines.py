@@ -14,7 +14,7 @@ from unifer.evaluate.metrics import tally
 from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, overall, score_strict
 from unifer.evaluate.statistics.baselines import baselines_of
-from unifer.report.tables import dataset_text, overall_text
+from unifer.report.scores import dataset_text, overall_text
 
 TRUTHS = ["happy"] * 5 + ["sad"] * 3 + ["angry"] * 2
 

@@ -19,7 +19,7 @@ from tests.evaluate.scored import ADJECTIVES
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.statistics.compare import (
+from unifer.evaluate.statistics.gains import (
     MEASURES,
     Gain,
     PairedReplies,

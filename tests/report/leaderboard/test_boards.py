@@ -14,8 +14,10 @@ from unifer.errors import InputError
 from unifer.evaluate.predictions import PredictionFile, find_runs
 from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
 from unifer.evaluate.selection import Selected
-from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine, arrange
-from unifer.report.leaderboard.entries import BoardCell, Entry, Group, Value, collect
+from unifer.report.leaderboard.boards import arrange
+from unifer.report.leaderboard.cells import BoardCell, Value
+from unifer.report.leaderboard.entries import Entry, Group, collect
+from unifer.report.leaderboard.lines import Leaderboard, Ranking, RankingLine
 from unifer.report.leaderboard.published import Protocol, PublishedResult, PublishedSource
 
 OWN = PublishedSource("own", "Paper")

@@ -23,7 +23,7 @@ from unifer.datasets import DatasetSpec, load_dataset
 from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
-from unifer.report.page.building import Settings, Written, write_report
+from unifer.report.page.building import ReportSettings, ReportSummary, write_report
 
 NOUNS = ("neutral", "happiness", "sadness", "anger")
 ADJECTIVES = ("angry", "happy", "sad")
@@ -120,16 +120,16 @@ def write_run(
     return path
 
 
-def write_page(out: Path, runs: list[tuple[DatasetSpec, Path]], **settings: Any) -> Written:
+def write_page(out: Path, runs: list[tuple[DatasetSpec, Path]], **settings: Any) -> ReportSummary:
     results = [score_strict(spec, PredictionFile(path.stem, path), 50) for spec, path in runs]
-    return write_report(results, out, Settings(resamples=50, **settings), silent)
+    return write_report(results, out, ReportSettings(resamples=50, **settings), silent)
 
 
 @dataclass(frozen=True)
 class SmallPage:
     """The page as written, its text, and the prediction files behind it."""
 
-    written: Written
+    written: ReportSummary
     predictions: list[Path]
 
     @property

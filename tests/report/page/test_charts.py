@@ -27,11 +27,10 @@ from unifer.datasets import DatasetSpec
 from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.recalls import LabelChange
-from unifer.report import dumbbells, radar
 from unifer.report.figures import PALETTE
-from unifer.report.page.charts import radars_of
+from unifer.report.page import charts
+from unifer.report.page.charts import MOST, Outline, Radar, over_datasets, radars_of
 from unifer.report.page.pairs import ALL, held_against
-from unifer.report.radar import MOST, Outline, Radar, over_datasets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,13 +43,12 @@ Draw = Callable[..., "Figure"]
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Draw:
     """Calls a function that draws a PNG, and gives the figure that it would have written."""
-    kept: list[Figure] = []
-    for module in (radar, dumbbells):
-        monkeypatch.setattr(module, "save_png", lambda figure, path: kept.append(figure))
+    figures: list[Figure] = []
+    monkeypatch.setattr(charts, "save_png", lambda figure, path: figures.append(figure))
 
     def draw(make: Callable[..., None], *arguments: Any) -> Figure:
         make(Path("unused"), *arguments)
-        return kept.pop()
+        return figures.pop()
 
     return draw
 
@@ -108,7 +106,7 @@ def test_axes_are_labels_where_there_is_one_dataset(tmp_path: Path) -> None:
 
 def test_the_scale_starts_at_0_and_a_missing_axis_opens_the_outline(drawn: Draw) -> None:
     whole, gap = Outline("A", (0.9, 0.8, 0.85), (None,) * 3), Outline("B", (0.5, None, 0.6), (None,) * 3)
-    figure = drawn(radar.radar_png, Radar("WAR", ("x", "y", "z"), (whole, gap)))
+    figure = drawn(charts.radar_png, Radar("WAR", ("x", "y", "z"), (whole, gap)))
     (axes,) = figure.axes
     assert axes.get_ylim() == (0, 100)
     closed, opened = (line.get_ydata() for line in axes.get_lines()[:2])
@@ -123,7 +121,7 @@ def test_fewer_than_three_axes_have_no_shape(axes: tuple[str, ...], tmp_path: Pa
     few = Radar("WAR", axes, (Outline("A", (0.5,) * len(axes), (None,) * len(axes)),))
     assert f"needs at least 3 axes, and WAR has {len(axes)} here ({', '.join(axes)})" in few.refusal
     with pytest.raises(ValueError, match="No radar chart"):
-        radar.radar_png(tmp_path / "radar.png", few)
+        charts.radar_png(tmp_path / "radar.png", few)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,7 +129,7 @@ def test_no_two_outlines_look_alike(drawn: Draw) -> None:
     """An eighth outline would have the colour and the mark of the first."""
     many = tuple(Outline(f"m{number}", (0.1 * number,) * 3, (None,) * 3) for number in range(MOST + 2))
     chart = Radar("WAR", ("x", "y", "z"), many)
-    lines = drawn(radar.radar_png, chart).axes[0].get_lines()
+    lines = drawn(charts.radar_png, chart).axes[0].get_lines()
     looks = {(line.get_color(), line.get_marker()) for line in lines if str(line.get_label()).startswith("m")}
     assert len(looks) == MOST
     assert chart.notes == ("2 more models stand in the table only",)
@@ -149,7 +147,7 @@ CHANGES = [
 
 def test_colour_and_word_mark_only_what_is_sure(drawn: Draw) -> None:
     """An interval without 0 is no proof where eight labels are looked at: p after the correction decides."""
-    figure = drawn(dumbbells.dumbbells_png, CHANGES, "a", "b", "here")
+    figure = drawn(charts.dumbbells_png, CHANGES, "a", "b", "here")
     recalls, gains = figure.axes
     assert [text.get_text() for text in recalls.get_yticklabels()] == ["joy (40)", "anger (40)", "fear (40)"]
     assert {text.get_text() for text in gains.texts} == {"+50.0 won", "-37.5 lost", "+10.0"}
@@ -162,7 +160,7 @@ def test_colour_and_word_mark_only_what_is_sure(drawn: Draw) -> None:
 def test_without_intervals_the_points_stand_alone(drawn: Draw) -> None:
     """`--resamples 0`."""
     _, gains = drawn(
-        dumbbells.dumbbells_png, [LabelChange("fear", 40, 10, 30, 22, 2, 0.001)], "a", "b", "here"
+        charts.dumbbells_png, [LabelChange("fear", 40, 10, 30, 22, 2, 0.001)], "a", "b", "here"
     ).axes
     assert [text.get_text() for text in gains.texts] == ["+50.0 won"]
     assert gains.get_xlabel() == "difference, points"
@@ -170,8 +168,8 @@ def test_without_intervals_the_points_stand_alone(drawn: Draw) -> None:
 
 def test_labels_from_files_are_drawn_as_they_are(tmp_path: Path) -> None:
     odd = LabelChange("$\\frac$", 9, 1, 9, 8, 0, 0.01, (60.0, 100.0))
-    dumbbells.dumbbells_png(tmp_path / "a.png", [odd], "\x1b[31m", "笑顔", "$x_{")
-    radar.radar_png(
+    charts.dumbbells_png(tmp_path / "a.png", [odd], "\x1b[31m", "笑顔", "$x_{")
+    charts.radar_png(
         tmp_path / "b.png",
         Radar("$", ("$\\frac$", "\ud800", "c"), (Outline("$x_{", (1.0, 0.0, 0.5), (None,) * 3),)),
     )

@@ -20,7 +20,7 @@ from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.reasoning import rubric
-from unifer.evaluate.reasoning.judged import Judgement, judged_path, read_rows, reasoning_of
+from unifer.evaluate.reasoning.marks import Judgement, judged_path, read_rows, reasoning_of
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Journal, ask_all
 from unifer.models.api.budget import Budget

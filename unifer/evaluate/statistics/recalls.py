@@ -16,7 +16,7 @@ from unifer.emotions import canonical
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, RESAMPLES, Scores
 from unifer.evaluate.statistics.bootstrap import percentile_interval
-from unifer.evaluate.statistics.compare import gain_of, holm, pair_up
+from unifer.evaluate.statistics.gains import gain_of, holm, pair_up
 from unifer.evaluate.statistics.matching import match
 from unifer.proportions import wilson
 from unifer.records import Json

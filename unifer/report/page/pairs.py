@@ -14,7 +14,7 @@ from itertools import combinations
 from unifer.emotions import in_order
 from unifer.errors import InputError
 from unifer.evaluate.scoring import DatasetScores
-from unifer.evaluate.statistics.compare import Gain, gain_of, holm, pair_up
+from unifer.evaluate.statistics.gains import Gain, gain_of, holm, pair_up
 from unifer.evaluate.statistics.matching import match
 from unifer.evaluate.statistics.recalls import LabelChange, changes_over
 from unifer.records import Json

@@ -1,6 +1,6 @@
 """Training curves of the models on a page: which folder trained each, and its panels as points to draw.
 
-Knows checkpoint folders and metric logs; what a panel shows is `report/curves`.
+Knows checkpoint folders and metric logs; what a panel shows is `report/panels`.
 """
 
 from __future__ import annotations
@@ -8,21 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from unifer import runs
 from unifer.errors import InputError
+from unifer.evaluate.asked import read_stated
+from unifer.evaluate.scoring import DatasetScores
+from unifer.places import project_root
 from unifer.records import Json
-from unifer.report.curves import Panel, panels, running_mean, series
+from unifer.report.panels import panel_json, panels
 from unifer.train.history import METRICS, read_metrics
 
-POINTS = 240
-"""Points a line has at most: more cannot be told apart at the size of a panel."""
+
+def training_json(results: Sequence[DatasetScores], folders: Sequence[Path]) -> list[Json]:
+    """Curves of `folders`, and of the checkpoints behind `results` that lie where checkpoints lie."""
+    chosen = {folder.resolve(): None for folder in folders}
+    for result in results:
+        root, above = project_root(result.spec.folder), result.spec.folder.absolute().parent
+        near = (above, root / "runs", root / "runs" / "quickstart", root / "model")
+        stated = read_stated(result.run.path)
+        model = None if stated is None else stated.identity.get("model")
+        folder = _folder_of(model, near) if isinstance(model, dict) else None
+        if folder is not None:
+            chosen[folder.resolve()] = None
+    return [_curves_json(folder) for folder in chosen]
 
 
-def training_of(model: Json, near: Iterable[Path]) -> Path | None:
-    """The folder among `near` that holds the checkpoint a manifest's `model` describes, with a log of its
-    training; None if none does.
+def _folder_of(model: Json, near: Iterable[Path]) -> Path | None:
+    """The checkpoint folder in `near` that a manifest's `model` describes, if it has a log of its training.
 
     The name finds it and the fingerprint proves it: curves of another model of the same name are not shown.
     """
@@ -30,56 +41,22 @@ def training_of(model: Json, near: Iterable[Path]) -> Path | None:
     if not isinstance(name, str) or not name or Path(name).name != name:
         return None
     for folder in dict.fromkeys(parent / name for parent in near):
-        if _logged(folder) and runs.describe_checkpoint(folder)["fingerprint"] == model.get("fingerprint"):
+        logged = (folder / METRICS).is_file() or any(folder.glob("checkpoint-*/trainer_state.json"))
+        if logged and runs.describe_checkpoint(folder)["fingerprint"] == model.get("fingerprint"):
             return folder
     return None
 
 
-def _logged(folder: Path) -> bool:
-    return (folder / METRICS).is_file() or any(folder.glob("checkpoint-*/trainer_state.json"))
-
-
-def curves_json(folder: Path, name: str) -> Json:
-    """Panels of the run in `folder`: lines of [steps, running mean], the points they are the mean of, steps
-    with alarms.
-    """
+def _curves_json(folder: Path) -> Json:
+    """Panels of the run in `folder` and steps of its alarms; the problem where its log cannot be read."""
     try:
         rows = read_metrics(folder)
     except InputError as error:
-        return {"name": name, "problem": str(error), "panels": [], "alarms": []}
-    found = panels(rows)
+        return {"name": folder.name, "problem": str(error), "panels": [], "alarms": []}
     alarms = [{"step": row["step"], "text": alarm} for row in rows for alarm in row.get("alarms", ())]
     return {
-        "name": name,
+        "name": folder.name,
         "steps": [rows[0]["step"], rows[-1]["step"]],
-        "panels": [_panel(each, rows) for each in found],
+        "panels": [panel_json(panel, rows) for panel in panels(rows)],
         "alarms": alarms,
     }
-
-
-def _panel(panel: Panel, rows: Sequence[Json]) -> Json:
-    half = 0 if panel.exact or len(rows) < 30 else max(2, len(rows) // 40)
-    lines = []
-    for line in panel.lines:
-        steps, values = series(rows, line.metric)
-        if panel.log:
-            steps, values = steps[values > 0], values[values > 0]
-        values = values * panel.scale
-        kept = np.unique(np.linspace(0, len(steps) - 1, min(POINTS, len(steps))).astype(int))
-        raw = [_short(value) for value in values[kept]]
-        smooth = [_short(value) for value in running_mean(values, half)[kept]] if half else raw
-        label = "whole step" if line.metric == "step_time" and panel.stacked else line.label
-        lines.append(
-            {"label": label, "bold": line.bold, "steps": steps[kept].tolist(), "raw": raw, "mean": smooth}
-        )
-    return {
-        "title": panel.title,
-        "unit": panel.unit,
-        "log": panel.log,
-        "lines": [line for line in lines if line["steps"]],
-    }
-
-
-def _short(value: float) -> float:
-    """Four digits: what a small panel can show."""
-    return float(f"{value:.4g}")
