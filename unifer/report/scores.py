@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from unifer.dialogue.wordings import Wording
 from unifer.evaluate.folds import FoldScores
 from unifer.evaluate.metrics import UNNAMED, Scores
-from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
+from unifer.evaluate.overall import Overall
+from unifer.evaluate.published import PublishedScores
+from unifer.evaluate.scoring import DatasetScores
 from unifer.evaluate.statistics.baselines import Baselines
 from unifer.records import Json
 from unifer.report.au_scores import action_units_lines, au_set_line, reasoning_lines, unit_grid
@@ -36,9 +38,8 @@ def dataset_text(result: DatasetScores) -> str:
     lines += [*wording_lines([(result.spec.title, result.wording)]), ""]
     if scores is not None:
         for name, heading in HEADINGS.items():
-            lines.append(
-                f"  {heading:<9} {percent(getattr(scores, name)):>5} %{interval_text(scores.intervals.get(name))}"
-            )
+            bounds = interval_text(scores.intervals.get(name))
+            lines.append(f"  {heading:<9} {percent(getattr(scores, name)):>5} %{bounds}")
     lines += baseline_lines(result.baselines) if result.baselines else []
     lines += [*action_units_lines(units), *au_set_line(result.spec)] if units else []
     lines += reasoning_lines(result.reasoning) if result.reasoning else []

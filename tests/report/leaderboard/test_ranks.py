@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.leaderboard.models import answer, project
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.metrics import score
-from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.gains import table_statistic
 from unifer.report.leaderboard.cells import QuestionOutcome, Value, outcomes_of

@@ -72,8 +72,8 @@ def check_prices(bench: Bench) -> None:
     if unknown:
         raise InputError(
             "--max-cost needs to know what tokens cost, and the models file has no prices for "
-            f"{', '.join(unknown)}; write them there (in: 0, out: 0 for a server of your own), or leave those "
-            "models out with --models-only"
+            f"{', '.join(unknown)}; write them there (in: 0, out: 0 for a server of your own), or leave "
+            "those models out with --models-only"
         )
 
 
@@ -105,8 +105,8 @@ def run_bench(bench: Bench, watching: Watching) -> BenchSpending:
         except KeyboardInterrupt:
             done, total = (sum(getattr(cell, name) for cell in bench.cells) for name in ("done", "total"))
             raise Interrupted(
-                f"stopped; {done:,} of {total:,} questions have their answer on disk. The same command goes on "
-                "from there"
+                f"stopped; {done:,} of {total:,} questions have their answer on disk. The same command goes "
+                "on from there"
             ) from None
         finally:
             ledger.close()

@@ -14,9 +14,8 @@ from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
-from unifer.evaluate.asked import find_source, read_stated
 from unifer.evaluate.harness.logs import ENGINE, read_log
-from unifer.evaluate.predictions import PredictionFile, read_predictions
+from unifer.evaluate.loading import PredictionFile, open_run
 from unifer.records import Json, Prediction
 
 COMMAND = "convert-log"
@@ -71,20 +70,20 @@ def to_log(
     from unifer.evaluate.harness.tasks import picture_uri
     from unifer.evaluate.harness.writing import write_log
 
-    predictions, notes = read_predictions(run.path, spec)
-    stated, total = read_stated(run.path), len(predictions)
+    loaded = open_run(spec, run)
+    predictions, manifest, total = loaded.predictions, loaded.manifest, len(loaded.predictions)
     identity: Json = {"questions": {}, "model": {"name": run.name}, "engine": ENGINE}
-    if stated is not None:
-        identity, total = stated.identity, max(stated.asked or 0, total)
+    if manifest is not None:
+        identity, total = manifest.identity, max(manifest.total or 0, total)
     picture = None
     if images:
-        source = find_source(run.path, spec, predictions).path or spec.questions
+        source = loaded.source.path or spec.questions
         picture = partial(
             picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity)
         )
     files.move_aside(out)
     write_log(out, spec, predictions, identity, total=total, picture=picture)
-    return _summary(out, predictions, total, notes)
+    return _summary(out, predictions, total, loaded.notes)
 
 
 def _summary(

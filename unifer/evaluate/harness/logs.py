@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unifer.errors import InputError
-from unifer.evaluate.asked import Stated
 from unifer.evaluate.harness.inspect_format import LogSample, read_header, read_samples
 from unifer.evaluate.harness.translation import (
     FACTS,
@@ -24,6 +23,7 @@ from unifer.evaluate.harness.translation import (
     restore,
     sample_id,
 )
+from unifer.evaluate.loading import RunManifest
 from unifer.models.api.secrets import redacted, secrets
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction
@@ -86,7 +86,7 @@ def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction
     epochs per question.
     """
     log = read_header(path)
-    stated, facts = _stated(path, log), _facts(log)
+    manifest, facts = _manifest(path, log), _facts(log)
     # A log that we wrote ourselves holds the rows of a run as they were: nothing in it is to be tidied.
     verbatim = "identity" in facts
     hidden = () if verbatim else secrets()
@@ -99,18 +99,20 @@ def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction
         raise InputError(f"{path}: {why}, so there are no replies in it; run the task again")
     place = {str(name): index for index, name in enumerate(log.eval.dataset.sample_ids or ())}
     ordered = tuple(rows[name] for name in sorted(rows, key=lambda name: place.get(name, len(place))))
-    return LogPredictions(facts["dataset"], ordered, stated.identity, stated.asked or len(rows), log.status)
+    return LogPredictions(
+        facts["dataset"], ordered, manifest.identity, manifest.total or len(rows), log.status
+    )
 
 
-def read_log_stated(path: Path) -> Stated:
+def read_log_manifest(path: Path) -> RunManifest:
     """Identity and number of questions, from the header. Raises InputError as `read_log`."""
-    return _stated(path, read_header(path))
+    return _manifest(path, read_header(path))
 
 
 def read_log_dataset(path: Path) -> str:
     """The name of the dataset that the log answers. Raises InputError as `read_log`."""
     log = read_header(path)
-    _stated(path, log)
+    _manifest(path, log)
     return str(_facts(log)["dataset"])
 
 
@@ -119,7 +121,7 @@ def _facts(log: EvalLog) -> Json:
     return dict(facts) if isinstance(facts, dict) else {}
 
 
-def _stated(path: Path, log: EvalLog) -> Stated:
+def _manifest(path: Path, log: EvalLog) -> RunManifest:
     facts = _facts(log)
     if not isinstance(facts.get("dataset"), str):
         raise InputError(
@@ -136,8 +138,8 @@ def _stated(path: Path, log: EvalLog) -> Stated:
             f"{path}: asks each question {log.eval.config.epochs} times (epochs), and predictions "
             "hold one reply a question; run it with --epochs 1"
         )
-    asked = facts.get("asked", len(log.eval.dataset.sample_ids or ()) or log.eval.dataset.samples)
-    return Stated(_identity(facts, log), asked)
+    total = facts.get("asked", len(log.eval.dataset.sample_ids or ()) or log.eval.dataset.samples)
+    return RunManifest(_identity(facts, log), total)
 
 
 def _identity(facts: Json, log: EvalLog) -> Json:

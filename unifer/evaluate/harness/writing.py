@@ -34,11 +34,12 @@ from inspect_ai.scorer import SampleScore
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.harness import inspect_format
 from unifer.evaluate.harness.inspect_format import SUFFIX
 from unifer.evaluate.harness.scorer import figures_of, score_of
 from unifer.evaluate.harness.translation import FACTS, SAMPLING, lossless, output_of, printable, sample_of
+from unifer.evaluate.scoring import grade_prediction
 from unifer.records import Json, Prediction, Question
 
 Picture = Callable[[Question], str]
@@ -92,7 +93,7 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
         {
             "name": f"unifer/{_SCORER}",
             "options": {
-                "aliases": {label: list(words) for label, words in spec.aliases.items()},
+                "aliases": {},
                 "action_units": list(spec.action_units),
             },
             "metrics": [{"name": "unifer/figures", "options": {}}],
@@ -139,7 +140,7 @@ def _sample(prediction: Prediction, spec: DatasetSpec, model: str, picture: Pict
         error = EvalError(message=printable(prediction.error), traceback="", traceback_ansi="")
         if lossless(prediction.error) != prediction.error:
             metadata = metadata | {FACTS: lossless(prediction.error)}
-    row = Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
+    row = Graded(prediction, grade_prediction(prediction), spec.action_units)
     sample = EvalSample(
         id=question.id or "",
         epoch=1,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.evaluate.metrics import HEADLINE, LEVEL, RESAMPLES
-from unifer.evaluate.scoring import DatasetScores, figures, overall, score_strict
+from unifer.evaluate.overall import overall
+from unifer.evaluate.scoring import DatasetScores, figures, score_strict
 from unifer.evaluate.statistics.bootstrap import Drawn
 from unifer.evaluate.statistics.gains import MEASURES, Gain, gain_of, holm, pair_up, score_alone
 from unifer.evaluate.statistics.matching import Matched, in_common, match
@@ -24,7 +25,7 @@ from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 
 if TYPE_CHECKING:
-    from unifer.evaluate.selection import Selected
+    from unifer.evaluate.run_files import Selected
 
 Interval = tuple[float, float] | None
 Estimate = tuple[float | None, Interval]

@@ -16,7 +16,7 @@ from unifer.evaluate.grading import Graded
 from unifer.records import Question
 
 if TYPE_CHECKING:
-    from unifer.evaluate.selection import Selected
+    from unifer.evaluate.run_files import Selected
 
 
 @dataclass(frozen=True)

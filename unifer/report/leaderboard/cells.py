@@ -12,19 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Wording, wording_of
-from unifer.evaluate.asked import QuestionSource, read_stated
 from unifer.evaluate.au_metrics import ActionUnitScores
-from unifer.evaluate.facial_r1 import score_facial_r1
+from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
+from unifer.evaluate.facial_r1 import facial_r1_scores
+from unifer.evaluate.folds import folds_of
 from unifer.evaluate.grading import Graded
+from unifer.evaluate.loading import LoadedRun
 from unifer.evaluate.metrics import LEVEL, ConfusionTable, tally
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.published import PublishedScores, published_scores
 from unifer.evaluate.reasoning.rege import Rege
 from unifer.evaluate.reasoning.shares import MeanShare
-from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published
+from unifer.evaluate.scoring import DatasetScores, score_run
 from unifer.evaluate.statistics.bootstrap import percentile_interval
-from unifer.records import Prediction, Question
+from unifer.records import Question
 
 METRICS = {
     "war": "WAR",
@@ -92,8 +93,9 @@ class BoardCell:
     """Whose folds its subjects are in."""
 
 
-def strict_cell(result: DatasetScores, source: QuestionSource, rows: Sequence[Prediction]) -> BoardCell:
+def strict_cell(loaded: LoadedRun, resamples: int) -> BoardCell:
     """The cell of a run by strict grading."""
+    result = score_run(loaded, resamples)
     values = {}
     if result.scores is not None:
         values = {
@@ -103,40 +105,39 @@ def strict_cell(result: DatasetScores, source: QuestionSource, rows: Sequence[Pr
     if (reasoning := result.reasoning) is not None:
         judge = None if reasoning.judge is None else reasoning.judge.mean
         values |= _share_values(rouge_l=reasoning.rouge, judge=judge) | _rege_value(reasoning.rege)
-    cell = _cell(values, source, result.counts, rows)
     return replace(
-        cell,
+        _cell(values, loaded, result.counts),
         notes=result.notes,
         # Without replies: those of 24 models over FERBench would fill gigabytes.
         scored=replace(result, graded=()),
-        outcomes=outcomes_of(result.graded, source.questions),
+        outcomes=outcomes_of(result.graded, loaded.source.questions),
         table=None if result.scores is None else result.scores.table,
         judge=_judge(result),
         wording=result.wording,
     )
 
 
-def published_cell(
-    spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int
-) -> BoardCell:
+def published_cell(loaded: LoadedRun, resamples: int) -> BoardCell:
     """The cell by the published rule: accuracy stands where WAR does, macro recall where UAR does.
 
     Only accuracy has an interval.
     """
-    result = score_published(spec, run)
+    result, spec, rows, manifest = (
+        published_scores(loaded),
+        loaded.spec,
+        loaded.predictions,
+        loaded.manifest,
+    )
     overall, scored = result.metrics["overall"], len(result.pairs)
-    stated = read_stated(run.path)
-    total = len(rows) if stated is None or stated.asked is None else stated.asked
+    total = len(rows) if manifest is None or manifest.total is None else manifest.total
     failed = sum(row.failed for row in rows)
     counts = {"asked": total, "scored": scored, "failed": failed, "missing": total - len(rows)}
     interval = accuracy_interval(overall["accuracy"], scored, resamples)
     return replace(
-        _cell(published_values(overall, interval), source, counts, rows),
+        _cell(published_values(overall, interval), loaded, counts),
         notes=result.notes,
         # The published pooled script reads every dataset with the one-line expression.
-        published=result
-        if spec.published.answer_tag == "one_line"
-        else score_published(spec, run, "one_line"),
+        published=result if spec.published.answer_tag == "one_line" else published_scores(loaded, "one_line"),
         table=tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs)),
         wording=result.wording,
     )
@@ -151,15 +152,17 @@ def published_values(overall: Mapping[str, float], interval: tuple[float, float]
     }
 
 
-def facial_r1_cell(
-    spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int
-) -> BoardCell:
+def facial_r1_cell(loaded: LoadedRun, resamples: int) -> BoardCell:
     """The cell by Facial-R1's rule: accuracy stands where WAR does."""
-    result = score_facial_r1(spec, run, resamples)
+    result = facial_r1_scores(loaded, resamples)
     values = _share_values(war=result.accuracy, rouge_l=result.rouge) | _rege_value(result.rege)
     values |= _unit_values(result.action_units, ("macro_f1", "micro_f1"))
-    cell = _cell(values, source, result.counts, rows)
-    return replace(cell, notes=result.notes, wording=wording_of(row.question for row in rows))
+    wording = wording_of(row.question for row in loaded.predictions)
+    return replace(_cell(values, loaded, result.counts), notes=result.notes, wording=wording)
+
+
+CELLS = {"strict": strict_cell, "unifer": published_cell, FACIAL_R1: facial_r1_cell}
+"""How a run is scored, by protocol."""
 
 
 def outcomes_of(graded: Sequence[Graded], questions: Sequence[Question] = ()) -> dict[str, QuestionOutcome]:
@@ -220,20 +223,24 @@ def _judge(result: DatasetScores) -> str | None:
     return f"judged by {judge.judge}, {judge.rubric}" + (", shown the picture" if judge.pictured else "")
 
 
-def _cell(
-    values: Mapping[str, Value],
-    source: QuestionSource,
-    counts: Mapping[str, int],
-    rows: Sequence[Prediction],
-) -> BoardCell:
+def _cell(values: Mapping[str, Value], loaded: LoadedRun, counts: Mapping[str, int]) -> BoardCell:
     """A cell with the size of its question file, whether exactly those were asked, and what to mark."""
     flags = [f"incomplete: {counts['missing']:,} without a reply"] if counts["missing"] else []
     flags += [f"{counts['failed']:,} failed"] if counts["failed"] else []
-    if source.path is None:
-        return BoardCell(values, counts, flags=tuple(flags))
-    keys = {question.key for question in source.questions}
+    manifest, rows = loaded.manifest, loaded.predictions
+    cell = BoardCell(
+        values,
+        counts,
+        au_set=loaded.spec.au_set,
+        profile=None if manifest is None else manifest.profile,
+        folds=folds_of(row.question for row in rows),
+    )
+    if loaded.source.path is None:
+        return replace(cell, flags=tuple(flags))
+    keys = {question.key for question in loaded.source.questions}
     strangers = sum(row.question.key not in keys for row in rows)
     total = counts["asked"] - strangers
     flags = [f"partial: {total:,} of {len(keys):,} questions", *flags] if total < len(keys) else flags
     flags = [f"{strangers:,} other questions", *flags] if strangers else flags
-    return BoardCell(values, counts, len(keys), total == len(keys) and not strangers, tuple(flags))
+    comparable = total == len(keys) and not strangers
+    return replace(cell, whole=len(keys), comparable=comparable, flags=tuple(flags))

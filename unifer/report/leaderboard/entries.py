@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Wording, together
 from unifer.errors import InputError
-from unifer.evaluate.asked import QuestionSource, find_source, read_stated
-from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
-from unifer.evaluate.folds import folds_of
-from unifer.evaluate.predictions import PredictionFile, read_predictions
-from unifer.evaluate.scoring import score_strict
-from unifer.evaluate.selection import Selected
-from unifer.places import BENCHMARK, FERBENCH
-from unifer.records import Prediction
-from unifer.report.leaderboard.cells import BoardCell, facial_r1_cell, published_cell, strict_cell
+from unifer.evaluate.loading import LoadedRun, PredictionFile, open_run
+from unifer.evaluate.run_files import Selected
+from unifer.places import FERBENCH, MORE
+from unifer.report.leaderboard.cells import CELLS, BoardCell
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ def family_of(spec: DatasetSpec) -> str:
     """The heading under which a dataset stands."""
     if spec.folder.name in FERBENCH:
         return POOLED_FAMILY
-    return UNITS_FAMILY if spec.folder.absolute().parent.name == BENCHMARK else spec.title
+    return UNITS_FAMILY if spec.folder.absolute().parent.name == MORE else spec.title
 
 
 @dataclass
@@ -86,9 +81,9 @@ def collect(
     for each in selected:
         spec, run = each.spec, each.run
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
-        cell, source, rows = _scored(each, protocol, resamples)
-        group = Group(family_of(spec), _questions_name(spec, source, rows))
-        model = run.name if source.path is None else run.name.removesuffix(f".{source.path.stem}")
+        loaded = open_run(spec, run)
+        group, source = Group(family_of(spec), _questions_name(loaded)), loaded.source.path
+        model = run.name if source is None else run.name.removesuffix(f".{source.stem}")
         other = files.setdefault((model, group, spec.name), run)
         if other is not run:
             raise InputError(
@@ -96,41 +91,13 @@ def collect(
                 "out, or rename its file"
             )
         entry = entries.setdefault((model, group), Entry(model, group))
-        entry.cells[spec.name] = cell
-        stated = read_stated(run.path)
-        fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
+        entry.cells[spec.name] = CELLS[protocol](loaded, resamples)
+        identity = {} if loaded.manifest is None else loaded.manifest.identity
+        fingerprint = (identity.get("model") or {}).get("fingerprint")
         if fingerprint is not None:
             entry.checkpoints[spec.name] = str(fingerprint)
         advance()
     return list(entries.values()), specs
-
-
-def _scored(
-    selected: Selected, protocol: str, resamples: int
-) -> tuple[BoardCell, QuestionSource, list[Prediction]]:
-    """The cell of one run, with its question file and its rows."""
-    spec, run = selected.spec, selected.run
-    if protocol == "strict":
-        result = score_strict(spec, run, resamples)
-        rows = [row.prediction for row in result.graded]
-        source = find_source(run.path, spec, rows)
-        cell = strict_cell(result, source, rows)
-    else:
-        rows, _ = read_predictions(run.path, spec)
-        source = find_source(run.path, spec, rows)
-        rule = facial_r1_cell if protocol == FACIAL_R1 else published_cell
-        cell = rule(spec, run, source, rows, resamples)
-    stated = read_stated(run.path)
-    return (
-        replace(
-            cell,
-            au_set=spec.au_set,
-            profile=None if stated is None else stated.profile,
-            folds=folds_of(row.question for row in rows),
-        ),
-        source,
-        rows,
-    )
 
 
 def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
@@ -144,10 +111,10 @@ def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
         )
 
 
-def _questions_name(spec: DatasetSpec, source: QuestionSource, rows: Sequence[Prediction]) -> str | None:
+def _questions_name(loaded: LoadedRun) -> str | None:
     """None for the dataset's own questions; else the file's name, or a digest of the rows without a file."""
-    if source.path is not None:
-        same = spec.questions.is_file() and source.path.samefile(spec.questions)
-        return None if same else source.path.name
-    keys = "\0".join(sorted(row.question.key for row in rows))
+    path, own = loaded.source.path, loaded.spec.questions
+    if path is not None:
+        return None if own.is_file() and path.samefile(own) else path.name
+    keys = "\0".join(sorted(row.question.key for row in loaded.predictions))
     return f"no file at hand ({hashlib.sha256(keys.encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"

@@ -17,8 +17,11 @@ from unifer.report.leaderboard.cells import LABELLED, METRICS, QuestionOutcome, 
 from unifer.report.leaderboard.entries import Entry, Group
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 from unifer.report.leaderboard.ranks import Pairs, Place
-from unifer.report.leaderboard.summaries import POOLED, Columns
 
+POOLED, MEAN = "pooled", "mean"
+"""Columns over all datasets of a board."""
+Columns = dict[str, dict[str, Value]]
+"""Column (a dataset, `pooled` or `mean`) -> metric -> value."""
 LineKind = Literal["run", "baseline", "published"]
 KINDS: tuple[LineKind, ...] = ("run", "baseline", "published")
 """In the order of their lines."""

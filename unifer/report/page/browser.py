@@ -19,7 +19,7 @@ from unifer.dialogue.au_spans import Span, spans
 from unifer.emotions import canonical
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.scoring import DatasetScores
-from unifer.prepare.parallel import in_chunks
+from unifer.parallel import in_chunks
 from unifer.records import OUTCOMES, Json, Question
 
 LONGEST = 20_000

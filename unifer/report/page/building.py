@@ -19,9 +19,8 @@ from unifer.report.page.browser import SampleRow, gather, samples_json
 from unifer.report.page.charts import radars_of, write_figures
 from unifer.report.page.document import document, embedded, packed
 from unifer.report.page.pairs import baseline_of, held_against
-from unifer.report.page.summary import summary
+from unifer.report.page.summary import summary, training_json
 from unifer.report.page.thumbnails import PageImage, Thumbnails, image_file, pack
-from unifer.report.page.training import training_json
 
 NAME = "index.html"
 BUDGET = 15_000_000

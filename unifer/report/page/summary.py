@@ -6,21 +6,26 @@ about one length are right. Knows no markup. Pairs of models are in `pairs`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from unifer import __version__, files, runs
 from unifer.action_units import ACTION_UNITS
-from unifer.evaluate.asked import read_stated
+from unifer.errors import InputError
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.scoring import DatasetScores, overall
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.overall import overall
+from unifer.evaluate.run_files import Selected
+from unifer.evaluate.scoring import DatasetScores
 from unifer.evaluate.statistics.provenance import differing, differing_words
+from unifer.places import project_root
 from unifer.proportions import wilson
 from unifer.records import Json
 from unifer.report.page.browser import SampleRow
 from unifer.report.page.pairs import ALL
+from unifer.report.panels import panel_json, panels
+from unifer.train.history import METRICS, read_metrics
 
 BINS = 8
 """Bins of length."""
@@ -48,12 +53,12 @@ def summary(
 
 
 def _run(result: DatasetScores) -> Json:
-    stated, manifest = read_stated(result.run.path), runs.manifest_path(result.run.path)
+    manifest, path = result.loaded.manifest, runs.manifest_path(result.run.path)
     context: Json = {}
-    if result.run.path.suffix == ".jsonl" and manifest.exists():
-        context = files.read_json(manifest, "remove it").get("context", {})
+    if result.run.path.suffix == ".jsonl" and path.exists():
+        context = files.read_json(path, "remove it").get("context", {})
     return result.to_json() | {
-        "identity": None if stated is None else stated.identity,
+        "identity": None if manifest is None else manifest.identity,
         "context": {key: context.get(key) for key in ("versions", "commit", "started", "finished")},
         "counts": result.counts,
     }
@@ -178,3 +183,47 @@ def _bins(
             }
             bins.append({**bounds, "n": n, "accuracy": hits / n, "interval": list(wilson(hits, n))})
     return bins
+
+
+def training_json(results: Sequence[DatasetScores], folders: Sequence[Path]) -> list[Json]:
+    """Curves of `folders`, and of the checkpoints behind `results` that lie where checkpoints lie."""
+    chosen = {folder.resolve(): None for folder in folders}
+    for result in results:
+        root, above = project_root(result.spec.folder), result.spec.folder.absolute().parent
+        near = (above, root / "runs", root / "runs" / "quickstart", root / "model")
+        manifest = result.loaded.manifest
+        model = None if manifest is None else manifest.identity.get("model")
+        folder = _folder_of(model, near) if isinstance(model, dict) else None
+        if folder is not None:
+            chosen[folder.resolve()] = None
+    return [_curves_json(folder) for folder in chosen]
+
+
+def _folder_of(model: Json, near: Iterable[Path]) -> Path | None:
+    """The checkpoint folder in `near` that a manifest's `model` describes, if it has a log of its training.
+
+    The name finds it and the fingerprint proves it: curves of another model of the same name are not shown.
+    """
+    name = model.get("name")
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        return None
+    for folder in dict.fromkeys(parent / name for parent in near):
+        logged = (folder / METRICS).is_file() or any(folder.glob("checkpoint-*/trainer_state.json"))
+        if logged and runs.describe_checkpoint(folder)["fingerprint"] == model.get("fingerprint"):
+            return folder
+    return None
+
+
+def _curves_json(folder: Path) -> Json:
+    """Panels of the run in `folder` and steps of its alarms; the problem where its log cannot be read."""
+    try:
+        rows = read_metrics(folder)
+    except InputError as error:
+        return {"name": folder.name, "problem": str(error), "panels": [], "alarms": []}
+    alarms = [{"step": row["step"], "text": alarm} for row in rows for alarm in row.get("alarms", ())]
+    return {
+        "name": folder.name,
+        "steps": [rows[0]["step"], rows[-1]["step"]],
+        "panels": [panel_json(panel, rows) for panel in panels(rows)],
+        "alarms": alarms,
+    }
