@@ -176,12 +176,10 @@ def _measure(parts: dict[str, dict[str, DatasetScores]], measure: str | None) ->
         if (part.action_units if measure == "au_f1" else part.scores) is None
     ]
     if len(skipped) == len(parts):
-        other = (
-            "they have labels: try --measure war"
-            if measure == "au_f1"
-            else "they ask for AUs alone: try --measure au_f1"
-        )
         titles = ", ".join(part.spec.title for part in specs.values())
+        other = "they ask for AUs alone: try --measure au_f1"
+        if measure == "au_f1":
+            other = "they have labels: try --measure war"
         raise InputError(
             f"--measure {measure}: none of the datasets has what it is made of ({titles}); {other}"
         )
