@@ -217,7 +217,7 @@ def _gallery(work: Path, model: str) -> None:
 
     from unifer.dialogue import answers
     from unifer.records import Prediction
-    from unifer.report.figures import Answered, gallery_png
+    from unifer.report.figures import AnsweredFace, gallery_png
 
     predictions = list(
         files.read_records(work / "heldout" / "results" / f"{model}.jsonl", Prediction.from_json)
@@ -229,6 +229,8 @@ def _gallery(work: Path, model: str) -> None:
         verdict = answers.grade(prediction.reply, question.candidate_labels)
         with Image.open(work / "heldout" / "data" / question.image_path) as picture:
             answered.append(
-                Answered(picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning)
+                AnsweredFace(
+                    picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning
+                )
             )
     gallery_png(work / "gallery.png", answered, f"{model} reads eight held-out faces (synthetic)")

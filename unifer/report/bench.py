@@ -1,5 +1,6 @@
-"""A benchmark's cells as tables: what would be asked, how far it has come, what came of it. Prints nothing,
-asks nobody.
+"""A benchmark's cells as tables: what would be asked, how far it has come, what came of it.
+
+Prints nothing, asks nobody.
 
 Model names are letters and digits by the reader of the models file; reasons may quote servers, so they are
 shown as data.
@@ -60,9 +61,7 @@ def live_line(cell: BenchCell) -> str:
 
 
 def plan_text(cells: Sequence[BenchCell]) -> str:
-    """What a run would do: a line a cell with open questions, requests and the most that they can cost
-    without retries.
-    """
+    """What a run would do: open questions and the most they can cost, per cell, without retries."""
     rows = []
     for cell in cells:
         state = (
@@ -91,8 +90,9 @@ def plan_text(cells: Sequence[BenchCell]) -> str:
 
 
 def result_text(cells: Sequence[BenchCell], scored: Mapping[int, DatasetScores]) -> str:
-    """A line a cell: what was answered and its scores. `scored` maps positions in `cells` to scores; then why
-    cells are not done.
+    """A line per cell: number of answers and scores; then why cells are not done.
+
+    `scored` maps positions in `cells` to scores.
     """
     rows = []
     for position, cell in enumerate(cells):

@@ -24,8 +24,9 @@ _COLUMNS = 3
 
 
 def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
-    """Draw the panels that `rows` have data for, three columns, the headline two columns wide. Raises
-    ValueError without any.
+    """Draw the panels that `rows` have data for, the headline two columns wide.
+
+    Raises ValueError without any.
     """
     chosen = panels(rows)
     if not chosen:
@@ -34,6 +35,7 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
     figure = new_figure(11.5, 0.75 + 2.45 * lines)
     grid = figure.add_gridspec(lines, _COLUMNS)
     for index, panel in enumerate(chosen):
+        # The headline takes two places, so every later panel stands one further.
         row, column = divmod(index + 1 if index else 0, _COLUMNS)
         axes = figure.add_subplot(grid[0, :2] if not index else grid[row, column])
         _draw(axes, panel, rows)
@@ -97,9 +99,7 @@ def _line(axes: Axes, panel: Panel, line: CurveLine, rows: Sequence[Json], half:
 
 
 def _stack(axes: Axes, panel: Panel, rows: Sequence[Json], half: int) -> None:
-    """Areas of the phases and, up to `step_time` (the last line, if it was logged), of what they leave of a
-    step.
-    """
+    """Areas of the phases and of what they leave of a step up to `step_time`, the last line if logged."""
     *phases, last = panel.lines
     timed = [row for row in rows if any(is_number(row.get(line.metric)) for line in panel.lines)]
     steps = np.asarray([row["step"] for row in timed], dtype=float)
@@ -157,9 +157,7 @@ def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
 
 
 def curves_text(rows: Sequence[Json], name: str) -> str:
-    """The run in lines of at most 80 columns: steps, each panel's lines first against last, the alarms of the
-    log.
-    """
+    """The run in lines of at most 80 columns: first against last of each panel's lines, and the alarms."""
     count = max(1, min(10, len(rows) // 2))
     steps = f"{len(rows):,} logged steps, {rows[0]['step']:,} to {rows[-1]['step']:,}"
     lines = [

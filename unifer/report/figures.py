@@ -31,8 +31,9 @@ _SERIES = ("#4a86c0", "#b9d3ea", "#1d4f7c")
 
 
 class Bar(NamedTuple):
-    """Bars side by side under one name: a score in [0, 1] for each series, with its 95 % interval; None where
-    there is none.
+    """Bars side by side under one name: per series a score in [0, 1] with its 95 % interval.
+
+    A score that does not exist is None.
 
     `chance` is what guessing scores in the first series.
     """
@@ -46,8 +47,9 @@ class Bar(NamedTuple):
 def confusion_png(
     path: Path, counts: Sequence[Sequence[int]], truth: Sequence[str], outcome: Sequence[str], title: str
 ) -> None:
-    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell. Columns without any
-    count beyond the labels are left out.
+    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell.
+
+    Columns without any count beyond the labels are left out.
     """
     table = np.asarray(counts, dtype=float)
     kept = [index for index in range(len(outcome)) if index < len(truth) or table[:, index].any()]
@@ -91,12 +93,12 @@ def bars_png(
     title: str,
     sections: Sequence[tuple[str, int]] = (),
 ) -> None:
-    """Draw up to three scores of several datasets or models side by side, intervals as whiskers, chance as a
-    dashed line.
+    """Draw up to three scores of several datasets or models, intervals as whiskers, chance dashed.
 
     `sections` are headings with the number of bars below each, in order; a gap parts them.
     """
     ends = np.cumsum([count for _, count in sections])
+    # A bar stands 0.45 further right for each section that ended before it.
     places = np.array(
         [index + 0.45 * int(np.searchsorted(ends[:-1], index, side="right")) for index in range(len(bars))]
     )
@@ -202,7 +204,7 @@ if TYPE_CHECKING:
 _RIGHT, _WRONG = "#1f6fb2", "#c0504d"
 
 
-class Answered(NamedTuple):
+class AnsweredFace(NamedTuple):
     """One face and what was said of it; `answer` is None where the reply named no label."""
 
     image: Image
@@ -211,10 +213,8 @@ class Answered(NamedTuple):
     reasoning: str
 
 
-def gallery_png(path: Path, answered: Sequence[Answered], title: str, columns: int = 4) -> None:
-    """Draw the faces in rows of `columns`; right answers are marked with a tick, wrong ones with a cross and
-    the truth.
-    """
+def gallery_png(path: Path, answered: Sequence[AnsweredFace], title: str, columns: int = 4) -> None:
+    """Draw the faces in rows of `columns`, right answers ticked, wrong ones crossed with the truth."""
     rows = -(-len(answered) // columns)
     # Laid out by hand: an automatic layout leaves no room for the text below a face.
     figure = new_figure(3.1 * columns, 4.2 * rows + 0.4, layout=None)

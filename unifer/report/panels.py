@@ -99,9 +99,7 @@ _OPTIMIZER = (
 
 
 def panels(rows: Sequence[Json]) -> list[Panel]:
-    """The panels that `rows` have data for, the headline (rewards, or the loss of supervised training)
-    first.
-    """
+    """The panels that `rows` have data for, first the rewards, or the loss of supervised training."""
     names = {name for row in rows for name in row if is_number(row[name])}
     rewards = sorted(name for name in names if name.startswith("rewards/") and name.endswith("/mean"))
     if "reward" in names:
@@ -156,8 +154,9 @@ def series(rows: Sequence[Json], metric: str) -> tuple[NDArray[np.float64], NDAr
 
 
 def running_mean(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
-    """Mean of each value with up to `half` neighbours on either side, fewer at the ends. Shape (n,) ->
-    (n,).
+    """Mean of each value with up to `half` neighbours on either side.
+
+    Shape (n,) -> (n,); fewer neighbours at the ends.
     """
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))

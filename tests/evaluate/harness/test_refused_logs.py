@@ -12,11 +12,13 @@ import pytest
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
 
+from tests.conftest import ROOT
 from tests.evaluate.harness.mocked import IDENTITY, answered, asked, faces
 from tests.evaluate.scored import dataset
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate import loading
+from unifer.evaluate.harness import inspect_format
 from unifer.evaluate.harness.logs import read_log, read_log_manifest
 from unifer.evaluate.harness.tasks import dataset_task
 from unifer.evaluate.harness.writing import write_log
@@ -160,3 +162,22 @@ def test_json_is_a_log_only_where_it_begins_as_one_and_a_log_needs_inspect(
     ):
         is_log(tmp_path / "x.eval")
     assert not is_log(tmp_path / "rows.json")
+
+
+def test_another_format_of_inspect_says_which_version_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read and written byte by byte was written for one format: another must not pass in silence."""
+    path, spec = log_of(tmp_path)
+    monkeypatch.setattr(inspect_format, "FORMAT", 1)
+    remedy = rf"format 2, and unifer knows format 1 .*pip install inspect-ai=={inspect_format.WRITTEN_FOR}"
+    with pytest.raises(InputError, match=remedy):
+        read_log(path)
+    row = Prediction(Question.from_json(asked(1)[0]), "<answer>happiness</answer>")
+    with pytest.raises(InputError, match=remedy):
+        write_log(tmp_path / "new.eval", spec, [row], IDENTITY)
+    assert not (tmp_path / "new.eval").exists()
+
+
+def test_the_version_that_the_formats_are_of_is_the_pinned_one() -> None:
+    assert f"inspect-ai=={inspect_format.WRITTEN_FOR}\n" in (ROOT / "requirements/cpu.in").read_text()

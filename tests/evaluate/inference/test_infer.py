@@ -29,7 +29,7 @@ from unifer.records import Json
 
 def test_every_question_gets_its_own_reply_and_a_manifest(dataset: Path) -> None:
     summary = run(dataset)
-    assert (summary.asked, summary.answered, summary.failed, summary.missing) == (COUNT, COUNT, 0, 0)
+    assert (summary.total, summary.answered, summary.failed, summary.missing) == (COUNT, COUNT, 0, 0)
     assert_each_answered_once(rows_of(dataset))
     manifest = json.loads((dataset / "results/model.manifest.json").read_text())
     assert manifest["context"]["rows"] == {"asked": COUNT, "answered": COUNT, "failed": 0, "missing": 0}

@@ -45,7 +45,8 @@ def test_an_outline_without_an_axis_is_open_on_the_page(opened: Open) -> None:
       unifer.drawRadar();
     }""")
     corners = page.evaluate("""[...document.querySelectorAll("#radar .outline")].map((outline) =>
-      [...outline.querySelectorAll("polyline")].map((line) => line.getAttribute("points").split(" ").length))""")
+      [...outline.querySelectorAll("polyline")].map(
+        (line) => line.getAttribute("points").split(" ").length))""")
     assert corners == [[5], [3], []], "closed; from c over d to a; two corners that no line joins"
 
 
@@ -83,7 +84,8 @@ def test_one_of_several_pairs_is_chosen(opened: Open) -> None:
     page = opened()
     page.evaluate("""() => {
       const [row] = unifer.summary.gains;
-      unifer.summary.gains.push({...row, before: "X", after: "Y", labels: [{...row.labels[0], label: "joy", verdict: "won"}]});
+      const joy = {...row.labels[0], label: "joy", verdict: "won"};
+      unifer.summary.gains.push({...row, before: "X", after: "Y", labels: [joy]});
       unifer.drawChanges();
     }""")
     page.locator("#changes select").select_option("X → Y")

@@ -122,7 +122,7 @@ class Questioning:
             self._record(cell, output, Prediction(question, "", error=str(reply)))
             return
         answer = reply.answer
-        cell.answered(reply.cost, answer.tokens_in, answer.tokens_out)
+        cell.count_answer(reply.cost, answer.tokens_in, answer.tokens_out)
         reason = _finish_reason(answer.finish_reason)
         self._record(
             cell,

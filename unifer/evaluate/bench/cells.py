@@ -110,7 +110,7 @@ class BenchCell:
             if prediction.question.key in wanted:
                 self.count(prediction)
 
-    def answered(self, requests_cost: float, tokens_in: int | None, tokens_out: int | None) -> None:
+    def count_answer(self, requests_cost: float, tokens_in: int | None, tokens_out: int | None) -> None:
         """Take one answered request into the counts of this run."""
         self.answered_now += 1
         self.cost += requests_cost

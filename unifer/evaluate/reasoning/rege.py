@@ -71,8 +71,9 @@ def rege_of_answers(
 def rege_of_units(
     claims: Sequence[Claim | None], rouge: Sequence[float | None], units: Sequence[int], draws: Draws
 ) -> Rege | None:
-    """With S_re the macro F1 over those of `units` that a face shows. One entry a question, None as in
-    `rege_of_answers`.
+    """With S_re the macro F1 over those of `units` that a face shows.
+
+    One entry a question, None as in `rege_of_answers`.
     """
     faces = [index for index, claim in enumerate(claims) if claim is not None]
     if not faces:
@@ -116,8 +117,9 @@ _LONGEST = 64
 
 
 def rouge_l(reply: str, reference: str) -> float:
-    """F-measure 2PR / (P + R) of the longest common subsequence of words, in [0, 1]; 0 where either text has
-    no word.
+    """F-measure 2PR / (P + R) of the longest common subsequence of words, in [0, 1].
+
+    0 where either text has no word.
     """
     said, wanted = words(reply), words(reference)
     if not said or not wanted:
@@ -128,8 +130,9 @@ def rouge_l(reply: str, reference: str) -> float:
 
 
 def words(text: str) -> Words:
-    """The stemmed words of `text`, as the package cuts them. Imports NLTK, which takes seconds, at the first
-    call.
+    """The stemmed words of `text`, as the package cuts them.
+
+    Imports NLTK, which takes seconds, at the first call.
     """
     from rouge_score.tokenize import tokenize
 
@@ -138,8 +141,9 @@ def words(text: str) -> Words:
 
 
 def longest_common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common subsequence; time in proportion to the longer text times the shorter one
-    in machine words.
+    """Length of the longest common subsequence.
+
+    Takes time in proportion to the longer text times the shorter one in machine words.
     """
     short, long = sorted((one, other), key=len)
     places: dict[str, int] = {}

@@ -1,5 +1,6 @@
-"""What a judge is asked, and how its reply is read. Any change of wording or reading is a new version: scores
-of two do not mix.
+"""What a judge is asked, and how its reply is read.
+
+Any change of wording or reading is a new version: scores of two do not mix.
 
 Knows texts; no model, no file. The text to be judged was written by a model that may want a good mark: it
 stands between fences that nobody can foretell, is freed of characters that cannot be seen, and the judge is
@@ -75,13 +76,13 @@ def prompt(reasoning: str, reference: str, *, pictured: bool = False) -> str:
     """What the judge is asked; `pictured` where it is shown the face as well."""
     code = hashlib.sha256(f"{VERSION}\0{reasoning}\0{reference}".encode("utf-8", "replace")).hexdigest()[:16]
     texts = "\n\n".join(
-        f"BEGIN {name} {code}\n{shown(text)}\nEND {name} {code}"
+        f"BEGIN {name} {code}\n{visible(text)}\nEND {name} {code}"
         for name, text in (("REFERENCE", reference), ("TEXT", reasoning))
     )
     return _TASK.format(picture=_PICTURE if pictured else "", texts=texts)
 
 
-def shown(text: str) -> str:
+def visible(text: str) -> str:
     """`text` as the judge sees it: invisible and control characters dropped, cut at `LONGEST`."""
     kept = "".join(
         char for char in text[: 2 * LONGEST] if char in "\n\t" or unicodedata.category(char)[0] != "C"

@@ -59,8 +59,7 @@ def score_reasoning(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> ReasoningScores | None:
-    """Scores of a run: its rows, the questions that were asked and have none, its AU scores, and what a judge
-    said of it.
+    """Scores of a run: its rows, its questions without one, its AU scores, and its judge's marks.
 
     None where no question has a reference or annotated AUs and no reply claims an AU beside its answer.
     """
@@ -117,8 +116,7 @@ def _rege(
 
 @lru_cache(maxsize=1 << 16)
 def support(claimed: frozenset[int], answer: str, candidates: tuple[str, ...]) -> float | None:
-    """How well the prototype of `answer` fits the AUs `claimed`, against the best fit of any candidate's: in
-    [0, 1], 1 where it follows.
+    """The fit of the prototype of `answer` to the AUs `claimed`, against the best fit: 1 where it follows.
 
     0 where no prototype fits at all; None where `answer` has no prototype. Candidates without a prototype
     take no part.
@@ -136,8 +134,7 @@ def support(claimed: frozenset[int], answer: str, candidates: tuple[str, ...]) -
 
 @dataclass(frozen=True)
 class Follows:
-    """Over the answers whose emotion has a prototype: the share that follows from the AUs claimed, and the
-    mean `support`.
+    """Over answers whose emotion has a prototype: the share that follows, and the mean `support`.
 
     `silent` of them claim no AU at all: there only neutral follows. `without_prototype` are answers that
     could not be checked.
@@ -154,8 +151,7 @@ class Follows:
 
 
 def follows(graded: Sequence[Graded | None], draws: Draws) -> Follows | None:
-    """The check over one run; None where no reply claims an AU and names an emotion with a prototype, so that
-    nothing is there to check.
+    """The check over one run; None where no reply claims an AU and names an emotion with a prototype.
 
     `graded` has an entry for each question, None where there is no row. Replies without an answer, or off the
     list, name no emotion.
@@ -178,8 +174,11 @@ def _support(row: Graded) -> float | None:
 
 @dataclass(frozen=True)
 class Truth:
-    """Whether the AUs claimed are the true ones: of all claims the share that the face shows (`n` claims),
-    the share of faces whose AUs are claimed exactly, and the mean F1 of a face (`n` annotated faces each)."""
+    """Whether the AUs claimed are the true ones.
+
+    `precision`: of all claims the share that the face shows (`n` claims). `exact`: the share of faces whose
+    AUs are claimed exactly, `face_f1`: the mean F1 per face (`n` annotated faces each).
+    """
 
     precision: MeanShare
     exact: MeanShare

@@ -27,8 +27,7 @@ from unifer.records import Json
 if TYPE_CHECKING:
     from unifer.evaluate.run_files import Selected
 
-Interval = tuple[float, float] | None
-Estimate = tuple[float | None, Interval]
+Estimate = tuple[float | None, tuple[float, float] | None]
 """A score in [0, 1] and its interval."""
 Pair = tuple[str, str]
 """Names of two runs, before and after."""
@@ -201,14 +200,11 @@ class _Entered:
 
 def _enter(runs: dict[str, DatasetScores], common: bool, resamples: int) -> _Entered:
     title = next(iter(runs.values())).spec.title
-    short = [
-        f"{name} has no reply to {part.counts['missing']:,}"
-        for name, part in runs.items()
-        if part.counts["missing"]
-    ]
-    if short and not common:
+    missing = {name: part.counts["missing"] for name, part in runs.items() if part.counts["missing"]}
+    if missing and not common:
+        short = "; ".join(f"{name} has no reply to {count:,}" for name, count in missing.items())
         raise InputError(
-            f"{title}: {'; '.join(short)} of its questions; finish it with `unifer infer`, or give --common"
+            f"{title}: {short} of its questions; finish it with `unifer infer`, or give --common"
         )
     try:
         matched = match({name: part.graded for name, part in runs.items()}, common=common)
@@ -218,7 +214,7 @@ def _enter(runs: dict[str, DatasetScores], common: bool, resamples: int) -> _Ent
     shared = set.intersection(*(set(part.notes) for part in runs.values()))
     notes = [*dict.fromkeys(note for part in runs.values() for note in part.notes if note in shared)]
     notes += [note for note in named if note.partition(": ")[2] not in shared]
-    if matched.left_out or short:
+    if matched.left_out or missing:
         for name, part in runs.items():
             graded = matched.graded[name]
             scores, units = figures(part.spec, graded, resamples=resamples)

@@ -33,8 +33,9 @@ class Group:
 
 
 POOLED_FAMILY, UNITS_FAMILY = "FERBench", "Other emotions, Action Units and reasoning"
-"""The four sets of FERBench, which have a pooled score; the sets in the folder `benchmark`. Any other dataset
-is a family of its own.
+"""The four sets of FERBench, which are pooled; the sets in `eval_more`.
+
+Any other dataset is a family of its own.
 """
 
 

@@ -36,9 +36,11 @@ class Place:
 
 
 def places(scores: Mapping[str, float], tied: Tied) -> dict[str, Place]:
-    """Ranks of models by score, best first. A model shares the rank of the best of its group as long as
-    `tied` says so; the first that is told apart opens the next group, at the number of models before it plus
-    one."""
+    """Ranks of models by score, best first.
+
+    A model shares the rank of the best of its group as long as `tied` says so; the first that is told apart
+    opens the next group, at the number of models before it plus one.
+    """
     order = sorted(scores, key=lambda name: (-scores[name], name))
     ranks: dict[str, int] = {}
     leader = ""

@@ -1,6 +1,4 @@
-"""The radar chart and the labels before and after: which of them a page has, and the same as PNG files beside
-it.
-"""
+"""Radar chart and labels before and after: which of them a page has, and the same as PNG files."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ from unifer.report.page.pairs import ALL, Versus
 
 
 def radars_of(results: Sequence[DatasetScores], models: Sequence[str]) -> dict[str, Radar]:
-    """A chart of each scope: over the datasets, if there are several, and over the labels of each; the widest
-    first.
-    """
+    """A chart per scope: over the datasets, if there are several, and over the labels of each."""
     by_dataset: dict[str, list[DatasetScores]] = {}
     for result in results:
         by_dataset.setdefault(result.spec.name, []).append(result)
@@ -34,8 +30,7 @@ def radars_of(results: Sequence[DatasetScores], models: Sequence[str]) -> dict[s
 def write_figures(
     out: Path, radars: Mapping[str, Radar], pairs: Sequence[Versus], titles: Mapping[str, str]
 ) -> tuple[Path, ...]:
-    """Write `radar.png`, and `labels.png` (`labels.2.png`, ...) for each pair of models, each of the widest
-    scope it has.
+    """Write `radar.png`, and `labels.png` (`labels.2.png`, ...) per pair of models, of the widest scope.
 
     `titles` are those of datasets by name. What an earlier page left under these names goes: it would not
     belong to this one.
@@ -80,6 +75,7 @@ def dumbbells_png(path: Path, changes: Sequence[LabelChange], before: str, after
     drawn = any(change.ci95 is not None for change in shown)
     gains.set_xlabel("difference, points" + (", paired 95 % interval" if drawn else ""), fontsize=9)
     ends = [0.0, *(bound for change in shown for bound in (change.points, *(change.ci95 or ())))]
+    # Room on the right for the words behind each dot, also where all differences are tiny.
     room = max(max(ends) - min(ends), 5)
     gains.set_xlim(min(ends) - 0.06 * room, max(ends) + 0.5 * room)
     for axes in (recalls, gains):
@@ -134,9 +130,7 @@ _MARKS = "os^Dv*P"
 
 
 class Outline(NamedTuple):
-    """The scores of one model in [0, 1], one for each axis with its 95 % interval; None where there is
-    none.
-    """
+    """The scores of one model in [0, 1] with 95 % intervals, one per axis; None without a score."""
 
     model: str
     values: tuple[float | None, ...]
@@ -145,9 +139,7 @@ class Outline(NamedTuple):
 
 @dataclass(frozen=True)
 class Radar:
-    """One chart: `outlines` of models over `axes`, each named by what it stands for; `what` names the
-    score.
-    """
+    """One chart: `outlines` of models over `axes`, named by what they stand for; `what` is the score."""
 
     what: str
     axes: tuple[str, ...]
@@ -186,9 +178,7 @@ class Radar:
 
 
 def over_datasets(results: Sequence[DatasetScores], models: Sequence[str]) -> Radar:
-    """WAR of each of `models` on each dataset; AU F1 a face, and the axis says so, where a dataset asks for
-    AUs alone.
-    """
+    """WAR of each of `models` on each dataset; AU F1 per face, as its axis says, for AUs alone."""
     specs = {result.spec.name: result.spec for result in results}
     named = {(result.run.name, result.spec.name): _headline(result) for result in results}
     axes = tuple(spec.title if spec.labels else f"{spec.title} (AU F1)" for spec in specs.values())
@@ -199,9 +189,7 @@ def over_datasets(results: Sequence[DatasetScores], models: Sequence[str]) -> Ra
 
 
 def over_labels(results: Sequence[DatasetScores]) -> Radar:
-    """Recall of each label of one dataset, of every run in `results`; a label that no question shows has no
-    axis.
-    """
+    """Recall of each label of one dataset, of every run; labels without questions have no axis."""
     found = []
     for result in results:
         scores = result.labelled
@@ -255,6 +243,7 @@ def radar_png(path: Path, radar: Radar) -> None:
     axes.set_xticks(
         turns[:-1], [textwrap.fill(plain(name, 32), 16) for name in radar.axes], color=INK, fontsize=9.5
     )
+    # Names beside the circle grow away from it, those above and below stay centred.
     for turn, text in zip(turns, axes.get_xticklabels(), strict=False):
         side = np.sin(turn)
         text.set_horizontalalignment("center" if abs(side) < 0.1 else "left" if side > 0 else "right")

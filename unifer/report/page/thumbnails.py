@@ -19,9 +19,7 @@ from unifer.dialogue.images import ImageError, preview, resolve
 from unifer.parallel import in_chunks
 
 SIZES = ((128, 60), (112, 58), (96, 55), (80, 50), (64, 45), (56, 40))
-"""Side in pixels and WebP quality of the copies, largest first: the largest at which all images fit is
-chosen.
-"""
+"""Side in pixels and WebP quality, largest first; the largest at which all images fit is chosen."""
 _EFFORT = 2
 """Of WebP, 0 to 6: at this size the next ones cost seven tenths more time for 4 % of the bytes."""
 _TRIED = 40
