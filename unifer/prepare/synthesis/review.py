@@ -1,7 +1,7 @@
 """Synthesised test rows before a person, and what that person said: `review.jsonl`, verdicts by row, the rows
 that were accepted.
 
-Knows rows and verdicts; the page that asks is `report/review`. A verdict counts for the very file that it was
+Knows rows and verdicts; the page that asks is `report/page/review`. A verdict counts for the very file that it was
 given on.
 """
 

@@ -1,5 +1,4 @@
-"""Two runs on the same questions: what the second gained, with a paired bootstrap and tests; and p values of
-many such pairs.
+"""Two runs on the same questions: the gain of the second, with a paired bootstrap and tests.
 
 Knows graded predictions; no files. Drawing and swapping is `paired`, matching questions `matching`, many runs
 at once `comparison`.
@@ -34,8 +33,7 @@ Measure = Callable[[Graded], float | None]
 
 @dataclass(frozen=True)
 class Gain:
-    """After minus before in percentage points over `n` questions, with its 95 % percentile bootstrap
-    interval.
+    """After minus before in percentage points over `n` questions, with its 95 % bootstrap interval.
 
     `fixed` and `broken` count the questions that got better and worse, `p` is the two-sided exact sign test
     on them: for right against wrong answers McNemar's exact test. It takes questions for independent, and
@@ -95,8 +93,7 @@ class PairedReplies:
 def pair_up(
     before: Sequence[Graded], after: Sequence[Graded], measure: str, labels: Sequence[str] = ()
 ) -> PairedReplies:
-    """A pair from matched verdicts by one of `MEASURES`; UAR and macro-F1 need the `labels`, under canonical
-    names.
+    """A pair from matched verdicts by one of `MEASURES`; UAR and macro-F1 need the canonical `labels`.
 
     Raises InputError where no question tells.
     """
@@ -241,9 +238,7 @@ def paired_gain(
 def score_alone(
     runs: Sequence[Sequence[Graded]], *, resamples: int, seeds: Sequence[int], average: bool
 ) -> tuple[float, tuple[float, float]]:
-    """AU F1 a face over several datasets, and its interval: what the run gains over one that is worth
-    nothing.
-    """
+    """AU F1 per face over several datasets, and its interval: the gain over a run that is worth nothing."""
     pairs = []
     for graded in runs:
         told = [(row.prediction.question, worth) for row in graded if (worth := face_f1(row)) is not None]
@@ -255,8 +250,9 @@ def score_alone(
 
 
 def sign_test(fixed: int, broken: int) -> float:
-    """Two-sided exact p of `fixed` against `broken` under even odds, 1 where there is neither (McNemar 1947,
-    exact form).
+    """Two-sided exact p of `fixed` against `broken` under even odds; 1 where there is neither.
+
+    Source: McNemar 1947, exact form.
     """
     discordant = fixed + broken
     term, tail = 1, 0
@@ -269,8 +265,7 @@ def sign_test(fixed: int, broken: int) -> float:
 
 
 def holm(found: Sequence[float]) -> list[float]:
-    """p values adjusted for how many there are: reject those at most alpha, and the chance of any false
-    rejection is at most alpha.
+    """p values adjusted for how many there are, so that any false rejection has a chance of at most alpha.
 
     Step-down (Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of
     Statistics 6, 1979): the smallest of m times m, the next times m - 1, ...; none less than one before it,

@@ -8,32 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from importlib import resources
 
-from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine
-from unifer.report.leaderboard.shown import (
+from unifer.report.layout import plain
+from unifer.report.leaderboard.lines import Leaderboard, Ranking, RankingLine
+from unifer.report.leaderboard.text import (
     EXPLAINED,
     NAME_WIDTH,
     heading,
-    made_of,
     notes_of,
+    protocol_of,
     rank_of,
     ranked_by,
-    shown,
+    score_text,
     tag_of,
 )
 from unifer.report.page.document import document
-from unifer.report.tables import plain
 
 _LONG = 400
 
 
 def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
     """The whole page."""
-    here = resources.files("unifer.report.leaderboard")
-    style = resources.files("unifer.report.page").joinpath("style.css").read_text(encoding="utf-8")
-    style += here.joinpath("leaderboard.css").read_text(encoding="utf-8")
-    script = here.joinpath("leaderboard.js").read_text(encoding="utf-8")
     values = {
         "links": "".join(
             f'<li><a href="#board-{at}">{_text(heading(board))}</a></li>' for at, board in enumerate(boards)
@@ -42,8 +37,7 @@ def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
         "boards": "\n".join(_board(board, at) for at, board in enumerate(boards)),
         "explained": _text(EXPLAINED, 2 * _LONG),
     }
-    body = here.joinpath("leaderboard.html").read_text(encoding="utf-8")
-    return document(body, values, title="Leaderboard", style=style, script=script)
+    return document("leaderboard", values, title="Leaderboard", scripts=("leaderboard",), style="leaderboard")
 
 
 def _text(text: str, width: int = NAME_WIDTH + 40) -> str:
@@ -53,10 +47,10 @@ def _text(text: str, width: int = NAME_WIDTH + 40) -> str:
 def _warnings(warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
-    listed = "".join(f"<li>{_text(warning, _LONG)}</li>" for warning in warnings)
+    items = "".join(f"<li>{_text(warning, _LONG)}</li>" for warning in warnings)
     head = '<h2 id="warnings-h">Before comparing</h2>'
     return (
-        f'<section class="warnings" aria-labelledby="warnings-h">{head}<div><ul>{listed}</ul></div></section>'
+        f'<section class="warnings" aria-labelledby="warnings-h">{head}<div><ul>{items}</ul></div></section>'
     )
 
 
@@ -82,31 +76,30 @@ def _ranking(ranking: Ranking, board: Leaderboard) -> str:
     )
     scale = _scale(ranking)
     rows = "".join(_row(ranking, line, scale) for line in ranking.lines)
-    name = f"{heading(board)}, {ranking.title}"
+    name = _text(f"{heading(board)}, {ranking.title}")
     return (
-        f'<div class="wide" role="region" tabindex="0" aria-label="{_text(name)}"><table class="ranking">{caption}'
+        f'<div class="wide" role="region" tabindex="0" aria-label="{name}"><table class="ranking">{caption}'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{_notes(ranking)}"
     )
 
 
 def _notes(ranking: Ranking) -> str:
-    """What is to be known of single lines, folded: sources, doubts, what a run lacks."""
-    found = notes_of(ranking)
-    listed = "".join(
-        f"<li>{_text(about, _LONG)}: {_text(', '.join(names), _LONG)}</li>" for about, names in found.items()
+    """Notes on single lines, folded: sources, doubts, what a run lacks."""
+    items = "".join(
+        f"<li>{_text(about, _LONG)}: {_text(', '.join(names), _LONG)}</li>"
+        for about, names in notes_of(ranking).items()
     )
-    return (
-        f'<details class="about"><summary>Notes and sources</summary><ul>{listed}</ul></details>'
-        if found
-        else ""
-    )
+    if not items:
+        return ""
+    return f'<details class="about"><summary>Notes and sources</summary><ul>{items}</ul></details>'
 
 
 def _head(title: str, order: str, number: bool) -> str:
     kind = ' class="num"' if number else ""
     if not order:
         return f'<th scope="col"{kind}>{_text(title)}</th>'
-    return f'<th scope="col"{kind} aria-sort="{order}"><button type="button" class="sort">{_text(title)}</button></th>'
+    button = f'<button type="button" class="sort">{_text(title)}</button>'
+    return f'<th scope="col"{kind} aria-sort="{order}">{button}</th>'
 
 
 def _row(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str:
@@ -115,23 +108,25 @@ def _row(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str
     rank = (
         f'<td class="rank" data-value="{"" if place is None else place.rank}">{rank_of(ranking, line)}</td>'
     )
-    made = f'<small class="note">{_text(made_of(line))}</small>'
-    name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{_text(line.name, NAME_WIDTH)}{tag}{made}</th>'
+    protocol = f'<small class="note">{_text(protocol_of(line))}</small>'
+    name = f"{_text(line.name, NAME_WIDTH)}{tag}{protocol}"
+    name = f'<th scope="row" data-value="{_text(line.name.casefold())}">{name}</th>'
     scores = "".join(_score(ranking, line, key) for key, _ in ranking.columns)
-    asked = line.questions.partition(" ")[0].replace(",", "")
-    questions = f'<td class="asked" data-value="{asked}">{escape(line.questions)}</td>'
+    number = line.questions.partition(" ")[0].replace(",", "")
+    questions = f'<td class="asked" data-value="{number}">{escape(line.questions)}</td>'
     return f'<tr class="{line.kind}">{rank}{name}{scores}{_whisker(ranking, line, scale)}{questions}</tr>'
 
 
 def _score(ranking: Ranking, line: RankingLine, key: str) -> str:
-    cell = shown(ranking, line, key)
+    cell = score_text(ranking, line, key)
     if cell is None:
         return '<td class="num none" data-value="">–</td>'
     best = ' <span class="unseen">(best, or not told apart from it)</span>' if cell.best else ""
     partial = '<span title="over other or fewer questions">~</span>' if cell.partial else ""
     interval = f' <small class="ci">{cell.interval}</small>' if cell.interval else ""
     kind = "num best" if cell.best else "num"
-    return f'<td class="{kind}" data-value="{line.values[key].score!r}">{partial}{cell.number}{interval}{best}</td>'
+    text = f"{partial}{cell.number}{interval}{best}"
+    return f'<td class="{kind}" data-value="{line.values[key].score!r}">{text}</td>'
 
 
 def _scale(ranking: Ranking) -> tuple[float, float]:
@@ -145,9 +140,7 @@ def _scale(ranking: Ranking) -> tuple[float, float]:
 
 
 def _whisker(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) -> str:
-    """Score and interval on the scale of the table. The numbers stand beside it, so readers of the page's
-    text lose nothing.
-    """
+    """Score and interval on the scale of the table; the numbers stand beside it, for readers of text."""
     value = line.values.get(ranking.ranked_by or "")
     if value is None:
         return '<td class="plot"></td>'
@@ -156,14 +149,10 @@ def _whisker(ranking: Ranking, line: RankingLine, scale: tuple[float, float]) ->
     def at(score: float) -> str:
         return f"{100 * (score - low) / (high - low):.2f}"
 
-    bounds = value.interval
-    span = (
-        ""
-        if bounds is None
-        else f'<line class="range" x1="{at(bounds[0])}" x2="{at(bounds[1])}" y1="8" y2="8"/>'
-    )
+    span = ""
+    if value.interval is not None:
+        first, last = map(at, value.interval)
+        span = f'<line class="range" x1="{first}" x2="{last}" y1="8" y2="8"/>'
     dot = f'<line class="dot" x1="{at(value.score)}" x2="{at(value.score)}" y1="2" y2="14"/>'
-    return (
-        '<td class="plot"><svg class="whisker" viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true">'
-        f'<line x1="0" x2="100" y1="8" y2="8"/>{span}{dot}</svg></td>'
-    )
+    frame = 'class="whisker" viewBox="0 0 100 16" preserveAspectRatio="none" aria-hidden="true"'
+    return f'<td class="plot"><svg {frame}><line x1="0" x2="100" y1="8" y2="8"/>{span}{dot}</svg></td>'

@@ -1,5 +1,4 @@
-"""Boards as CSV, by pandas: a row a model and dataset, every score at full precision with its interval, every
-denominator.
+"""Boards as CSV: a row per model and dataset, every score at full precision with interval and denominators.
 
 Shares are in [0, 1], as in metrics.json; REGE is at most 200, the judge's mean from 1 to 10.
 """
@@ -9,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unifer.report.leaderboard.boards import Leaderboard
-from unifer.report.leaderboard.entries import METRICS, BoardCell, Entry, Value
+from unifer.report.leaderboard.cells import METRICS, BoardCell, Value
+from unifer.report.leaderboard.entries import Entry
+from unifer.report.leaderboard.lines import Leaderboard
 from unifer.report.leaderboard.published import SCALES, PublishedResult
 
 _FIRST = ("kind", "board", "model", "dataset", "protocol", "prompt", "setting", "source", "unconfirmed")
@@ -30,9 +30,7 @@ Row = dict[str, Any]
 
 
 def csv(boards: Sequence[Leaderboard], published: Sequence[PublishedResult], protocol: str) -> str:
-    """The text of the file: runs and their totals first, then every published result, those of other datasets
-    too.
-    """
+    """The text of the file: runs and their totals, then every published result, of other datasets too."""
     import pandas
 
     rows = [row for board in boards for row in _rows(board, protocol)] + [
@@ -52,32 +50,16 @@ def csv(boards: Sequence[Leaderboard], published: Sequence[PublishedResult], pro
 
 
 def _rows(board: Leaderboard, protocol: str) -> Iterator[Row]:
+    title = board.group.title
     for entry in board.entries:
-        head = {"kind": "run", "board": board.group.title, "model": _kept(entry.model), "protocol": protocol}
-        for name, cell in entry.cells.items():
-            yield (
-                head
-                | {"dataset": name}
-                | _scores(cell.values)
-                | _ranks(board, entry.model, name)
-                | _counts(cell)
-            )
-        for name, values in board.totals.get(entry.model, {}).items():
-            if values:
-                yield (
-                    head
-                    | {"dataset": name}
-                    | _scores(values)
-                    | _ranks(board, entry.model, name)
-                    | _summed(entry)
-                )
+        head = {"kind": "run", "board": title, "model": _cell_text(entry.model), "protocol": protocol}
+        rows = [(name, cell.values, _counts(cell)) for name, cell in entry.cells.items()]
+        totals = board.totals.get(entry.model, {})
+        rows += [(name, values, _summed(entry)) for name, values in totals.items() if values]
+        for name, values, counts in rows:
+            yield head | {"dataset": name} | _scores(values) | _ranks(board, entry.model, name) | counts
     for name, (columns, about) in board.reference.items():
-        head = {
-            "kind": "baseline",
-            "board": board.group.title,
-            "model": name,
-            "notes": _kept("; ".join(about)),
-        }
+        head = {"kind": "baseline", "board": title, "model": name, "notes": _cell_text("; ".join(about))}
         yield from (head | {"dataset": column} | _scores(values) for column, values in columns.items())
 
 
@@ -103,13 +85,13 @@ def _ranks(board: Leaderboard, model: str, column: str) -> Row:
 
 
 def _counts(cell: BoardCell) -> Row:
-    prompt = None if cell.wording is None else _kept(cell.wording.text)
+    prompt = None if cell.wording is None else _cell_text(cell.wording.text)
     notes = {
         "prompt": prompt,
         "comparable": cell.comparable,
         "folds": cell.folds,
-        "flags": _kept("; ".join(cell.flags)),
-        "notes": _kept("; ".join(cell.notes)),
+        "flags": _cell_text("; ".join(cell.flags)),
+        "notes": _cell_text("; ".join(cell.notes)),
     }
     return {"questions": cell.whole, **cell.counts, **notes}
 
@@ -118,7 +100,7 @@ def _summed(entry: Entry) -> Row:
     """Denominators of all sets together, where each set has them."""
     cells = list(entry.cells.values())
     names = [name for name in cells[0].counts if all(name in cell.counts for cell in cells)]
-    prompt = {} if entry.wording is None else {"prompt": _kept(entry.wording.text)}
+    prompt = {} if entry.wording is None else {"prompt": _cell_text(entry.wording.text)}
     return prompt | {name: sum(cell.counts[name] for cell in cells) for name in names}
 
 
@@ -126,7 +108,7 @@ def _published(result: PublishedResult) -> Row:
     share = SCALES[result.metric][1] == 100
     row = {
         "kind": "published",
-        "model": _kept(result.system),
+        "model": _cell_text(result.system),
         "dataset": result.dataset,
         "protocol": f"{result.protocol.key}: {result.protocol.text}",
     }
@@ -139,7 +121,7 @@ def _published(result: PublishedResult) -> Row:
     return row | doubt | {result.metric: float(f"{result.value / 100:.12g}") if share else result.value}
 
 
-def _kept(text: str) -> str:
+def _cell_text(text: str) -> str:
     """A text that no spreadsheet takes for a formula, and that UTF-8 can hold."""
     safe = text.encode("utf-8", "backslashreplace").decode()
     return f"'{safe}" if safe[:1] in ("=", "+", "-", "@", "\t", "\r") else safe

@@ -21,9 +21,7 @@ from unifer.models.api.faults import Fault
 from unifer.records import Json, Question
 
 SPOKE: tuple[Misfit, ...] = ("nonsense", "out_of_range", "refusal")
-"""Failures in which the judge did reply: asking once more would bring the same, so only `--retry-failed`
-does.
-"""
+"""Failures with a reply of the judge: it would say the same again, unless `--retry-failed` asks."""
 _OTHER_FILE = "it is no file of `unifer judge`; move it away"
 
 
@@ -79,8 +77,9 @@ class JudgedRun:
 
 
 def read_judged(predictions: Path) -> JudgedRun | None:
-    """The judgements beside a predictions file; None where nothing was judged. Raises InputError for files
-    that are not ours.
+    """The judgements beside a predictions file; None where nothing was judged.
+
+    Raises InputError for files that are not ours.
     """
     path = judged_path(predictions)
     manifest = runs.manifest_path(path)
