@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from unifer.cli.console import note
 from unifer.errors import InputError
 
 MOST_RESAMPLES = 100_000
@@ -63,3 +65,44 @@ def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path
             f"{name}{given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
         )
     return given
+
+
+def add_former_name(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, name: str, flag: argparse.Action
+) -> None:
+    """Let `name`, what `flag` was called before, still do its work for one version, with a note."""
+
+    class FormerName(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: str | Sequence[Any] | None,
+            option_string: str | None = None,
+        ) -> None:
+            note(f"{name} is now called {flag.option_strings[0]}; the next version knows the new name alone")
+            flag(parser, namespace, values, option_string)
+
+    parser.add_argument(
+        name,
+        action=FormerName,
+        dest=flag.dest,
+        nargs=flag.nargs,
+        type=flag.type,
+        choices=flag.choices,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser, text: str) -> None:
+    """`--overwrite`, of every command that may replace or move aside a file that is there."""
+    add_former_name(parser, "--force", parser.add_argument("--overwrite", action="store_true", help=text))
+
+
+def refuse_existing(out: Path, overwrite: bool) -> None:
+    """Raise InputError where `out` is there and may not be moved aside."""
+    if out.exists() and not overwrite:
+        raise InputError(
+            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --overwrite"
+        )

@@ -21,8 +21,8 @@ from unifer.datasets import DatasetSpec
 from unifer.dialogue import images, prompts
 from unifer.emotions import EMOTIONS, canonical, spelled_in
 from unifer.errors import InputError
+from unifer.parallel import in_chunks
 from unifer.prepare import faces
-from unifer.prepare.parallel import in_chunks
 from unifer.records import CoTRow, Json, Question, RewardRow
 
 CODED_FROM = 1.5

@@ -108,17 +108,17 @@ def _wanted(sibling: Any, release: Release, project: Path) -> Wanted:
     )
 
 
-def lacking(listing: Listing, *, force: bool) -> list[Wanted]:
-    """What is not there yet. Raises InputError where another file stands in a place, unless `force`."""
+def lacking(listing: Listing, *, overwrite: bool) -> list[Wanted]:
+    """What is not there yet. Raises InputError where another file stands in a place, unless `overwrite`."""
     absent = []
     for each in listing.wanted:
         difference = each.differs(each.place) if each.place.is_file() else "absent"
         if difference is None:
             continue
-        if difference != "absent" and not force:
+        if difference != "absent" and not overwrite:
             raise InputError(
                 f"{each.place}: is another version ({difference}, version {listing.revision[:12]}); "
-                "move it aside with --force, or name its version with --revision"
+                "move it aside with --overwrite, or name its version with --revision"
             )
         absent.append(each)
     return absent

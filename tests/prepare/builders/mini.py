@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.prepare.builders import BUILDERS
 from unifer.prepare.builders.build import Built, build
+from unifer.prepare.builders.registry import BUILDERS
 from unifer.prepare.builders.source import DatasetSource, Options
 from unifer.records import Json
 

@@ -14,13 +14,13 @@ from tests.prepare.builders import mini
 from unifer.datasets import read_questions
 from unifer.dialogue import images
 from unifer.emotions import canonical
-from unifer.prepare.builders import affectnet, ferplus, rafdb, rows
+from unifer.prepare.builders import affectnet, fer2013, raf, rows
 from unifer.prepare.builders.image_root import lay_out
 from unifer.records import Question
 
 
 def official_rafdb(root: Path, published: list[Question]) -> None:
-    codes = {label: code for code, label in rafdb.CODES.items()}
+    codes = {label: code for code, label in raf.CODES.items()}
     names = [question.image_path.rpartition("/")[2] for question in published]
     lines = [
         f"{name.replace('_aligned', '')} {codes[str(q.true_label)]}"
@@ -34,7 +34,7 @@ def official_ferplus(root: Path, published: list[Question]) -> None:
     ballots = {}
     for question in published:
         votes = [0] * 10
-        votes[ferplus.EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
+        votes[fer2013.EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
         ballots[question.image_path.rpartition("/")[2]] = votes
     mini.ferplus(root, ballots)
 

@@ -13,9 +13,10 @@ from PIL import Image
 
 from unifer.dialogue import prompts
 from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.prepare.curation.curate import CurationLimits, CurationPlan, curate, read_plan_rows
+from unifer.prepare.curation.curate import curate
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.outcome import CurationSummary
+from unifer.prepare.curation.plan import CurationLimits, CurationPlan, read_plan_rows
 from unifer.prepare.curation.teachers import TeacherSpec
 from unifer.progress import Advance
 from unifer.records import Json

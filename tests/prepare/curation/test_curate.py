@@ -27,8 +27,9 @@ from unifer.dialogue import prompts
 from unifer.errors import InputError, Interrupted
 from unifer.models.api.budget import Prices
 from unifer.models.api.requests import Answer, NoReply
-from unifer.prepare.curation.curate import CurationLimits, curate, read_plan_rows
+from unifer.prepare.curation.curate import curate
 from unifer.prepare.curation.filter import FilterSettings
+from unifer.prepare.curation.plan import CurationLimits, read_plan_rows
 from unifer.records import CoTRow
 
 

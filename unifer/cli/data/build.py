@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
 from unifer.cli.console import progress
 from unifer.cli.data.build_options import add_flags, read_options
 from unifer.errors import InputError
@@ -45,9 +46,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="FILE",
         help="rows, .json or .jsonl (default: the eval folder's question file, or data/)",
     )
-    build.add_argument(
-        "--force", action="store_true", help="move an existing FILE aside (FILE.1) instead of refusing"
-    )
+    flags.add_overwrite(build, "move an existing FILE aside (FILE.1) instead of refusing")
     build.add_argument(
         "--image-root",
         type=Path,
@@ -91,9 +90,9 @@ def _add_words(build: argparse.ArgumentParser) -> None:
 
 def _build(args: argparse.Namespace) -> int:
     from unifer.places import current_project, default_image_root
-    from unifer.prepare.builders import BUILDERS
     from unifer.prepare.builders.build import build, dataset_name, spec_of
     from unifer.prepare.builders.folds import refuse_leak
+    from unifer.prepare.builders.registry import BUILDERS
     from unifer.prepare.builders.source import DatasetSource
 
     if args.list:
@@ -118,7 +117,9 @@ def _build(args: argparse.Namespace) -> int:
     spec = spec_of(builder, project)
     usual = _usual(project, dataset_name(builder, options, spec), options, options.split)
     out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)
-    _check_out(out, args.force)
+    if out.suffix not in (".json", ".jsonl"):
+        raise InputError(f"--out {out}: rows are written as .json or .jsonl")
+    flags.refuse_existing(out, args.overwrite)
     source = DatasetSource(builder, options, spec)
     with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
         built = build(source, advance)
@@ -142,15 +143,6 @@ def _usual(project: Path, name: str, options: Options, split: str) -> Path:
     """`data/rafdb_train.jsonl`, `data/disfa_test.1-of-3.jsonl`: where rows go unless --out says otherwise."""
     fold = f".{options.fold.number}-of-{options.fold.of}" if options.fold else ""
     return project / "data" / f"{name}_{split}{fold}.jsonl"
-
-
-def _check_out(out: Path, force: bool) -> None:
-    if out.suffix not in (".json", ".jsonl"):
-        raise InputError(f"--out {out}: rows are written as .json or .jsonl")
-    if out.exists() and not force:
-        raise InputError(
-            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force"
-        )
 
 
 def _lay_out(built: Built, image_root: Path) -> None:
@@ -183,11 +175,9 @@ def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -
         "images": options.images,
         "template": options.template,
     }
-    identity |= {
-        name: getattr(options, name)
-        for name in ("votes", "au_threshold", "frame_step")
-        if name in builder.flags
-    }
+    for name, key in (("vote_rule", "votes"), ("au_threshold", "au_threshold"), ("frame_step", "frame_step")):
+        if name in builder.flags:
+            identity[key] = getattr(options, name)
     if built.source.folds is not None:
         identity |= {
             "fold": None if options.fold is None else str(options.fold),
@@ -251,7 +241,7 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
 
 
 def _list() -> int:
-    from unifer.prepare.builders import BUILDERS
+    from unifer.prepare.builders.registry import BUILDERS
 
     for builder in BUILDERS.values():
         print(

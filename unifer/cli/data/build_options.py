@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unifer.cli import flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,18 +14,19 @@ if TYPE_CHECKING:
 
 _FLAGS = {
     name: f"--{name.replace('_', '-')}"
-    for name in ("votes", "au_threshold", "frame_step", "fold", "folds", "test_list", "labels", "table")
+    for name in ("vote_rule", "au_threshold", "frame_step", "fold", "folds", "test_list", "labels", "table")
 }
 _COLUMNS = ("image", "label", "au", "split", "subject")
 
 
 def add_flags(build: argparse.ArgumentParser) -> None:
     """Add those flags."""
-    build.add_argument(
-        "--votes",
+    vote_rule = build.add_argument(
+        "--vote-rule",
         choices=("published", "majority"),
-        help="ferplus: the vote rule (default: published for test)",
+        help="ferplus: the rule by which votes become a label (default: published for test)",
     )
+    flags.add_former_name(build, "--votes", vote_rule)
     build.add_argument(
         "--au-threshold",
         type=int,
@@ -99,7 +101,7 @@ def read_options(args: argparse.Namespace, builder: Builder, as_questions: bool)
     if args.labels is not None:
         given["labels"] = _labels(args.labels)
     if args.ask_like is not None:
-        from unifer.prepare.builders.words import read_words
+        from unifer.prepare.builders.rows import read_words
 
         given["words"] = read_words(args.ask_like)
     template = args.template or (

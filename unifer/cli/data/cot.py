@@ -15,15 +15,17 @@ from unifer.errors import InputError
 from unifer.progress import Advance
 
 if TYPE_CHECKING:
-    from unifer.prepare.curation.curate import CurationLimits, CurationPlan
     from unifer.prepare.curation.outcome import CurationSummary
+    from unifer.prepare.curation.plan import CurationLimits, CurationPlan
 
 _EPILOG = """\
-The teacher is told the label and the Action Units of a row (--blind: not) and writes a think block and an answer, as if it had seen the
-face alone. A row is kept if the reply is well-formed, names the known label and AUs, neither betrays that it was told nor wavers, and is
-no near-copy of another. Everything asked goes into OUT.log.jsonl: stopped or killed, the same command goes on and asks no kept row again.
-Beside OUT: .rejected.jsonl with reasons, .report.json, .report.md, .manifest.json. Keys come from the environment (OPENAI_API_KEY and so
-on; UNIFER_TEACHER_API_KEY for a URL). Exit status 1: rows are still open, by failures or by the budget.
+The teacher is told the label and the Action Units of a row (--blind: not) and writes a think block and an
+answer, as if it had seen the face alone. A row is kept if the reply is well-formed, names the known label and
+AUs, neither betrays that it was told nor wavers, and is no near-copy of another. Everything asked goes into
+OUT.log.jsonl: stopped or killed, the same command goes on and asks no kept row again. Beside OUT:
+.rejected.jsonl with reasons, .report.json, .report.md, .manifest.json. Keys come from the environment
+(OPENAI_API_KEY and so on; UNIFER_TEACHER_API_KEY for a URL). Exit status 1: rows are still open, by failures or
+by the budget.
 """
 
 
@@ -77,82 +79,55 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(run=_cot)
 
 
+def _add_numbers(group: argparse._ArgumentGroup, *numbers: tuple[str, float | None, str, str]) -> None:
+    """Number flags by (name, default, metavar, help); without a default a flag takes the kind of its metavar."""
+    for name, default, metavar, text in numbers:
+        kind = int if isinstance(default, int) or metavar == "N" else float
+        group.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+
+
 def _asking(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--attempts", type=int, default=3, metavar="N", help="replies a row before it is given up (default 3)"
+    _add_numbers(
+        group,
+        ("--attempts", 3, "N", "replies per row before it is given up (default 3)"),
+        ("--temperature", 0.7, "T", "of the first attempt (default 0.7)"),
+        ("--temperature-step", 0.15, "T", "more at each further one (default 0.15)"),
+        ("--max-tokens", 1024, "N", "of one reply (default 1024)"),
+        ("--max-connections", 32, "N", "requests in flight (default 32)"),
+        ("--retries", 4, "N", "times a failed request is sent again (default 4)"),
+        ("--timeout", 120.0, "S", "seconds that one request may take (default 120)"),
     )
-    group.add_argument(
-        "--temperature", type=float, default=0.7, metavar="T", help="of the first attempt (default 0.7)"
-    )
-    group.add_argument(
-        "--temperature-step",
-        type=float,
-        default=0.15,
-        metavar="T",
-        help="more at each further one (default 0.15)",
-    )
-    group.add_argument(
-        "--max-tokens", type=int, default=1024, metavar="N", help="of one reply (default 1024)"
-    )
-    group.add_argument(
-        "--max-connections", type=int, default=32, metavar="N", help="requests in flight (default 32)"
-    )
-    group.add_argument(
-        "--retries", type=int, default=4, metavar="N", help="times a failed request is sent again (default 4)"
-    )
-    group.add_argument(
-        "--timeout",
-        type=float,
-        default=120.0,
-        metavar="S",
-        help="seconds that one request may take (default 120)",
-    )
-    group.add_argument(
-        "--image-side",
+    size = group.add_argument(
+        "--image-size",
         type=int,
         default=768,
         metavar="PIXELS",
         help="longest side sent to an API (default 768)",
     )
+    flags.add_former_name(group, "--image-side", size)
     group.add_argument(
         "--cache", action="store_true", help="let inspect_ai keep and reuse replies in its cache"
     )
 
 
 def _budget(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--max-requests", type=int, metavar="N", help="never send more")
-    group.add_argument("--max-cost", type=float, metavar="USD", help="never spend more; needs both prices")
-    group.add_argument("--price-in", type=float, metavar="USD", help="of a million tokens sent")
-    group.add_argument("--price-out", type=float, metavar="USD", help="of a million tokens received")
+    _add_numbers(
+        group,
+        ("--max-requests", None, "N", "never send more"),
+        ("--max-cost", None, "USD", "never spend more; needs both prices"),
+        ("--price-in", None, "USD", "of a million tokens sent"),
+        ("--price-out", None, "USD", "of a million tokens received"),
+    )
 
 
 def _filter(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--min-length", type=int, default=15, metavar="WORDS", help="of the reasoning (default 15)"
-    )
-    group.add_argument(
-        "--max-length", type=int, default=400, metavar="WORDS", help="of the reasoning (default 400)"
-    )
-    group.add_argument(
-        "--min-au-f1",
-        type=float,
-        default=0.6,
-        metavar="F1",
-        help="AUs against the known ones; 1: exactly (default 0.6)",
-    )
-    group.add_argument(
-        "--similarity",
-        type=float,
-        default=0.85,
-        metavar="J",
-        help="Jaccard of word 3-grams: near-copies (default 0.85)",
-    )
-    group.add_argument(
-        "--repeats",
-        type=int,
-        default=3,
-        metavar="N",
-        help="near-copies kept over different faces; 0: any (default 3)",
+    _add_numbers(
+        group,
+        ("--min-length", 15, "WORDS", "of the reasoning (default 15)"),
+        ("--max-length", 400, "WORDS", "of the reasoning (default 400)"),
+        ("--min-au-f1", 0.6, "F1", "AUs against the known ones; 1: exactly (default 0.6)"),
+        ("--similarity", 0.85, "J", "Jaccard of word 3-grams: near-copies (default 0.85)"),
+        ("--repeats", 3, "N", "near-copies kept over different faces; 0: any (default 3)"),
     )
 
 
@@ -170,8 +145,8 @@ def _cot(args: argparse.Namespace) -> int:
 
 def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
     from unifer.models.api.budget import Prices
-    from unifer.prepare.curation.curate import CurationLimits, CurationPlan, read_plan_rows
     from unifer.prepare.curation.filter import FilterSettings
+    from unifer.prepare.curation.plan import CurationLimits, CurationPlan, read_plan_rows
     from unifer.prepare.curation.teachers import find_teacher
 
     if args.limit is not None and args.limit < 1:
@@ -186,7 +161,7 @@ def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
         raise InputError(f"--out {args.out}: must end in .json or .jsonl")
     settings = {
         name: getattr(args, name)
-        for name in ("max_tokens", "timeout", "max_connections", "image_side", "cache")
+        for name in ("max_tokens", "timeout", "max_connections", "image_size", "cache")
     }
     teacher = find_teacher(args.teacher, args.model, **settings)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from unifer.cli import flags
 from unifer.errors import InputError
 
 
@@ -22,11 +23,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     fetch.add_argument(
         "--revision", metavar="REV", help="version at the hub: a commit, tag or branch (default: the newest)"
     )
-    fetch.add_argument(
-        "--force",
-        action="store_true",
-        help="move a file of another version aside (FILE.1) instead of refusing",
-    )
+    flags.add_overwrite(fetch, "move a file of another version aside (FILE.1) instead of refusing")
     fetch.set_defaults(run=_fetch)
 
 
@@ -45,7 +42,7 @@ def _fetch(args: argparse.Namespace) -> int:
     listings = [
         fetching.look_up(RELEASES[name], project, args.revision) for name in dict.fromkeys(args.names)
     ]
-    wanted = [(listing, fetching.lacking(listing, force=args.force)) for listing in listings]
+    wanted = [(listing, fetching.lacking(listing, overwrite=args.overwrite)) for listing in listings]
     for listing, absent in wanted:
         for each in listing.wanted:
             shown = each.place.relative_to(project)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
 from unifer.cli.console import wrapped
 from unifer.cli.data.check import add_image_flags, check_image_root, known_specs, look
 from unifer.errors import InputError
@@ -63,9 +64,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="NAME=SHARE",
         help="share of each dataset, such as rafdb=1 affectnet=2",
     )
-    rlvr.add_argument(
-        "--force", action="store_true", help="move an existing OUT aside (OUT.1) instead of refusing"
-    )
+    flags.add_overwrite(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
     rlvr.add_argument(
         "--seed", default="0", metavar="S", help="which rows are drawn; the same seed draws the same"
     )
@@ -83,10 +82,7 @@ def _rlvr(args: argparse.Namespace) -> int:
         raise InputError(f"--out {out}: the name of a row file ends in .json or .jsonl")
     if out.resolve() in [path.resolve() for path in (*args.files, *args.test)]:
         raise InputError(f"--out {out}: is one of the inputs; choose another name")
-    if out.exists() and not args.force:
-        raise InputError(
-            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force"
-        )
+    flags.refuse_existing(out, args.overwrite)
     tests = _tests(args)
     tables = building.read(args.files, tests, check_image_root(args), known_specs(None))
     outcome = building.write(tables, *look(tables, args), shares, out)
@@ -128,9 +124,8 @@ def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:
     print(f"{'dataset':<16}{'class':<16}{'read':>10}{'written':>10}")
     for group in sorted(outcome.read):
         dataset, label = group
-        print(
-            f"{dataset[:15] or '-':<16}{label[:15] or '(AUs)':<16}{outcome.read[group]:>10,}{outcome.written[group]:>10,}"
-        )
+        counts = f"{outcome.read[group]:>10,}{outcome.written[group]:>10,}"
+        print(f"{dataset[:15] or '-':<16}{label[:15] or '(AUs)':<16}{counts}")
     print(f"{'all':<32}{outcome.read.total():>10,}{outcome.written.total():>10,}\n")
     for reason, count in outcome.dropped.items():
         print(f"dropped {count:>10,}  {REASONS[reason]}  [{reason}]")

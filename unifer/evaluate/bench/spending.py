@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unifer.models.api.asking import Sent
-from unifer.models.api.ledger import RequestLedger
+from unifer.models.api.budget import RequestLedger
 
 NAME = "requests.jsonl"
 

@@ -19,7 +19,7 @@ from unifer.evaluate.asked import Stated
 from unifer.evaluate.harness.log_files import Logged, read_header, read_samples
 from unifer.evaluate.harness.outputs import prediction_of
 from unifer.evaluate.harness.samples import FACTS, question_in, restored, sample_id
-from unifer.models.api.secrets import redacted, secrets
+from unifer.models.api.requests import redacted, secrets
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction
 

@@ -11,7 +11,7 @@ from typing import Any
 from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput, ModelUsage, StopReason
 
 from unifer.evaluate.harness.samples import FACTS, kept, restored, shown
-from unifer.models.api.replies import tokens_in, whole
+from unifer.models.api.client import tokens_in, whole
 from unifer.records import Json, Prediction, Question
 
 NO_REPLY = "no reply"

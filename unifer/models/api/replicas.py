@@ -19,9 +19,17 @@ from typing import Any
 import httpx
 
 from unifer.errors import InputError
-from unifer.models.api.faults import SAID, Fault, fault_of, message_of
-from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.models.api.secrets import redacted, secrets
+from unifer.models.api.requests import (
+    FAULT_WORDS,
+    Answer,
+    Ask,
+    Fault,
+    NoReply,
+    fault_of,
+    message_of,
+    redacted,
+    secrets,
+)
 from unifer.records import Json
 
 log = logging.getLogger(__name__)
@@ -153,7 +161,7 @@ class Replicas:
             said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
             status = f" (HTTP {error.status_code})" if isinstance(error, _Refused) else ""
             raise NoReply(
-                fault, f"{where}: {SAID[fault]}{status}: {said}", getattr(error, "retry_after", None)
+                fault, f"{where}: {FAULT_WORDS[fault]}{status}: {said}", getattr(error, "retry_after", None)
             ) from None
 
     async def _lives(self, replica: _Replica, error: NoReply) -> bool:

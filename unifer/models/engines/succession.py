@@ -14,8 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from unifer import files
-from unifer.models.engines import EngineSpec
-from unifer.models.engines.base import Engine
+from unifer.models.engines.base import Engine, EngineSpec
 
 _TEXT_FILES = (
     "tokenizer_config.json",

@@ -15,7 +15,7 @@ from typing import Any
 from unifer import files
 from unifer.dialogue import au_mentions
 from unifer.emotions import EMOTIONS, SPELLINGS
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, refused
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, at_row
 from unifer.prepare.builders.trees import below
 
 _PARTS = {TRAIN: "train", TEST: "eval"}
@@ -46,17 +46,15 @@ def needs(split: str) -> tuple[Need, ...]:
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError `file:row` for a row without image or conversation."""
     for task in _TASKS:
-        path, shown = source.file(task), source.path(task)
+        path, file = source.file(task), source.path(task)
         for number, row in files.read_rows(path):
-            try:
+            with at_row(path, number):
                 image, question, text = _image(row), _turn(row, "human"), _turn(row, "gpt")
-            except ValueError as problem:
-                raise refused(problem, path, number) from None
-            face = SourceRow((image,), shown, number, id=f"faba/{_PARTS[source.split]}/{task}/{number}")
+            face = SourceRow((image,), file, number, id=f"faba/{_PARTS[source.split]}/{task}/{number}")
             face.extra = {"description": text, "question": question}
             reason = _read_units(face, text) if task == "au" else _read_label(face, text)
             if reason:
-                source.drop(reason, shown, number)
+                source.drop(reason, file, number)
             else:
                 yield face
 
@@ -84,9 +82,8 @@ def _turn(row: dict[str, Any], who: str) -> str:
 
 
 def _read_units(face: SourceRow, text: str) -> str:
-    present = sorted(au_mentions.mentioned(text))
-    face.action_units = tuple(present)
-    return "" if present else "the text affirms no AU"
+    face.action_units = tuple(sorted(au_mentions.mentioned(text)))
+    return "" if face.action_units else "the text affirms no AU"
 
 
 def _read_label(face: SourceRow, text: str) -> str:
@@ -103,7 +100,7 @@ def _read_label(face: SourceRow, text: str) -> str:
     return ""
 
 
-BUILDER = Builder(
+FABA = Builder(
     name="faba",
     title="FABA-Instruct",
     splits=(TRAIN, TEST),

@@ -20,8 +20,8 @@ from typing import Any
 from unifer import files
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
-from unifer.prepare.builders import units
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, refused
+from unifer.prepare.builders.label_tables import listed_units
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, SourceRow, at_row
 from unifer.prepare.builders.trees import below
 
 ROWS = MappingProxyType({TRAIN: 17_737, TEST: 1_688})
@@ -52,11 +52,6 @@ _SPLIT = re.compile(r"(?<![a-z])(train|test)(?:ing)?(?![a-z])", re.IGNORECASE)
 _DEPTH = 3
 
 
-def needs(_split: str) -> tuple[Need, ...]:
-    """Nothing by a fixed name: `faces` looks for row files."""
-    return ()
-
-
 @dataclass(frozen=True)
 class _RowFile:
     """One row file by its path below the base: the split and the stage in its name (None: no stage), and its
@@ -81,10 +76,8 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
         path = source.read(file.path)
         for number, row in files.read_rows(path):
             held[file.path] += 1
-            try:
+            with at_row(path, number):
                 face = _face(row, source.split, file, number)
-            except ValueError as problem:
-                raise refused(problem, path, number) from None
             if isinstance(face, str):
                 source.drop(face, file.path, number)
                 continue
@@ -149,7 +142,7 @@ def _refuse_part(source: DatasetSource, held: Mapping[str, int]) -> None:
     raise InputError(
         f"{source.options.root}: holds {total:,} rows of the {source.split} split of FEA-20K "
         f"({listed}), its authors state {stated:,}{lacking}. Fetch the release again (`unifer data "
-        "fetch fea20k --force`), or build what there is with --allow-missing"
+        "fetch fea20k --overwrite`), or build what there is with --allow-missing"
     )
 
 
@@ -186,7 +179,7 @@ def _face(row: Any, split: str, file: _RowFile, number: int) -> SourceRow | str:
     if not isinstance(row, dict) or not isinstance(row.get("image"), str):
         raise ValueError("a row needs 'image', the path of one image")
     named, labels = _list(row, "AUs"), _list(row, "labels")
-    present = units.listed("+".join(named))[0] if named else None if labels else ()
+    present = listed_units("+".join(named))[0] if named else None if labels else ()
     first = canonical(labels[0]) if labels else None
     label = first if first in EMOTIONS else None
     if label is None and not named and (labels or row.get("AUs") is None):
@@ -239,11 +232,10 @@ def _list(row: dict[str, Any], field: str) -> list[str]:
     return [item.strip() for item in value if item.strip()]
 
 
-BUILDER = Builder(
+FEA20K = Builder(
     name="fea20k",
     title="FEA-20K",
     splits=(TRAIN, TEST),
-    needs=needs,
     faces=faces,
     layout="DISFA-Train-stage1.jsonl and the like, or train.jsonl; with --image-root each source's "
     "images in DISFA/, FABA/, ...",

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from unifer import files, runs
 from unifer.errors import InputError
-from unifer.prepare.builders import tables
+from unifer.prepare.builders.label_tables import open_table
 from unifer.records import OWN_FOLDS, Json
 
 USUAL = 3
@@ -151,9 +151,7 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
 def _entries(path: Path) -> Iterator[tuple[int, str, str]]:
     """(row, subject, fold as written) of every entry."""
     if path.suffix.lower() in (".csv", ".tsv"):
-        table, (subject, fold) = tables.open_table(
-            path, (("subject", "subjects", "person"), ("fold", "part"))
-        )
+        table, (subject, fold) = open_table(path, (("subject", "subjects", "person"), ("fold", "part")))
         yield from ((row, *cells) for row, cells in table.rows(subject, fold))  # type: ignore[misc]
     else:
         yield from _mapped(path)

@@ -1,14 +1,20 @@
 """Faces -> the rows on disk: question rows or reward rows, each with its template and provenance. Knows no
 dataset and no file.
+
+The words of a question file that the user has, for questions of another set: the same prompt over the
+set's own labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
+from unifer import files
 from unifer.dialogue import prompts, wordings
-from unifer.dialogue.wordings import Wording, Words, fingerprint, together
+from unifer.dialogue.wordings import Wording, Words, fingerprint, together, words_of
+from unifer.errors import InputError
 from unifer.prepare.builders.source import SourceRow
 from unifer.records import Json, Question, RewardRow
 
@@ -125,3 +131,29 @@ def _provenance(face: SourceRow, asked: BuildFacts, version: str) -> Json:
     source = f"{asked.base}/{face.source}" if asked.base else face.source
     known = {"builder": asked.builder, "source": source, "split": asked.split, "prompt": version}
     return known | face.extra if face.extra else known
+
+
+_REMEDY = "give a file whose questions all ask in the same words for a label of a list"
+
+
+def read_words(path: Path) -> Words:
+    """The one prompt in which every question of `path` asks, around its label list.
+
+    Raises InputError `file:row` for a row that is no question, whose label list is not in its prompt, or that
+    asks in other words.
+    """
+    found: dict[tuple[str, tuple[str, ...]], tuple[int, Words]] = {}
+    for number, row in files.read_rows(path):
+        try:
+            question = Question.from_json(row)
+            asked = (question.prompt, question.candidate_labels)
+            if asked not in found:
+                found[asked] = (number, words_of(*asked))
+        except ValueError as error:
+            raise InputError.at(path, number, f"{error}; {_REMEDY}") from None
+        first, words = next(iter(found.values()))
+        if found[asked][1] != words:
+            raise InputError.at(path, number, f"asks in other words than row {first}; {_REMEDY}")
+    if not found:
+        raise InputError(f"{path}: holds no questions; {_REMEDY}")
+    return next(iter(found.values()))[1]

@@ -45,7 +45,7 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
             )
 
 
-BUILDER = Builder(
+SFEW = Builder(
     name="sfew",
     title="SFEW 2.0",
     splits=(TRAIN, TEST),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,10 +14,9 @@ from types import MappingProxyType
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Words
 from unifer.errors import InputError
-from unifer.prepare.builders import tables
 from unifer.prepare.builders.folds import Fold, Folds
+from unifer.prepare.builders.label_tables import MEGABYTE, Names, SourceTable, open_table
 from unifer.prepare.builders.report import BuildReport
-from unifer.prepare.builders.tables import Names, SourceTable
 from unifer.prepare.builders.trees import Tree
 from unifer.records import Json
 
@@ -26,9 +26,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for. Which of the fields from `votes` on mean something is the builder's to say
-    (`Builder.flags`).
-    """
+    """What the user asked for; of the fields from `vote_rule` on each builder knows some (`Builder.flags`)."""
 
     root: Path
     split: str
@@ -38,7 +36,7 @@ class Options:
     template: str | None = None
     words: Words | None = None
     """Ask for labels in these words (`--ask-like`), in place of the template's."""
-    votes: str | None = None
+    vote_rule: str | None = None
     au_threshold: int = 2
     frame_step: int = 1
     fold: Fold | None = None
@@ -104,11 +102,11 @@ class Builder:
     name: str
     title: str
     splits: tuple[str, ...]
-    needs: Callable[[str], tuple[Need, ...]]
-    """What a split needs."""
     faces: Callable[[DatasetSource], Iterator[SourceRow]]
     layout: str
     """Expected files, in words, for `--list`."""
+    needs: Callable[[str], tuple[Need, ...]] = lambda split: ()
+    """The files and folders that a split needs by name; none where the set is the user's own."""
     labels: tuple[str, ...] = ()
     """Its label vocabulary, in order, where no eval folder states it; empty for sets without labels or with
     the user's own.
@@ -179,7 +177,7 @@ class DatasetSource:
     def megabytes(self) -> int:
         """Size of the tables that were found."""
         files = [self.tree.root / path for path in self._found.values() if path is not None]
-        return sum(file.stat().st_size for file in files if file.is_file()) // tables.MEGABYTE
+        return sum(file.stat().st_size for file in files if file.is_file()) // MEGABYTE
 
     def has(self, name: str) -> bool:
         """Whether the need called `name` was found."""
@@ -206,10 +204,8 @@ class DatasetSource:
     def table(
         self, name: str, required: Sequence[Names], positions: Sequence[str] = ()
     ) -> tuple[SourceTable, list[int]]:
-        """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the
-        report.
-        """
-        table, columns = tables.open_table(self.file(name), required, positions)
+        """`open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
+        table, columns = open_table(self.file(name), required, positions)
         self.note_encoding(self.path(name), table.encoding)
         return replace(table, advance=self.advance), columns
 
@@ -254,6 +250,10 @@ def code_label(codes: Mapping[int, str], cell: str, file: Path, row: int) -> str
         raise InputError.at(file, row, f"{cell!r} is no expression code; allowed are {allowed}") from None
 
 
-def refused(problem: ValueError, file: Path, row: int) -> InputError:
-    """`problem` as an error at its place."""
-    return InputError.at(file, row, str(problem))
+@contextmanager
+def at_row(file: Path, row: int) -> Iterator[None]:
+    """Turn a ValueError about what a row says into the InputError of its place, `file:row`."""
+    try:
+        yield
+    except ValueError as problem:
+        raise InputError.at(file, row, str(problem)) from None

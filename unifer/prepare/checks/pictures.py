@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unifer.dialogue import images
-from unifer.prepare.parallel import in_chunks
+from unifer.parallel import in_chunks
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from unifer.prepare.checks.duplicates import Copies
 from unifer.prepare.checks.findings import ERRORS, KINDS, RowFinding
 from unifer.prepare.checks.pictures import Fingerprints
-from unifer.prepare.checks.repeats import repeats
-from unifer.prepare.checks.subjects import subject_leaks
+from unifer.prepare.checks.repeats import repeats, subject_leaks
 from unifer.prepare.checks.tables import NONE, RowTable, Tables
 from unifer.records import Json
 

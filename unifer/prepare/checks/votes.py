@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unifer import files
 from unifer.emotions import canonical
-from unifer.prepare.builders.ferplus import EMOTION_COLUMNS, VOTED, decide, read_votes
+from unifer.prepare.builders.fer2013 import EMOTION_COLUMNS, VOTED, decide, read_votes
 from unifer.prepare.checks.findings import RowFinding
 from unifer.records import Question
 

@@ -1,8 +1,9 @@
-"""CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out. Stopped or
-killed, it goes on where it was.
+"""CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out.
 
-Knows the plan of a run and the life of one row; the teacher is `teachers`, retries are `asking`, the log is
-`ledger`, the files that are made of it are `outcome`.
+Stopped or killed, it goes on from its log, whose lines are those of `models.api.budget`; a `reply` also holds
+the reply with the reasons of the filter, none for a row that is kept. Knows the life of one row; what a run is
+told is `plan`, the teacher is `teachers`, retries are `models.api.asking`, the files that are made of the log
+are `outcome`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from unifer import files, runs
@@ -23,14 +24,14 @@ from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError, Interrupted
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Sent, ask_all
-from unifer.models.api.budget import FREE, Budget, Prices
+from unifer.models.api.budget import FREE, Budget, RequestLedger
 from unifer.models.api.requests import NoReply
 from unifer.prepare.curation import outcome
-from unifer.prepare.curation.filter import FilterSettings, Known, Reason, judge
-from unifer.prepare.curation.ledger import CurationLedger
+from unifer.prepare.curation.filter import Known, Reason, judge
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 from unifer.prepare.curation.outcome import CurationSummary
-from unifer.prepare.curation.teachers import Teacher, TeacherSpec
+from unifer.prepare.curation.plan import CurationLimits, CurationPlan
+from unifer.prepare.curation.teachers import Teacher
 from unifer.progress import Advance
 from unifer.records import Json, RewardRow
 
@@ -41,115 +42,90 @@ _REMEDY = "give another --out, or move that file and those beside it away, to st
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
-@dataclass(frozen=True)
-class CurationLimits:
-    """What may be spent, over all runs into the same file, and how often a failed request is sent again."""
+@dataclass(slots=True)
+class RowState:
+    """What the log knows of one row."""
 
-    max_requests: int | None = None
-    max_cost: float | None = None
-    """US dollars; needs `prices`."""
-    prices: Prices | None = None
-    retries: int = 4
-
-    def __post_init__(self) -> None:
-        if self.max_cost is not None and self.prices is None:
-            raise ValueError(
-                "--max-cost needs to know what tokens cost: give --price-in and --price-out, US "
-                "dollars per million tokens"
-            )
-        for name in ("max_requests", "max_cost", "retries"):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} {getattr(self, name)} must not be negative")
+    attempts: int = 0
+    """Replies so far."""
+    kept: bool = False
+    last_reasons: tuple[str, ...] = ()
+    failed: str | None = None
+    """The error that ended its last attempt; None once a reply came after it."""
 
 
-@dataclass(frozen=True)
-class CurationPlan:
-    """One run: which rows, which teacher, how often and how warm it is asked, what is kept."""
+class CurationLedger:
+    """The open log, as the `Journal` of a run's `Asker`, and what it says of each row."""
 
-    rows_file: Path
-    rows: tuple[RewardRow, ...]
-    out: Path
-    teacher: TeacherSpec
-    filter: FilterSettings = field(default_factory=FilterSettings)
-    image_root: Path | None = None
-    template: str | None = None
-    """Template of the question that the student will see; None keeps each row's own `problem`."""
-    guided: bool = True
-    attempts: int = 3
-    temperature: float = 0.7
-    temperature_step: float = 0.15
-    """Added at each further attempt, up to 1, which is the most that every provider takes."""
+    def __init__(self, path: Path, memory: NearDuplicates, faces: Mapping[str, str]) -> None:
+        """Read what the log holds. `faces` maps a row's id to its picture, by which `memory` remembers kept
+        reasoning.
 
-    def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError(f"attempts {self.attempts} must be at least 1")
-        if not 0 <= self.temperature <= 1 or self.temperature_step < 0:
-            raise ValueError(
-                "temperature "
-                f"{self.temperature} must be from 0 to 1, and its step {self.temperature_step} not "
-                "negative"
-            )
-
-    def identity(self) -> Json:
-        """What every row of the output was made with. Limits and how many rows are asked may change from run
-        to run.
+        Raises InputError for a line that no run of ours wrote.
         """
-        return {
-            "rows": runs.describe_file(self.rows_file),
-            "teacher": self.teacher.identity(),
-            "teacher_prompt": teaching.VERSION,
-            "template": self.template and prompts.version(self.template),
-            "guided": self.guided,
-            "attempts": self.attempts,
-            "temperature": [self.temperature, self.temperature_step],
-            "filter": self.filter.to_json(),
-        }
+        self.rows: dict[str, RowState] = {}
 
-    def question(self, row: RewardRow) -> str:
-        """What the student is asked about this face; nothing of the guidance is in it."""
-        if self.template is None:
-            return row.problem
-        return prompts.question(
-            self.template, vocabulary(row) if prompts.TEMPLATES[self.template].needs_labels else ()
+        def replay(line: Json) -> None:
+            self._count(line)
+            if line["event"] == "reply" and not line["reasons"]:
+                memory.seen(faces.get(line["id"], line["id"]), line["reasoning"])
+
+        self.spent = RequestLedger(
+            path, "is no line of a curation log; give another --out, or move this file away", replay
         )
 
-    def temperature_at(self, attempt: int) -> float:
-        return min(1.0, self.temperature + (attempt - 1) * self.temperature_step)
+    def _count(self, line: Json) -> None:
+        state = self.rows.setdefault(line["id"], RowState())
+        if line["event"] == "reply":
+            state.attempts, state.failed = line["attempt"], None
+            state.kept, state.last_reasons = not line["reasons"], tuple(line["reasons"])
+        elif line["final"]:
+            state.failed = line["error"]
 
-    def prompt(self, row: RewardRow, reasons: Sequence[str]) -> str:
-        """What the teacher is asked, given why its last reply was not kept."""
-        guidance = (row.label, row.action_units) if self.guided else (None, None)
-        return teaching.corrected_prompt(teaching.teacher_prompt(self.question(row), *guidance), reasons)
+    def state(self, key: str) -> RowState:
+        return self.rows.get(key, RowState())
 
+    def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
+        """Before the request leaves."""
+        self.spent.sent({"id": key, "attempt": attempt, "try": number}, bound)
 
-def read_plan_rows(path: Path, limit: int | None, template: str | None) -> tuple[RewardRow, ...]:
-    """The reward rows of `path`, keys unique. Raises InputError: unreadable rows, or such as `template`
-    cannot ask.
-    """
-
-    def parse(raw: object) -> RewardRow:
-        row = RewardRow.from_json(raw)
-        labels = vocabulary(row)
-        if template is not None and prompts.TEMPLATES[template].needs_labels and not labels:
-            raise ValueError(
-                "the row knows AUs alone, and the template "
-                f"{template!r} asks for a label; use --template action-units"
+    def failed(
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float = 0.0,
+        cost: float = 0.0,
+        seconds: float = 0.0,
+        final: bool = True,
+    ) -> None:
+        """Try `number` brought no reply; 0: nothing was sent, there is no picture."""
+        request = {"id": key, "attempt": attempt, "try": number}
+        self._count(
+            self.spent.failed(
+                request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final
             )
-        return row
-
-    if template is not None and "<answer>" not in prompts.TEMPLATES[_known(template)].text:
-        raise InputError(
-            f"--template {template} asks for no think and answer blocks, so no reply to it could be judged"
         )
-    rows = tuple(files.read_records(path, parse, key=lambda row: row.key))
-    if not rows:
-        raise InputError(f"{path}: holds no rows; a reward row has image_path, problem and solution")
-    return rows[:limit]
 
+    def replied(self, key: str, attempt: int, sent: Sent, judged: Json) -> None:
+        """`judged` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a
+        near-duplicate).
+        """
+        made = {
+            "reply": sent.answer.text,
+            "finish_reason": sent.answer.finish_reason,
+            "seconds": round(sent.seconds, 3),
+        }
+        request = {"id": key, "attempt": attempt, "try": sent.number}
+        self._count(
+            self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **made, **judged)
+        )
 
-def _known(template: str) -> str:
-    prompts.version(template)
-    return template
+    def close(self) -> None:
+        self.spent.close()
 
 
 def curate(

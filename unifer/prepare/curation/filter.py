@@ -17,8 +17,7 @@ from unifer.action_units import f1
 from unifer.dialogue.answers import grade
 from unifer.dialogue.au_mentions import stated
 from unifer.dialogue.label_mentions import concluded
-from unifer.prepare.curation.betrayal import betrayal
-from unifer.prepare.curation.hedging import hedging
+from unifer.prepare.curation.phrases import betrayal, hedging
 from unifer.records import Json, Verdict
 
 VERSION = "filter-1"

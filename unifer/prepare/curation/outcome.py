@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer import files
-from unifer.models.api.ledger import read_log
+from unifer.models.api.budget import read_log
 from unifer.prepare.curation.filter import REASONS
 from unifer.records import CoTRow, Json, RewardRow
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 from unifer.prepare.faces.conditions import Conditions
 from unifer.prepare.faces.geometry import FaceGeometry, Jaw
-from unifer.prepare.faces.identity import Identity
-from unifer.prepare.faces.palette import Palette, shadow
+from unifer.prepare.faces.identity import Identity, Palette, shadow
 from unifer.prepare.faces.shapes import (
     DrawnShape,
     Pair,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unifer.prepare.faces.geometry import FaceGeometry, Half, Mouth
-from unifer.prepare.faces.palette import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
+from unifer.prepare.faces.identity import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
 from unifer.prepare.faces.shapes import (
     DrawnShape,
     Points,

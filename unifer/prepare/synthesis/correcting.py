@@ -19,8 +19,7 @@ from unifer.dialogue.answers import grade
 from unifer.dialogue.facial_r1 import ANSWER, THINK, blocks, facial_r1_written
 from unifer.dialogue.prompts import quotable
 from unifer.prepare.curation.filter import FilterSettings, Known, judge
-from unifer.prepare.synthesis.asking import ask, face_of, guided_text
-from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled
+from unifer.prepare.synthesis.pool import Links, PoolFace, ask, face_of, guided_text, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Reject, rejected
 from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import Json, Prediction, Question

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 from unifer.dialogue.answers import grade
 from unifer.prepare.curation.filter import FilterSettings, judge
-from unifer.prepare.synthesis.asking import face_of
-from unifer.prepare.synthesis.pool import PoolFace
+from unifer.prepare.synthesis.pool import PoolFace, face_of
 from unifer.records import Json, Prediction
 
 Reject = Callable[[Json], None]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from unifer.dialogue.answers import places
 from unifer.dialogue.au_spans import Span, spans
-from unifer.prepare.parallel import in_chunks
+from unifer.parallel import in_chunks
 
 
 class MarkedReply(NamedTuple):

@@ -10,7 +10,7 @@ from functools import partial
 
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.selection import Selected
-from unifer.prepare.parallel import in_chunks
+from unifer.parallel import in_chunks
 
 
 def score_all(

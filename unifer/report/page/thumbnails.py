@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unifer.dialogue.images import ImageError, preview
-from unifer.prepare.parallel import in_chunks
+from unifer.parallel import in_chunks
 
 SIZES = ((128, 60), (112, 58), (96, 55), (80, 50), (64, 45), (56, 40))
 """Side in pixels and WebP quality of the copies, largest first: the largest at which all images fit is

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unifer.models.devices import visible_gpus
-from unifer.models.gpus import states
+from unifer.models.devices import states, visible_gpus
 from unifer.train.doctor import toolchain
 from unifer.train.doctor.findings import DoctorFinding, size
 from unifer.train.rows import cache_root

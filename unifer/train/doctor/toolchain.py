@@ -9,7 +9,7 @@ import shutil
 import sysconfig
 from pathlib import Path
 
-from unifer.models import gpus
+from unifer.models.devices import gpu_states
 from unifer.train.doctor.findings import DoctorFinding
 
 DRIVER = 580
@@ -24,7 +24,7 @@ def check() -> list[DoctorFinding]:
 
 
 def _driver() -> list[DoctorFinding]:
-    found = gpus.states()
+    found = gpu_states()
     if not found:
         text = "nvidia-smi does not answer, so the driver's version is not known"
         return [

@@ -1,8 +1,7 @@
-"""Label tables and lists as people have them: any usual encoding and delimiter, columns found by name in
-whatever order.
+"""Label tables and lists as people have them: any usual encoding, delimiter and order of columns.
 
-Knows text, rows and columns, streamed so that a table of pixels is never held whole; what a cell means is
-each builder's.
+Knows text, rows, columns and AU lists, streamed so that a table of pixels is never held whole; what a cell
+means is each builder's.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unifer.action_units import FACS_NUMBERS
 from unifer.errors import InputError
 
 Names = tuple[str, ...]
@@ -173,3 +173,23 @@ def _read_header(path: Path, encoding: str, delimiter: str, line: str) -> Source
     return SourceTable(
         path, encoding, delimiter, tuple(next(csv.reader([line], delimiter=delimiter), ())), has_header=True
     )
+
+
+def listed_units(text: str) -> tuple[tuple[int, ...], dict[str, str]]:
+    """AUs as label files list them: `"1+L12"` -> `((1, 12), {"AU12": "L"})`, `null` -> none at all.
+
+    An AU on both sides has no side. Raises ValueError for what is no AU that FACS has.
+    """
+    if text.strip().lower() in ("null", "none", "neutral"):
+        return (), {}
+    sides: dict[int, set[str]] = {}
+    for item in re.split(r"[+,;\s]+", text.strip()):
+        match = re.fullmatch(r"(?:AU)?([LR]?)(\d{1,2})", item, re.IGNORECASE)
+        if match is None or int(match[2]) not in FACS_NUMBERS:
+            raise ValueError(
+                f"{item!r} in {text!r} is no AU; allowed are FACS numbers joined by +, with L or R "
+                "for one side, or null"
+            )
+        sides.setdefault(int(match[2]), set()).add(match[1].upper())
+    one_sided = {f"AU{number}": side.copy().pop() for number, side in sorted(sides.items()) if len(side) == 1}
+    return tuple(sorted(sides)), {unit: side for unit, side in one_sided.items() if side}
