@@ -69,7 +69,7 @@ def test_every_published_row_comes_back_from_the_official_tree(
     make(tmp_path / "official", published)
 
     made = mini.built(name, tmp_path / "official", "test")
-    built = [Question.from_json(row) for row in rows.questions(made.faces, made.asked)]
+    built = [Question.from_json(row) for row in rows.questions(made.faces, made.facts)]
 
     def essence(questions: list[Question]) -> set[tuple[str, str, tuple[str, ...]]]:
         return {

@@ -48,7 +48,7 @@ def test_a_label_with_fewer_votes_than_another_is_named(
 def test_a_built_question_keeps_its_votes_and_a_reward_row_too(tmp_path: Path) -> None:
     """Thrown away, nobody could tell a face that all ten agree on from one that two do."""
     made = mini.built("ferplus", mini.ferplus(tmp_path, {"f.png": (1, 6, 0, 0, 0, 0, 0, 0, 2, 1)}), "test")
-    row = Question.from_json(next(rows.questions(made.faces, made.asked)))
+    row = Question.from_json(next(rows.questions(made.faces, made.facts)))
     assert row.votes is not None
     assert {name: count for name, count in row.votes.items() if count} == {
         "neutral": 1,
@@ -57,7 +57,7 @@ def test_a_built_question_keeps_its_votes_and_a_reward_row_too(tmp_path: Path) -
         "NF": 1,
     }
     assert Question.from_json(row.to_json()) == row
-    reward = RewardRow.from_json(next(rows.rewards(made.faces, made.asked)))
+    reward = RewardRow.from_json(next(rows.rewards(made.faces, made.facts)))
     assert (reward.provenance or {})["votes"] == row.votes
 
 

@@ -1,12 +1,11 @@
-"""`unifer data build`: a downloaded dataset becomes question or reward rows, with an image root in which
-their paths resolve.
-"""
+"""`unifer data build`: a downloaded dataset becomes question or reward rows, and an image root for them."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +114,9 @@ def _build(args: argparse.Namespace) -> int:
     options = read_options(args, builder, as_questions)
     project = current_project()
     spec = spec_of(builder, project)
-    usual = _usual(project, dataset_name(builder, options, spec), options, options.split)
-    out = args.out or (spec.questions if spec is not None and benchmark and as_questions else usual)
+    usual = partial(_usual, project, dataset_name(builder, options, spec), options)
+    of_folder = spec is not None and benchmark and as_questions
+    out = args.out or (spec.questions if spec is not None and of_folder else usual(options.split))
     if out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {out}: rows are written as .json or .jsonl")
     flags.refuse_existing(out, args.overwrite)
@@ -124,12 +124,7 @@ def _build(args: argparse.Namespace) -> int:
     with _watched("reading tables", source.megabytes, "MB", least=16) as advance:
         built = build(source, advance)
     if options.fold is not None:
-        other = _usual(
-            project,
-            dataset_name(builder, options, spec),
-            options,
-            "train" if options.split == "test" else "test",
-        )
+        other = usual("train" if options.split == "test" else "test")
         refuse_leak({str((face.extra or {})["subject"]) for face in built.faces}, options.fold, other, out)
     image_root = default_image_root(Path.cwd()) if args.image_root is True else args.image_root
     if image_root is not None:
@@ -149,8 +144,8 @@ def _lay_out(built: Built, image_root: Path) -> None:
     from unifer.prepare.builders.image_root import lay_out
 
     with progress("laying out images", len(built.faces)) as advance:
-        laid = lay_out(built.faces, built.source.tree.root, image_root, built.source.pixels, advance)
-    built.report.notes.append(f"image root: {laid.total:,} images, {laid.new:,} of them new")
+        root = lay_out(built.faces, built.source.tree.root, image_root, built.source.pixels, advance)
+    built.report.notes.append(f"image root: {root.total:,} images, {root.new:,} of them new")
 
 
 def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -> None:
@@ -160,12 +155,12 @@ def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -
 
     builder, options = built.source.builder, built.source.options
     if as_questions:
-        made = rows.questions(built.faces, built.asked, options.template)
+        output = rows.questions(built.faces, built.facts, options.template)
     else:
-        made = rows.rewards(built.faces, built.asked, options.template)
+        output = rows.rewards(built.faces, built.facts, options.template)
     files.move_aside(out, runs.manifest_path(out))
     with _watched("writing rows", len(built.faces), "rows", least=50_000) as advance:
-        files.write_rows(out, _told(made, advance))
+        files.write_rows(out, _advancing(output, advance))
     identity: dict[str, Any] = {
         "builder": builder.name,
         "split": options.split,
@@ -190,7 +185,7 @@ def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -
     if ask_like is not None:
         identity["ask_like"] = runs.describe_file(ask_like)
     context = {
-        "wording": rows.wording(built.faces, built.asked, options.template).to_json(),
+        "wording": rows.wording(built.faces, built.facts, options.template).to_json(),
         "report": built.report.to_json(),
     }
     files.write_json(runs.manifest_path(out), runs.manifest("data build", identity, **context))
@@ -206,7 +201,7 @@ def _watched(title: str, total: int, unit: str, least: int) -> Iterator[Advance]
         yield advance
 
 
-def _told(rows: Iterable[Json], advance: Advance) -> Iterator[Json]:
+def _advancing(rows: Iterable[Json], advance: Advance) -> Iterator[Json]:
     for number, row in enumerate(rows, 1):
         if number % 1000 == 0:
             advance(1000)
@@ -217,7 +212,7 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
     from unifer.prepare.builders import rows
 
     report = built.report
-    print(f"{built.source.builder.title}, {built.source.split}: {report.kept:,} rows of {report.read:,} read")
+    print(f"{built.source.builder.title}, {built.source.split}: {report.rows:,} rows of {report.read:,} read")
     for reason, dropped in sorted(report.dropped.items(), key=lambda item: -item[1].count):
         print(
             "  dropped "
@@ -230,12 +225,12 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
         print(f"  {label:<12} {count:>8,}")
     for difference in report.differences():
         print(f"  DIFFERS FROM THE STATED COUNT: {difference}")
-    if report.stated and not report.differences():
+    if report.expected and not report.differences():
         print("  every label has the count stated in dataset.yaml")
-    if report.stated_rows is not None and not report.differences():
-        print(f"  {report.stated_rows:,} rows, as its authors state")
+    if report.expected_rows is not None and not report.differences():
+        print(f"  {report.expected_rows:,} rows, as its authors state")
     print(
-        f"asked in the words of: {rows.wording(built.faces, built.asked, built.source.options.template).text}"
+        f"asked in the words of: {rows.wording(built.faces, built.facts, built.source.options.template).text}"
     )
     print(f"rows: {out}" + (f"\nimages: {image_root}" if image_root else ""))
 

@@ -11,20 +11,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image, UnidentifiedImageError
 
 from unifer.dialogue import images
 from unifer.errors import InputError
 from unifer.prepare.builders.label_tables import open_table
 from unifer.prepare.builders.source import SourceRow
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 
 @dataclass(frozen=True)
-class Laid:
-    """How many images the rows name, and how many links or files that made or changed."""
+class ImageRoot:
+    """How many images the rows name, and how many links or files were made or changed for them."""
 
     total: int
     new: int
@@ -32,22 +30,21 @@ class Laid:
 
 def lay_out(
     faces: Sequence[SourceRow], base: Path, root: Path, table: Path | None, advance: Callable[[int], object]
-) -> Laid:
-    """Make the image path of every face resolve below `root`. `base` holds the images, `table` the pixels of
-    faces without a file.
+) -> ImageRoot:
+    """Make the image path of every face resolve below `root`.
 
-    Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the
+    `base` holds the images, `table` the pixels of faces without a file. Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the
     user's in the way, a folder in the way that leads into the dataset itself, pixels that are no image.
     """
     folders = _Folders(base, root)
-    links, drawn, new = [], {}, 0
+    links, pixels, new = [], {}, 0
     for face in {face.image_path: face for face in faces}.values():
         try:
             target = images.resolve(face.image_path, root, root)
         except images.ImageError as problem:
             raise InputError(f"{face.file}:{face.row}: {problem}") from None
         if face.pixels is not None:
-            drawn[face.pixels] = target
+            pixels[face.pixels] = target
             folders.check(target)
         elif (change := folders.change(target, base / face.source)) is not None:
             links.append((target, change))
@@ -58,13 +55,13 @@ def lay_out(
         target.unlink(missing_ok=True)
         target.symlink_to(destination)
         advance(1)
-    if drawn and table is not None:
-        new = write_pngs(table, drawn, advance)
-    return Laid(len({face.image_path for face in faces}), len(links) + new)
+    if pixels and table is not None:
+        new = write_pngs(table, pixels, advance)
+    return ImageRoot(len({face.image_path for face in faces}), len(links) + new)
 
 
 class _Folders:
-    """What a link from one folder to another is spelled; each folder is resolved once."""
+    """How a link from one folder to another is spelled; each folder is resolved once."""
 
     def __init__(self, base: Path, root: Path) -> None:
         self._base = base.resolve()
@@ -86,9 +83,7 @@ class _Folders:
         return wanted
 
     def check(self, target: Path) -> None:
-        """Raises InputError if a link on the way to `target` leads into the dataset, where nothing is to be
-        written.
-        """
+        """Raises InputError if a link on the way to `target` leads into the dataset, which is only read."""
         real = self._resolve(target.parent)
         followed = real != self._resolve(self._root) / target.parent.relative_to(self._root)
         if followed and (real == self._base or self._base in real.parents):
@@ -112,8 +107,6 @@ def write_pngs(table: Path, wanted: Mapping[tuple[int, str], Path], advance: Cal
     A file that holds the same picture stays; one that does not is never replaced. Raises InputError: another
     picture in the way, a row that is no 48 x 48 gray levels, of another Usage, or not there.
     """
-    from PIL.Image import frombytes
-
     opened, columns = open_table(table, (("pixels",), ("Usage",)))
     left, new = {row: (usage, path) for (row, usage), path in wanted.items()}, 0
     for row, (number, (pixels, usage)) in enumerate(opened.rows(*columns)):
@@ -126,7 +119,7 @@ def write_pngs(table: Path, wanted: Mapping[tuple[int, str], Path], advance: Cal
                 number,
                 f"is of {usage}, the label table says {expected[0]}: the tables do not belong together",
             )
-        image = frombytes("L", (SIDE, SIDE), _levels(pixels, table, number))
+        image = Image.frombytes("L", (SIDE, SIDE), _levels(pixels, table, number))
         path = expected[1]
         if not path.exists():
             _save(image, path)
@@ -154,7 +147,7 @@ def _levels(text: str, table: Path, row: int) -> bytes:
     return levels
 
 
-def _save(image: Image, path: Path) -> None:
+def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -165,12 +158,9 @@ def _save(image: Image, path: Path) -> None:
         raise
 
 
-def _same(image: Image, path: Path) -> bool:
-    from PIL import UnidentifiedImageError
-    from PIL.Image import open as open_image
-
+def _same(image: Image.Image, path: Path) -> bool:
     try:
-        with open_image(path) as other:
+        with Image.open(path) as other:
             return other.convert("L").tobytes() == image.tobytes()
     except (UnidentifiedImageError, OSError):
         return False

@@ -21,7 +21,8 @@ from unifer.prepare.builders.trees import Tree
 from unifer.records import Json
 
 TRAIN, VALID, TEST, ALL = "train", "valid", "test", "all"
-_SHOWN = 5
+_NAMED = 5
+"""How many missing files an error names."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,12 @@ class SourceRow:
     """Further provenance: subject, face box, which AUs were coded, description."""
     pixels: tuple[int, str] | None = None
     """(data row from 0, its `Usage`) where the image is a row of pixels in fer2013.csv."""
-    found: str | None = None
+    location: str | None = None
+    """Where the image was found, below the dataset's base."""
 
     @property
     def source(self) -> str:
-        return self.found or self.candidates[0]
+        return self.location or self.candidates[0]
 
     @property
     def key(self) -> str:
@@ -159,13 +161,13 @@ class DatasetSource:
         self.advance: Callable[[int], object] = lambda megabytes: None
         needs = [need for need in builder.needs(options.split) if options.images or not need.image]
         trees = {base: Tree(options.root / base if base else options.root) for base in builder.bases}
-        found = {base: {need.name: _first(tree, need) for need in needs} for base, tree in trees.items()}
-        self.base = max(
-            builder.bases, key=lambda base: sum(path is not None for path in found[base].values())
-        )
-        self.tree = trees[self.base]
-        self._found = found[self.base]
-        missing = [need for need in needs if self._found[need.name] is None]
+        paths = {
+            base: {need.name: path for need in needs if (path := next(filter(tree.exists, need.paths), None))}
+            for base, tree in trees.items()
+        }
+        self.base = max(builder.bases, key=lambda base: len(paths[base]))
+        self.tree, self._paths = trees[self.base], paths[self.base]
+        missing = [need for need in needs if not self.has(need.name)]
         if missing:
             self.refuse([f"{self.below_root(need.paths[0])}: {need.about}{_also(need)}" for need in missing])
 
@@ -175,22 +177,17 @@ class DatasetSource:
 
     @property
     def megabytes(self) -> int:
-        """Size of the tables that were found."""
-        files = [self.tree.root / path for path in self._found.values() if path is not None]
+        """Size of the tables."""
+        files = [self.tree.root / path for path in self._paths.values()]
         return sum(file.stat().st_size for file in files if file.is_file()) // MEGABYTE
 
     def has(self, name: str) -> bool:
         """Whether the need called `name` was found."""
-        return self._found.get(name) is not None
+        return name in self._paths
 
     def path(self, name: str) -> str:
-        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for, or not
-        found.
-        """
-        found = self._found[name]
-        if found is None:
-            raise KeyError(name)
-        return found
+        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for."""
+        return self._paths[name]
 
     def file(self, name: str) -> Path:
         """The file of the need called `name`, which is an input from now on."""
@@ -218,23 +215,16 @@ class DatasetSource:
 
     def refuse(self, missing: Sequence[str]) -> None:
         """Raise InputError: the dataset is only half there, for it lacks `missing`."""
-        shown = [
-            *missing[:_SHOWN],
-            *([f"... and {len(missing) - _SHOWN:,} more"] if len(missing) > _SHOWN else []),
-        ]
+        more = [f"... and {len(missing) - _NAMED:,} more"] if len(missing) > _NAMED else []
         top = Tree(self.options.root)
         there = [*top.folders(""), *top.files("", r"[^.].*")]
         holds = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "") if there else "nothing"
         raise InputError(
             f"{self.options.root}: {self.builder.title} is not whole there; missing are\n  "
-            + "\n  ".join(shown)
+            + "\n  ".join([*missing[:_NAMED], *more])
             + "\n--root holds "
             f"{holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
         )
-
-
-def _first(tree: Tree, need: Need) -> str | None:
-    return next((path for path in need.paths if tree.exists(path)), None)
 
 
 def _also(need: Need) -> str:

@@ -14,17 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unifer.prepare.checks.alignment import differences
 from unifer.prepare.checks.pictures import Fingerprints
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float32]
-    Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 
 Kind = Literal["exact", "near", "mirror"]
 
@@ -84,8 +83,6 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
     Time grows with the square of the number of distinct pictures. Flat pictures are compared by their pixels
     alone.
     """
-    import numpy as np
-
     first_with: dict[bytes, int] = {}
     same = [
         first_with.setdefault(digest, index) if digest else index
@@ -158,8 +155,6 @@ def _candidates(
     own: Floats, planes: Floats, vectors: Floats, start: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """(row of the tile, picture after it) that pass steps 1 and 2."""
-    import numpy as np
-
     for column in range(start, len(vectors), _TILE):
         others = vectors[column : column + _TILE]
         close = own @ others.T >= ALIKE
@@ -175,8 +170,6 @@ def _candidates(
 
 
 def _verified(first: Bytes, second: Bytes) -> NDArray[np.bool_]:
-    import numpy as np
-
     near = np.zeros(len(first), np.bool_)
     for at in range(0, len(first), _BATCH):
         a, b = first[at : at + _BATCH].astype(np.float32), second[at : at + _BATCH].astype(np.float32)
@@ -187,8 +180,6 @@ def _verified(first: Bytes, second: Bytes) -> NDArray[np.bool_]:
 
 def low_frequencies(thumbnails: Any) -> Floats:
     """N x (FREQUENCIES squared - 1) low DCT coefficients, each row of length 1."""
-    import numpy as np
-
     rows = np.concatenate(
         [_coefficients(thumbnails[at : at + _TILE]) for at in range(0, len(thumbnails), _TILE)]
     )
@@ -197,8 +188,6 @@ def low_frequencies(thumbnails: Any) -> Floats:
 
 
 def _coefficients(pictures: Any) -> Floats:
-    import numpy as np
-
     side = pictures.shape[1]
     cosines = np.cos(np.pi / side * (np.arange(side) + 0.5) * np.arange(FREQUENCIES)[:, None]).astype(
         np.float32
@@ -213,8 +202,6 @@ def _planes(thumbnails: Bytes) -> Floats:
     """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes under the two
     shifts and scales.
     """
-    import numpy as np
-
     pictures = thumbnails.astype(np.float32)
     grid = np.linspace(-1, 1, pictures.shape[1], dtype=np.float32)
     down, right = np.gradient(pictures, axis=1), np.gradient(pictures, axis=2)

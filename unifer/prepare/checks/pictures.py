@@ -10,15 +10,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
 
 from unifer.dialogue import images
 from unifer.parallel import in_chunks
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL.Image import Image
 
 SIDE = 32
 """Side of a thumbnail in pixels."""
@@ -61,8 +59,6 @@ def fingerprints(
 
     `advance` hears how many more are done.
     """
-    import numpy as np
-
     looks: list[Look] = []
     of_bytes: list[bytes] = []
     of_pixels: list[bytes] = []

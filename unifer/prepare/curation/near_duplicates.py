@@ -16,13 +16,12 @@ import re
 import zlib
 from array import array
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unifer.prepare.curation.filter import FilterSettings
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _WORDS = re.compile(r"\w+")
 _SHINGLE = 3
@@ -93,8 +92,6 @@ class NearDuplicates:
 
 def _shingled(text: str) -> NDArray[np.uint32]:
     """Sorted hashes of the word 3-grams of `text`; of a shorter text, the one of all its words."""
-    import numpy as np
-
     words = _WORDS.findall(text.casefold())
     grams = (" ".join(words[at : at + _SHINGLE]) for at in range(max(1, len(words) - _SHINGLE + 1)))
     return np.unique(
@@ -103,16 +100,12 @@ def _shingled(text: str) -> NDArray[np.uint32]:
 
 
 def _jaccard(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
-    import numpy as np
-
     both = len(np.intersect1d(one, other, assume_unique=True))
     return both / (len(one) + len(other) - both)
 
 
 def _bands(shingles: NDArray[np.uint32]) -> list[int]:
     """A hash of each band of the MinHash signature (multiply-shift hashing modulo 2^64, upper half)."""
-    import numpy as np
-
     factors, offsets = _permutations()
     signature = ((factors[:, None] * shingles.astype(np.uint64) + offsets[:, None]) >> np.uint64(32)).min(
         axis=1
@@ -125,8 +118,6 @@ def _bands(shingles: NDArray[np.uint32]) -> list[int]:
 
 @cache
 def _permutations() -> tuple[Any, Any]:
-    import numpy as np
-
     rng = np.random.default_rng(0)
     drawn = rng.integers(1, 2**63, size=(2, _BANDS * _ROWS), dtype=np.uint64)
     return drawn[0] * np.uint64(2) + np.uint64(1), drawn[1]
