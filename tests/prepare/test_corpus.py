@@ -76,7 +76,7 @@ def test_a_face_does_not_depend_on_how_many_are_drawn_or_by_whom(tmp_path: Path)
         tmp_path / "alone.png",
         [(drawn.emotional_face("s", index, "fear"), tmp_path / f"{index}.png") for index in range(70)],
     )
-    drawn.emotional_face("s", 69, "fear").save(alone)
+    drawn.save_picture(drawn.emotional_face("s", 69, "fear").draw(), alone)
     drawn.save_faces(among, workers=2)
     assert alone.read_bytes() == (tmp_path / "69.png").read_bytes()
 
@@ -124,7 +124,7 @@ def test_benchmark_shares_are_those_of_the_published_sets(specs: list[DatasetSpe
 def test_stand_ins_are_drawn_at_every_questions_path(tmp_path: Path) -> None:
     question = Question("/RAF-DB/aligned/test_1_aligned.jpg", "happiness", "?", ("happiness", "fear"))
     [(face, path)] = drawn.stand_ins([question], tmp_path, "0")
-    face.save(path)
+    drawn.save_picture(face.draw(), path)
     assert path == tmp_path / "RAF-DB/aligned/test_1_aligned.jpg"
     assert face.emotion == "happiness"
     with Image.open(path) as picture:

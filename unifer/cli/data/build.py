@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer import files, runs
 from unifer.cli import flags
 from unifer.cli.console import progress
 from unifer.cli.data.build_options import add_flags, read_options
 from unifer.errors import InputError
+from unifer.places import current_project, default_image_root
 from unifer.progress import Advance
 from unifer.records import Json
 
@@ -88,7 +90,6 @@ def _add_words(build: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from unifer.places import current_project, default_image_root
     from unifer.prepare.builders.build import build, dataset_name, spec_of
     from unifer.prepare.builders.folds import refuse_leak
     from unifer.prepare.builders.registry import BUILDERS
@@ -150,7 +151,6 @@ def _lay_out(built: Built, image_root: Path) -> None:
 
 def _write(built: Built, out: Path, as_questions: bool, ask_like: Path | None) -> None:
     """The rows and their manifest; what was there moves aside only now, when the new rows are certain."""
-    from unifer import files, runs
     from unifer.prepare.builders import rows
 
     builder, options = built.source.builder, built.source.options

@@ -99,7 +99,7 @@ def write(
     """
     selection, groups = select(tables, prints, copies, shares)
     counts = Counter(reason for reason in selection.reasons if reason)
-    kept = Counter(groups[row] for row in selection.kept())
+    kept = Counter(groups[row] for row in selection.rows())
     if counts["image"] == len(groups):
         raise InputError(
             "none of the images of "

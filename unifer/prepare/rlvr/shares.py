@@ -14,7 +14,6 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 Balance = Literal["none", "classes", "weights"]
-BALANCES: tuple[Balance, ...] = ("none", "classes", "weights")
 
 Group = tuple[str, str]
 """Dataset and canonical class; the class is '' for rows of AUs alone."""
