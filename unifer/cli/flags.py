@@ -83,16 +83,8 @@ def add_former_name(
             note(f"{name} is now called {flag.option_strings[0]}; the next version knows the new name alone")
             flag(parser, namespace, values, option_string)
 
-    parser.add_argument(
-        name,
-        action=FormerName,
-        dest=flag.dest,
-        nargs=flag.nargs,
-        type=flag.type,
-        choices=flag.choices,
-        default=argparse.SUPPRESS,
-        help=argparse.SUPPRESS,
-    )
+    same: dict[str, Any] = {key: getattr(flag, key) for key in ("dest", "nargs", "type", "choices")}
+    parser.add_argument(name, action=FormerName, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **same)
 
 
 def add_overwrite(parser: argparse.ArgumentParser, text: str) -> None:

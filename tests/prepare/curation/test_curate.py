@@ -48,7 +48,13 @@ def rows(tmp_path: Path) -> Path:
 
 def test_kept_rows_have_the_published_schema_the_students_question_and_their_provenance(rows: Path) -> None:
     summary, _ = run(make_plan(rows), second_time)
-    assert (summary.rows, summary.kept, summary.exhausted, summary.failed, summary.open) == (10, 10, 0, 0, 0)
+    assert (summary.rows, summary.accepted, summary.exhausted, summary.failed, summary.open) == (
+        10,
+        10,
+        0,
+        0,
+        0,
+    )
     made = list(files.read_records(rows.with_name("cot.json"), CoTRow.from_json))
     asked = read_plan_rows(rows, None, None)
     assert [row.id for row in made] == [row.id for row in asked]
@@ -136,7 +142,7 @@ def test_rows_that_know_aus_alone_are_asked_for_them(tmp_path: Path) -> None:
         1,
     )
     summary, _ = run(make_plan(path, attempts=1), lambda key, attempt, prompt: reply)
-    assert (summary.kept, summary.exhausted) == (1, 1)
+    assert (summary.accepted, summary.exhausted) == (1, 1)
     assert summary.classes["(AUs only)"].to_json() == {"asked": 2, "kept": 1, "acceptance": 0.5}
     with pytest.raises(InputError, match=r"knows AUs alone.*action-units"):
         read_plan_rows(path, None, "joint")
@@ -148,7 +154,7 @@ def test_near_copies_over_faces_are_kept_only_so_often(rows: Path) -> None:
 
     plan = make_plan(rows, attempts=1, filter=FilterSettings(min_words=5, repeats=2))
     summary, _ = run(plan, template)
-    assert summary.kept == 4
+    assert summary.accepted == 4
     assert summary.reasons == {"near_duplicate": 6}
     assert all(
         line["duplicate_of"].startswith("faces/") for line in lines_of(rows.with_name("cot.rejected.jsonl"))
@@ -163,7 +169,7 @@ def test_a_finished_run_asks_nothing_again_kept_or_exhausted(rows: Path) -> None
         return good_reply(key) if int(key[1:]) < 5 else BAD
 
     first, _ = run(make_plan(rows), half)
-    assert (first.kept, first.exhausted) == (5, 5)
+    assert (first.accepted, first.exhausted) == (5, 5)
     again, teacher = run(make_plan(rows), good)
     assert teacher.asked == []
     assert again.to_json() == first.to_json()
@@ -196,7 +202,7 @@ def test_killed_in_the_middle_no_kept_row_is_asked_again_and_attempts_go_on(rows
     answered = {(line["id"], line["attempt"]) for line in before}
     assert not answered & set(teacher.asked)
     assert not {line["id"] for line in before if not line["reasons"]} & {key for key, _ in teacher.asked}
-    assert summary.kept == 10
+    assert summary.accepted == 10
     assert summary.requests == sent + len(teacher.asked) >= 9 + len(teacher.asked)
 
 
@@ -208,7 +214,7 @@ def test_ctrl_c_says_what_is_kept_and_the_run_goes_on(rows: Path) -> None:
 
     with pytest.raises(Interrupted, match=r"rows are kept so far.*goes on"):
         run(make_plan(rows, connections=1), stops)
-    assert run(make_plan(rows), good)[0].kept == 10
+    assert run(make_plan(rows), good)[0].accepted == 10
 
 
 def test_a_failed_row_is_recorded_the_run_goes_on_and_the_next_one_asks_it_again(rows: Path) -> None:
@@ -216,13 +222,13 @@ def test_a_failed_row_is_recorded_the_run_goes_on_and_the_next_one_asks_it_again
         return NoReply("bad_request", "cannot read it") if key == "r4" else good_reply(key)
 
     summary, _ = run(make_plan(rows), sick)
-    assert (summary.kept, summary.failed, summary.first_error) == (9, 1, "r4: cannot read it")
+    assert (summary.accepted, summary.failed, summary.first_error) == (9, 1, "r4: cannot read it")
     assert {"id": "r4", "image_path": "faces/4.png", "error": "cannot read it"} in lines_of(
         rows.with_name("cot.rejected.jsonl")
     )
     again, teacher = run(make_plan(rows), good)
     assert teacher.asked == [("r4", 1)]
-    assert (again.kept, again.failed) == (10, 0)
+    assert (again.accepted, again.failed) == (10, 0)
 
 
 def test_a_missing_image_is_a_failed_row_and_all_missing_a_wrong_root(rows: Path) -> None:
@@ -254,9 +260,9 @@ def test_another_runs_file_is_refused_with_what_differs(rows: Path, change: dict
 
 
 def test_more_rows_of_the_same_file_go_on_in_the_same_output(rows: Path) -> None:
-    assert run(make_plan(rows, limit=4), good)[0].kept == 4
+    assert run(make_plan(rows, limit=4), good)[0].accepted == 4
     summary, teacher = run(make_plan(rows), good)
-    assert (summary.kept, len(teacher.asked)) == (10, 6)
+    assert (summary.accepted, len(teacher.asked)) == (10, 6)
 
 
 # --- the budget ---
@@ -270,7 +276,7 @@ def test_the_request_budget_holds_over_runs_and_leaves_rows_open(rows: Path) -> 
     again, more = run(make_plan(rows), second_time, CurationLimits(max_requests=9, retries=0))
     assert len(more.asked) == 2
     assert again.requests == 9
-    assert run(make_plan(rows), second_time, CurationLimits(retries=0))[0].kept == 10
+    assert run(make_plan(rows), second_time, CurationLimits(retries=0))[0].accepted == 10
 
 
 def test_the_cost_budget_is_never_exceeded(rows: Path) -> None:

@@ -58,9 +58,9 @@ def _convert(args: argparse.Namespace) -> int:
         f"{outcome.rows:,} rows, {read_as.name} -> {to.name}: {args.out} (manifest: "
         f"{manifest_path(args.out).name})"
     )
-    if outcome.kept:
-        kept = ", ".join(f"{name} ({count:,})" for name, count in sorted(outcome.kept.items()))
-        print(f"kept beside the rows under 'unifer', as {to.name} has no field for it: {kept}")
+    if outcome.carried:
+        fields = ", ".join(f"{name} ({count:,})" for name, count in sorted(outcome.carried.items()))
+        print(f"kept beside the rows under 'unifer', as {to.name} has no field for it: {fields}")
     if outcome.unpacked:
         print(f"{outcome.unpacked:,} pictures taken out of the shards")
     return 0

@@ -197,8 +197,8 @@ def _progress(total: int, done: int) -> AbstractContextManager[Advance]:
 
 
 def _report(summary: CurationSummary) -> None:
-    share = f" ({summary.kept / summary.rows:.0%})" if summary.rows else ""
-    note(f"{summary.out}: {summary.kept:,} of {summary.rows:,} rows kept{share}")
+    share = f" ({summary.accepted / summary.rows:.0%})" if summary.rows else ""
+    note(f"{summary.out}: {summary.accepted:,} of {summary.rows:,} rows kept{share}")
     if summary.exhausted:
         note(f"  {summary.exhausted:,} given up: every reply was rejected")
     if summary.reasons:

@@ -212,12 +212,12 @@ class _Refused(Exception):
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"HTTP {response.status_code}")
         self.status_code = response.status_code
-        self.message = said(response)
+        self.message = error_text(response)
         wait = response.headers.get("Retry-After", "")
         self.retry_after = float(wait) if wait.isdigit() else None
 
 
-def said(response: httpx.Response) -> str:
+def error_text(response: httpx.Response) -> str:
     """The message of an error as OpenAI's API wraps it, else the text as it came."""
     try:
         found = response.json()

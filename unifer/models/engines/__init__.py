@@ -3,6 +3,7 @@
 from unifer.models.engines.base import (
     ENGINES,
     Engine,
+    EngineName,
     EngineSpec,
     GenerationSettings,
     Reply,
@@ -10,4 +11,13 @@ from unifer.models.engines.base import (
     default_engine,
 )
 
-__all__ = ["ENGINES", "Engine", "EngineSpec", "GenerationSettings", "Reply", "Request", "default_engine"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineName",
+    "EngineSpec",
+    "GenerationSettings",
+    "Reply",
+    "Request",
+    "default_engine",
+]

@@ -20,7 +20,6 @@ from unifer import files, runs
 from unifer.dialogue import images, prompts, teaching
 from unifer.dialogue.answers import grade
 from unifer.dialogue.images import ImageError
-from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError, Interrupted
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Sent, ask_all
@@ -48,7 +47,7 @@ class RowState:
 
     attempts: int = 0
     """Replies so far."""
-    kept: bool = False
+    accepted: bool = False
     last_reasons: tuple[str, ...] = ()
     failed: str | None = None
     """The error that ended its last attempt; None once a reply came after it."""
@@ -78,7 +77,7 @@ class CurationLedger:
         state = self.rows.setdefault(line["id"], RowState())
         if line["event"] == "reply":
             state.attempts, state.failed = line["attempt"], None
-            state.kept, state.last_reasons = not line["reasons"], tuple(line["reasons"])
+            state.accepted, state.last_reasons = not line["reasons"], tuple(line["reasons"])
         elif line["final"]:
             state.failed = line["error"]
 
@@ -114,14 +113,14 @@ class CurationLedger:
         """`judged` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a
         near-duplicate).
         """
-        made = {
+        reply = {
             "reply": sent.answer.text,
             "finish_reason": sent.answer.finish_reason,
             "seconds": round(sent.seconds, 3),
         }
         request = {"id": key, "attempt": attempt, "try": sent.number}
         self._count(
-            self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **made, **judged)
+            self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **reply, **judged)
         )
 
     def close(self) -> None:
@@ -154,9 +153,9 @@ def curate(
         try:
             stopped = asyncio.run(_CurationWorkers(plan, limits, ledger, memory).all(progress, open_teacher))
         except KeyboardInterrupt:
-            kept = sum(ledger.state(row.key).kept for row in plan.rows)
+            accepted = sum(ledger.state(row.key).accepted for row in plan.rows)
             raise Interrupted(
-                f"stopped; {kept} rows are kept so far. The same command goes on from there"
+                f"stopped; {accepted} rows are kept so far. The same command goes on from there"
             ) from None
         finally:
             ledger.close()
@@ -170,15 +169,15 @@ def curate(
 
 def _rewritten(plan: CurationPlan, identity: Json) -> outcome.Rewrite:
     run = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    made: Json = {
+    about: Json = {
         "teacher": plan.teacher.name,
         "template": teaching.VERSION,
         "guided": plan.guided,
         "run": run,
     }
     if plan.template is not None:
-        made["prompt"] = prompts.version(plan.template)
-    return outcome.Rewrite(plan.question, made)
+        about["prompt"] = prompts.version(plan.template)
+    return outcome.Rewrite(plan.question, about)
 
 
 def _check_some_image(plan: CurationPlan) -> None:
@@ -241,7 +240,7 @@ class _CurationWorkers:
 
     def _done(self, row: RewardRow) -> bool:
         state = self._ledger.state(row.key)
-        return state.kept or state.attempts >= self._plan.attempts
+        return state.accepted or state.attempts >= self._plan.attempts
 
     async def _row(self, row: RewardRow, teacher: Teacher, asker: Asker) -> None:
         plan, state = self._plan, self._ledger.state(row.key)
@@ -263,23 +262,14 @@ class _CurationWorkers:
                 return
 
     def _judged(self, row: RewardRow, attempt: int, sent: Sent) -> tuple[Reason, ...]:
-        known = Known(row.label and _spelled(row), vocabulary(row), row.action_units)
-        answer = sent.answer
+        known, answer = Known.of(row), sent.answer
         reasons = judge(answer.text, known, self._plan.filter, answer.finish_reason)
-        found: Json = {"temperature": self._plan.temperature_at(attempt)}
+        judged: Json = {"temperature": self._plan.temperature_at(attempt)}
         if not reasons:
-            found["reasoning"] = grade(answer.text, known.candidate_labels).reasoning
-            earlier = self._memory.seen(row.image_path, found["reasoning"])
+            judged["reasoning"] = grade(answer.text, known.candidate_labels).reasoning
+            earlier = self._memory.seen(row.image_path, judged["reasoning"])
             if earlier is not None:
-                reasons, found["duplicate_of"] = ("near_duplicate",), earlier
-        found["reasons"] = list(reasons)
-        self._ledger.replied(row.key, attempt, sent, found)
+                reasons, judged["duplicate_of"] = ("near_duplicate",), earlier
+        judged["reasons"] = list(reasons)
+        self._ledger.replied(row.key, attempt, sent, judged)
         return reasons
-
-
-def _spelled(row: RewardRow) -> str:
-    """The row's label as its vocabulary spells it."""
-    from unifer.emotions import spelled_in
-
-    labels = vocabulary(row)
-    return row.label if row.label in labels else str(spelled_in(row.label or "", labels))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unifer.prepare.formats.sample import KEPT, Format, Sample
+from unifer.prepare.formats.sample import CARRIED_KEY, Format, Sample
 from unifer.records import Json
 
 _IMAGE = "<image>"
@@ -67,7 +67,7 @@ def _read(row: Json, spelling: _Spelling) -> Sample:
 
 
 def _known(spelling: _Spelling) -> tuple[str, ...]:
-    return (spelling.turns, "images", KEPT, *_COLUMNS)
+    return (spelling.turns, "images", CARRIED_KEY, *_COLUMNS)
 
 
 def _turns(row: Json, spelling: _Spelling) -> list[str]:
@@ -123,13 +123,13 @@ def unrooted(row: Json, image_root: Path) -> Json:
 
 
 def _attach(row: Json, carried: Json) -> Json:
-    return row | {KEPT: json.dumps(carried, ensure_ascii=False, allow_nan=False)}
+    return row | {CARRIED_KEY: json.dumps(carried, ensure_ascii=False, allow_nan=False)}
 
 
 def _detach(row: Json) -> tuple[Json, Any]:
-    if row.get(KEPT) is None:  # Arrow fills a column that only some rows have with nulls
+    if row.get(CARRIED_KEY) is None:  # Arrow fills a column that only some rows have with nulls
         return row, None
-    return {name: value for name, value in row.items() if name != KEPT}, kept_text(row[KEPT])
+    return {name: value for name, value in row.items() if name != CARRIED_KEY}, kept_text(row[CARRIED_KEY])
 
 
 def kept_text(value: Any) -> Any:
@@ -138,7 +138,7 @@ def kept_text(value: Any) -> Any:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"{KEPT!r} must be the JSON text that a conversion wrote, not {str(value)[:60]!r}; remove it"
+            f"{CARRIED_KEY!r} must be the JSON text that a conversion wrote, not {str(value)[:60]!r}; remove it"
         ) from None
 
 

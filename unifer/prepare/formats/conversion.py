@@ -61,7 +61,7 @@ class ConversionResult:
     """
 
     rows: int = 0
-    kept: Counter[str] = field(default_factory=Counter)
+    carried: Counter[str] = field(default_factory=Counter)
     unpacked: int = 0
 
 
@@ -185,7 +185,7 @@ def _converted(conversion: Conversion, outcome: ConversionResult, found: Picture
     if picture is not None and not conversion.embed:
         outcome.unpacked += _unpacked(sample, picture, conversion.target, root)
     _, carried = to.detach(written)
-    outcome.kept.update(list((carried or {}).get("kept", ())))
+    outcome.carried.update(list((carried or {}).get("kept", ())))
     return Pictured(chat.rooted(written, root) if root is not None and to.name in _CHAT else written, picture)
 
 
@@ -203,7 +203,7 @@ def _manifest(conversion: Conversion, outcome: ConversionResult) -> Json:
         "image_root": conversion.image_root is not None,
     }
     return runs.manifest(
-        "data convert", identity, rows=outcome.rows, kept=dict(outcome.kept), unpacked=outcome.unpacked
+        "data convert", identity, rows=outcome.rows, kept=dict(outcome.carried), unpacked=outcome.unpacked
     )
 
 

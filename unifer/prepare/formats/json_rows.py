@@ -17,7 +17,15 @@ from typing import Any
 
 from unifer.dialogue import prompts
 from unifer.dialogue.answers import grade, tagged
-from unifer.prepare.formats.sample import FIELDS, KEPT, Format, Sample, attach_inside, detach_inside, text
+from unifer.prepare.formats.sample import (
+    CARRIED_KEY,
+    FIELDS,
+    Format,
+    Sample,
+    attach_inside,
+    detach_inside,
+    text,
+)
 from unifer.records import CoTRow, Json, Question, RewardRow
 
 _VOTES = "votes"
@@ -216,9 +224,11 @@ def _listing(units: Any) -> str:
 
 def _detach(row: Json) -> tuple[Json, Any]:
     meta = row.get("meta_info")
-    if not isinstance(meta, dict) or KEPT not in meta:
+    if not isinstance(meta, dict) or CARRIED_KEY not in meta:
         return row, None
-    return row | {"meta_info": {name: value for name, value in meta.items() if name != KEPT}}, meta[KEPT]
+    return row | {"meta_info": {name: value for name, value in meta.items() if name != CARRIED_KEY}}, meta[
+        CARRIED_KEY
+    ]
 
 
 FACIAL_R1 = Format(

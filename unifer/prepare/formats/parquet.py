@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 
 from unifer.errors import InputError
 from unifer.prepare.formats.chat import kept_text
-from unifer.prepare.formats.sample import FIELDS, KEPT, Format, Sample
+from unifer.prepare.formats.sample import CARRIED_KEY, FIELDS, Format, Sample
 from unifer.records import Json
 
 SHARD_BYTES = 400 * 2**20
 """A shard is closed at this size, at the next group of rows."""
 
 _GROUP = 1000
-_TEXTS = ("image_path", "question", "response", "solution", "id", "dataset", "provenance", KEPT)
+_TEXTS = ("image_path", "question", "response", "solution", "id", "dataset", "provenance", CARRIED_KEY)
 _LISTS = ("candidate_labels", "AUs")
 _COLUMNS = (*_TEXTS, *_LISTS)
 
@@ -54,11 +54,11 @@ def _read(row: Json) -> Sample:
 
 
 def _attach(row: Json, carried: Json) -> Json:
-    return row | {KEPT: _json_text(carried)}
+    return row | {CARRIED_KEY: _json_text(carried)}
 
 
 def _detach(row: Json) -> tuple[Json, Any]:
-    return row, None if row.get(KEPT) is None else kept_text(row[KEPT])
+    return row, None if row.get(CARRIED_KEY) is None else kept_text(row[CARRIED_KEY])
 
 
 def _json_text(value: Any) -> str:

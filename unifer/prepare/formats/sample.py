@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 from unifer.dialogue.answers import grade
 from unifer.records import CoTRow, Json, RewardRow
 
-KEPT = "unifer"
+CARRIED_KEY = "unifer"
 """The key under which a row carries what its format has no field for."""
 
 _ANSWER = re.compile(r"<answer>(.*?)</answer>\s*\Z", re.DOTALL)
@@ -26,7 +26,7 @@ _AU_LISTING = re.compile(r"(?:AU ?\d{1,2}(?:, ?)?)+|none", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row of any format, in JSON values; None where its row said nothing. AUs are spelled as on disk:
+    """A row of any format, in JSON values; None where its row native nothing. AUs are spelled as on disk:
     `["AU6", "AU12"]`.
     """
 
@@ -76,44 +76,47 @@ _COMMON = ("image_path", "candidate_labels", "id", "dataset", "AUs", "provenance
 FIELDS = tuple(field.name for field in fields(Sample))
 
 
-def difference(sample: Sample, said: Sample) -> Json:
-    """What a row that reads as `said` must keep of `sample` beside it: empty, or `kept` and `instead`."""
+def difference(sample: Sample, native: Sample) -> Json:
+    """What a row must carry beside it so that `sample` comes back, where alone it reads as `native`.
+
+    Empty, or `kept` (fields that the row has no words for) and `instead` (fields that it spells otherwise).
+    """
     kept, instead = {}, {}
     for name in FIELDS:
-        own, native = getattr(sample, name), getattr(said, name)
-        if own != native and native is None:
+        own, alone = getattr(sample, name), getattr(native, name)
+        if own != alone and alone is None:
             kept[name] = own
-        elif own != native:
-            instead[name] = [native, own]
+        elif own != alone:
+            instead[name] = [alone, own]
     return {key: value for key, value in (("kept", kept), ("instead", instead)) if value}
 
 
-def restored(said: Sample, carried: Any) -> Sample:
-    """`said` with what was kept beside its row. Raises ValueError where that is no work of `difference`."""
+def restored(native: Sample, carried: Any) -> Sample:
+    """`native` with what was kept beside its row. Raises ValueError where that is no work of `difference`."""
     if (
         not isinstance(carried, dict)
         or not carried.keys() <= {"kept", "instead"}
         or not all(isinstance(v, dict) for v in carried.values())
     ):
         raise ValueError(
-            f"{KEPT!r} is where conversions keep what a format has no field for, not "
+            f"{CARRIED_KEY!r} is where conversions keep what a format has no field for, not "
             f"{str(carried)[:60]!r}; rename that key"
         )
     kept, instead = carried.get("kept", {}), carried.get("instead", {})
     strangers = [name for name in (*kept, *instead) if name not in FIELDS]
     if strangers or not all(isinstance(pair, list) and len(pair) == 2 for pair in instead.values()):
         raise ValueError(
-            f"{KEPT!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source"
+            f"{CARRIED_KEY!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source"
         )
-    values = {name: getattr(said, name) for name in FIELDS}
+    values = {name: getattr(native, name) for name in FIELDS}
     if "response" in kept and "solution" in instead and values["solution"] != instead["solution"][0]:
         raise ValueError(
             "the label was "
             f"{instead['solution'][0]!r} when the reply was kept beside it and is "
-            f"{values['solution']!r} now; remove {KEPT!r} from this row, or set the label back"
+            f"{values['solution']!r} now; remove {CARRIED_KEY!r} from this row, or set the label back"
         )
     values |= {name: value for name, value in kept.items() if values[name] is None}
-    values |= {name: own for name, (native, own) in instead.items() if values[name] == native}
+    values |= {name: own for name, (alone, own) in instead.items() if values[name] == alone}
     return Sample(**values)
 
 
@@ -149,8 +152,8 @@ class Format(NamedTuple):
         if not isinstance(row, dict):
             raise ValueError(f"a row must be a JSON object, not {type(row).__name__} ({str(row)[:60]!r})")
         bare, carried = self.detach(row)
-        said = self.read(bare)
-        return said if carried is None else restored(said, carried)
+        native = self.read(bare)
+        return native if carried is None else restored(native, carried)
 
 
 def text(row: Json, field: str) -> str:
@@ -164,7 +167,7 @@ def text(row: Json, field: str) -> str:
 
 def attach_inside(field: str) -> Callable[[Json, Json], Json]:
     """`attach` of a format whose rows have an object `field` for things of their own."""
-    return lambda row, carried: row | {field: (row.get(field) or {}) | {KEPT: carried}}
+    return lambda row, carried: row | {field: (row.get(field) or {}) | {CARRIED_KEY: carried}}
 
 
 def detach_inside(field: str) -> Callable[[Json], tuple[Json, Any]]:
@@ -172,9 +175,9 @@ def detach_inside(field: str) -> Callable[[Json], tuple[Json, Any]]:
 
     def detach(row: Json) -> tuple[Json, Any]:
         inside = row.get(field)
-        if not isinstance(inside, dict) or KEPT not in inside:
+        if not isinstance(inside, dict) or CARRIED_KEY not in inside:
             return row, None
-        left = {name: value for name, value in inside.items() if name != KEPT}
-        return row | {field: left or None}, inside[KEPT]
+        left = {name: value for name, value in inside.items() if name != CARRIED_KEY}
+        return row | {field: left or None}, inside[CARRIED_KEY]
 
     return detach

@@ -10,6 +10,7 @@ missing or empty are faults, and alone they refuse no reply.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,35 +48,30 @@ class Fault(NamedTuple):
     refuses: bool
 
 
+_BLOCKS: tuple[tuple[Reason, Reason, str, tuple[re.Pattern[str], re.Pattern[str]]], ...] = (
+    ("no_think", "empty_think", "think", THINK),
+    ("no_answer", "empty_answer", "answer", ANSWER),
+)
+
+
 def faults_of(reply: str, known: Known) -> tuple[Fault, ...]:
     """Every fault of `reply`; it is accepted if none refuses it."""
-    found = []
+    faults = []
     if known.action_units is not None:
         gold, written = {f"AU{number}" for number in known.action_units}, facial_r1_written(reply)
         words = [f"it names {_listed(written - gold)}, not active here"] * bool(written - gold)
         words += [f"it does not name {_listed(gold - written)}"] * bool(gold - written)
-        found += [Fault("aus_differ", "; ".join(words), True)] * bool(words)
-    if known.label is not None and grade(reply, known.candidate_labels, known.aliases).label != known.label:
-        found.append(Fault("wrong_label", f"its answer is not {known.label}", True))
-    for name, tags in (("think", THINK), ("answer", ANSWER)):
+        faults += [Fault("aus_differ", "; ".join(words), True)] * bool(words)
+    verdict = grade(reply, known.candidate_labels, known.aliases)
+    if known.label is not None and not known.is_label_of(verdict):
+        faults.append(Fault("wrong_label", f"its answer is not {known.label}", True))
+    for missing, empty, name, tags in _BLOCKS:
         block = next(blocks(reply, tags), None)
         if block is None:
-            found.append(
-                Fault(
-                    "no_think" if name == "think" else "no_answer",
-                    f"it has no <{name}></{name}> block",
-                    False,
-                )
-            )
+            faults.append(Fault(missing, f"it has no <{name}></{name}> block", False))
         elif not block.strip():
-            found.append(
-                Fault(
-                    "empty_think" if name == "think" else "empty_answer",
-                    f"its <{name}></{name}> block is empty",
-                    False,
-                )
-            )
-    return tuple(found)
+            faults.append(Fault(empty, f"its <{name}></{name}> block is empty", False))
+    return tuple(faults)
 
 
 def _listed(units: Iterable[str]) -> str:

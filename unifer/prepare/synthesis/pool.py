@@ -18,8 +18,7 @@ from typing import Any
 
 from unifer import files
 from unifer.dialogue import prompts
-from unifer.dialogue.vocabulary import vocabulary
-from unifer.emotions import canonical, spelled_in
+from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.prepare.curation.filter import Known
 from unifer.prepare.curation.outcome import NO_LABEL
@@ -96,11 +95,8 @@ def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
 
 def _face(raw: Any, path: Path) -> PoolFace:
     row = RewardRow.from_json(raw)
-    if row.label is None:
-        return PoolFace(row, path, Known(None, (), row.action_units))
-    candidates = vocabulary(row)
-    label = row.label if row.label in candidates else spelled_in(row.label, candidates)
-    return PoolFace(row, path, Known(label, candidates, row.action_units))
+    # A row of AUs alone may list candidates, of which none is asked for.
+    return PoolFace(row, path, Known(None, (), row.action_units) if row.label is None else Known.of(row))
 
 
 def drawn(faces: Sequence[PoolFace], count: int | None, seed: int) -> tuple[PoolFace, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unifer.models.devices import states, visible_gpus
+from unifer.models.devices import gpu_states, visible_gpus
 from unifer.train.doctor import toolchain
 from unifer.train.doctor.findings import DoctorFinding, size
 from unifer.train.rows import cache_root
@@ -43,7 +43,7 @@ def gpus() -> list[Gpu]:
     if not visible:
         return []
     torch: Any = sys.modules.get("torch")
-    if torch is None and (listed := [Gpu(each.name, float(each.total)) for each in states()]):
+    if torch is None and (listed := [Gpu(each.name, float(each.total)) for each in gpu_states()]):
         return listed
     if torch is None:
         import torch
