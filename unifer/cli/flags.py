@@ -67,9 +67,16 @@ def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path
     return given
 
 
-def add_former_name(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, name: str, flag: argparse.Action
-) -> None:
+Parser = argparse.ArgumentParser | argparse._ArgumentGroup
+
+
+def add_values(parser: Parser, *rows: tuple[str, Callable[[str], Any], Any, str, str]) -> None:
+    """Flags that take one value, a row per flag: name, kind, default, metavar, help."""
+    for name, kind, default, metavar, text in rows:
+        parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+
+
+def add_former_name(parser: Parser, name: str, flag: argparse.Action) -> None:
     """Let `name`, what `flag` was called before, still do its work for one version, with a note."""
 
     class FormerName(argparse.Action):

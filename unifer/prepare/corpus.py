@@ -150,7 +150,7 @@ def dataset_shares(specs: Sequence[DatasetSpec], which: str) -> dict[str, int]:
 
 
 def sheet(seed: str = "sheet", clear: int = 3, varied: int = 6) -> Image:
-    """A contact sheet, a row per emotion: `clear` prototypes seen plainly, then `varied` faces of the corpora."""
+    """A contact sheet, a row per emotion: `clear` plain prototypes, then `varied` faces of the corpora."""
     rows = []
     for emotion in EMOTIONS:
         prototype = faces.Expression.of(

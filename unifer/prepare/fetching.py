@@ -23,7 +23,7 @@ from unifer.releases import Release
 
 PART = ".part"
 """Ends the name of a download that is not whole yet."""
-_SHOWN = 8
+_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Wanted:
         size = path.stat().st_size
         if size != self.bytes:
             return f"{size:,} bytes, {self.bytes:,} at the hub"
-        found, stated = (files.sha256(path), self.sha256) if self.sha256 else (_blob(path, size), self.blob)
-        return None if stated in (None, found) else f"digest {found[:12]}, {str(stated)[:12]} at the hub"
+        own, hubs = (files.sha256(path), self.sha256) if self.sha256 else (_blob(path, size), self.blob)
+        return None if hubs in (None, own) else f"digest {own[:12]}, {str(hubs)[:12]} at the hub"
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ def look_up(release: Release, project: Path, revision: str | None = None) -> Lis
     )
     there = [each for each in info.siblings or [] if release.folder_of(each.rfilename) is not None]
     wanted = tuple(_wanted(each, release, project) for each in there)
-    found = {each.place.name for each in wanted}
-    missing = [name for name in release.files if name not in found]
+    places = {each.place.name for each in wanted}
+    missing = [name for name in release.files if name not in places]
     if missing or not wanted:
         names = [each.rfilename for each in info.siblings or []]
-        holds = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "nothing"
+        holds = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "") if names else "nothing"
         raise InputError(
             f"{release.hub} at version {str(info.sha)[:12]} has no "
             f"{', '.join(missing) or 'row files (*.jsonl)'}; it holds {holds}. Choose another version "
@@ -180,22 +180,18 @@ def _asking(
     from httpx import HTTPError
     from huggingface_hub import errors
 
-    again = (
-        "what has come is kept, and the same command goes on from there"
-        if file
-        else "run the same command again"
-    )
+    go_on = "what has come is kept, and the same command goes on from there"
+    again = go_on if file else "run the same command again"
     what = f"{release.hub}: {file.name}" if file else release.hub
     try:
         return ask()
     except errors.RevisionNotFoundError:
-        raise InputError(
-            f"{release.hub}: has no version {revision!r}; {release.page} lists them, the newest is "
-            "the default"
-        ) from None
+        versions = f"{release.page} lists them, the newest is the default"
+        raise InputError(f"{release.hub}: has no version {revision!r}; {versions}") from None
     except errors.RemoteEntryNotFoundError:
+        version = str(revision)[:12]
         raise InputError(
-            f"{what}: is not at the hub in version {str(revision)[:12]}; choose another with --revision"
+            f"{what}: is not at the hub in version {version}; choose another with --revision"
         ) from None
     except errors.OfflineModeIsEnabled:
         raise InputError(
@@ -203,30 +199,25 @@ def _asking(
         ) from None
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, HTTPError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
-        if status in (401, 403):
-            remedy = (
-                "open "
-                f"{release.page}, accept its terms if it asks for that, and log in with `hf auth "
-                "login` (or set HF_TOKEN)"
-            )
-            raise InputError(f"{what}: the hub refuses access ({status}); {remedy}") from None
-        if status == 404:
-            raise InputError(
-                f"{what}: the hub has no such dataset, or not for you; see {release.page}, `hf auth "
-                "login` logs in"
-            ) from None
-        cause = (
-            f"the hub answers {status}"
-            if status
-            else f"the hub cannot be reached ({_endpoint() or 'huggingface.co'})"
-        )
-        raise InputError(
-            f"{what}: {cause}; check network and proxy (HF_ENDPOINT names a mirror), {again}"
-        ) from None
+        raise InputError(f"{what}: {_refusal(release, status, again)}") from None
     except OSError as error:
         if file is None or error.errno is not None:
             raise
         raise InputError(f"{what}: came only in part ({str(error).splitlines()[0][:120]}); {again}") from None
+
+
+def _refusal(release: Release, status: int | None, again: str) -> str:
+    """What an HTTP status of the hub means, and what to do; None: there was no answer."""
+    if status in (401, 403):
+        return (
+            f"the hub refuses access ({status}); open {release.page}, accept its terms if it asks for that, "
+            "and log in with `hf auth login` (or set HF_TOKEN)"
+        )
+    if status == 404:
+        return f"the hub has no such dataset, or not for you; see {release.page}, `hf auth login` logs in"
+    unreached = f"the hub cannot be reached ({_endpoint() or 'huggingface.co'})"
+    cause = f"the hub answers {status}" if status else unreached
+    return f"{cause}; check network and proxy (HF_ENDPOINT names a mirror), {again}"
 
 
 def _endpoint() -> str | None:

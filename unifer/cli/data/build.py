@@ -37,15 +37,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "name", nargs="?", metavar="NAME", help="the dataset; `unifer data build --list` shows them"
     )
     build.add_argument("--list", action="store_true", help="show every dataset with the files it expects")
-    build.add_argument("--root", type=Path, metavar="DIR", help="where the dataset lies")
-    build.add_argument(
-        "--split", metavar="SPLIT", help="train, test, valid or all (default: the first that --list shows)"
-    )
-    build.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="rows, .json or .jsonl (default: the eval folder's question file, or data/)",
+    flags.add_values(
+        build,
+        ("--root", Path, None, "DIR", "where the dataset lies"),
+        (
+            *("--split", str, None, "SPLIT"),
+            "train, test, valid or all (default: the first that --list shows)",
+        ),
+        (
+            *("--out", Path, None, "FILE"),
+            "rows, .json or .jsonl (default: the eval folder's question file, or data/)",
+        ),
     )
     flags.add_overwrite(build, "move an existing FILE aside (FILE.1) instead of refusing")
     build.add_argument(
@@ -104,9 +106,8 @@ def _build(args: argparse.Namespace) -> int:
         )
     if args.root is None:
         raise InputError(
-            "say where "
-            f"{args.name} lies with --root DIR; `unifer data build --list` shows the files expected "
-            "there"
+            f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files "
+            "expected there"
         )
     builder = BUILDERS[args.name]
     benchmark = builder.eval_folder is not None and args.split == "test"

@@ -19,7 +19,8 @@ _FLAGS = {
 _COLUMNS = ("image", "label", "au", "split", "subject")
 _PARTING = {
     "fold": "--fold 1/3 takes the subjects of one fold for the test rows, all others for the training rows",
-    "test_list": "--test-list FILE names the test images: a name on each line, or FEA-20K's test rows of RAF-AU",
+    "test_list": "--test-list FILE names the test images: a name on each line, or FEA-20K's test rows of "
+    "RAF-AU",
 }
 """What tells the splits of a set that has none of its own -> how."""
 
@@ -32,28 +33,29 @@ def add_flags(build: argparse.ArgumentParser) -> None:
         help="ferplus: the rule by which votes become a label (default: published for test)",
     )
     flags.add_former_name(build, "--votes", vote_rule)
-    for name, kind, metavar, text in (
-        ("--au-threshold", int, "N", "disfa: intensity from which an AU is present (default 2)"),
-        ("--frame-step", int, "N", "disfa, bp4d: every Nth frame (default 1)"),
+    flags.add_values(
+        build,
+        ("--au-threshold", int, None, "N", "disfa: intensity from which an AU is present (default 2)"),
+        ("--frame-step", int, None, "N", "disfa, bp4d: every Nth frame (default 1)"),
         (
-            *("--fold", str, "K/N"),
-            "disfa, bp4d: test rows are those of the subjects of fold K of N, training rows those of all others",
+            *("--fold", str, None, "K/N"),
+            "disfa, bp4d: test rows are those of the subjects of fold K of N, training rows those of "
+            "all others",
         ),
         (
-            *("--folds", Path, "FILE"),
+            *("--folds", Path, None, "FILE"),
             "disfa, bp4d: a published assignment, subject -> fold (YAML, JSON or CSV); default: own folds",
         ),
         (
-            *("--test-list", Path, "FILE"),
+            *("--test-list", Path, None, "FILE"),
             "rafau: the test images, a name on each line, or rows with 'image' such as FEA-20K's",
         ),
         (
-            *("--labels", str, "A,B,..."),
+            *("--labels", str, None, "A,B,..."),
             "folder, table: the labels in order; number i in a table is the i-th from 0",
         ),
-        ("--table", Path, "FILE", "table: the file (default: the only .csv or .tsv of --root)"),
-    ):
-        build.add_argument(name, type=kind, metavar=metavar, help=text)
+        ("--table", Path, None, "FILE", "table: the file (default: the only .csv or .tsv of --root)"),
+    )
     for column in _COLUMNS:
         build.add_argument(f"--{column}-column", metavar="NAME", help=f"table: header of the {column} column")
 
@@ -130,7 +132,8 @@ def _check_split(args: argparse.Namespace, builder: Builder) -> None:
             )
         if value is None and parted:
             raise InputError(
-                f"--split {args.split}: {builder.title} has no splits of its own that are known here; {needed}"
+                f"--split {args.split}: {builder.title} has no splits of its own that are known here; "
+                f"{needed}"
             )
 
 

@@ -1,6 +1,4 @@
-"""`unifer data cot`: have a teacher model write the reasoning behind known labels, and keep what is worth
-learning from.
-"""
+"""`unifer data cot`: a teacher model writes the reasoning behind known labels, and a filter chooses."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ answer, as if it had seen the face alone. A row is kept if the reply is well-for
 AUs, neither betrays that it was told nor wavers, and is no near-copy of another. Everything asked goes into
 OUT.log.jsonl: stopped or killed, the same command goes on and asks no kept row again. Beside OUT:
 .rejected.jsonl with reasons, .report.json, .report.md, .manifest.json. Keys come from the environment
-(OPENAI_API_KEY and so on; UNIFER_TEACHER_API_KEY for a URL). Exit status 1: rows are still open, by failures or
-by the budget.
+(OPENAI_API_KEY and so on; UNIFER_TEACHER_API_KEY for a URL). Exit status 1: rows are still open, by failures
+or by the budget.
 """
 
 
@@ -48,54 +46,48 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="openai/gpt-4o-mini, anthropic/..., http://127.0.0.1:8000/v1, or a checkpoint folder",
     )
     parser.add_argument(
-        "--model", metavar="NAME", help="with a URL: the name that the server serves the model under"
-    )
-    parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="kept rows, in the published CoT schema"
     )
-    parser.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
+    flags.add_values(
+        parser,
+        ("--model", str, None, "NAME", "with a URL: the name that the server serves the model under"),
+        ("--image-root", Path, None, "DIR", "folder that image paths are relative to"),
+        ("--limit", int, None, "N", "take the first N rows only"),
+        (
+            *("--template", str, None, "NAME"),
+            "question of the kept rows (default: each row's own; see `unifer data prompts`)",
+        ),
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="take the first N rows only")
-    parser.add_argument(
-        "--template",
-        metavar="NAME",
-        help="question of the kept rows (default: each row's own; see `unifer data prompts`)",
-    )
-    told = parser.add_mutually_exclusive_group()
-    told.add_argument(
-        "--guided",
-        dest="guided",
-        action="store_true",
-        default=True,
-        help="tell the teacher label and AUs (default)",
-    )
-    told.add_argument(
-        "--blind", dest="guided", action="store_false", help="tell it nothing; keep what it finds by itself"
-    )
+    _guidance(parser.add_mutually_exclusive_group())
     _asking(parser.add_argument_group("asking"))
     _budget(parser.add_argument_group("budget, over all runs into the same file"))
     _filter(parser.add_argument_group("filter"))
     parser.set_defaults(run=_cot)
 
 
-def _add_numbers(group: argparse._ArgumentGroup, *numbers: tuple[str, float | None, str, str]) -> None:
-    """Number flags by (name, default, metavar, help); without a default a flag takes the kind of its metavar."""
-    for name, default, metavar, text in numbers:
-        kind = int if isinstance(default, int) or metavar == "N" else float
-        group.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+def _guidance(group: argparse._MutuallyExclusiveGroup) -> None:
+    group.add_argument(
+        "--guided",
+        dest="guided",
+        action="store_true",
+        default=True,
+        help="tell the teacher label and AUs (default)",
+    )
+    group.add_argument(
+        "--blind", dest="guided", action="store_false", help="tell it nothing; keep what it finds by itself"
+    )
 
 
 def _asking(group: argparse._ArgumentGroup) -> None:
-    _add_numbers(
+    flags.add_values(
         group,
-        ("--attempts", 3, "N", "replies per row before it is given up (default 3)"),
-        ("--temperature", 0.7, "T", "of the first attempt (default 0.7)"),
-        ("--temperature-step", 0.15, "T", "more at each further one (default 0.15)"),
-        ("--max-tokens", 1024, "N", "of one reply (default 1024)"),
-        ("--max-connections", 32, "N", "requests in flight (default 32)"),
-        ("--retries", 4, "N", "times a failed request is sent again (default 4)"),
-        ("--timeout", 120.0, "S", "seconds that one request may take (default 120)"),
+        ("--attempts", int, 3, "N", "replies per row before it is given up (default 3)"),
+        ("--temperature", float, 0.7, "T", "of the first attempt (default 0.7)"),
+        ("--temperature-step", float, 0.15, "T", "more at each further one (default 0.15)"),
+        ("--max-tokens", int, 1024, "N", "of one reply (default 1024)"),
+        ("--max-connections", int, 32, "N", "requests in flight (default 32)"),
+        ("--retries", int, 4, "N", "times a failed request is sent again (default 4)"),
+        ("--timeout", float, 120.0, "S", "seconds that one request may take (default 120)"),
     )
     size = group.add_argument(
         "--image-size",
@@ -111,23 +103,23 @@ def _asking(group: argparse._ArgumentGroup) -> None:
 
 
 def _budget(group: argparse._ArgumentGroup) -> None:
-    _add_numbers(
+    flags.add_values(
         group,
-        ("--max-requests", None, "N", "never send more"),
-        ("--max-cost", None, "USD", "never spend more; needs both prices"),
-        ("--price-in", None, "USD", "of a million tokens sent"),
-        ("--price-out", None, "USD", "of a million tokens received"),
+        ("--max-requests", int, None, "N", "never send more"),
+        ("--max-cost", float, None, "USD", "never spend more; needs both prices"),
+        ("--price-in", float, None, "USD", "of a million tokens sent"),
+        ("--price-out", float, None, "USD", "of a million tokens received"),
     )
 
 
 def _filter(group: argparse._ArgumentGroup) -> None:
-    _add_numbers(
+    flags.add_values(
         group,
-        ("--min-length", 15, "WORDS", "of the reasoning (default 15)"),
-        ("--max-length", 400, "WORDS", "of the reasoning (default 400)"),
-        ("--min-au-f1", 0.6, "F1", "AUs against the known ones; 1: exactly (default 0.6)"),
-        ("--similarity", 0.85, "J", "Jaccard of word 3-grams: near-copies (default 0.85)"),
-        ("--repeats", 3, "N", "near-copies kept over different faces; 0: any (default 3)"),
+        ("--min-length", int, 15, "WORDS", "of the reasoning (default 15)"),
+        ("--max-length", int, 400, "WORDS", "of the reasoning (default 400)"),
+        ("--min-au-f1", float, 0.6, "F1", "AUs against the known ones; 1: exactly (default 0.6)"),
+        ("--similarity", float, 0.85, "J", "Jaccard of word 3-grams: near-copies (default 0.85)"),
+        ("--repeats", int, 3, "N", "near-copies kept over different faces; 0: any (default 3)"),
     )
 
 
@@ -159,27 +151,20 @@ def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
     flags.existing_image_root(args.image_root)
     if args.out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {args.out}: must end in .json or .jsonl")
-    settings = {
-        name: getattr(args, name)
-        for name in ("max_tokens", "timeout", "max_connections", "image_size", "cache")
-    }
-    teacher = find_teacher(args.teacher, args.model, **settings)
+    settings = ("max_tokens", "timeout", "max_connections", "image_size", "cache")
+    teacher = find_teacher(args.teacher, args.model, **{name: getattr(args, name) for name in settings})
+    repeats = args.repeats or None
     try:
         prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
         limits = CurationLimits(args.max_requests, args.max_cost, prices, args.retries)
-        bounds = FilterSettings(
-            args.min_length,
-            args.max_length,
-            args.min_au_f1,
-            similarity=args.similarity,
-            repeats=args.repeats or None,
-        )
         plan = CurationPlan(
             args.rows,
             read_plan_rows(args.rows, args.limit, args.template),
             args.out,
             teacher,
-            bounds,
+            FilterSettings(
+                args.min_length, args.max_length, args.min_au_f1, similarity=args.similarity, repeats=repeats
+            ),
             args.image_root,
             args.template,
             args.guided,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
+from unifer.cli import flags
 from unifer.cli.console import progress
 from unifer.datasets import DatasetSpec, load_dataset, read_questions
 from unifer.errors import InputError
@@ -22,11 +23,15 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Draw schematic faces from Action Units, with CoT rows, reward rows and question files. "
         "Always labelled synthetic.",
     )
-    for name, kind, default, metavar, text in (
+    flags.add_values(
+        faces,
         ("--out", Path, None, "DIR", "folder for images/ and the row files"),
         ("--count", int, 1000, "N", "number of faces (default 1000)"),
         ("--seed", str, "0", "S", "names the series of faces; the same seed draws the same faces"),
-        ("--least-share", float, 0.0, "S", "with --shares: no emotion below it, such as 0.08 (default 0)"),
+        (
+            *("--least-share", float, 0.0, "S"),
+            "with --shares: no emotion below this share, such as 0.08 (default 0)",
+        ),
         (
             "--for-questions",
             Path,
@@ -37,8 +42,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         ("--image-root", Path, None, "DIR", "with --for-questions: folder the stand-ins go below"),
         ("--sheet", Path, None, "FILE", "draw a contact sheet of all emotions instead"),
         ("--workers", int, os.cpu_count() or 1, "N", "drawing processes (default: all cores)"),
-    ):
-        faces.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+    )
     faces.add_argument(
         "--shares",
         choices=("equal", "benchmark", "training"),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from unifer.prepare.rlvr.building import RewardFileResult
 
 
+_FILES: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+
+
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `unifer data rlvr`."""
     rlvr = commands.add_parser(
@@ -27,21 +30,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "the reasons.",
     )
     rlvr.add_argument(
-        "files",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="reward or CoT rows, such as `unifer data build` writes",
+        "files", **_FILES, nargs="+", help="reward or CoT rows, such as `unifer data build` writes"
     )
-    rlvr.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the reward file to write (.json or .jsonl)"
-    )
+    rlvr.add_argument("--out", **_FILES, required=True, help="the reward file to write (.json or .jsonl)")
     rlvr.add_argument(
         "--test",
-        type=Path,
+        **_FILES,
         nargs="+",
         default=[],
-        metavar="FILE",
         help="test files besides the project's eval_*/data/*_qa.json",
     )
     rlvr.add_argument(
@@ -51,11 +47,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="classes: as many rows of each (with --count: as evenly as that allows); weights: keep "
         "all rows, each with provenance.weight",
     )
-    rlvr.add_argument(
-        "--count",
-        type=int,
-        metavar="N",
-        help="rows to write at most (default: as many as the other flags allow)",
+    flags.add_values(
+        rlvr,
+        ("--count", int, None, "N", "rows to write at most (default: as many as the other flags allow)"),
+        ("--seed", str, "0", "S", "which rows are drawn; the same seed draws the same"),
     )
     rlvr.add_argument(
         "--mix",
@@ -65,9 +60,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="share of each dataset, such as rafdb=1 affectnet=2",
     )
     flags.add_overwrite(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
-    rlvr.add_argument(
-        "--seed", default="0", metavar="S", help="which rows are drawn; the same seed draws the same"
-    )
     add_image_flags(rlvr)
     rlvr.set_defaults(run=_rlvr)
 

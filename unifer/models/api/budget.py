@@ -1,9 +1,10 @@
 """What requests may cost and what they did cost: a hard budget, and the ledger that no kill can deceive.
 
-The budget sets aside what a request may cost at most before it is sent, so that no race overspends. The ledger
-is an append-only file over all runs, with three kinds of lines, told apart by `event`: `sent` before a request
-leaves, with the `bound` of what it can cost; `failed` or `reply` after it, with what it did cost. A `sent`
-without a line after it was under way when the run was killed, and counts as if it had cost its bound.
+The budget sets aside what a request may cost at most before it is sent, so that no race overspends. The
+ledger is an append-only file over all runs, with three kinds of lines, told apart by `event`: `sent` before
+a request leaves, with the `bound` of what it can cost; `failed` or `reply` after it, with what it did cost.
+A `sent` without a line after it was under way when the run was killed, and counts as if it had cost its
+bound.
 
 Knows numbers and lines; who is asked, and what else a line says, the caller knows. One event loop uses both;
 neither is thread-safe.

@@ -1,4 +1,4 @@
-"""A model behind an API, through inspect_ai's model interface: providers, concurrency, caching, whole replies.
+"""A model behind an API, through inspect_ai's model interface: providers, connections, cache, whole replies.
 
 Sends one request once: inspect's own retries and those of the providers' clients are off, since each send
 must fit the budget and inspect's wait does not read `Retry-After`. Knows no rows, no image files and no

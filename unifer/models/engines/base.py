@@ -1,7 +1,7 @@
 """What an engine is, requests in and replies out in whatever order they finish; and which one is opened.
 
-Knows nothing of questions, labels or files: a request is a prompt and a picture, `key` is the caller's own. No
-torch here: heavy engines are imported only when one is opened.
+Knows nothing of questions, labels or files: a request is a prompt and a picture, `key` is the caller's own.
+No torch here: heavy engines are imported only when one is opened.
 """
 
 from __future__ import annotations

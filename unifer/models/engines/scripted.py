@@ -54,7 +54,8 @@ def replies_from(path: Path) -> Callable[[Request], str]:
     table: Any = files.read_json(path)
     if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
         raise InputError(
-            f'{path}: a JSON object {{question id or image_path: reply}} is expected, with "{ANY}" for the rest'
+            f"{path}: a JSON object {{question id or image_path: reply}} is expected, "
+            f'with "{ANY}" for the rest'
         )
 
     def reply(request: Request) -> str:

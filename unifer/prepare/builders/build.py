@@ -24,7 +24,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Built:
-    """The faces of a build in the order of their tables, and its vocabulary. `source.report` is its account."""
+    """The faces of a build in the order of their tables, its vocabulary, and `source.report`, its account."""
 
     source: DatasetSource
     labels: tuple[str, ...]

@@ -21,7 +21,8 @@ from unifer.prepare.builders.trees import below
 _PARTS = {TRAIN: "train", TEST: "eval"}
 _TASKS = ("au", "emotion")
 _DENIAL = re.compile(
-    r"\b(?:no|not|nor|neither|never|without|cannot|lacks?|lacking|absence|absent|rather than|instead of)\b|n't\b",
+    r"\b(?:no|not|nor|neither|never|without|cannot|lacks?|lacking|absence|absent|rather than|instead of)\b"
+    r"|n't\b",
     re.IGNORECASE,
 )
 _WORDS = {
@@ -68,17 +69,17 @@ def _image(row: Any) -> str:
 
 def _turn(row: dict[str, Any], who: str) -> str:
     turns = row.get("conversations", row.get("conversation"))
-    said = (
+    words = (
         [turn.get("value") for turn in turns if isinstance(turn, dict) and turn.get("from") == who]
         if isinstance(turns, list)
         else []
     )
-    if not said or not isinstance(said[0], str) or not said[0].strip():
+    if not words or not isinstance(words[0], str) or not words[0].strip():
         raise ValueError(
             "'conversations' holds no text from "
             f"{who!r}; each row needs a question from 'human' and an answer from 'gpt'"
         )
-    return said[0].replace("<image>", "").strip()
+    return words[0].replace("<image>", "").strip()
 
 
 def _read_units(face: SourceRow, text: str) -> str:

@@ -184,45 +184,31 @@ def _face(row: Any, split: str, file: _RowFile, number: int) -> SourceRow | str:
     label = first if first in EMOTIONS else None
     if label is None and not named and (labels or row.get("AUs") is None):
         return "label is none of the eight emotions" if labels else "neither label nor AUs"
-    origin = row.get("dataset")
-    extra = {
-        "description": row.get("description"),
-        "question": row.get("question"),
-        "meta_info": row.get("meta_info"),
-    }
-    kept = {key: value for key, value in (extra | {"origin": origin, "labels": labels}).items() if value}
-    image = below(row["image"])
-    inner = (
-        f"{origin}/{image}"
-        if isinstance(origin, str) and origin and not image.startswith(f"{origin}/")
-        else image
-    )
-    beside = PurePosixPath(file.path).parent.as_posix()
-    places = dict.fromkeys(
-        (
-            inner,
-            image,
-            f"images/{inner}",
-            f"images/{image}",
-            f"{file.stem}/{image}",
-            f"{beside}/{inner}",
-            f"{beside}/{image}",
-        )
-    )
-    face = SourceRow(
-        tuple(below(place) for place in places),
+    origin, image = row.get("dataset"), below(row["image"])
+    extra = {key: row.get(key) for key in ("description", "question", "meta_info")}
+    extra |= {"origin": origin, "labels": labels}
+    named_by_origin = isinstance(origin, str) and origin and not image.startswith(f"{origin}/")
+    inner = f"{origin}/{image}" if named_by_origin else image
+    own = row["id"] if row.get("id") is not None else number
+    return SourceRow(
+        _places(file, inner, image),
         file.path,
         number,
-        below(f"FEA-20K/{inner}"),
+        f"/{below(f'FEA-20K/{inner}')}",
         label,
         present,
-        extra=kept,
+        # Ids are counted anew in each file.
+        id=f"fea20k/{split}/{file.stem}/{own}" if file.stem else f"fea20k/{split}/{own}",
+        extra={key: value for key, value in extra.items() if value},
     )
-    face.image_path = f"/{face.image_path}"
-    own = row["id"] if row.get("id") is not None else number
-    # Ids are counted anew in each file.
-    face.id = f"fea20k/{split}/{file.stem}/{own}" if file.stem else f"fea20k/{split}/{own}"
-    return face
+
+
+def _places(file: _RowFile, inner: str, image: str) -> tuple[str, ...]:
+    """Where the image of a row may lie: its path with and without its origin, in the usual folders."""
+    beside = PurePosixPath(file.path).parent.as_posix()
+    images = [f"images/{inner}", f"images/{image}", f"{file.stem}/{image}"]
+    places = [inner, image, *images, f"{beside}/{inner}", f"{beside}/{image}"]
+    return tuple(below(place) for place in dict.fromkeys(places))
 
 
 def _list(row: dict[str, Any], field: str) -> list[str]:

@@ -33,8 +33,9 @@ def lay_out(
 ) -> ImageRoot:
     """Make the image path of every face resolve below `root`.
 
-    `base` holds the images, `table` the pixels of faces without a file. Everything is looked at before anything is made. Raises InputError: a path that climbs out, a file of the
-    user's in the way, a folder in the way that leads into the dataset itself, pixels that are no image.
+    `base` holds the images, `table` the pixels of faces without a file. Everything is looked at before
+    anything is made. Raises InputError: a path that climbs out, a file of the user's in the way, a folder in
+    the way that leads into the dataset itself, pixels that are no image.
     """
     folders = _Folders(base, root)
     links, pixels, new = [], {}, 0

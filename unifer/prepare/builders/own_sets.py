@@ -80,7 +80,7 @@ def folder_faces(source: DatasetSource) -> Iterator[SourceRow]:
 
 
 def table_faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError: no table or several, columns missing, a path that climbs out, an AU unknown to FACS."""
+    """Raises InputError: not one table, columns missing, a path that climbs out, an AU unknown to FACS."""
     path = _table_file(source.options)
     source.inputs[path.name] = path
     wanted = {

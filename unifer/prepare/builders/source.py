@@ -27,7 +27,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for; of the fields from `vote_rule` on each builder knows some (`Builder.flags`)."""
+    """What the user asked for; from `vote_rule` on each builder knows some fields (`Builder.flags`)."""
 
     root: Path
     split: str

@@ -125,7 +125,7 @@ def _leaks(tables: Tables, pictured: Sequence[_Pictured], copies: Copies) -> Ite
 
 
 def subject_leaks(tables: Tables) -> Iterator[RowFinding]:
-    """A finding per subject of a training file whom a test file shows, and per subject in two folds of a file."""
+    """A finding per training subject whom a test file shows, and per subject in two folds of a file."""
     tested = tables.tested("subjects")
     for table in tables.tables:
         yield from _between_folds(table, tables)

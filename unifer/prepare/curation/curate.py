@@ -1,9 +1,9 @@
 """CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out.
 
-Stopped or killed, it goes on from its log, whose lines are those of `models.api.budget`; a `reply` also holds
-the reply with the reasons of the filter, none for a row that is kept. Knows the life of one row; what a run is
-told is `plan`, the teacher is `teachers`, retries are `models.api.asking`, the files that are made of the log
-are `outcome`.
+Stopped or killed, it goes on from its log, whose lines are those of `models.api.budget`; a `reply` also
+holds the reply with the reasons of the filter, none for a row that is kept. Knows the life of one row; what
+a run is told is `plan`, the teacher is `teachers`, retries are `models.api.asking`, the files that are made
+of the log are `outcome`.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class CurationSummary:
 def write(
     out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None
 ) -> CurationSummary:
-    """Write accepted rows (in the order of `rows`), rejected replies and both reports from the log of `out`."""
+    """Write accepted rows (in the order of `rows`), rejected replies and both reports from the log."""
     by_key = {row.key: row for row in rows}
     summary = CurationSummary(out, len(rows), stopped=stopped)
     accepted: dict[str, tuple[str, int]] = {}

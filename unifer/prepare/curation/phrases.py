@@ -1,8 +1,8 @@
 """Phrases that spoil reasoning as a lesson: those that betray a hint, and those that hedge between labels.
 
-`betrayal("Since the label is fear, ...")` -> `"since the label is"`. Reasoning that a student learns from must
-rest on the face: a student never sees a label or an annotation. The rules, in words (`docs/curation.md` has
-the table, `tests/prepare/curation/sentences.py` the sentences):
+`betrayal("Since the label is fear, ...")` -> `"since the label is"`. Reasoning that a student learns from
+must rest on the face: a student never sees a label or an annotation. The rules, in words (`docs/curation.md`
+has the table, `tests/prepare/curation/sentences.py` the sentences):
 - Annotations, ground truth and a gold or true label are no part of a question: speaking of them betrays.
 - So does a label, answer or emotion called given, provided, known or correct; `the given labels` and `the
   given expressions` are the list that the question shows, and pass, and so does `the given expression of the
@@ -35,9 +35,13 @@ _GIVEN = r"(?:given|provided|supplied|stated|specified|assigned|known|annotated|
 _LABEL = r"(?:label|answer|annotation|classification|category|ground[- ]truth|solution|tag)"
 _EMOTION = r"(?:emotion|expression)"
 _UNITS = r"(?:aus?|action units?|facs codes?)"
-_SOURCE = r"(?:prompt|user|hint|instructions?|guidance|metadata|caption|file ?name|data ?set|annotations?|annotators?|label|task|question)"
+_SOURCE = (
+    r"(?:prompt|user|hint|instructions?|guidance|metadata|caption|file ?name|data ?set"
+    r"|annotations?|annotators?|label|task|question)"
+)
 _SAYS = (
-    r"(?:says?|said|states?|stated|tells?|told|specif(?:y|ies|ied)|indicates?|indicated|mentions?|mentioned|gives?|gave|provides?|provided|"
+    r"(?:says?|said|states?|stated|tells?|told|specif(?:y|ies|ied)|indicates?|indicated"
+    r"|mentions?|mentioned|gives?|gave|provides?|provided|"
     r"notes?|noted|confirms?|confirmed|claims?|labels?|label+ed|suggests?)"
 )
 _PARTS = r"(?: (?:of|in|on|around|by) (?:the|her|his|their|this|these) )"
@@ -46,7 +50,8 @@ _PHRASES = (
     # --- what no question holds
     r"annotat(?:ions?|ors?|ed)",
     r"ground[- ]?truths?",
-    r"(?:gold(?:en)?|true|actual|real|reference|dataset|target|official|underlying) (?:label|annotation|answer|class)",
+    r"(?:gold(?:en)?|true|actual|real|reference|dataset|target|official|underlying) (?:label|annotation"
+    r"|answer|class)",
     # --- a label that is there already
     rf"{_GIVEN} (?:{_EMOTION} )?{_LABEL}(?!s)",
     rf"(?:the|this|that|your) (?:{_GIVEN}|target|labell?ed) {_EMOTION}(?! ?s\b)(?!{_PARTS})",
@@ -58,40 +63,53 @@ _PHRASES = (
     rf"(?:{_LABEL}|correct {_EMOTION}) (?:is|was|says)",
     rf"knowing (?:that )?(?:the|this) (?:{_LABEL}|{_EMOTION}|face|person)(?! (?:muscle|anatomy))",
     rf"(?:consistent|in line|in agreement|agrees?|aligns?|in accordance) with the {_LABEL}(?!s)",
-    rf"(?:confirm|justif|validat|corroborat|explain|align)\w* (?:with )?(?:why )?the (?:{_GIVEN} )?{_LABEL}(?!s)",
+    rf"(?:confirm|justif|validat|corroborat|explain|align)\w* (?:with )?(?:why )?the (?:{_GIVEN}"
+    rf" )?{_LABEL}(?!s)",
     rf"(?:the|an?) (?:right|expected|intended|desired|required|predefined) {_LABEL}",
     rf"(?:the )?correct (?:{_LABEL}|{_EMOTION}|option|choice) (?:is|was|being|must|should|has|would)",
-    rf"(?<!find )(?<!choose )(?<!pick )(?<!select )(?<!reach )(?<!identify )(?<!determine )the correct {_LABEL}(?!s)",
+    r"(?<!find )(?<!choose )(?<!pick )(?<!select )(?<!reach )(?<!identify )(?<!determine )the correct"
+    rf" {_LABEL}(?!s)",
     r"(?:is|was|are|were|has been|have been) (?:already |here )?label+ed",
     r"label+ed (?:as )?(?:by|in) the",
     # --- Action Units that are there already
     rf"(?:the|these|those|all|with|your|its|any) (?:{_GIVEN}|annotated|coded) {_UNITS}(?! ?\d)",
     rf"(?:provided|supplied|annotated|specified) {_UNITS}",
-    rf"{_UNITS} (?:(?:that )?(?:are|were|have been) )?(?:given|provided|supplied|specified|annotated)(?! (?:above|off|by the|through))",
+    rf"{_UNITS} (?:(?:that )?(?:are|were|have been) )?(?:given|provided|supplied|specified"
+    r"|annotated)(?! (?:above|off|by the|through))",
     # --- somebody said so
-    rf"(?:according to|based on|per|following|going by|relying on) (?:the|this|your|my) (?:{_GIVEN} )?(?:{_SOURCE}|{_LABEL})(?!s? of )",
+    rf"(?:according to|based on|per|following|going by|relying on) (?:the|this|your|my) (?:{_GIVEN}"
+    rf" )?(?:{_SOURCE}|{_LABEL})(?!s? of )",
     r"(?:provided|supplied|given) (?:information|hint|guidance|metadata|description|context)",
     r"(?:by|in|from) the (?:prompt|hint|guidance|metadata|user|file ?name)",
     rf"(?:the|this|your) {_SOURCE} (?:already |clearly |explicitly )?{_SAYS}",
-    r"you (?:have |already |'?ve )*(?:said|told|mentioned|provided|gave|given|stated|specified|indicated|label+ed|asked me to)",
-    r"(?:i|we)(?: was| were|'m| am| are| have been|'ve been|'re) (?:already |just )?(?:told|given|informed|instructed|provided)",
-    rf"(?:i|we) (?:already )?know (?:that )?(?:it is|it's|(?:the|this) (?:{_LABEL}|{_EMOTION}|face|person|image))",
-    r"as (?:(?:was|were|is|has been) )?(?:already )?(?:told|instructed|requested|provided|specified|supplied|label+ed)",
-    r"as (?:(?:was|were|is|has been) )?(?:already )?(?:stated|given|mentioned)(?! (?:above|earlier|before|previously|by|already))",
+    r"you (?:have |already |'?ve )*(?:said|told|mentioned|provided|gave|given|stated|specified"
+    r"|indicated|label+ed|asked me to)",
+    r"(?:i|we)(?: was| were|'m| am| are| have been|'ve been|'re) (?:already |just )?(?:told|given"
+    r"|informed|instructed|provided)",
+    rf"(?:i|we) (?:already )?know (?:that )?(?:it is|it's|(?:the|this) (?:{_LABEL}|{_EMOTION}|face"
+    r"|person|image))",
+    r"as (?:(?:was|were|is|has been) )?(?:already )?(?:told|instructed|requested|provided|specified"
+    r"|supplied|label+ed)",
+    r"as (?:(?:was|were|is|has been) )?(?:already )?(?:stated|given|mentioned)(?! (?:above|earlier"
+    r"|before|previously|by|already))",
     r"as you (?:say|said|state|mention|note|know)",
     # --- a task that only a teacher has
-    r"(?:i|we) (?:must|need to|should|have to|am to|will|can) (?:now )?(?:justify|explain why|defend|argue (?:for|that)|support)",
-    r"(?:asked|told|instructed|required|supposed) to (?:justify|explain why|defend|argue|pretend|conclude|act)",
+    r"(?:i|we) (?:must|need to|should|have to|am to|will|can) (?:now )?(?:justify|explain why|defend"
+    r"|argue (?:for|that)|support)",
+    r"(?:asked|told|instructed|required|supposed) to (?:justify|explain why|defend|argue|pretend"
+    r"|conclude|act)",
     r"as if i (?:only |had |did |do |were )",
     r"(?:without|not) (?:revealing|mentioning|disclosing) (?:that|the)",
 )
 _BETRAYS = re.compile(r"(?<![\w-])(?:" + "|".join(f"(?:{phrase})" for phrase in _PHRASES) + r")(?![\w-])")
 _CLAUSE = re.compile(r"[.,;:!?\n]|\bbut\b|\bhowever\b")
 _NO_DENIAL = re.compile(
-    r"\bno (?:doubt|wonder|question)\b|\bnot (?:only|just|merely|surprisingly)\b|\bwithout (?:a |any )?doubt\b"
+    r"\bno (?:doubt|wonder|question)\b|\bnot (?:only|just|merely|surprisingly)\b|\bwithout (?:a |any"
+    r" )?doubt\b"
 )
 _DENIAL = re.compile(
-    r"\b(?:no|not|never|nobody|without|neither|nor|lacks?|lacking|instead of|rather than|regardless of|independent(?:ly)? of)\b|n't\b"
+    r"\b(?:no|not|never|nobody|without|neither|nor|lacks?|lacking|instead of|rather than|regardless of"
+    r"|independent(?:ly)? of)\b|n't\b"
 )
 _DENIED_AFTER = re.compile(r" (?:is|was|are|were|has been|been )*(?: ?(?:not|never)\b|n't\b)")
 _WORDS_BEFORE = 6
@@ -118,19 +136,24 @@ def _denied(text: str, found: re.Match[str]) -> bool:
 _LIST_FROM = 4
 
 _MIX = re.compile(
-    r"(?:(?:mix(?:ture|ed)?|blend(?:s|ed|ing)?|combination|combines?|combining|fusion|coexist\w*|simultaneous\w*)(?: (?:of|between))?"
-    r"|(?:suggest|indicat|show|express|convey|reflect|display|communicat|signal|reveal|point)\w*(?: to| towards?)?)"
+    r"(?:(?:mix(?:ture|ed)?|blend(?:s|ed|ing)?|combination|combines?|combining|fusion|coexist\w*"
+    r"|simultaneous\w*)(?: (?:of|between))?"
+    r"|(?:suggest|indicat|show|express|convey|reflect|display|communicat|signal|reveal|point)\w*(?: to|"
+    r" towards?)?)"
     r"(?: both)?(?: feelings of)? $"
 )
 _ALSO_SHOWN = re.compile(
-    r" (?:are|is) (?:both )?(?:present|visible|shown|expressed|displayed|possible|plausible|likely|apparent)\b(?! in\b)"
+    r" (?:are|is) (?:both )?(?:present|visible|shown|expressed|displayed|possible|plausible|likely"
+    r"|apparent)\b(?! in\b)"
 )
 _BETWEEN = re.compile(r"\b(?:between|either|whether)(?: \w+){0,2} $")
 _OPEN = re.compile(
     r"\b(?:(?:could|may|might|can) (?:also |equally |instead |possibly |perhaps |even |well |alternatively )*"
     r"(?:be|suggest|indicate|mean|reflect|signal|point to)"
-    r"|(?:possibly|perhaps|maybe|potentially|alternatively)|also (?:suggests?|indicates?|shows?|points? to|resembles?|fits?)"
-    r"|(?:is|seems?|looks?) also|(?:hints?|touch|traces?|tinges?|elements?|undertones?|shades?) of|tinged with)"
+    r"|(?:possibly|perhaps|maybe|potentially|alternatively)|also"
+    r" (?:suggests?|indicates?|shows?|points? to|resembles?|fits?)"
+    r"|(?:is|seems?|looks?) also|(?:hints?|touch|traces?|tinges?|elements?|undertones?|shades?) of"
+    r"|tinged with)"
     r"(?: (?:a|an|the|some|of|read as|seen as|interpreted as|slight|mild|subtle))* $"
 )
 

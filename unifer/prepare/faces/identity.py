@@ -88,31 +88,15 @@ class Identity:
     @classmethod
     def sample(cls, rng: Random) -> Identity:
         """A random person: skin, hair, proportions, age lines, beard, glasses and freckles."""
-        complexion, bearded, age = (
-            rng.choice(COMPLEXIONS),
-            rng.random() < 0.5,
-            max(0.0, rng.uniform(-0.5, 1.0)),
-        )
+        complexion, bearded = rng.choice(COMPLEXIONS), rng.random() < 0.5
+        age = max(0.0, rng.uniform(-0.5, 1.0))
         light = sum(complexion.skin) > 520
         hair = rng.choice(HAIR_COLOURS[-2:] if age > 0.7 else HAIR_COLOURS[:7] if light else HAIR_COLOURS[:3])
-        styles: tuple[HairStyle, ...] = (
-            ("bald", "short", "short", "side", "curly") if bearded else _LONGER_STYLES
-        )
-        kinds: tuple[FacialHair, ...] = (
-            "none",
-            "none",
-            "none",
-            "stubble",
-            "stubble",
-            "moustache",
-            "goatee",
-            "full",
-        )
         return cls(
             skin=_jitter(complexion.skin, 6, rng),
             lips=_jitter(complexion.lips, 8, rng),
             hair=_jitter(hair, 8, rng),
-            hair_style=rng.choice(styles),
+            hair_style=rng.choice(_SHORTER_STYLES if bearded else _LONGER_STYLES),
             face_width=rng.uniform(0.93, 1.06),
             jaw_width=rng.uniform(0.88, 1.1),
             chin_length=rng.uniform(0.96, 1.04),
@@ -127,13 +111,18 @@ class Identity:
             mouth_width=rng.uniform(0.92, 1.08),
             age=age,
             lashes=rng.uniform(0.0, 0.4) if bearded else rng.uniform(0.4, 1.0),
-            facial_hair=rng.choice(kinds) if bearded else "none",
+            facial_hair=rng.choice(_BEARDS) if bearded else "none",
             glasses=rng.choice(("round", "square")) if rng.random() < 0.15 else "none",
             freckles=light and rng.random() < 0.15,
             cloth=_jitter(rng.choice(CLOTH_COLOURS), 12, rng),
         )
 
 
+_BEARDS: tuple[FacialHair, ...] = (
+    *("none", "none", "none", "stubble", "stubble"),
+    *("moustache", "goatee", "full"),
+)
+_SHORTER_STYLES: tuple[HairStyle, ...] = ("bald", "short", "short", "side", "curly")
 _LONGER_STYLES: tuple[HairStyle, ...] = ("side", "fringe", "long", "long", "bun", "curly", "scarf")
 
 

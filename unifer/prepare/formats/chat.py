@@ -138,7 +138,8 @@ def kept_text(value: Any) -> Any:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"{CARRIED_KEY!r} must be the JSON text that a conversion wrote, not {str(value)[:60]!r}; remove it"
+            f"{CARRIED_KEY!r} must be the JSON text that a conversion wrote, not "
+            f"{str(value)[:60]!r}; remove it"
         ) from None
 
 

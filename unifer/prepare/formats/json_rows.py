@@ -3,11 +3,11 @@
 What a row of this project has no field for is kept in its provenance, which nothing shows to a model.
 
 Facial-R1 and FEA-20K write `id, dataset, image, question, AUs, labels, description, meta_info`. A row with a
-`description` is a CoT row: the description is the reasoning, the first of `labels` the answer, or the AU codes
-where no emotion is labelled; a description in tags is the whole reply already, and stays as it is. Without a
-description it is a reward row. What the format has no field for goes into `meta_info`. Its `"AUs": []` beside
-a label means that nobody coded AUs (so its emotion-only sets are written); without a label, that none is
-active.
+`description` is a CoT row: the description is the reasoning, the first of `labels` the answer, or the AU
+codes where no emotion is labelled; a description in tags is the whole reply already, and stays as it is.
+Without a description it is a reward row. What the format has no field for goes into `meta_info`. Its `"AUs":
+[]` beside a label means that nobody coded AUs (so its emotion-only sets are written); without a label, that
+none is active.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rows that a round trains on, `cot.json` and `rlvr.json`, and no held-out face among them.
 
-Held-out faces are known by id, by file, and by the bytes of the picture; `unifer data check` finds copies that
-were resized or saved again. What was chosen, and why, is `selection`.
+Held-out faces are known by id, by file, and by the bytes of the picture; `unifer data check` finds copies
+that were resized or saved again. What was chosen, and why, is `selection`.
 """
 
 from __future__ import annotations

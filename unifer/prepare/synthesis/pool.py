@@ -2,8 +2,8 @@
 
 Knows reward rows, where their pictures lie, and what the filter knows of each; not what a model says. Each
 question's id says whose it is: `face#0`, `face#1`, ... blind, `face#guided-0` guided (shown label and AUs),
-`face#try-0`, `face#try-1`, ... guided and, where an earlier reply was wrong, corrected (`correcting`). `unifer
-infer` asks them.
+`face#try-0`, `face#try-1`, ... guided and, where an earlier reply was wrong, corrected (`correcting`).
+`unifer infer` asks them.
 """
 
 from __future__ import annotations
