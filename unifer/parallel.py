@@ -20,11 +20,10 @@ def in_chunks(
     advance: Callable[[int], None] | None = None,
     size: int = CHUNK,
 ) -> Iterator[Result]:
-    """`work` of every `size` of `items`, in order, in `workers` processes (in this one where there is no more
-    than one to fill).
+    """`work` of every `size` of `items`, in order, in `workers` processes.
 
-    `advance` hears the number of items of each chunk that is done. What `work` raises comes out here, and no
-    further chunk is begun.
+    In this process where there is no more than one to fill. `advance` hears the number of items of each chunk
+    that is done. What `work` raises comes out here, and no further chunk is begun.
     """
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     if workers <= 1 or len(chunks) <= 1:

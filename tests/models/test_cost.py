@@ -1,5 +1,6 @@
-"""Cost by hand on small shapes, and what must hold on any card: more GPUs never cost more hours, shorter
-replies sample faster.
+"""Cost by hand on small shapes, and what must hold on any card.
+
+More GPUs never cost more hours, shorter replies sample faster.
 """
 
 from __future__ import annotations
@@ -42,16 +43,18 @@ def a_plan(gpus: int = 8, replies: int = 224) -> MemoryPlan:
 
 
 def test_a_forward_pass_by_hand() -> None:
-    """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token; 3 tokens of each row through
-    a head of 5 x 2.
+    """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token.
+
+    3 tokens of each row through a head of 5 x 2.
     """
     made = flops.forward(SMALL, 2, 10, 3, 0, 0)
     assert made == flops.Pass(layers=2 * 10 * (68 + 80), head=2 * 2 * 5 * 2 * 3, vision=0)
 
 
 def test_an_image_by_hand() -> None:
-    """4 patches of a tower of width 4: embedding 3 x 4, block 3 x 24 + 48 + 16, merger 16 x 16 + 16 x 2 for
-    the one token.
+    """4 patches of a tower of width 4.
+
+    Embedding 3 x 4, block 3 x 24 + 48 + 16, merger 16 x 16 + 16 x 2 for the one token.
     """
     blocks, merger = 3 * 24 + 4 * 12 + 16, 16 * 16 + 16 * 2
     assert flops.image(SMALL, 4) == 4 * (2 * (blocks + 12) + 4 * 4 * 4) + 2 * merger
@@ -67,8 +70,9 @@ def test_an_image_by_hand() -> None:
     ],
 )
 def test_training_is_so_many_forward_passes(plan: MemoryPlan, passes: tuple[int, int, int]) -> None:
-    """Recomputation is one, the gradient of weights one, that of inputs one; the head is never computed
-    again.
+    """Recomputation is one, the gradient of weights one, that of inputs one.
+
+    The head is never computed again.
     """
     assert flops.training(SMALL, plan, flops.Pass(1, 1, 1)) == flops.Pass(*passes)
 
@@ -92,8 +96,9 @@ def test_zero_3_gathers_for_each_pass_and_zero_2_once() -> None:
 
 
 def test_decoding_reads_the_weights_for_each_token_and_each_replys_cache() -> None:
-    """28 replies per GPU: 600 tokens in a row, and 300 tokens each over a cache that grows from 184 to 484
-    tokens.
+    """28 replies per GPU.
+
+    600 tokens in a row, and 300 tokens each over a cache that grows from 184 to 484 tokens.
     """
     bandwidth = 3.35e12 * 0.7
     weights = 600 * (2 * SEVEN.language_parameters / bandwidth + 0.003)

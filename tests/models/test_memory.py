@@ -1,5 +1,6 @@
-"""Memory by hand: known parameter counts, what the pinned stack holds, and that every remedy takes what it
-promises.
+"""Memory by hand.
+
+Known parameter counts, what the pinned stack holds, and that every remedy takes what it promises.
 """
 
 from __future__ import annotations
@@ -130,8 +131,9 @@ def test_checkpointing_stores_one_input_a_layer() -> None:
 
 
 def test_activations_that_wait_for_no_gradients_do_not_add_up() -> None:
-    """Without accumulation no gradient is there when the activations peak: counting both overstated a 3B run
-    by a quarter.
+    """Without accumulation no gradient is there when the activations peak.
+
+    Counting both overstated a 3B run by a quarter.
     """
     wide = replace(BARE, checkpointing=False, batch=2)
     alone, waiting = (estimate(THREE, replace(wide, accumulation=steps), 80 * GB).total for steps in (1, 2))

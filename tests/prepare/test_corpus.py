@@ -104,8 +104,9 @@ def test_action_unit_rows_list_what_is_coded_and_no_trace(tmp_path: Path) -> Non
 
 
 def test_training_shares_all_but_lose_contempt(specs: list[DatasetSpec]) -> None:
-    """The training splits are far less balanced than the benchmark: AffectNet's validation part has 500 of
-    each.
+    """The training splits are far less balanced than the benchmark.
+
+    AffectNet's validation part has 500 of each.
     """
     shares = drawn.dataset_shares(specs, "training")
     assert sum(shares.values()) == 12_271 + 287_651
@@ -199,8 +200,9 @@ def test_a_fifth_eval_folder_changes_no_drawn_row(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_least_share_is_taken_from_the_frequent_in_proportion() -> None:
-    """A label of one row in twenty is hardly ever answered after the cold start, and what is never sampled is
-    never rewarded.
+    """A label of one row in twenty is hardly ever answered after the cold start.
+
+    What is never sampled is never rewarded.
     """
     weights = {"happiness": 60, "neutral": 30, "fear": 9, "contempt": 1}
     drawn_so = Counter(drawn.in_shares(1000, weights, "x", 0.1))

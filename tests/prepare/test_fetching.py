@@ -1,5 +1,6 @@
-"""`unifer data fetch` against a small hub: whole files in their places, and one line with the remedy for
-whatever goes wrong.
+"""`unifer data fetch` against a small hub.
+
+Whole files in their places, and one line with the remedy for whatever goes wrong.
 """
 
 from __future__ import annotations

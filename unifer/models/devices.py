@@ -19,10 +19,10 @@ _DEVICES = Path("/dev")
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the NVIDIA GPUs this process may use: those of CUDA_VISIBLE_DEVICES if set, else one a device
-    file, counted from 0.
+    """Ids of the NVIDIA GPUs that this process may use.
 
-    The number of a device file is no id: in a container with /dev/nvidia2 alone, CUDA calls that GPU 0.
+    Those of CUDA_VISIBLE_DEVICES if set, else one per device file, counted from 0. The number of a device
+    file is no id: in a container with /dev/nvidia2 alone, CUDA calls that GPU 0.
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
@@ -31,18 +31,18 @@ def visible_gpus() -> list[str]:
 
 
 def _is_id(part: str) -> bool:
-    """A number or a UUID. CUDA ignores all from the first part on that is neither: -1, none, or what clusters
-    say for no device.
+    """A number or a UUID.
+
+    CUDA ignores all from the first part on that is neither: -1, none, or what clusters say for no device.
     """
     return part.isdigit() or part.startswith(("GPU-", "MIG-"))
 
 
 def auto_dtype(checkpoint: Path) -> str:
-    """Precision that `--dtype auto` means: bfloat16 on a GPU; on CPU what the checkpoint was saved in,
-    float16 as float32.
+    """Precision that `--dtype auto` means: bfloat16 on a GPU.
 
-    One rule for both engines: vLLM's own would turn a float32 checkpoint to bfloat16 on CPU, and float16 on
-    some GPUs.
+    On CPU what the checkpoint was saved in, float16 as float32. One rule for both engines: vLLM's own would
+    turn a float32 checkpoint to bfloat16 on CPU, and float16 on some GPUs.
     """
     if visible_gpus():
         return "bfloat16"
@@ -69,8 +69,9 @@ class GpuState:
 
 
 def gpu_states(first: int | None = None) -> list[GpuState]:
-    """The `first` visible GPUs (None: all), in the driver's order; empty without any, or where nvidia-smi
-    does not answer.
+    """The `first` visible GPUs (None: all), in the driver's order.
+
+    Empty without any, or where nvidia-smi does not answer.
     """
     query = "--query-gpu=uuid,name,driver_version,memory.total,memory.used"
     return [
@@ -90,10 +91,9 @@ def holders(gpu: GpuState) -> list[str]:
 
 
 def refuse_full(share: float | None, first: int | None = None) -> None:
-    """Raise InputError where one of the `first` visible GPUs has less than `share` of its memory free, and
-    say who holds it.
+    """Raise InputError where a GPU has less than `share` of its memory free, and say who holds it.
 
-    None: vLLM's default share; all visible GPUs.
+    Only the `first` visible GPUs are looked at. None: vLLM's default share; all visible GPUs.
     """
     for number, gpu in enumerate(gpu_states(first)):
         wanted = (share or _VLLM_SHARE) * gpu.total

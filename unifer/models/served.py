@@ -1,8 +1,7 @@
-"""Servers that run already: which of them answer, and whether they serve the checkpoint that is meant. Asked
-before any question is.
+"""Servers that run already: which of them answer, and whether they serve the checkpoint that is meant.
 
-Compared by content where a server's folder is seen from here, else by name. What prompts become there, the
-engine compares reply by reply.
+Asked before any question is. Compared by content where a server's folder is seen from here, else by name.
+What prompts become there, the engine compares reply by reply.
 """
 
 from __future__ import annotations
@@ -27,8 +26,9 @@ _SECONDS = 30.0
 
 
 def server_urls(given: Sequence[str], flag: str = "--url") -> tuple[str, ...]:
-    """The addresses as requests need them: `http://host:8000` means its `/v1`. Raises InputError: no URL, a
-    key in it, one given twice.
+    """The addresses as requests need them: `http://host:8000` means its `/v1`.
+
+    Raises InputError: no URL, a key in it, one given twice.
     """
     urls: list[str] = []
     for text in given:
@@ -44,10 +44,10 @@ def server_urls(given: Sequence[str], flag: str = "--url") -> tuple[str, ...]:
 
 
 def find_served(urls: Sequence[str], checkpoint: Path, tokens: int) -> list[Served]:
-    """The servers of `urls` that answer, with the name that each gives `checkpoint`; one that is down is left
-    out, with a warning.
+    """The servers of `urls` that answer, with the name that each gives `checkpoint`.
 
-    Raises InputError: none answers, one serves another model, or has too short a context for `tokens`.
+    One that is down is left out, with a warning. Raises InputError: none answers, one serves another model,
+    or has too short a context for `tokens`.
     """
     found: list[Served] = []
     down: list[str] = []

@@ -1,5 +1,4 @@
-"""Published files out of the Hugging Face hub into the folders where the project looks for them, whole or not
-at all.
+"""Published files from the Hugging Face hub into their places in the project, whole or not at all.
 
 A file grows beside its place under another name, from where an earlier try stopped, is checked by the size
 and digest that the hub states, and moved into place only then. `hf_hub_download` throws a part away when it
@@ -61,8 +60,9 @@ class Listing:
 
 
 def look_up(release: Release, project: Path, revision: str | None = None) -> Listing:
-    """What the hub has of `release`. Raises InputError: refused, not reached, no such dataset or revision, a
-    file that is not in it.
+    """What the hub has of `release`.
+
+    Raises InputError: refused, not reached, no such dataset or revision, a file that is not in it.
     """
     from huggingface_hub import HfApi
 

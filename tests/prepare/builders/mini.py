@@ -1,5 +1,6 @@
-"""Miniature trees of every dataset, fabricated as their authors lay them out: a few rows, images of a few
-bytes.
+"""Miniature trees of every dataset, fabricated as their authors lay them out.
+
+A few rows, images of a few bytes.
 """
 
 from __future__ import annotations

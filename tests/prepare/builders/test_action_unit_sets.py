@@ -1,5 +1,6 @@
-"""DISFA, BP4D and RAF-AU: what was not coded is not absent, intensities have a range, and frames are matched
-by their number.
+"""DISFA, BP4D and RAF-AU.
+
+What was not coded is not absent, intensities have a range, and frames are matched by their number.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What all builders share: images looked for, repeated and contradictory rows, templates, the report, the
-image root.
+"""What all builders share.
+
+Images looked for, repeated and contradictory rows, templates, the report, the image root.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The published benchmark out of official trees: rebuilt from its names and labels, every row comes back, and
-every path resolves.
+"""The published benchmark out of official trees.
+
+Rebuilt from its names and labels, every row comes back, and every path resolves.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""FERPlus votes: ties, unknown, all-zero rows and broken cells, by both rules; and faces that are pixels in a
-table.
+"""FERPlus votes: ties, unknown, all-zero rows and broken cells, by both rules.
+
+And faces that are pixels in a table.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Labels against the votes that they came from: what the published FERPlus file and the official votes
-disagree on is named.
+"""Labels against the votes that they came from.
+
+What the published FERPlus file and the official votes disagree on is named.
 """
 
 from __future__ import annotations

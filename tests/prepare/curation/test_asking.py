@@ -1,5 +1,6 @@
-"""One request until it is answered: what is sent again and when, what ends the run, and a budget that no race
-overruns.
+"""One request until it is answered.
+
+What is sent again and when, what ends the run, and a budget that no race overruns.
 """
 
 from __future__ import annotations

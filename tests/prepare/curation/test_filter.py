@@ -1,5 +1,6 @@
-"""The filter: every reason with one reply that fails and one that passes, and the sentences that decide its
-precision.
+"""The filter.
+
+Every reason with one reply that fails and one that passes, and the sentences that decide its precision.
 """
 
 from __future__ import annotations

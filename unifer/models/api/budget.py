@@ -24,8 +24,9 @@ from unifer.models.api.requests import Answer
 from unifer.records import Json
 
 PICTURE_TOKENS = 40_000
-"""No provider counts one picture of 1024 pixels a side for more tokens than this (gpt-4o-mini comes nearest,
-with some 37,000).
+"""No provider counts one picture of 1024 pixels a side for more tokens than this.
+
+gpt-4o-mini comes nearest, with some 37,000.
 """
 
 
@@ -46,8 +47,9 @@ class Prices:
         return (tokens_in * self.per_million_in + tokens_out * self.per_million_out) / 1e6
 
     def bound(self, prompt: str, max_tokens: int) -> float:
-        """The most that one request can cost, in dollars: no tokenizer makes more tokens of a text than it
-        has bytes.
+        """The most that one request can cost, in dollars.
+
+        No tokenizer makes more tokens of a text than it has bytes.
         """
         return self.cost(len(prompt.encode("utf-8", "replace")) + self.picture_tokens, max_tokens)
 
@@ -61,8 +63,9 @@ FREE = Prices(0.0, 0.0)
 
 
 class Budget:
-    """What may still be sent, to however many models. `requests` and `cost` (dollars) count what was spent,
-    by earlier runs too.
+    """What may still be sent, to however many models.
+
+    `requests` and `cost` (dollars) count what was spent, by earlier runs too.
     """
 
     def __init__(
@@ -75,10 +78,10 @@ class Budget:
         self._freed = asyncio.Condition()
 
     async def reserve(self, bound: float) -> None:
-        """Count one request and set `bound` dollars aside, waiting for requests in flight where those may
-        leave enough.
+        """Count one request and set `bound` dollars aside.
 
-        Raises BudgetSpent where even their return could not.
+        It waits for requests in flight where those may leave enough. Raises BudgetSpent where even their
+        return could not.
         """
         async with self._freed:
             while True:
@@ -102,8 +105,9 @@ class Budget:
 
 
 class RequestLedger:
-    """The open file; one event loop writes it. `requests` and `cost` (dollars) are what earlier runs
-    spent.
+    """The open file; one event loop writes it.
+
+    `requests` and `cost` (dollars) are what earlier runs spent.
     """
 
     def __init__(
@@ -134,8 +138,9 @@ class RequestLedger:
         self.cost += max(0.0, under_way)
 
     def sent(self, request: Json, bound: float) -> None:
-        """The try that `request` names is about to leave, and can cost `bound` dollars. Raises InputError:
-        the disk is full.
+        """The try that `request` names is about to leave, and can cost `bound` dollars.
+
+        Raises InputError: the disk is full.
         """
         self._append("sent", request, {"bound": bound})
 

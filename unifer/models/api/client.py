@@ -67,8 +67,9 @@ class ApiSpec:
 
 
 class ApiModel:
-    """One model of one provider, ready to be asked by many requests at once. Raises InputError: no such
-    provider, package or key.
+    """One model of one provider, ready to be asked by many requests at once.
+
+    Raises InputError: no such provider, package or key.
     """
 
     def __init__(self, spec: ApiSpec) -> None:
@@ -98,8 +99,11 @@ class ApiModel:
         return await asyncio.create_task(self._model.generate([turn], config=config, cache=True))
 
     async def _straight(self, turn: ChatMessageUser, config: GenerateConfig) -> ModelOutput:
-        """The provider's own `generate`: what inspect's model wraps around it (its retries, events, snapshots
-        of pictures) costs a third of the time of a request, and nothing here reads it."""
+        """The provider's own `generate`, without what inspect's model wraps around it.
+
+        Its retries, events and snapshots of pictures cost a third of the time of a request, and nothing here
+        reads them.
+        """
         async with self._connections, asyncio.timeout(self.spec.timeout):
             made = await self._model.api.generate(
                 [turn], tools=[], tool_choice="none", config=self._model.config.merge(config)
@@ -151,8 +155,9 @@ class ApiModel:
 
 
 def without_secrets(url: str, flag: str, variable: str) -> str:
-    """`url` itself. Raises InputError, which does not repeat it, where it carries a user, a password or a
-    query.
+    """`url` itself.
+
+    Raises InputError, which does not repeat it, where it carries a user, a password or a query.
     """
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
@@ -205,10 +210,10 @@ def _plain(message: Any) -> str:
 
 
 def whole(output: ModelOutput) -> str:
-    """The reply with its think block: inspect takes it out of the text, and some servers send it in a field
-    of its own.
+    """The reply with its think block.
 
-    What a reasoning model thought before a reply that has a think block itself is no part of the reply.
+    inspect takes it out of the text, and some servers send it in a field of its own. What a reasoning model
+    thought before a reply that has a think block itself is no part of the reply.
     """
     from inspect_ai.model import ContentReasoning
 
@@ -223,8 +228,9 @@ def whole(output: ModelOutput) -> str:
 
 
 def _first_think(text: str) -> str | None:
-    """What the first think block of `text` holds, None without one; linear, for a reply may repeat `<think` a
-    hundred thousand times.
+    """What the first think block of `text` holds, None without one.
+
+    Linear, for a reply may repeat `<think` a hundred thousand times.
     """
     opened = text.find(">", max(text.find("<think"), 0)) if "<think" in text else -1
     closed = text.find("</think>", opened + 1) if opened >= 0 else -1

@@ -1,9 +1,8 @@
-"""Servers of one model side by side: each request goes to the one with the least to do, and a server that
-dies loses none of them.
+"""Servers of one model side by side; one that dies loses no request.
 
-A server that fails a request, or is silent for a while, is asked for its health; one that has none is taken
-out, and what it was asked goes to the others. Knows HTTP and servers; what is sent and what a reply means its
-caller says, waits and retries are `asking`.
+Each request goes to the one with the least to do. A server that fails a request, or is silent for a while, is
+asked for its health; one that has none is taken out, and what it was asked goes to the others. Knows HTTP and
+servers; what is sent and what a reply means its caller says, waits and retries are `asking`.
 """
 
 from __future__ import annotations
@@ -100,8 +99,9 @@ class Replicas:
         return self._at_once * len(self._left())
 
     async def ask(self, ask: Ask) -> Answer:
-        """Send one request, to another server where one dies over it. Raises NoReply; InputError where no
-        server is left.
+        """Send one request, to another server where one dies over it.
+
+        Raises NoReply; InputError where no server is left.
         """
         if not self._watching:
             self._watching = [asyncio.create_task(self._watch(replica)) for replica in self._replicas]
@@ -165,8 +165,9 @@ class Replicas:
             ) from None
 
     async def _lives(self, replica: _Replica, error: NoReply) -> bool:
-        """Whether the server is well after all; where not, it is taken out. Many requests that fail at once
-        look once.
+        """Whether the server is well after all; where not, it is taken out.
+
+        Many requests that fail at once look once.
         """
         clock = asyncio.get_running_loop().time
         asked = clock()

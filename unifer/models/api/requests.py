@@ -93,8 +93,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: `key` is unique, `picture` is in the form that the model asked takes, such as a data URI
-    (None: no picture).
+    """One request to a model.
+
+    `key` is unique, `picture` is in the form that the model takes, such as a data URI (None: no picture).
     """
 
     key: str
@@ -113,8 +114,9 @@ class ReadyModel(Protocol):
 
 
 def fault_of(error: Exception, should_retry: Callable[[Exception], object]) -> Fault:
-    """What `error`, a provider's own exception (`cause`), is; `should_retry` is the provider's word on errors
-    that nobody here knows.
+    """What `error`, a provider's own exception (`cause`), is.
+
+    `should_retry` is the provider's word on errors that nobody here knows.
     """
     status = status_of(error)
     if status == 429 and "quota" in str(getattr(error, "code", "")):
@@ -197,8 +199,9 @@ HIDDEN = "[hidden]"
 
 
 def secrets(*more: str | None) -> tuple[str, ...]:
-    """Every key that this process knows: `more`, and what variables named `..._KEY`, `..._TOKEN` or
-    `..._SECRET` hold. Longest first.
+    """Every key that this process knows, longest first.
+
+    `more`, and what variables named `..._KEY`, `..._TOKEN` or `..._SECRET` hold.
     """
     named = (
         value for name, value in os.environ.items() if re.search(r"(?:KEY|TOKEN|SECRET|PASSWORD)$", name)
@@ -211,9 +214,7 @@ def secrets(*more: str | None) -> tuple[str, ...]:
 
 
 def redacted(text: str, hidden: tuple[str, ...]) -> str:
-    """`text` without any of the keys in `hidden`, also where one is cut short, and without what looks like a
-    key.
-    """
+    """`text` without any of the keys in `hidden`, also cut short, and without what looks like a key."""
     for secret in hidden:
         text = text.replace(secret, HIDDEN)
         for length in range(len(secret) - 1, _SHORTEST + 1, -1):

@@ -31,8 +31,9 @@ class Request:
     prompt: str
     image: Image
     temperature: float | None = None
-    """Of this request alone, in place of the settings'; vLLM only, where each request is sampled by
-    itself.
+    """Of this request alone, in place of the settings'.
+
+    VLLM only, where each request is sampled by itself.
     """
 
 
@@ -55,9 +56,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How replies are generated: a checkpoint's own generation_config sets nothing but its end tokens, in any
-    engine, unless `more` does.
+    """How replies are generated.
 
+    A checkpoint's own generation_config sets nothing but its end tokens, in any engine, unless `more` does.
     Greedy replies depend on the question alone. Of sampled ones that holds for vLLM, which takes a seed per
     request (`seed_of`); the transformers engine seeds once when it is loaded, so its sampled replies depend
     on order and batch size too.
@@ -70,8 +71,9 @@ class GenerationSettings:
     repetition_penalty: float = 1.0
     seed: int = 0
     more: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Further keys of transformers' GenerationConfig, such as `no_repeat_ngram_size`; the transformers engine
-    alone obeys them.
+    """Further keys of transformers' GenerationConfig, such as `no_repeat_ngram_size`.
+
+    The transformers engine alone obeys them.
     """
 
     def __post_init__(self) -> None:
@@ -93,8 +95,9 @@ class GenerationSettings:
         return self if temperature is None else replace(self, temperature=temperature)
 
     def seed_of(self, key: str) -> int:
-        """A seed for one request, where the engine can take one: its sampled reply then depends neither on
-        order nor on the batch.
+        """A seed for one request, where the engine can take one.
+
+        Its sampled reply then depends neither on order nor on the batch.
         """
         return int.from_bytes(hashlib.sha256(f"{self.seed}:{key}".encode()).digest()[:4], "big")
 
@@ -112,17 +115,17 @@ class Engine(Protocol):
     """False for an engine that looks at no pixels, so that nobody resizes images for it."""
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """One reply a request, as each finishes, in any order; requests are consumed as needed, so memory
-        stays flat.
+        """One reply a request, as each finishes, in any order.
 
-        A request that cannot be answered yields a reply with `error`; what `requests` itself raises passes
-        through.
+        Requests are consumed as needed, so memory stays flat. A request that cannot be answered yields a
+        reply with `error`; what `requests` itself raises passes through.
         """
         ...
 
     def exchange(self, checkpoint: Path) -> bool:
-        """Go on with the weights of another checkpoint of the same architecture and processor; False where it
-        cannot.
+        """Go on with the weights of another checkpoint of the same architecture and processor.
+
+        False where it cannot.
         """
         ...
 
@@ -159,14 +162,16 @@ class EngineSpec:
     seconds: float = 0.0
     """Time that each scripted reply takes."""
     urls: tuple[str, ...] = ()
-    """Addresses of the servers of `server`, replicas of the one model; `batch_size` is what each holds at the
-    same time.
+    """Addresses of the servers of `server`, replicas of the one model.
+
+    `batch_size` is what each holds at the same time.
     """
 
     @property
     def precision(self) -> str | None:
-        """`dtype` with `auto` made definite; None for the scripted engine, and for servers, which do not
-        tell.
+        """`dtype` with `auto` made definite.
+
+        None for the scripted engine, and for servers, which do not tell.
         """
         if self.name in ("scripted", "server"):
             return None
@@ -174,16 +179,18 @@ class EngineSpec:
 
     @property
     def has_processes(self) -> bool:
-        """Whether vLLM runs it in processes of its own, as it does on GPUs: they would outlive one that is
-        killed.
+        """Whether vLLM runs it in processes of its own, as it does on GPUs.
+
+        They would outlive one that is killed.
         """
         return self.name == "vllm" and (
             bool(visible_gpus()) or os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "1"
         )
 
     def identity(self) -> Json:
-        """What of this a run must keep: engine, precision, sampling, image rule. Batch size, memory and
-        addresses are free to change.
+        """What of this a run must keep: engine, precision, sampling, image rule.
+
+        Batch size, memory and addresses are free to change.
         """
         return {
             "engine": self.name,

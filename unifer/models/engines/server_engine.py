@@ -1,9 +1,9 @@
-"""vLLM servers that run elsewhere, as one engine: the offline engine's prompts, pictures and sampling, asked
-over HTTP.
+"""vLLM servers that run elsewhere, as one engine over HTTP.
 
-A reply is made of the token ids that came back, by our own tokenizer; the prompt's ids are compared with
-those that our processor makes, so that a server with another chat template or image processor is found out by
-its first reply. Knows no files and no questions.
+Prompts, pictures and sampling are those of the offline engine. A reply is made of the token ids that came
+back, by our own tokenizer; the prompt's ids are compared with those that our processor makes, so that a
+server with another chat template or image processor is found out by its first reply. Knows no files and no
+questions.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ _AHEAD = 1.5
 """Requests prepared or under way for each that the servers hold: none of them waits for a picture."""
 _RETRIES = 4
 _SHORTEST_PROMPT = 16
-"""Tokens that any question with its picture takes at least; a longer one that does not fit a server's context
-is refused there.
+"""Tokens that any question with its picture takes at least.
+
+A longer one that does not fit a server's context is refused there.
 """
 _CLOSE_SECONDS = 30.0
 _REMEMBERED = 4096
-"""Prompts whose tokens are kept: a question file holds few texts, but images of their own sizes may be
-many.
+"""Prompts whose tokens are remembered.
+
+A question file holds few texts, but images of their own sizes may be many.
 """
 
 
@@ -185,8 +187,9 @@ class ServerEngine:
         return Answer(decode_reply(self._processor.tokenizer, ids), reason, len(prompt_ids), len(ids))
 
     def _own_prompt_ids(self, ask: Ask) -> list[int]:
-        """The tokens of a prompt as our processor makes them; they depend on the text and on the picture's
-        size alone.
+        """The tokens of a prompt as our processor makes them.
+
+        They depend on the text and on the picture's size alone.
         """
         known = (ask.prompt, ask.picture.size)
         with self._processing:
@@ -220,8 +223,9 @@ class _NoJournal:
 
 
 def _with_picture(message: Json, picture: Image) -> Json:
-    """A chat message whose image part carries the picture: as PNG, so that the server sees the very
-    pixels.
+    """A chat message whose image part carries the picture.
+
+    It is sent as PNG, so that the server sees the very pixels.
     """
     png = io.BytesIO()
     picture.save(png, format="PNG", compress_level=1)

@@ -1,8 +1,7 @@
-"""Several checkpoints, one after the other: the next one goes into the engine that runs, where it fits. No
-torch here.
+"""Several checkpoints, one after the other: the next one goes into the engine that runs, where it fits.
 
-Starting vLLM takes many times longer than giving it other weights. Knows files and specs; loading is each
-engine's own business.
+No torch here. Starting vLLM takes many times longer than giving it other weights. Knows files and specs;
+loading is each engine's own business.
 """
 
 from __future__ import annotations
@@ -100,8 +99,9 @@ def _architecture(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end_tokens(checkpoint: Path, config: dict[str, Any]) -> set[int]:
-    """The tokens that end a reply besides the tokenizer's own; trainers list the same one once more with each
-    stage.
+    """The tokens that end a reply besides the tokenizer's own.
+
+    Trainers list the same one once more with each stage.
     """
     generation = checkpoint / "generation_config.json"
     places = (

@@ -49,11 +49,10 @@ def _quantized(checkpoint: Path) -> bool:
 
 
 def _repack_tied(model: Any) -> None:
-    """Pack anew for the CPU what vLLM packed from a weight that it also keeps as it is: `reload_weights`
-    loads a tied embedding,
+    """Pack anew for the CPU what vLLM packed from a weight that it also keeps as it is.
 
-    but leaves the head that shares it with the packed copy of the old one, and so with the old model's
-    logits.
+    `reload_weights` loads a tied embedding, but leaves the head that shares it with the packed copy of the
+    old one, and so with the old model's logits.
     """
     for module in model.modules():
         if hasattr(module, "cpu_linear") and module.weight.numel():
@@ -61,8 +60,9 @@ def _repack_tied(model: Any) -> None:
 
 
 def check_arrival(model: Any, checkpoint: Path) -> bool:
-    """Compare tensors of `checkpoint` with what `model` computes with. Raises InputError: they differ. False:
-    none to compare.
+    """Compare tensors of `checkpoint` with what `model` computes with.
+
+    Raises InputError: they differ. False: none to compare.
     """
     held = _held(model)
     pairs = [(path, name) for path, name in _stored(checkpoint) if _key(name) in held]
@@ -91,8 +91,9 @@ def _compare(found: torch.Tensor, sent: torch.Tensor, name: str, checkpoint: Pat
 
 
 def _held(model: Any) -> dict[str, Any]:
-    """The parameters of `model` that stand as they were stored, and as modules the linear layers that were
-    packed for the CPU.
+    """What `model` computes with: its parameters, and linear layers that were packed for the CPU.
+
+    Parameters stand as they were stored, packed layers as modules.
     """
     held: dict[str, Any] = {
         _key(name): value.detach() for name, value in model.named_parameters() if value.numel()
@@ -104,8 +105,9 @@ def _held(model: Any) -> dict[str, Any]:
 
 
 def _first_column(module: Any) -> torch.Tensor:
-    """The first column of a linear layer's weight, by what the layer makes of a unit vector: the packed copy
-    is out of sight.
+    """The first column of a linear layer's weight, by what the layer makes of a unit vector.
+
+    The packed copy is out of sight.
     """
     width = getattr(module, "input_size_per_partition", None) or module.embedding_dim
     unit = torch.eye(1, width, dtype=module.weight.dtype, device=module.weight.device)

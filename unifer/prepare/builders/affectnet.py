@@ -1,8 +1,8 @@
-"""AffectNet, manually annotated: training.csv and validation.csv over folders of faces. The validation part
-is the benchmark's test.
+"""AffectNet, manually annotated: training.csv and validation.csv over folders of faces.
 
-The published questions call a face `/AffectNet/Manually_Annotated/validation/<folder>/<image>`; the official
-tree keeps both parts together in `Manually_Annotated_Images/<folder>/<image>`.
+The validation part is the benchmark's test. The published questions call a face
+`/AffectNet/Manually_Annotated/validation/<folder>/<image>`; the official tree keeps both parts together in
+`Manually_Annotated_Images/<folder>/<image>`.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ def needs(split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError for a code outside 0..10 and for a path that is none; codes 8 to 10 are no emotion
-    and dropped.
+    """Raises InputError for a code outside 0..10 and for a path that is none.
+
+    Codes 8 to 10 are no emotion and dropped.
     """
     part, path, file = _PARTS[source.split], source.file("table"), source.path("table")
     table, (image, expression) = source.table(
@@ -89,8 +90,9 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
 
 
 def _box(sides: list[str]) -> Json | None:
-    """The face's box in pixels of the image, x, y, width, height; None where the table has none (cropped
-    faces).
+    """The face's box in pixels of the image, x, y, width, height.
+
+    None where the table has none (cropped faces).
     """
     return {"face_box": [int(side) for side in sides]} if all(side.isdecimal() for side in sides) else None
 

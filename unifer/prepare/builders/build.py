@@ -49,8 +49,9 @@ def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
 
 
 def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -> str:
-    """The eval folder's name for the set, else the builder's; for the user's own folders and tables the name
-    of their folder.
+    """The eval folder's name for the set, else the builder's.
+
+    For the user's own folders and tables the name of their folder.
     """
     if spec is not None:
         return spec.name
@@ -121,8 +122,9 @@ def _of_fold(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
 
 
 def _folds(source: DatasetSource) -> Folds | None:
-    """The folds asked for, else three of our own; None for a set without subjects, or with too few of them
-    for folds.
+    """The folds asked for, else three of our own.
+
+    None for a set without subjects, or with too few of them for folds.
     """
     fold, file = source.options.fold, source.options.folds
     if file is not None:
@@ -141,6 +143,7 @@ def _folds(source: DatasetSource) -> Folds | None:
 
 def _own_labels(faces: Sequence[SourceRow]) -> tuple[str, ...]:
     """The labels found: emotions in their usual order, else by name; each in its most frequent spelling.
+
     Empty if no face has one.
     """
     spellings: dict[str, Counter[str]] = {}

@@ -1,5 +1,4 @@
-"""FABA-Instruct: free descriptions of faces in two variants, AUs and emotion, as JSON arrays of
-conversations.
+"""FABA-Instruct: free descriptions of faces as JSON conversations, in two variants, AUs and emotion.
 
 AUs are those the text affirms (`dialogue.au_mentions`); a label is kept only where the text names exactly one
 emotion, as a whole word and in no sentence with a denial. The text itself is kept as

@@ -1,10 +1,9 @@
-"""FEA-20K, Facial-R1's rows: JSONL with AUs, labels and a reference description for images of other datasets,
-which it does not hold.
+"""FEA-20K, Facial-R1's rows: JSONL with AUs, labels and a reference description.
 
-As released: a file per source and stage, `DISFA-Train-stage1.jsonl`. The rows to train on are those of all
-files of stage 1, the rows to test on those of all test files. Of several labels the first is the gold, as in
-the published code. A row with labels and an empty AU list is not AU-annotated; a row without labels and an
-empty list shows none.
+Their images belong to other datasets, and are not part of it. As released: a file per source and stage,
+`DISFA-Train-stage1.jsonl`. The rows to train on are those of all files of stage 1, the rows to test on those
+of all test files. Of several labels the first is the gold, as in the published code. A row with labels and an
+empty AU list is not AU-annotated; a row without labels and an empty list shows none.
 """
 
 from __future__ import annotations
@@ -40,8 +39,9 @@ LABELS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "BP4D": (),
     }
 )
-"""Source -> the labels that a row of it is asked to choose from, as Facial-R1's configuration lists them;
-none where it codes AUs alone.
+"""Source -> the labels that a row of it is asked to choose from, as Facial-R1's configuration lists them.
+
+None where it codes AUs alone.
 """
 
 SOURCES = MappingProxyType({TRAIN: tuple(LABELS), TEST: ("RAF-AU", "DISFA", "FABA")})
@@ -54,8 +54,9 @@ _DEPTH = 3
 
 @dataclass(frozen=True)
 class _RowFile:
-    """One row file by its path below the base: the split and the stage in its name (None: no stage), and its
-    name without them.
+    """One row file: its path below the base, and what its name tells.
+
+    That is the split, the stage (None: no stage), and the name without them.
     """
 
     path: str
@@ -65,8 +66,9 @@ class _RowFile:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError `file:row` for a row without image, for AUs or labels that are no lists; and where
-    files or rows are missing.
+    """Raises InputError `file:row` for a row without image, for AUs or labels that are no lists.
+
+    And where files or rows are missing.
     """
     chosen = _chosen(source)
     seen: dict[str, dict[str, None]] = {}
@@ -94,8 +96,9 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
 
 
 def _chosen(source: DatasetSource) -> list[_RowFile]:
-    """The row files of the split: of each source's stages the first; for training stage 1 alone, where files
-    name their stage.
+    """The row files of the split: of each source's stages the first.
+
+    For training stage 1 alone, where files name their stage.
     """
     found = [file for file in _row_files(source, "", _DEPTH) if file.split == source.split]
     if not found:
@@ -128,8 +131,9 @@ def _chosen(source: DatasetSource) -> list[_RowFile]:
 
 
 def _refuse_part(source: DatasetSource, held: Mapping[str, int]) -> None:
-    """Raises InputError where the files do not hold the rows of the split: one is missing, is cut, or is of
-    another version.
+    """Raises InputError where the files do not hold the rows of the split.
+
+    One is missing, is cut, or is of another version.
     """
     total, stated = sum(held.values()), ROWS[source.split]
     if total == stated:
@@ -161,8 +165,9 @@ def _row_files(source: DatasetSource, folder: str, depth: int) -> Iterator[_RowF
 
 
 def _labels_of(name: str, found: tuple[str, ...]) -> tuple[str, ...]:
-    """The list of the source called `name`, and whatever else its rows hold; of an unknown source all eight
-    emotions.
+    """The list of the source called `name`, and whatever else its rows hold.
+
+    Of an unknown source all eight emotions.
     """
     folded = _folded(name)
     stated = next((labels for each, labels in LABELS.items() if folded.startswith(_folded(each))), None)

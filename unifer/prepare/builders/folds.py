@@ -1,9 +1,9 @@
-"""Folds of people: every subject in one of N, so that nobody who is tested on was trained on. Of a published
-assignment, or our own.
+"""Folds of people: every subject in one of N, so that nobody who is tested on was trained on.
 
-Our own are balanced in frames: subjects in order of their coded frames, most first, each into the fold that
-has fewest so far. They depend on the label tables alone, not on `--frame-step` nor on which images are there,
-so that a train and a test file built apart agree. Knows subjects and counts; no dataset.
+Of a published assignment, or our own. Our own are balanced in frames: subjects in order of their coded
+frames, most first, each into the fold that has fewest so far. They depend on the label tables alone, not on
+`--frame-step` nor on which images are there, so that a train and a test file built apart agree. Knows
+subjects and counts; no dataset.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Fold(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Fold:
-        """`1/3`. Raises InputError for anything else, for a fold that does not exist, and for one fold
-        alone.
+        """`1/3`.
+
+        Raises InputError for anything else, for a fold that does not exist, and for one fold alone.
         """
         found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
         fold = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
@@ -48,8 +49,9 @@ class Fold(NamedTuple):
 
 @dataclass(frozen=True)
 class Folds:
-    """An assignment: subject -> number of its fold, in 1 to `count`; `text` says whose it is, `file` where it
-    was read.
+    """An assignment: subject -> number of its fold, in 1 to `count`.
+
+    `text` says whose it is, `file` where it was read.
     """
 
     text: str
@@ -88,8 +90,9 @@ class Folds:
 
 
 def own_folds(frames: Mapping[str, int], count: int) -> Folds:
-    """Subjects with their coded frames -> `count` folds, none of which shares a subject. Raises InputError:
-    fewer subjects than folds.
+    """Subjects with their coded frames -> `count` folds, none of which shares a subject.
+
+    Raises InputError: fewer subjects than folds.
     """
     if len(frames) < count:
         raise InputError(
@@ -106,11 +109,10 @@ def own_folds(frames: Mapping[str, int], count: int) -> Folds:
 
 
 def read_folds(path: Path, subjects: Collection[str]) -> Folds:
-    """The assignment in `path` (YAML, JSON: subject -> fold; CSV: columns subject, fold), kept to `subjects`,
-    those of the data.
+    """The assignment in `path`, restricted to `subjects`, those of the data.
 
-    Raises InputError `file:row`: no fold number, a subject twice, and without a row: a subject missing, a
-    fold of nobody.
+    YAML and JSON map subject to fold; a CSV has the columns subject and fold. Raises InputError `file:row`:
+    no fold number, a subject twice, and without a row: a subject missing, a fold of nobody.
     """
     placed: dict[str, int] = {}
     first: dict[str, tuple[str, int]] = {}
@@ -158,8 +160,9 @@ def _entries(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def _mapped(path: Path) -> Iterator[tuple[int, str, str]]:
-    """The entries of a YAML or JSON mapping as they are written: 007 stays 007, and a key that stands twice
-    comes twice.
+    """The entries of a YAML or JSON mapping as they are written.
+
+    007 stays 007, and a key that stands twice comes twice.
     """
     import yaml
 
@@ -182,8 +185,9 @@ def _mapped(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def refuse_leak(subjects: Collection[str], fold: Fold, other: Path, out: Path) -> None:
-    """Raises InputError where `other`, the rows of the other split of `fold`, shows one of `subjects`, whose
-    rows `out` is to hold.
+    """Raises InputError where the rows of the other split of `fold` show one of `subjects`.
+
+    `other` is their file, `out` the one that is to hold the rows of `subjects`.
     """
     if not other.is_file():
         return

@@ -31,10 +31,9 @@ MEGABYTE = 1 << 20
 
 
 def encoding_of(path: Path) -> str:
-    """By its byte-order mark; else UTF-16 where every other byte of the start is NUL; else UTF-8, cp1252,
-    Latin-1: the first that fits.
+    """By its byte-order mark; else UTF-16 where every other byte of the start is NUL.
 
-    Raises InputError: missing, a folder, empty.
+    Else UTF-8, cp1252, Latin-1: the first that fits. Raises InputError: missing, a folder, empty.
     """
     try:
         with path.open("rb") as stream:
@@ -103,10 +102,10 @@ class SourceTable:
         return found[0] if found else None
 
     def rows(self, *columns: int | None) -> Iterator[tuple[int, list[str]]]:
-        """(line number, trimmed cells of `columns`); a column None is not in the table and gives "". Blank
-        lines are passed over.
+        """(line number, trimmed cells of `columns`); a column None is not in the table and gives "".
 
-        Raises InputError `file:line` for a row that ends before a column asked for, and for what is no CSV.
+        Blank lines are passed over. Raises InputError `file:line` for a row that ends before a column asked
+        for, and for what is no CSV.
         """
         with self.path.open(encoding=self.encoding, newline="") as stream:
             reader = csv.reader(_counted(stream, self.advance), delimiter=self.delimiter)
@@ -141,11 +140,11 @@ def _counted(stream: Iterable[str], advance: Callable[[int], object]) -> Iterato
 def open_table(
     path: Path, required: Sequence[Names], positions: Sequence[str] = ()
 ) -> tuple[SourceTable, list[int]]:
-    """The table at `path` with the index of every required column; the delimiter is the one that gives most
-    of them.
+    """The table at `path` with the index of every required column.
 
-    A table whose first row names none of them, but is as wide as `positions`, has no header and the columns
-    of `positions`. Raises InputError: no such file, empty, columns missing (with those found).
+    The delimiter is the one that gives most of them. A table whose first row names none of them, but is as
+    wide as `positions`, has no header and the columns of `positions`. Raises InputError: no such file, empty,
+    columns missing (with those found).
     """
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as stream:

@@ -1,4 +1,6 @@
-"""What every builder is made of: a `Builder` of facts, the `DatasetSource` it reads from, the `SourceRow`s it
+"""What every builder is made of: `Builder`, `Options`, `DatasetSource` and `SourceRow`.
+
+A `Builder` holds the facts of a dataset, a `DatasetSource` is what it reads from, `SourceRow`s are what it
 yields. Knows no dataset.
 """
 
@@ -56,8 +58,9 @@ class SourceRow:
     """One row as a builder reads it, before images are looked for."""
 
     candidates: tuple[str, ...]
-    """Where the image may lie, below the dataset's base; the first that exists counts. The first is the usual
-    place.
+    """Where the image may lie, below the dataset's base; the first that exists counts.
+
+    The first is the usual place.
     """
     file: str
     row: int | None
@@ -110,12 +113,14 @@ class Builder:
     needs: Callable[[str], tuple[Need, ...]] = lambda split: ()
     """The files and folders that a split needs by name; none where the set is the user's own."""
     labels: tuple[str, ...] = ()
-    """Its label vocabulary, in order, where no eval folder states it; empty for sets without labels or with
-    the user's own.
+    """Its label vocabulary, in order, where no eval folder states it.
+
+    Empty for sets without labels or with the user's own.
     """
     eval_folder: str | None = None
-    """The eval folder whose dataset.yaml states labels and counts; its test split becomes that folder's
-    question file.
+    """The eval folder whose dataset.yaml states labels and counts.
+
+    Its test split becomes that folder's question file.
     """
     bases: tuple[str, ...] = ("",)
     """Where below --root the layout may begin."""
@@ -128,10 +133,10 @@ class Builder:
 
 
 class DatasetSource:
-    """One dataset on disk, opened for one split: its files by name, its tree of images, and the report of
-    what is read.
+    """One dataset on disk, opened for one split.
 
-    Raises InputError listing everything that is missing.
+    It has the files by name, the tree of images, and the report of what is read. Raises InputError listing
+    everything that is missing.
     """
 
     def __init__(self, builder: Builder, options: Options, spec: DatasetSpec | None = None) -> None:
@@ -151,8 +156,9 @@ class DatasetSource:
         self.inputs: dict[str, Path] = {}
         """The files that were read, by their path below --root; the manifest names them."""
         self.frames: Counter[str] = Counter()
-        """Subject -> coded frames, whatever `--frame-step` takes of them; empty where the set names no
-        subject.
+        """Subject -> coded frames, whatever `--frame-step` takes of them.
+
+        Empty where the set names no subject.
         """
         self.folds: Folds | None = None
         """The folds of those subjects, once all are known."""

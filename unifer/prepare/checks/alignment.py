@@ -1,9 +1,9 @@
-"""Do two thumbnails show one picture? Laid over one another by least squares, then compared block by block.
-Knows arrays alone.
+"""Do two thumbnails show one picture?
 
-A copy may have been cut at the edges, scaled along each axis, brightened or compressed: what remains after a
-fit of shift, scale, gain and offset is small everywhere. Another person, or another expression of the same
-one, leaves a large difference in some block.
+Laid over one another by least squares, then compared block by block. Knows arrays alone. A copy may have been
+cut at the edges, scaled along each axis, brightened or compressed: what remains after a fit of shift, scale,
+gain and offset is small everywhere. Another person, or another expression of the same one, leaves a large
+difference in some block.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ def _blur(side: int) -> Floats:
 
 
 def _unclipped(first: Floats, second: Floats) -> Floats:
-    """1 where both are darker than white, else 0; 1 everywhere where less than half would be left to
-    compare.
+    """1 where both are darker than white, else 0.
+
+    1 everywhere where less than half would be left to compare.
     """
     weight = ((first < _WHITE) & (second < _WHITE)).astype(np.float32)
     weight[weight.mean(axis=(1, 2)) < 0.5] = 1
@@ -73,8 +74,9 @@ def _unclipped(first: Floats, second: Floats) -> Floats:
 
 
 def _resampled(pictures: Floats, scale: Floats, shift: Floats) -> Floats:
-    """Every picture read at `scale * grid + shift` along each axis (rows, columns), linearly, its edges
-    continued.
+    """Every picture read at `scale * grid + shift` along each axis (rows, columns).
+
+    Linearly, with its edges continued.
     """
     rows, columns = (_weights(pictures.shape[1], scale[:, axis], shift[:, axis]) for axis in (0, 1))
     read: Floats = rows @ pictures @ columns.transpose(0, 2, 1)

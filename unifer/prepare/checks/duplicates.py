@@ -1,8 +1,8 @@
-"""Which pictures are copies of one another: same pixels, re-encoded, slightly cut, or mirrored. Knows
-fingerprints; no rows, no labels.
+"""Which pictures are copies of one another: same pixels, re-encoded, slightly cut, or mirrored.
 
-Aligned faces all look alike to a short hash, so three steps narrow the pairs down, each cheaper than what it
-spares the next (`docs/data_checks.md` has recall and precision, `benchmarks/duplicates.py` measures them):
+Knows fingerprints; no rows, no labels. Aligned faces all look alike to a short hash, so three steps narrow
+the pairs down, each cheaper than what it spares the next (`docs/data_checks.md` has recall and precision,
+`benchmarks/duplicates.py` measures them):
 
 1. cosine of the low DCT frequencies of two thumbnails, over all pairs by matrix products;
 2. the same against the picture *and* how it changes when shifted and scaled (tangent distance: Simard, LeCun
@@ -34,8 +34,9 @@ ALIKE = 0.88
 """Step 1: least cosine. Copies cut by up to 3 % at every edge reach 0.886."""
 
 TANGENT = 0.98
-"""Step 2: least cosine to the plane of shifts and scales. Such copies reach 0.997, brightened and clipped
-ones 0.984.
+"""Step 2: least cosine to the plane of shifts and scales.
+
+Such copies reach 0.997, brightened and clipped ones 0.984.
 """
 
 DIFFERENCE = 0.15
@@ -56,8 +57,9 @@ class CopyPair(NamedTuple):
 
 @dataclass(frozen=True)
 class Copies:
-    """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first); `alike`:
-    pairs of such firsts.
+    """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first).
+
+    `alike`: pairs of such firsts.
     """
 
     same: list[int]
@@ -106,8 +108,9 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
 
 
 def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
-    """(training picture, test picture, kind) for every training picture of which `test` holds a copy: the
-    closest kind of copy.
+    """(training picture, test picture, kind) for every training picture with a copy in `test`.
+
+    Of several copies the closest counts.
     """
     tested: dict[int, int] = {}
     for picture in test:
@@ -199,8 +202,9 @@ def _coefficients(pictures: Any) -> Floats:
 
 
 def _planes(thumbnails: Bytes) -> Floats:
-    """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes under the two
-    shifts and scales.
+    """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes.
+
+    The changes are those under the two shifts and the two scales.
     """
     pictures = thumbnails.astype(np.float32)
     grid = np.linspace(-1, 1, pictures.shape[1], dtype=np.float32)

@@ -1,5 +1,6 @@
-"""What a check found: every finding, and of each file how many rows, of which class, with which images. Knows
-how to count alone.
+"""What a check found: every finding, and of each file how many rows, of which class, with which images.
+
+Knows how to count alone.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ _MOST_STRETCH = 3.0
 
 @dataclass(frozen=True)
 class FileSummary:
-    """One file in numbers. `classes` is canonical label -> rows, by dataset name ('' where rows name
-    none).
+    """One file in numbers.
+
+    `classes` is canonical label -> rows, by dataset name ('' where rows name none).
     """
 
     name: str

@@ -1,8 +1,7 @@
-"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row. Knows no
-pixels.
+"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row.
 
-Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all files, so that
-two rows which name the same file, however they spell it, have the same number.
+Knows no pixels. Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all
+files, so that two rows which name the same file, however they spell it, have the same number.
 """
 
 from __future__ import annotations
@@ -98,10 +97,10 @@ def first_positions(column: Sequence[int]) -> dict[int, int]:
 
 
 class Tables:
-    """All files of one check, with what they share: pictures, labels and datasets by number, and the findings
-    so far.
+    """All files of one check, with what they share.
 
-    `image_root` as in `images.resolve`; `specs` are the known datasets by name.
+    Pictures, labels and datasets go by number. `findings` are those so far. `image_root` as in
+    `images.resolve`; `specs` are the known datasets by name.
     """
 
     def __init__(self, image_root: Path | None = None, specs: Sequence[DatasetSpec] = ()) -> None:
@@ -139,10 +138,10 @@ class Tables:
         )
 
     def read(self, path: Path, test: bool = False) -> RowTable:
-        """Read and check a file; its faults join `findings`. A file of questions is a test file whatever
-        `test` says.
+        """Read and check a file; its faults join `findings`.
 
-        Raises InputError where there is no such file, and for a file of predictions.
+        A file of questions is a test file whatever `test` says. Raises InputError where there is no such
+        file, and for a file of predictions.
         """
         if not path.is_file():
             raise InputError(
@@ -225,8 +224,9 @@ class _Predictions(InputError):
 
 
 class _Places:
-    """Image paths of one row file -> files. The default root is looked up once: 360,000 rows would ask the
-    disk as often.
+    """Image paths of one row file -> files.
+
+    The default root is looked up once: 360,000 rows would ask the disk as often.
     """
 
     def __init__(self, beside: Path, image_root: Path | None) -> None:

@@ -1,5 +1,6 @@
-"""Questions whose label is not what most people voted for: by the votes in their rows, else by FERPlus's own
-table. Opens no image.
+"""Questions whose label is not what most people voted for.
+
+The votes are those of their rows, else those of FERPlus's own table. Opens no image.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from unifer.records import Question
 
 
 def outvoted(path: Path, table: Path) -> Iterator[RowFinding]:
-    """A finding for each question of `path` whose label is not that of the vote rule `published`; `table` is
-    FERPlus's fer2013new.csv.
+    """A finding for each question of `path` whose label is not that of the vote rule `published`.
 
-    Rows that are no questions, and images that the table does not have, are passed over.
+    `table` is FERPlus's fer2013new.csv. Rows that are no questions, and images that the table does not have,
+    are passed over.
     """
     ballots = _ballots(table.resolve())
     for number, row in files.read_rows(path):

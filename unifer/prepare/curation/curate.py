@@ -57,10 +57,10 @@ class CurationLedger:
     """The open log, as the `Journal` of a run's `Asker`, and what it says of each row."""
 
     def __init__(self, path: Path, memory: NearDuplicates, faces: Mapping[str, str]) -> None:
-        """Read what the log holds. `faces` maps a row's id to its picture, by which `memory` remembers kept
-        reasoning.
+        """Read what the log holds.
 
-        Raises InputError for a line that no run of ours wrote.
+        `faces` maps a row's id to its picture, by which `memory` remembers kept reasoning. Raises InputError
+        for a line that no run of ours wrote.
         """
         self.rows: dict[str, RowState] = {}
 
@@ -110,7 +110,9 @@ class CurationLedger:
         )
 
     def replied(self, key: str, attempt: int, sent: Sent, judged: Json) -> None:
-        """`judged` holds `temperature`, `reasons`, `reasoning` (of a kept reply) and `duplicate_of` (of a
+        """`judged` is what the filter made of the reply.
+
+        It holds `temperature`, `reasons`, `reasoning` (of an accepted reply) and `duplicate_of` (of a
         near-duplicate).
         """
         reply = {
@@ -133,8 +135,7 @@ def curate(
     progress: Progress,
     open_teacher: Callable[[], Teacher] | None = None,
 ) -> CurationSummary:
-    """Ask for every row that is neither kept nor exhausted, then write the output, what was rejected, and the
-    reports.
+    """Ask for every row that is neither accepted nor exhausted, then write the output and the reports.
 
     `open_teacher` replaces the plan's own, inside the event loop. Raises InputError (another run's file, no
     image found, a teacher that cannot be reached) and Interrupted; what was answered until then is in the
@@ -181,8 +182,9 @@ def _rewritten(plan: CurationPlan, identity: Json) -> outcome.Rewrite:
 
 
 def _check_some_image(plan: CurationPlan) -> None:
-    """One missing image is a failed row; all of them missing is a wrong image root, better said before a
-    teacher is paid.
+    """One missing image is a failed row.
+
+    All of them missing is a wrong image root, better said before a teacher is paid.
     """
     for row in plan.rows:
         try:

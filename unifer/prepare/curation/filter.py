@@ -103,15 +103,17 @@ class FilterSettings:
     max_words: int = 400
     """Words of the reasoning, both bounds included."""
     min_au_f1: float = 0.6
-    """F1 between the AUs that the reasoning affirms and the known ones; 1 asks for exactly them, 0 compares
-    nothing.
+    """F1 between the AUs that the reasoning affirms and the known ones.
+
+    1 asks for exactly them, 0 compares nothing.
     """
     allow_hedging: bool = False
     similarity: float = 0.85
     """Jaccard similarity of word 3-grams from which two texts are near-duplicates; above 1 there are none."""
     repeats: int | None = 3
-    """Near-identical texts that may be kept over different faces; None does not compare faces. Of one face a
-    second is never kept.
+    """Near-identical texts that may be kept over different faces; None does not compare faces.
+
+    Of one face a second is never kept.
     """
 
     def __post_init__(self) -> None:
@@ -189,8 +191,9 @@ def _hedges(verdict: Verdict, known: Known) -> bool:
 
 
 def _units_agree(verdict: Verdict, known: Known, least: float) -> bool:
-    """Whether the reasoning affirms the known AUs (F1) and denies none of them; without a label the answer
-    must list them too.
+    """Whether the reasoning affirms the known AUs (F1) and denies none of them.
+
+    Without a label the answer must list them too.
     """
     truth = frozenset(known.action_units or ())
     mentions = stated(verdict.reasoning)

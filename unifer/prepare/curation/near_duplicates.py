@@ -1,8 +1,8 @@
-"""A memory of kept reasoning that finds near-duplicates: word 3-grams, MinHash with locality-sensitive
-hashing, then the true Jaccard.
+"""A memory of accepted reasoning that finds near-duplicates.
 
-Knows words alone. Memory grows linearly with what is kept, some 2 kB a text of a hundred words, so 230,000
-texts fit in half a GB.
+It compares word 3-grams: MinHash with locality-sensitive hashing, then the true Jaccard. Knows words alone.
+Memory grows linearly with what is kept, some 2 kB a text of a hundred words, so 230,000 texts fit in half a
+GB.
 
 Of one face, every kept text is compared. Over different faces at most `repeats` near-identical texts are
 kept: reasoning may resemble other reasoning, but a template that fits every face teaches nothing. Candidates
@@ -27,8 +27,9 @@ _WORDS = re.compile(r"\w+")
 _SHINGLE = 3
 _BANDS, _ROWS = 8, 6
 _MOST_COMPARED = 256
-"""Candidates compared before a text is taken as new: bounds the time where thousands of texts share a band
-but not their wording.
+"""Candidates compared before a text is taken as new.
+
+This bounds the time where thousands of texts share a band but not their wording.
 """
 
 
@@ -49,8 +50,9 @@ class NearDuplicates:
         return len(self._keys)
 
     def seen(self, key: str, reasoning: str) -> str | None:
-        """The face whose kept reasoning this one nearly repeats; None: it is new, and remembered as kept for
-        the face `key`.
+        """The face whose kept reasoning this one nearly repeats.
+
+        None: it is new, and remembered as kept for the face `key`.
         """
         shingles = _shingled(reasoning)
         if any(

@@ -116,8 +116,9 @@ _WORDS_BEFORE = 6
 
 
 def betrayal(reasoning: str) -> str | None:
-    """The first phrase of `reasoning`, in lower case, that betrays its writer was told the answer; None where
-    none does.
+    """The first phrase of `reasoning`, in lower case, that betrays its writer was told the answer.
+
+    None where none does.
     """
     text = " ".join(reasoning.lower().replace("\u2019", "'").replace("*", "").split(" "))
     for found in _BETRAYS.finditer(text):
@@ -164,7 +165,8 @@ def hedging(
     candidates: Sequence[str],
     aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> str | None:
-    """The first words of `reasoning`, in lower case, in which it leaves several of `candidates` standing;
+    """The first words of `reasoning`, in lower case, in which it leaves several of `candidates` standing.
+
     None where none do.
     """
     vocabulary = vocabulary_of(candidates, aliases)

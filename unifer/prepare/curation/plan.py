@@ -66,8 +66,9 @@ class CurationPlan:
             )
 
     def identity(self) -> Json:
-        """What every row of the output was made with. Limits and how many rows are asked may change from run
-        to run.
+        """What every row of the output was made with.
+
+        Limits and how many rows are asked may change from run to run.
         """
         return {
             "rows": runs.describe_file(self.rows_file),
@@ -98,8 +99,9 @@ class CurationPlan:
 
 
 def read_plan_rows(path: Path, limit: int | None, template: str | None) -> tuple[RewardRow, ...]:
-    """The reward rows of `path`, keys unique. Raises InputError: unreadable rows, or such as `template`
-    cannot ask.
+    """The reward rows of `path`, keys unique.
+
+    Raises InputError: unreadable rows, or such as `template` cannot ask.
     """
 
     def parse(raw: object) -> RewardRow:

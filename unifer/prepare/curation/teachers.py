@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 
 KEY_VARIABLE = "UNIFER_TEACHER_API_KEY"
-"""Environment variable that holds the key of a teacher given by its URL. Keys are never flags: those show in
-process lists.
+"""Environment variable that holds the key of a teacher given by its URL.
+
+Keys are never flags: those show in process lists.
 """
 
 
@@ -42,8 +43,9 @@ class Teacher(Protocol):
     name: str
 
     def picture(self, path: Path, name: str) -> Any:
-        """The image as this teacher takes it; called in threads. Raises ImageError with the image's
-        `name`.
+        """The image as this teacher takes it; called in threads.
+
+        Raises ImageError with the image's `name`.
         """
         ...
 
@@ -59,9 +61,7 @@ class TeacherSpec:
     """Which teacher, and how it replies."""
 
     model: str
-    """A name of inspect_ai's model interface (`openai/gpt-4o-mini`), the served name at `url`, or the name of
-    a checkpoint.
-    """
+    """The name of a checkpoint, the name served at `url`, or one of inspect_ai's (`openai/gpt-4o-mini`)."""
     url: str | None = None
     checkpoint: Path | None = None
     max_tokens: int = 1024
@@ -88,8 +88,9 @@ class TeacherSpec:
         return self.model
 
     def identity(self) -> Json:
-        """What a run must keep. Where a URL leads may change (a port, another replica), as may time limits
-        and connections.
+        """What a run must keep.
+
+        Where a URL leads may change (a port, another replica), as may time limits and connections.
         """
         made: Json = {"model": self.model, "max_tokens": self.max_tokens, "top_p": self.top_p}
         if self.checkpoint is not None:
@@ -105,11 +106,11 @@ class TeacherSpec:
 
 
 def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
-    """The teacher that `--teacher text` means: a URL (with `served`, the model's name there), a checkpoint
-    folder, or `provider/model`.
+    """The teacher that `--teacher text` means.
 
-    Raises InputError for a URL without a name or with a key in it, for `served` without a URL, and for what
-    is none of the three.
+    It is a URL (with `served`, the model's name there), a checkpoint folder, or `provider/model`. Raises
+    InputError for a URL without a name or with a key in it, for `served` without a URL, and for what is none
+    of the three.
     """
     try:
         if re.match(r"https?://", text, re.IGNORECASE):

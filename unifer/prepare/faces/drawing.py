@@ -70,10 +70,10 @@ def _paint(
     placed: Points,
     side: int,
 ) -> None:
-    """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the
-    frame.
+    """Fill the shapes in order.
 
-    The first brush covers, the second blends: blending is the slower by far, and most shapes are opaque.
+    `placed` holds all their points, one shape after the other, in units of the frame. The first brush covers,
+    the second blends: blending is the slower by far, and most shapes are opaque.
     """
     cover, blend = brushes
     pixels = (placed + FRAME / 2) * (side / FRAME)
@@ -89,8 +89,9 @@ def _paint(
 
 
 def _posed(points: Points, lifts: NDArray[np.float64], conditions: Conditions) -> Points:
-    """Points on the head after its turn: the head's surface is half an ellipsoid, seen from the front without
-    perspective.
+    """Points on the head after its turn.
+
+    The head's surface is half an ellipsoid, seen from the front without perspective.
     """
     yaw, pitch, roll = radians(conditions.yaw), radians(conditions.pitch), radians(conditions.roll)
     x, y = points[:, 0], points[:, 1]
@@ -156,8 +157,9 @@ def contact_sheet(
     caption_width: int = 96,
     font_size: int = 15,
 ) -> Image.Image:
-    """One row of images per (caption, images), on white. Rows may differ in length; the tallest image sets a
-    row's height.
+    """One row of images per (caption, images), on white.
+
+    Rows may differ in length; the tallest image sets a row's height.
     """
     widths = [sum(image.width + gap for image in images) for _, images in rows]
     heights = [max((image.height for image in images), default=font_size) + gap for _, images in rows]

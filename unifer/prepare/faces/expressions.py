@@ -57,8 +57,9 @@ class Expression:
 
     @classmethod
     def of(cls, intensities: Mapping[int, float], sides: Mapping[int, Side] | None = None) -> Expression:
-        """`Expression.of({14: 3.0}, {14: "L"})`: from AU number -> intensity, and the side of those that are
-        one-sided.
+        """`Expression.of({14: 3.0}, {14: "L"})`: from AU number -> intensity.
+
+        The second argument gives the side of those that are one-sided.
         """
         sides = sides or {}
         return cls(tuple(ActiveUnit(n, value, sides.get(n, "both")) for n, value in intensities.items()))
@@ -95,8 +96,9 @@ _CORE = MappingProxyType(
         "contempt": (14,),
     }
 )
-"""The AUs that tell one emotion from the others; they are dropped less often than the rest of the
-prototype.
+"""The AUs that tell one emotion from the others.
+
+They are dropped less often than the rest of the prototype.
 """
 
 _COMPANIONS: MappingProxyType[str, tuple[tuple[int, float], ...]] = MappingProxyType(
@@ -143,10 +145,9 @@ _ONE_SIDED = (2, 10, 12, 14, 30)
 
 
 def sample_expression(emotion: str, rng: Random) -> Expression:
-    """A random expression of a canonical emotion: four in five clear, the others traces, blends, or with a
-    stray AU.
+    """A random expression of a canonical emotion, four in five of them clear.
 
-    Raises KeyError for a name that is not in `EMOTIONS`.
+    The others are traces, blends, or have a stray AU. Raises KeyError for a name that is not in `EMOTIONS`.
     """
     intensities, kind = _clear(emotion, rng), rng.random()
     if kind < _BLENDS:
@@ -188,8 +189,9 @@ def _clear(emotion: str, rng: Random) -> dict[int, float]:
 
 
 def _trace(emotion: str, rng: Random) -> dict[int, float]:
-    """One or two weak AUs of the prototype; on a neutral face, of any emotion's: the face at rest that looks
-    like something.
+    """One or two weak AUs of the prototype.
+
+    On a neutral face, of any emotion's: the face at rest that looks like something.
     """
     prototype = PROTOTYPES[emotion] or PROTOTYPES[rng.choice(EMOTIONS[1:])]
     chosen = rng.sample(prototype, min(len(prototype), rng.randint(1, 2)))
@@ -197,8 +199,9 @@ def _trace(emotion: str, rng: Random) -> dict[int, float]:
 
 
 def _blend(emotion: str, own: dict[int, float], rng: Random) -> dict[int, float]:
-    """The expression incomplete, and mixed with an incomplete one of another emotion; a neutral face keeps to
-    traces.
+    """The expression incomplete, and mixed with an incomplete one of another emotion.
+
+    A neutral face keeps to traces.
     """
     if emotion == "neutral":
         return _trace(emotion, rng)
@@ -221,8 +224,9 @@ def _join(intensities: dict[int, float], more: dict[int, float]) -> None:
 
 
 def _sides(emotion: str, intensities: dict[int, float], rng: Random) -> dict[int, Side]:
-    """Contempt is mostly one-sided, its AU12 on the side of its AU14; other faces seldom are. A jaw moves to
-    one side.
+    """Contempt is mostly one-sided, its AU12 on the side of its AU14; other faces seldom are.
+
+    A jaw moves to one side.
     """
     side: Side = "L" if rng.random() < 0.5 else "R"
     lopsided = rng.random() < (0.85 if emotion == "contempt" else 0.05)

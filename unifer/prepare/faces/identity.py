@@ -145,8 +145,9 @@ FAINTEST = 0.03
 
 
 class Palette(NamedTuple):
-    """Skin, its outlines (`line`), its shadows (`shade`), its highlights (`glow`), and the lips in three
-    tones.
+    """The colours of a person's face.
+
+    Skin, its outlines (`line`), its shadows (`shade`), its highlights (`glow`), and the lips in three tones.
     """
 
     skin: RGB

@@ -1,10 +1,10 @@
-"""Chat rows with an `images` column: ShareGPT as LLaMA-Factory reads it (`conversations`), `messages` as
-ms-swift does.
+"""Chat rows with an `images` column, as LLaMA-Factory and ms-swift read them.
 
-One user turn that begins with `<image>`, one assistant turn with the reply. A row without a reply is a GRPO
-row of ms-swift, whose reward functions get the other columns; LLaMA-Factory has no such row. Both tools load
-JSON through Arrow, whose columns must keep one type: what has no column goes as JSON text into the column
-`unifer`. Images are written below the tool's image folder, that is without the leading `/`.
+LLaMA-Factory reads ShareGPT (`conversations`), ms-swift reads `messages`. One user turn that begins with
+`<image>`, one assistant turn with the reply. A row without a reply is a GRPO row of ms-swift, whose reward
+functions get the other columns; LLaMA-Factory has no such row. Both tools load JSON through Arrow, whose
+columns must keep one type: what has no column goes as JSON text into the column `unifer`. Images are written
+below the tool's image folder, that is without the leading `/`.
 """
 
 from __future__ import annotations

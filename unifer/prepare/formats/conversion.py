@@ -42,8 +42,9 @@ _CHAT = ("sharegpt", "swift")
 
 @dataclass(frozen=True)
 class Conversion:
-    """What is to be read and written. `image_root` as everywhere: with it every image path lies below that
-    folder.
+    """What is to be read and written.
+
+    `image_root` as everywhere: with it every image path lies below that folder.
     """
 
     source: Path
@@ -56,8 +57,10 @@ class Conversion:
 
 @dataclass
 class ConversionResult:
-    """What was done: rows written, how often each field had to be kept beside its row, pictures taken out of
-    a Parquet folder.
+    """What a conversion did.
+
+    Rows written, how often each field had to be carried beside its row, pictures taken out of a Parquet
+    folder.
     """
 
     rows: int = 0

@@ -87,8 +87,9 @@ def _read_question(row: Json) -> Sample:
 
 
 def _row(sample: Sample, **own: str | None) -> Json:
-    """The row of `own` fields and those all three share; what the sample does not state is left out, but for
-    the own fields.
+    """The row of `own` fields and those all three share.
+
+    What the sample does not state is left out, but for the own fields.
     """
     stated = asdict(sample)
     return {"image_path": sample.image_path, **own} | {
@@ -162,9 +163,7 @@ def _labels(sample: Sample, label: str | None) -> list[str]:
 
 
 def _several(value: Any, label: str | None) -> bool:
-    """Whether `value` is how a row of several labels, the first of them `label`, is remembered in its
-    provenance.
-    """
+    """Whether `value` is how provenance remembers a row of several labels, the first being `label`."""
     return (
         isinstance(value, list)
         and len(value) > 1

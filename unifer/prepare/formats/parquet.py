@@ -1,9 +1,8 @@
-"""A folder of Parquet shards that `datasets.load_dataset` and the hub's viewer open: a column a field, the
-picture inside if wanted.
+"""A folder of Parquet shards that `datasets.load_dataset` and the hub's viewer open.
 
-Objects are JSON text (`provenance`, `unifer`): Arrow would merge the keys of all rows into one, so that every
-row had every key. A lone surrogate, which UTF-8 cannot hold, stands as `?` in its column and exactly,
-escaped, in `unifer`.
+A column per field, with the picture inside if wanted. Objects are JSON text (`provenance`, `unifer`): Arrow
+would merge the keys of all rows into one, so that every row had every key. A lone surrogate, which UTF-8
+cannot hold, stands as `?` in its column and exactly, escaped, in `unifer`.
 """
 
 from __future__ import annotations
@@ -85,10 +84,10 @@ DATASETS = Format(
 
 
 def write(folder: Path, rows: Iterable[Pictured], embed: bool) -> None:
-    """Write the shards `folder/data/train-*.parquet`; a folder that is there already is replaced once all are
-    written.
+    """Write the shards `folder/data/train-*.parquet`.
 
-    With `embed` the first column is an `Image` feature that holds the picture's own bytes, name included.
+    A folder that is there already is replaced once all are written. With `embed` the first column is an
+    `Image` feature that holds the picture's own bytes, name included.
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

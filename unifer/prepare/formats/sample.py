@@ -1,10 +1,9 @@
-"""What every format speaks of: one face, one question, the answer that is wanted; and how nothing of it gets
-lost.
+"""What every format speaks of: one face, one question, the answer that is wanted.
 
-A format writes a sample in its own words. What reads back otherwise than it was is kept beside the row:
-`kept` holds fields that the format has no words for, `instead` those it spells otherwise, as [what the format
-says, what it was]. Reading takes `instead` back only while the format still says the same: who edits a
-converted row is right. Knows no format and no file.
+And how nothing of it gets lost. A format writes a sample in its own words. What reads back otherwise than it
+was is kept beside the row: `kept` holds fields that the format has no words for, `instead` those it spells
+otherwise, as [what the format says, what it was]. Reading takes `instead` back only while the format still
+says the same: who edits a converted row is right. Knows no format and no file.
 """
 
 from __future__ import annotations
@@ -26,8 +25,9 @@ _AU_LISTING = re.compile(r"(?:AU ?\d{1,2}(?:, ?)?)+|none", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row of any format, in JSON values; None where its row native nothing. AUs are spelled as on disk:
-    `["AU6", "AU12"]`.
+    """A row of any format, in JSON values; None where its row says nothing.
+
+    AUs are spelled as on disk: `["AU6", "AU12"]`.
     """
 
     image_path: str
@@ -58,8 +58,9 @@ class Sample:
 
     @property
     def label(self) -> str | None:
-        """The bare label it teaches: of the solution, else the one that the reply answers; None where only
-        AUs are coded.
+        """The bare label it teaches: of the solution, else the one that the reply answers.
+
+        None where only AUs are coded.
         """
         if self.solution is not None:
             return RewardRow(self.image_path, self.question, self.solution).label
@@ -121,9 +122,9 @@ def restored(native: Sample, carried: Any) -> Sample:
 
 
 class Format(NamedTuple):
-    """One row format: `write` and `read` say a sample in its words, `attach` and `detach` put beside a row
-    what must be kept.
+    """One row format.
 
+    `write` and `read` say a sample in its words, `attach` and `detach` put beside a row what must be carried.
     `write` raises ValueError where the format cannot hold the sample at all, `read` where a row is none of
     this format.
     """

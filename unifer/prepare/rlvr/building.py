@@ -1,7 +1,7 @@
-"""Builder outputs in, one reward file out, with its manifest and the list of dropped rows. Knows files; which
-rows stay is `selection`.
+"""Builder outputs in, one reward file out, with its manifest and the list of dropped rows.
 
-Rows are streamed twice, once to decide and once to copy, so that memory does not grow with their text.
+Knows files; which rows stay is `selection`. Rows are streamed twice, once to decide and once to copy, so that
+memory does not grow with their text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _REFUSED_OF_TESTS = ("json", "schema")
 
 @dataclass(frozen=True)
 class RewardFileResult:
-    """What was made: rows read and written by (dataset, class), dropped by reason, test images that could not
-    be compared by file.
+    """Rows of a reward file: read and written by (dataset, class), dropped by reason.
+
+    `unseen` are test images that could not be compared by file.
     """
 
     read: Counter[Group]

@@ -1,5 +1,6 @@
-"""Which rows are kept, and why each other one is not: decided on columns alone. Knows tables and copies of
-pictures; writes nothing.
+"""Which rows are kept, and why each other one is not: decided on columns alone.
+
+Knows tables and copies of pictures; writes nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ _COPY = {"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"}
 
 @dataclass
 class RowSelection:
-    """For every row of the training tables, one after the other: why it is dropped (None: kept), and the
-    place that is the cause.
+    """For every row of the training tables, one after the other: why it is dropped.
+
+    None: it stays. `because_of` names the place that is the cause.
     """
 
     tables: list[RowTable]

@@ -1,11 +1,11 @@
-"""The published loop of Facial-R1: a model is shown the gold and writes; a reply that departs from it is
-handed back with its faults.
+"""The published loop of Facial-R1: a model is shown the gold and writes.
 
-Knows replies and what is known of a face; not how they are asked, nor what is learnt from them. Written from
-a description of the released code, in words of our own. A reply is accepted if its AUs are exactly the known
-ones (where AUs are known) and its label is right (where one is). AUs are read as that code reads them: every
-text `AU<digits>` of the whole reply, a denied one too. A label is right by the one grader. Tags that are
-missing or empty are faults, and alone they refuse no reply.
+A reply that departs from it is handed back with its faults. Knows replies and what is known of a face; not
+how they are asked, nor what is learnt from them. Written from a description of the released code, in words of
+our own. A reply is accepted if its AUs are exactly the known ones (where AUs are known) and its label is
+right (where one is). AUs are read as that code reads them: every text `AU<digits>` of the whole reply, a
+denied one too. A label is right by the one grader. Tags that are missing or empty are faults, and alone they
+refuse no reply.
 """
 
 from __future__ import annotations
@@ -102,8 +102,9 @@ class Trial:
 
 @dataclass
 class Trials:
-    """Every face of a round by its key, and what became of the replies. `replies = failed + refused +
-    accepted`.
+    """Every face of a round by its key, and what became of the replies.
+
+    `replies = failed + refused + accepted`.
     """
 
     of: dict[str, Trial]
@@ -126,8 +127,9 @@ class Trials:
         return [trial for trial in self.of.values() if trial.accepted]
 
     def hear(self, replies: Iterable[Prediction], reject: Reject) -> None:
-        """Judge the replies of one attempt. A request that failed leaves the last reply and its faults as
-        they were.
+        """Judge the replies of one attempt.
+
+        A request that failed leaves the last reply and its faults as they were.
         """
         for reply in replies:
             trial = self.of[face_of(reply.question.key)[0]]
@@ -173,9 +175,7 @@ class Trials:
 def corrected_questions(
     trials: Iterable[Trial], attempt: int, generation: GenerateSettings, links: Links
 ) -> Iterator[Question]:
-    """A question for each trial: what is known of the face and, once a reply came, that reply with its
-    faults.
-    """
+    """A question per trial: what is known of the face and, once a reply came, its faults."""
     for trial in trials:
         text = guided_text(trial.face, generation)
         if trial.faults:
@@ -185,7 +185,8 @@ def corrected_questions(
 
 
 def is_test(face: PoolFace, share: float, seed: int) -> bool:
-    """Whether a face belongs to the test part: in every round the same ones, and all pictures of a subject or
-    none.
+    """Whether a face belongs to the test part.
+
+    It is the same part in every round, and holds all pictures of a subject or none.
     """
     return int.from_bytes(shuffled(seed, f"test:{face.subject}")[:8], "big") < share * 2**64

@@ -31,8 +31,9 @@ def synthesised(
     links: Links,
     origin: Json,
 ) -> list[CoTRow]:
-    """A CoT row for each candidate, in their order. It asks the blind question, whatever its writer was
-    shown.
+    """A CoT row for each candidate, in their order.
+
+    It asks the blind question, whatever its writer was shown.
     """
     return [_row(candidate, rates, generation, links, origin) for candidate in candidates]
 
@@ -66,10 +67,9 @@ def _row(
 def original(
     path: Path, ratio: float, beside: int, links: Links, seed: int, without: Sequence[PoolFace] = ()
 ) -> tuple[list[CoTRow], int]:
-    """`ratio` x `beside` rows of the CoT file `path`, as far as there are any, drawn by the seed; and how
-    many there are.
+    """`ratio` x `beside` rows of the CoT file `path`, as far as there are any, drawn by the seed.
 
-    Rows of the faces `without`, by id or by picture, are none of them.
+    And how many there are. Rows of the faces `without`, by id or by picture, are none of them.
     """
     held = {face.key for face in without} | {links.path(face.row.image_path, face.source) for face in without}
     rows = [
@@ -104,8 +104,9 @@ def reward_rows(
 
 
 class RowImage(NamedTuple):
-    """One row's picture: the row file, its own id if it has one, its path as the row says it, and the file
-    that this means.
+    """One row's picture.
+
+    The row file, the row's own id if it has one, its path as the row says it, and the file that this means.
     """
 
     source: Path
@@ -116,8 +117,9 @@ class RowImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What was looked at: pictures that may be trained on, those held out, and those of the former that are
-    not there.
+    """How many pictures were compared.
+
+    Those that may be trained on, those held out, and those of the former that are not there.
     """
 
     trained: int
@@ -134,10 +136,9 @@ def picture(source: Path, id: str | None, image_path: str, image_root: Path | No
 
 
 def refuse_held_out(trained: Iterable[RowImage], held_out: Iterable[RowImage]) -> Compared:
-    """Raise InputError if a picture to train on is held out too, naming the first and how many there are;
-    else what was compared.
+    """Raise InputError if a picture to train on is held out too, naming the first and how many there are.
 
-    Only pictures of equal size are read, so the cost is that of looking at the files.
+    Else what was compared. Only pictures of equal size are read, so the cost is that of looking at the files.
     """
     held = list(held_out)
     ids = {each.id: each for each in held if each.id is not None}

@@ -56,8 +56,9 @@ class PoolFace:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The faces, keys unique, in the order of their files; `unlabelled` counts rows of AUs alone that were
-    left out.
+    """The faces, keys unique, in the order of their files.
+
+    `unlabelled` counts rows of AUs alone that were left out.
     """
 
     faces: tuple[PoolFace, ...]
@@ -65,11 +66,11 @@ class Pool:
 
 
 def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
-    """The faces of `paths`. Rows of AUs alone are counted and left out, for no reply to them is right or
-    wrong by its label, unless `of_units_alone` keeps them.
+    """The faces of `paths`.
 
-    Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows,
-    no labelled row at all.
+    Rows of AUs alone are counted and left out, for no reply to them is right or wrong by its label, unless
+    `of_units_alone` keeps them. Raises InputError: a row that is none, a vocabulary that lacks its label, a
+    key that stands in two rows, no labelled row at all.
     """
     faces: dict[str, PoolFace] = {}
     unlabelled = 0
@@ -112,10 +113,10 @@ def shuffled(seed: int, key: str) -> bytes:
 
 
 class Links:
-    """Rows of several folders in one: a relative image path goes through a link to the folder that it was
-    relative to.
+    """Rows of several folders in one.
 
-    With an image root, and for paths that start with `/`, nothing changes: they mean the same from anywhere.
+    A relative image path goes through a link to the folder that it was relative to. With an image root, and
+    for paths that start with `/`, nothing changes: they mean the same from anywhere.
     """
 
     def __init__(self, folder: Path, image_root: Path | None, sources: Iterable[Path]) -> None:
@@ -145,16 +146,18 @@ _GUIDED = (
 
 
 def question_of(face: PoolFace, generation: GenerateSettings) -> str:
-    """What a face is asked, and what a row that comes of it asks: the row's own words, or those of the
-    template.
+    """What a face is asked, in the row's own words or those of the template.
+
+    A row that comes of it asks the same.
     """
     template = _template(face, generation)
     return face.row.problem if template is None else prompts.question(template, face.known.candidate_labels)
 
 
 def _template(face: PoolFace, generation: GenerateSettings) -> str | None:
-    """The template in which a face is asked: none for one of AUs alone where the template asks for a
-    label.
+    """The template in which a face is asked; None: its row's own words.
+
+    A face of AUs alone has none where the template asks for a label.
     """
     template = generation.template
     return (
@@ -185,9 +188,7 @@ def blind_questions(
 def guided_questions(
     faces: Sequence[PoolFace], generation: GenerateSettings, links: Links
 ) -> Iterator[Question]:
-    """`generation.guided_samples` questions a face, which show its label, and its AUs where they are
-    known.
-    """
+    """`generation.guided_samples` questions per face, which show its label, and its AUs if known."""
     for face in faces:
         for sample in range(generation.guided_samples):
             yield ask(face, guided_text(face, generation), f"{face.key}#guided-{sample}", links)

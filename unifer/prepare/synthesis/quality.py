@@ -1,5 +1,4 @@
-"""Quality control of a round's replies: what the filter keeps, what it rejects and why, and how often each
-face was read right.
+"""Quality control of a round's replies: what the filter rejects and why, and how often faces are read right.
 
 The filter is `curation/filter`, the same as for a teacher's replies. Blind and guided replies are never
 counted together.
@@ -37,8 +36,9 @@ class Candidate:
 
 @dataclass(slots=True)
 class Rate:
-    """How often a face's blind replies gave its label (`right`), passed the filter (`passed`), out of those
-    that came (`answered`).
+    """How often a face was read right, out of its blind replies that came (`answered`).
+
+    `right` replies gave its label, `passed` ones passed the filter.
     """
 
     answered: int = 0
@@ -56,8 +56,9 @@ class Rate:
 
 @dataclass
 class Count:
-    """Where replies of one kind went: `questions = failed + rejected + passed`. A reply may be rejected for
-    several reasons.
+    """Where replies of one kind went: `questions = failed + rejected + passed`.
+
+    A reply may be rejected for several reasons.
     """
 
     questions: int = 0

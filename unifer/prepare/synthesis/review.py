@@ -1,8 +1,7 @@
-"""Synthesised test rows before a person, and what that person said: `review.jsonl`, verdicts by row, the rows
-that were accepted.
+"""Synthesised test rows before a person, and that person's verdicts.
 
-Knows rows and verdicts; the page that asks is `report/review`. A verdict counts for the very file that it was
-given on.
+`review.jsonl`, the verdicts by row, and the rows that were accepted. Knows rows and verdicts; the page that
+asks is `report/review`. A verdict counts for the very file that it was given on.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """A synthesised row with an id, the known label (None: AUs alone are known), and what a reader should
-    know of its reply.
+    """A synthesised row for a person to judge.
+
+    It has an id, the known label (None: AUs alone are known), and what a reader should know of its reply.
     """
 
     row: CoTRow
