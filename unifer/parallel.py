@@ -27,17 +27,17 @@ def in_chunks(
     """
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     if workers <= 1 or len(chunks) <= 1:
-        yield from _told(map(work, chunks), chunks, advance)
+        yield from _advancing(map(work, chunks), chunks, advance)
         return
     with ProcessPoolExecutor(min(workers, len(chunks)), initializer=_ignore_interrupt) as pool:
         try:
-            yield from _told(pool.map(work, chunks), chunks, advance)
+            yield from _advancing(pool.map(work, chunks), chunks, advance)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _told(
+def _advancing(
     results: Iterator[Result], chunks: Sequence[Sequence[Item]], advance: Callable[[int], None] | None
 ) -> Iterator[Result]:
     for result, chunk in zip(results, chunks, strict=True):

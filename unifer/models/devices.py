@@ -99,7 +99,7 @@ def refuse_full(share: float | None, first: int | None = None) -> None:
         wanted = (share or _VLLM_SHARE) * gpu.total
         free = gpu.total - gpu.used
         if free < wanted:
-            held = (
+            holder = (
                 ", ".join(holders(gpu))
                 or "a process that this machine does not show (another user's, or another container's)"
             )
@@ -109,7 +109,7 @@ def refuse_full(share: float | None, first: int | None = None) -> None:
             )
             raise InputError(
                 "GPU "
-                f"{number} ({gpu.name}): {have}; held by {held}. End it, choose other GPUs with "
+                f"{number} ({gpu.name}): {have}; held by {holder}. End it, choose other GPUs with "
                 "CUDA_VISIBLE_DEVICES, or ask for less with --gpu-memory-utilization "
                 f"{max(0.05, free / gpu.total - 0.03):.2f}"
             )
@@ -132,12 +132,12 @@ def _nvidia_smi(query: str, columns: int, ids: Sequence[str]) -> Iterator[list[s
 def _title(pid: str, name: str) -> str:
     """What the process calls itself; vLLM's engine says so there, while the driver knows it as Python."""
     try:
-        said = (
+        title = (
             Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         )
     except OSError:
-        said = ""
-    return said[:60] or Path(name).name
+        title = ""
+    return title[:60] or Path(name).name
 
 
 def _gigabytes(mib: str) -> str:

@@ -102,12 +102,12 @@ def _tests(args: argparse.Namespace) -> list[Path]:
     """The files of `--test`, and the project's question files."""
     from unifer.places import current_project
 
-    found = {path.resolve(): path for path in sorted(current_project().glob("eval_*/data/*_qa.json"))}
+    of_project = {path.resolve(): path for path in sorted(current_project().glob("eval_*/data/*_qa.json"))}
     given = {path.resolve(): path for path in args.test}
-    twice = [path for path in args.files if path.resolve() in found | given]
+    twice = [path for path in args.files if path.resolve() in of_project | given]
     if twice:
         raise InputError(f"{twice[0]}: is a test file; it cannot be trained on")
-    return list((found | given).values())
+    return list((of_project | given).values())
 
 
 def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:

@@ -148,7 +148,7 @@ class RequestLedger:
         self, request: Json, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
     ) -> Json:
         """That try brought no reply; `final` where it is not sent again. Returns the line."""
-        told = {
+        outcome = {
             "error": error,
             "fault": fault,
             "bound": bound,
@@ -156,7 +156,7 @@ class RequestLedger:
             "seconds": round(seconds, 3),
             "final": final,
         }
-        return self._append("failed", request, told)
+        return self._append("failed", request, outcome)
 
     def replied(self, request: Json, answer: Answer, *, bound: float, cost: float, **more: object) -> Json:
         """A reply came; `more` is what else its line keeps of it. Returns the line."""

@@ -84,9 +84,11 @@ class ApiModel:
         """Send one request once; its picture is a data URI, or None. Raises NoReply."""
         from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig
 
-        said = ContentText(text=ask.prompt)
-        shown = [] if ask.picture is None else [ContentImage(image=ask.picture)]
-        turn = ChatMessageUser(content=[*shown, said] if self.spec.style == "image_first" else [said, *shown])
+        text = ContentText(text=ask.prompt)
+        pictures = [] if ask.picture is None else [ContentImage(image=ask.picture)]
+        turn = ChatMessageUser(
+            content=[*pictures, text] if self.spec.style == "image_first" else [text, *pictures]
+        )
         config = GenerateConfig(temperature=ask.temperature)
         try:
             output = await (self._cached(turn, config) if self.spec.cache else self._straight(turn, config))
@@ -105,10 +107,10 @@ class ApiModel:
         reads them.
         """
         async with self._connections, asyncio.timeout(self.spec.timeout):
-            made = await self._model.api.generate(
+            output_or_pair = await self._model.api.generate(
                 [turn], tools=[], tool_choice="none", config=self._model.config.merge(config)
             )
-        output = made[0] if isinstance(made, tuple) else made
+        output = output_or_pair[0] if isinstance(output_or_pair, tuple) else output_or_pair
         if isinstance(output, Exception):
             raise output
         return output
@@ -140,10 +142,10 @@ class ApiModel:
             return NoReply(
                 fault, f"{self.where}: does not serve {self.spec.model!r} (HTTP {status}); {self.spec.remedy}"
             )
-        said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
+        message = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
         return NoReply(
             fault,
-            f"{self.where}: {FAULT_WORDS[fault]}{f' (HTTP {status})' if status else ''}: {said}",
+            f"{self.where}: {FAULT_WORDS[fault]}{f' (HTTP {status})' if status else ''}: {message}",
             retry_after,
         )
 

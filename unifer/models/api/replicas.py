@@ -134,10 +134,10 @@ class Replicas:
     def _least_busy(self) -> _Replica:
         left = self._left()
         if not left:
-            told = "; ".join(f"{replica.served.url}: {replica.lost}" for replica in self._replicas)
+            reasons = "; ".join(f"{replica.served.url}: {replica.lost}" for replica in self._replicas)
             raise InputError(
                 "no server is left "
-                f"({told}); every answer so far is kept: start one again, and the same command goes on"
+                f"({reasons}); every answer so far is kept: start one again, and the same command goes on"
             )
         return min(left, key=lambda replica: replica.load)
 
@@ -158,10 +158,12 @@ class Replicas:
             return response.json()
         except (httpx.HTTPError, TimeoutError, ValueError, _Refused) as error:
             fault: Fault = "invalid" if isinstance(error, ValueError) else fault_of(error, lambda _: False)
-            said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
+            message = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
             status = f" (HTTP {error.status_code})" if isinstance(error, _Refused) else ""
             raise NoReply(
-                fault, f"{where}: {FAULT_WORDS[fault]}{status}: {said}", getattr(error, "retry_after", None)
+                fault,
+                f"{where}: {FAULT_WORDS[fault]}{status}: {message}",
+                getattr(error, "retry_after", None),
             ) from None
 
     async def _lives(self, replica: _Replica, error: NoReply) -> bool:
@@ -170,9 +172,9 @@ class Replicas:
         Many requests that fail at once look once.
         """
         clock = asyncio.get_running_loop().time
-        asked = clock()
+        started = clock()
         async with replica.looking:
-            if replica.lost is None and replica.seen_well < asked:
+            if replica.lost is None and replica.seen_well < started:
                 if await self._is_well(replica):
                     replica.seen_well = clock()
                 else:
@@ -221,8 +223,8 @@ class _Refused(Exception):
 def error_text(response: httpx.Response) -> str:
     """The message of an error as OpenAI's API wraps it, else the text as it came."""
     try:
-        found = response.json()
-        return str(found.get("error", found).get("message") or found)
+        body = response.json()
+        return str(body.get("error", body).get("message") or body)
     except (ValueError, AttributeError):
         return response.text
 

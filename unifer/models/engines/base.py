@@ -204,12 +204,12 @@ class EngineSpec:
 
     @classmethod
     def from_json(cls, row: Json) -> EngineSpec:
-        made: dict[str, Any] = dict(row)
-        made["path"] = Path(made["path"])
-        made["settings"] = GenerationSettings(**made["settings"])
-        made["image_rule"] = ImageRule(**made["image_rule"])
-        made["urls"] = tuple(made["urls"])
-        return cls(**made)
+        values: dict[str, Any] = dict(row)
+        values["path"] = Path(values["path"])
+        values["settings"] = GenerationSettings(**values["settings"])
+        values["image_rule"] = ImageRule(**values["image_rule"])
+        values["urls"] = tuple(values["urls"])
+        return cls(**values)
 
     def open(self) -> Engine:
         """Load it. Raises InputError where the checkpoint or the installation does not allow it."""

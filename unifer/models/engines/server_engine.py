@@ -131,14 +131,14 @@ class ServerEngine:
 
     async def _one(self, request: Request) -> Reply:
         try:
-            found = await self._asker.ask(request.key, 1, request.prompt, request.image, request.temperature)
+            sent = await self._asker.ask(request.key, 1, request.prompt, request.image, request.temperature)
         except InputError:
             raise
         except Exception as error:  # the boundary: one bad request must not lose the others
             return Reply.failed(request.key, error)
-        if isinstance(found, NoReply):
-            return Reply.failed(request.key, found)
-        answer = found.answer
+        if isinstance(sent, NoReply):
+            return Reply.failed(request.key, sent)
+        answer = sent.answer
         return Reply(request.key, answer.text, answer.finish_reason, answer.tokens_in, answer.tokens_out)
 
     def _body(self, ask: Ask) -> Json:
@@ -174,13 +174,13 @@ class ServerEngine:
                 "server of vLLM 0.31 is needed"
             )
         if prompt_ids != (ours := self._own_prompt_ids(ask)):
-            told = (
+            difference = (
                 f"{len(prompt_ids)} tokens there, {len(ours)} here"
                 if len(prompt_ids) != len(ours)
                 else "as many, but others"
             )
             raise InputError(
-                f"{url}: shows the model another prompt than the offline engine would ({told}): its "
+                f"{url}: shows the model another prompt than the offline engine would ({difference}): its "
                 "chat template or image processor differs; serve the checkpoint with its own files, "
                 "without --chat-template and --mm-processor-kwargs"
             )
@@ -197,8 +197,8 @@ class ServerEngine:
                 text = render_prompt(self._processor, ask.prompt)
                 if len(self._prompt_ids) == _REMEMBERED:
                     self._prompt_ids.clear()
-                made = self._processor(text=[text], images=[[ask.picture]], return_tensors="pt")
-                self._prompt_ids[known] = made["input_ids"][0].tolist()
+                encoded = self._processor(text=[text], images=[[ask.picture]], return_tensors="pt")
+                self._prompt_ids[known] = encoded["input_ids"][0].tolist()
             return self._prompt_ids[known]
 
 
@@ -230,5 +230,8 @@ def _with_picture(message: Json, picture: Image) -> Json:
     png = io.BytesIO()
     picture.save(png, format="PNG", compress_level=1)
     uri = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
-    shown = {"type": "image_url", "image_url": {"url": uri}}
-    return {**message, "content": [shown if part["type"] == "image" else part for part in message["content"]]}
+    picture_part = {"type": "image_url", "image_url": {"url": uri}}
+    return {
+        **message,
+        "content": [picture_part if part["type"] == "image" else part for part in message["content"]],
+    }

@@ -83,19 +83,26 @@ def exchangeable(running: EngineSpec, following: EngineSpec) -> bool:
 def _all_but_weights(checkpoint: Path) -> dict[str, Any]:
     """What decides how a checkpoint of these files is asked and what its weights mean."""
     config = files.read_json(checkpoint / "config.json")
-    found: dict[str, Any] = {"end tokens": _end_tokens(checkpoint, config), "config": _architecture(config)}
+    contents: dict[str, Any] = {
+        "end tokens": _end_tokens(checkpoint, config),
+        "config": _architecture(config),
+    }
     for name in _TEXT_FILES:
         if (checkpoint / name).is_file():
-            found[name] = (checkpoint / name).read_bytes()
+            contents[name] = (checkpoint / name).read_bytes()
     if (checkpoint / "tokenizer.json").is_file():
         tokenizer = files.read_json(checkpoint / "tokenizer.json")
-        found["tokenizer.json"] = {name: value for name, value in tokenizer.items() if name not in _LAST_CALL}
-    return found
+        contents["tokenizer.json"] = {
+            name: value for name, value in tokenizer.items() if name not in _LAST_CALL
+        }
+    return contents
 
 
 def _architecture(config: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in config.items() if name not in (*_BOOKKEEPING, "eos_token_id")}
-    return {name: _architecture(value) if isinstance(value, dict) else value for name, value in kept.items()}
+    values = {name: value for name, value in config.items() if name not in (*_BOOKKEEPING, "eos_token_id")}
+    return {
+        name: _architecture(value) if isinstance(value, dict) else value for name, value in values.items()
+    }
 
 
 def _end_tokens(checkpoint: Path, config: dict[str, Any]) -> set[int]:

@@ -121,12 +121,12 @@ class VllmEngine:
         return None
 
     def _reply(self, key: str, output: Any) -> Reply:
-        made = output.outputs[0]
-        ids = list(made.token_ids)
+        completion = output.outputs[0]
+        ids = list(completion.token_ids)
         # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out
         # of the text.
         text = decode_reply(self.processor.tokenizer, ids)
-        return Reply(key, text, made.finish_reason, len(output.prompt_token_ids), len(ids))
+        return Reply(key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
 
 
 class _Feeder:

@@ -72,12 +72,12 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """
     chosen = _chosen(source)
     seen: dict[str, dict[str, None]] = {}
-    made: list[tuple[str, SourceRow]] = []
-    held: Counter[str] = Counter()
+    rows: list[tuple[str, SourceRow]] = []
+    counts: Counter[str] = Counter()
     for file in chosen:
         path = source.read(file.path)
         for number, row in files.read_rows(path):
-            held[file.path] += 1
+            counts[file.path] += 1
             with at_row(path, number):
                 face = _face(row, source.split, file, number)
             if isinstance(face, str):
@@ -86,11 +86,11 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
             name = str((face.extra or {}).get("origin") or file.stem)
             if face.label is not None:
                 seen.setdefault(name, {})[face.label] = None
-            made.append((name, face))
+            rows.append((name, face))
     if not source.options.allow_missing:
-        _refuse_part(source, held)
+        _refuse_part(source, counts)
     lists = {name: _labels_of(name, tuple(found)) for name, found in seen.items()}
-    for name, face in made:
+    for name, face in rows:
         face.labels = lists.get(name)
         yield face
 
@@ -100,8 +100,8 @@ def _chosen(source: DatasetSource) -> list[_RowFile]:
 
     For training stage 1 alone, where files name their stage.
     """
-    found = [file for file in _row_files(source, "", _DEPTH) if file.split == source.split]
-    if not found:
+    row_files = [file for file in _row_files(source, "", _DEPTH) if file.split == source.split]
+    if not row_files:
         name = f"DISFA-{source.split.capitalize()}-stage1.jsonl"
         source.refuse(
             [
@@ -109,43 +109,43 @@ def _chosen(source: DatasetSource) -> list[_RowFile]:
                 f"{source.split}.jsonl with those of all"
             ]
         )
-    if source.split == TRAIN and any(file.stage is not None for file in found):
-        chosen = [file for file in found if file.stage == 1]
+    if source.split == TRAIN and any(file.stage is not None for file in row_files):
+        chosen = [file for file in row_files if file.stage == 1]
     else:
         first = {
-            stem: min((file.stage or 0) for file in found if file.stem == stem)
-            for stem in {file.stem for file in found}
+            stem: min((file.stage or 0) for file in row_files if file.stem == stem)
+            for stem in {file.stem for file in row_files}
         }
-        chosen = [file for file in found if (file.stage or 0) == first[file.stem]]
+        chosen = [file for file in row_files if (file.stage or 0) == first[file.stem]]
     if not chosen:
         source.refuse(
             [
                 "*-stage1.jsonl: the rows of stage 1, which are the training rows; there are "
-                f"{', '.join(f.path for f in found)}"
+                f"{', '.join(f.path for f in row_files)}"
             ]
         )
-    left = [file.path for file in found if file not in chosen]
+    left = [file.path for file in row_files if file not in chosen]
     source.report.notes.append(f"rows of {', '.join(file.path for file in chosen)}")
     source.report.notes += [f"left out, being of other stages: {', '.join(left)}"] if left else []
     return chosen
 
 
-def _refuse_part(source: DatasetSource, held: Mapping[str, int]) -> None:
+def _refuse_part(source: DatasetSource, counts: Mapping[str, int]) -> None:
     """Raises InputError where the files do not hold the rows of the split.
 
     One is missing, is cut, or is of another version.
     """
-    total, stated = sum(held.values()), ROWS[source.split]
-    if total == stated:
+    total, expected = sum(counts.values()), ROWS[source.split]
+    if total == expected:
         return
-    names = " ".join(map(_folded, held))
+    names = " ".join(map(_folded, counts))
     absent = [name for name in SOURCES[source.split] if _folded(name) not in names]
     by_source = absent and len(absent) < len(SOURCES[source.split])
     lacking = f"; no file is called after {', '.join(absent)}" if by_source else ""
-    listed = ", ".join(f"{path} {count:,}" for path, count in held.items())
+    listed = ", ".join(f"{path} {count:,}" for path, count in counts.items())
     raise InputError(
         f"{source.options.root}: holds {total:,} rows of the {source.split} split of FEA-20K "
-        f"({listed}), its authors state {stated:,}{lacking}. Fetch the release again (`unifer data "
+        f"({listed}), its authors state {expected:,}{lacking}. Fetch the release again (`unifer data "
         "fetch fea20k --overwrite`), or build what there is with --allow-missing"
     )
 
@@ -164,14 +164,14 @@ def _row_files(source: DatasetSource, folder: str, depth: int) -> Iterator[_RowF
         yield from _row_files(source, f"{folder}/{inner}" if folder else inner, depth - 1)
 
 
-def _labels_of(name: str, found: tuple[str, ...]) -> tuple[str, ...]:
+def _labels_of(name: str, labels_of_rows: tuple[str, ...]) -> tuple[str, ...]:
     """The list of the source called `name`, and whatever else its rows hold.
 
     Of an unknown source all eight emotions.
     """
     folded = _folded(name)
-    stated = next((labels for each, labels in LABELS.items() if folded.startswith(_folded(each))), None)
-    return EMOTIONS if not stated else (*stated, *(label for label in found if label not in stated))
+    listed = next((labels for each, labels in LABELS.items() if folded.startswith(_folded(each))), None)
+    return EMOTIONS if not listed else (*listed, *(label for label in labels_of_rows if label not in listed))
 
 
 def _folded(name: str) -> str:

@@ -40,8 +40,8 @@ class Fold(NamedTuple):
 
         Raises InputError for anything else, for a fold that does not exist, and for one fold alone.
         """
-        found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
-        fold = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
+        match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
+        fold = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= fold.number <= fold.of or fold.of < 2:
             raise InputError(f"--fold {text}: {_EXPECTED}")
         return fold
@@ -102,8 +102,8 @@ def own_folds(frames: Mapping[str, int], count: int) -> Folds:
     sizes: list[tuple[int, int, int]] = [(0, 0, number) for number in range(1, count + 1)]
     placed = {}
     for subject in sorted(frames, key=lambda name: (-frames[name], name)):
-        held, people, number = min(sizes)
-        sizes[number - 1] = (held + frames[subject], people + 1, number)
+        frames_so_far, people, number = min(sizes)
+        sizes[number - 1] = (frames_so_far + frames[subject], people + 1, number)
         placed[subject] = number
     return Folds(OWN_FOLDS, count, placed)
 
@@ -130,14 +130,14 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
         placed[subject] = int(cell)
     missing = sorted(set(subjects) - set(placed))
     if missing:
-        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise InputError(
-            f"{path}: lacks {shown}, subjects of the data; {_REMEDY} (it names "
+            f"{path}: lacks {names}, subjects of the data; {_REMEDY} (it names "
             f"{', '.join(list(placed)[:5]) or 'nobody'}, ...)"
         )
-    kept = {subject: placed[subject] for subject in sorted(subjects)}
+    assigned = {subject: placed[subject] for subject in sorted(subjects)}
     count = max(placed.values())
-    empty = next((number for number in range(1, count + 1) if number not in kept.values()), None)
+    empty = next((number for number in range(1, count + 1) if number not in assigned.values()), None)
     if count < 2 or empty is not None:
         problem = (
             f"puts no subject of the data into fold {empty} of {count}"
@@ -147,7 +147,7 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
         raise InputError(
             f"{path}: {problem}; folds are numbered from 1, each with a subject, two or more of them"
         )
-    return Folds(f"folds of {path.name} ({files.sha256(path)[:12]})", count, kept, path)
+    return Folds(f"folds of {path.name} ({files.sha256(path)[:12]})", count, assigned, path)
 
 
 def _entries(path: Path) -> Iterator[tuple[int, str, str]]:

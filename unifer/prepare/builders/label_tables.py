@@ -94,12 +94,12 @@ class SourceTable:
     def find(self, names: Names) -> int | None:
         """The index of the column called one of `names`. Raises InputError if two are."""
         wanted = {folded(name) for name in names}
-        found = [index for index, name in enumerate(self.header) if folded(name) in wanted]
-        if len(found) > 1:
+        indices = [index for index, name in enumerate(self.header) if folded(name) in wanted]
+        if len(indices) > 1:
             raise InputError.at(
-                self.path, 1, f"{len(found)} columns are called {names[0]!r}; keep one of them"
+                self.path, 1, f"{len(indices)} columns are called {names[0]!r}; keep one of them"
             )
-        return found[0] if found else None
+        return indices[0] if indices else None
 
     def rows(self, *columns: int | None) -> Iterator[tuple[int, list[str]]]:
         """(line number, trimmed cells of `columns`); a column None is not in the table and gives "".
@@ -153,11 +153,11 @@ def open_table(
     table = max(
         opened, key=lambda each: (sum(each.find(names) is not None for names in required), len(each.header))
     )
-    found = [table.find(names) for names in required]
-    if positions and not any(index is not None for index in found) and len(table.header) == len(positions):
+    indices = [table.find(names) for names in required]
+    if positions and not any(index is not None for index in indices) and len(table.header) == len(positions):
         table = SourceTable(path, encoding, table.delimiter, tuple(positions), has_header=False)
-        found = [table.find(names) for names in required]
-    missing = [names[0] for names, index in zip(required, found, strict=True) if index is None]
+        indices = [table.find(names) for names in required]
+    missing = [names[0] for names, index in zip(required, indices, strict=True) if index is None]
     if missing:
         columns = ", ".join(repr(name.strip()) for name in table.header[:20]) + (
             ", ..." if len(table.header) > 20 else ""
@@ -165,7 +165,7 @@ def open_table(
         raise InputError.at(
             path, 1, f"no column is called {' or '.join(map(repr, missing))}; found are {columns}"
         )
-    return table, [index for index in found if index is not None]
+    return table, [index for index in indices if index is not None]
 
 
 def _read_header(path: Path, encoding: str, delimiter: str, line: str) -> SourceTable:

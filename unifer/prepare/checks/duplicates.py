@@ -72,11 +72,11 @@ class Copies:
 
     def neighbours(self) -> dict[int, list[tuple[int, Kind]]]:
         """First picture -> those it resembles, both ways."""
-        found: dict[int, list[tuple[int, Kind]]] = {}
+        alike: dict[int, list[tuple[int, Kind]]] = {}
         for first, second, kind in self.alike:
-            found.setdefault(first, []).append((second, kind))
-            found.setdefault(second, []).append((first, kind))
-        return found
+            alike.setdefault(first, []).append((second, kind))
+            alike.setdefault(second, []).append((first, kind))
+        return alike
 
 
 def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -> Copies:
@@ -91,7 +91,7 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
         for index, digest in enumerate(prints.pixel_digests)
     ]
     spread = prints.thumbnails.std(axis=(1, 2))
-    kept = np.array(
+    distinct = np.array(
         [
             i
             for i, digest in enumerate(prints.pixel_digests)
@@ -100,25 +100,26 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
         np.int64,
     )
     alike = [
-        CopyPair(int(kept[i]), int(kept[j]), kind) for i, j, kind in _alike(prints.thumbnails[kept], advance)
+        CopyPair(int(distinct[i]), int(distinct[j]), kind)
+        for i, j, kind in _alike(prints.thumbnails[distinct], advance)
     ]
     if advance:
-        advance(len(prints) - len(kept))
+        advance(len(prints) - len(distinct))
     return Copies(same, alike)
 
 
-def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
+def leaks(known: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
     """(training picture, test picture, kind) for every training picture with a copy in `test`.
 
     Of several copies the closest counts.
     """
     tested: dict[int, int] = {}
     for picture in test:
-        tested.setdefault(found.same[picture], picture)
-    neighbours = found.neighbours()
+        tested.setdefault(known.same[picture], picture)
+    neighbours = known.neighbours()
     pairs = []
     for picture in train:
-        own = found.same[picture]
+        own = known.same[picture]
         if own in tested:
             pairs.append(CopyPair(picture, tested[own], "exact"))
             continue

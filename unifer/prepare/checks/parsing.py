@@ -94,9 +94,9 @@ def _record(raw: Any, parsed: Parsed) -> Record | None:
 def _type_of(raw: Any) -> type[Record] | None:
     if not isinstance(raw, Mapping):
         return None
-    held = [(sum(name in raw for name in names), kind) for kind, names in TYPES]
-    most = max(count for count, _ in held)
-    return next(kind for count, kind in held if count == most) if most else None
+    counts = [(sum(name in raw for name in names), kind) for kind, names in TYPES]
+    most = max(count for count, _ in counts)
+    return next(kind for count, kind in counts if count == most) if most else None
 
 
 def _attempt(kind: type[Record], raw: Any) -> tuple[Record | None, str | None]:

@@ -77,8 +77,8 @@ class CheckReport:
     @property
     def counts(self) -> dict[str, int]:
         """Kind -> findings, in the order of `KINDS`."""
-        found = Counter(finding.kind for finding in self.findings)
-        return {kind: found[kind] for kind in KINDS if found[kind]}
+        by_kind = Counter(finding.kind for finding in self.findings)
+        return {kind: by_kind[kind] for kind in KINDS if by_kind[kind]}
 
     def to_json(self) -> Json:
         return {
@@ -95,14 +95,14 @@ class CheckReport:
 def conclude(tables: Tables, prints: Fingerprints | None, copies: Copies) -> CheckReport:
     """The report over `tables`; `prints` is None where images were not to be looked at."""
     summaries = [_summary(tables, table, prints) for table in tables.tables]
-    found = [*tables.findings, *repeats(tables, copies), *subject_leaks(tables)]
+    findings = [*tables.findings, *repeats(tables, copies), *subject_leaks(tables)]
     for table, summary in zip(tables.tables, summaries, strict=True):
-        found += _absent(summary)
+        findings += _absent(summary)
         if prints is not None:
-            found += _of_images(table, prints)
+            findings += _of_images(table, prints)
     order = {table.name: index for index, table in enumerate(tables.tables)}
-    found.sort(key=lambda finding: (order[finding.file], finding.row or 0))
-    return CheckReport(summaries, found, len(copies.same), prints is not None)
+    findings.sort(key=lambda finding: (order[finding.file], finding.row or 0))
+    return CheckReport(summaries, findings, len(copies.same), prints is not None)
 
 
 def _summary(tables: Tables, table: RowTable, prints: Fingerprints | None) -> FileSummary:

@@ -48,5 +48,5 @@ def against(question: Question, votes: Mapping[str, int]) -> str | None:
         return None
     own = dict(zip(EMOTION_COLUMNS, counts, strict=False)).get(canonical(question.true_label), 0)
     most = votes.get(winner, 0)
-    told = f"{winner!r} as many and stands first" if own == most else f"{winner!r} has {most}"
-    return f"{question.true_label!r} has {own} of {sum(counts)} votes, {told}"
+    others = f"{winner!r} as many and stands first" if own == most else f"{winner!r} has {most}"
+    return f"{question.true_label!r} has {own} of {sum(counts)} votes, {others}"

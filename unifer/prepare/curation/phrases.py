@@ -121,17 +121,17 @@ def betrayal(reasoning: str) -> str | None:
     None where none does.
     """
     text = " ".join(reasoning.lower().replace("\u2019", "'").replace("*", "").split(" "))
-    for found in _BETRAYS.finditer(text):
-        if not _denied(text, found):
-            return found[0].strip()
+    for match in _BETRAYS.finditer(text):
+        if not _denied(text, match):
+            return match[0].strip()
     return None
 
 
-def _denied(text: str, found: re.Match[str]) -> bool:
+def _denied(text: str, match: re.Match[str]) -> bool:
     """Whether a denial shortly before the phrase, in the same clause, or right after it takes it back."""
-    clause = _CLAUSE.split(text[max(0, found.start() - 80) : found.start()])[-1]
+    clause = _CLAUSE.split(text[max(0, match.start() - 80) : match.start()])[-1]
     near = " ".join(_NO_DENIAL.sub("", clause).split()[-_WORDS_BEFORE:])
-    return bool(_DENIAL.search(near) or _DENIED_AFTER.match(text, found.end()))
+    return bool(_DENIAL.search(near) or _DENIED_AFTER.match(text, match.end()))
 
 
 _LIST_FROM = 4

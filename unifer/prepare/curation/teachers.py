@@ -92,10 +92,10 @@ class TeacherSpec:
 
         Where a URL leads may change (a port, another replica), as may time limits and connections.
         """
-        made: Json = {"model": self.model, "max_tokens": self.max_tokens, "top_p": self.top_p}
+        settings: Json = {"model": self.model, "max_tokens": self.max_tokens, "top_p": self.top_p}
         if self.checkpoint is not None:
-            return made | {"checkpoint": runs.describe_checkpoint(self.checkpoint)}
-        return made | {"image_side": self.image_size}
+            return settings | {"checkpoint": runs.describe_checkpoint(self.checkpoint)}
+        return settings | {"image_side": self.image_size}
 
     async def open(self) -> Teacher:
         """Make it ready. Raises InputError where the installation, the key or the name does not allow it."""
@@ -124,8 +124,8 @@ def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
         if Path(text).expanduser().is_dir():
             from unifer.models.checkpoints import find_checkpoint
 
-            found = find_checkpoint(text, Path(__file__).parent, flag="--teacher")
-            return TeacherSpec(found.name, checkpoint=found.path, **settings)
+            checkpoint = find_checkpoint(text, Path(__file__).parent, flag="--teacher")
+            return TeacherSpec(checkpoint.name, checkpoint=checkpoint.path, **settings)
         if not re.fullmatch(r"[a-z0-9_.-]+/[^\s]+", text):
             raise InputError(
                 "--teacher "

@@ -178,10 +178,10 @@ def _clear(emotion: str, rng: Random) -> dict[int, float]:
     """The prototype with its companions: most distinguishing AUs kept, the others dropped now and then."""
     prototype, core = PROTOTYPES[emotion], _CORE[emotion]
     level = rng.triangular(1.4, 5.0, 3.4)
-    kept = [n for n in prototype if rng.random() > (0.06 if n in core else 0.16)]
-    if prototype and not set(kept) & set(core):
-        kept.append(rng.choice(core))
-    intensities = {n: level + rng.uniform(-1.1, 1.1) for n in kept}
+    shown_units = [n for n in prototype if rng.random() > (0.06 if n in core else 0.16)]
+    if prototype and not set(shown_units) & set(core):
+        shown_units.append(rng.choice(core))
+    intensities = {n: level + rng.uniform(-1.1, 1.1) for n in shown_units}
     for number, probability in _COMPANIONS[emotion]:
         if rng.random() < probability:
             _join(intensities, {number: 0.8 * level + rng.uniform(-1.0, 1.0)})
@@ -206,10 +206,10 @@ def _blend(emotion: str, own: dict[int, float], rng: Random) -> dict[int, float]
     if emotion == "neutral":
         return _trace(emotion, rng)
     other = rng.choice([name for name in EMOTIONS[1:] if name != emotion])
-    kept = rng.sample(sorted(own), max(1, round(0.6 * len(own))))
-    if not set(kept) & set(PROTOTYPES[emotion]):
-        kept.append(rng.choice(PROTOTYPES[emotion]))
-    mixed = {n: 0.8 * own.get(n, 2.0) for n in kept}
+    own_units = rng.sample(sorted(own), max(1, round(0.6 * len(own))))
+    if not set(own_units) & set(PROTOTYPES[emotion]):
+        own_units.append(rng.choice(PROTOTYPES[emotion]))
+    mixed = {n: 0.8 * own.get(n, 2.0) for n in own_units}
     _join(mixed, {n: 0.8 * value for n, value in _clear(other, rng).items() if rng.random() < 0.7})
     return mixed
 

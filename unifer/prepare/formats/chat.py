@@ -56,11 +56,11 @@ def _write(sample: Sample, spelling: _Spelling) -> Json:
 
 
 def _read(row: Json, spelling: _Spelling) -> Sample:
-    said = _turns(row, spelling)
+    words = _turns(row, spelling)
     return Sample.checked(
         image_path=_image(row),
-        question=_question(said[0]),
-        response=said[1] if len(said) > 1 else None,
+        question=_question(words[0]),
+        response=words[1] if len(words) > 1 else None,
         extra={name: value for name, value in row.items() if name not in _known(spelling)},
         **{name: row.get(name) for name in _COLUMNS},
     )
@@ -84,10 +84,10 @@ def _turns(row: Json, spelling: _Spelling) -> list[str]:
             "one question and its reply are expected in "
             f"{spelling.turns!r}, without a system turn, not turns of {speakers}"
         )
-    said = [turn.get(spelling.words) for turn in turns]
-    if not all(isinstance(words, str) and words.strip() for words in said):
+    texts = [turn.get(spelling.words) for turn in turns]
+    if not all(isinstance(words, str) and words.strip() for words in texts):
         raise ValueError(f"{spelling.words!r} of each turn must be a non-empty string")
-    return [str(words) for words in said]
+    return [str(words) for words in texts]
 
 
 def _question(words: str) -> str:

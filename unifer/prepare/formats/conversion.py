@@ -90,9 +90,9 @@ def detect(source: Path) -> Format:
     fitting = [name for name, marks in _MARKS.items() if marks <= keys]
     if len(fitting) != 1:
         which = f"fits {' and '.join(fitting)}" if fitting else "is of no known format"
-        shown = ", ".join(map(repr, sorted(keys, key=str)))[:200] or repr(first[1])[:60]
+        names = ", ".join(map(repr, sorted(keys, key=str)))[:200] or repr(first[1])[:60]
         raise InputError.at(
-            source, first[0], f"this row {which}: it has {shown}; say which with --from {'|'.join(_MARKS)}"
+            source, first[0], f"this row {which}: it has {names}; say which with --from {'|'.join(_MARKS)}"
         )
     return FORMATS[fitting[0]]
 
@@ -173,13 +173,13 @@ def _read(conversion: Conversion) -> Iterator[tuple[Path, int, Pictured]]:
             yield conversion.source, number, Pictured(row, None)
 
 
-def _converted(conversion: Conversion, outcome: ConversionResult, found: Pictured) -> Pictured:
+def _converted(conversion: Conversion, outcome: ConversionResult, pictured: Pictured) -> Pictured:
     root, to = conversion.image_root, conversion.write_as
-    row: Any = found.row
+    row: Any = pictured.row
     if root is not None and conversion.read_as.name in _CHAT and isinstance(row, dict):
         row = chat.unrooted(row, root)
     sample = conversion.read_as.decode(row)
-    picture = found.picture
+    picture = pictured.picture
     if conversion.embed and picture is None:
         picture = _picture_bytes(sample, conversion.source, root)
     if picture is None:  # a picture that comes along is put where the path will look for it
@@ -233,26 +233,26 @@ def _moved(sample: Sample, source: Path, target: Path, image_root: Path | None) 
 def _picture_bytes(sample: Sample, source: Path, image_root: Path | None) -> bytes:
     """The bytes of the sample's image file. Raises ValueError: missing, unreadable, empty."""
     try:
-        found = images.resolve(sample.image_path, image_root, source.parent).read_bytes()
+        content = images.resolve(sample.image_path, image_root, source.parent).read_bytes()
     except OSError as error:
         raise ValueError(
             "image "
             f"{sample.image_path!r} cannot be embedded: {error.strerror}; give --image-root, or leave "
             "--embed out"
         ) from None
-    if not found:
+    if not content:
         raise ValueError(f"image {sample.image_path!r} is empty (0 bytes)")
-    return found
+    return content
 
 
-def _unpacked(sample: Sample, found: bytes, target: Path, image_root: Path | None) -> bool:
+def _unpacked(sample: Sample, content: bytes, target: Path, image_root: Path | None) -> bool:
     """Write an embedded picture to where the row's path means it; whether it was not there yet.
 
     Raises ValueError where another picture lies there, or the path climbs out.
     """
     path = images.resolve(sample.image_path, image_root, target.parent)
     if path.exists():
-        if path.read_bytes() != found:
+        if path.read_bytes() != content:
             raise ValueError(
                 "image "
                 f"{sample.image_path!r}: another picture is there already ({path}); move it, or "
@@ -260,5 +260,5 @@ def _unpacked(sample: Sample, found: bytes, target: Path, image_root: Path | Non
             )
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(found)
+    path.write_bytes(content)
     return True

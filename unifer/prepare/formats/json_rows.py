@@ -91,9 +91,9 @@ def _row(sample: Sample, **own: str | None) -> Json:
 
     What the sample does not state is left out, but for the own fields.
     """
-    stated = asdict(sample)
+    values = asdict(sample)
     return {"image_path": sample.image_path, **own} | {
-        name: stated[name] for name in _SHARED if stated[name] is not None
+        name: values[name] for name in _SHARED if values[name] is not None
     }
 
 
@@ -186,10 +186,12 @@ def _read(row: Json) -> Sample:
         raise ValueError(
             "has neither 'labels' nor 'AUs': nothing that a reply could name; give it one of them"
         )
-    asked = text(row, "question")
+    question = text(row, "question")
     return Sample.checked(
         image_path=text(row, "image"),
-        question=asked.removeprefix(_IMAGE).lstrip("\n") if asked.removeprefix(_IMAGE).strip() else asked,
+        question=question.removeprefix(_IMAGE).lstrip("\n")
+        if question.removeprefix(_IMAGE).strip()
+        else question,
         solution=labels[0] if labels and not description.strip() else None,
         response=_reply(description, labels[0] if labels else _listing(coded)),
         id=row.get("id") or None,

@@ -145,12 +145,12 @@ def _schema(embed: bool) -> Any:
 
 def shards(source: Path) -> list[Path]:
     """The Parquet files of a folder (or the one file), by name. Raises InputError if there is none."""
-    found = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
-    if not found:
+    paths = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
+    if not paths:
         raise InputError(
             f"{source}: is a folder without a .parquet file; name a row file, or a folder of Parquet shards"
         )
-    return found
+    return paths
 
 
 def count(source: Path) -> int:

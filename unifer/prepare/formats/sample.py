@@ -52,8 +52,10 @@ class Sample:
         # Whether a row may be without a reply is its format's business: here an absent one stands as a word
         # that passes.
         reply = "-" if response is None else response
-        stated = CoTRow.from_json({"question": values["question"], "response": reply, **common}).to_json()
-        row = {name: stated.get(name) for name in FIELDS}
+        values_read = CoTRow.from_json(
+            {"question": values["question"], "response": reply, **common}
+        ).to_json()
+        row = {name: values_read.get(name) for name in FIELDS}
         return cls(**row | {"response": response, "solution": solution, "extra": values.get("extra") or None})
 
     @property
@@ -68,8 +70,8 @@ class Sample:
             return None
         if self.candidate_labels is not None:
             return grade(self.response, self.candidate_labels).label
-        found = _ANSWER.search(self.response)
-        text = found[1].strip() if found else ""
+        match = _ANSWER.search(self.response)
+        text = match[1].strip() if match else ""
         return None if not text or _AU_LISTING.fullmatch(text) else text
 
 
@@ -161,8 +163,8 @@ def text(row: Json, field: str) -> str:
     """The non-empty string in `row[field]`. Raises ValueError where there is none."""
     value = row.get(field)
     if not isinstance(value, str) or not value.strip():
-        found = f"not {str(value)[:60]!r}" if field in row else "and is missing"
-        raise ValueError(f"{field!r} must be a non-empty string, {found}")
+        problem = f"not {str(value)[:60]!r}" if field in row else "and is missing"
+        raise ValueError(f"{field!r} must be a non-empty string, {problem}")
     return value
 
 

@@ -71,11 +71,13 @@ def original(
 
     And how many there are. Rows of the faces `without`, by id or by picture, are none of them.
     """
-    held = {face.key for face in without} | {links.path(face.row.image_path, face.source) for face in without}
+    withheld = {face.key for face in without} | {
+        links.path(face.row.image_path, face.source) for face in without
+    }
     rows = [
         _moved(row, path, links) for row in files.read_records(path, CoTRow.from_json, key=lambda row: row.id)
     ]
-    rows = [row for row in rows if row.id not in held and row.image_path not in held]
+    rows = [row for row in rows if row.id not in withheld and row.image_path not in withheld]
     numbered = sorted(range(len(rows)), key=lambda number: shuffled(seed, str(number)))[
         : round(ratio * beside)
     ]
@@ -90,17 +92,17 @@ def reward_rows(
     faces: Sequence[PoolFace], rates: Mapping[str, Rate], links: Links, origin: Json
 ) -> list[RewardRow]:
     """The faces' own reward rows, with their rate in the provenance where they have one."""
-    made = []
+    rows = []
     for face in faces:
         raw = face.row.to_json()
         rate = {"rate": str(rates[face.key])} if face.key in rates else {}
         provenance = (face.row.provenance or {}) | origin | rate
-        made.append(
+        rows.append(
             RewardRow.from_json(
                 raw | {"image_path": links.path(face.row.image_path, face.source), "provenance": provenance}
             )
         )
-    return made
+    return rows
 
 
 class RowImage(NamedTuple):
@@ -140,31 +142,31 @@ def refuse_held_out(trained: Iterable[RowImage], held_out: Iterable[RowImage]) -
 
     Else what was compared. Only pictures of equal size are read, so the cost is that of looking at the files.
     """
-    held = list(held_out)
-    ids = {each.id: each for each in held if each.id is not None}
-    places = {each.file.resolve(): each for each in held}
+    images = list(held_out)
+    ids = {each.id: each for each in images if each.id is not None}
+    places = {each.file.resolve(): each for each in images}
     sized = defaultdict(list)
-    for each in held:
+    for each in images:
         if each.file.is_file():
             sized[each.file.stat().st_size].append(each)
     digests: dict[Path, str] = {}
-    found: list[tuple[RowImage, RowImage, str]] = []
+    leaked: list[tuple[RowImage, RowImage, str]] = []
     looked, missing = 0, 0
     for each in trained:
         looked += 1
         missing += not each.file.is_file()
         same = next(_same(each, ids, places, sized, digests), None)
         if same is not None:
-            found.append((each, *same))
-    if found:
-        first, other, why = found[0]
+            leaked.append((each, *same))
+    if leaked:
+        first, other, why = leaked[0]
         raise InputError(
-            f"{first.source}: {len(found):,} of its faces or of the other files' are held out, the "
+            f"{first.source}: {len(leaked):,} of its faces or of the other files' are held out, the "
             "first "
             f"{first.image_path!r}: {why} as {other.image_path!r} of {other.source}. Scores on faces "
             "that were trained on say nothing; take them out of either"
         )
-    return Compared(looked, len(held), missing)
+    return Compared(looked, len(images), missing)
 
 
 def _same(
