@@ -20,7 +20,7 @@ from unifer.records import Json
 
 if TYPE_CHECKING:
     from unifer.prepare.builders.build import Built
-    from unifer.prepare.builders.source import Options
+    from unifer.prepare.builders.source import Builder, Options
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -94,22 +94,11 @@ def _add_words(build: argparse.ArgumentParser) -> None:
 def _build(args: argparse.Namespace) -> int:
     from unifer.prepare.builders.build import build, dataset_name, spec_of
     from unifer.prepare.builders.folds import refuse_leak
-    from unifer.prepare.builders.registry import BUILDERS
     from unifer.prepare.builders.source import DatasetSource
 
     if args.list:
         return _list()
-    if args.name not in BUILDERS:
-        raise InputError(
-            f"{args.name!r} is no dataset; there are {', '.join(BUILDERS)} (`unifer data build "
-            "--list` shows their files)"
-        )
-    if args.root is None:
-        raise InputError(
-            f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files "
-            "expected there"
-        )
-    builder = BUILDERS[args.name]
+    builder = _builder(args)
     benchmark = builder.eval_folder is not None and args.split == "test"
     tested = benchmark or (args.split == "test" and (args.fold or args.test_list) is not None)
     as_questions = args.rows == "questions" or (args.rows is None and tested)
@@ -134,6 +123,23 @@ def _build(args: argparse.Namespace) -> int:
     _write(built, out, as_questions, args.ask_like)
     _summary(built, out, image_root)
     return 1 if built.report.differences() else 0
+
+
+def _builder(args: argparse.Namespace) -> Builder:
+    """The builder that NAME means. Raises InputError: there is none, or no --root."""
+    from unifer.prepare.builders.registry import BUILDERS
+
+    if args.name not in BUILDERS:
+        raise InputError(
+            f"{args.name!r} is no dataset; there are {', '.join(BUILDERS)} (`unifer data build "
+            "--list` shows their files)"
+        )
+    if args.root is None:
+        raise InputError(
+            f"say where {args.name} lies with --root DIR; `unifer data build --list` shows the files "
+            "expected there"
+        )
+    return BUILDERS[args.name]
 
 
 def _usual(project: Path, name: str, options: Options, split: str) -> Path:

@@ -43,6 +43,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         ("--sheet", Path, None, "FILE", "draw a contact sheet of all emotions instead"),
         ("--workers", int, os.cpu_count() or 1, "N", "drawing processes (default: all cores)"),
     )
+    _add_choices(faces)
+    faces.set_defaults(run=_faces)
+
+
+def _add_choices(faces: argparse.ArgumentParser) -> None:
     faces.add_argument(
         "--shares",
         choices=("equal", "benchmark", "training"),
@@ -60,7 +65,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     faces.add_argument(
         "--datasets", type=Path, nargs="+", metavar="DIR", help="eval folders (default: the four of FERBench)"
     )
-    faces.set_defaults(run=_faces)
 
 
 def _faces(args: argparse.Namespace) -> int:

@@ -40,6 +40,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         default=[],
         help="test files besides the project's eval_*/data/*_qa.json",
     )
+    _add_shares(rlvr)
+    flags.add_overwrite(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
+    add_image_flags(rlvr)
+    rlvr.set_defaults(run=_rlvr)
+
+
+def _add_shares(rlvr: argparse.ArgumentParser) -> None:
     rlvr.add_argument(
         "--balance",
         choices=("none", "classes", "weights"),
@@ -59,9 +66,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="NAME=SHARE",
         help="share of each dataset, such as rafdb=1 affectnet=2",
     )
-    flags.add_overwrite(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
-    add_image_flags(rlvr)
-    rlvr.set_defaults(run=_rlvr)
 
 
 def _rlvr(args: argparse.Namespace) -> int:
