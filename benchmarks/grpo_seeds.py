@@ -36,7 +36,7 @@ from unifer import files
 from unifer.cli import quickstart
 from unifer.cli.stages import training, unifer
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.compare import face_f1, paired_gain
 

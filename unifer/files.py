@@ -20,6 +20,7 @@ from unifer import faults, releases
 from unifer.errors import InputError
 
 T = TypeVar("T")
+_ROWS = ("[", "{", "")
 _SPACE = " \t\r\n"
 
 
@@ -108,7 +109,8 @@ def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> 
     """
     text = read_text(path)
     start = len(text) - len(text.lstrip(_SPACE))
-    if (problem := faults.no_rows(text[start : start + 200], path.name)) is not None:
+    odd = text[start : start + 1] not in _ROWS
+    if odd and (problem := faults.no_rows(text[start : start + 200], path.name)) is not None:
         raise InputError(f"{path}: {problem}")
     yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 IMAGE_ROOT_VARIABLE = "UNIFER_IMAGE_ROOT"
 
-BENCHMARK = "benchmark"
+MORE = "eval_more"
 """The folder of models.yaml, of published results, and of the sets beside the four of FERBench."""
+
+OLD_MORE = "benchmark"
+"""What `MORE` was called before: its data and results are still found, and its folders still understood."""
 
 FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 """The folders of the published benchmark, in the order in which its pooled script reads them."""
@@ -26,9 +29,7 @@ for an emotion.
 
 
 def project_root(near: Path) -> Path:
-    """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is
-    none.
-    """
+    """The folder at or above `near` that holds `data` and `train_unifer`; else the current folder."""
     here = near.absolute()
     return next(
         (
@@ -38,6 +39,20 @@ def project_root(near: Path) -> Path:
         ),
         Path.cwd(),
     )
+
+
+def renamed(path: Path) -> Path:
+    """What stands for a path in `OLD_MORE` today, `benchmark/disfa` -> `eval_more/disfa`; others as they are."""
+    parent = path.absolute().parent
+    today = parent.with_name(MORE) / path.name
+    gone = not path.is_file() and not (path / "dataset.yaml").is_file()
+    return today if parent.name == OLD_MORE and gone and today.exists() else path
+
+
+def former(folder: Path) -> Path:
+    """Where a folder below `MORE` was before; any other folder is its own."""
+    parent = folder.absolute().parent
+    return parent.with_name(OLD_MORE) / folder.name if parent.name == MORE else folder
 
 
 def current_project() -> Path:

@@ -22,6 +22,8 @@ from unifer import __version__, files
 from unifer.errors import InputError
 from unifer.records import Json
 
+MANIFEST = ".manifest.json"
+"""Ending of the manifest beside a file of rows."""
 _PACKAGES = (
     "torch",
     "transformers",
@@ -154,7 +156,7 @@ def short(value: Any) -> str:
 
 def manifest_path(path: Path) -> Path:
     """The manifest beside a file of rows: `x.jsonl` -> `x.manifest.json`."""
-    return path.with_suffix(".manifest.json")
+    return path.with_suffix(MANIFEST)
 
 
 def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:

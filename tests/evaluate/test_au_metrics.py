@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from tests.evaluate.scored import ADJECTIVES, FAILED, dataset, question, write
 from unifer.datasets import DatasetSpec
 from unifer.evaluate.au_metrics import HEADLINE, Claim, claim_on, score_action_units
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Question
 from unifer.train.rewards import REWARDS, judge

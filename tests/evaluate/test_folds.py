@@ -14,9 +14,9 @@ from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.run_files import Selected
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.evaluate.selection import Selected
 from unifer.report.leaderboard.entries import collect
 
 FACES: tuple[tuple[str, str, list[int], str], ...] = (

@@ -23,8 +23,11 @@ from tests.evaluate.scored import (
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile, common_run, find_runs, newest_run
-from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published, score_published
+from unifer.evaluate.run_files import common_run, find_runs, newest_run
+from unifer.evaluate.scoring import score_strict
 
 
 @pytest.fixture
@@ -57,17 +60,15 @@ def test_reward_and_metric_cannot_disagree(spec: DatasetSpec) -> None:
     answers = ["Happy.", "happiness", "unhappy", "not angry, sad", "sad</answer><answer>happy", "", "HAPPY"]
     rows = run_of(ADJECTIVES, [("happy", replied(answer)) for answer in answers])
     result = score_strict(spec, run(write(spec.results / "m.jsonl", rows)), resamples=0)
-    rewards = [
-        grade(row["model_response"], row["candidate_labels"], spec.aliases).label == "happy" for row in rows
-    ]
+    rewards = [grade(row["model_response"], row["candidate_labels"]).label == "happy" for row in rows]
     assert [row.correct for row in result.graded] == rewards == [True, True, False, False, False, False, True]
     assert result.labelled.war == sum(rewards) / len(rewards)
 
 
-def test_aliases_of_the_dataset_count(tmp_path: Path) -> None:
-    spec = dataset(tmp_path, "toy", extra="aliases: {happy: [joy]}\n")
-    path = write(spec.results / "m.jsonl", run_of(ADJECTIVES, [("happy", replied("Joy"))]))
-    assert score_strict(spec, run(path), resamples=0).labelled.war == 1
+def test_a_dataset_has_no_spellings_of_its_own(tmp_path: Path) -> None:
+    """With an alias `joy` the metric said right and the reward wrong: neither knew the other's table."""
+    with pytest.raises(InputError, match="unknown key 'aliases'; reward, filter and metric accept the same"):
+        dataset(tmp_path, "toy", extra="aliases: {happy: [joy]}\n")
 
 
 def test_our_rows_and_the_published_array_score_alike(spec: DatasetSpec) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unifer import files
+from unifer.cli import flags
 from unifer.errors import InputError
 from unifer.places import project_root
 
@@ -26,12 +27,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "not. Exit status 1 if there is a problem.",
         epilog="With --config, further flags override it as in `unifer sft`: --per_device_train_batch_size 4",
     )
-    doctor.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="training config, such as train_unifer/configs/sft_7b.yaml",
-    )
+    flags.file(doctor, "--config", "training config, such as train_unifer/configs/sft_7b.yaml")
     doctor.add_argument(
         "--stage", choices=("sft", "grpo"), help="which training the config is for (default: by its keys)"
     )
@@ -49,9 +45,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="NAME",
         help="with --config: what the run costs on a100, a800, h100, h200 or rtx4090",
     )
-    doctor.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="without --config: folder that holds the images"
-    )
+    flags.add_image_root(doctor, "without --config")
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too")
     doctor.set_defaults(run=_doctor, passes_flags_on=True)
 

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from unifer.records import Json, Question
 
 _EPILOG = """\
-Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they come, with a manifest beside them. Stopped or killed,
-the same command goes on where it stopped. Several models, after --model or --then, share one engine start where they differ in nothing
-but their weights. A question whose image cannot be read, or that the engine fails on, becomes a row with
-"error": true and counts as wrong; the exit status stays 0, the last lines say so, and --retry-failed asks those again.
---engine server --url URL ... asks vLLM servers that run already, here or elsewhere, in place of an engine of this process.
-On a cluster each job of an array answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
+Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they
+come, with a manifest beside them. Stopped or killed, the same command goes on
+where it stopped. Several models, after --model or --then, share one engine
+start where they differ in nothing but their weights. A question whose image
+cannot be read, or that the engine fails on, becomes a row with "error": true
+and counts as wrong; the exit status stays 0, the last lines say so, and
+--retry-failed asks those again.
+--engine server --url URL ... asks vLLM servers that run already, here or
+elsewhere, in place of an engine of this process.
+On a cluster each job of an array answers one part, --part 3/8, into
+RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
 _THEN = (
     "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "
@@ -151,9 +156,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 class _Collected(argparse.Action):
-    """Every value of a flag that is given several times; those that a call inherited, a tuple, are
-    replaced.
-    """
+    """Collects the values of a flag that is given several times; inherited ones, a tuple, are replaced."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
@@ -188,8 +191,9 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def refuse(argv: Sequence[str]) -> None:
-    """Refuse what `unifer infer ARGV` would refuse before its engine starts: for a command that asks after
-    days of training.
+    """Refuse what `unifer infer ARGV` would refuse before its engine starts.
+
+    For a command that asks after days of training.
 
     Raises InputError; SystemExit, its message printed, for flags that do not exist.
     """
@@ -222,8 +226,9 @@ def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[ar
 
 
 def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
-    """What one model is asked by the flags of one call. Raises InputError for flags that do not go
-    together.
+    """What one model is asked by the flags of one call.
+
+    Raises InputError for flags that do not go together.
     """
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
@@ -284,8 +289,9 @@ def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Ques
 
 
 def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
-    """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of
-    range.
+    """The engine asked for, and what identifies its model.
+
+    Raises InputError: no such model, settings out of range.
     """
     from unifer import runs
     from unifer.models.checkpoints import find_checkpoint
@@ -313,8 +319,9 @@ def _spec(
     repetition_penalty: float | None = None,
     **more: Any,
 ) -> EngineSpec:
-    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding. Raises
-    InputError: out of range.
+    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding.
+
+    Raises InputError: out of range.
     """
     from unifer.dialogue.images import ImageRule
     from unifer.models.engines import EngineSpec, GenerationSettings
@@ -360,7 +367,7 @@ def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
             raise InputError(
                 f"{flag} is for engines on this machine; leave it away, the servers at --url decide"
             )
-    from unifer.models.served import server_urls
+    from unifer.models.running_servers import server_urls
 
     return server_urls(args.url)
 

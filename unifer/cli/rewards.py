@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,19 +26,12 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "without any. Replies to the same row form a group. Exit status 1 if the total cannot "
         "move a policy.",
     )
-    dry.add_argument(
-        "--rows",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="reward rows (rlvr.json) or a question file (*_qa.json)",
-    )
-    dry.add_argument(
+    flags.file(dry, "--rows", "reward rows (rlvr.json) or a question file (*_qa.json)", required=True)
+    flags.file(
+        dry,
         "--replies",
-        type=Path,
+        "predictions, a GRPO run's folder, or rows with id or image_path and reply",
         required=True,
-        metavar="FILE",
-        help="predictions, a GRPO run's folder, or rows with id or image_path and reply",
     )
     dry.add_argument(
         "--rewards", metavar="A,B,...", help="names, comma-separated (default: accuracy,format,au_f1)"

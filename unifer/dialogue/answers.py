@@ -99,6 +99,14 @@ def grade(
     )
 
 
+def is_correct(verdict: Verdict, label: str | None) -> bool:
+    """Whether a reply names the true `label`, spelled as a candidate of its question; False without a label.
+
+    Reward, CoT filter, synthesis and metric all decide here.
+    """
+    return label is not None and verdict.outcome == "answered" and verdict.label == label
+
+
 def _answer(reply: str, tags: list[_Tag]) -> str:
     """Trimmed text of the one answer block; empty where there is not exactly one, or nothing in it."""
     block = [tag for tag in tags if tag.name == "answer"]

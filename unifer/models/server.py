@@ -37,7 +37,7 @@ class ServerLost(Exception):
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What is served and how; the keys of `vllm:` in benchmark/models.yaml."""
+    """What is served and how; the keys of `vllm:` in eval_more/models.yaml."""
 
     model: str
     """A checkpoint folder, as seen from here or from the project, else an id on the model hub."""

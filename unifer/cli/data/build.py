@@ -49,7 +49,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
             "rows, .json or .jsonl (default: the eval folder's question file, or data/)",
         ),
     )
-    flags.add_overwrite(build, "move an existing FILE aside (FILE.1) instead of refusing")
+    flags.add_overwrite_once_force(build, "move an existing FILE aside (FILE.1) instead of refusing")
     build.add_argument(
         "--image-root",
         type=Path,
@@ -65,14 +65,18 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         choices=("questions", "rewards"),
         help="kind of rows (default: questions for test splits of benchmark sets and folds)",
     )
+    _add_missing(build)
+    add_flags(build)
+    build.set_defaults(run=_build)
+
+
+def _add_missing(build: argparse.ArgumentParser) -> None:
     build.add_argument("--no-images", action="store_true", help="do not look for images")
     build.add_argument(
         "--allow-missing",
         action="store_true",
         help="drop rows whose image is missing, take what there is of FEA-20K, instead of refusing",
     )
-    add_flags(build)
-    build.set_defaults(run=_build)
 
 
 def _add_words(build: argparse.ArgumentParser) -> None:

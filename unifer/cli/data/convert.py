@@ -40,7 +40,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     convert.add_argument(
         "--embed", action="store_true", help="with --to datasets: put the pictures into the shards"
     )
-    flags.add_overwrite(convert, "replace what is at --out")
+    flags.add_overwrite_once_force(convert, "replace what is at --out")
     convert.set_defaults(run=_convert)
 
 

@@ -25,7 +25,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     fetch.add_argument(
         "--revision", metavar="REV", help="version at the hub: a commit, tag or branch (default: the newest)"
     )
-    flags.add_overwrite(fetch, "move a file of another version aside (FILE.1) instead of refusing")
+    flags.add_overwrite_once_force(fetch, "move a file of another version aside (FILE.1) instead of refusing")
     fetch.set_defaults(run=_fetch)
 
 

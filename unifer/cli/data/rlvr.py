@@ -41,7 +41,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="test files besides the project's eval_*/data/*_qa.json",
     )
     _add_shares(rlvr)
-    flags.add_overwrite(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
+    flags.add_overwrite_once_force(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
     add_image_flags(rlvr)
     rlvr.set_defaults(run=_rlvr)
 

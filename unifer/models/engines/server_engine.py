@@ -26,7 +26,7 @@ from unifer.models.api.replicas import Replicas
 from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.models.engines.base import GenerationSettings, Reply, Request
 from unifer.models.loading import decode_reply, load_processor, render_prompt
-from unifer.models.served import find_served
+from unifer.models.running_servers import find_served
 from unifer.records import Json
 
 if TYPE_CHECKING:

@@ -150,7 +150,7 @@ FER2013 = Builder(
     needs=fer2013_needs,
     faces=fer2013_faces,
     layout="fer2013.csv (or icml_face_data.csv)",
-    eval_folder="benchmark/fer2013",
+    eval_folder="eval_more/fer2013",
 )
 FERPLUS = Builder(
     name="ferplus",

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from unifer.action_units import f1
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import grade, is_correct
 from unifer.dialogue.au_mentions import stated
 from unifer.dialogue.label_mentions import concluded
 from unifer.dialogue.vocabulary import vocabulary
@@ -91,8 +91,8 @@ class Known:
         return cls(label, labels, row.action_units)
 
     def is_label_of(self, verdict: Verdict) -> bool:
-        """Whether a reply is correct: its verdict is the known label. The one place that decides it here."""
-        return verdict.label == self.label
+        """Whether a reply is correct, as reward and metric decide it too."""
+        return is_correct(verdict, self.label)
 
 
 @dataclass(frozen=True)

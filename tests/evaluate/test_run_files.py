@@ -10,18 +10,18 @@ import pytest
 
 from tests.evaluate.scored import FOUR, dataset, write
 from unifer.errors import InputError
-from unifer.evaluate.selection import Selected, project_datasets, select
+from unifer.evaluate.run_files import Selected, project_datasets, select
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Two dataset folders with a run of one name in both, another in one, and one more folder below
-    benchmark/.
+    eval_more/.
     """
     for folder in ("data", "train_unifer"):
         (tmp_path / folder).mkdir()
     first, second = dataset(tmp_path, "one"), dataset(tmp_path, "two")
-    extra = dataset(tmp_path / "benchmark", "three")
+    extra = dataset(tmp_path / "eval_more", "three")
     for place in (first, second, extra):
         write(place.results / "Big.jsonl", FOUR)
     write(first.results / "Small.jsonl", FOUR, age=60)
