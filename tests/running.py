@@ -33,7 +33,7 @@ FIRST = (
     *IN_ONE_PROCESS,
     "tests/cli/test_synthesis_real.py",
     "tests/train/test_grpo.py",
-    "tests/cli/test_quickstart.py",
+    "tests/cli/quickstart/test_quickstart.py",
     "tests/evaluate/inference/test_infer.py",
     "tests/evaluate/inference/test_infer_processes.py",
     "tests/evaluate/inference/test_infer_kills.py",

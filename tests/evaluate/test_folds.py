@@ -126,7 +126,8 @@ def test_a_subject_in_two_folds_is_refused_with_both_places(spec: DatasetSpec) -
     made[3]["provenance"]["subject"] = "a"
     with pytest.raises(
         InputError,
-        match=r"m.jsonl: subject 'a' is in fold 2/3 \('/faces/0003.png'\) and in fold 1/3 \('/faces/0000.png'\)",
+        match=r"m.jsonl: subject 'a' is in fold 2/3 \('/faces/0003.png'\) "
+        r"and in fold 1/3 \('/faces/0000.png'\)",
     ):
         scored(spec, made)
 
