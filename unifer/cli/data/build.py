@@ -60,11 +60,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "UNIFER_IMAGE_ROOT, else data/images)",
     )
     _add_words(build)
-    build.add_argument(
-        "--rows",
-        choices=("questions", "rewards"),
-        help="kind of rows (default: questions for test splits of benchmark sets and folds)",
-    )
     _add_missing(build)
     add_flags(build)
     build.set_defaults(run=_build)
@@ -80,6 +75,11 @@ def _add_missing(build: argparse.ArgumentParser) -> None:
 
 
 def _add_words(build: argparse.ArgumentParser) -> None:
+    build.add_argument(
+        "--rows",
+        choices=("questions", "rewards"),
+        help="kind of rows (default: questions for test splits of benchmark sets and folds)",
+    )
     words = build.add_mutually_exclusive_group()
     words.add_argument(
         "--template",

@@ -31,7 +31,6 @@ class Journal(Protocol):
 
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
         """Try `number` of the request is about to leave, and can cost `bound` dollars."""
-        ...
 
     def failed(
         self,
@@ -47,7 +46,6 @@ class Journal(Protocol):
         final: bool,
     ) -> None:
         """That try brought no reply; `final` where it is not sent again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,6 @@ class ReadyModel(Protocol):
 
     async def ask(self, ask: Ask) -> Answer:
         """Send one request once. Raises NoReply."""
-        ...
 
 
 def fault_of(error: Exception, should_retry: Callable[[Exception], object]) -> Fault:

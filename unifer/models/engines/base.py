@@ -120,18 +120,15 @@ class Engine(Protocol):
         Requests are consumed as needed, so memory stays flat. A request that cannot be answered yields a
         reply with `error`; what `requests` itself raises passes through.
         """
-        ...
 
     def exchange(self, checkpoint: Path) -> bool:
         """Go on with the weights of another checkpoint of the same architecture and processor.
 
         False where it cannot.
         """
-        ...
 
     def close(self) -> None:
         """Give back what it holds; no request afterwards."""
-        ...
 
 
 EngineName = Literal["transformers", "vllm", "server", "scripted"]

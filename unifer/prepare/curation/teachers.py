@@ -47,11 +47,9 @@ class Teacher(Protocol):
 
         Raises ImageError with the image's `name`.
         """
-        ...
 
     async def ask(self, ask: Ask) -> Answer:
         """Send one request once. Raises NoReply."""
-        ...
 
     async def close(self) -> None: ...
 
