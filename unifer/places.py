@@ -23,9 +23,7 @@ QUICKSTART_SFT = "runs/quickstart/UniFER-Tiny-SFT"
 """The checkpoint that its GRPO starts from, after SFT."""
 
 TINY_BASE = "train_unifer/checkpoints/UniFER-Tiny-Base"
-"""The committed checkpoint that its SFT starts from: it lists AUs where asked to, and has never been asked
-for an emotion.
-"""
+"""The committed checkpoint that its SFT starts from: it lists AUs, and was never asked for an emotion."""
 
 
 def project_root(near: Path) -> Path:

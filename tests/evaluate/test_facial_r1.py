@@ -16,7 +16,7 @@ from tests.evaluate.scored import FAILED, au_dataset, au_row, dataset, question,
 from tests.literal import EMOTIONS, REFERENCES, UNITS, facial_r1_scores, reasoned
 from unifer.cli import main
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
+from unifer.dialogue.published import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
 from unifer.evaluate.loading import PredictionFile

@@ -195,14 +195,16 @@ def _dataset(folder: Path, config: Path) -> DatasetSpec:
 
 def _refuse_settings(trainings: Sequence[tuple[str, Training]], processes: int | None) -> None:
     """Read each config as TRL does; `trainings` come with where they stand."""
-    from unifer.train.doctor import planned, planned_gpus
+    from unifer.train.doctor import examination
 
     with tempfile.TemporaryDirectory() as folder:
         for at, each in trainings:
             path = Path(folder) / f"{each.key}.yaml"
             _write_config(path, each)
             try:
-                planned.parse(each.stage, ["--config", str(path)], processes or planned_gpus(None))
+                examination.read_plan(
+                    each.stage, ["--config", str(path)], processes or examination.planned_gpus(None)
+                )
             except InputError as error:
                 raise InputError(f"{at}: {str(error).removeprefix(f'{path}: ')}") from None
 

@@ -51,17 +51,16 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from unifer.models import cards
+    from unifer.train.doctor import cards, examination
 
     card = cards.card(args.card) if args.card else None
-    from unifer.train import doctor
 
     if args.config is None:
         if card:
             raise InputError(f"--card {card.name}: without --config there is no run to predict")
         if args.rest:
             raise InputError(f"{args.rest[0]}: without --config there is nothing to override")
-        sections = doctor.examine(project_root(Path.cwd()), args.image_root)
+        sections = examination.examine(project_root(Path.cwd()), args.image_root)
     else:
         sections = _for_config(args, card)
     for section in sections:
@@ -87,13 +86,12 @@ def _doctor(args: argparse.Namespace) -> int:
 def _for_config(args: argparse.Namespace, card: Any) -> list[Any]:
     if (args.gpus is not None and args.gpus < 1) or (args.gpu_memory is not None and args.gpu_memory <= 0):
         raise InputError("--gpus and --gpu-memory must be above 0")
-    from unifer.train import doctor
-    from unifer.train.doctor import planned
+    from unifer.train.doctor import examination
 
-    stage: Literal["sft", "grpo"] = args.stage or planned.stage_of(args.config, args.rest)
-    gpus = doctor.planned_gpus(args.gpus)
-    fer, config, model = planned.parse(stage, ["--config", str(args.config), *args.rest], gpus)
-    return doctor.examine_run(
+    stage: Literal["sft", "grpo"] = args.stage or examination.stage_of(args.config, args.rest)
+    gpus = examination.planned_gpus(args.gpus)
+    fer, config, model = examination.read_plan(stage, ["--config", str(args.config), *args.rest], gpus)
+    return examination.examine_run(
         stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None, card
     )
 

@@ -11,7 +11,7 @@ from unifer.cli import flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.train.rewards.dry_run import DryRun, RewardSpread
+    from unifer.train.reward_dry_run import DryRun, RewardSpread
 
 WIDTH = 80
 _HEAD = ("reward", "n", "none", "mean", "std", "min", "max", "zero var")
@@ -51,8 +51,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _rewards(args: argparse.Namespace) -> int:
     from unifer import files
+    from unifer.train.reward_dry_run import dry_run
     from unifer.train.rewards import DEFAULT, choose
-    from unifer.train.rewards.dry_run import dry_run
 
     names = DEFAULT if args.rewards is None else _listed(args.rewards)
     chosen = choose(

@@ -1,7 +1,7 @@
 """Scores of one run by protocol `facial-r1`: AU F1, emotion accuracy, ROUGE-L and REGE as Facial-R1's
 released evaluation has them.
 
-Reading a reply is `dialogue/facial_r1`. Known of that evaluation, from a description: F1 per AU, the mean
+Reading a reply is `dialogue/published`. Known of that evaluation, from a description: F1 per AU, the mean
 over the AUs that the gold of the test file (or of the chosen AU set) shows; a predicted AU outside them
 vanishes, so a spurious AU costs nothing; exact match of the label; ROUGE-L F-measure with stems of the whole
 reply against the description; REGE = S_re + S_ge. Not known: what it does with failed questions. Here they,
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
-from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
+from unifer.dialogue.published import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values

@@ -14,7 +14,7 @@ from typing import Literal
 
 from unifer.action_units import f1
 from unifer.dialogue.answers import grade, is_correct
-from unifer.dialogue.au_mentions import stated
+from unifer.dialogue.au_mentions import affirmations
 from unifer.dialogue.label_mentions import concluded
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.emotions import spelled_in
@@ -196,7 +196,7 @@ def _units_agree(verdict: Verdict, known: Known, least: float) -> bool:
     Without a label the answer must list them too.
     """
     truth = frozenset(known.action_units or ())
-    mentions = stated(verdict.reasoning)
+    mentions = affirmations(verdict.reasoning)
     affirmed = [number for number, active in mentions.items() if active]
     if any(not mentions.get(number, True) for number in truth) or f1(affirmed, truth) < least:
         return False

@@ -20,8 +20,8 @@ from unifer.dialogue import images
 from unifer.errors import InputError
 from unifer.prepare.formats import chat, parquet
 from unifer.prepare.formats.chat import SHAREGPT, SWIFT
-from unifer.prepare.formats.json_rows import COT, FACIAL_R1, QUESTIONS, RLVR
 from unifer.prepare.formats.parquet import DATASETS, Pictured
+from unifer.prepare.formats.row_files import COT, FACIAL_R1, QUESTIONS, RLVR
 from unifer.prepare.formats.sample import Format, Sample
 from unifer.records import Json
 

@@ -1,5 +1,4 @@
-"""What a GPU can do on paper, and how much of it a run is assumed to reach. Data alone, each figure with its
-source.
+"""What a GPU can do on paper, and how much of it a run is assumed to reach, each figure with its source.
 
 Bandwidths are bytes per second in one direction. No figure here was measured by this project:
 docs/measurements.md has none from a GPU.
@@ -100,16 +99,15 @@ CARDS: Mapping[str, Card] = {
 
 def card(name: str) -> Card:
     """The card of that name. Raises InputError naming those there are."""
-    found = CARDS.get(name.lower())
-    if found is None:
+    known = CARDS.get(name.lower())
+    if known is None:
         raise InputError(f"--card {name}: its figures are not known here; allowed are {', '.join(CARDS)}")
-    return found
+    return known
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """What is reached of a card's figures, and what the host adds. All assumed; frozen before any run was
-    predicted.
+    """What is reached of a card's figures, and what the host adds: assumed, and frozen before any prediction.
 
     Seconds unless a name says otherwise; `REASONS` says why each was chosen.
     """
@@ -135,8 +133,8 @@ REASONS: Mapping[str, str] = {
     "eager_layer": "least seconds of a pass of transformers per layer or vision block: the host launches its "
     "kernels",
     "engine_token": "seconds that vLLM's scheduler and sampler add to each token of a batch",
-    "all_reduce": "seconds of latency of one all-reduce between GPUs of a machine, two per layer under tensor "
-    "parallelism",
+    "all_reduce": "seconds of latency of one all-reduce between GPUs of a machine, two per layer under "
+    "tensor parallelism",
     "load_tensor": "seconds in which vLLM takes over one tensor",
     "wake": "seconds in which a sleeping vLLM maps its memory again",
     "disk": "bytes per second that all ranks together write to a shared file system",

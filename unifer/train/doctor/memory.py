@@ -1,5 +1,4 @@
-"""How much memory a training run takes on each GPU, from the model's shape and the settings. Arithmetic
-alone: no torch, no GPU.
+"""How much memory a training run takes on each GPU: arithmetic alone, no torch, no GPU.
 
 Counts what the pinned stack does: DeepSpeed 0.19 (bf16 weights and gradients, a float32 master copy and two
 float32 moments, partitioned by ZeRO), plain Trainer (weights, gradients and moments in the dtype of the
@@ -12,18 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unifer.models.plans import MemoryPlan, Vllm
-from unifer.models.shapes import ModelShape
+from unifer.train.doctor.plans import MemoryPlan, Vllm
+from unifer.train.doctor.shapes import ModelShape
 
 GB = 2**30
 _FOUR_BIT = 0.5 + (8 / 64 + 32 / (64 * 256)) / 8
-"""Bytes of a 4-bit weight with its scales, quantised too: 8 bits per 64 weights, 32 per 256 scales (QLoRA,
-arXiv 2305.14314, 3).
-"""
+"""Bytes of a 4-bit weight with its scales: 8 bits per 64 weights, 32 per 256 scales (arXiv 2305.14314, 3)."""
 _CONTEXT, _NCCL, _FRAGMENTATION = 0.6 * GB, 0.8 * GB, 0.03
-"""CUDA context of a process; buffers of NCCL, from two GPUs on; what the allocator holds beyond what is in
-use.
-"""
+"""CUDA context of a process; buffers of NCCL, from two GPUs on; share that the allocator holds unused."""
 _TILE = 4096 * 32768
 """Entries of the largest tile of logits that TRL's fused head holds (trl/kernels/chunked_logprob.py)."""
 _LIVE = _SUB_GROUP = 1_000_000_000
@@ -55,8 +50,9 @@ class Estimate:
 
     @property
     def allocated(self) -> float:
-        """The part that torch's allocator hands out (`torch.cuda.max_memory_allocated`), without context and
-        fragmentation.
+        """Bytes that torch's allocator hands out: all but context and fragmentation.
+
+        As `torch.cuda.max_memory_allocated` counts.
         """
         return self.total - sum(term.bytes for term in self.terms if term.name == "overhead")
 
@@ -84,22 +80,16 @@ def estimate(shape: ModelShape, plan: MemoryPlan, gpu: float) -> Estimate:
     terms = [_weights(shape, plan), gradients, states, work]
     if plan.reference:
         share = plan.gpus if plan.deepspeed and plan.deepspeed.stage == 3 else 1
-        terms.append(
-            Term(
-                "reference model",
-                shape.parameters * _weight_bytes(plan) / share,
-                "frozen copy for the KL term (beta > 0)",
-            )
-        )
+        frozen = shape.parameters * _weight_bytes(plan) / share
+        terms.append(Term("reference model", frozen, "frozen copy for the KL term (beta > 0)"))
     resident = sum(term.bytes for term in terms)
     parts = "CUDA context, fragmentation" + (", NCCL" if plan.gpus > 1 else "")
     short = 0.0
     if plan.vllm:
         vllm, short = _vllm(shape, plan, plan.vllm, gpu, gradients.bytes + work.bytes)
         terms.append(vllm)
-    terms.append(
-        Term("overhead", _CONTEXT + (_NCCL if plan.gpus > 1 else 0) + _FRAGMENTATION * resident, parts)
-    )
+    buffers = _CONTEXT + (_NCCL if plan.gpus > 1 else 0)
+    terms.append(Term("overhead", buffers + _FRAGMENTATION * resident, parts))
     return Estimate(tuple(terms), short)
 
 
@@ -108,9 +98,7 @@ def _count(parameters: int) -> str:
 
 
 def _weight_bytes(plan: MemoryPlan) -> int:
-    """DeepSpeed casts the whole module to bf16 (`engine._configure_distributed_model`); Trainer leaves it as
-    it was loaded.
-    """
+    """DeepSpeed casts the module to bf16 (`engine._configure_distributed_model`); Trainer does not."""
     return 2 if plan.deepspeed and plan.bf16 else plan.dtype_bytes
 
 
@@ -120,9 +108,7 @@ def _trained_bytes(plan: MemoryPlan) -> int:
 
 
 def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
-    """Parameters x bytes; under ZeRO-3 a share of them, and those gathered for use (Rajbhandari et al., arXiv
-    1910.02054).
-    """
+    """Parameters x bytes; under ZeRO-3 a share of them, and those gathered for use (arXiv 1910.02054)."""
     each = _weight_bytes(plan)
     adapters = trained_parameters(shape, plan) if plan.lora else 0
     whole = shape.parameters * each + adapters * _trained_bytes(plan)
@@ -131,22 +117,14 @@ def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
         packed = sum(linear.inputs * linear.outputs * linear.times for linear in shape.linears())
         largest = max(linear.inputs * linear.outputs for linear in shape.linears())
         stored = whole - packed * (each - _FOUR_BIT)
-        return Term(
-            "weights",
-            stored + largest * each,
-            f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked",
-        )
+        note = f"{_count(packed)} in 4 bits, the rest x {each} bytes, one layer unpacked"
+        return Term("weights", stored + largest * each, note)
     if plan.deepspeed and plan.deepspeed.stage == 3:
         live = min(_LIVE, shape.parameters) * each
-        kept = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus
-        place = (
-            " in CPU memory"
-            if plan.deepspeed.offload_parameters
-            else f" over {plan.gpus}"
-            if plan.gpus > 1
-            else ""
-        )
-        return Term("weights", kept + live, f"{note}{place}, and {live / GB:.1f} GB gathered")
+        resident = 0.0 if plan.deepspeed.offload_parameters else whole / plan.gpus
+        place = f" over {plan.gpus}" if plan.gpus > 1 else ""
+        place = " in CPU memory" if plan.deepspeed.offload_parameters else place
+        return Term("weights", resident + live, f"{note}{place}, and {live / GB:.1f} GB gathered")
     if plan.bf16 and each == 4:
         # Autocast's bf16 copies of the weights are kept for the backward pass.
         return Term("weights", whole + 2 * shape.parameters, f"{note}, and bf16 copies")
@@ -154,8 +132,7 @@ def _weights(shape: ModelShape, plan: MemoryPlan) -> Term:
 
 
 def _gradients(shape: ModelShape, plan: MemoryPlan) -> Term:
-    """One a trained parameter, in its dtype; shared out from ZeRO-2 on, besides the buckets in which they are
-    reduced.
+    """One per trained parameter, in its dtype; a share of them from ZeRO-2 on, besides the reduction buckets.
 
     DeepSpeed's gradient dtype is that of the model (`engine.get_data_types`). DDP holds a second copy in its
     buckets.
@@ -163,10 +140,8 @@ def _gradients(shape: ModelShape, plan: MemoryPlan) -> Term:
     trained, each, zero = trained_parameters(shape, plan), _trained_bytes(plan), plan.deepspeed
     note, over = f"{_count(trained)} x {each} bytes", f" over {plan.gpus}" if plan.gpus > 1 else ""
     if zero is None:
-        copies = 2 if plan.gpus > 1 else 1
-        return Term(
-            "gradients", trained * each * copies, note + (", and DDP's buckets" if copies == 2 else "")
-        )
+        copies, buffers = (2, ", and DDP's buckets") if plan.gpus > 1 else (1, "")
+        return Term("gradients", trained * each * copies, note + buffers)
     if zero.stage < 2:
         return Term("gradients", trained * each, note)
     buckets = min(trained, zero.reduce_bucket or shape.hidden**2) * each * (2 if zero.overlap else 1)
@@ -194,11 +169,8 @@ def _optimizer(shape: ModelShape, plan: MemoryPlan) -> Term:
     if zero and zero.offload_optimizer and zero.stage:
         return Term("optimizer", 0.0, f"{whole / plan.gpus / GB:.1f} GB a GPU, in CPU memory")
     share = plan.gpus if zero and zero.stage else 1
-    return Term(
-        "optimizer",
-        whole / share,
-        f"{parts}, {each:.0f} bytes each" + (f" over {share}" if share > 1 else ""),
-    )
+    over = f" over {share}" if share > 1 else ""
+    return Term("optimizer", whole / share, f"{parts}, {each:.0f} bytes each{over}")
 
 
 def _activations(shape: ModelShape, plan: MemoryPlan, gradients: float) -> Term:
@@ -212,20 +184,17 @@ def _activations(shape: ModelShape, plan: MemoryPlan, gradients: float) -> Term:
     patches = plan.batch * plan.patches
     layer, block = tokens * _layer(shape, plan), patches * _vision_block(shape, plan)
     e = 2 if plan.bf16 else plan.dtype_bytes
+    stored = shape.layers * layer + shape.depth * block
     if plan.checkpointing:
-        stored: float = (
-            tokens * shape.layers * e * shape.hidden + patches * shape.depth * e * shape.vision_hidden
-        )
-    else:
-        stored = shape.layers * layer + shape.depth * block
+        stored = e * (tokens * shape.layers * shape.hidden + patches * shape.depth * shape.vision_hidden)
     stored += tokens * 4 * e * shape.hidden + patches // shape.merge**2 * 6 * e * shape.merged
     inner = tokens * (3 * e * shape.intermediate + 12 * shape.hidden)
     backward = inner + (max(layer, block) if plan.checkpointing else 0)
     head = _head(shape, plan)
     waiting = gradients if plan.accumulation > 1 else 0.0
     beyond = max(waiting + stored + max(head, backward) - gradients, backward, _step(shape, plan), 0.0)
-    kept = "gradient checkpointing" if plan.checkpointing else "all layers stored"
-    return Term("activations", beyond, f"{plan.batch} x {tokens // plan.batch} tokens, {kept}")
+    storing = "gradient checkpointing" if plan.checkpointing else "all layers stored"
+    return Term("activations", beyond, f"{plan.batch} x {tokens // plan.batch} tokens, {storing}")
 
 
 def _layer(shape: ModelShape, plan: MemoryPlan) -> float:
@@ -255,9 +224,7 @@ def _vision_block(shape: ModelShape, plan: MemoryPlan) -> float:
 
 
 def _adapter_inputs(shape: ModelShape, plan: MemoryPlan, vision: bool) -> float:
-    """Bytes a token that all adapters store: each its own copy of the layer's input, and a byte of dropout
-    mask.
-    """
+    """Bytes per token that all adapters store: a copy of the layer's input, and a byte of dropout mask."""
     if plan.lora is None:
         return 0.0
     each = (2 if plan.bf16 else plan.dtype_bytes) + (1 if plan.lora.dropout else 0)
@@ -269,8 +236,9 @@ def _adapter_inputs(shape: ModelShape, plan: MemoryPlan, vision: bool) -> float:
 
 
 def _head(shape: ModelShape, plan: MemoryPlan) -> float:
-    """Backward of TRL's fused head: two float32 tiles of logits, the hidden gradient, and (if it is trained)
-    the head's own.
+    """Backward of TRL's fused head: two float32 tiles of logits and the gradients.
+
+    Those are of the hidden state and, if it is trained, of the head.
     """
     scored = plan.batch * plan.completion_tokens
     tiles = 2 * 4 * min(_TILE, scored * min(shape.vocabulary, 32768))
@@ -279,9 +247,7 @@ def _head(shape: ModelShape, plan: MemoryPlan) -> float:
 
 
 def _step(shape: ModelShape, plan: MemoryPlan) -> float:
-    """DeepSpeed raises the gradients of its partition to float32 (ZeRO-3: a sub-group at a time) when the
-    optimizer steps.
-    """
+    """DeepSpeed's float32 copy of its gradients at the optimizer step (ZeRO-3: a sub-group at a time)."""
     zero = plan.deepspeed
     if zero is None or (zero.offload_optimizer and zero.stage):
         return 0.0
@@ -295,15 +261,12 @@ def kv_bytes(shape: ModelShape) -> int:
 
 
 def engine_cache(shape: ModelShape, engine: Vllm, gpu: float) -> float:
-    """Bytes of cache that vLLM's share of one GPU of `gpu` bytes leaves beside weights and workspace; below 0
-    if it cannot start.
-    """
+    """Bytes of KV cache that vLLM's share of a GPU of `gpu` bytes leaves; below 0 if it cannot start."""
     return engine.utilization * gpu - 2 * shape.parameters / engine.tensor_parallel - _VLLM_WORKSPACE
 
 
 def _vllm(shape: ModelShape, plan: MemoryPlan, engine: Vllm, gpu: float, freed: float) -> tuple[Term, float]:
-    """vLLM takes `gpu_memory_utilization` of the whole GPU: its weights, its workspace, and cache with the
-    rest.
+    """vLLM takes `gpu_memory_utilization` of the whole GPU: weights, workspace, and cache with the rest.
 
     With sleep mode it is awake only while the trainer holds neither gradients nor activations (`freed`
     bytes).
@@ -316,23 +279,20 @@ def _vllm(shape: ModelShape, plan: MemoryPlan, engine: Vllm, gpu: float, freed: 
         * (plan.text_tokens + plan.patches // shape.merge**2 + plan.completion_tokens)
     )
     taken = max(0.0, share - freed) if engine.sleeps else share
-    held = (
+    note = (
         f"{weights / GB:.1f} GB weights, {max(0.0, cache) / GB:.1f} GB KV cache: "
         f"{max(0, int(cache // one))} sequences"
     )
-    return Term("vLLM", taken, held + (", asleep while training" if engine.sleeps else "")), max(
+    return Term("vLLM", taken, note + (", asleep while training" if engine.sleeps else "")), max(
         0.0, one - cache
     )
 
 
 def host_bytes(shape: ModelShape, plan: MemoryPlan) -> float:
-    """CPU memory that offloading takes, over all GPUs: optimizer state with the gradients it steps on, and
-    the weights.
-    """
+    """CPU memory that offloading takes over all GPUs: optimizer state with its gradients, and the weights."""
     zero = plan.deepspeed
-    states = (
-        optimizer_bytes(shape, plan) + 2 * trained_parameters(shape, plan)
-        if zero and zero.offload_optimizer
-        else 0.0
-    )
-    return states + (2 * shape.parameters if zero and zero.offload_parameters else 0.0)
+    if zero is None:
+        return 0.0
+    states = optimizer_bytes(shape, plan) + 2 * trained_parameters(shape, plan)
+    weights = 2 * shape.parameters if zero.offload_parameters else 0.0
+    return weights + (states if zero.offload_optimizer else 0.0)

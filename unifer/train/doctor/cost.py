@@ -1,5 +1,4 @@
 """How long an optimizer step takes, part by part: from the model's shape, the settings and a card's figures.
-Arithmetic alone.
 
 Counts what the pinned stack does, as `memory` does: vLLM or transformers sample, DeepSpeed shares out, TRL
 scores and trains. A part is bound by FLOPs, by bytes read or sent, or by the host that launches kernels: the
@@ -14,19 +13,17 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unifer.models import flops
-from unifer.models.cards import GPUS_PER_MACHINE, RATIOS, Card
-from unifer.models.memory import engine_cache, kv_bytes, optimizer_bytes, trained_parameters
-from unifer.models.plans import MemoryPlan
-from unifer.models.shapes import ModelShape
+from unifer.train.doctor.cards import GPUS_PER_MACHINE, RATIOS, Card
+from unifer.train.doctor.memory import engine_cache, kv_bytes, optimizer_bytes, trained_parameters
+from unifer.train.doctor.plans import MemoryPlan
+from unifer.train.doctor.shapes import ModelShape, Pass, forward_pass
 
 Sampler = Literal["none", "vllm", "server", "transformers"]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a run goes through. `MemoryPlan` has the longest row, which decides memory; here are means, which
-    decide time.
+    """What a run goes through: means, which decide time, where `MemoryPlan` has the longest row.
 
     A step takes `plan.gpus x batch x accumulation` sequences: rows in SFT, replies in GRPO, `group` of them
     per prompt.
@@ -40,9 +37,7 @@ class Work:
     longest_reply: float
     """Tokens of the longest reply of a step: sampling ends with it."""
     padded: bool = False
-    """Whether the trainer's passes run over replies padded to the longest one (TRL) or over their own
-    tokens.
-    """
+    """Whether the trainer's passes run over replies padded to the longest one, as TRL does."""
     group: int = 1
     sampler: Sampler = "none"
     servers: int = 0
@@ -122,8 +117,8 @@ def _passes(
 ) -> list[StepPart]:
     """The trainer's passes and what they send; `looking` seconds of the vision tower are the sampler's."""
     reply = work.longest_reply if work.padded else work.reply_tokens
-    once = flops.forward(shape, plan.batch, prompt + reply, reply, _images(plan, work), plan.patches)
-    whole, (layers, blocks) = flops.training(shape, plan, once), flops.host_passes(plan)
+    once = forward_pass(shape, plan.batch, prompt + reply, reply, _images(plan, work), plan.patches)
+    whole, (layers, blocks) = training_pass(shape, plan, once), host_passes(plan)
     train, bound = _pass(whole.layers + whole.head, layers * shape.layers, card)
     score, scored = _pass(once.layers + once.head, shape.layers, card)
     seen, vision_bound = _pass(whole.vision, blocks * shape.depth, card)
@@ -138,22 +133,40 @@ def _passes(
     return [*parts, StepPart("communication", sent * (1 - RATIOS.hidden), "links")]
 
 
+def training_pass(shape: ModelShape, plan: MemoryPlan, forward: Pass) -> Pass:
+    """FLOPs of forward and backward pass together.
+
+    A trained weight costs twice its forward pass backward, a frozen one through which gradients flow once.
+    Gradient checkpointing computes layers and blocks once more, not the head.
+    """
+    again, own = (1 if plan.checkpointing else 0), (1 if plan.lora else 2)
+    vision = 1 if plan.freeze_vision else 1 + again + own
+    return Pass(forward.layers * (1 + again + own), forward.head * (1 + own), forward.vision * vision)
+
+
+def host_passes(plan: MemoryPlan) -> tuple[int, int]:
+    """Launches of each (decoder layer, vision block) by the host per training pass.
+
+    Forward, recomputation, backward.
+    """
+    whole = 3 if plan.checkpointing else 2
+    return whole, 1 if plan.freeze_vision else whole
+
+
 def _rollouts(
     shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float
 ) -> tuple[list[StepPart], float]:
     """Parts of sampling, and the seconds of the vision tower in it."""
     prefill, decode, looking, bound = _sampling(shape, plan, work, card, prompt)
-    sync = StepPart(
-        "weight sync",
-        _sync(shape, plan, work, card),
-        "links" if work.sampler == "transformers" else "loading into vLLM",
-    )
+    loading = "links" if work.sampler == "transformers" else "loading into vLLM"
+    sync = StepPart("weight sync", _sync(shape, plan, work, card), loading)
     return [StepPart("prefill", prefill, "FLOPs"), StepPart("decode", decode, bound), sync], looking
 
 
 def _images(plan: MemoryPlan, work: Work) -> float:
-    """Images that the trainer's vision tower reads per batch of one GPU: a window of `batch` replies over
-    groups of `group`, mean.
+    """Mean images that the trainer's vision tower reads per batch of one GPU.
+
+    A batch is a window of `batch` replies over groups of `group`.
     """
     if not plan.patches:
         return 0.0
@@ -165,8 +178,9 @@ def _images(plan: MemoryPlan, work: Work) -> float:
 
 
 def _pass(operations: float, launches: int, card: Card) -> tuple[float, str]:
-    """(seconds, what bounds them) of a pass in transformers: the longer of computing and launching so many
-    layers; 0 of nothing.
+    """(seconds, what bounds them) of a pass in transformers: computing or launching the layers.
+
+    The longer of the two counts; no operations take no time.
     """
     computing, host = operations / (card.flops * RATIOS.matmul), launches * RATIOS.eager_layer
     if not operations or computing >= host:
@@ -175,11 +189,10 @@ def _pass(operations: float, launches: int, card: Card) -> tuple[float, str]:
 
 
 def gather_seconds(size: float, gpus: int, card: Card) -> float:
-    """All-gather (or reduce-scatter) of `size` bytes over `gpus`: rings within machines, the network cards of
-    a machine side by side.
+    """Seconds of an all-gather (or reduce-scatter) of `size` bytes over `gpus`.
 
-    Each GPU receives (N - 1) / N of it over its link, each machine (M - 1) / M over its network cards; the
-    slower of both counts.
+    Rings within machines, the network cards of a machine side by side. Each GPU receives (N - 1) / N of it
+    over its link, each machine (M - 1) / M over its network cards; the slower of both counts.
     """
     machines = math.ceil(gpus / GPUS_PER_MACHINE)
     inside = size * (gpus - 1) / gpus / card.link
@@ -188,22 +201,23 @@ def gather_seconds(size: float, gpus: int, card: Card) -> float:
 
 
 def communication(shape: ModelShape, plan: MemoryPlan, card: Card, gathers: float, batches: float) -> float:
-    """Seconds in which DeepSpeed or DDP send, per step, before anything is hidden (Rajbhandari et al., arXiv
-    1910.02054, section 7).
+    """Seconds per step in which DeepSpeed or DDP send, before anything is hidden behind computation.
 
-    ZeRO-3 gathers all weights `gathers` times (for each pass, and for the backward pass again) and reduces
-    gradients after each of the `batches`; ZeRO-2 reduces as often and gathers once; without either gradients
-    are all-reduced once.
+    Rajbhandari et al., arXiv 1910.02054, section 7. ZeRO-3 gathers all weights `gathers` times (for each
+    pass, and for the backward pass again) and reduces gradients after each of the `batches`; ZeRO-2 reduces
+    as often and gathers once; without either gradients are all-reduced once.
     """
     weights, gradients = 2 * shape.parameters, 2 * trained_parameters(shape, plan)
     stage = plan.deepspeed.stage if plan.deepspeed else 0
+    reduced = gather_seconds(gradients, plan.gpus, card)
     if stage == 3:
-        return gathers * gather_seconds(weights, plan.gpus, card) + batches * gather_seconds(
-            gradients, plan.gpus, card
-        )
-    if stage == 2:
-        return (batches + 1) * gather_seconds(gradients, plan.gpus, card)
-    return 2 * gather_seconds(gradients, plan.gpus, card)
+        return gathers * gather_seconds(weights, plan.gpus, card) + batches * reduced
+    return (batches + 1 if stage == 2 else 2) * reduced
+
+
+def _parallel(plan: MemoryPlan, work: Work) -> int:
+    """GPUs of an engine that samples."""
+    return plan.vllm.tensor_parallel if plan.vllm and work.sampler != "transformers" else 1
 
 
 def _sampling(
@@ -215,11 +229,11 @@ def _sampling(
     transformers. Then as many tokens follow one another as the longest reply has; each reads all weights, and
     each reply its keys and values.
     """
-    parallel = plan.vllm.tensor_parallel if plan.vllm and work.sampler != "transformers" else 1
+    parallel = _parallel(plan, work)
     engines = (work.servers if work.sampler == "server" else plan.gpus) / parallel
     batch = plan.gpus * plan.batch * plan.accumulation * work.reuse / engines / work.rounds
     prompts = batch if work.sampler == "transformers" else max(1.0, batch / work.group)
-    read = flops.forward(shape, prompts, prompt, 1, prompts if plan.patches else 0, plan.patches)
+    read = forward_pass(shape, prompts, prompt, 1, prompts if plan.patches else 0, plan.patches)
     speed = card.flops * RATIOS.matmul * parallel
     decode, bound = _decode(shape, plan, work, card, prompt, batch)
     calls = work.rounds / work.reuse
@@ -230,21 +244,17 @@ def _decode(
     shape: ModelShape, plan: MemoryPlan, work: Work, card: Card, prompt: float, batch: float
 ) -> tuple[float, str]:
     """Seconds in which an engine decodes `batch` replies, and what bounds that."""
-    eager = work.sampler == "transformers"
-    parallel = plan.vllm.tensor_parallel if plan.vllm and not eager else 1
+    eager, parallel = work.sampler == "transformers", _parallel(plan, work)
     bandwidth = card.hbm * RATIOS.bandwidth * parallel
     weights = 2 * shape.language_parameters / bandwidth
     host = shape.layers * RATIOS.eager_layer if eager else RATIOS.engine_token
     host += 2 * shape.layers * RATIOS.all_reduce if parallel > 1 else 0.0
-    tokens = (
-        work.longest_reply if eager else work.reply_tokens
-    )  # transformers goes on for those that have ended
+    # transformers goes on for replies that have ended
+    tokens = work.longest_reply if eager else work.reply_tokens
     cached = batch * tokens * (prompt + tokens / 2) * kv_bytes(shape)
-    room = (
-        engine_cache(shape, plan.vllm, card.memory) * parallel
-        if plan.vllm and work.sampler == "vllm"
-        else math.inf
-    )
+    room = math.inf
+    if plan.vllm and work.sampler == "vllm":
+        room = engine_cache(shape, plan.vllm, card.memory) * parallel
     waves = math.ceil(batch * (prompt + tokens) * kv_bytes(shape) / room) if room > 0 else 1
     each = max(weights, host) if eager else weights + host
     one_by_one = max(1, waves) * work.longest_reply * each
@@ -254,16 +264,12 @@ def _decode(
         return computing, "FLOPs"
     if reading > one_by_one:
         return one_by_one + reading, "reading keys and values"
-    return (
-        one_by_one + reading,
-        "reading the weights once per token" if weights > host else "the host, once per token",
-    )
+    bound = "reading the weights once per token" if weights > host else "the host, once per token"
+    return one_by_one + reading, bound
 
 
 def _sync(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> float:
-    """Seconds per step in which the sampler gets the new weights: gathered under ZeRO-3, sent to a server,
-    loaded by vLLM.
-    """
+    """Seconds per step of the sampler's new weights: gathered under ZeRO-3, sent to a server, loaded."""
     stage = plan.deepspeed.stage if plan.deepspeed else 0
     gathered = gather_seconds(2 * shape.parameters, plan.gpus, card) if stage == 3 else 0.0
     if work.sampler == "transformers":
@@ -274,16 +280,12 @@ def _sync(shape: ModelShape, plan: MemoryPlan, work: Work, card: Card) -> float:
 
 
 def tensors(shape: ModelShape) -> int:
-    """Weights and biases of a checkpoint: 12 in a layer or block, embedding, norm and head, patch embedding
-    and merger.
-    """
+    """Tensors of a checkpoint: 12 per layer or block, embedding, norm, head, patch embedding and merger."""
     return 12 * (shape.layers + shape.depth) + (2 if shape.tied else 3) + 6
 
 
 def _optimizer(shape: ModelShape, plan: MemoryPlan, card: Card) -> float:
-    """Seconds in which states and gradients are read, and states and weights written, each GPU its share
-    under ZeRO.
-    """
+    """Seconds of reading states and gradients and writing states and weights; under ZeRO a share."""
     share = plan.gpus if plan.deepspeed and plan.deepspeed.stage else 1
     moved = 2 * optimizer_bytes(shape, plan) + 4 * trained_parameters(shape, plan)
     return moved / share / (card.hbm * RATIOS.bandwidth)

@@ -1,7 +1,4 @@
-"""Memory by hand.
-
-Known parameter counts, what the pinned stack holds, and that every remedy takes what it promises.
-"""
+"""Memory by hand: parameter counts, what the pinned stack holds, and that each remedy takes as promised."""
 
 from __future__ import annotations
 
@@ -11,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from unifer.models import memory
-from unifer.models.memory import GB, estimate
-from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, ModelShape, shape_of, stored_parameters
+from unifer.train.doctor import memory
+from unifer.train.doctor.memory import GB, estimate
+from unifer.train.doctor.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of, stored_parameters
 
 TINY = Path(__file__).parents[2] / "train_unifer" / "checkpoints" / "UniFER-Tiny-Base"
 

@@ -1,6 +1,8 @@
-"""config.json -> the shape of a Qwen2.5-VL and its exact parameter counts. No torch, no weights.
+"""config.json -> the shape of a Qwen2.5-VL, its exact parameter counts, and the FLOPs of a forward pass.
 
-Knows dimensions alone: what training needs beside the weights is `memory`.
+Knows dimensions alone, no torch and no weights: what training needs beside the weights is `memory`. A
+multiplication and an addition count as two FLOPs (PaLM: Chowdhery et al., arXiv 2204.02311, appendix B): a
+token costs 2 FLOPs per weight, and attention 4 x width x context, the causal half not subtracted.
 """
 
 from __future__ import annotations
@@ -70,15 +72,14 @@ KNOWN: Mapping[str, Json] = {
         "vision_config": {**_VISION, "intermediate_size": 3456, "out_hidden_size": 8192},
     },
 }
-"""Hub id -> the part of its published config.json that decides its size, for machines that have not
-downloaded it.
-"""
+"""Hub id -> the part of its published config.json that decides its size, for machines without the model."""
+
+_WINDOW, _FULL_BLOCKS = 64, 4
+"""Patches per attention window of the vision tower (112 x 112 pixels); blocks that see the whole image."""
 
 
 class Linear(NamedTuple):
-    """`times` linear layers of one kind: the end of their module names, inputs, outputs, and whether the
-    vision tower holds them.
-    """
+    """`times` linear layers of one kind: the end of their names, inputs, outputs, whether for vision."""
 
     name: str
     inputs: int
@@ -89,9 +90,7 @@ class Linear(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Dimensions of one Qwen2.5-VL, in the names of its config.json; `heads` are attention heads, `merge` is
-    per side.
-    """
+    """Dimensions of one Qwen2.5-VL, named as in its config.json; `heads` attend, `merge` is per side."""
 
     hidden: int
     layers: int
@@ -102,7 +101,6 @@ class ModelShape:
     tied: bool
     depth: int
     vision_hidden: int
-    vision_heads: int
     vision_intermediate: int
     patch: int = 14
     temporal_patch: int = 2
@@ -140,18 +138,14 @@ class ModelShape:
 
     @property
     def language_parameters(self) -> int:
-        """Embedding, decoder layers and head; the head counts once more unless it is tied to the
-        embedding.
-        """
+        """Embedding, decoder layers and head, which counts once more unless it is tied."""
         weights = sum(each.inputs * each.outputs * each.times for each in self.linears() if not each.vision)
         biases_and_norms = self.layers * (self.hidden + 2 * self.kv_width + 2 * self.hidden) + self.hidden
         return self.vocabulary * self.hidden * (1 if self.tied else 2) + weights + biases_and_norms
 
     @property
     def vision_parameters(self) -> int:
-        """Patch embedding, blocks (all their linear layers have biases) and merger: everything below
-        `visual`.
-        """
+        """Patch embedding, blocks (their linear layers have biases) and merger: all below `visual`."""
         weights = sum((each.inputs + 1) * each.outputs * each.times for each in self.linears() if each.vision)
         embedding = self.channels * self.temporal_patch * self.patch**2 * self.vision_hidden
         return embedding + weights + self.depth * 2 * self.vision_hidden + self.vision_hidden
@@ -176,9 +170,7 @@ class ModelShape:
 
 
 def shape_of(config: Json) -> ModelShape | None:
-    """The shape that a config.json states, with its text keys nested or (as on the hub) flat; None for other
-    architectures.
-    """
+    """The shape that a config.json states, its text keys nested or flat; None for other architectures."""
     text, vision = {**config, **(config.get("text_config") or {})}, config.get("vision_config") or {}
     if config.get("model_type") != "qwen2_5_vl" or not {"hidden_size", "depth"} <= vision.keys():
         return None
@@ -192,7 +184,6 @@ def shape_of(config: Json) -> ModelShape | None:
         tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
         depth=vision["depth"],
         vision_hidden=vision["hidden_size"],
-        vision_heads=vision["num_heads"],
         vision_intermediate=vision["intermediate_size"],
         patch=vision.get("patch_size", 14),
         temporal_patch=vision.get("temporal_patch_size", 2),
@@ -201,10 +192,41 @@ def shape_of(config: Json) -> ModelShape | None:
     )
 
 
-def stored_parameters(folder: Path) -> int | None:
-    """Parameters in the safetensors files of `folder`, read from their headers; None where there are none, or
-    one is damaged.
+@dataclass(frozen=True)
+class Pass:
+    """FLOPs of one pass: `layers` of the decoder, its `head`, and the `vision` tower with its merger."""
+
+    layers: float
+    head: float
+    vision: float
+
+
+def forward_pass(
+    shape: ModelShape, sequences: float, tokens: float, scored: float, images: float, patches: int
+) -> Pass:
+    """FLOPs of a forward pass over `sequences` of `tokens` each and `images` of `patches` each.
+
+    `scored` tokens of a sequence go through the head.
     """
+    decoder = sum(each.inputs * each.outputs * each.times for each in shape.linears() if not each.vision)
+    attention = 4 * shape.hidden * shape.layers * tokens
+    head = 2 * shape.vocabulary * shape.hidden * sequences * scored
+    return Pass(sequences * tokens * (2 * decoder + attention), head, images * image_flops(shape, patches))
+
+
+def image_flops(shape: ModelShape, patches: int) -> float:
+    """FLOPs of the vision tower for one image of `patches`."""
+    linears = [each for each in shape.linears() if each.vision]
+    merger = sum(each.inputs * each.outputs for each in linears if each.name.startswith("mlp."))
+    blocks = sum(each.inputs * each.outputs * each.times for each in linears) - merger
+    embedding = shape.channels * shape.temporal_patch * shape.patch**2 * shape.vision_hidden
+    full = min(_FULL_BLOCKS, shape.depth)
+    seen = full * patches + (shape.depth - full) * min(_WINDOW, patches)
+    return patches * (2 * (blocks + embedding) + 2 * merger / shape.merge**2 + 4 * shape.vision_hidden * seen)
+
+
+def stored_parameters(folder: Path) -> int | None:
+    """Parameters by the headers of the safetensors files of `folder`; None without any, or a damaged one."""
     total = 0
     for path in folder.glob("*.safetensors"):
         with path.open("rb") as stream:

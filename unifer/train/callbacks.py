@@ -1,12 +1,14 @@
-"""What a training run shows: one bar with step, loss and time left, instead of a printed dictionary at every
-logging step.
+"""What hangs on TRL's loop: the bar, the run's own metrics, and the end before a cluster's time limit.
 
-Where another command of ours waits for this one, it is told instead (`unifer.progress`).
+Where another command of ours waits for this one, it is told how far the run is (`unifer.progress`), and no
+bar is drawn.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback
@@ -55,9 +57,7 @@ class TrainingBar(ProgressCallback):
             super().on_train_end(args, state, control, **kwargs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """The reward where there is one, since GRPO's loss says nothing; else the loss; and the newest
-        held-out WAR.
-        """
+        """The reward where there is one (GRPO's loss says nothing), else the loss; the last held-out WAR."""
         logs = logs or {}
         if "reward" in logs:
             self._newest["reward"] = f"reward {float(logs['reward']):.2f}"
@@ -73,20 +73,48 @@ class TrainingBar(ProgressCallback):
 
 
 class MetricsRecorder(TrainerCallback):
-    """Writes what the trainer logs to the run's own metrics file, each step once, says what is alarming in
-    it, and closes both logs.
-    """
+    """Writes what the trainer logs to the run's own file, each step once, and says what alarms in it."""
 
     def __init__(self, metrics: MetricsLog, rollouts: RolloutLog, alarms: Alarms) -> None:
         self.metrics, self.rollouts, self.alarms = metrics, rollouts, alarms
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
-            said = self.alarms.check(state.global_step, logs)
-            self.metrics.append(state.global_step, logs, said)
-            for text in said:
+            texts = self.alarms.check(state.global_step, logs)
+            self.metrics.append(state.global_step, logs, texts)
+            for text in texts:
                 log.warning("\n%s", text)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.metrics.close()
         self.rollouts.close()
+
+
+class TimeLimit(TrainerCallback):
+    """Saves and stops at the first step that ends `minutes` after `started`, on every rank at the same step.
+
+    A job that a cluster would end, and that is submitted again, so loses minutes and not a checkpoint
+    interval. `every` is the number of steps between places where a checkpoint may lie (a GRPO run resumes
+    with fresh rollouts). `reached` says so afterwards.
+    """
+
+    def __init__(
+        self, minutes: float, started: float, *, every: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._end, self._every, self._clock = started + 60 * minutes, every, clock
+        self.reached = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step % self._every or state.global_step >= state.max_steps:
+            return
+        if self._over(args):
+            self.reached = control.should_save = control.should_training_stop = True
+
+    def _over(self, args: Any) -> bool:
+        """By the clock of rank 0: one rank that stops alone would leave the others waiting for it."""
+        over = [self._clock() >= self._end]
+        if args.world_size > 1:
+            from accelerate.utils import broadcast_object_list
+
+            broadcast_object_list(over)
+        return over[0]

@@ -1,5 +1,4 @@
-"""Rewards over replies on disk, before or after training: how each spreads, and what keeps it from moving.
-Imports no torch.
+"""Rewards over replies on disk, before or after training: how each spreads, and why one does not move.
 
 Knows row and reply files and the arithmetic of groups; not how numbers are shown. Policy gradients come from
 differences within a group, the replies to one row (of one training step): a reward that is equal throughout a
@@ -73,8 +72,9 @@ class _TargetRows:
                 self._named.setdefault(name, []).append(index)
 
     def find(self, raw: Mapping[str, Any]) -> int:
-        """Index of the row that the reply row `raw` belongs to. Raises ValueError: unnamed, not there, or
-        several rows of that name.
+        """Index of the row that the reply row `raw` belongs to.
+
+        Raises ValueError: unnamed, not there, or several rows of that name.
         """
         given = [str(raw[field]) for field in _NAMES if raw.get(field) is not None]
         if not given:
@@ -89,19 +89,20 @@ class _TargetRows:
                 f"{self._path} has the id or image_path {given[0]!r}; name the file of these rows "
                 "with --rows"
             )
-        found = self._named[name]
-        if len(found) > 1:
-            places = ", ".join(str(index + 1) for index in found[:3])
+        indices = self._named[name]
+        if len(indices) > 1:
+            places = ", ".join(str(index + 1) for index in indices[:3])
             raise ValueError(
                 f"rows {places} of {self._path} all go by {name!r}; give rows and replies an 'id' each"
             )
-        return found[0]
+        return indices[0]
 
 
 @dataclass(frozen=True, slots=True)
 class RewardSpread:
-    """One reward over all replies. `groups` counts the groups in which it applies to two replies or more,
-    `equal` those without spread.
+    """One reward over all replies.
+
+    `groups` counts the groups in which it applies to two replies or more, `equal` those without spread.
     """
 
     n: int
@@ -132,9 +133,7 @@ class RewardSpread:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What the chosen rewards pay: a spread each and one of the weighted total, what the grader found, and
-    what cannot move.
-    """
+    """What the chosen rewards pay: a spread each and one of the total, the outcomes, and what cannot move."""
 
     chosen: WeightedRewards
     rows: int
@@ -172,10 +171,8 @@ def dry_run(
 ) -> DryRun:
     """The rewards `chosen` over every reply of `replies`, each held against its own row of `rows`.
 
-    `replies` is a file, or the folder of a GRPO run, whose rollouts it then reads.
-
-    Raises InputError for rows or replies that cannot be read, and for the first reply whose row is not there
-    or not certain.
+    `replies` is a file, or the folder of a GRPO run, whose rollouts it then reads. Raises InputError for rows
+    or replies that cannot be read, and for the first reply whose row is not there or not certain.
     """
     known = _TargetRows(rows)
     groups: dict[tuple[str, int], list[Case]] = {}
@@ -202,8 +199,9 @@ def dry_run(
 
 
 def _reply(raw: Any, known: _TargetRows) -> tuple[int, str | None, int | None]:
-    """Index of its row, the reply (None for a recorded failure) and its tokens. Raises ValueError saying what
-    is wrong.
+    """(index of its row, the reply or None for a recorded failure, its tokens).
+
+    Raises ValueError saying what is wrong.
     """
     if not isinstance(raw, Mapping):
         raise ValueError(f"a reply row must be a JSON object, not {type(raw).__name__}")
@@ -212,8 +210,8 @@ def _reply(raw: Any, known: _TargetRows) -> tuple[int, str | None, int | None]:
         return index, None, None
     field = next((field for field in _REPLIES if field in raw), None)
     if field is None or not isinstance(raw[field], str):
-        found = "there is none" if field is None else f"{field!r} is {raw[field]!r}"
-        raise ValueError(f"a reply is a string under one of {', '.join(_REPLIES)}; {found}")
+        problem = "there is none" if field is None else f"{field!r} is {raw[field]!r}"
+        raise ValueError(f"a reply is a string under one of {', '.join(_REPLIES)}; {problem}")
     tokens = raw.get("completion_tokens", raw.get("tokens"))
     if tokens is not None and (type(tokens) is not int or tokens < 0):
         raise ValueError(f"'completion_tokens' must be a whole number from 0 or null, not {tokens!r}")

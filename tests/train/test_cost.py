@@ -10,15 +10,15 @@ from dataclasses import fields, replace
 import pytest
 
 from unifer.errors import InputError
-from unifer.models import cost, flops
-from unifer.models.cards import CARDS, RATIOS, REASONS, Card, Ratios, card
-from unifer.models.cost import Work, communication, gather_seconds, predict
-from unifer.models.memory import GB
-from unifer.models.moves import fits, moves
-from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, ModelShape, shape_of
+from unifer.train.doctor import cost, shapes
+from unifer.train.doctor.cards import CARDS, RATIOS, REASONS, Card, Ratios, card
+from unifer.train.doctor.cost import Work, communication, gather_seconds, predict
+from unifer.train.doctor.memory import GB
+from unifer.train.doctor.plans import DeepSpeed, Lora, MemoryPlan, Vllm
+from unifer.train.doctor.price import fits, moves
+from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of
 
-SMALL = ModelShape(2, 1, 1, 1, 3, 5, False, 1, 4, 1, 6, patch=1, temporal_patch=1, merge=2, channels=3)
+SMALL = ModelShape(2, 1, 1, 1, 3, 5, False, 1, 4, 6, patch=1, temporal_patch=1, merge=2, channels=3)
 """Width 2, one layer: queries, keys, values and output of 4 weights each, an MLP of 18: 34 a token."""
 H100 = CARDS["h100"]
 GRPO = Work(
@@ -43,21 +43,21 @@ def a_plan(gpus: int = 8, replies: int = 224) -> MemoryPlan:
 
 
 def test_a_forward_pass_by_hand() -> None:
-    """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token.
+    """Two rows of 10 tokens: 34 weights x 2 and attention 4 x 2 x 10 per token, 3 tokens through a head.
 
-    3 tokens of each row through a head of 5 x 2.
+    The head of each row is 5 x 2.
     """
-    made = flops.forward(SMALL, 2, 10, 3, 0, 0)
-    assert made == flops.Pass(layers=2 * 10 * (68 + 80), head=2 * 2 * 5 * 2 * 3, vision=0)
+    made = shapes.forward_pass(SMALL, 2, 10, 3, 0, 0)
+    assert made == shapes.Pass(layers=2 * 10 * (68 + 80), head=2 * 2 * 5 * 2 * 3, vision=0)
 
 
 def test_an_image_by_hand() -> None:
-    """4 patches of a tower of width 4.
+    """4 patches: embedding 3 x 4, block 3 x 24 + 48 + 16, merger 16 x 16 + 16 x 2 for the one token.
 
-    Embedding 3 x 4, block 3 x 24 + 48 + 16, merger 16 x 16 + 16 x 2 for the one token.
+    The tower's width is 4.
     """
     blocks, merger = 3 * 24 + 4 * 12 + 16, 16 * 16 + 16 * 2
-    assert flops.image(SMALL, 4) == 4 * (2 * (blocks + 12) + 4 * 4 * 4) + 2 * merger
+    assert shapes.image_flops(SMALL, 4) == 4 * (2 * (blocks + 12) + 4 * 4 * 4) + 2 * merger
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,8 @@ def test_an_image_by_hand() -> None:
     ],
 )
 def test_training_is_so_many_forward_passes(plan: MemoryPlan, passes: tuple[int, int, int]) -> None:
-    """Recomputation is one, the gradient of weights one, that of inputs one.
-
-    The head is never computed again.
-    """
-    assert flops.training(SMALL, plan, flops.Pass(1, 1, 1)) == flops.Pass(*passes)
+    """Recomputation is one, the gradient of weights one, that of inputs one; the head is computed once."""
+    assert cost.training_pass(SMALL, plan, shapes.Pass(1, 1, 1)) == shapes.Pass(*passes)
 
 
 def test_gathering_is_bound_by_the_link_or_by_the_network() -> None:
@@ -96,10 +93,7 @@ def test_zero_3_gathers_for_each_pass_and_zero_2_once() -> None:
 
 
 def test_decoding_reads_the_weights_for_each_token_and_each_replys_cache() -> None:
-    """28 replies per GPU.
-
-    600 tokens in a row, and 300 tokens each over a cache that grows from 184 to 484 tokens.
-    """
+    """28 replies per GPU: 600 tokens in a row, 300 each over a cache that grows from 184 to 484 tokens."""
     bandwidth = 3.35e12 * 0.7
     weights = 600 * (2 * SEVEN.language_parameters / bandwidth + 0.003)
     cache = 28 * 300 * (184 + 150) * (2 * 2 * 28 * 512) / bandwidth
