@@ -20,25 +20,24 @@ def in_chunks(
     advance: Callable[[int], None] | None = None,
     size: int = CHUNK,
 ) -> Iterator[Result]:
-    """`work` of every `size` of `items`, in order, in `workers` processes (in this one where there is no more
-    than one to fill).
+    """`work` of every `size` of `items`, in order, in `workers` processes.
 
-    `advance` hears the number of items of each chunk that is done. What `work` raises comes out here, and no
-    further chunk is begun.
+    In this process where there is no more than one to fill. `advance` hears the number of items of each chunk
+    that is done. What `work` raises comes out here, and no further chunk is begun.
     """
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     if workers <= 1 or len(chunks) <= 1:
-        yield from _told(map(work, chunks), chunks, advance)
+        yield from _advancing(map(work, chunks), chunks, advance)
         return
     with ProcessPoolExecutor(min(workers, len(chunks)), initializer=_ignore_interrupt) as pool:
         try:
-            yield from _told(pool.map(work, chunks), chunks, advance)
+            yield from _advancing(pool.map(work, chunks), chunks, advance)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _told(
+def _advancing(
     results: Iterator[Result], chunks: Sequence[Sequence[Item]], advance: Callable[[int], None] | None
 ) -> Iterator[Result]:
     for result, chunk in zip(results, chunks, strict=True):

@@ -18,9 +18,8 @@ from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.inference.outputs import Output
 from unifer.models.api.asking import Asker, Sent, ask_all
-from unifer.models.api.budget import Budget, BudgetSpent
+from unifer.models.api.budget import Budget, BudgetSpent, RequestLedger
 from unifer.models.api.client import ApiSpec
-from unifer.models.api.ledger import RequestLedger
 from unifer.models.api.requests import ReadyModel
 from unifer.records import Json, Prediction, Question
 

@@ -22,9 +22,8 @@ from unifer.evaluate.inference import outputs
 from unifer.evaluate.inference.infer import check_some_image, finish, rows_of
 from unifer.evaluate.inference.outputs import Output, read_log
 from unifer.locks import locked
-from unifer.models.api.budget import Budget, BudgetSpent
+from unifer.models.api.budget import Budget, BudgetSpent, RequestLedger
 from unifer.models.api.client import ApiModel
-from unifer.models.api.ledger import RequestLedger
 from unifer.models.server import LocalServer, ServerLost
 
 COMMAND = "bench"

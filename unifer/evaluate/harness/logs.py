@@ -24,7 +24,7 @@ from unifer.evaluate.harness.translation import (
     sample_id,
 )
 from unifer.evaluate.loading import RunManifest
-from unifer.models.api.secrets import redacted, secrets
+from unifer.models.api.requests import redacted, secrets
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction
 

@@ -14,7 +14,7 @@ from typing import Any
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput, ModelUsage, StopReason
 
-from unifer.models.api.replies import tokens_in, whole
+from unifer.models.api.client import tokens_in, whole
 from unifer.records import Json, Prediction, Question
 
 QUESTION = "question"

@@ -22,7 +22,7 @@ from unifer.evaluate.inference.answering import answer
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.evaluate.inference.shards import ModelWork, answer_in_processes
 from unifer.evaluate.parts import QuestionPart
-from unifer.models import gpus
+from unifer.models.devices import refuse_full
 from unifer.models.engines import Engine, EngineSpec
 from unifer.models.engines.succession import EngineSlot
 from unifer.progress import Advance
@@ -247,7 +247,7 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
     if slot is None and (
         spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)
     ):
-        gpus.refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
+        refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
     if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
         answer_in_processes(
             [ModelWork(each.outputs, each.job.spec, each.progress) for each in opened], shards

@@ -17,7 +17,7 @@ from unifer.evaluate.grading import Graded
 from unifer.evaluate.reasoning.rubric import HIGHEST, LOWEST, Misfit, digest
 from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.evaluate.run_files import JUDGED
-from unifer.models.api.faults import Fault
+from unifer.models.api.requests import Fault
 from unifer.records import Json, Question
 
 SPOKE: tuple[Misfit, ...] = ("nonsense", "out_of_range", "refusal")

@@ -1,8 +1,7 @@
-"""Servers that run already: which of them answer, and whether they serve the checkpoint that is meant. Asked
-before any question is.
+"""Servers that run already: which of them answer, and whether they serve the checkpoint that is meant.
 
-Compared by content where a server's folder is seen from here, else by name. What prompts become there, the
-engine compares reply by reply.
+Asked before any question is. Compared by content where a server's folder is seen from here, else by name.
+What prompts become there, the engine compares reply by reply.
 """
 
 from __future__ import annotations
@@ -27,8 +26,9 @@ _SECONDS = 30.0
 
 
 def server_urls(given: Sequence[str], flag: str = "--url") -> tuple[str, ...]:
-    """The addresses as requests need them: `http://host:8000` means its `/v1`. Raises InputError: no URL, a
-    key in it, one given twice.
+    """The addresses as requests need them: `http://host:8000` means its `/v1`.
+
+    Raises InputError: no URL, a key in it, one given twice.
     """
     urls: list[str] = []
     for text in given:
@@ -44,29 +44,29 @@ def server_urls(given: Sequence[str], flag: str = "--url") -> tuple[str, ...]:
 
 
 def find_served(urls: Sequence[str], checkpoint: Path, tokens: int) -> list[Served]:
-    """The servers of `urls` that answer, with the name that each gives `checkpoint`; one that is down is left
-    out, with a warning.
+    """The servers of `urls` that answer, with the name that each gives `checkpoint`.
 
-    Raises InputError: none answers, one serves another model, or has too short a context for `tokens`.
+    One that is down is left out, with a warning. Raises InputError: none answers, one serves another model,
+    or has too short a context for `tokens`.
     """
-    found: list[Served] = []
+    served: list[Served] = []
     down: list[str] = []
     with httpx.Client(timeout=_SECONDS, headers=headers()) as client:
         for url in urls:
             try:
-                found.append(_served(url, _models(client, url), checkpoint, tokens))
+                served.append(_served(url, _models(client, url), checkpoint, tokens))
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise InputError(
                     f"--url {url}: {error}; a URL such as http://first-node:8000/v1 is expected"
                 ) from None
             except httpx.TransportError as error:
                 down.append(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")
-    if not found:
+    if not served:
         start = f"vllm serve {checkpoint}"
         raise InputError(f"no server answers ({'; '.join(down)}); start one and wait until it is up: {start}")
     for each in down:
-        log.warning("%s; left out, %d of %d servers answer", each, len(found), len(urls))
-    return found
+        log.warning("%s; left out, %d of %d servers answer", each, len(served), len(urls))
+    return served
 
 
 def _models(client: httpx.Client, url: str) -> list[Mapping[str, Any]]:
@@ -79,9 +79,9 @@ def _models(client: httpx.Client, url: str) -> list[Mapping[str, Any]]:
         listed = response.raise_for_status().json()["data"]
         return [entry for entry in listed if isinstance(entry["id"], str)]
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
-        said = f"{url}/models answers with HTTP {response.status_code}"
+        status = f"{url}/models answers with HTTP {response.status_code}"
         raise InputError(
-            f"{url}: what answers there is no vLLM server ({said}); give its address with /v1"
+            f"{url}: what answers there is no vLLM server ({status}); give its address with /v1"
         ) from None
 
 
@@ -101,9 +101,9 @@ def _served(url: str, entries: Sequence[Mapping[str, Any]], checkpoint: Path, to
                 f"{tokens}, or ask for less"
             )
         return Served(url, str(entry["id"]))
-    told = f"it serves {', '.join(others) or 'no model'}, not {checkpoint}"
+    others_served = f"it serves {', '.join(others) or 'no model'}, not {checkpoint}"
     raise InputError(
-        f"{url}: {told}; give --model what it serves, or start it with that checkpoint (a copy "
+        f"{url}: {others_served}; give --model what it serves, or start it with that checkpoint (a copy "
         "elsewhere keeps its folder name, or gets it by --served-model-name "
         f"{checkpoint.absolute().name})"
     )

@@ -12,7 +12,7 @@ from tests.api_server import Reaction, refusal, serving
 from tests.shared import BASE
 from unifer.errors import InputError
 from unifer.models.api.replicas import Served
-from unifer.models.served import find_served, server_urls
+from unifer.models.running_servers import find_served, server_urls
 
 
 def found(*roots: str | Path, name: str = "name") -> list[Served]:

@@ -1,8 +1,7 @@
-"""Label tables and lists as people have them: any usual encoding and delimiter, columns found by name in
-whatever order.
+"""Label tables and lists as people have them: any usual encoding, delimiter and order of columns.
 
-Knows text, rows and columns, streamed so that a table of pixels is never held whole; what a cell means is
-each builder's.
+Knows text, rows, columns and AU lists, streamed so that a table of pixels is never held whole; what a cell
+means is each builder's.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unifer.action_units import FACS_NUMBERS
 from unifer.errors import InputError
 
 Names = tuple[str, ...]
@@ -31,10 +31,9 @@ MEGABYTE = 1 << 20
 
 
 def encoding_of(path: Path) -> str:
-    """By its byte-order mark; else UTF-16 where every other byte of the start is NUL; else UTF-8, cp1252,
-    Latin-1: the first that fits.
+    """By its byte-order mark; else UTF-16 where every other byte of the start is NUL.
 
-    Raises InputError: missing, a folder, empty.
+    Else UTF-8, cp1252, Latin-1: the first that fits. Raises InputError: missing, a folder, empty.
     """
     try:
         with path.open("rb") as stream:
@@ -95,18 +94,18 @@ class SourceTable:
     def find(self, names: Names) -> int | None:
         """The index of the column called one of `names`. Raises InputError if two are."""
         wanted = {folded(name) for name in names}
-        found = [index for index, name in enumerate(self.header) if folded(name) in wanted]
-        if len(found) > 1:
+        indices = [index for index, name in enumerate(self.header) if folded(name) in wanted]
+        if len(indices) > 1:
             raise InputError.at(
-                self.path, 1, f"{len(found)} columns are called {names[0]!r}; keep one of them"
+                self.path, 1, f"{len(indices)} columns are called {names[0]!r}; keep one of them"
             )
-        return found[0] if found else None
+        return indices[0] if indices else None
 
     def rows(self, *columns: int | None) -> Iterator[tuple[int, list[str]]]:
-        """(line number, trimmed cells of `columns`); a column None is not in the table and gives "". Blank
-        lines are passed over.
+        """(line number, trimmed cells of `columns`); a column None is not in the table and gives "".
 
-        Raises InputError `file:line` for a row that ends before a column asked for, and for what is no CSV.
+        Blank lines are passed over. Raises InputError `file:line` for a row that ends before a column asked
+        for, and for what is no CSV.
         """
         with self.path.open(encoding=self.encoding, newline="") as stream:
             reader = csv.reader(_counted(stream, self.advance), delimiter=self.delimiter)
@@ -141,11 +140,11 @@ def _counted(stream: Iterable[str], advance: Callable[[int], object]) -> Iterato
 def open_table(
     path: Path, required: Sequence[Names], positions: Sequence[str] = ()
 ) -> tuple[SourceTable, list[int]]:
-    """The table at `path` with the index of every required column; the delimiter is the one that gives most
-    of them.
+    """The table at `path` with the index of every required column.
 
-    A table whose first row names none of them, but is as wide as `positions`, has no header and the columns
-    of `positions`. Raises InputError: no such file, empty, columns missing (with those found).
+    The delimiter is the one that gives most of them. A table whose first row names none of them, but is as
+    wide as `positions`, has no header and the columns of `positions`. Raises InputError: no such file, empty,
+    columns missing (with those found).
     """
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as stream:
@@ -154,11 +153,11 @@ def open_table(
     table = max(
         opened, key=lambda each: (sum(each.find(names) is not None for names in required), len(each.header))
     )
-    found = [table.find(names) for names in required]
-    if positions and not any(index is not None for index in found) and len(table.header) == len(positions):
+    indices = [table.find(names) for names in required]
+    if positions and not any(index is not None for index in indices) and len(table.header) == len(positions):
         table = SourceTable(path, encoding, table.delimiter, tuple(positions), has_header=False)
-        found = [table.find(names) for names in required]
-    missing = [names[0] for names, index in zip(required, found, strict=True) if index is None]
+        indices = [table.find(names) for names in required]
+    missing = [names[0] for names, index in zip(required, indices, strict=True) if index is None]
     if missing:
         columns = ", ".join(repr(name.strip()) for name in table.header[:20]) + (
             ", ..." if len(table.header) > 20 else ""
@@ -166,10 +165,30 @@ def open_table(
         raise InputError.at(
             path, 1, f"no column is called {' or '.join(map(repr, missing))}; found are {columns}"
         )
-    return table, [index for index in found if index is not None]
+    return table, [index for index in indices if index is not None]
 
 
 def _read_header(path: Path, encoding: str, delimiter: str, line: str) -> SourceTable:
     return SourceTable(
         path, encoding, delimiter, tuple(next(csv.reader([line], delimiter=delimiter), ())), has_header=True
     )
+
+
+def listed_units(text: str) -> tuple[tuple[int, ...], dict[str, str]]:
+    """AUs as label files list them: `"1+L12"` -> `((1, 12), {"AU12": "L"})`, `null` -> none at all.
+
+    An AU on both sides has no side. Raises ValueError for what is no AU that FACS has.
+    """
+    if text.strip().lower() in ("null", "none", "neutral"):
+        return (), {}
+    sides: dict[int, set[str]] = {}
+    for item in re.split(r"[+,;\s]+", text.strip()):
+        match = re.fullmatch(r"(?:AU)?([LR]?)(\d{1,2})", item, re.IGNORECASE)
+        if match is None or int(match[2]) not in FACS_NUMBERS:
+            raise ValueError(
+                f"{item!r} in {text!r} is no AU; allowed are FACS numbers joined by +, with L or R "
+                "for one side, or null"
+            )
+        sides.setdefault(int(match[2]), set()).add(match[1].upper())
+    one_sided = {f"AU{number}": side.copy().pop() for number, side in sorted(sides.items()) if len(side) == 1}
+    return tuple(sorted(sides)), {unit: side for unit, side in one_sided.items() if side}
