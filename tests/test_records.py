@@ -221,7 +221,7 @@ def test_a_result_with_odd_counts_or_reasons_is_refused(change: dict[str, Any], 
         ),
         (
             {"AUs": ["AU6"], "candidate_labels": [], "provenance": {"coded": [12]}},
-            "AU6 is among 'AUs' but not among provenance.coded",
+            "AU6 is among 'AUs' but not among 'coded'",
         ),
     ],
 )
@@ -240,3 +240,20 @@ def test_what_scores_need_beside_the_label_is_read_from_the_provenance() -> None
     )
     bare = Question.from_json(QUESTION)
     assert (bare.subject, bare.reference, bare.coded) == (None, None, None)
+
+
+def test_facts_of_a_face_are_fields_and_rows_keep_the_form_they_came_in() -> None:
+    """They were smuggled in the provenance: a typed row could not say what it had."""
+    facts = {
+        "subject": "SN001",
+        "fold": "1/3",
+        "folds": "own folds",
+        "description": "A smile.",
+        "coded": ["AU6"],
+    }
+    new, old = QUESTION | facts, QUESTION | {"provenance": facts}
+    for row in (new, old):
+        question = Question.from_json(row)
+        assert (question.subject, question.fold, question.folds) == ("SN001", "1/3", "own folds")
+        assert (question.reference, question.coded) == ("A smile.", frozenset({6}))
+        assert question.to_json() == row

@@ -10,24 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from unifer import fields
 
 Json = dict[str, Any]
-Outcome = Literal["answered", "off_list", "no_answer", "failed"]
 OWN_FOLDS = "own folds"
 """What rows say of folds that this project made, since no published assignment was given."""
-OUTCOMES: tuple[Outcome, ...] = ("answered", "off_list", "no_answer", "failed")
+FACTS = {name: name for name in ("subject", "fold", "folds", "coded")} | {"description": "reference"}
+"""What a dataset knows of a question's face: name on disk -> attribute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """One benchmark row: which of `candidate_labels` does the face in `image_path` show?
 
-    `key` is unique within a file.
-
-    Where the dataset codes AUs and no emotion, it asks for the AUs: `true_label` is None (`null`),
+    `key` is unique within a file. Where the dataset codes AUs and no emotion, it asks for the AUs: `true_label` is None (`null`),
     `candidate_labels` empty.
     """
 
@@ -41,47 +39,33 @@ class Question:
     provenance: Json | None = None
     votes: dict[str, int] | None = None
     """How many people named which emotion (or nothing, `unknown` and `NF`), where the dataset says so."""
+    subject: str | None = None
+    """The person shown, where the dataset tells: faces of one person are no independent trials."""
+    fold: str | None = None
+    """The fold in which the subject is tested on, such as `1/3`, where subjects are in folds."""
+    folds: str | None = None
+    """Whose folds these are: `OWN_FOLDS`, or the file that assigns them."""
+    reference: str | None = None
+    """The dataset's own description of the face, which a reply's reasoning can be compared with."""
+    coded: frozenset[int] | None = None
+    """The AUs that coders looked for on this face, present or absent; None: every AU."""
+
+    def __post_init__(self) -> None:
+        """Rows written before these were fields hold them in `provenance`."""
+        for name, value in facts_in(self.provenance or {}).items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
 
     @property
     def key(self) -> str:
         return self.id or self.image_path
-
-    @property
-    def subject(self) -> str | None:
-        """The person shown, where the dataset tells: faces of one person are no independent trials."""
-        found = (self.provenance or {}).get("subject")
-        return None if found is None else str(found)
-
-    @property
-    def fold(self) -> str | None:
-        """The fold in which the subject is tested on, such as `1/3`, where subjects are in folds."""
-        found = (self.provenance or {}).get("fold")
-        return None if found is None else str(found)
-
-    @property
-    def folds(self) -> str | None:
-        """Whose folds these are: `OWN_FOLDS`, or the file that assigns them."""
-        found = (self.provenance or {}).get("folds")
-        return None if found is None else str(found)
-
-    @property
-    def reference(self) -> str | None:
-        """The dataset's own description of the face, which a reply's reasoning can be compared with."""
-        found = (self.provenance or {}).get("description")
-        return found if isinstance(found, str) and found.strip() else None
-
-    @property
-    def coded(self) -> frozenset[int] | None:
-        """The AUs that coders looked for on this face, present or absent; None: every AU."""
-        found = (self.provenance or {}).get("coded")
-        return None if found is None else frozenset(fields.action_units(found) or ())
 
     @classmethod
     def from_json(cls, row: Any) -> Self:
         fields.check(
             row,
             ("image_path", "true_label", "prompt", "candidate_labels"),
-            ("id", "dataset", "AUs", "votes", "provenance"),
+            ("id", "dataset", "AUs", "votes", *FACTS, "provenance"),
         )
         units = fields.action_units(row.get("AUs"))
         truth = None if row["true_label"] is None else fields.text(row, "true_label")
@@ -90,13 +74,12 @@ class Question:
                 "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
                 "label, or its AUs"
             )
-        labels = (
-            () if truth is None and row["candidate_labels"] == [] else fields.labels(row["candidate_labels"])
-        )
+        offered = row["candidate_labels"]
+        labels = () if truth is None and offered == [] else fields.labels(offered)
         if truth is None and labels:
             raise ValueError(
-                "'true_label' is null beside the candidate_labels "
-                f"{fields.named(labels)}; a question of AUs has none: []"
+                f"'true_label' is null beside the candidate_labels {fields.named(labels)}; a question of AUs "
+                "has none: []"
             )
         if truth is not None and truth not in labels:
             raise ValueError(
@@ -112,12 +95,12 @@ class Question:
             action_units=units,
             provenance=fields.provenance(row),
             votes=fields.votes(row),
+            **facts_in(row),
         )
         uncoded = set(units or ()) - made.coded if made.coded is not None else set()
         if uncoded:
             raise ValueError(
-                f"AU{min(uncoded)} is among 'AUs' but not among provenance.coded, the AUs that were "
-                "looked for"
+                f"AU{min(uncoded)} is among 'AUs' but not among 'coded', the AUs that were looked for"
             )
         return made
 
@@ -134,8 +117,24 @@ class Question:
             id=self.id,
             dataset=self.dataset,
             votes=self.votes,
+            **self._own_facts(),
             provenance=self.provenance,
         )
+
+    def _own_facts(self) -> Json:
+        """The facts that `provenance` does not hold, as JSON."""
+        facts: Json = {name: getattr(self, attribute) for name, attribute in FACTS.items()}
+        facts["coded"] = None if self.coded is None else [f"AU{number}" for number in sorted(self.coded)]
+        return {name: value for name, value in facts.items() if name not in (self.provenance or {})}
+
+
+def facts_in(row: Mapping[str, Any]) -> Json:
+    """The facts of a question that `row`, or its provenance, holds, by attribute."""
+    texts = {name: str(row[name]) for name in FACTS if isinstance(row.get(name), str | int)}
+    facts: Json = {FACTS[name]: value for name, value in texts.items() if value.strip()}
+    if row.get("coded") is not None:
+        facts["coded"] = frozenset(fields.action_units(row["coded"]) or ())
+    return facts
 
 
 _TRAINING_FIELDS = ("id", "dataset", "candidate_labels", "AUs", "provenance")
@@ -213,15 +212,10 @@ class RewardRow:
             )
         if made.label == "":
             raise ValueError(f"'solution' {fields.short(solution)} holds no label")
-        if (
-            made.label is not None
-            and made.candidate_labels is not None
-            and made.label not in made.candidate_labels
-        ):
+        labels = made.candidate_labels
+        if made.label is not None and labels is not None and made.label not in labels:
             raise ValueError(
-                "'solution' "
-                f"{made.label!r} is not among its candidate_labels "
-                f"{fields.named(made.candidate_labels)}"
+                f"'solution' {made.label!r} is not among its candidate_labels {fields.named(labels)}"
             )
         return made
 
@@ -247,6 +241,10 @@ def _with_training_extras(row: Json, record: CoTRow | RewardRow) -> Json:
     return fields.compact(
         row, record.action_units, id=record.id, dataset=record.dataset, provenance=record.provenance
     )
+
+
+_MEASURED = ("finish_reason", "prompt_tokens", "completion_tokens")
+_PREDICTION_FIELDS = ("model_response", "error", "error_message", *_MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,34 +295,5 @@ class Prediction:
         row = self.question.to_json() | {"model_response": self.reply}
         if self.error is not None:
             return row | {"error": True, "error_message": self.error}
-        counts = {
-            "finish_reason": self.finish_reason,
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-        }
-        return row | {key: value for key, value in counts.items() if value is not None}
-
-
-_PREDICTION_FIELDS = (
-    "model_response",
-    "error",
-    "error_message",
-    "finish_reason",
-    "prompt_tokens",
-    "completion_tokens",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome of grading one reply: the candidate it names, its form, the AUs its reasoning claims."""
-
-    outcome: Outcome
-    label: str | None
-    """The candidate as the question spells it; None unless `outcome` is `answered`."""
-    reasoning: str
-    """Text of the think block, or of everything outside the answer block where there is no think block."""
-    well_formed: bool
-    """The whole reply is one non-empty think block followed by one non-empty answer block."""
-    action_units: frozenset[int]
-    """AUs that the reasoning affirms; a negated mention does not count."""
+        counts = {name: getattr(self, name) for name in _MEASURED}
+        return row | {name: value for name, value in counts.items() if value is not None}

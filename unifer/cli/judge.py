@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 The judge compares the reasoning of each reply with the question's reference
-(provenance.description, as in FEA-20K) by the rubric judge-1 and gives 1 to
+(its `description`, as in FEA-20K) by the rubric judge-1 and gives 1 to
 10, at temperature 0. Scores are appended to RUN.judged.jsonl beside the
 predictions as they come, with a manifest; stopped or killed, the same command
 goes on and asks nothing twice. After three attempts without a score it is

@@ -20,14 +20,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from unifer.dialogue.au_mentions import listed, mentioned
 from unifer.emotions import spellings
-from unifer.records import Outcome, Verdict
 
+Outcome = Literal["answered", "off_list", "no_answer", "failed"]
+OUTCOMES: tuple[Outcome, ...] = ("answered", "off_list", "no_answer", "failed")
 PROTOCOLS = ("strict", "unifer", "facial-r1")
 """Names of the grading protocols: this module's, that of `published`, and that of `facial_r1`."""
 
@@ -43,6 +45,21 @@ _AFTER = _BLANK + _QUOTES + _MARKUP + ")]}>.,:;!?\u2026\u3001\u3002"
 _BOXES = ("\\boxed{", "\\text{")
 _LONGEST = 200
 _LONGEST_LIST = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of grading one reply: the candidate it names, its form, the AUs its reasoning claims."""
+
+    outcome: Outcome
+    label: str | None
+    """The candidate as the question spells it; None unless `outcome` is `answered`."""
+    reasoning: str
+    """Text of the think block, or of everything outside the answer block where there is no think block."""
+    well_formed: bool
+    """The whole reply is one non-empty think block followed by one non-empty answer block."""
+    action_units: frozenset[int]
+    """AUs that the reasoning affirms; a negated mention does not count."""
 
 
 class _Tag(NamedTuple):

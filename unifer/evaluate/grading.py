@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unifer.dialogue.answers import is_correct
+from unifer.dialogue.answers import Verdict, is_correct
 from unifer.dialogue.au_mentions import mentioned
 from unifer.evaluate.au_metrics import Claim, claim_on
-from unifer.records import Json, Prediction, Verdict
+from unifer.records import Json, Prediction
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unifer.dialogue.answers import Outcome
 from unifer.evaluate.statistics.bootstrap import ROWS, Drawn, percentile_interval, resampled_sums
-from unifer.records import Json, Outcome
+from unifer.records import Json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from unifer import runs
 from unifer.datasets import DatasetSpec
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import OUTCOMES, Verdict, grade
 from unifer.dialogue.wordings import Wording, wording_of
 from unifer.errors import InputError
 from unifer.evaluate import metrics
@@ -31,7 +31,7 @@ from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
 from unifer.evaluate.statistics.baselines import Baselines, baselines_of
 from unifer.evaluate.statistics.bootstrap import cluster_notes, clusters_of, rare_notes
 from unifer.parallel import in_chunks
-from unifer.records import OUTCOMES, Json, Prediction, Question, Verdict
+from unifer.records import Json, Prediction, Question
 
 if TYPE_CHECKING:
     from unifer.evaluate.run_files import Selected

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
+from unifer.dialogue.answers import OUTCOMES
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
-from unifer.records import OUTCOMES, Json, Question, RewardRow
+from unifer.records import Json, Question, RewardRow
 from unifer.train.history import read_rollouts
 from unifer.train.rewards import REWARDS, Case, WeightedRewards, judge, total
 

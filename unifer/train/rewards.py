@@ -15,11 +15,10 @@ from types import MappingProxyType
 from typing import Any
 
 from unifer.action_units import PROTOTYPES, f1
-from unifer.dialogue.answers import grade, is_correct
+from unifer.dialogue.answers import Verdict, grade, is_correct
 from unifer.dialogue.label_mentions import concluded
 from unifer.emotions import canonical, spelled_in
 from unifer.errors import InputError
-from unifer.records import Verdict
 from unifer.train import published_rewards as published
 
 OVERLONG_SHARE = 0.2

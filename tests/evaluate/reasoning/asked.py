@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import Verdict, grade
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.reasoning.shares import Draws
-from unifer.records import Prediction, Question, Verdict
+from unifer.records import Prediction, Question
 
 LABELS = ("happiness", "sadness", "anger", "neutral", "surprise")
 REFERENCE = "The lip corners are pulled up: a smile."

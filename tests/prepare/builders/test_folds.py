@@ -30,6 +30,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def fact(row: Json, name: str) -> str:
+    """A question has a field for it, a training row keeps it in its provenance."""
+    return str(row[name] if name in row else row["provenance"][name])
+
+
 def build(name: str, root: Path, *argv: object) -> int:
     return cli.main(["data", "build", name, "--root", str(root), *map(str, argv)])
 
@@ -39,7 +44,7 @@ def rows(path: str) -> list[Json]:
 
 
 def people(path: str) -> set[str]:
-    return {row["provenance"]["subject"] for row in rows(path)}
+    return {fact(row, "subject") for row in rows(path)}
 
 
 def test_own_folds_are_balanced_in_frames_and_fixed() -> None:
@@ -67,9 +72,7 @@ def test_train_and_test_rows_of_a_fold_share_nobody_and_are_all(root: Path, name
             assert build(name, root / folder, "--fold", f"{number}/3", "--split", split) == 0
         train, test = (people(f"data/{name}_{split}.{number}-of-3.jsonl") for split in ("train", "test"))
         assert not train & test
-        assert {row["provenance"]["fold"] for row in rows(f"data/{name}_test.{number}-of-3.jsonl")} == {
-            f"{number}/3"
-        }
+        assert {fact(row, "fold") for row in rows(f"data/{name}_test.{number}-of-3.jsonl")} == {f"{number}/3"}
         tested += test
     everybody = (
         {"SN00" + str(number) for number in range(1, 8)}
@@ -106,8 +109,8 @@ def test_own_folds_are_marked_in_every_row_in_the_manifest_and_on_screen(
         in capsys.readouterr().out
     )
     made = json.loads(Path("disfa_qa.json").read_text())
-    assert {row["provenance"]["folds"] for row in made} == {"own folds"}
-    assert {row["provenance"]["fold"] for row in made} == {"1/3", "2/3", "3/3"}
+    assert {fact(row, "folds") for row in made} == {"own folds"}
+    assert {fact(row, "fold") for row in made} == {"1/3", "2/3", "3/3"}
     identity = json.loads(Path("disfa_qa.manifest.json").read_text())["identity"]
     assert (identity["fold"], identity["folds"]["folds"]) == (None, "own folds")
     assert identity["folds"]["subjects"]["1/3"] == ["SN001", "SN004", "SN007"]
@@ -135,7 +138,7 @@ def test_a_published_assignment_is_followed_and_named(
     assert build("bp4d", root / "BP4D", "--folds", name, "--fold", "2/3", "--split", "test") == 0
     assert "no published assignment" not in capsys.readouterr().out
     assert people("data/bp4d_test.2-of-3.jsonl") == {"M001", "M002"}
-    assert rows("data/bp4d_test.2-of-3.jsonl")[0]["provenance"]["folds"].startswith(f"folds of {name} (")
+    assert fact(rows("data/bp4d_test.2-of-3.jsonl")[0], "folds").startswith(f"folds of {name} (")
     identity = json.loads(Path("data/bp4d_test.2-of-3.manifest.json").read_text())["identity"]
     assert identity["folds"]["file"]["name"] == name
 

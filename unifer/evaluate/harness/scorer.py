@@ -25,11 +25,12 @@ from inspect_ai.scorer import (
 from inspect_ai.solver import TaskState
 
 from unifer.datasets import DatasetSpec, PublishedRule
+from unifer.dialogue.answers import Verdict
 from unifer.evaluate import scoring
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.harness.translation import lossless, prediction_of, printable, question_in, restore
 from unifer.evaluate.scoring import grade_prediction
-from unifer.records import Json, Prediction, Verdict
+from unifer.records import Json, Prediction
 
 _REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "failed": "no_response"}
 """Inspect's words for what is wrong with a reply."""

@@ -107,7 +107,7 @@ def judge(
     if not asked:
         raise InputError(
             f"{task.predictions}: nothing to judge; a question needs a reference "
-            "(provenance.description), and its reply some reasoning"
+            "(its description), and its reply some reasoning"
         )
     out = judged_path(task.predictions)
     manifest_path = runs.manifest_path(out)

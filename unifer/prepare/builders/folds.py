@@ -192,10 +192,10 @@ def refuse_leak(subjects: Collection[str], fold: Fold, other: Path, out: Path) -
     if not other.is_file():
         return
     for number, row in files.read_rows(other):
-        about = row.get("provenance") if isinstance(row, dict) else None
-        subject = str((about or {}).get("subject"))
+        about = (row.get("provenance") or {}) | row if isinstance(row, dict) else {}
+        subject = str(about.get("subject"))
         if subject in subjects:
-            folds = (about or {}).get("folds", "another assignment")
+            folds = about.get("folds", "another assignment")
             raise InputError(
                 f"{out}: would hold subject {subject!r} for fold {fold}, whom {other}:{number} "
                 f"({folds}) has on the other side of that "

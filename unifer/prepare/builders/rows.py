@@ -6,7 +6,7 @@ set: the same prompt over the set's own labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from unifer.dialogue import prompts, wordings
 from unifer.dialogue.wordings import Wording, Words, fingerprint, together, words_of
 from unifer.errors import InputError
 from unifer.prepare.builders.source import SourceRow
-from unifer.records import Json, Question, RewardRow
+from unifer.records import FACTS, Json, Question, RewardRow, facts_in
 
 EXPRESSION, JOINT, ACTION_UNITS = "expression", "joint", "action-units"
 
@@ -68,8 +68,9 @@ def questions(
             id=face.id,
             dataset=facts.dataset,
             action_units=face.action_units,
-            provenance=_provenance(face, facts, version),
+            provenance=_provenance(face, facts, version, without=FACTS),
             votes=face.votes,
+            **facts_in(face.extra or {}),
         ).to_json()
 
 
@@ -121,10 +122,10 @@ def _texts(facts: BuildFacts) -> Callable[[str, SourceRow], tuple[str, str]]:
     return lambda name, face: text(name, () if name == ACTION_UNITS else face.labels or facts.labels)
 
 
-def _provenance(face: SourceRow, facts: BuildFacts, version: str) -> Json:
+def _provenance(face: SourceRow, facts: BuildFacts, version: str, without: Collection[str] = ()) -> Json:
     source = f"{facts.base}/{face.source}" if facts.base else face.source
     known = {"builder": facts.builder, "source": source, "split": facts.split, "prompt": version}
-    return known | face.extra if face.extra else known
+    return known | {name: value for name, value in (face.extra or {}).items() if name not in without}
 
 
 _REMEDY = "give a file whose questions all ask in the same words for a label of a list"

@@ -12,10 +12,11 @@ from typing import Any
 
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import answers, prompts
+from unifer.dialogue.answers import Verdict
 from unifer.dialogue.au_mentions import mentioned
 from unifer.dialogue.vocabulary import offered, vocabulary
 from unifer.emotions import EMOTIONS, canonical, spelled_in
-from unifer.records import CoTRow, Question, RewardRow, Verdict
+from unifer.records import CoTRow, Question, RewardRow
 
 Record = Question | CoTRow | RewardRow
 

@@ -21,7 +21,7 @@ from unifer.errors import InputError
 from unifer.places import default_image_root
 from unifer.prepare.checks.findings import RowFinding
 from unifer.prepare.checks.parsing import Parsed, Record, is_prediction, parse
-from unifer.records import Question, RewardRow
+from unifer.records import Question, RewardRow, facts_in
 from unifer.releases import hint
 
 NONE = -1
@@ -203,7 +203,9 @@ class Tables:
         table.texts.append(hash(_text_of(record)))
         table.ids.append(NONE if record.id is None else hash(record.id))
         table.coded.append(record.action_units is not None)
-        about = record.provenance or {}
+        about = facts_in(record.provenance or {})
+        if isinstance(record, Question):
+            about |= {"subject": record.subject, "fold": record.fold}
         named, fold = about.get("subject"), about.get("fold")
         table.subjects.append(NONE if named is None else self._subjects(f"{record.dataset or ''}\0{named}"))
         table.folds.append(NONE if fold is None else self.folds(str(fold)))

@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import Literal
 
 from unifer.action_units import f1
-from unifer.dialogue.answers import grade, is_correct
+from unifer.dialogue.answers import Verdict, grade, is_correct
 from unifer.dialogue.au_mentions import affirmations
 from unifer.dialogue.label_mentions import concluded
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.emotions import spelled_in
 from unifer.prepare.curation.phrases import betrayal, hedging
-from unifer.records import Json, RewardRow, Verdict
+from unifer.records import Json, RewardRow
 
 VERSION = "filter-1"
 """Changes whenever the filter would keep other replies at the same settings; written in every manifest."""

@@ -26,9 +26,10 @@ from unifer.prepare.formats.sample import (
     detach_inside,
     text,
 )
-from unifer.records import CoTRow, Json, Question, RewardRow
+from unifer.records import FACTS, CoTRow, Json, Question, RewardRow
 
-_VOTES = "votes"
+_OF_QUESTIONS = ("votes", *FACTS)
+"""What a question has fields for; every other row keeps it where builders put it, in its provenance."""
 _SHARED = ("candidate_labels", "AUs", "id", "dataset", "provenance")
 
 
@@ -67,22 +68,17 @@ def _write_question(sample: Sample) -> Json:
     if label is None:
         raise ValueError("names no label, which a question needs as its true_label")
     row = _row(sample, true_label=label, prompt=sample.question)
-    beside = dict(row.get("provenance") or {})
-    if _VOTES not in beside:
-        return row
-    row[_VOTES], rest = beside.pop(_VOTES), beside
-    return (
-        row | {"provenance": rest}
-        if rest
-        else {name: value for name, value in row.items() if name != "provenance"}
-    )
+    beside = row.pop("provenance", None) or {}
+    own = {name: value for name, value in beside.items() if name in _OF_QUESTIONS}
+    rest = {name: value for name, value in beside.items() if name not in own}
+    return row | own | ({"provenance": rest} if rest else {})
 
 
 def _read_question(row: Json) -> Sample:
     question = Question.from_json(row).to_json()
-    if _VOTES in question:
-        # A question alone has a field for them; every other row keeps them where builders put them.
-        question["provenance"] = (question.get("provenance") or {}) | {_VOTES: question.pop(_VOTES)}
+    own = {name: question.pop(name) for name in _OF_QUESTIONS if name in question}
+    if own:
+        question["provenance"] = (question.get("provenance") or {}) | own
     return _sample(question, prompt="question", true_label="solution")
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from unifer.dialogue.answers import places
+from unifer.dialogue.answers import OUTCOMES, places
 from unifer.dialogue.au_spans import Span, spans
 from unifer.emotions import canonical
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.scoring import DatasetScores
 from unifer.parallel import in_chunks
-from unifer.records import OUTCOMES, Json, Question
+from unifer.records import Json, Question
 
 LONGEST = 20_000
 """Characters of a reply that the page holds at most."""
