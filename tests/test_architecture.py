@@ -22,6 +22,7 @@ RANKS = {
     "prepare": 3,
     "train": 3,
     "evaluate": 3,
+    "recognition": 3,
     "report": 4,
     "cli": 5,
     "__main__": 6,
@@ -70,7 +71,8 @@ def room(path: Path) -> str:
     parts = path.relative_to(ROOT / "unifer").parts
     if len(parts) > 1:
         return parts[0]
-    return "__main__" if parts[0] == "__main__.py" else "base"
+    # The two front doors: `python -m unifer`, and the names that `import unifer` offers.
+    return "__main__" if parts[0] in ("__main__.py", "__init__.py") else "base"
 
 
 def imports(path: Path) -> list[Import]:
@@ -139,6 +141,11 @@ def test_imports_point_one_way_and_stages_never_meet(path: Path) -> None:
             assert RANKS[other] < RANKS[own], (
                 f"{path.name}:{found.line}: {own} may not import {found.module} ({other})"
             )
+
+
+def test_import_unifer_loads_no_room() -> None:
+    at_load = [found.module for found in imports(ROOT / "unifer" / "__init__.py") if found.at_load]
+    assert not [module for module in at_load if target_room(module) is not None]
 
 
 @each_file

@@ -25,8 +25,8 @@ class Request:
     prompt: str
     image: Image
     temperature: float | None = None
-    """Of this request alone, in place of the settings'; vLLM only, where each request is sampled by
-    itself.
+    """Of this request alone, in place of the settings'. The transformers engine answers those of one temperature
+    together.
     """
 
 
