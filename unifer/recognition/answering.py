@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unifer.dialogue.answers import grade
 from unifer.models.engines.base import Engine, Reply, Request
@@ -53,6 +53,20 @@ class PreparedPhoto:
     preview: Image | None = None
     """A copy for drawing, where one is wanted."""
     error: str | None = None
+
+    def but(self, **changes: Any) -> PreparedPhoto:
+        """The same photo with other values in some fields."""
+        return replace(self, **changes)
+
+    def followed(self, follow: Callable[[Sequence[Face]], Sequence[int]]) -> PreparedPhoto:
+        """The same frame, its faces numbered by `follow` (`video.Tracks`)."""
+        faces = [question.face for question in self.questions if question.face is not None]
+        tracks = iter(follow(faces))
+        questions = (
+            question if question.face is None else replace(question, track=next(tracks))
+            for question in self.questions
+        )
+        return replace(self, questions=tuple(questions))
 
 
 @dataclass(frozen=True)

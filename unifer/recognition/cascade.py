@@ -51,7 +51,7 @@ class Cascade:
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         if min(size) < _WINDOW:
             return []
-        pixels = np.asarray(image.convert("L").resize(size, Resampling.LANCZOS))
+        pixels = np.asarray(image.resize(size, Resampling.LANCZOS, reducing_gap=3.0).convert("L"))
         windows = self._model().detect_multi_scale(
             pixels,
             scale_factor=_STEP,
@@ -86,11 +86,11 @@ def merged(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tup
     """Groups of boxes that overlap, as (median box, how many), the largest group first."""
     import numpy as np
 
+    from unifer.recognition.detectors import overlap
+
     groups: list[list[tuple[float, float, float, float]]] = []
     means: list[Any] = []
     for box in sorted(boxes, key=lambda each: each[0] - each[2]):
-        from unifer.recognition.detectors import overlap
-
         near = next((at for at, mean in enumerate(means) if overlap(mean, box) >= _SAME), None)
         if near is None:
             groups.append([box])

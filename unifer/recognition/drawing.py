@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,6 +91,14 @@ def draw(photo: Image, readings: Sequence[Reading]) -> Image:
         factor = picture.width / (reading.width or photo.width)
         _one(pen, picture.size, reading, factor)
     return _with_notes(picture, _notes(readings))
+
+
+def save(picture: Image, path: Path) -> None:
+    """Write the PNG whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    picture.save(part, format="PNG")
+    part.replace(path)
 
 
 def _one(pen: ImageDraw, size: tuple[int, int], reading: Reading, factor: float) -> None:

@@ -10,33 +10,26 @@ Knows engines by `models`, detectors by their protocol; heavy things load when t
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from unifer.dialogue import images
-from unifer.dialogue.images import ImageError
+from unifer.errors import InputError
 from unifer.models.checkpoints import knows_drawn_faces_only, usable_checkpoint
-from unifer.models.engines import EngineSpec, GenerationSettings, default_engine
-from unifer.models.engines.base import Engine
+from unifer.models.engines import ENGINES, Engine, EngineSpec, GenerationSettings, default_engine
 from unifer.prefetching import AHEAD, DECODERS, prefetched
-from unifer.recognition import crops
-from unifer.recognition.answering import FaceQuestion, PhotoReadings, PreparedPhoto, answer
-from unifer.recognition.detectors import BOXES, WHOLE, Detector, detector, faces_in
+from unifer.recognition.answering import PhotoReadings, PreparedPhoto, answer
+from unifer.recognition.detectors import Detector, faces_in
 from unifer.recognition.inputs import EVERY, Photo, photos
+from unifer.recognition.preparing import Preparer
 from unifer.recognition.readings import Face, Reading
 from unifer.recognition.results import Readings
 from unifer.recognition.settings import ReadingSettings
+from unifer.recognition.video import Tracks
 from unifer.records import Json
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 DRAWN_FACES_ONLY = "UniFER-Tiny knows drawn faces only: what it says of a photograph means nothing"
-PREVIEW = 1600
-"""Pixels of the longer side of the copy that boxes are drawn on."""
 
 
 class Recognizer:
@@ -44,10 +37,12 @@ class Recognizer:
 
     `model` is a checkpoint folder or hub id; None: `model/UniFER-7B` of the project, else the quickstart's
     UniFER-Tiny. `engine` is `vllm`, `transformers`, or `server` with its `urls`; None: vLLM where installed.
-    Further keywords are those of `ReadingSettings` (`labels`, `prompt`, `detector`, `which`, `votes`,
-    `temperature`, `threshold`, `calibration`) and of its crop (`margin`, `align`); a call can change each for
-    itself. Raises InputError for what can be known before a photo is read. One thread at a time may read;
-    `prepare` and `faces` are free to any.
+    `spec` names an engine in full, in place of those. `yunet` is that detector's model file. Further keywords
+    are those of `ReadingSettings` (`labels`, `prompt`, `detector`, `which`, `votes`, `temperature`,
+    `threshold`, `calibration`) and of its crop (`margin`, `align`); a call can change each for itself.
+
+    One thread at a time may ask the model; `prepare` and `faces` are free to any. Raises InputError for what
+    can be known before a photo is read.
     """
 
     def __init__(
@@ -60,27 +55,22 @@ class Recognizer:
         seed: int = 0,
         yunet: Path | None = None,
         spec: EngineSpec | None = None,
-        make_engine: Any = None,
         name: str | None = None,
+        make_engine: Callable[[], Engine] | None = None,
         **settings: Any,
     ) -> None:
-        self._yunet = yunet
-        self._detectors: dict[str, Detector] = {}
-        self._making = threading.Lock()
-        self.settings = self._settings_of(ReadingSettings(), settings)
         if spec is None:
-            checkpoint = usable_checkpoint(None if model is None else str(model))
             generation = GenerationSettings(max_new_tokens=max_new_tokens, seed=seed)
-            chosen: Any = engine or default_engine()
-            spec = EngineSpec(chosen, checkpoint.path, generation, urls=tuple(urls))
-            name = name or checkpoint.name
+            spec, found = _spec(model, engine, urls, generation)
+            name = name or found
         self.spec = spec
         self.model = name or spec.path.name
-        self.warnings: tuple[str, ...] = (DRAWN_FACES_ONLY,) if knows_drawn_faces_only(spec.path) else ()
+        self.warnings = (DRAWN_FACES_ONLY,) if knows_drawn_faces_only(spec.path) else ()
         """What every reading of this model is marked with."""
+        self._preparer = Preparer(None if spec.name == "scripted" else spec.image_rule, yunet)
         self._make_engine = make_engine or spec.open
         self._engine: Engine | None = None
-        self.detector(self.settings.detector)
+        self.settings = self.settings_with(settings, ReadingSettings())
 
     def __call__(
         self, source: Any, *, every: float = EVERY, boxes: Sequence[Sequence[float]] = (), **changes: Any
@@ -92,27 +82,35 @@ class Recognizer:
         detector. A photo that cannot be read is a reading with an `error`. Raises InputError for a source
         that is none, or a setting out of range.
         """
-        settings = self._settings_of(self.settings, changes | ({"detector": BOXES} if boxes else {}))
+        # Readings are drawn on photos that are opened anew, so an iterator must be held.
+        held = list(source) if isinstance(source, Iterator) else source
         given = faces_in(boxes, "boxes") if boxes else None
-        items = [_with_faces(photo, given) for photo in photos(source, every)]
-        order = {id(photo): at for at, photo in enumerate(items)}
+
+        def again() -> Iterator[Photo]:
+            return (photo.with_faces(given) for photo in photos(held, every))
+
         answered: dict[int, tuple[Reading, ...]] = {}
-        for photo, result in self._stream(items, settings, preview=False):
-            answered[order[id(photo)]] = result.readings
-        return Readings(
-            (reading for at in sorted(answered) for reading in answered[at]),
-            {at: (photo, answered.get(at, ())) for at, photo in enumerate(items)},
-        )
+        settings = self.settings_with(changes)
+        for at, result in self._stream(again(), settings):
+            answered[at] = result.readings
+        return Readings([answered[at] for at in sorted(answered)], again)
 
     def stream(
-        self, source: Any, *, every: float = EVERY, preview: bool = False, **changes: Any
+        self,
+        source: Any,
+        *,
+        every: float = EVERY,
+        preview: bool = False,
+        known: Callable[[Photo], Sequence[Reading]] = lambda photo: (),
+        **changes: Any,
     ) -> Iterator[PhotoReadings]:
         """The readings photo by photo as they finish, for sources that are too many to wait for.
 
-        With `preview` each brings a copy of its photo to draw on.
+        With `preview` each brings a copy of its photo to draw on. Photos whose readings are `known` are
+        passed over; in a video their faces are followed all the same.
         """
-        settings = self._settings_of(self.settings, changes)
-        for _, result in self._stream(photos(source, every), settings, preview=preview):
+        settings = self.settings_with(changes)
+        for _, result in self._stream(photos(source, every), settings, preview, known):
             yield result
 
     def faces(self, source: Any, detector: str | None = None) -> tuple[Face, ...]:
@@ -121,54 +119,42 @@ class Recognizer:
         Raises ImageError, InputError.
         """
         (photo,) = photos(source)
-        return self._faces(photo, photo.open(), detector or self.settings.detector)
+        return self._preparer.faces(photo, photo.open(), detector or self.settings.detector)
 
     def prepare(
         self, photo: Photo, settings: ReadingSettings | None = None, preview: bool = False
     ) -> PreparedPhoto:
-        """Open a photo, find its faces and cut them out. An unreadable photo is one with an `error`.
+        """Open a photo, find its faces and cut them out: what `answer` takes. For any thread.
 
-        For any thread.
+        A photo that cannot be read is one with an `error`.
         """
-        settings = settings or self.settings
-        named = {"name": photo.name, "key": photo.key, "settings": settings, "time": photo.time}
-        try:
-            image = photo.open()
-            found = self._faces(photo, image, settings.detector)
-            questions = self._questions(photo, image, found, settings)
-        except ImageError as error:
-            return PreparedPhoto(**named, error=str(error))
-        how = BOXES if photo.faces is not None else settings.detector
-        copy = _small_copy(image) if preview else None
-        return PreparedPhoto(
-            **named, questions=questions, faces=len(found), detector=how, size=image.size, preview=copy
-        )
+        return self._preparer.prepare(photo, settings or self.settings, preview)
 
     def answer(self, prepared: Iterable[PreparedPhoto]) -> Iterator[PhotoReadings]:
-        """Ask the model about photos that `prepare` made, as they come; readings come as they finish.
+        """Ask the model about prepared photos as they come; readings come as they finish.
 
-        One at a time.
+        One call at a time.
         """
         return answer(prepared, self.load(), self.model, self.warnings)
 
-    def detector(self, name: str | Detector) -> Detector:
-        """The detector called `name`, made once.
+    def settings_with(self, changes: dict[str, Any], base: ReadingSettings | None = None) -> ReadingSettings:
+        """This recognizer's settings, or `base`, with keywords of a call in place of some.
 
-        Raises InputError where there is none, or what it needs is missing.
+        Raises InputError: no such setting, a value out of range, a detector whose model is missing.
         """
-        with self._making:
-            if not isinstance(name, str):
-                return self._detectors.setdefault(name.name, name)
-            if name not in self._detectors:
-                self._detectors[name] = detector(name, self._yunet)
-            return self._detectors[name]
+        detector: str | Detector | None = changes.get("detector")
+        if detector is not None:
+            changes = changes | {"detector": self._preparer.detector(detector).name}
+        settings = (base or self.settings).but(changes)
+        self._preparer.detector(settings.detector)
+        return settings
 
     def about(self) -> Json:
         """Model, engine, settings and warnings, as plain values."""
         return {
             "model": self.model,
-            "engine": self.spec.identity(),
-            "settings": self.settings.identity(),
+            **self.spec.identity(),
+            "reading": self.settings.identity(),
             "warnings": list(self.warnings),
         }
 
@@ -192,65 +178,45 @@ class Recognizer:
     ) -> None:
         self.close()
 
-    def _settings_of(self, base: ReadingSettings, changes: dict[str, Any]) -> ReadingSettings:
-        wanted = changes.get("detector")
-        if wanted is not None:
-            changes = changes | {
-                "detector": self.detector(wanted).name if not isinstance(wanted, str) else wanted
-            }
-        settings = base.but(changes)
-        self.detector(settings.detector)
-        return settings
-
     def _stream(
-        self, items: Iterable[Photo], settings: ReadingSettings, *, preview: bool
-    ) -> Iterator[tuple[Photo, PhotoReadings]]:
-        of: dict[int, Photo] = {}
+        self,
+        items: Iterable[Photo],
+        settings: ReadingSettings,
+        preview: bool = False,
+        known: Callable[[Photo], Sequence[Reading]] = lambda photo: (),
+    ) -> Iterator[tuple[int, PhotoReadings]]:
+        """(place in `items`, readings) of each photo as it finishes."""
+        places: dict[int, int] = {}
+
+        def work(photo: Photo) -> PreparedPhoto | Sequence[Reading]:
+            return known(photo) or self.prepare(photo, settings, preview)
 
         def prepared() -> Iterator[PreparedPhoto]:
-            work = lambda photo: self.prepare(photo, settings, preview)  # noqa: E731
-            for photo, ready in prefetched(items, work, DECODERS, AHEAD):
-                of[id(ready)] = photo
+            tracks: dict[str, Tracks] = {}
+            for at, (photo, ready) in enumerate(prefetched(items, work, DECODERS, AHEAD)):
+                follow = None if photo.time is None else tracks.setdefault(photo.name, Tracks()).follow
+                if not isinstance(ready, PreparedPhoto):
+                    if follow is not None:
+                        follow([reading.face for reading in ready if reading.face])
+                    continue
+                if follow is not None:
+                    ready = ready.followed(follow)
+                places[id(ready)] = at
                 yield ready
 
         for result in self.answer(prepared()):
-            yield of.pop(id(result.photo)), result
-
-    def _faces(self, photo: Photo, image: Image, name: str) -> tuple[Face, ...]:
-        found = photo.faces if photo.faces is not None else self.detector(name).detect(image)
-        return tuple(sorted(found, key=lambda face: face.box[0]))
-
-    def _questions(
-        self, photo: Photo, image: Image, found: Sequence[Face], settings: ReadingSettings
-    ) -> tuple[FaceQuestion, ...]:
-        if not found:
-            looked = settings.detector not in (WHOLE, BOXES) and photo.faces is None
-            note = f"no face found by {settings.detector}: the whole picture was read"
-            return (
-                FaceQuestion(self._fitted(image, photo.name), None, None, warnings=(note,) if looked else ()),
-            )
-        chosen = list(enumerate(found))
-        left_out = ()
-        if settings.which == "largest" and len(found) > 1:
-            chosen = [max(chosen, key=lambda each: each[1].width * each[1].height)]
-            left_out = (f"{len(found)} faces found: the largest was read",)
-        made = []
-        for index, face in chosen:
-            picture, area = crops.crop(image, face, settings.crop)
-            notes = (*left_out, *crops.flaws(face, image.size, settings.crop))
-            made.append(FaceQuestion(self._fitted(picture, photo.name), face, area, index, warnings=notes))
-        return tuple(made)
-
-    def _fitted(self, picture: Image, name: str) -> Image | None:
-        """The picture as the model is shown it; None for replies from a file, which look at none."""
-        return None if self.spec.name == "scripted" else images.fit(picture, self.spec.image_rule, name)
+            yield places.pop(id(result.photo)), result
 
 
-def _with_faces(photo: Photo, faces: tuple[Face, ...] | None) -> Photo:
-    return photo if faces is None else Photo(photo.name, photo.open, photo.time, faces)
-
-
-def _small_copy(image: Image) -> Image:
-    copy = image.copy()
-    copy.thumbnail((PREVIEW, PREVIEW))
-    return copy
+def _spec(
+    model: str | Path | None, engine: str | None, urls: Sequence[str], generation: GenerationSettings
+) -> tuple[EngineSpec, str]:
+    """The engine for a checkpoint, and the checkpoint's name. Raises InputError."""
+    name = engine or ("server" if urls else default_engine())
+    known = next((each for each in ENGINES if each == name and each != "scripted"), None)
+    if known is None:
+        raise InputError(f"engine {name!r} is not one of transformers, vllm, server")
+    if bool(urls) != (known == "server"):
+        raise InputError("engine 'server' and its urls go together: give both, or neither")
+    checkpoint = usable_checkpoint(None if model is None else str(model))
+    return EngineSpec(known, checkpoint.path, generation, urls=tuple(urls)), checkpoint.name

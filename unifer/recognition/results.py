@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from unifer.recognition.inputs import Photo
@@ -18,10 +18,11 @@ class Readings(list[Reading]):
     """Readings in the order of their photos, faces from left to right."""
 
     def __init__(
-        self, readings: Iterable[Reading], photos: Mapping[int, tuple[Photo, Sequence[Reading]]]
+        self, by_photo: Sequence[Sequence[Reading]] = (), again: Callable[[], Iterator[Photo]] | None = None
     ) -> None:
-        super().__init__(readings)
-        self._photos = photos
+        """`by_photo` in the order of the photos, which `again` opens a second time, for `draw`."""
+        super().__init__(reading for readings in by_photo for reading in readings)
+        self._by_photo, self._again = by_photo, again
 
     def to_json(self) -> list[Json]:
         """One object per reading, as `unifer predict` writes them."""
@@ -39,10 +40,11 @@ class Readings(list[Reading]):
         """Each photo that could be opened, with its boxes, labels and AU marks."""
         from unifer.recognition.drawing import draw
 
+        opened = self._again() if self._again is not None else ()
         return [
             draw(photo.open(), readings)
-            for photo, readings in self._photos.values()
-            if readings and not readings[0].failed
+            for photo, readings in zip(opened, self._by_photo, strict=True)
+            if not readings[0].failed
         ]
 
 
