@@ -145,7 +145,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     spec = EngineSpec(args.engine, checkpoint.path, GenerationSettings(max_new_tokens=128))
     engine = TimedEngine(spec.open())
     net = write_yunet(folder / "yunet.onnx")
-    asked = {"prompt": question.prompt, "labels": question.candidate_labels}
+    asked: dict[str, Any] = {"prompt": question.prompt, "labels": question.candidate_labels}
     reader = Recognizer(spec=spec, make_engine=lambda: engine, detector="whole", yunet=net, **asked)
     reader(sorted(photos.glob("*.png"))[:32])
     rounds = []

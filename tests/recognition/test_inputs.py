@@ -58,20 +58,22 @@ def test_a_folder_is_read_deep_by_name_and_hidden_files_are_not(tmp_path: Path) 
 
 def test_what_is_no_photo_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for source, problem in (
+    sources: tuple[tuple[Any, str], ...] = (
         ("https://example.org/face.jpg", "is a URL"),
         (tmp_path / "none.jpg", "no such file or folder"),
         (tmp_path / "empty", "holds no photos"),
         (17, "int is no photo"),
-    ):
+    )
+    for source, problem in sources:
         with pytest.raises(InputError, match=problem):
             list(photos(source))
-    for source, problem in (
+    broken: tuple[tuple[Any, str], ...] = (
         (b"", "is empty"),
         (b"\xff\xd8\xff half a JPEG", "cannot be decoded|not an image"),
         (np.zeros((4, 4)), "float64"),
         (np.zeros((4, 4, 7), dtype=np.uint8), "has shape"),
-    ):
+    )
+    for source, problem in broken:
         with pytest.raises(ImageError, match=problem):
             opened(source)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from unifer.dialogue.answers import grade
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
+from unifer.models.engines.scripted import ScriptedEngine
 from unifer.progress import Advance
 from unifer.recognition.readings import Reading
 from unifer.recognition.recognizer import DRAWN_FACES_ONLY, Recognizer
@@ -199,8 +201,6 @@ def test_a_benchmark_row_is_answered_alike_both_ways(specs: list[DatasetSpec], t
         ours = recognizer(reply, prompt=questions[0].prompt, labels=questions[0].candidate_labels)
         folder = spec.samples.parent
         for question in questions:
-            from tests.recognition.doubles import ScriptedEngine
-
             engine_spec = EngineSpec("scripted", tmp_path)
             out = tmp_path / f"{spec.name}-{question.key.replace('/', '-')}.jsonl"
             keyed = replace(question, id=str(folder / question.image_path))
@@ -228,8 +228,8 @@ def test_the_real_tiny_model_answers_benchmark_rows_alike_both_ways(
     infer.run_inference([plan], engine_spec, progress=silent)
     rows = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
     replies = {row["image_path"]: row["model_response"] for row in rows}
-    settings = {"prompt": questions[0].prompt, "labels": questions[0].candidate_labels, "detector": "whole"}
-    with Recognizer(spec=engine_spec, **settings) as reader:
+    asked: dict[str, Any] = {"prompt": questions[0].prompt, "labels": questions[0].candidate_labels}
+    with Recognizer(spec=engine_spec, detector="whole", **asked) as reader:
         readings = reader([spec.samples.parent / question.image_path for question in questions])
         assert [reading.reply for reading in readings] == [replies[each.image_path] for each in questions]
         assert len(set(replies.values())) > 1

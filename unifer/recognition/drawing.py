@@ -60,7 +60,7 @@ _BY_BOX: Mapping[str, _Ellipse] = MappingProxyType(
 )
 _BY_POINTS: Mapping[str, _Ellipse] = MappingProxyType(
     {
-        "brows": _Ellipse(0.0, -0.32, 0.85, 0.16),
+        "brows": _Ellipse(0.0, -0.27, 0.85, 0.15),
         "eyes": _Ellipse(0.0, 0.0, 0.85, 0.18),
         "nose and cheeks": _Ellipse(0.0, 0.55, 0.80, 0.22),
         "mouth": _Ellipse(0.0, 1.08, 0.55, 0.20),
@@ -180,7 +180,7 @@ def _mark_regions(
         if not claims:
             continue
         x, y, across, down, angle = places[region]
-        outline = _outline(*(value * factor for value in (x, y, across, down)), angle)
+        outline = _outline(x * factor, y * factor, across * factor, down * factor, angle)
         pen.polygon(outline, fill=COLOURS[region] + "38")
         pen.line([*outline, outline[0]], fill=COLOURS[region], width=max(2, round(max(size) / 320)))
         # Shares would run into the next face's plates.
@@ -227,9 +227,10 @@ def _plate(
     font: FreeTypeFont | ImageFont,
     paper: str,
     above: bool = True,
-) -> None:
-    """Text on paper with its lower (or upper) left corner at a place, moved until it lies within the
-    picture.
+) -> float:
+    """Text on paper with its lower (or upper) left corner at a place, moved until it is within the picture.
+
+    Returns where it ends below.
     """
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     width, height = right - left + 10, bottom - top + 8
