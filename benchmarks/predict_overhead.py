@@ -110,7 +110,7 @@ def predict_seconds(folder: Path, reader: Recognizer, out: Path) -> tuple[float,
 
 
 def one_photo(reader: Recognizer, engine: TimedEngine, photo: Path, detector: str, rounds: int) -> float:
-    """Median seconds of one photo less those of the engine; one face of it, for any bright spot is one here."""
+    """Median seconds of one photo less those of the engine; of one face, for any bright spot is one here."""
     seconds = []
     reader(photo, detector=detector, which="largest")
     for _ in range(rounds):

@@ -1,5 +1,4 @@
-"""One field of a row: its value if it is what the field holds, else ValueError with the field, the value and
-what is allowed.
+"""One field of a row: its value, else ValueError with the field, the value and what is allowed.
 
 Knows the spelling of fields on disk, which all records share; not which record has which (`records`).
 """
@@ -41,8 +40,8 @@ def named(names: Sequence[str]) -> str:
 
 def short(value: Any) -> str:
     """The value as an error shows it, at most 80 characters."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    text_of_value = repr(value)
+    return text_of_value if len(text_of_value) <= 80 else text_of_value[:77] + "..."
 
 
 def text(row: Mapping[str, Any], field: str) -> str:
@@ -108,9 +107,7 @@ def action_units(value: Any) -> tuple[int, ...] | None:
 
 
 def votes(row: Mapping[str, Any]) -> dict[str, int] | None:
-    """`{"neutral": 4, "sadness": 6}`: how many people named what, at least one of them; None where nobody
-    voted.
-    """
+    """`{"neutral": 4, "sadness": 6}`: how many people named what, one at least; None without votes."""
     value = row.get("votes")
     if value is None:
         return None

@@ -15,8 +15,8 @@ from tests.evaluate.scored import FAILED, dataset, replied
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.evaluate import merging
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.merging import merge
-from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Prediction
 

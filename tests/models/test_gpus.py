@@ -8,7 +8,7 @@ import pytest
 
 from unifer.errors import InputError
 from unifer.models import gpus
-from unifer.train.doctor import toolchain
+from unifer.train.doctor.machine import toolchain
 
 FAKE = """#!/bin/sh
 case "$1" in
@@ -76,7 +76,7 @@ def test_where_nvidia_smi_does_not_answer_nothing_is_refused(card: Path) -> None
 @pytest.mark.parametrize(("driver", "level"), [("580.65.06", "ok"), ("570.86.15", "problem")])
 def test_a_driver_older_than_cuda_13_is_a_problem(card: Path, driver: str, level: str) -> None:
     answers(card, driver)
-    found = toolchain.check()[0]
+    found = toolchain()[0]
     assert (found.title, found.level) == ("driver", level)
     assert level == "ok" or "cuda-compat-13-0" in found.remedy
 
@@ -88,7 +88,7 @@ def test_a_missing_compiler_and_missing_headers_are_named(
     answers(card)
     monkeypatch.setenv("CC", "no-such-compiler")
     monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
-    _, compiler, headers = toolchain.check()
+    _, compiler, headers = toolchain()
     assert (compiler.level, headers.level) == ("problem", "problem")
     assert "no-such-compiler is not on PATH" in compiler.text
     assert "python3-dev" in headers.remedy

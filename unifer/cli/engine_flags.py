@@ -76,9 +76,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 class _Collected(argparse.Action):
-    """Every value of a flag that is given several times; those that a call inherited, a tuple, are
-    replaced.
-    """
+    """Collects the values of a flag that is given several times; inherited ones, a tuple, are replaced."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None

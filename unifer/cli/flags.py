@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from unifer.errors import InputError
 
@@ -12,9 +13,7 @@ MOST_RESAMPLES = 100_000
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Reads a whole number from `least` on, to `most` if there is one; argparse shows the error with the
-    flag's name.
-    """
+    """Reads a whole number from `least` to `most`; argparse shows the error with the flag's name."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
@@ -42,6 +41,36 @@ def between(least: float, most: float) -> Callable[[str], float]:
 
 
 positive = whole(1)
+
+
+def folder(parser: argparse._ActionsContainer, name: str, text: str, **more: Any) -> None:
+    """A flag that names a folder."""
+    parser.add_argument(name, type=Path, metavar="DIR", help=text, **more)
+
+
+def file(parser: argparse._ActionsContainer, name: str, text: str, **more: Any) -> None:
+    """A flag that names a file."""
+    parser.add_argument(name, type=Path, metavar="FILE", help=text, **more)
+
+
+def switch(parser: argparse._ActionsContainer, name: str, text: str) -> None:
+    """A flag without a value."""
+    parser.add_argument(name, action="store_true", help=text)
+
+
+def add_image_root(parser: argparse._ActionsContainer, when: str = "default: as in inference") -> None:
+    """`--image-root`, of every command that opens images."""
+    folder(parser, "--image-root", f"folder that image paths lie below ({when})")
+
+
+def add_stray_dataset(parser: argparse._ActionsContainer) -> None:
+    """`--dataset-dir`, of commands that find the dataset of a run by where its file lies."""
+    folder(parser, "--dataset-dir", "dataset folder of prediction files that lie elsewhere")
+
+
+def add_overwrite(parser: argparse._ActionsContainer, what: str = "an existing --out") -> None:
+    """`--overwrite`: nothing is deleted, the old file stays beside the new one."""
+    switch(parser, "--overwrite", f"move {what} aside (.1) and start anew")
 
 
 def add_resamples(parser: argparse.ArgumentParser, least: int = 0) -> None:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 _FORMATS = ("md", "csv", "html")
 _EPILOG = """\
-A RUN is a predictions file, a dataset folder (all of its runs), a folder above such folders, or the name of a run. Without any, all runs
-of the project's dataset folders (eval_*, benchmark/*) stand in it. Runs over other question files, samples say, get tables of their own.
-Models whose difference may be noise share a rank. Published results are lines of their own, with protocol and source, and have no rank.
+A RUN is a predictions file, a dataset folder (all of its runs), a folder above
+such folders, or the name of a run. Without any, all runs of the project's
+dataset folders (eval_*, eval_more/*) stand in it. Runs over other question
+files, samples say, get tables of their own. Models whose difference may be
+noise share a rank. Published results are lines of their own, with protocol and
+source, and have no rank.
 """
 
 
@@ -33,25 +36,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         epilog=_EPILOG,
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="runs to show; default: all of the project")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("leaderboard"),
-        metavar="DIR",
-        help="folder to write to (default: leaderboard)",
-    )
+    flags.folder(parser, "--out", "folder to write to (default: leaderboard)", default=Path("leaderboard"))
     parser.add_argument(
         "--format",
         default=",".join(_FORMATS),
         metavar="LIST",
         help="of md, csv and html, joined by commas (default: all)",
     )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="the dataset of prediction files that lie outside dataset folders",
-    )
+    flags.add_stray_dataset(parser)
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
@@ -69,15 +61,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb",
     )
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
-    parser.add_argument(
-        "--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)"
-    )
+    flags.file(parser, "--published", "published results (default: eval_more/published.yaml)")
     flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
 
 
 def _leaderboard(args: argparse.Namespace) -> int:
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
     from unifer.evaluate.statistics.provenance import differing, differing_words
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
@@ -133,18 +123,17 @@ def _check_sort(sort: str | None) -> None:
 
 
 def _published(args: argparse.Namespace, near: Path) -> list[PublishedResult]:
-    from unifer.places import BENCHMARK, project_root
+    from unifer.places import MORE, project_root
     from unifer.report.leaderboard.published import FILE, read_published
 
     if args.no_published:
         return []
-    path = args.published or project_root(near) / BENCHMARK / FILE
+    path = args.published or project_root(near) / MORE / FILE
     return read_published(path) if args.published or path.is_file() else []
 
 
 def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
-    from unifer.evaluate.predictions import find_runs
-    from unifer.evaluate.selection import Selected, project_datasets, select
+    from unifer.evaluate.run_files import Selected, find_runs, project_datasets, select
 
     if args.runs:
         return list(select(args.runs, near, args.dataset_dir))
@@ -152,8 +141,9 @@ def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
 
 
 def _au_set(args: argparse.Namespace, specs: list[DatasetSpec]) -> str | None:
-    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's. Raises InputError where no dataset
-    has it.
+    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's.
+
+    Raises InputError where no dataset has it.
     """
     from unifer.datasets import ALL
 

@@ -31,8 +31,9 @@ _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
 
 
 def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
-    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do; figures and
-    page go into `work`.
+    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do.
+
+    Figures and page go into `work`.
 
     In this process: each command of its own would spend more time on starting than on scoring. What they say
     goes to the log.
@@ -40,7 +41,7 @@ def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
     from unifer.cli import main
     from unifer.datasets import load_dataset
     from unifer.errors import InputError
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     log = work / "logs" / "score.log"

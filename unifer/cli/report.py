@@ -34,15 +34,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="a predictions file, a dataset folder (all its runs), a folder above dataset folders, or "
         "the name of a run in this project",
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the page, index.html, and its figures (required)"
-    )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="dataset folder of prediction files that lie elsewhere",
-    )
+    flags.folder(parser, "--out", "folder for the page, index.html, and its figures (required)")
+    flags.add_stray_dataset(parser)
     parser.add_argument("--title", default=None, help="heading of the page")
     parser.add_argument(
         "--images",
@@ -50,23 +43,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         default="thumbnails",
         help="none: no face leaves this machine",
     )
-    parser.add_argument(
-        "--image-root",
-        type=Path,
-        metavar="DIR",
-        help="folder that image paths lie below (default: as in inference)",
-    )
+    flags.add_image_root(parser)
     parser.add_argument(
         "--baseline", metavar="NAME", help="hold all other runs against this one, not every pair"
     )
-    parser.add_argument(
-        "--training",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="checkpoint folders whose curves to show too",
-    )
+    flags.folder(parser, "--training", "checkpoint folders whose curves to show too", nargs="+", default=[])
     parser.add_argument(
         "--max-mb",
         type=flags.between(1, 500),
@@ -88,7 +69,7 @@ def _report(args: argparse.Namespace) -> int:
         raise InputError("no --out DIR given; the page is written there as index.html")
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: is a file; the page goes into a folder, as index.html")
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import select
     from unifer.report.page.building import Settings, write_report
     from unifer.report.page.scoring import score_all
 

@@ -62,10 +62,11 @@ class Scored:
 
 
 def score(held_out: DatasetSpec, before: Path, after: Path, names: tuple[str, str]) -> Scored:
-    """Grade the predictions `before` and `after` and pair them. Raises InputError where they do not answer
-    the same questions.
+    """Grade the predictions `before` and `after` and pair them.
+
+    Raises InputError where they do not answer the same questions.
     """
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
     from unifer.evaluate.statistics.compare import face_f1, paired_gain
 

@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 
 _REMEDY = "give another --out, or --fresh, which moves the earlier run aside"
 _EPILOG = """\
-A round: the model answers faces of the pool several times; the filter of `unifer data cot` keeps what is worth learning from; rows are
-chosen by difficulty, class and Action Units; SFT and GRPO train on them; the held-out questions decide by a paired interval whether it
-helped. With --loop facial-r1 it is shown label and AUs instead, and asked again with its faults until it names exactly them.
-`unifer synthesize review FILE` is the page for people to judge the test rows of that loop.
-Every key of the config is a flag after it (--rounds 2 --samples 8 --sft.learning_rate 1e-5); --keys lists them.
+A round: the model answers faces of the pool several times; the filter of
+`unifer data cot` keeps what is worth learning from; rows are chosen by
+difficulty, class and Action Units; SFT and GRPO train on them; the held-out
+questions decide by a paired interval whether it helped. With --loop facial-r1
+it is shown label and AUs instead, and asked again with its faults until it
+names exactly them. `unifer synthesize review FILE` is the page for people to
+judge the test rows of that loop. Every key of the config is a flag after it
+(--rounds 2 --samples 8 --sft.learning_rate 1e-5); --keys lists them.
 """
 
 
@@ -55,15 +58,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         add_help=False,
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this help, or that of review")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml",
-    )
-    parser.add_argument(
-        "--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside"
-    )
+    flags.file(parser, "--config", "YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml")
+    flags.switch(parser, "--fresh", "start over; an earlier run in the same folder is moved aside")
     parser.add_argument("--keys", action="store_true", help="list every key of a config with its default")
     parser.set_defaults(run=partial(_synthesize, parser), passes_flags_on=True)
 
@@ -127,8 +123,9 @@ def _rounds(config: Synthesis) -> None:
 
 
 def _claim(config: Synthesis) -> Start:
-    """The checkpoints that the run starts from; its folder is claimed. Raises InputError: what it needs is
-    not there, or another run is.
+    """The checkpoints that the run starts from; its folder is claimed.
+
+    Raises InputError: what it needs is not there, or another run is.
     """
     from unifer.cli.synthesis_rounds import Start
     from unifer.datasets import load_dataset
@@ -182,9 +179,7 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
 
 
 def _described(config: Path) -> Json:
-    """Name and digest of a training config, and of its base where it has one: a change of either changes the
-    run.
-    """
+    """Name and digest of a training config and of its base: a change of either changes the run."""
     from unifer.configs import files_of
 
     own, *bases = files_of(config)

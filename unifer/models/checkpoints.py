@@ -84,8 +84,8 @@ def usable_checkpoint(model: str | None, flag: str = "--model") -> Checkpoint:
     quickstart = project_root(near) / QUICKSTART_MODEL
     if not quickstart.is_dir():
         raise InputError(
-            f"no model: neither model/UniFER-7B nor {QUICKSTART_MODEL} is there; `bash scripts/quickstart.sh` "
-            f"trains the latter in minutes, or give {flag} a checkpoint folder or a hub id"
+            f"no model: neither model/UniFER-7B nor {QUICKSTART_MODEL} is there; `bash scripts/quickstart.sh`"
+            f" trains the latter in minutes, or give {flag} a checkpoint folder or a hub id"
         )
     return _checked(quickstart)
 
@@ -238,3 +238,23 @@ def _check_weights(path: Path, tensors: set[str]) -> None:
             f"{path}: lacks {lost[0]!r}, which the checkpoint's index puts there; files of two "
             "checkpoints are mixed"
         )
+
+
+def last_whole(folder: Path) -> Path | None:
+    """The newest `checkpoint-N` of a training run that is whole; None without one.
+
+    The trainer state is the last thing that a save writes: a folder without it was left half-written.
+    """
+    whole = [
+        (int(match[1]), path)
+        for path in folder.glob("checkpoint-*")
+        if (match := re.fullmatch(r"checkpoint-(\d+)", path.name)) and _has_state(path)
+    ]
+    return max(whole)[1] if whole else None
+
+
+def _has_state(checkpoint: Path) -> bool:
+    try:
+        return isinstance(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

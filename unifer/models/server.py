@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from unifer import runs
 from unifer.errors import InputError
 from unifer.models.devices import auto_dtype, visible_gpus
 from unifer.places import project_root
-from unifer.processes import ProcessGroup
+from unifer.processes import ProcessGroup, free_port
 from unifer.records import Json
 
 _HOST = "127.0.0.1"
@@ -38,7 +37,7 @@ class ServerLost(Exception):
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What is served and how; the keys of `vllm:` in benchmark/models.yaml."""
+    """What is served and how; the keys of `vllm:` in eval_more/models.yaml."""
 
     model: str
     """A checkpoint folder, as seen from here or from the project, else an id on the model hub."""
@@ -145,7 +144,7 @@ class LocalServer:
 
     def start(self) -> None:
         """Begin to start it. Raises InputError where `model` is no folder and no hub id."""
-        port = _free_port()
+        port = free_port(_HOST)
         command = self.options.command(self.served, port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as stream:
@@ -215,13 +214,6 @@ def serving(options: ServerOptions, served: str, log: Path) -> Iterator[LocalSer
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((_HOST, 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _environment() -> dict[str, str]:

@@ -62,7 +62,7 @@ class Cascade:
             intersection_score_threshold=2.0,  # never reached: merging, with counts, is ours
         )
         boxes = [(w["c"], w["r"], w["c"] + w["width"], w["r"] + w["height"]) for w in windows]
-        found = [(box, count) for box, count in merged(boxes) if count >= self._least]
+        found = [(box, count) for box, count in merge_boxes(boxes) if count >= self._least]
         back = image.width / size[0], image.height / size[1]
         return [
             Face(
@@ -82,7 +82,7 @@ class Cascade:
         return self._of_thread.model
 
 
-def merged(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tuple[float, ...], int]]:
+def merge_boxes(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tuple[float, ...], int]]:
     """Groups of boxes that overlap, as (median box, how many), the largest group first."""
     import numpy as np
 

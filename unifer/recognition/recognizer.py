@@ -203,7 +203,7 @@ class Recognizer:
                         follow([reading.face for reading in ready if reading.face])
                     continue
                 if follow is not None:
-                    ready = ready.followed(follow)
+                    ready = ready.with_tracks(follow)
                 places[id(ready)] = at
                 yield ready
 

@@ -14,11 +14,13 @@ from unifer.datasets import ALL, DatasetSpec
 from unifer.dialogue.wordings import Wording
 from unifer.evaluate.au_metrics import ActionUnitScores
 from unifer.evaluate.metrics import UNNAMED, Scores
+from unifer.evaluate.overall import Overall
+from unifer.evaluate.published import PublishedScores
 from unifer.evaluate.reasoning.judged import JudgeScores
 from unifer.evaluate.reasoning.rege import Rege
 from unifer.evaluate.reasoning.scores import ReasoningScores
 from unifer.evaluate.reasoning.shares import MeanShare
-from unifer.evaluate.scoring import DatasetScores, Overall, PublishedScores
+from unifer.evaluate.scoring import DatasetScores
 from unifer.evaluate.statistics.baselines import Baselines
 from unifer.evaluate.statistics.compare import Gain
 from unifer.records import Json

@@ -23,12 +23,11 @@ from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
-from unifer.evaluate import asked as asked_of_runs
-from unifer.evaluate.asked import is_log
-from unifer.evaluate.harness.logs import read_log, read_log_stated
+from unifer.evaluate import loading
+from unifer.evaluate.harness.logs import read_log, read_log_manifest
 from unifer.evaluate.harness.tasks import dataset_task, picture_uri
 from unifer.evaluate.harness.writing import write_log
-from unifer.evaluate.predictions import PredictionFile, find_missing, read_predictions, run_name
+from unifer.evaluate.loading import PredictionFile, is_log, open_run, run_name
 from unifer.evaluate.scoring import score_strict
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question
@@ -117,8 +116,7 @@ def test_what_never_ran_is_missing_and_what_errored_is_failed(tmp_path: Path) ->
     )
     assert log.status == "error"
     path = Path(log.location)
-    rows, _ = read_predictions(path, spec)
-    missing = find_missing(path, spec, rows)
+    missing = open_run(spec, PredictionFile("m", path)).missing
     assert [question.key for question in missing.questions] == ["faces/0003.png", "faces/0004.png"]
     counts = score_strict(spec, PredictionFile("m", path), 0).counts
     assert (counts["asked"], counts["answered"], counts["failed"], counts["missing"]) == (5, 2, 1, 2)
@@ -186,7 +184,7 @@ def test_a_log_of_another_task_or_dataset_is_named(tmp_path: Path) -> None:
         read_log(path)
     path, _ = log_of(tmp_path)
     with pytest.raises(InputError, match=r"is a log of the dataset 'toy', not of 'other'"):
-        read_predictions(path, dataset(tmp_path, "other"))
+        open_run(dataset(tmp_path, "other"), PredictionFile("m", path))
 
 
 def changed(path: Path, name: str, change: Callable[[Json], None]) -> Path:
@@ -208,7 +206,7 @@ def test_a_log_in_progress_and_one_whose_samples_are_lost_are_told_apart(tmp_pat
         InputError,
         match=r"is still being written, or its run was killed; .*`inspect eval-retry changed.eval`",
     ):
-        read_log_stated(changed(path, "header.json", dict.clear))
+        read_log_manifest(changed(path, "header.json", dict.clear))
     with zipfile.ZipFile(path) as archive:
         (first, second) = [name for name in archive.namelist() if name.startswith("samples/")]
     with pytest.raises(InputError, match=r"holds no sample \(its run ended with status 'success'\)"):
@@ -220,7 +218,7 @@ def test_a_log_that_was_cut_off_is_damaged_not_empty(kept: float, tmp_path: Path
     path, _ = log_of(tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data)) if 0 < kept < 1 else int(kept)])
-    for read in (read_log, read_log_stated):
+    for read in (read_log, read_log_manifest):
         with pytest.raises(
             InputError, match=r"cannot be read as a log of inspect_ai .*damaged or was cut off"
         ):
@@ -243,7 +241,7 @@ def test_a_damaged_sample_and_a_forged_one_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"'candidate_labels' holds 'pride', so this row is of another dataset"
     ):
-        read_predictions(changed(path, name, other_label), spec)
+        open_run(spec, PredictionFile("m", changed(path, name, other_label)))
 
 
 def test_files_that_are_no_logs_are_refused_and_nothing_half_written_is_left(tmp_path: Path) -> None:
@@ -292,7 +290,7 @@ def test_json_is_a_log_only_where_it_begins_as_one_and_a_log_needs_inspect(
         (tmp_path / name).write_text(text)
     assert {name for name in texts if is_log(tmp_path / name)} == {"log.json", "x.eval"}
     assert not is_log(tmp_path / "none.json")
-    monkeypatch.setattr(asked_of_runs, "find_spec", lambda name: None)
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
     with pytest.raises(
         InputError, match=r"x\.eval: reading a log of inspect_ai needs inspect_ai: pip install"
     ):

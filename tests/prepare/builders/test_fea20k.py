@@ -80,7 +80,7 @@ def test_all_19_425_rows_of_the_release_are_read(tmp_path: Path, capsys: pytest.
     assert (len(rows), len({each.image_path for each in rows})) == (17_737, 17_737), (
         "00001.jpg of two sources are two pictures"
     )
-    assert len(read_questions(test, load_dataset(mini.ROOT / "benchmark/fea20k"))) == 1_688
+    assert len(read_questions(test, load_dataset(mini.ROOT / "eval_more/fea20k"))) == 1_688
 
 
 def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def project(
     """`root` with `data`, `train_unifer` and dataset folders whose question files are at hand."""
     for folder in ("data", "train_unifer"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    return {name: dataset(root / FOLDERS.get(name, f"benchmark/{name}"), name, count) for name in sets}
+    return {name: dataset(root / FOLDERS.get(name, f"eval_more/{name}"), name, count) for name in sets}
 
 
 def dataset(folder: Path, name: str, count: int = COUNT, **extra: Any) -> DatasetSpec:

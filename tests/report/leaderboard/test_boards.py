@@ -11,9 +11,11 @@ from tests.evaluate.scored import FAILED
 from tests.report.leaderboard.models import COUNT, answer, dataset, project
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile, find_runs
-from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published, score_published
+from unifer.evaluate.run_files import Selected, find_runs
+from unifer.evaluate.scoring import score_strict
 from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine, arrange
 from unifer.report.leaderboard.entries import BoardCell, Entry, Group, Value, collect
 from unifer.report.leaderboard.published import Protocol, PublishedResult, PublishedSource
@@ -221,7 +223,7 @@ def test_models_that_noise_parts_share_a_rank(tmp_path: Path) -> None:
 def test_units_alone_are_ranked_by_their_mean_over_sets(tmp_path: Path) -> None:
     specs = {}
     for name, units in (("disfa", ["AU6", "AU12"]), ("bp4d", ["AU4"])):
-        spec = dataset(tmp_path / "benchmark" / name, name, labels=None, action_units="all")
+        spec = dataset(tmp_path / "eval_more" / name, name, labels=None, action_units="all")
         rows = [
             {
                 "image_path": f"/{name}/{index}.png",
@@ -303,7 +305,7 @@ def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) 
 def test_means_of_different_judges_are_not_ranked_against_each_other(
     tmp_path: Path, judges: tuple[str, str], ranks: list[int]
 ) -> None:
-    specs = {"fea20k": dataset(tmp_path / "benchmark" / "fea20k", "fea20k")}
+    specs = {"fea20k": dataset(tmp_path / "eval_more" / "fea20k", "fea20k")}
     group = Group("Other emotions, Action Units and reasoning")
     counts = {"asked": COUNT, "missing": 0, "failed": 0}
     entries = [

@@ -11,8 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.report.leaderboard.models import COUNT, answer, project
-from unifer.evaluate.predictions import find_runs
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.run_files import Selected, find_runs
 from unifer.report.leaderboard.boards import Leaderboard, arrange
 from unifer.report.leaderboard.entries import collect
 from unifer.report.leaderboard.markdown import markdown
@@ -26,7 +25,7 @@ WARNING = "different <b>prompt</b>: a | b"
 
 @pytest.fixture(scope="module")
 def told() -> list[PublishedResult]:
-    return read_published(ROOT / "benchmark" / "published.yaml")
+    return read_published(ROOT / "eval_more" / "published.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.leaderboard.models import answer, project
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.metrics import score
-from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.report.leaderboard.entries import QuestionOutcome, Value, said_of
 from unifer.report.leaderboard.ranks import Pairs, Place, overlap, places

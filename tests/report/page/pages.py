@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
 from unifer.report.page.building import Settings, Written, write_report

@@ -24,7 +24,7 @@ from tests.report.page.pages import (
 )
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.recalls import LabelChange
 from unifer.report import dumbbells, radar

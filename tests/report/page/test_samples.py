@@ -17,7 +17,7 @@ from tests.report.page.pages import (
     write_run,
 )
 from unifer.dialogue.answers import grade
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.report.page.marking import MarkedReply, mark
 from unifer.report.page.samples import LONGEST, cut_for, gather

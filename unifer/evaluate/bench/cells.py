@@ -18,8 +18,9 @@ from unifer.datasets import DatasetSpec, find_questions, read_questions
 from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.evaluate.bench.entries import ModelEntry
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.inference.outputs import AnswerPlan, out_name, read_log
+from unifer.evaluate.scoring import grade_prediction
 from unifer.models.api.budget import FREE, Prices
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question
@@ -97,9 +98,7 @@ class BenchCell:
         self.keys.add(prediction.question.key)
         self.done += 1
         self.failed += prediction.failed
-        self.correct += Graded(
-            prediction, grade_prediction(prediction, self.asked.spec), self.asked.spec.action_units
-        ).correct
+        self.correct += Graded(prediction, grade_prediction(prediction), self.asked.spec.action_units).correct
         if self.done == self.total:
             self.state = "done"
 

@@ -1,4 +1,4 @@
-"""`benchmark/models.yaml` -> ModelEntry: which models there are and how each is served, strictly read. Knows
+"""`eval_more/models.yaml` -> ModelEntry: which models there are and how each is served, strictly read. Knows
 no model by name.
 
 The head of that file documents every key. A mistake names the file, the entry, the key, what is allowed and

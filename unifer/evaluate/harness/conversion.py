@@ -14,9 +14,8 @@ from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
-from unifer.evaluate.asked import find_source, read_stated
 from unifer.evaluate.harness.logs import ENGINE, read_log
-from unifer.evaluate.predictions import PredictionFile, read_predictions
+from unifer.evaluate.loading import PredictionFile, open_run
 from unifer.records import Json, Prediction
 
 COMMAND = "convert-log"
@@ -71,26 +70,26 @@ def to_log(
     from unifer.evaluate.harness.tasks import picture_uri
     from unifer.evaluate.harness.writing import write_log
 
-    predictions, notes = read_predictions(run.path, spec)
-    stated = read_stated(run.path)
+    loaded = open_run(spec, run)
+    predictions, stated = loaded.predictions, loaded.manifest
     identity: Json = (
         {"questions": {}, "model": {"name": run.name}, "engine": ENGINE}
         if stated is None
         else stated.identity
     )
     asked = (
-        len(predictions) if stated is None or stated.asked is None else max(stated.asked, len(predictions))
+        len(predictions) if stated is None or stated.total is None else max(stated.total, len(predictions))
     )
     picture = None
     if images:
-        source = find_source(run.path, spec, predictions).path or spec.questions
+        source = loaded.source.path or spec.questions
         picture = partial(
             picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity)
         )
     files.move_aside(out)
     write_log(out, spec, predictions, identity, asked=asked, picture=picture)
     made = _converted(out, predictions, asked)
-    return Converted(made.out, made.rows, made.failed, made.asked, tuple(notes))
+    return Converted(made.out, made.rows, made.failed, made.asked, loaded.notes)
 
 
 def _converted(out: Path, predictions: Sequence[Prediction], asked: int) -> Converted:

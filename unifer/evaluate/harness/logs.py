@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unifer.errors import InputError
-from unifer.evaluate.asked import Stated
 from unifer.evaluate.harness.log_files import Logged, read_header, read_samples
 from unifer.evaluate.harness.outputs import prediction_of
 from unifer.evaluate.harness.samples import FACTS, question_in, restored, sample_id
+from unifer.evaluate.loading import RunManifest
 from unifer.models.api.secrets import redacted, secrets
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction
@@ -83,11 +83,11 @@ def read_log(path: Path, check: Callable[[Prediction], None] = lambda prediction
     place = {str(name): index for index, name in enumerate(log.eval.dataset.sample_ids or ())}
     ordered = tuple(rows[name] for name in sorted(rows, key=lambda name: place.get(name, len(place))))
     return LogPredictions(
-        _facts(log)["dataset"], ordered, stated.identity, stated.asked or len(rows), log.status
+        _facts(log)["dataset"], ordered, stated.identity, stated.total or len(rows), log.status
     )
 
 
-def read_log_stated(path: Path) -> Stated:
+def read_log_manifest(path: Path) -> RunManifest:
     """What the log's header says that a manifest would: identity and how many questions were asked. Raises
     InputError as `read_log`.
     """
@@ -106,7 +106,7 @@ def _facts(log: EvalLog) -> Json:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def _stated(path: Path, log: EvalLog) -> Stated:
+def _stated(path: Path, log: EvalLog) -> RunManifest:
     facts = _facts(log)
     if not isinstance(facts.get("dataset"), str):
         raise InputError(
@@ -125,7 +125,7 @@ def _stated(path: Path, log: EvalLog) -> Stated:
             "hold one reply a question; run it with --epochs 1"
         )
     asked = facts.get("asked", len(log.eval.dataset.sample_ids or ()) or log.eval.dataset.samples)
-    return Stated(_identity(facts, log), asked)
+    return RunManifest(_identity(facts, log), asked)
 
 
 def _identity(facts: Json, log: EvalLog) -> Json:

@@ -27,7 +27,7 @@ from unifer.evaluate.harness.scorer import strict as strict
 from unifer.evaluate.harness.tasks import dataset_task
 from unifer.evaluate.inference.infer import check_some_image
 from unifer.evaluate.inference.outputs import AnswerPlan
-from unifer.places import BENCHMARK, current_project
+from unifer.places import MORE, current_project
 
 
 def _named(name: str, folder: str) -> Callable[..., Task]:
@@ -49,13 +49,13 @@ rafdb = _named("rafdb", "eval_rafdb")
 ferplus = _named("ferplus", "eval_ferplus")
 affectnet = _named("affectnet", "eval_affectnet")
 sfew = _named("sfew", "eval_sfew_2.0")
-disfa = _named("disfa", f"{BENCHMARK}/disfa")
-bp4d = _named("bp4d", f"{BENCHMARK}/bp4d")
-rafau = _named("rafau", f"{BENCHMARK}/rafau")
-faba_au = _named("faba_au", f"{BENCHMARK}/faba_au")
-faba_emotion = _named("faba_emotion", f"{BENCHMARK}/faba_emotion")
-fer2013 = _named("fer2013", f"{BENCHMARK}/fer2013")
-fea20k = _named("fea20k", f"{BENCHMARK}/fea20k")
+disfa = _named("disfa", f"{MORE}/disfa")
+bp4d = _named("bp4d", f"{MORE}/bp4d")
+rafau = _named("rafau", f"{MORE}/rafau")
+faba_au = _named("faba_au", f"{MORE}/faba_au")
+faba_emotion = _named("faba_emotion", f"{MORE}/faba_emotion")
+fer2013 = _named("fer2013", f"{MORE}/fer2013")
+fea20k = _named("fea20k", f"{MORE}/fea20k")
 
 
 @task

@@ -26,9 +26,10 @@ from inspect_ai.solver import TaskState
 
 from unifer.datasets import DatasetSpec, PublishedRule
 from unifer.evaluate import scoring
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.harness.outputs import prediction_of
 from unifer.evaluate.harness.samples import kept, question_in, restored, shown
+from unifer.evaluate.scoring import grade_prediction
 from unifer.records import Json, Prediction, Verdict
 
 _REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "failed": "no_response"}
@@ -62,14 +63,19 @@ def figures_of(scores: Sequence[SampleScore]) -> dict[str, float]:
 
 @scorer(metrics=[figures()])
 def strict(aliases: Mapping[str, Sequence[str]] | None = None, action_units: Sequence[int] = ()) -> Scorer:
-    """The strict protocol (docs/scoring.md) for a dataset with these further spellings and these scored AUs
-    (none: all).
+    """The strict protocol (docs/scoring.md) for a dataset with these scored AUs (none: all).
+
+    `aliases` stands in earlier logs: always empty, as no dataset had any. Raises ValueError for others.
     """
-    spec = _spec((), aliases or {}, tuple(action_units))
+    if aliases:
+        raise ValueError(
+            f"aliases {dict(aliases)!r}: strict accepts the spellings of emotions.SPELLINGS alone"
+        )
+    spec = _spec((), tuple(action_units))
 
     async def score(state: TaskState, target: Target) -> Score:
         prediction = prediction_of(question_in(state.metadata), state.output)
-        return score_of(Graded(prediction, grade_prediction(prediction, spec), spec.action_units))
+        return score_of(Graded(prediction, grade_prediction(prediction), spec.action_units))
 
     return score
 
@@ -78,7 +84,7 @@ def strict_for(spec: DatasetSpec) -> Scorer:
     """`strict` as the dataset wants it; its arguments stand in the log, so a log can be scored again without
     the dataset.
     """
-    return strict({label: list(words) for label, words in spec.aliases.items()}, list(spec.action_units))
+    return strict(action_units=list(spec.action_units))
 
 
 def score_of(row: Graded) -> Score:
@@ -140,12 +146,7 @@ def _listed(units: frozenset[int]) -> str:
     return ", ".join(f"AU{unit}" for unit in sorted(units)) or "no AU"
 
 
-def _spec(
-    labels: tuple[str, ...],
-    aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    units: tuple[int, ...] = (),
-) -> DatasetSpec:
+def _spec(labels: tuple[str, ...], units: tuple[int, ...] = ()) -> DatasetSpec:
     """As much of a dataset as grading and figures read."""
-    spellings = MappingProxyType({label: tuple(words) for label, words in aliases.items()})
     rule = PublishedRule(MappingProxyType({}), "one_line")
-    return DatasetSpec("", "", Path(), Path(), labels, rule, action_units=units, aliases=spellings)
+    return DatasetSpec("", "", Path(), Path(), labels, rule, action_units=units)

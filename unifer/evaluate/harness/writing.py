@@ -42,10 +42,11 @@ from pydantic_core import to_json
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.harness.outputs import output_of
 from unifer.evaluate.harness.samples import FACTS, kept, sample_of, shown
 from unifer.evaluate.harness.scorer import figures_of, score_of
+from unifer.evaluate.scoring import grade_prediction
 from unifer.records import Json, Prediction, Question
 
 SUFFIX = ".eval"
@@ -99,7 +100,7 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
     status: EvalStatus = "success" if asked == len(predictions) else "cancelled"
     model = str((identity.get("model") or {}).get("name") or "unknown")
     options = {
-        "aliases": {label: list(words) for label, words in spec.aliases.items()},
+        "aliases": {},
         "action_units": list(spec.action_units),
     }
     scorer = EvalScorer(
@@ -149,7 +150,7 @@ def _config(identity: Json) -> GenerateConfig:
 
 def _sample(prediction: Prediction, spec: DatasetSpec, model: str, picture: Picture | None) -> EvalSample:
     asked, output = sample_of(prediction.question), output_of(prediction, model)
-    row = Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
+    row = Graded(prediction, grade_prediction(prediction), spec.action_units)
     content: list[Content] = [ContentText(text=shown(prediction.question.prompt))]
     if picture is not None:
         content = [*_picture(prediction.question, picture), *content]

@@ -14,9 +14,9 @@ from typing import Any, Self
 from unifer import files, runs
 from unifer.errors import InputError
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.predictions import JUDGED
 from unifer.evaluate.reasoning.rubric import HIGHEST, LOWEST, Misfit, digest
 from unifer.evaluate.reasoning.shares import Draws, MeanShare
+from unifer.evaluate.run_files import JUDGED
 from unifer.models.api.faults import Fault
 from unifer.records import Json, Question
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.evaluate.metrics import HEADLINE, LEVEL, RESAMPLES
-from unifer.evaluate.scoring import DatasetScores, figures, overall, score_strict
+from unifer.evaluate.overall import overall
+from unifer.evaluate.scoring import DatasetScores, figures, score_strict
 from unifer.evaluate.statistics.bootstrap import Drawn
 from unifer.evaluate.statistics.compare import (
     MEASURES,
@@ -33,7 +34,7 @@ from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 
 if TYPE_CHECKING:
-    from unifer.evaluate.selection import Selected
+    from unifer.evaluate.run_files import Selected
 
 Value = tuple[float | None, tuple[float, float] | None]
 """A score in [0, 1] and its interval."""

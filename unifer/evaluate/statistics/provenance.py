@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unifer.dialogue.wordings import Wording
-from unifer.evaluate.asked import read_stated
+from unifer.evaluate.loading import read_manifest
 from unifer.records import Json
 
 if TYPE_CHECKING:
-    from unifer.evaluate.selection import Selected
+    from unifer.evaluate.run_files import Selected
 
 _CONDITIONS = {"prompt": "prompt", "image_rule": "image rule", "generation": "sampling", "dtype": "precision"}
 """Keys of a manifest's identity that change what the same model answers to the same question, and their names
@@ -75,13 +75,13 @@ def differing_words(asked: Sequence[tuple[str, str, Wording | None]]) -> list[st
 
 def identity_of(one: Selected) -> Json | None:
     """What the run was made from, by the manifest beside it or by its log; None without one."""
-    stated = read_stated(one.run.path)
+    stated = read_manifest(one.run.path)
     return None if stated is None else stated.identity
 
 
 def _profile(one: Selected) -> str:
     """The inference profile that the manifest states; runs from before there were any had the default one."""
-    stated = read_stated(one.run.path)
+    stated = read_manifest(one.run.path)
     return (stated.profile if stated else None) or "default"
 
 

@@ -54,5 +54,5 @@ BUILDER = Builder(
     needs=needs,
     faces=faces,
     layout="fer2013.csv (or icml_face_data.csv)",
-    eval_folder="benchmark/fer2013",
+    eval_folder="eval_more/fer2013",
 )

@@ -141,7 +141,7 @@ def _of_cot_row(parsed: Parsed, row: CoTRow, spec: DatasetSpec | None, aus_unkno
     labels = row.candidate_labels or offered(row.question)
     # Fewer than two is no choice: an AU question, whose reply names no emotion.
     parsed.labels = labels if len(labels) > 1 else ()
-    verdict = answers.grade(row.response, parsed.labels, spec.aliases if spec else {})
+    verdict = answers.grade(row.response, parsed.labels)
     within = answers.nested(row.response)
     if within is not None:
         parsed.faults.append(

@@ -15,7 +15,7 @@ from typing import Literal
 
 from unifer.action_units import f1
 from unifer.dialogue.answers import grade
-from unifer.dialogue.au_mentions import stated
+from unifer.dialogue.au_mentions import affirmations
 from unifer.dialogue.label_mentions import concluded
 from unifer.prepare.curation.betrayal import betrayal
 from unifer.prepare.curation.hedging import hedging
@@ -182,7 +182,7 @@ def _units_agree(verdict: Verdict, known: Known, least: float) -> bool:
     must list them too.
     """
     truth = frozenset(known.action_units or ())
-    said = stated(verdict.reasoning)
+    said = affirmations(verdict.reasoning)
     affirmed = [number for number, active in said.items() if active]
     if any(not said.get(number, True) for number in truth) or f1(affirmed, truth) < least:
         return False

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from unifer.dialogue.answers import grade
-from unifer.dialogue.facial_r1 import ANSWER, THINK, blocks, facial_r1_written
 from unifer.dialogue.prompts import quotable
+from unifer.dialogue.published import ANSWER, THINK, blocks, facial_r1_written
 from unifer.prepare.curation.filter import FilterSettings, Known, judge
 from unifer.prepare.synthesis.asking import ask, face_of, guided_text
 from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled

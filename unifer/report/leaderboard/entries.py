@@ -17,17 +17,18 @@ import numpy as np
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Wording, together, wording_of
 from unifer.errors import InputError
-from unifer.evaluate.asked import QuestionSource, find_source, read_stated
 from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
-from unifer.evaluate.facial_r1 import score_facial_r1
+from unifer.evaluate.facial_r1 import facial_r1_scores
 from unifer.evaluate.folds import folds_of
 from unifer.evaluate.grading import Graded
+from unifer.evaluate.loading import LoadedRun, PredictionFile, open_run
 from unifer.evaluate.metrics import LEVEL, ConfusionTable, tally
-from unifer.evaluate.predictions import PredictionFile, read_predictions
-from unifer.evaluate.scoring import DatasetScores, PublishedScores, score_published, score_strict
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.published import PublishedScores, published_scores
+from unifer.evaluate.run_files import Selected
+from unifer.evaluate.scoring import DatasetScores, score_run
+from unifer.evaluate.sources import QuestionSource
 from unifer.evaluate.statistics.bootstrap import percentile_interval
-from unifer.places import BENCHMARK, FERBENCH
+from unifer.places import FERBENCH, MORE
 from unifer.records import Prediction, Question
 
 METRICS = {
@@ -120,7 +121,7 @@ def family_of(spec: DatasetSpec) -> str:
     """The heading under which a dataset stands."""
     if spec.folder.name in FERBENCH:
         return POOLED_FAMILY
-    return UNITS_FAMILY if spec.folder.absolute().parent.name == BENCHMARK else spec.title
+    return UNITS_FAMILY if spec.folder.absolute().parent.name == MORE else spec.title
 
 
 @dataclass
@@ -160,14 +161,8 @@ def collect(
     for each in selected:
         spec, run = each.spec, each.run
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
-        strict = score_strict(spec, run, resamples) if protocol == "strict" else None
-        rule = _facial_r1 if protocol == FACIAL_R1 else _published
-        rows = (
-            [row.prediction for row in strict.graded]
-            if strict is not None
-            else read_predictions(run.path, spec)[0]
-        )
-        source = find_source(run.path, spec, rows)
+        loaded = open_run(spec, run)
+        rows, source, stated = loaded.predictions, loaded.source, loaded.manifest
         group = Group(family_of(spec), _questions_name(spec, source, rows))
         model = run.name if source.path is None else run.name.removesuffix(f".{source.path.stem}")
         other = paths.setdefault((model, group, spec.name), run)
@@ -177,8 +172,7 @@ def collect(
                 "out, or rename its file"
             )
         entry = entries.setdefault((model, group), Entry(model, group))
-        cell = rule(spec, run, source, rows, resamples) if strict is None else _strict(strict, source, rows)
-        stated = read_stated(run.path)
+        cell = _RULES[protocol](loaded, resamples)
         profile, folds = None if stated is None else stated.profile, folds_of(row.question for row in rows)
         entry.cells[spec.name] = replace(cell, au_set=spec.au_set, profile=profile, folds=folds)
         fingerprint = None if stated is None else (stated.identity.get("model") or {}).get("fingerprint")
@@ -210,7 +204,8 @@ def _questions_name(spec: DatasetSpec, source: QuestionSource, rows: Sequence[Pr
     return f"no file at hand ({hashlib.sha256(keys.encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"
 
 
-def _strict(result: DatasetScores, source: QuestionSource, rows: Sequence[Prediction]) -> BoardCell:
+def _strict(loaded: LoadedRun, resamples: int) -> BoardCell:
+    result = score_run(loaded, resamples)
     values = {}
     if result.scores is not None:
         values = {
@@ -221,11 +216,11 @@ def _strict(result: DatasetScores, source: QuestionSource, rows: Sequence[Predic
             if (score := getattr(units, name)) is not None:
                 values[f"au_{name}"] = Value(score, units.intervals.get(name))
     values |= _reasoning(result)
-    whole, comparable, flags = _coverage(source, result.counts, rows)
+    whole, comparable, flags = _coverage(loaded, result.counts)
     table = None if result.scores is None else result.scores.table
     # Without replies: those of 24 models over FERBench would fill gigabytes.
     kept = replace(result, graded=())
-    said = said_of(result.graded, source.questions)
+    said = said_of(result.graded, loaded.source.questions)
     known = (values, result.counts, whole, comparable, flags, result.notes, kept, said)
     return BoardCell(*known, table=table, judge=_judge(result), wording=result.wording)
 
@@ -272,26 +267,24 @@ def _judge(result: DatasetScores) -> str | None:
     )
 
 
-def _published(
-    spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int
-) -> BoardCell:
+def _published(loaded: LoadedRun, resamples: int) -> BoardCell:
     """By the published rule: accuracy stands where WAR does, macro recall where UAR does; only accuracy has
     an interval.
     """
-    result = score_published(spec, run)
+    result, spec, rows = published_scores(loaded), loaded.spec, loaded.predictions
     overall, scored = result.metrics["overall"], len(result.pairs)
     values = {
         "war": Value(overall["accuracy"], accuracy_interval(overall["accuracy"], scored, resamples)),
         "uar": Value(overall["recall"]),
         "macro_f1": Value(overall["f1"]),
     }
-    stated = read_stated(run.path)
-    asked = len(rows) if stated is None or stated.asked is None else stated.asked
+    stated = loaded.manifest
+    asked = len(rows) if stated is None or stated.total is None else stated.total
     failed = sum(row.failed for row in rows)
     counts = {"asked": asked, "scored": scored, "failed": failed, "missing": asked - len(rows)}
-    whole, comparable, flags = _coverage(source, counts, rows)
+    whole, comparable, flags = _coverage(loaded, counts)
     # The published pooled script reads every dataset with the one-line expression.
-    pooled = result if spec.published.answer_tag == "one_line" else score_published(spec, run, "one_line")
+    pooled = result if spec.published.answer_tag == "one_line" else published_scores(loaded, "one_line")
     table = tally(spec.labels, ((truth, "answered", truth) for truth, _ in result.pairs))
     return BoardCell(
         values,
@@ -306,11 +299,9 @@ def _published(
     )
 
 
-def _facial_r1(
-    spec: DatasetSpec, run: PredictionFile, source: QuestionSource, rows: Sequence[Prediction], resamples: int
-) -> BoardCell:
+def _facial_r1(loaded: LoadedRun, resamples: int) -> BoardCell:
     """By Facial-R1's rule: accuracy stands where WAR does."""
-    result = score_facial_r1(spec, run, resamples)
+    result = facial_r1_scores(loaded, resamples)
     values: dict[str, Value] = {}
     for name, share in (("war", result.accuracy), ("rouge_l", result.rouge)):
         if share is not None and share.value is not None:
@@ -321,9 +312,13 @@ def _facial_r1(
                 values[f"au_{name}"] = Value(score, units.intervals.get(name))
     if (rege := result.rege.get("accuracy") or result.rege.get("macro_au_f1")) is not None:
         values["rege"] = Value(rege.total, rege.interval)
-    whole, comparable, flags = _coverage(source, result.counts, rows)
-    words = wording_of(row.question for row in rows)
+    whole, comparable, flags = _coverage(loaded, result.counts)
+    words = wording_of(row.question for row in loaded.predictions)
     return BoardCell(values, result.counts, whole, comparable, flags, result.notes, wording=words)
+
+
+_RULES = {"strict": _strict, "unifer": _published, FACIAL_R1: _facial_r1}
+"""How a run is scored, by protocol."""
 
 
 def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[float, float] | None:
@@ -334,12 +329,11 @@ def accuracy_interval(accuracy: float, scored: int, resamples: int) -> tuple[flo
     return percentile_interval(samples, LEVEL)
 
 
-def _coverage(
-    source: QuestionSource, counts: Mapping[str, int], rows: Sequence[Prediction]
-) -> tuple[int | None, bool, tuple[str, ...]]:
+def _coverage(loaded: LoadedRun, counts: Mapping[str, int]) -> tuple[int | None, bool, tuple[str, ...]]:
     """How many questions the file has, whether all of them and no others were asked, and what to mark."""
     flags = [f"incomplete: {counts['missing']:,} without a reply"] if counts["missing"] else []
     flags += [f"{counts['failed']:,} failed"] if counts["failed"] else []
+    source, rows = loaded.source, loaded.predictions
     if source.path is None:
         return None, True, tuple(flags)
     keys = {question.key for question in source.questions}

@@ -1,4 +1,4 @@
-"""`benchmark/published.yaml`: results of others, each with its source and protocol -> typed rows. Knows no
+"""`eval_more/published.yaml`: results of others, each with its source and protocol -> typed rows. Knows no
 run and computes nothing.
 """
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unifer.evaluate.facial_r1 import PROTOCOL as FACIAL_R1
-from unifer.evaluate.scoring import overall, pool_published
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published
 from unifer.report.leaderboard.entries import (
     LABELLED,
     METRICS,

@@ -20,7 +20,7 @@ from unifer import files
 from unifer.dialogue.images import ImageError, resolve
 from unifer.emotions import in_order
 from unifer.errors import InputError
-from unifer.evaluate.asked import read_stated
+from unifer.evaluate.loading import read_manifest
 from unifer.evaluate.scoring import DatasetScores
 from unifer.places import project_root
 from unifer.records import Json
@@ -162,7 +162,7 @@ def _training(results: Sequence[DatasetScores], wanted: Sequence[Path]) -> list[
 
 
 def _model(result: DatasetScores) -> Json:
-    stated = read_stated(result.run.path)
+    stated = read_manifest(result.run.path)
     model = None if stated is None else stated.identity.get("model")
     return model if isinstance(model, dict) else {}
 

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from unifer.evaluate.run_files import Selected
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.evaluate.selection import Selected
 from unifer.prepare.parallel import in_chunks
 
 

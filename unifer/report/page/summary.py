@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from unifer import __version__, files, runs
 from unifer.action_units import ACTION_UNITS
-from unifer.evaluate.asked import read_stated
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.scoring import DatasetScores, overall
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.loading import read_manifest
+from unifer.evaluate.overall import overall
+from unifer.evaluate.run_files import Selected
+from unifer.evaluate.scoring import DatasetScores
 from unifer.evaluate.statistics.provenance import differing, differing_words
 from unifer.records import Json
 from unifer.report.page.lengths import by_length
@@ -45,7 +46,7 @@ def summary(
 
 
 def _run(result: DatasetScores) -> Json:
-    row, stated = result.to_json(), read_stated(result.run.path)
+    row, stated = result.to_json(), read_manifest(result.run.path)
     manifest = runs.manifest_path(result.run.path)
     made = (
         files.read_json(manifest, "remove it")
