@@ -12,7 +12,7 @@ from typing import Any
 from unifer.datasets import load_dataset
 from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.evaluate.statistics.compare import face_f1, paired_gain
+from unifer.evaluate.statistics.gains import face_f1, paired_gain
 
 
 def score(out: Path, model: str) -> DatasetScores:

@@ -35,7 +35,7 @@ from unifer.dialogue.published import (  # noqa: E402
 from unifer.evaluate.facial_r1 import FacialR1Scores, score_facial_r1  # noqa: E402
 from unifer.evaluate.loading import PredictionFile  # noqa: E402
 from unifer.evaluate.published import published_metrics, published_pool  # noqa: E402
-from unifer.evaluate.reasoning.rouge import rouge_l  # noqa: E402
+from unifer.evaluate.reasoning.rege import rouge_l  # noqa: E402
 from unifer.places import FERBENCH  # noqa: E402
 from unifer.train.rewards import REWARDS, judge  # noqa: E402
 

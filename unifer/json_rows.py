@@ -125,7 +125,7 @@ def again(name: str) -> str:
     """How to come by the file called `name`."""
     release = release_of(name)
     return (
-        f"fetch it again: `unifer data fetch {release.name} --force`"
+        f"fetch it again: `unifer data fetch {release.name} --overwrite`"
         if release
         else "fetch it again, or write it anew"
     )

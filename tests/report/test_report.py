@@ -13,7 +13,8 @@ from unifer.evaluate.overall import overall
 from unifer.evaluate.published import pool_published, score_published
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.report.figures import Bar, bars_png, confusion_png
-from unifer.report.tables import WIDTH, dataset_text, overall_text, percent, plain, published_text
+from unifer.report.layout import WIDTH, percent, plain
+from unifer.report.scores import dataset_text, overall_text, published_text
 
 
 def scored(root: Path, name: str, rows: int = 4) -> DatasetScores:

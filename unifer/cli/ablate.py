@@ -62,7 +62,7 @@ def _ablate(args: argparse.Namespace) -> int:
 
 def _list(run: Ablations) -> None:
     from unifer.cli.console import say, wrapped
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     for name, variant in run.variants.items():
         mark = " (the reference)" if name == run.reference else ""

@@ -118,7 +118,7 @@ def _results(cells: Sequence[BenchCell]) -> str:
         if cell.done:
             try:
                 scored[position] = score_strict(
-                    cell.asked.spec, PredictionFile(cell.plan.out.stem, cell.plan.out)
+                    cell.dataset.spec, PredictionFile(cell.plan.out.stem, cell.plan.out)
                 )
             except InputError as error:
                 cell.reason = cell.reason or str(error)

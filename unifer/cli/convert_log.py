@@ -10,7 +10,7 @@ from unifer.cli import console, flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.evaluate.harness.conversion import Converted
+    from unifer.evaluate.harness.conversion import ConversionSummary
 
 _EPILOG = """\
 The endings say what is meant: a log (.eval, or .json) becomes predictions
@@ -62,7 +62,7 @@ def _convert(args: argparse.Namespace) -> int:
     return 1 if made.missing else 0
 
 
-def _converted(args: argparse.Namespace) -> Converted:
+def _converted(args: argparse.Namespace) -> ConversionSummary:
     from unifer.evaluate.harness import conversion
     from unifer.evaluate.run_files import select
 
@@ -76,10 +76,10 @@ def _converted(args: argparse.Namespace) -> Converted:
     return conversion.to_predictions(args.source, args.out)
 
 
-def _say(made: Converted) -> None:
-    from unifer.report.tables import notes_text, plain
+def _say(made: ConversionSummary) -> None:
+    from unifer.report.layout import notes_text, plain
 
-    text = f"{made.rows:,} of {made.asked:,} questions have a row"
+    text = f"{made.rows:,} of {made.total:,} questions have a row"
     text += f", {made.failed:,} of them failed" if made.failed else ""
     print("\n".join(console.wrapped(text)))
     if made.notes:

@@ -53,8 +53,9 @@ def show(run: Path, out: Path | None = None) -> None:
 
     Raises InputError: no such run, nothing logged.
     """
-    from unifer.report.curves import curves_png, curves_text, panels
-    from unifer.report.tables import plain
+    from unifer.report.curves import curves_png, curves_text
+    from unifer.report.layout import plain
+    from unifer.report.panels import panels
     from unifer.train.history import read_metrics
 
     rows = read_metrics(run)

@@ -145,7 +145,7 @@ def urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
             raise InputError(
                 f"{flag} is for engines on this machine; leave it away, the servers at --url decide"
             )
-    from unifer.models.served import server_urls
+    from unifer.models.running_servers import server_urls
 
     return server_urls(args.url)
 

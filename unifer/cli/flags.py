@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from unifer.cli.console import note
 from unifer.errors import InputError
 
 MOST_RESAMPLES = 100_000
@@ -92,3 +93,42 @@ def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path
             f"{name}{given}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
         )
     return given
+
+
+def add_values(
+    parser: argparse._ActionsContainer, *rows: tuple[str, Callable[[str], Any], Any, str, str]
+) -> None:
+    """Flags that take one value, a row per flag: name, kind, default, metavar, help."""
+    for name, kind, default, metavar, text in rows:
+        parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
+
+
+def add_former_name(parser: argparse._ActionsContainer, name: str, flag: argparse.Action) -> None:
+    """Let `name`, what `flag` was called before, still do its work for one version, with a note."""
+
+    class FormerName(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: str | Sequence[Any] | None,
+            option_string: str | None = None,
+        ) -> None:
+            note(f"{name} is now called {flag.option_strings[0]}; the next version knows the new name alone")
+            flag(parser, namespace, values, option_string)
+
+    same: dict[str, Any] = {key: getattr(flag, key) for key in ("dest", "nargs", "type", "choices")}
+    parser.add_argument(name, action=FormerName, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **same)
+
+
+def add_overwrite_once_force(parser: argparse.ArgumentParser, text: str) -> None:
+    """`--overwrite` of the commands where it was `--force` before."""
+    add_former_name(parser, "--force", parser.add_argument("--overwrite", action="store_true", help=text))
+
+
+def refuse_existing(out: Path, overwrite: bool) -> None:
+    """Raise InputError where `out` is there and may not be moved aside."""
+    if out.exists() and not overwrite:
+        raise InputError(
+            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --overwrite"
+        )

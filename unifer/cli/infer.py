@@ -249,7 +249,7 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
 
 def _report(summary: InferenceSummary) -> None:
     before = f", {summary.resumed} of them before" if summary.resumed else ""
-    note(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
+    note(f"{summary.out}: {summary.answered} of {summary.total} answered{before}")
     if summary.failed:
         note(f"  {summary.failed} failed and will count as wrong; --retry-failed asks them again. The first:")
         for line in summary.first_failures:

@@ -82,7 +82,7 @@ def _judge(args: argparse.Namespace) -> int:
     from unifer.evaluate.loading import open_run
     from unifer.evaluate.reasoning.judge import Task, judge
     from unifer.evaluate.scoring import grade_prediction
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     spec, run = _run(args)
     who = _who(args)
@@ -177,9 +177,9 @@ def _picture(spec: DatasetSpec, root: Path | None) -> Picture:
 
 
 def _report(summary: JudgeSummary, run: PredictionFile, graded: tuple[Graded, ...]) -> int:
-    from unifer.evaluate.reasoning.judged import read_judged, score_judged
+    from unifer.evaluate.reasoning.marks import read_judged, score_judged
     from unifer.evaluate.reasoning.shares import Draws
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     before = f", {summary.before:,} of them before" if summary.before else ""
     console.note(f"{summary.out}: {summary.judged:,} of {summary.to_judge:,} judged{before}")

@@ -13,7 +13,7 @@ from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
-    from unifer.report.leaderboard.boards import Leaderboard
+    from unifer.report.leaderboard.lines import Leaderboard
     from unifer.report.leaderboard.published import PublishedResult
 
 _FORMATS = ("md", "csv", "html")
@@ -112,7 +112,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _check_sort(sort: str | None) -> None:
-    from unifer.report.leaderboard.entries import METRICS
+    from unifer.report.leaderboard.cells import METRICS
 
     if sort is not None and sort.partition(":")[0] not in ("name", *METRICS):
         raise InputError(
@@ -197,23 +197,23 @@ def _text(
     kind: str, boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str
 ) -> str:
     if kind == "csv":
-        from unifer.report.leaderboard.table import csv
+        from unifer.report.leaderboard.csv_rows import csv
 
         return csv(boards, published, protocol)
     if kind == "md":
-        from unifer.report.leaderboard.markdown import markdown
+        from unifer.report.leaderboard.text import markdown
 
         return markdown(boards, warnings)
-    from unifer.report.leaderboard.page import html
+    from unifer.report.leaderboard.html import html
 
     return html(boards, warnings)
 
 
 def _say(boards: list[Leaderboard], warnings: list[str], written: list[Path]) -> int:
-    from unifer.report.leaderboard.terminal import summary
-    from unifer.report.tables import notes_text, plain
+    from unifer.report.layout import notes_text, plain
+    from unifer.report.leaderboard.text import terminal
 
-    print(summary(boards))
+    print(terminal(boards))
     if warnings:
         print(notes_text(warnings))
     print("\nwrote " + "\n      ".join(plain(str(path), 4096) for path in written))

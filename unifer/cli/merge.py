@@ -85,7 +85,7 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _say(merged: Merged, parts: list[Path], out: Path) -> None:
-    from unifer.report.tables import notes_text, plain
+    from unifer.report.layout import notes_text, plain
 
     counts = merged.counts
     asked = "" if counts["asked"] is None else f" of {counts['asked']:,}"

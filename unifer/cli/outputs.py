@@ -30,7 +30,7 @@ def wrote(paths: list[Path]) -> int:
 
 def local(path: Path) -> str:
     """The path as seen from here, on one line."""
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     relative = os.path.relpath(path)
     return plain(str(path) if relative.count("..") > 2 else relative, 4096)

@@ -15,7 +15,7 @@ from unifer.cli.console import progress, say, wrapped
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.report.page.building import Written
+    from unifer.report.page.building import ReportSummary
 
 _ABOUT = (
     "Write one HTML page about runs: scores with intervals, confusions, differences between models, "
@@ -70,13 +70,13 @@ def _report(args: argparse.Namespace) -> int:
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: is a file; the page goes into a folder, as index.html")
     from unifer.evaluate.run_files import select
-    from unifer.report.page.building import Settings, write_report
-    from unifer.report.page.scoring import score_all
+    from unifer.evaluate.scoring import score_all
+    from unifer.report.page.building import ReportSettings, write_report
 
     chosen = select(args.runs, Path.cwd(), args.dataset_dir)
     with progress("scoring", len(chosen), unit="runs") as advance:
         results = score_all(chosen, args.resamples, advance)
-    settings = Settings(
+    settings = ReportSettings(
         images=args.images == "thumbnails",
         image_root=args.image_root,
         training=tuple(args.training),
@@ -85,7 +85,7 @@ def _report(args: argparse.Namespace) -> int:
         baseline=args.baseline,
     )
     if args.title is not None:
-        settings = Settings(**{**vars(settings), "title": args.title})
+        settings = ReportSettings(**{**vars(settings), "title": args.title})
     tell(write_report(results, args.out, settings, images_bar))
     return 0
 
@@ -95,9 +95,9 @@ def images_bar(total: int) -> AbstractContextManager[Callable[[int], None]]:
     return progress("images", total)
 
 
-def tell(written: Written) -> None:
+def tell(written: ReportSummary) -> None:
     """What was written, how large, and how to open it; warnings first."""
-    from unifer.report.tables import notes_text, plain
+    from unifer.report.layout import notes_text, plain
 
     shown = plain(str(written.path), 4096)
     lines = [notes_text(written.warnings), ""] if written.warnings else []

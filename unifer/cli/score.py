@@ -115,7 +115,7 @@ def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> Datase
 def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.scoring import score_strict
-    from unifer.report.tables import dataset_text
+    from unifer.report.scores import dataset_text
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
@@ -138,7 +138,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
 def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:
     from unifer import files
     from unifer.evaluate.published import score_published
-    from unifer.report.tables import published_text
+    from unifer.report.scores import published_text
 
     stem = _stem(run) if run.path.suffix == ".json" else f"{spec.name}_{run.name}"
     out = _output(chosen, run.path.with_name(f"{stem}_metrics.json"), run.path)
@@ -153,7 +153,7 @@ def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None)
 def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.facial_r1 import score_facial_r1
-    from unifer.report.facial_r1 import facial_r1_text
+    from unifer.report.au_scores import facial_r1_text
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.facial-r1.metrics.json"), run.path)
     result = score_facial_r1(spec, run, args.resamples)
@@ -165,7 +165,7 @@ def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Names
 
 
 def _say_folds(folds: FoldScores | None) -> None:
-    from unifer.report.folds import folds_text
+    from unifer.report.scores import folds_text
 
     if folds is not None:
         say(f"\n{folds_text(folds)}")
@@ -175,7 +175,7 @@ def _eval_total(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
     from unifer.evaluate.run_files import common_run
     from unifer.places import project_root
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     if args.protocol == "facial-r1":
         raise InputError(
@@ -200,7 +200,7 @@ def _total_strict(
     from unifer import files
     from unifer.evaluate.overall import overall
     from unifer.evaluate.scoring import score_strict
-    from unifer.report.tables import overall_text
+    from unifer.report.scores import overall_text
 
     out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
     result = overall(
@@ -223,7 +223,7 @@ def _total_published(
 ) -> int:
     from unifer import files
     from unifer.evaluate.published import pool_published, score_published
-    from unifer.report.tables import published_text
+    from unifer.report.scores import published_text
 
     out = _output(args.out, results / f"{runs[0].name}_metrics.json", *(run.path for run in runs))
     # The published pooled script reads every dataset's answers with the one-line expression, SFEW's too.

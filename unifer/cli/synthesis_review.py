@@ -59,7 +59,7 @@ def review(argv: Sequence[str]) -> int:
 
 
 def _write_page(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
-    from unifer.report.review.page import write_page
+    from unifer.report.page.review import write_page
 
     out = _out(args, ".html")
     shown = write_page(rows, args.file, out, args.image_root, lambda total: progress("images", total))

@@ -18,7 +18,7 @@ from unifer.cli import synthesis_results as results
 from unifer.cli.stages import Stages, as_flags, command, share_of_machine, side_by_side, training, unifer
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.prepare.synthesis import asking, choosing, correcting, mixing, quality, review
+from unifer.prepare.synthesis import choosing, correcting, mixing, pool, quality, review
 from unifer.prepare.synthesis import pool as pools
 from unifer.prepare.synthesis.choosing import Choice
 from unifer.prepare.synthesis.pool import Links, Pool, PoolFace
@@ -125,7 +125,7 @@ class Round:
 
     def _generate(self) -> None:
         questions = self.data / "blind.json"
-        asked = asking.blind_questions(list(self.faces.values()), self.config.generation, self.links)
+        asked = pool.blind_questions(list(self.faces.values()), self.config.generation, self.links)
         files.write_rows(questions, (question.to_json() for question in asked))
         self._ask(questions, self.folder / "generations.jsonl")
 
@@ -140,7 +140,7 @@ class Round:
             print("every face has a blind reply that passed")
             return
         questions = self.data / "guided.json"
-        asked = asking.guided_questions(faces, self.config.generation, self.links)
+        asked = pool.guided_questions(faces, self.config.generation, self.links)
         files.write_rows(questions, (question.to_json() for question in asked))
         self._ask(questions, self.folder / "guided.jsonl")
 

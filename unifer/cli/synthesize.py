@@ -27,7 +27,7 @@ from unifer.releases import hint
 if TYPE_CHECKING:
     from unifer.cli.synthesis_rounds import Start
     from unifer.models.checkpoints import Checkpoint
-    from unifer.prepare.synthesis.leaks import RowImage
+    from unifer.prepare.synthesis.mixing import RowImage
     from unifer.prepare.synthesis.pool import Pool
     from unifer.prepare.synthesis.settings import Synthesis
 
@@ -159,8 +159,8 @@ def _claim(config: Synthesis) -> Start:
 def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, questions: Path) -> Json:
     """What a resumed run must share; every path is recorded as what lies there."""
     from unifer.dialogue import prompts
-    from unifer.prepare.synthesis.asking import GUIDANCE
     from unifer.prepare.synthesis.correcting import ACCEPTANCE, CORRECTION
+    from unifer.prepare.synthesis.pool import GUIDANCE
 
     return {
         "model": model.describe(),
@@ -195,7 +195,7 @@ def _draw(config: Synthesis) -> None:
 
 def _refuse_leaks(config: Synthesis, pool: Pool) -> None:
     from unifer.datasets import load_dataset, read_questions
-    from unifer.prepare.synthesis.leaks import picture, refuse_held_out
+    from unifer.prepare.synthesis.mixing import picture, refuse_held_out
     from unifer.records import CoTRow
 
     held_out = load_dataset(config.heldout)

@@ -23,8 +23,7 @@ from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_uni
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
 from unifer.evaluate.loading import LoadedRun, PredictionFile, open_run
 from unifer.evaluate.metrics import RESAMPLES
-from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
-from unifer.evaluate.reasoning.rouge import rouge_l
+from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units, rouge_l
 from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.evaluate.statistics.bootstrap import clusters_of
 from unifer.records import Json, Prediction, Question

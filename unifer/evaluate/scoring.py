@@ -7,10 +7,13 @@ Prints nothing. Nothing is averaged in silence: what is missing or odd comes bac
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from unifer import runs
 from unifer.datasets import DatasetSpec
@@ -23,11 +26,15 @@ from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
 from unifer.evaluate.grading import Graded, unread_notes
 from unifer.evaluate.loading import LoadedRun, Missing, PredictionFile, open_run
 from unifer.evaluate.metrics import RESAMPLES, ConfusionTable, Scores
-from unifer.evaluate.reasoning.judged import read_judged
+from unifer.evaluate.reasoning.marks import read_judged
 from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
 from unifer.evaluate.statistics.baselines import Baselines, baselines_of
 from unifer.evaluate.statistics.bootstrap import cluster_notes, clusters_of, rare_notes
+from unifer.parallel import in_chunks
 from unifer.records import OUTCOMES, Json, Prediction, Question, Verdict
+
+if TYPE_CHECKING:
+    from unifer.evaluate.run_files import Selected
 
 NOTHING_MISSING = Missing()
 
@@ -231,3 +238,28 @@ def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Con
 def seed_of(name: str) -> int:
     """A fixed seed per name: datasets drawn with one seed would vary together, their mean too widely."""
     return zlib.crc32(name.encode())
+
+
+# --- many runs ----------------------------------------------------------------------------------------------
+
+
+def score_all(
+    selected: Sequence[Selected],
+    resamples: int,
+    advance: Callable[[int], None] | None = None,
+    workers: int | None = None,
+) -> list[DatasetScores]:
+    """What `score_strict` gives for each of `selected`, in order, each run in one of several processes.
+
+    Raises InputError as `score_strict` does; `advance` hears of runs that are done.
+    """
+    work = partial(_score_chunk, resamples=resamples)
+    # The largest first, so that no process is left alone with it at the end.
+    order = sorted(range(len(selected)), key=lambda at: -selected[at].run.path.stat().st_size)
+    chunks = in_chunks(work, [selected[at] for at in order], workers or os.cpu_count() or 1, advance, size=1)
+    scored = dict(zip(order, (each for chunk in chunks for each in chunk), strict=True))
+    return [scored[at] for at in range(len(selected))]
+
+
+def _score_chunk(selected: Sequence[Selected], resamples: int) -> list[DatasetScores]:
+    return [score_strict(each.spec, each.run, resamples) for each in selected]

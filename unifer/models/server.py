@@ -1,8 +1,7 @@
-"""A vLLM server of one model on this machine, started on a free loopback port, waited for, and ended with
-everything it started.
+"""A vLLM server of one model on this machine, ended with everything it started.
 
-It ends with `stop`, with the block of `serving`, with Ctrl-C and with our own death, by whatever signal.
-Knows ports and vLLM's arguments; not what is asked.
+It starts on a free loopback port and is waited for. It ends with `stop`, with the block of `serving`, with
+Ctrl-C and with our own death, by whatever signal. Knows ports and vLLM's arguments; not what is asked.
 """
 
 from __future__ import annotations
@@ -51,8 +50,9 @@ class ServerOptions:
 
     @property
     def folder(self) -> Path | None:
-        """The checkpoint folder that `model` means; None for an id on the hub. Raises InputError for what can
-        be neither.
+        """The checkpoint folder that `model` means; None for an id on the hub.
+
+        Raises InputError for what can be neither.
         """
         for path in (Path(self.model).expanduser(), project_root(Path.cwd()) / self.model):
             if path.is_dir():
@@ -75,8 +75,9 @@ class ServerOptions:
         )
 
     def describe(self, name: str) -> Json:
-        """What identifies the model in a run's manifest: a folder by its fingerprint, a hub model by its
-        id.
+        """What identifies the model in a run's manifest.
+
+        A folder goes by its fingerprint, a hub model by its id.
         """
         folder = self.folder
         return (runs.describe_checkpoint(folder) if folder is not None else {"hub": self.model}) | {
@@ -125,8 +126,9 @@ class ServerOptions:
 
 
 class LocalServer:
-    """One server and its process group. `start`, then `ready` until it is true, `alive` while it is used,
-    `stop` in any case.
+    """One server and its process group.
+
+    `start`, then `ready` until it is true, `alive` while it is used, `stop` in any case.
     """
 
     def __init__(self, options: ServerOptions, served: str, log: Path) -> None:

@@ -16,8 +16,7 @@ from tests.api_server import Body, Reaction, completion, prompt_of, refusal, ser
 from tests.evaluate.bench.benched import GOOD, bench, dataset, good, models_file, rows_of
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
-from unifer.evaluate.bench.asking import BenchLimits
-from unifer.evaluate.bench.spending import NAME, open_ledger
+from unifer.evaluate.bench.asking import NAME, BenchLimits, open_ledger
 from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
@@ -170,7 +169,7 @@ def test_a_dataset_added_later_is_asked_and_those_done_stay_done(tmp_path: Path)
         bench(models, [first], tmp_path / "logs")
         cells, _ = bench(models, [first, second], tmp_path / "logs")
         assert len(server.requests) == 7
-    assert [(cell.asked.spec.name, cell.state, cell.done) for cell in cells] == [
+    assert [(cell.dataset.spec.name, cell.state, cell.done) for cell in cells] == [
         ("toy", "done", 3),
         ("more", "done", 4),
     ]

@@ -13,7 +13,7 @@ from unifer.cli import main
 from unifer.datasets import load_dataset
 from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.reasoning.judge import ATTEMPTS
-from unifer.evaluate.reasoning.judged import read_rows
+from unifer.evaluate.reasoning.marks import read_rows
 from unifer.evaluate.run_files import find_runs
 from unifer.evaluate.scoring import score_strict
 

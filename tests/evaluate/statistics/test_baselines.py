@@ -15,7 +15,7 @@ from unifer.evaluate.metrics import tally
 from unifer.evaluate.overall import overall
 from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.baselines import baselines_of
-from unifer.report.tables import dataset_text, overall_text
+from unifer.report.scores import dataset_text, overall_text
 
 TRUTHS = ["happy"] * 5 + ["sad"] * 3 + ["angry"] * 2
 

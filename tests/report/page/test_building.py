@@ -23,8 +23,8 @@ from unifer.cli import main
 from unifer.errors import InputError
 from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.run_files import Selected
-from unifer.report.page.lengths import by_length
-from unifer.report.page.scoring import score_all
+from unifer.evaluate.scoring import score_all
+from unifer.report.page.summary import by_length
 from unifer.report.page.thumbnails import SIZES, PageImage, pack
 
 

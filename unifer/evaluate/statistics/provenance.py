@@ -1,5 +1,6 @@
-"""Were runs made under the same conditions? What their manifests say of prompt, image rule, sampling,
-precision and question file.
+"""Were runs made under the same conditions?
+
+What their manifests say of prompt, image rule, sampling, precision and question file.
 
 Knows manifests; reads no prediction. A score of one prompt beside that of another compares prompts: nothing
 here forbids it, all of it is to be said beside the numbers.
@@ -19,17 +20,14 @@ if TYPE_CHECKING:
     from unifer.evaluate.run_files import Selected
 
 _CONDITIONS = {"prompt": "prompt", "image_rule": "image rule", "generation": "sampling", "dtype": "precision"}
-"""Keys of a manifest's identity that change what the same model answers to the same question, and their names
-for people.
-"""
+"""Keys of a manifest's identity that change what a model answers, and their names for people."""
 _REPEATS = ("generation.seed",)
 """What may differ between repeats of one run."""
 _UNSTATED = "not stated"
 
 
 def differing(selected: Sequence[Selected]) -> list[str]:
-    """One warning for each condition in which runs differ, naming who had what; none where all manifests
-    agree.
+    """One warning per condition in which runs differ, naming who had what; none where all agree.
 
     Question files are compared within a dataset, everything else over all of `selected`. Runs without a
     manifest are named in one warning and compared no further. Raises InputError for a file beside a run that
@@ -59,8 +57,9 @@ def differing(selected: Sequence[Selected]) -> list[str]:
 
 
 def differing_words(asked: Sequence[tuple[str, str, Wording | None]]) -> list[str]:
-    """One warning for each dataset on which runs were asked in different words: (run, title of the dataset,
-    its wording).
+    """One warning per dataset on which runs were asked in different words.
+
+    Runs come as (run, title of the dataset, its wording).
     """
     found: dict[str, list[tuple[str, str]]] = {}
     for run, title, wording in asked:

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unifer.models.devices import visible_gpus
-from unifer.models.gpus import states
+from unifer.models.devices import gpu_states, visible_gpus
 from unifer.train.doctor.findings import DoctorFinding, size
 from unifer.train.rows import cache_root
 
@@ -48,7 +47,7 @@ def gpus() -> list[Gpu]:
     if not visible:
         return []
     torch: Any = sys.modules.get("torch")
-    if torch is None and (listed := [Gpu(each.name, float(each.total)) for each in states()]):
+    if torch is None and (listed := [Gpu(each.name, float(each.total)) for each in gpu_states()]):
         return listed
     if torch is None:
         import torch
@@ -118,7 +117,7 @@ def toolchain() -> list[DoctorFinding]:
 
 
 def _driver() -> list[DoctorFinding]:
-    cards = states()
+    cards = gpu_states()
     if not cards:
         text = "nvidia-smi does not answer, so the driver's version is not known"
         return [
