@@ -68,3 +68,9 @@ def default_image_root(near: Path) -> Path:
 def default_model(near: Path) -> Path:
     """`model/UniFER-7B` of the project around `near`, where the published README puts the checkpoint."""
     return project_root(near) / "model" / "UniFER-7B"
+
+
+def cache_folder() -> Path:
+    """For what can be made or fetched again: `UNIFER_CACHE`, else `unifer` in the user's cache folder."""
+    own = os.environ.get("UNIFER_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unifer"

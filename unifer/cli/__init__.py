@@ -26,6 +26,7 @@ from unifer.cli import (
     judge,
     leaderboard,
     merge,
+    predict,
     quickstart,
     report,
     rewards,
@@ -37,6 +38,7 @@ from unifer.errors import FULL_DISK, INTERRUPTED, InputError, Interrupted
 
 _GROUPS = (
     quickstart,
+    predict,
     data,
     doctor,
     train,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console, flags
+from unifer.cli import console, engine_flags, flags
 from unifer.cli.console import note
 from unifer.cli.profiles import DEFAULT, PROFILES, applied, own_generation
 from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
@@ -16,7 +16,7 @@ from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.evaluate.inference.infer import InferenceSummary, Job
-    from unifer.models.engines import EngineName, EngineSpec
+    from unifer.models.engines import EngineSpec
     from unifer.records import Json, Question
 
 _EPILOG = """\
@@ -52,32 +52,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Ask a model every question of a dataset.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "--dataset-dir", type=Path, nargs="+", default=[], metavar="DIR", help="folders with a dataset.yaml"
-    )
-    parser.add_argument(
-        "--model",
-        nargs="+",
-        metavar="DIR",
-        help="checkpoint folders or hub ids, asked one after the other (default: model/UniFER-7B)",
-    )
-    parser.add_argument(
-        "--engine",
-        choices=("transformers", "vllm", "server", "scripted"),
-        help="default: vllm where installed, else transformers",
-    )
-    parser.add_argument(
-        "--questions",
-        type=Path,
-        metavar="FILE",
-        help="question file, as typed or in the dataset folder; alone with --out",
-    )
-    parser.add_argument(
-        "--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)"
-    )
-    parser.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
-    )
+    _add_questions(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="predictions file, .jsonl (one dataset only)"
     )
@@ -99,70 +74,36 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help="processes, one engine each (default: one a GPU, 1 on CPU)",
     )
-    _add_generation(parser)
-    _add_engine(parser)
+    generation = engine_flags.add_generation(parser)
+    generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
+    engine_flags.add_engine(parser)
     parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
     parser.set_defaults(run=partial(_infer, parser))
 
 
-def _add_generation(parser: argparse.ArgumentParser) -> None:
-    generation = parser.add_argument_group("generation")
-    generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
-    generation.add_argument("--max-new-tokens", type=flags.positive, metavar="N", help="default: 1024")
-    generation.add_argument("--temperature", type=float, metavar="T", help="0, the default, is greedy")
-    generation.add_argument("--top-p", type=float, metavar="P", help="default: 1")
-    generation.add_argument("--repetition-penalty", type=float, metavar="R", help="1, the default, is none")
-    generation.add_argument("--seed", type=int, default=0)
-    generation.add_argument(
-        "--image-size", type=int, metavar="PIXELS", help="side; 0 keeps each image's own size (default: 224)"
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    """What is asked, and of which models."""
+    parser.add_argument(
+        "--dataset-dir", type=Path, nargs="+", default=[], metavar="DIR", help="folders with a dataset.yaml"
     )
-
-
-def _add_engine(parser: argparse.ArgumentParser) -> None:
-    engine = parser.add_argument_group("engine")
-    engine.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"), help="default: auto")
-    servers = (
-        "server only: vLLM servers of the model that run already, such as http://first-node:8000/v1; "
-        "several share the questions"
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        metavar="DIR",
+        help="checkpoint folders or hub ids, asked one after the other (default: model/UniFER-7B)",
     )
-    engine.add_argument("--url", nargs="+", action=_Collected, default=(), metavar="URL", help=servers)
-    batch = (
-        "transformers: requests a batch (default: 32); server: requests that each URL holds at once "
-        "(default: 128)"
-    )
-    engine.add_argument("--batch-size", type=flags.positive, metavar="N", help=batch)
-    engine.add_argument(
-        "--attn", default="sdpa", help="transformers only: sdpa (default), eager or flash_attention_2"
-    )
-    engine.add_argument(
-        "--gpu-memory-utilization", type=float, metavar="F", help="vllm only: share of each GPU's memory"
-    )
-    engine.add_argument(
-        "--tensor-parallel-size",
-        type=flags.positive,
-        default=1,
-        metavar="N",
-        help="vllm only: GPUs an engine",
-    )
-    engine.add_argument(
-        "--replies",
+    parser.add_argument(
+        "--questions",
         type=Path,
         metavar="FILE",
-        help="scripted only: JSON of replies, for dry runs without a model",
+        help="question file, as typed or in the dataset folder; alone with --out",
     )
-    engine.add_argument(
-        "--reply-seconds", type=float, default=0.0, metavar="S", help="scripted only: time each reply takes"
+    parser.add_argument(
+        "--sample", action="store_true", help="ask each folder's committed sample questions (synthetic faces)"
     )
-
-
-class _Collected(argparse.Action):
-    """Collects the values of a flag that is given several times; inherited ones, a tuple, are replaced."""
-
-    def __call__(
-        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
-    ) -> None:
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, [*(before if isinstance(before, list) else ()), *values])
+    parser.add_argument(
+        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
+    )
 
 
 def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -298,78 +239,12 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
     from unifer.models.engines import default_engine
 
     name = args.engine or default_engine()
-    make = partial(_spec, args, name, urls=_urls(args, name))
+    make = partial(engine_flags.spec, args, name, urls=engine_flags.urls(args, name))
     if name == "scripted":
-        if args.replies is None or not args.replies.is_file():
-            raise InputError(
-                "--engine scripted needs --replies FILE, a JSON object "
-                f"{{question id or image_path: reply}}, not {args.replies}"
-            )
-        return make(args.replies), runs.describe_file(args.replies) | {"name": Path(model or "scripted").name}
+        replies = engine_flags.replies_file(args)
+        return make(replies), runs.describe_file(replies) | {"name": Path(model or "scripted").name}
     checkpoint = find_checkpoint(model, next(iter(args.dataset_dir), Path()))
     return make(checkpoint.path, **own_generation(args, checkpoint.path)), checkpoint.describe()
-
-
-def _spec(
-    args: argparse.Namespace,
-    name: EngineName,
-    path: Path,
-    *,
-    urls: tuple[str, ...],
-    repetition_penalty: float | None = None,
-    **more: Any,
-) -> EngineSpec:
-    """The engine at `path` by the flags; `more` are the checkpoint's own settings of decoding.
-
-    Raises InputError: out of range.
-    """
-    from unifer.dialogue.images import ImageRule
-    from unifer.models.engines import EngineSpec, GenerationSettings
-
-    penalty = args.repetition_penalty if repetition_penalty is None else repetition_penalty
-    try:
-        settings = GenerationSettings(
-            args.max_new_tokens, args.temperature, args.top_p, penalty, args.seed, more
-        )
-        rule = ImageRule(args.image_size or None)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    return EngineSpec(
-        name,
-        path,
-        settings=settings,
-        image_rule=rule,
-        dtype=args.dtype,
-        attn=args.attn,
-        batch_size=args.batch_size,
-        gpu_memory_utilization=args.gpu_memory_utilization,
-        tensor_parallel_size=args.tensor_parallel_size,
-        seconds=args.reply_seconds,
-        urls=urls,
-    )
-
-
-def _urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
-    """Where the servers are. Raises InputError: none named, or flags that are a server's own business."""
-    if engine != "server":
-        if args.url:
-            raise InputError(
-                f"--url {args.url[0]}: is for --engine server, not {engine}; give that, or leave --url away"
-            )
-        return ()
-    if not args.url:
-        raise InputError(
-            "--engine server needs --url URL, the address of a vLLM server of the model, such as "
-            "http://first-node:8000/v1"
-        )
-    for flag, given in (("--dtype", args.dtype != "auto"), ("--shards", args.shards not in (None, 1))):
-        if given:
-            raise InputError(
-                f"{flag} is for engines on this machine; leave it away, the servers at --url decide"
-            )
-    from unifer.models.running_servers import server_urls
-
-    return server_urls(args.url)
 
 
 def _report(summary: InferenceSummary) -> None:

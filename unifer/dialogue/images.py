@@ -7,11 +7,12 @@ functions are thread-safe.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from unifer.places import default_image_root
 from unifer.records import Json
@@ -118,10 +119,27 @@ def decode_stored(path: Path, name: str | None = None, *, least: int | None = No
     """
     name = name or str(path)
     _check_file(path, name)
+    return _decoded(path, name, least)
+
+
+def decode_bytes(data: bytes, name: str) -> Image:
+    """What `decode` gives for a file that is in memory: an upload, say."""
+    if not data:
+        raise ImageError(name, "is empty (0 bytes)")
+    return _decoded(io.BytesIO(data), name, None)[0]
+
+
+def upright(image: Image, name: str) -> Image:
+    """What `decode` gives for a picture that somebody opened already: RGB, turned, transparency on white."""
+    _check_size(image, name)
+    return _turned(_rgb(image, name), _orientation(image))
+
+
+def _decoded(stored: Path | IO[bytes], name: str, least: int | None) -> tuple[Image, str]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(stored, formats=_FORMATS) as image:
             _check_size(image, name)
             if least is not None:
                 image.draft(None, (least, least))

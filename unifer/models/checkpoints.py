@@ -17,6 +17,10 @@ from unifer.errors import InputError
 from unifer.places import QUICKSTART_MODEL, default_model, project_root
 from unifer.records import Json
 
+TINY_WIDTH = 192
+"""Hidden size of UniFER-Tiny, in its text and in its vision part; Qwen2.5-VL's smallest has 2,048 and
+1,280.
+"""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.safetensors", "*.model"]
 _MODEL_FILES = (
@@ -67,6 +71,36 @@ def find_checkpoint(model: str | None, near: Path, flag: str = "--model") -> Che
     ):
         return Checkpoint(model.split("/")[1], check_checkpoint(_from_hub(model, flag)))
     raise InputError(f"{flag} {model}: no such folder; {_help(flag)}")
+
+
+def usable_checkpoint(model: str | None, flag: str = "--model") -> Checkpoint:
+    """`find_checkpoint`, where no name means the quickstart's UniFER-Tiny if there is no UniFER-7B.
+
+    Raises InputError as it does; where neither is there, naming the command that trains the small one.
+    """
+    near = Path()
+    if model is not None or default_model(near).is_dir():
+        return find_checkpoint(model, near, flag)
+    quickstart = project_root(near) / QUICKSTART_MODEL
+    if not quickstart.is_dir():
+        raise InputError(
+            f"no model: neither model/UniFER-7B nor {QUICKSTART_MODEL} is there; `bash scripts/quickstart.sh`"
+            f" trains the latter in minutes, or give {flag} a checkpoint folder or a hub id"
+        )
+    return _checked(quickstart)
+
+
+def knows_drawn_faces_only(path: Path) -> bool:
+    """Whether the checkpoint at `path` is a UniFER-Tiny, by the sizes in its config, whatever its folder is
+    called.
+
+    Nobody makes a model that small for photographs: what it was shown are this project's drawn faces.
+    """
+    if not (path / "config.json").is_file():
+        return False
+    config = _read_json(path / "config.json")
+    sizes = config.get("text_config"), config.get("vision_config")
+    return all(isinstance(each, dict) and each.get("hidden_size") == TINY_WIDTH for each in sizes)
 
 
 def names_of(checkpoint: Path) -> set[str]:

@@ -25,6 +25,7 @@ from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoP
 from unifer.action_units import ACTION_UNITS
 from unifer.dialogue import prompts
 from unifer.emotions import EMOTIONS, SPELLINGS
+from unifer.models.checkpoints import TINY_WIDTH
 
 PIXELS = 112
 """Side in pixels to which the processor scales the image rule's 224x224 image.
@@ -32,7 +33,7 @@ PIXELS = 112
 8x8 patches, 16 image tokens.
 """
 
-_PATCH, _MERGE, _HIDDEN = 14, 2, 192
+_PATCH, _MERGE, _HIDDEN = 14, 2, TINY_WIDTH
 
 _SPECIAL_TOKENS = (
     "<|endoftext|>",

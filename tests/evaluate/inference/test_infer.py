@@ -18,10 +18,10 @@ from tests.evaluate.asked import (
     run,
     silent,
 )
-from unifer import files
+from unifer import files, prefetching
 from unifer.cli import main
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate.inference import answering, infer
+from unifer.evaluate.inference import infer
 from unifer.models.engines import Request
 from unifer.models.engines.scripted import ScriptedEngine
 from unifer.records import Json
@@ -211,7 +211,7 @@ def test_images_are_decoded_a_bounded_number_ahead_so_memory_stays_flat() -> Non
         decoded.append(item)
         return item
 
-    for item, _ in answering.prefetched(range(500), work, workers=2, ahead=10):
+    for item, _ in prefetching.prefetched(range(500), work, workers=2, ahead=10):
         answered.append(item)
         assert len(decoded) - len(answered) <= 10
     assert answered == list(range(500))

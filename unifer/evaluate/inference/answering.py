@@ -6,29 +6,20 @@ never ends the run. Knows no manifests and no processes: those are `outputs`, `i
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, reporting_full_disk
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.models.engines import Engine, Reply, Request
+from unifer.prefetching import AHEAD, DECODERS, prefetched
 from unifer.progress import Advance
 from unifer.records import Prediction, Question
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-DECODERS = 4
-AHEAD = 64
-"""Images decoded before the engine asks for them."""
 
 HOPELESS = 16
 """If so many engine replies fail from the start, the engine is wrong and the run stops."""
@@ -95,21 +86,3 @@ def _prediction(question: Question, reply: Reply) -> Prediction:
     return Prediction(
         question, reply.text, None, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens
     )
-
-
-def prefetched(items: Iterable[T], work: Callable[[T], R], workers: int, ahead: int) -> Iterator[tuple[T, R]]:
-    """(item, work(item)) in order, `work` running in threads on at most `ahead` items in advance."""
-    source = iter(items)
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        window: deque[tuple[T, Future[R]]] = deque(
-            (item, pool.submit(work, item)) for item in islice(source, ahead)
-        )
-        try:
-            while window:
-                item, result = window.popleft()
-                made = result.result()
-                window.extend((other, pool.submit(work, other)) for other in islice(source, 1))
-                yield item, made
-        finally:
-            for _, result in window:
-                result.cancel()

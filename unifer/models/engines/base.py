@@ -33,7 +33,7 @@ class Request:
     temperature: float | None = None
     """Of this request alone, in place of the settings'.
 
-    VLLM only, where each request is sampled by itself.
+    The transformers engine answers those of one temperature together.
     """
 
 

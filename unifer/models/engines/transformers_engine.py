@@ -37,6 +37,7 @@ class TransformersEngine:
         self._model: Any = load_model(path, dtype, attn)
         self._batch_size = batch_size
         self._end_tokens = _end_tokens(self._model, self._processor.tokenizer)
+        self._settings = settings
         self._generation = _generation_config(settings, self._end_tokens, self._processor.tokenizer)
         # `generate` fills whatever we leave open from the model's own generation_config: hidden penalties and
         # sampling.
@@ -46,7 +47,8 @@ class TransformersEngine:
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
         source = iter(requests)
         while batch := list(islice(source, self._batch_size)):
-            yield from self._answer(batch)
+            for temperature in dict.fromkeys(request.temperature for request in batch):
+                yield from self._answer([request for request in batch if request.temperature == temperature])
 
     def exchange(self, checkpoint: Path) -> bool:
         return False  # loading the next one takes no longer
@@ -81,13 +83,20 @@ class TransformersEngine:
         inputs = self._processor(text=texts, images=images, padding=True, return_tensors="pt").to(
             self._model.device
         )
-        output = self._model.generate(**inputs, generation_config=self._generation)
+        output = self._model.generate(**inputs, generation_config=self._generation_at(batch[0].temperature))
         width = inputs["input_ids"].shape[1]
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         return [
             self._reply(request, tokens, ids)
             for request, tokens, ids in zip(batch, prompt_tokens, output[:, width:].tolist(), strict=True)
         ]
+
+    def _generation_at(self, temperature: float | None) -> Any:
+        """How a batch is decoded, all of whose requests share a temperature."""
+        if temperature is None or temperature == self._settings.temperature:
+            return self._generation
+        settings = self._settings.at(temperature)
+        return _generation_config(settings, self._end_tokens, self._processor.tokenizer)
 
     def _reply(self, request: Request, prompt_tokens: int, ids: list[int]) -> Reply:
         end = next((at for at, token in enumerate(ids) if token in self._end_tokens), None)
