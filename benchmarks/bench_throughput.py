@@ -32,7 +32,8 @@ from typing import Any
 
 from benchmarks.load_client import body, plain_rate
 from unifer import files
-from unifer.datasets import load_dataset, read_questions
+from unifer.append_log import AppendLog
+from unifer.datasets import load_dataset
 from unifer.evaluate.bench.asking import NAME
 from unifer.evaluate.bench.cells import BenchCell, DatasetQuestions, make_cells, read_datasets
 from unifer.evaluate.bench.entries import ModelEntry, ReplySettings
@@ -41,6 +42,7 @@ from unifer.evaluate.harness.tasks import picture_uri
 from unifer.models.server import LocalServer, ServerOptions, serving
 from unifer.places import QUICKSTART_MODEL
 from unifer.prepare import corpus
+from unifer.questions import read_questions
 from unifer.records import Question
 
 ROOT = Path(__file__).parents[1]
@@ -125,7 +127,7 @@ def killed_and_resumed(dataset: Path, entry: ModelEntry, folder: Path) -> dict[s
         time.sleep(0.05)
     process.kill()
     process.wait()
-    files.AppendLog(out).close()
+    AppendLog(out).close()
     before = {row["image_path"] for _, row in files.read_rows(out)}
     journal = folder / "logs" / NAME
     sent_before = _lines(journal)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load_client import body, plain_rate
-from unifer import files
+from unifer.append_log import AppendLog
 from unifer.datasets import load_dataset
 from unifer.dialogue import images
 from unifer.models.api.budget import read_log
@@ -126,7 +126,7 @@ def killed_and_resumed(rows: Path, url: str, out: Path, args: argparse.Namespace
         time.sleep(0.05)
     process.kill()
     process.wait()
-    files.AppendLog(log_path(out)).close()
+    AppendLog(log_path(out)).close()
     before = replies(out)
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, check=False)
     asked = [line["id"] for _, line in read_log(log_path(out)) if line["event"] == "reply"]

@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.grpo_seed_scores import score, scores, summary  # noqa: E402
 from unifer import files  # noqa: E402
+from unifer.append_log import AppendLog  # noqa: E402
 from unifer.cli import quickstart  # noqa: E402
 from unifer.cli.stages import training, unifer  # noqa: E402
 
@@ -174,7 +175,7 @@ def run(cell: Cell, out: Path, lanes: int, cold_starts: int, flags: Sequence[str
         **scores(out, sft.name, grpo.name),
         "seconds": {name: round(value) for name, value in seconds.items()},
     }
-    with files.AppendLog(out / "runs.jsonl") as log:
+    with AppendLog(out / "runs.jsonl") as log:
         log.append(row)
     print(json.dumps(row), file=sys.stderr, flush=True)
     return row
@@ -263,7 +264,7 @@ def beside(out: Path, lanes: int) -> None:
             "seconds": round(seconds),
             "war": round(100 * part.labelled.war, 1),
         }
-        with files.AppendLog(out / "runs.jsonl") as log:
+        with AppendLog(out / "runs.jsonl") as log:
             log.append(
                 row | {"au_f1": round(100 * part.action_units.face_f1, 1) if part.action_units else None}
             )

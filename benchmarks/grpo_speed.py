@@ -123,7 +123,7 @@ def _bare(args: argparse.Namespace, out: Path) -> None:
     from transformers import TrainerCallback
     from trl import GRPOTrainer
 
-    from unifer import files
+    from unifer.append_log import AppendLog
     from unifer.models.loading import load_processor
     from unifer.train import grpo, stage
     from unifer.train.rewards import trainer_rewards
@@ -152,7 +152,7 @@ def _bare(args: argparse.Namespace, out: Path) -> None:
             callbacks=[Recorder()],
         )
     ban(trainer.model, placeholders(trainer.model.config.to_dict()))
-    with files.AppendLog(out / "metrics.jsonl") as log:
+    with AppendLog(out / "metrics.jsonl") as log:
         trainer.train()
 
 

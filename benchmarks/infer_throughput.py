@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.datasets import load_dataset, read_questions
+from unifer.datasets import load_dataset
 from unifer.dialogue import images
 from unifer.dialogue.images import ImageRule
 from unifer.evaluate.inference import infer
@@ -32,6 +32,7 @@ from unifer.models.engines import EngineSpec, GenerationSettings
 from unifer.places import QUICKSTART_MODEL
 from unifer.prepare import corpus
 from unifer.progress import Advance
+from unifer.questions import read_questions
 from unifer.records import Question
 
 ROOT = Path(__file__).parents[1]

@@ -72,7 +72,8 @@ def make_questions(args: argparse.Namespace, folder: Path) -> None:
     """Copies of the dataset's sample questions, each with its own image, until there are enough."""
     from PIL import Image
 
-    from unifer.datasets import load_dataset, read_questions
+    from unifer.datasets import load_dataset
+    from unifer.questions import read_questions
 
     spec = load_dataset(args.dataset)
     samples = read_questions(spec.samples)

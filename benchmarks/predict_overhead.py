@@ -25,12 +25,12 @@ from typing import Any
 from benchmarks.infer_throughput import draw_questions
 from tests.recognition.onnx_files import write_yunet
 from tests.recognition.test_video import write_video
-from unifer.datasets import read_questions
 from unifer.evaluate.inference import infer
 from unifer.models.checkpoints import find_checkpoint
 from unifer.models.engines import Engine, EngineSpec, GenerationSettings, Reply, Request
 from unifer.places import QUICKSTART_MODEL
 from unifer.progress import Advance
+from unifer.questions import read_questions
 from unifer.recognition import log
 from unifer.recognition.recognizer import Recognizer
 

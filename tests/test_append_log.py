@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.json_files import json_rows, rows_of, same_folder
 from unifer import files
+from unifer.append_log import AppendLog
 
 
 @same_folder
@@ -20,13 +21,13 @@ def test_a_log_torn_at_any_byte_keeps_its_whole_rows_and_goes_on(
 ) -> None:
     path = tmp_path / "log.jsonl"
     path.unlink(missing_ok=True)
-    with files.AppendLog(path) as log:
+    with AppendLog(path) as log:
         for row in rows:
             log.append(row)
     whole = path.read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
     path.write_bytes(whole[:cut])
-    with files.AppendLog(path) as log:
+    with AppendLog(path) as log:
         log.append({"after": 1})
     kept = whole[:cut].count(b"\n")
     assert rows_of(path) == [*rows[:kept], {"after": 1}]
@@ -35,7 +36,7 @@ def test_a_log_torn_at_any_byte_keeps_its_whole_rows_and_goes_on(
 def test_a_torn_line_longer_than_the_reading_block_is_cut_off_too(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n' + b"x" * 200_000)
-    with files.AppendLog(path):
+    with AppendLog(path):
         pass
     assert path.read_bytes() == b'{"a": 1}\n'
 
@@ -43,7 +44,7 @@ def test_a_torn_line_longer_than_the_reading_block_is_cut_off_too(tmp_path: Path
 def test_a_log_that_holds_only_a_torn_line_starts_empty(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a"')
-    with files.AppendLog(path):
+    with AppendLog(path):
         pass
     assert path.read_bytes() == b""
 
@@ -67,7 +68,7 @@ class FullDisk:
 
 def test_a_full_disk_takes_back_the_part_of_a_line_it_wrote(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    log = files.AppendLog(path)
+    log = AppendLog(path)
     log.append({"a": 1})
     log._stream = FullDisk(log._stream, room=4)  # type: ignore[assignment]
     with pytest.raises(OSError, match="No space left"):
@@ -77,7 +78,7 @@ def test_a_full_disk_takes_back_the_part_of_a_line_it_wrote(tmp_path: Path) -> N
 
 def test_a_short_write_is_continued_not_lost(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    log = files.AppendLog(path)
+    log = AppendLog(path)
     stream = log._stream
     log._stream = Dribble(stream)  # type: ignore[assignment]
     log.append({"reply": "a longer line than one write takes"})
@@ -99,7 +100,7 @@ class Dribble:
 
 def test_a_reply_with_half_a_surrogate_pair_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    with files.AppendLog(path) as log:
+    with AppendLog(path) as log:
         log.append({"model_response": "\ud83d"})
         log.append({"model_response": "😀"})
     assert rows_of(path) == [{"model_response": "\ud83d"}, {"model_response": "😀"}]
@@ -110,7 +111,7 @@ def test_a_reply_with_half_a_surrogate_pair_is_kept(tmp_path: Path) -> None:
 def test_line_separators_inside_a_reply_do_not_end_the_row(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     reply = "a\u2028b\u2029c\x85d\x0be\r\nf"
-    with files.AppendLog(path) as log:
+    with AppendLog(path) as log:
         log.append({"model_response": reply})
         log.append({"model_response": "next"})
     assert [row["model_response"] for row in rows_of(path)] == [reply, "next"]
@@ -118,7 +119,7 @@ def test_line_separators_inside_a_reply_do_not_end_the_row(tmp_path: Path) -> No
 
 def test_a_row_that_json_cannot_hold_leaves_the_log_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    with files.AppendLog(path) as log:
+    with AppendLog(path) as log:
         log.append({"a": 1})
         with pytest.raises(ValueError, match="JSON compliant"):
             log.append({"a": float("inf")})

@@ -45,8 +45,8 @@ TORCH_ROOMS = {"models", "train"}
 
 BROAD_EXCEPTS = {
     "dialogue/images.py": "decoders raise anything on damaged bytes; each becomes the image's recorded error",
-    "models/engines/": "the boundary at which a failed request becomes a failed reply, and a worker thread hands "
-    "its error over",
+    "models/engines/": "the boundary at which a failed request becomes a failed reply, and a worker thread "
+    "hands its error over",
 }
 """Where (a file or a folder) `except Exception` may stand without raising again, and why."""
 

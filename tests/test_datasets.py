@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from unifer.datasets import load_dataset, read_questions
+from unifer.datasets import load_dataset
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
+from unifer.questions import read_questions
 
 ROOT = Path(__file__).parents[1]
 FERBENCH = ROOT.parent / "shared" / "ferbench"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from unifer.datasets import find_questions, load_dataset
+from unifer.datasets import load_dataset
 from unifer.evaluate.run_files import find_runs
 from unifer.places import renamed
+from unifer.questions import find_questions
 
 ROW = {"image_path": "a.png", "true_label": None, "prompt": "AUs?", "candidate_labels": [], "AUs": ["AU6"]}
 

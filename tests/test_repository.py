@@ -20,7 +20,8 @@ LOCKS = ("requirements/cpu.txt", "requirements/gpu.txt", "requirements/dev.txt",
 LAUNCHERS = sorted((ROOT / "train_unifer").rglob("run_*.sh"))
 
 SECRET = re.compile(
-    r"hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|(?:API_KEY|TOKEN|PASSWORD) *[=:] *['\"]?[0-9a-f]{32,}"
 )
 MACHINE_PATH = re.compile(r"/(?:work|root|farm|home/[a-z]+|Users/[A-Za-z]+|data[0-9]+)/")

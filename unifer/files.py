@@ -11,15 +11,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
-from typing import Any, Self, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
-from unifer import json_rows, releases
+from unifer import faults, releases
 from unifer.errors import InputError
 
 T = TypeVar("T")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_ROWS = ("[", "{", "")
+_SPACE = " \t\r\n"
 
 
 def read_text(path: Path) -> str:
@@ -64,7 +65,7 @@ def _json(path: Path) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError.at(
-            path, error.lineno, f"not valid JSON, {error.msg}: {json_rows.around(text, error.pos)}"
+            path, error.lineno, f"not valid JSON, {error.msg}: {faults.around(text, error.pos)}"
         ) from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply") from None
@@ -87,7 +88,7 @@ def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> 
     naming file and row where the text is no JSON; with `skipped`, a line of JSONL that is none is told to it
     (row number, problem) and passed over: after a fault in an array there is no next row to find.
     """
-    yield from json_rows.rows(path, read_text(path), skipped)
+    yield from _rows_of(path, read_text(path), skipped)
 
 
 def read_records(
@@ -111,6 +112,86 @@ def read_records(
                 f"{name!r} stands already in row {first_seen[name]}; each row needs its own id or image_path",
             )
         yield record
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(
+            f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object; "
+            "keep one of them"
+        )
+    return row
+
+
+def _constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value; write null or a number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+def _rows_of(path: Path, text: str, skipped: Callable[[int, str], None] | None) -> Iterator[tuple[int, Any]]:
+    """(row number from 1, row) of the `text` of `path`, as `files.read_rows` says."""
+    start = len(text) - len(text.lstrip(_SPACE))
+    odd = text[start : start + 1] not in _ROWS
+    if odd and (problem := faults.no_rows(text[start : start + 200], path.name)) is not None:
+        raise InputError(f"{path}: {problem}")
+    yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
+
+
+def _line_rows(
+    path: Path, text: str, skipped: Callable[[int, str], None] | None
+) -> Iterator[tuple[int, Any]]:
+    # Not str.splitlines: a reply may hold U+2028 or U+0085 unescaped, which end no JSONL row.
+    lines = text.split("\n")
+    last = len(lines) if lines[-1] else None  # a whole file ends with a line end
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                row = _DECODER.decode(line)
+            except (ValueError, RecursionError) as error:
+                problem = faults.fault(line, error) + (
+                    f"; {faults.cut_off(path.name)}" if number == last else ""
+                )
+                if skipped is None:
+                    raise InputError.at(path, number, problem) from None
+                skipped(number, problem)
+                continue
+            yield number, row
+
+
+def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
+    at, number = _skip(text, at), 0
+    while at < len(text) and text[at] != "]":
+        number += 1
+        try:
+            row, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            ends = "" if text.rstrip(_SPACE).endswith("]") else f"; {faults.cut_off(path.name)}"
+            raise InputError.at(path, number, faults.fault(text, error) + ends) from None
+        yield number, row
+        at = _skip(text, at)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+            if text[at : at + 1] == "]":
+                raise InputError.at(path, number, "a comma before the closing ']'; remove it")
+        elif text[at : at + 1] != "]":
+            problem = f"found {faults.around(text, at)}" if at < len(text) else faults.cut_off(path.name)
+            raise InputError.at(path, number, f"',' or ']' expected after this row; {problem}")
+    if at >= len(text):
+        raise InputError.at(path, number or None, f"the array is never closed: {faults.cut_off(path.name)}")
+    if text[at + 1 :].strip():
+        raise InputError.at(
+            path, number or None, f"text after the closing ']': {faults.around(text, _skip(text, at + 1))}"
+        )
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
 
 
 def write_text(path: Path, text: str) -> None:
@@ -153,11 +234,11 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
     with _replacing(path) as stream:
         stream.write("" if jsonl else "[\n")
         for number, row in enumerate(rows):
-            stream.write(("" if jsonl or not number else ",\n") + _line(row) + ("\n" if jsonl else ""))
+            stream.write(("" if jsonl or not number else ",\n") + line_of(row) + ("\n" if jsonl else ""))
         stream.write("" if jsonl else "\n]\n")
 
 
-def _line(row: Any) -> str:
+def line_of(row: Any) -> str:
     """`row` as one line of UTF-8 JSON; with a lone surrogate, which UTF-8 cannot hold, in ASCII escapes."""
     line = _ENCODER.encode(row)
     try:
@@ -184,64 +265,3 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-class ClosedAtExit:
-    """A log as a `with` block: closed at its end, whatever happens."""
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-
-def append_whole(stream: FileIO, data: bytes) -> None:
-    """Write all of `data` at the end, or nothing. Raises OSError after taking back what part was written."""
-    start = stream.seek(0, os.SEEK_END)
-    try:
-        written = 0
-        while written < len(data):
-            written += stream.write(data[written:]) or 0
-    except OSError:
-        stream.truncate(start)
-        raise
-
-
-class AppendLog(ClosedAtExit):
-    """Append-only JSONL of one writer: each `append` is on its way to disk as a whole line before it returns.
-
-    A line torn by a kill is cut off when the log is opened again, so every line in the file is a whole row.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = path.open("a+b", buffering=0)
-        self._cut_torn_line()
-
-    def _cut_torn_line(self) -> None:
-        size = self._stream.seek(0, os.SEEK_END)
-        end = size
-        while end > 0:
-            start = max(0, end - 65536)
-            self._stream.seek(start)
-            block = self._stream.read(end - start)
-            if b"\n" in block:
-                end = start + block.rindex(b"\n") + 1
-                break
-            end = start
-        if end < size:
-            self._stream.truncate(end)
-        self._stream.seek(0, os.SEEK_END)
-
-    def append(self, row: Any) -> None:
-        """Write one row. Raises OSError (a full disk, say) and leaves no part of the line."""
-        append_whole(self._stream, (_line(row) + "\n").encode("utf-8"))
-
-    def close(self) -> None:
-        os.fsync(self._stream.fileno())
-        self._stream.close()

@@ -40,7 +40,7 @@ def project_root(near: Path) -> Path:
 
 
 def renamed(path: Path) -> Path:
-    """What stands for a path in `OLD_MORE` today, `benchmark/disfa` -> `eval_more/disfa`; others as they are."""
+    """What stands for a path in `OLD_MORE` today: `benchmark/disfa` -> `eval_more/disfa`."""
     parent = path.absolute().parent
     today = parent.with_name(MORE) / path.name
     gone = not path.is_file() and not (path / "dataset.yaml").is_file()

@@ -17,7 +17,8 @@ from unifer import fields
 Json = dict[str, Any]
 OWN_FOLDS = "own folds"
 """What rows say of folds that this project made, since no published assignment was given."""
-FACTS = {name: name for name in ("subject", "fold", "folds", "coded")} | {"description": "reference"}
+_SAME = ("subject", "fold", "folds", "coded")
+FACTS = {name: name for name in _SAME} | {"description": "reference"}
 """What a dataset knows of a question's face: name on disk -> attribute."""
 
 
@@ -25,8 +26,8 @@ FACTS = {name: name for name in ("subject", "fold", "folds", "coded")} | {"descr
 class Question:
     """One benchmark row: which of `candidate_labels` does the face in `image_path` show?
 
-    `key` is unique within a file. Where the dataset codes AUs and no emotion, it asks for the AUs: `true_label` is None (`null`),
-    `candidate_labels` empty.
+    `key` is unique within a file. Where the dataset codes AUs and no emotion, it asks for the AUs:
+    `true_label` is None (`null`), `candidate_labels` empty.
     """
 
     image_path: str
@@ -68,23 +69,7 @@ class Question:
             ("id", "dataset", "AUs", "votes", *FACTS, "provenance"),
         )
         units = fields.action_units(row.get("AUs"))
-        truth = None if row["true_label"] is None else fields.text(row, "true_label")
-        if truth is None and units is None:
-            raise ValueError(
-                "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
-                "label, or its AUs"
-            )
-        offered = row["candidate_labels"]
-        labels = () if truth is None and offered == [] else fields.labels(offered)
-        if truth is None and labels:
-            raise ValueError(
-                f"'true_label' is null beside the candidate_labels {fields.named(labels)}; a question of AUs "
-                "has none: []"
-            )
-        if truth is not None and truth not in labels:
-            raise ValueError(
-                f"'true_label' {truth!r} is not among its candidate_labels {fields.named(labels)}"
-            )
+        truth, labels = _truth(row, units)
         made = cls(
             image_path=fields.text(row, "image_path"),
             true_label=truth,
@@ -126,6 +111,26 @@ class Question:
         facts: Json = {name: getattr(self, attribute) for name, attribute in FACTS.items()}
         facts["coded"] = None if self.coded is None else [f"AU{number}" for number in sorted(self.coded)]
         return {name: value for name, value in facts.items() if name not in (self.provenance or {})}
+
+
+def _truth(row: Mapping[str, Any], units: tuple[int, ...] | None) -> tuple[str | None, tuple[str, ...]]:
+    """The true label of a question and its candidates; None and none where it asks for AUs alone."""
+    truth = None if row["true_label"] is None else fields.text(row, "true_label")
+    if truth is None and units is None:
+        raise ValueError(
+            "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
+            "label, or its AUs"
+        )
+    offered = row["candidate_labels"]
+    labels = () if truth is None and offered == [] else fields.labels(offered)
+    if truth is None and labels:
+        raise ValueError(
+            f"'true_label' is null beside the candidate_labels {fields.named(labels)}; a question of AUs "
+            "has none: []"
+        )
+    if truth is not None and truth not in labels:
+        raise ValueError(f"'true_label' {truth!r} is not among its candidate_labels {fields.named(labels)}")
+    return truth, labels
 
 
 def facts_in(row: Mapping[str, Any]) -> Json:
@@ -283,13 +288,9 @@ class Prediction:
             )
         message, reason = fields.note(own, "error_message"), fields.note(own, "finish_reason")
         counts = fields.count(own, "prompt_tokens"), fields.count(own, "completion_tokens")
-        return cls(
-            question,
-            "" if failed else reply,
-            (message or reply or "failed") if failed else None,
-            reason,
-            *counts,
-        )
+        if failed:
+            return cls(question, "", message or reply or "failed", reason, *counts)
+        return cls(question, reply, None, reason, *counts)
 
     def to_json(self) -> Json:
         row = self.question.to_json() | {"model_response": self.reply}

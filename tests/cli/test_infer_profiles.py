@@ -16,12 +16,12 @@ from tests.report.leaderboard.models import answer, project
 from unifer.cli import engine_flags, main
 from unifer.cli import infer as command
 from unifer.cli.profiles import applied, own_generation
-from unifer.datasets import read_questions
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer
 from unifer.evaluate.merging import merge
 from unifer.models.engines import EngineSpec, GenerationSettings
 from unifer.models.engines.scripted import ScriptedEngine
+from unifer.questions import read_questions
 
 
 def parsed(*flags: str) -> argparse.Namespace:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.ferbench import needs_ferbench, question_file, specs
 from tests.literal import TAGGED, labelled, unifer_label
-from unifer.datasets import AnswerTag, DatasetSpec, read_questions
+from unifer.datasets import AnswerTag, DatasetSpec
 from unifer.dialogue.published import UNKNOWN, published_label
+from unifer.questions import read_questions
 
 SPECS = specs()
 TAGS: tuple[AnswerTag, ...] = ("one_line", "any_lines")

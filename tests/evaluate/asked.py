@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from unifer.datasets import read_questions
 from unifer.evaluate.inference import infer
 from unifer.evaluate.inference.outputs import AnswerPlan
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
 from unifer.models.engines.scripted import ScriptedEngine
 from unifer.progress import Advance
+from unifer.questions import read_questions
 from unifer.records import Json
 
 COUNT = 40

@@ -55,7 +55,7 @@ def test_hand_computed_scores() -> None:
 def test_equal_to_scikit_learn_on_any_claims(rows: list[Claim]) -> None:
     claimed, shown = (
         np.array([[unit in side for unit in UNITS] for side in sides])
-        for sides in ([c.claimed for c in rows], [c.shown for c in rows])
+        for sides in ([c.claimed for c in rows], [c.present for c in rows])
     )
     scores = score_action_units(rows, resamples=0)
     assert scores.face_f1 == pytest.approx(
@@ -163,9 +163,9 @@ def test_the_order_of_faces_changes_nothing(rows: list[Claim], random: Random) -
 def test_a_spurious_unit_lowers_micro_and_face_f1(rows: list[Claim], at: int) -> None:
     """In a published evaluation an AU that no face shows vanishes, so claiming everything looks precise."""
     at %= len(rows)
-    worse = [Claim(row.claimed | {43}, row.shown) if index == at else row for index, row in enumerate(rows)]
+    worse = [Claim(row.claimed | {43}, row.present) if index == at else row for index, row in enumerate(rows)]
     before, after = (score_action_units(each, resamples=0) for each in (rows, worse))
-    hit = bool(rows[at].claimed & rows[at].shown)
+    hit = bool(rows[at].claimed & rows[at].present)
     assert after.face_f1 <= before.face_f1
     assert (after.face_f1 < before.face_f1) is (hit or rows[at].f1 == 1)
     assert after.micro_f1 is not None

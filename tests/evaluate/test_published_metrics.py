@@ -8,9 +8,9 @@ import pytest
 
 from tests.ferbench import needs_ferbench, question_file, specs
 from tests.literal import unifer_metrics
-from unifer.datasets import read_questions
 from unifer.dialogue.published import published_label
 from unifer.evaluate.published import published_metrics, published_pool
+from unifer.questions import read_questions
 
 Pairs = list[tuple[str, str]]
 

@@ -14,12 +14,13 @@ from PIL import Image
 from unifer import files
 from unifer.cli import main
 from unifer.cli.data.faces import dataset_specs
-from unifer.datasets import DatasetSpec, read_questions
+from unifer.datasets import DatasetSpec
 from unifer.dialogue import answers
 from unifer.emotions import EMOTIONS, canonical
 from unifer.errors import InputError
 from unifer.places import FERBENCH
 from unifer.prepare import corpus as drawn
+from unifer.questions import read_questions
 from unifer.records import CoTRow, Question, RewardRow
 
 ROOT = Path(__file__).parents[2]

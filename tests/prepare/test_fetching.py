@@ -13,9 +13,10 @@ import pytest
 
 from tests.hub_server import Hub, serving
 from unifer import cli
-from unifer.datasets import find_questions, load_dataset
+from unifer.datasets import load_dataset
 from unifer.errors import InputError
 from unifer.places import FERBENCH
+from unifer.questions import find_questions
 
 ROOT = Path(__file__).parents[2]
 COT = "UniFER_CoT_230K.json"

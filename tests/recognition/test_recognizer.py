@@ -17,13 +17,14 @@ from PIL import Image
 
 import unifer
 from tests.recognition.doubles import HAPPY, SAD, FixedDetector, face, recognizer, save
-from unifer.datasets import DatasetSpec, read_questions
+from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
 from unifer.models.engines.scripted import ScriptedEngine
 from unifer.progress import Advance
+from unifer.questions import read_questions
 from unifer.recognition.readings import Reading
 from unifer.recognition.recognizer import DRAWN_FACES_ONLY, Recognizer
 

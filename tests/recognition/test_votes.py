@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unifer.dialogue.answers import Verdict
 from unifer.errors import InputError
 from unifer.recognition import votes
 from unifer.recognition.readings import Reading
 from unifer.recognition.votes import Calibration, read_calibration
-from unifer.records import Verdict
 
 LABELS = ("happy", "sad", "angry")
 

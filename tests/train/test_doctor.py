@@ -173,7 +173,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_a_problem(
 
 
 def replace_kept(need: machine.DiskNeed) -> machine.DiskNeed:
-    return need._replace(kept=None)
+    return need._replace(at_a_time=None)
 
 
 def test_checkpoints_of_the_run_itself_are_not_asked_for_twice(
@@ -181,7 +181,7 @@ def test_checkpoints_of_the_run_itself_are_not_asked_for_twice(
 ) -> None:
     (tmp_path / "checkpoint-5").mkdir()
     (tmp_path / "checkpoint-5" / "optimizer.pt").write_bytes(b"x" * 1000)
-    need = machine.DiskNeed(checkpoint=1000, kept=1, final=0)
+    need = machine.DiskNeed(checkpoint=1000, at_a_time=1, final=0)
     with_disk(monkeypatch, 1000)
     assert machine.disks({"output_dir": tmp_path}, need)[0].level == "ok"
     with_disk(monkeypatch, 999)

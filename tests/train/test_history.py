@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unifer import files
+from unifer.append_log import append_whole
 from unifer.errors import InputError
+from unifer.train import history
 from unifer.train.history import (
     METRICS,
     ROLLOUTS,
@@ -219,10 +221,10 @@ def test_a_full_disk_leaves_whole_members(tmp_path: Path, monkeypatch: pytest.Mo
         def __getattr__(self, name: str) -> Any:
             return getattr(self.stream, name)
 
-    whole = files.append_whole
+    whole = append_whole
     with RolloutLog(tmp_path) as log:
         log.append(1, [rollout(1)])
-        monkeypatch.setattr(files, "append_whole", lambda stream, data: whole(Full(stream), data))  # type: ignore[arg-type]
+        monkeypatch.setattr(history, "append_whole", lambda stream, data: whole(Full(stream), data))  # type: ignore[arg-type]
         with pytest.raises(OSError, match="No space"):
             log.append(2, [rollout(2)])
         monkeypatch.undo()

@@ -23,8 +23,9 @@ from unifer.cli import infer
 from unifer.cli.ablation_plan import Ablations, Chain, Training, digest, maker, plan
 from unifer.cli.console import say
 from unifer.cli.stages import Stages, as_flags, command, training, unifer
-from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
+from unifer.datasets import DatasetSpec, load_dataset
 from unifer.errors import InputError
+from unifer.questions import find_questions, read_questions
 from unifer.records import Json
 
 if TYPE_CHECKING:

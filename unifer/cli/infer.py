@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from unifer.cli import console, engine_flags, flags
 from unifer.cli.console import note
 from unifer.cli.profiles import DEFAULT, PROFILES, applied, own_generation
-from unifer.datasets import DatasetSpec, find_questions, load_dataset, read_questions
+from unifer.datasets import DatasetSpec, load_dataset
 from unifer.errors import InputError
+from unifer.questions import find_questions, read_questions
 
 if TYPE_CHECKING:
     from unifer.evaluate.inference.infer import InferenceSummary, Job

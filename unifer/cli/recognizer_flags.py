@@ -124,7 +124,7 @@ def _question(args: argparse.Namespace) -> dict[str, Any]:
         return {} if args.labels is None else {"labels": [each.strip() for each in args.labels.split(",")]}
     if args.labels is not None:
         raise InputError("--prompt-from brings its labels along; leave --labels or it away")
-    from unifer.datasets import read_questions
+    from unifer.questions import read_questions
 
     questions = read_questions(args.prompt_from)
     asked = {(question.prompt, question.candidate_labels) for question in questions}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unifer import files, runs
+from unifer.append_log import AppendLog
 from unifer.cli import synthesis_results as results
 from unifer.cli.stages import Stages, as_flags, command, share_of_machine, side_by_side, training, unifer
 from unifer.datasets import DatasetSpec
@@ -198,7 +199,7 @@ class Round:
             if self.config.loop == "blind"
             else map(_replies_of, self._attempts)
         )
-        with files.AppendLog(rejects) as log:
+        with AppendLog(rejects) as log:
             choice = choosing.choose(self.faces, self._replies(*asked), self.config, log.append)
         report = choice.report | {"mixed": self._mix(choice)}
         files.write_json(self.folder / "selection.json", report)

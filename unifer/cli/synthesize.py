@@ -194,8 +194,9 @@ def _draw(config: Synthesis) -> None:
 
 
 def _refuse_leaks(config: Synthesis, pool: Pool) -> None:
-    from unifer.datasets import load_dataset, read_questions
+    from unifer.datasets import load_dataset
     from unifer.prepare.synthesis.mixing import picture, refuse_held_out
+    from unifer.questions import read_questions
     from unifer.records import CoTRow
 
     held_out = load_dataset(config.heldout)

@@ -50,7 +50,7 @@ class Claim:
     """
 
     claimed: frozenset[int]
-    shown: frozenset[int]
+    present: frozenset[int]
     replied: bool = True
     scored: frozenset[int] | None = None
     """The AUs that count on this face, to which both sets keep; None: every AU."""
@@ -60,7 +60,7 @@ class Claim:
     @property
     def f1(self) -> float:
         """2 |both| / (|claimed| + |shown|), in [0, 1]; 1 where both are empty."""
-        return f1(self.claimed, self.shown)
+        return f1(self.claimed, self.present)
 
 
 def claim_on(
@@ -172,7 +172,7 @@ def score_action_units(
     """
     if not claims:
         raise ValueError("there is no annotated face to score")
-    found = frozenset().union(*(claim.claimed | claim.shown for claim in claims))
+    found = frozenset().union(*(claim.claimed | claim.present for claim in claims))
     if units and not found <= frozenset(units):
         raise ValueError(
             f"claims speak of AU{min(found - frozenset(units))}, which is none of the AUs scored"
@@ -209,9 +209,9 @@ def unit_rows(claims: Sequence[Claim], units: Sequence[int]) -> Floats:
     """
     claimed, shown = (
         _indicators(sets, units)
-        for sets in zip(*((claim.claimed, claim.shown) for claim in claims), strict=True)
+        for sets in zip(*((claim.claimed, claim.present) for claim in claims), strict=True)
     )
-    face = np.array([[claim.f1, claim.claimed == claim.shown] for claim in claims], dtype=float)
+    face = np.array([[claim.f1, claim.claimed == claim.present] for claim in claims], dtype=float)
     return np.concatenate([face, claimed * shown, claimed, shown], axis=1)
 
 

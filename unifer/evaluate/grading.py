@@ -25,7 +25,7 @@ class Graded:
         claim, truth = self.claim, self.prediction.question.true_label
         if truth is not None or claim is None:
             return is_correct(self.verdict, truth)
-        return self.verdict.outcome == "answered" and claim.claimed == claim.shown
+        return self.verdict.outcome == "answered" and claim.claimed == claim.present
 
     @property
     def claim(self) -> Claim | None:
@@ -54,5 +54,6 @@ def unread_notes(graded: Sequence[Graded]) -> list[str]:
         return []
     return [
         f"{unread:,} of {len(rows):,} replies name AUs in their reasoning and list none in their answer: "
-        "strict reads the answer alone and counts their AUs as missed; --protocol facial-r1 reads the reasoning"
+        "strict reads the answer alone and counts their AUs as missed; --protocol facial-r1 reads the "
+        "reasoning"
     ]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unifer import files, runs
-from unifer.datasets import read_questions
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError
 from unifer.evaluate import parts as parts_of
@@ -27,6 +26,7 @@ from unifer.evaluate.differences import (
     refuse_other_datasets,
 )
 from unifer.evaluate.sources import MIXED
+from unifer.questions import read_questions
 from unifer.records import Json, Prediction, Question
 
 COMMAND = "merge"

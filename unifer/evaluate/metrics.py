@@ -1,5 +1,4 @@
-"""Scores of the strict protocol from (truth, outcome) pairs: WAR, UAR, macro-F1, per class, confusion,
-bootstrap intervals.
+"""Scores of the strict protocol from (truth, outcome) pairs: WAR, UAR, macro-F1, per class, intervals.
 
 Knows counts and labels; no files and no replies. Everything follows from one table of counts, truth x
 outcome; where questions name their subject, from one such table for each subject, and intervals are over
@@ -58,7 +57,7 @@ class ConfusionTable:
     subjects: Counts | None = None
 
     @property
-    def asked(self) -> int:
+    def total(self) -> int:
         return int(self.counts.sum()) + self.unplaced
 
     @property
@@ -108,8 +107,8 @@ class ConfusionTable:
             counts = sums[:, :-1].astype(np.int64).reshape(resamples, *self.counts.shape)
             return counts, counts.sum(axis=(1, 2)) + self.unplaced
         cells = np.append(self.counts.ravel(), self.unplaced)
-        drawn = np.random.default_rng(seed).multinomial(self.asked, cells / self.asked, size=resamples)
-        return drawn[:, :-1].reshape(resamples, *self.counts.shape), np.full(resamples, self.asked)
+        drawn = np.random.default_rng(seed).multinomial(self.total, cells / self.total, size=resamples)
+        return drawn[:, :-1].reshape(resamples, *self.counts.shape), np.full(resamples, self.total)
 
 
 def tally(
@@ -189,12 +188,8 @@ class Scores:
         unnamed = {name: int(self.table.counts[:, size + index].sum()) for index, name in enumerate(UNNAMED)}
         unnamed["missing"] += self.table.unplaced
         answered = int(self.table.counts[:, :size].sum())
-        return {
-            "asked": self.table.asked,
-            "answered": answered,
-            **unnamed,
-            "well_formed": self.table.well_formed,
-        }
+        total = {"asked": self.table.total, "answered": answered}
+        return {**total, **unnamed, "well_formed": self.table.well_formed}
 
     def to_json(self) -> Json:
         labels = list(self.table.labels)
@@ -251,21 +246,10 @@ def score_pooled(tables: Sequence[ConfusionTable], *, resamples: int = RESAMPLES
 
 def _scores(table: ConfusionTable, counts: Counts, asked: Counts, seed: int, drawn: Drawn) -> Scores:
     """Scores of `table`; intervals from `counts` (resamples, labels, outcomes) over `asked` (resamples,)."""
-    war, uar, macro_f1 = (
-        float(value) for value in headline_of(table.counts[None], np.array([table.asked]))[0]
-    )
+    war, uar, macro_f1 = map(float, headline_of(table.counts[None], np.array([table.total]))[0])
     samples = headline_of(counts, asked)
-    return Scores(
-        table,
-        war,
-        uar,
-        macro_f1,
-        tuple(_per_class(table)),
-        intervals_of(samples, drawn),
-        samples,
-        seed,
-        drawn,
-    )
+    intervals, classes = intervals_of(samples, drawn), tuple(_per_class(table))
+    return Scores(table, war, uar, macro_f1, classes, intervals, samples, seed, drawn)
 
 
 def intervals_of(samples: Floats, drawn: Drawn = ROWS) -> dict[str, tuple[float, float]]:

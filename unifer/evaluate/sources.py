@@ -12,8 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from unifer import files, runs
-from unifer.datasets import DatasetSpec, read_questions
+from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
+from unifer.questions import read_questions
 from unifer.records import Json, Prediction, Question
 
 MIXED = "mixed"

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import Verdict, grade
 from unifer.models.engines.base import Engine, Reply, Request
 from unifer.recognition import votes
 from unifer.recognition.claims import claims
 from unifer.recognition.readings import CropArea, Face, Reading, VoteShares
 from unifer.recognition.settings import ReadingSettings
-from unifer.records import Verdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image

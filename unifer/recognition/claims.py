@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from unifer.action_units import ACTION_UNITS
+from unifer.dialogue.answers import Verdict
 from unifer.dialogue.au_spans import Span, spans
 from unifer.recognition.readings import AuClaim
-from unifer.records import Verdict
 
 _ENDS = ".!?\n"
 

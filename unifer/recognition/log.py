@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from unifer import files, runs
+from unifer.append_log import AppendLog
 from unifer.errors import InputError, reporting_full_disk
 from unifer.locks import locked
 from unifer.recognition.inputs import key_of
@@ -23,7 +24,7 @@ _REMEDY = "give --overwrite to move it aside and start anew, or --out FILE to wr
 class ReadingLog:
     """The open file. A photo is whole once all its readings are there; a kill may leave some of a photo's."""
 
-    def __init__(self, path: Path, log: files.AppendLog) -> None:
+    def __init__(self, path: Path, log: AppendLog) -> None:
         self.path = path
         self._log = log
         self._rows: dict[str, dict[int, Reading]] = {}
@@ -86,7 +87,7 @@ def opened(
                 )
             files.write_json(manifest, runs.manifest(COMMAND, identity))
         if retry_failed and path.exists():
-            files.AppendLog(path).close()  # cuts a torn last line
+            AppendLog(path).close()  # cuts a torn last line
             files.write_rows(path, [row.to_json() for row in read_log(path) if not row.failed])
-        with files.AppendLog(path) as log:
+        with AppendLog(path) as log:
             yield ReadingLog(path, log)

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from unifer import reading
-from unifer.records import Json, Outcome
+from unifer.dialogue.answers import Outcome
+from unifer.records import Json
 
 FORMAT = 1
 """Changes whenever a reader of yesterday's rows would misread today's."""

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from unifer import files, reading
 from unifer.action_units import f1
+from unifer.dialogue.answers import Verdict
 from unifer.errors import InputError
 from unifer.recognition.readings import VoteShares
-from unifer.records import Verdict
 
 FORMAT = 1
 THRESHOLD = 0.5

@@ -12,10 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from unifer.datasets import read_questions
 from unifer.models.engines.vllm_engine import prepare_environment
 from unifer.models.loading import load_processor
 from unifer.processes import free_port
+from unifer.questions import read_questions
 from unifer.records import Json
 from unifer.train import context, grpo_settings, mends, rows, settings, stage
 from unifer.train.alarms import AlarmLimits, Alarms

@@ -20,6 +20,7 @@ from accelerate.utils import gather_object
 from transformers import Trainer, TrainerCallback
 
 from unifer import files
+from unifer.append_log import AppendLog
 from unifer.dialogue import prompts
 from unifer.dialogue.images import ImageRule
 from unifer.models.loading import decode_reply
@@ -202,7 +203,7 @@ class Watch(TrainerCallback):
             "seconds": round(time.perf_counter() - started, 2),
         }
         if state.is_world_process_zero:
-            with files.AppendLog(self._out / HELD_OUT) as log:
+            with AppendLog(self._out / HELD_OUT) as log:
                 log.append(row)
         logged = {f"heldout/{name}": row[name] for name in ("war", "uar", "au_f1") if row[name] is not None}
         # Past TRL's own `log`, which would take the figures of this step with it; and the step's own row is

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
+from unifer.append_log import AppendLog, ClosedAtExit, append_whole
 from unifer.errors import InputError
 from unifer.models.checkpoints import last_whole
 from unifer.records import Json
@@ -42,7 +43,7 @@ def number(value: Any) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-class MetricsLog(files.ClosedAtExit):
+class MetricsLog(ClosedAtExit):
     """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, steps rising.
 
     Names are TRL's.
@@ -50,12 +51,12 @@ class MetricsLog(files.ClosedAtExit):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / METRICS
-        self._log: files.AppendLog | None = None
+        self._log: AppendLog | None = None
         self._last = -1
 
-    def _opened(self) -> files.AppendLog:
+    def _opened(self) -> AppendLog:
         if self._log is None:
-            self._log = files.AppendLog(self.path)
+            self._log = AppendLog(self.path)
             self._last = max((row["step"] for row in _whole_rows(self.path)), default=-1)
         return self._log
 
@@ -174,7 +175,7 @@ def prompt_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
-class RolloutLog(files.ClosedAtExit):
+class RolloutLog(ClosedAtExit):
     """`rollouts/rollouts-000001.jsonl.gz` and so on, `steps_per_part` steps each; one gzip member per append.
 
     Since a file of several members is a gzip file, `zcat` reads it; since each is whole by itself, a kill
@@ -214,7 +215,7 @@ class RolloutLog(files.ClosedAtExit):
             self._number, self._steps = self._number + 1, 0
         if self._stream is None:
             self._stream = (self.folder / f"rollouts-{self._number:06d}.jsonl.gz").open("ab", buffering=0)
-        files.append_whole(
+        append_whole(
             self._stream, gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
         )
         self._steps, self._last = self._steps + starts_step, step

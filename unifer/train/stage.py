@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from unifer.datasets import read_questions
 from unifer.errors import InputError, Interrupted, OutOfTime
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint, last_whole
 from unifer.processes import end_with_parent
+from unifer.questions import read_questions
 from unifer.records import Json
 from unifer.train import mends, run_folder, settings
 from unifer.train.doctor.examination import preflight

@@ -16,7 +16,8 @@ pytest.importorskip("inspect_ai", reason="comes with the full environment")
 from tests.evaluate.bench.benched import models_file, rows_of
 from tests.evaluate.served import ASKED, TOKENS, Answers, answers, assert_same
 from tests.shared import BASE, ROOT
-from unifer.datasets import load_dataset, read_questions
+from unifer.datasets import load_dataset
+from unifer.questions import read_questions
 
 
 @pytest.mark.slow

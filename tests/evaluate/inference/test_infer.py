@@ -19,6 +19,7 @@ from tests.evaluate.asked import (
     silent,
 )
 from unifer import files, prefetching
+from unifer.append_log import AppendLog
 from unifer.cli import main
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.inference import infer
@@ -170,15 +171,15 @@ def test_torn_last_line_is_asked_again(dataset: Path) -> None:
 def test_full_disk_says_what_is_kept_and_the_run_goes_on_later(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = files.AppendLog.append
+    append = AppendLog.append
 
-    def full_after_ten(log: files.AppendLog, row: Json) -> None:
+    def full_after_ten(log: AppendLog, row: Json) -> None:
         if len(rows_of(dataset)) == 10:
             raise OSError(errno.ENOSPC, "No space left on device")
         append(log, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.AppendLog, "append", full_after_ten)
+        patch.setattr(AppendLog, "append", full_after_ten)
         with pytest.raises(InputError, match=r"disk is full.*kept whole"):
             run(dataset)
     assert run(dataset).resumed == 10

@@ -13,9 +13,10 @@ import pytest
 
 from tests.prepare.builders import mini
 from unifer import cli
-from unifer.datasets import load_dataset, read_questions
+from unifer.datasets import load_dataset
 from unifer.errors import InputError
 from unifer.prepare.builders import fea20k
+from unifer.questions import read_questions
 from unifer.records import Json, RewardRow
 
 TRAIN = {

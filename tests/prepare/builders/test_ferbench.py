@@ -12,11 +12,11 @@ import pytest
 
 from tests.ferbench import needs_ferbench, question_file
 from tests.prepare.builders import mini
-from unifer.datasets import read_questions
 from unifer.dialogue import images
 from unifer.emotions import canonical
 from unifer.prepare.builders import affectnet, fer2013, raf, rows
 from unifer.prepare.builders.image_root import lay_out
+from unifer.questions import read_questions
 from unifer.records import Question
 
 

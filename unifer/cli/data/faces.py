@@ -10,9 +10,10 @@ from typing import Any
 from unifer import files
 from unifer.cli import flags
 from unifer.cli.console import progress
-from unifer.datasets import DatasetSpec, load_dataset, read_questions
+from unifer.datasets import DatasetSpec, load_dataset
 from unifer.errors import InputError
 from unifer.places import FERBENCH, project_root
+from unifer.questions import read_questions
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from unifer import runs
-from unifer.datasets import DatasetSpec, find_questions, read_questions
+from unifer.datasets import DatasetSpec
 from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.evaluate.bench.entries import ModelEntry
@@ -22,6 +22,7 @@ from unifer.evaluate.inference.outputs import AnswerPlan, out_name, read_log
 from unifer.evaluate.scoring import grade_prediction
 from unifer.models.api.budget import FREE, Prices
 from unifer.models.engines import GenerationSettings
+from unifer.questions import find_questions, read_questions
 from unifer.records import Json, Prediction, Question
 
 API, SERVER = "api", "vllm-server"

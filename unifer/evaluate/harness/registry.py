@@ -16,7 +16,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
-from unifer.datasets import find_questions, load_dataset
+from unifer.datasets import load_dataset
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.evaluate.harness.inspect_format import task_error
@@ -27,6 +27,7 @@ from unifer.evaluate.harness.translation import question_in
 from unifer.evaluate.inference.infer import check_some_image
 from unifer.evaluate.inference.outputs import AnswerPlan
 from unifer.places import MORE, current_project
+from unifer.questions import find_questions
 
 
 def _named(name: str, folder: str) -> Callable[..., Task]:

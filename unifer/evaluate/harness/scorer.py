@@ -130,7 +130,7 @@ def _explained(row: Graded) -> str:
     if row.claim is not None:
         lines += [
             f"AUs claimed: {_listed(row.claim.claimed)}",
-            f"AUs shown: {_listed(row.claim.shown)}",
+            f"AUs shown: {_listed(row.claim.present)}",
             f"F1: {row.claim.f1:.3f}",
         ]
     return "\n".join(lines)

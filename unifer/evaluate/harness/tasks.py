@@ -18,12 +18,13 @@ from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, Generat
 from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 
 from unifer import runs
-from unifer.datasets import DatasetSpec, read_questions
+from unifer.datasets import DatasetSpec
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
 from unifer.evaluate.harness.scorer import strict_for
 from unifer.evaluate.harness.translation import FACTS, question_in, sample_of
 from unifer.models.engines import GenerationSettings
+from unifer.questions import read_questions
 from unifer.records import Question
 
 _DEFAULTS = GenerationSettings()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unifer import files, runs
+from unifer.append_log import AppendLog
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError, reporting_full_disk
@@ -66,7 +67,7 @@ class Output:
     `done` holds the keys that have a row; `record` may be called from several threads.
     """
 
-    def __init__(self, plan: AnswerPlan, log: files.AppendLog) -> None:
+    def __init__(self, plan: AnswerPlan, log: AppendLog) -> None:
         self.plan = plan
         self._log = log
         self._writing = threading.Lock()
@@ -98,7 +99,7 @@ class Output:
         A kill in between loses and doubles nothing: keys already here are passed over.
         """
         for path in self.plan.shards():
-            files.AppendLog(path).close()  # cuts a torn last line
+            AppendLog(path).close()  # cuts a torn last line
             for prediction in read_log(path):
                 self.record(prediction)
             path.unlink()
@@ -151,7 +152,7 @@ def opened(
         files.write_json(plan.manifest, manifest)
         if retry_failed:
             _drop_failed([plan.out, *plan.shards()])
-        with files.AppendLog(plan.out) as log:
+        with AppendLog(plan.out) as log:
             output = Output(plan, log)
             output.adopt_shards()
             yield output
@@ -161,7 +162,7 @@ def _drop_failed(paths: Iterable[Path]) -> None:
     """Rewrite the files without their failed rows, each at once, so that those questions are asked again."""
     for path in paths:
         if path.exists():
-            files.AppendLog(path).close()
+            AppendLog(path).close()
             files.write_rows(
                 path, [prediction.to_json() for prediction in read_log(path) if not prediction.failed]
             )

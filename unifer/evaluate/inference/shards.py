@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from unifer.append_log import AppendLog
 from unifer.errors import INTERRUPTED, InputError
 from unifer.evaluate.inference.answering import answer
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
-from unifer.files import AppendLog
 from unifer.models.devices import visible_gpus
 from unifer.models.engines import EngineSpec
 from unifer.models.engines.succession import EngineSlot

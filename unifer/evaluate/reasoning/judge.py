@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from unifer import files, runs
+from unifer.append_log import AppendLog
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
@@ -124,7 +125,7 @@ def judge(
             if not (row.worth_asking_again or (retry_failed and row.score is None))
         }
         todo = [row for row in asked if not _is_done(row, done)]
-        with files.AppendLog(out) as log:
+        with AppendLog(out) as log:
             run = _JudgeWorkers(task, log, make_asker or _asker)
             try:
                 asyncio.run(run.all(todo, progress, len(asked), open_judge or (lambda: ApiModel(task.spec))))
@@ -172,7 +173,7 @@ class _JudgeWorkers:
     """The event loop's part: what becomes of an open row. It is the asker's journal too."""
 
     def __init__(
-        self, task: Task, log: files.AppendLog, make_asker: Callable[[ReadyModel, Journal], Asker]
+        self, task: Task, log: AppendLog, make_asker: Callable[[ReadyModel, Journal], Asker]
     ) -> None:
         self._task, self._log, self._make_asker = task, log, make_asker
         self._digests: dict[str, str] = {}

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unifer import files
+from unifer.append_log import AppendLog
 from unifer.errors import InputError, reporting_full_disk
 from unifer.models.api.requests import Answer
 from unifer.records import Json
@@ -119,7 +120,7 @@ class RequestLedger:
         do.
         """
         self.requests, self.cost = 0, 0.0
-        self._log = files.AppendLog(path)  # cuts a torn last line, so it opens before the file is read
+        self._log = AppendLog(path)  # cuts a torn last line, so it opens before the file is read
         under_way = 0.0
         for number, line in read_log(path):
             try:

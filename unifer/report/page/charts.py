@@ -230,16 +230,8 @@ def radar_png(path: Path, radar: Radar) -> None:
     for outline, colour, mark in zip(radar.outlines[:MOST], PALETTE, _MARKS, strict=False):
         # A gap in the numbers is a gap in the line: an outline that lacks an axis stays open.
         values = [np.nan if value is None else 100 * value for value in (*outline.values, outline.values[0])]
-        axes.plot(
-            turns,
-            values,
-            color=colour,
-            marker=mark,
-            markersize=5,
-            linewidth=1.6,
-            label=plain(outline.model, 40),
-            clip_on=False,
-        )
+        look = {"color": colour, "marker": mark, "markersize": 5, "linewidth": 1.6, "clip_on": False}
+        axes.plot(turns, values, label=plain(outline.model, 40), **look)
     axes.set_xticks(
         turns[:-1], [textwrap.fill(plain(name, 32), 16) for name in radar.axes], color=INK, fontsize=9.5
     )

@@ -32,13 +32,13 @@ class DiskNeed(NamedTuple):
     """What a run writes: one checkpoint, how many are kept at a time, and the final model; bytes."""
 
     checkpoint: float
-    kept: int | None
+    at_a_time: int | None
     final: float
 
     @property
     def whole(self) -> float:
         """All of it: a new checkpoint is written before the oldest goes."""
-        return self.checkpoint * ((self.kept or 1) + 1) + self.final
+        return self.checkpoint * ((self.at_a_time or 1) + 1) + self.final
 
 
 def gpus() -> list[Gpu]:
@@ -104,10 +104,12 @@ def _disk(name: str, path: Path, need: DiskNeed | None) -> DoctorFinding:
             short,
             f"free {size(need.whole - free - taken)}, or an --output_dir on another disk",
         )
-    if need.kept is None:
+    if need.at_a_time is None:
         return DoctorFinding("warning", title, f"{room}, and all are kept", "--save_total_limit 3")
     return DoctorFinding(
-        "ok", title, f"{room}, the run at most {size(need.whole)} ({need.kept} kept, one more while saving)"
+        "ok",
+        title,
+        f"{room}, the run at most {size(need.whole)} ({need.at_a_time} kept, one more while saving)",
     )
 
 
