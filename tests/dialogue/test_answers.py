@@ -57,23 +57,15 @@ def test_protocol_names() -> None:
     assert PROTOCOLS == ("strict", "unifer", "facial-r1")
 
 
-def test_listed_aliases_are_answers_and_only_for_candidates() -> None:
-    aliases = {"happy": ["joy", "Joyful"], "anger": ["mad"]}
-    assert grade("<answer>Joy!</answer>", ADJECTIVES, aliases).label == "happy"
-    assert grade("<answer>joyful</answer>", ADJECTIVES, aliases).label == "happy"
-    assert grade("<answer>mad</answer>", ADJECTIVES, aliases).outcome == "off_list"
-
-
 def test_a_spelling_that_two_candidates_share_names_neither() -> None:
-    shared = {"fear": ["alarm"], "surprise": ["alarm"]}
-    assert grade("<answer>alarm</answer>", ADJECTIVES, shared).outcome == "off_list"
+    assert grade("<answer>happiness</answer>", ("Happy", "happy", "sad")).outcome == "off_list"
+    assert grade("<answer>sadness</answer>", ("Happy", "happy", "sad")).label == "sad"
 
 
 def test_a_candidates_own_name_goes_before_anothers_spelling() -> None:
     both = ("happy", "happiness")
     assert grade("<answer>happiness</answer>", both).label == "happiness"
     assert grade("<answer>happy</answer>", both).label == "happy"
-    assert grade("<answer>joy</answer>", ("joy", "happy"), {"happy": ["joy"]}).label == "joy"
 
 
 def test_the_label_comes_back_as_the_question_spells_it() -> None:

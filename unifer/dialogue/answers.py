@@ -22,7 +22,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from unifer.dialogue.au_mentions import listed, mentioned
@@ -33,7 +32,6 @@ OUTCOMES: tuple[Outcome, ...] = ("answered", "off_list", "no_answer", "failed")
 PROTOCOLS = ("strict", "unifer", "facial-r1")
 """Names of the grading protocols: this module's, that of `published`, and that of `facial_r1`."""
 
-_NO_ALIASES: Mapping[str, Sequence[str]] = MappingProxyType({})
 # Possessive, so that a megabyte of blanks after "<" costs one pass.
 _TAG = re.compile(r"<\s*+(/?+)\s*+(think|answer)\s*+>", re.IGNORECASE | re.ASCII)
 _EXACT = ("<think>", "</think>", "<answer>", "</answer>")
@@ -87,13 +85,10 @@ def nested(reply: str) -> str | None:
     return None
 
 
-def grade(
-    reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = _NO_ALIASES
-) -> Verdict:
+def grade(reply: str, candidates: Sequence[str]) -> Verdict:
     """The verdict on one reply to a question with these `candidates`; never `failed`, never raises.
 
-    It takes time linear in the reply's length. `aliases` maps a label to spellings accepted beside those of
-    `emotions.SPELLINGS`; labels that are no candidate are ignored.
+    It takes time linear in the reply's length. Spellings of a label are those of `emotions.SPELLINGS`.
     """
     tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(reply)]
     reasoning = _reasoning(reply, tags)
@@ -107,7 +102,7 @@ def grade(
     units = mentioned(reasoning)
     if not answer:
         return Verdict("no_answer", None, reasoning, False, units)
-    known = _spelled(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
+    known = _spelled(tuple(candidates))
     label = known.get(_folded(answer)) if len(answer) <= _LONGEST else None
     return Verdict(
         "off_list" if label is None else "answered", label, reasoning, _well_formed(reply, tags), units
@@ -145,14 +140,11 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _spelled(
-    candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]
-) -> Mapping[str, str]:
+def _spelled(candidates: tuple[str, ...]) -> Mapping[str, str]:
     """Folded spelling -> the candidate that it names, as the question spells it."""
     named: dict[str, set[str]] = {}
-    extra = dict(aliases)
     for candidate in candidates:
-        for word in (*spellings(candidate), *extra.get(candidate, ())):
+        for word in spellings(candidate):
             named.setdefault(_folded(_trimmed(word)), set()).add(candidate)
     own: dict[str, set[str]] = {}
     for candidate in candidates:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import NamedTuple
 
 from unifer.emotions import spellings
@@ -85,11 +84,9 @@ class Vocabulary(NamedTuple):
         return sequences
 
 
-def concluded(
-    reasoning: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})
-) -> str | None:
+def concluded(reasoning: str, candidates: Sequence[str]) -> str | None:
     """The candidate on which `reasoning` settles last; None where no clause names one alone and decides."""
-    vocabulary = vocabulary_of(candidates, aliases)
+    vocabulary = vocabulary_of(tuple(candidates))
     for clause in reversed(clauses(reasoning)):
         runs = vocabulary.runs(clause)
         if settled(clause, runs):
@@ -97,19 +94,10 @@ def concluded(
     return None
 
 
-def vocabulary_of(
-    candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})
-) -> Vocabulary:
-    """How `candidates` may be spelled in a text: as the grader takes them, `aliases` included."""
-    return _vocabulary(tuple(candidates), tuple((label, tuple(words)) for label, words in aliases.items()))
-
-
 @lru_cache(maxsize=256)
-def _vocabulary(candidates: tuple[str, ...], aliases: tuple[tuple[str, tuple[str, ...]], ...]) -> Vocabulary:
-    extra = dict(aliases)
-    named = {
-        word.lower(): label for label in candidates for word in (*extra.get(label, ()), *spellings(label))
-    }
+def vocabulary_of(candidates: tuple[str, ...]) -> Vocabulary:
+    """How `candidates` may be spelled in a text: as the grader takes them."""
+    named = {word.lower(): label for label in candidates for word in spellings(label)}
     one = "(?:" + "|".join(sorted(map(re.escape, named), key=len, reverse=True)) + ")"
     return Vocabulary(named, re.compile(rf"(?<![\w-]){one}(?:{_JOINT}(?:an? |the )?{one})*(?![\w-])"))
 

@@ -65,12 +65,9 @@ def test_several_reasons_come_in_the_order_of_the_list() -> None:
     assert set(found) == {"wrong_label", "aus_disagree", "betrays", "too_short"}
 
 
-def test_spellings_and_aliases_of_the_known_label_are_right() -> None:
+def test_listed_spellings_of_the_known_label_are_right() -> None:
     assert judge(reply(answer="Fearful"), KNOWN, SETTINGS) == ()
     assert judge(reply(answer="afraid"), KNOWN, SETTINGS) == ("off_list",)
-    assert (
-        judge(reply(answer="afraid"), Known("fear", LABELS, (1, 4, 20), {"fear": ["afraid"]}), SETTINGS) == ()
-    )
 
 
 # --- Action Units ---

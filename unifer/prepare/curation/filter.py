@@ -7,8 +7,8 @@ what passes here is what reward and metric call right.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -58,7 +58,6 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
 """Every reason with what it means, in the order in which `judge` reports them."""
 
 _CUT = ("length", "max_tokens", "model_length")
-_NO_ALIASES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,6 @@ class Known:
     label: str | None
     candidate_labels: tuple[str, ...] = ()
     action_units: Collection[int] | None = None
-    aliases: Mapping[str, Sequence[str]] = field(default_factory=lambda: _NO_ALIASES)
 
     def __post_init__(self) -> None:
         if self.label is not None and self.label not in self.candidate_labels:
@@ -144,7 +142,7 @@ def judge(
     `near_duplicate` is not judged here: it depends on what was kept before
     (`near_duplicates.NearDuplicates`).
     """
-    verdict = grade(reply, known.candidate_labels, known.aliases)
+    verdict = grade(reply, known.candidate_labels)
     reasons: list[Reason] = []
     if finish_reason in _CUT:
         reasons.append("cut")
@@ -159,9 +157,10 @@ def judge(
         reasons.append("betrays")
     if not settings.allow_hedging and _hedges(verdict, known):
         reasons.append("hedges")
-    if verdict.label is not None and concluded(
-        verdict.reasoning, known.candidate_labels, known.aliases
-    ) not in (None, verdict.label):
+    if verdict.label is not None and concluded(verdict.reasoning, known.candidate_labels) not in (
+        None,
+        verdict.label,
+    ):
         reasons.append("contradicts")
     words = len(verdict.reasoning.split())
     if words < settings.min_words:
@@ -186,7 +185,7 @@ def _form_and_label(verdict: Verdict, known: Known) -> list[Reason]:
 def _hedges(verdict: Verdict, known: Known) -> bool:
     return (
         known.label is not None
-        and hedging(verdict.reasoning, known.label, known.candidate_labels, known.aliases) is not None
+        and hedging(verdict.reasoning, known.label, known.candidate_labels) is not None
     )
 
 

@@ -26,8 +26,7 @@ on several labels (`dialogue/label_mentions` finds them). Naming the known label
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from unifer.dialogue.label_mentions import LabelSequence, clauses, contrasted, settled, vocabulary_of
 
@@ -159,17 +158,12 @@ _OPEN = re.compile(
 )
 
 
-def hedging(
-    reasoning: str,
-    known: str,
-    candidates: Sequence[str],
-    aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
-) -> str | None:
+def hedging(reasoning: str, known: str, candidates: Sequence[str]) -> str | None:
     """The first words of `reasoning`, in lower case, in which it leaves several of `candidates` standing.
 
     None where none do.
     """
-    vocabulary = vocabulary_of(candidates, aliases)
+    vocabulary = vocabulary_of(tuple(candidates))
     open_choice: str | None = None
     for clause in clauses(reasoning):
         runs = vocabulary.runs(clause)

@@ -62,7 +62,7 @@ def faults_of(reply: str, known: Known) -> tuple[Fault, ...]:
         words = [f"it names {_listed(written - gold)}, not active here"] * bool(written - gold)
         words += [f"it does not name {_listed(gold - written)}"] * bool(gold - written)
         faults += [Fault("aus_differ", "; ".join(words), True)] * bool(words)
-    verdict = grade(reply, known.candidate_labels, known.aliases)
+    verdict = grade(reply, known.candidate_labels)
     if known.label is not None and not known.is_label_of(verdict):
         faults.append(Fault("wrong_label", f"its answer is not {known.label}", True))
     for missing, empty, name, tags in _BLOCKS:
@@ -94,7 +94,7 @@ class Trial:
     def candidate(self) -> Candidate:
         """The accepted reply, as the other loop's are carried on."""
         known = self.face.known
-        verdict = grade(self.reply, known.candidate_labels, known.aliases)
+        verdict = grade(self.reply, known.candidate_labels)
         units = verdict.action_units if known.action_units is None else frozenset(known.action_units)
         own = {"filter": ACCEPTANCE, "correction": CORRECTION, "attempts": self.attempts}
         return Candidate(self.face, self.key, self.reply, verdict.reasoning, units, True, own)
