@@ -82,7 +82,9 @@ def summary(readings: Sequence[Reading], of_model: Sequence[str]) -> Iterator[st
         yield from console.wrapped(f"{count} of {len(readings)}: {warning}")
     failed = [reading for reading in readings if reading.failed]
     for reading in failed[:3]:
-        yield from console.wrapped(f"failed: {reading.photo}: {reading.error}")
+        # Errors of images name theirs, errors of engines do not.
+        photo = "" if reading.photo in str(reading.error) else f"{reading.photo}: "
+        yield from console.wrapped(f"failed: {photo}{reading.error}")
     if len(failed) > 3:
         yield f"... and {len(failed) - 3} further photos failed"
 

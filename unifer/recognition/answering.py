@@ -17,7 +17,7 @@ from unifer.dialogue.answers import grade
 from unifer.models.engines.base import Engine, Reply, Request
 from unifer.recognition import votes
 from unifer.recognition.claims import claims
-from unifer.recognition.readings import CropArea, Face, Reading
+from unifer.recognition.readings import CropArea, Face, Reading, VoteShares
 from unifer.recognition.settings import ReadingSettings
 from unifer.records import Verdict
 
@@ -215,7 +215,7 @@ def _sum(counts: Iterable[int | None]) -> int | None:
 
 
 def _doubts(
-    answered: Sequence[Reply], verdict: Verdict, at: int, tally: votes.VoteShares | None, asked: int
+    answered: Sequence[Reply], verdict: Verdict, at: int, tally: VoteShares | None, asked: int
 ) -> Iterator[str]:
     """What about the replies makes the reading doubtful."""
     if len(answered) < asked:

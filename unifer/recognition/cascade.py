@@ -105,11 +105,12 @@ def merged(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tup
 def _model_path() -> str:
     """The cascade's file in scikit-image. Raises InputError where that is not installed."""
     try:
-        from skimage.data import lbp_frontal_face_cascade_filename
+        from skimage import data
     except ImportError as error:
         raise InputError(
             f"the detector cascade needs scikit-image ({error}); install it (`uv pip install scikit-image` "
             "in the active environment), or choose another: whole reads the picture as it is"
         ) from None
-    path: str = lbp_frontal_face_cascade_filename()
+    untyped: Any = data
+    path: str = untyped.lbp_frontal_face_cascade_filename()
     return path

@@ -60,7 +60,7 @@ _BY_BOX: Mapping[str, _Ellipse] = MappingProxyType(
 )
 _BY_POINTS: Mapping[str, _Ellipse] = MappingProxyType(
     {
-        "brows": _Ellipse(0.0, -0.38, 0.85, 0.16),
+        "brows": _Ellipse(0.0, -0.27, 0.85, 0.15),
         "eyes": _Ellipse(0.0, 0.0, 0.85, 0.18),
         "nose and cheeks": _Ellipse(0.0, 0.55, 0.80, 0.22),
         "mouth": _Ellipse(0.0, 1.08, 0.55, 0.20),
@@ -113,7 +113,7 @@ def _one(pen: ImageDraw, size: tuple[int, int], reading: Reading, factor: float)
         pen.rectangle(box, outline=_INK, width=2 * line)
         pen.rectangle(box, outline=_BOX, width=line)
     if placeable(reading):
-        _mark_regions(pen, size, reading, factor, font)
+        _mark_regions(pen, size, reading, factor, _font(max(11, round(max(size) / 56))))
     _plate(pen, size, (box[0], box[1]), caption(reading), font, _PAPER)
 
 
@@ -172,19 +172,40 @@ def regions(
 def _mark_regions(
     pen: ImageDraw, size: tuple[int, int], reading: Reading, factor: float, font: FreeTypeFont | ImageFont
 ) -> None:
+    """An ellipse per region with a claim; beside the face, from brows to jaw, which AUs those are."""
     places = regions(reading, (reading.width or size[0] / factor, reading.height or size[1] / factor))
-    small = _font(max(11, round(max(size) / 52)))
-    edge = (reading.face.box[2] if reading.face else size[0] / factor) * factor
+    lines = []
     for region in REGIONS:
         claims = [claim for claim in reading.action_units if claim.region == region]
         if not claims:
             continue
-        x, y, across, down, angle = (value * factor for value in places[region])
-        outline = _outline(x, y, across, down, angle / factor)
+        x, y, across, down, angle = places[region]
+        outline = _outline(x * factor, y * factor, across * factor, down * factor, angle)
         pen.polygon(outline, fill=COLOURS[region] + "38")
         pen.line([*outline, outline[0]], fill=COLOURS[region], width=max(2, round(max(size) / 320)))
-        text = ", ".join(f"AU{claim.number}" + _share(claim.share) for claim in claims)
-        _plate(pen, size, (edge + 6, y - 8), text, small, COLOURS[region], above=False)
+        # Shares would run into the next face's plates.
+        shown = _share if reading.readings == 1 else lambda share: ""
+        text = ", ".join(f"AU{claim.number}" + shown(claim.share) for claim in claims)
+        lines.append((y * factor, text, COLOURS[region]))
+    box = reading.face.box if reading.face else (0.0, 0.0, size[0] / factor, size[1] / factor)
+    _beside(pen, size, (box[0] * factor, box[2] * factor), lines, font)
+
+
+def _beside(
+    pen: ImageDraw,
+    size: tuple[int, int],
+    edges: tuple[float, float],
+    lines: Sequence[tuple[float, str, str]],
+    font: FreeTypeFont | ImageFont,
+) -> None:
+    """Plates on the right of a face, or on its left where there is more room, none upon another."""
+    widest = max((pen.textlength(text, font=font) for _, text, _ in lines), default=0) + 16
+    on_right = edges[1] + widest <= size[0] or size[0] - edges[1] >= edges[0]
+    free = 0.0
+    for wanted, text, colour in lines:
+        width = pen.textlength(text, font=font) + 10
+        at = edges[1] + 6 if on_right else edges[0] - 6 - width
+        free = _plate(pen, size, (at, max(wanted - 10, free)), text, font, colour, above=False) + 1
 
 
 def _share(share: float | None) -> str:
@@ -206,9 +227,10 @@ def _plate(
     font: FreeTypeFont | ImageFont,
     paper: str,
     above: bool = True,
-) -> None:
-    """Text on paper with its lower (or upper) left corner at a place, moved until it lies within the
-    picture.
+) -> float:
+    """Text on paper with its lower (or upper) left corner at a place, moved until it is within the picture.
+
+    Returns where it ends below.
     """
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     width, height = right - left + 10, bottom - top + 8
@@ -216,6 +238,7 @@ def _plate(
     y = min(max(0.0, at[1] - height if above else at[1]), max(0.0, size[1] - height))
     pen.rectangle((x, y, x + width, y + height), fill=paper)
     pen.text((x + 5 - left, y + 4 - top), text, font=font, fill=_INK)
+    return y + height
 
 
 def _notes(readings: Sequence[Reading]) -> list[str]:
@@ -244,10 +267,10 @@ def _with_notes(picture: Image, notes: Sequence[str]) -> Image:
     from PIL import Image, ImageDraw
 
     font = _font(max(12, round(picture.width / 48)))
-    letter = ImageDraw.Draw(picture).textlength("n", font=font) or 7
-    lines = [
-        line for note in notes for line in textwrap.wrap(note, max(16, int((picture.width - 16) / letter)))
-    ]
+    # By the letters of the notes themselves, which are narrower than any one letter tells.
+    letter = ImageDraw.Draw(picture).textlength("".join(notes), font=font) / sum(map(len, notes))
+    columns = max(16, int(0.96 * (picture.width - 16) / letter))
+    lines = [line for note in notes for line in textwrap.wrap(note, columns)]
     height = round(1.45 * max(12, round(picture.width / 48)))
     sheet = Image.new("RGB", (picture.width, picture.height + height * len(lines) + 12), _PAPER)
     sheet.paste(picture)

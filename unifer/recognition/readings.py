@@ -143,8 +143,9 @@ class Reading:
         return self.error is not None
 
     def to_json(self) -> Json:
-        """The reading as plain values, every key always there."""
-        return asdict(self)
+        """The reading as JSON holds it, every key always there."""
+        row: Json = _plain(asdict(self))
+        return row
 
     @classmethod
     def from_json(cls, row: Any) -> Reading:
@@ -155,6 +156,13 @@ class Reading:
             raise ValueError(f"'format' is {row.get('format')!r}; this version reads {FORMAT}")
         made: Reading = reading.typed(cls, row, "")
         return made
+
+
+def _plain(value: Any) -> Any:
+    """`value` with lists for its tuples."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 Which = Literal["all", "largest"]

@@ -24,8 +24,8 @@ LONGEST_GAP = 3
 def frames(path: Path, every: float) -> Iterator[Photo]:
     """A photo per `every` seconds: the first frame shown at or after each such time.
 
-    One frame is held at a time. A file that is no video, and damage in the middle, end it with a photo that says
-    so. Raises InputError: `every` is not above 0, PyAV is missing.
+    One frame is held at a time. A file that is no video, and damage in the middle, end it with a photo that
+    says so. Raises InputError: `every` is not above 0, PyAV is missing.
     """
     if not every > 0:
         raise InputError(f"every {every}: seconds above 0 are wanted between the frames of a video")

@@ -87,13 +87,18 @@ def _loaded(path: Path, score: float) -> Any:
             f"the detector yunet needs OpenCV ({error}); install it (`uv pip install opencv-python-headless` "
             "in the active environment), or choose another: cascade, whole"
         ) from None
+    level = cv2.utils.logging.getLogLevel()
     try:
+        # OpenCV 5 warns that its new engine knows no targets, of which it asks for the only one.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         return cv2.FaceDetectorYN.create(str(path), "", (SIDE, SIDE), score, _SAME, _MOST)
     except cv2.error as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{path}: OpenCV does not take it as a YuNet model ({reason}); `{COMMAND}`"
+            f"{path}: OpenCV does not take it as a YuNet model ({reason}); `{COMMAND}` fetches one"
         ) from None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def model_file(named: Path | None) -> Path:
