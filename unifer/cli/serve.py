@@ -43,7 +43,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
     server = parser.add_argument_group("server")
-    server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: that one)")
+    server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     server.add_argument(
         "--port", type=flags.whole(0, 65_535), default=8765, help="default: 8765; 0: any free"
     )
@@ -155,6 +155,8 @@ def _access(args: argparse.Namespace) -> Access:
             raise InputError(
                 f"--api-key-env {args.api_key_env}: that variable is not set; export the key in it"
             )
+        if not (key.isascii() and key.isprintable()):
+            raise InputError(f"--api-key-env {args.api_key_env}: letters, digits and signs make a key")
     local = args.host in LOOPBACK or args.host.startswith("127.")
     hosts = frozenset((*LOOPBACK, args.host, *(name.lower() for name in args.allow_host))) if local else None
     return Access(hosts, key)

@@ -38,6 +38,7 @@ def create_app(service: ReadingService, access: Access | None = None) -> FastAPI
         redoc_url=None,
         openapi_url="/openapi.json",
     )
+    app.state.service = service
     app.add_middleware(Guard, access=access or Access(), metrics=service.metrics, paths=frozenset(_ANSWERED))
     _add_errors(app)
     _add_readings(app, service)

@@ -82,7 +82,7 @@ class Guard:
         if access.key is None or not scope["path"].startswith(_CLOSED):
             return None
         given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(given.encode(), access.key.encode()):
+        if hmac.compare_digest(given.encode("latin-1"), access.key.encode()):
             return None
         return Refusal(401, "a key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
 

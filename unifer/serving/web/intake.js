@@ -38,7 +38,7 @@
 
   // What the controls say: the detector (null: the server's), the votes, the models to ask.
   page.wanted = () => ({
-    detector: page.at("detector").value,
+    detector: page.at("detector").value || null,
     votes: Number(page.at("votes").value),
     models: page.at("models") ? (page.at("models").value === "*" ? Object.keys(page.about.models) : [page.at("models").value]) : Object.keys(page.about.models),
   });
@@ -46,11 +46,12 @@
   const options = () => {
     const { about } = page;
     const names = Object.keys(about.models);
-    const found = about.detector === "whole" ? "cascade" : about.detector;
+    // Its own detector the server need not be told.
+    const find = about.detector === "whole" ? "cascade" : "";
     const votes = [...new Set([1, 2, 4, 8, 16, about.votes])].filter((count) => count <= about.limits.votes).sort((one, other) => one - other);
     page.fill(
       page.at("options"),
-      select("detector", "Faces", [[found, "find them"], ["whole", "the photo is one face"]], about.detector),
+      select("detector", "Faces", [[find, "find them"], ["whole", "the photo is one face"]], about.detector === "whole" ? "whole" : find),
       select("votes", "Replies per face", votes.map((count) => [count, count === 1 ? "1 (no votes)" : `${count} votes`]), about.votes),
       names.length > 1 && select("models", "Models", [["*", "side by side"], ...names.map((name) => [name, name])], "*"),
     );

@@ -56,11 +56,14 @@
     page.drawVisit();
   };
 
+  // Boxes are drawn anew with what is known of them; who came by keyboard stays where they were.
+  const focusBox = (at) => page.at("photo").querySelectorAll(".box")[at]?.focus({ preventScroll: true });
+
   const choose = (entry, at) => {
     entry.chosen = at;
     if (labelOf(entry)(at)) {
       page.show(entry);
-      page.at("photo").querySelectorAll(".box")[at]?.focus();
+      focusBox(at);
     } else read(entry, [at]);
   };
 
@@ -94,6 +97,8 @@
   const read = async (entry, faces) => {
     const { votes, models } = page.wanted();
     const { signal } = asking;
+    const problems = new Set();
+    page.problem();
     page.status("Reading…");
     page.at("main").setAttribute("aria-busy", "true");
     await Promise.all(
@@ -103,7 +108,8 @@
           merged(entry, model, await page.ask("/v1/read", fields, signal, busy("asking")), faces);
         } catch (error) {
           if (!(error instanceof page.Refused)) throw error;
-          entry.answers.set(model, { error: error.message });
+          problems.add(error.message);
+          if (!entry.answers.has(model)) entry.answers.set(model, { error: error.message });
         }
       }),
     ).catch((error) => {
@@ -111,9 +117,17 @@
     });
     if (signal.aborted) return;
     page.at("main").removeAttribute("aria-busy");
+    if ([...entry.answers.values()].every((answer) => answer.error)) {
+      entry.answers.clear();
+      page.status();
+      page.problem([...problems].join(" "));
+      return;
+    }
     entry.chosen ??= entry.faces.length > 1 ? (faces?.[0] ?? 0) : null;
     page.remember(entry);
     page.show(entry);
+    page.problem([...problems].join(" "));
+    if (entry.faces.length > 1) focusBox(entry.chosen);
     const said = labelOf(entry)(entry.chosen ?? 0);
     page.status(said ? `Answer: ${said}.` : "");
     page.at("answer").scrollIntoView({ block: "nearest" });
