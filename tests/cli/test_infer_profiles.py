@@ -13,8 +13,8 @@ import pytest
 
 from tests.evaluate.asked import make_dataset, reply_to, silent
 from tests.report.leaderboard.models import answer, project
+from unifer.cli import engine_flags, main
 from unifer.cli import infer as command
-from unifer.cli import main
 from unifer.cli.profiles import applied, own_generation
 from unifer.datasets import read_questions
 from unifer.errors import InputError
@@ -76,7 +76,7 @@ def test_published_inference_takes_what_the_checkpoint_says_of_greedy_decoding(t
     )
     own = own_generation(args, path)
     assert own == {"repetition_penalty": 1.05, "no_repeat_ngram_size": 3}
-    spec = command._spec(filled, "transformers", path, urls=(), **own)
+    spec = engine_flags.spec(filled, "transformers", path, urls=(), **own)
     assert spec.settings == GenerationSettings(1024, 0.0, 1.0, 1.05, 0, {"no_repeat_ngram_size": 3})
     assert spec.identity()["generation"] == {
         **{"max_new_tokens": 1024, "temperature": 0.0, "top_p": 1.0, "seed": 0},

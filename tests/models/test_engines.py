@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,17 @@ def test_reply_does_not_depend_on_the_batch_it_shares(tiny: Path) -> None:
     together = {reply.key: reply for reply in engine.stream(requests(8))}
     alone = {reply.key: reply for request in requests(8) for reply in engine.stream([request])}
     assert together == alone
+
+
+@pytest.mark.slow
+def test_each_request_is_sampled_at_its_own_temperature(tiny: Path) -> None:
+    """Votes and greedy replies of one batch, as `unifer serve` mixes them."""
+    engine = EngineSpec("transformers", tiny, GenerationSettings(max_new_tokens=12), batch_size=8).open()
+    greedy = {reply.key: reply.text for reply in engine.stream(requests(4))}
+    hot = [replace(request, key=f"{request.key}-hot", temperature=5.0) for request in requests(4)]
+    mixed = {reply.key: reply.text for reply in engine.stream([*requests(4), *hot])}
+    assert {key: mixed[key] for key in greedy} == greedy
+    assert all(mixed[f"{key}-hot"] != greedy[key] for key in greedy)
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_without_points_the_boxs_proportions_place_them(tmp_path: Path) -> None:
     places = drawing.regions(reading_of(face(100, 100, 200), tmp_path), (640, 480))
     assert places["eyes"][:2] == (200, 180)
     whole = drawing.regions(reading_of(None, tmp_path, detector="whole"), (640, 480))
-    assert whole["eyes"][:2] == (320, 192)
+    assert whole["eyes"][:2] == pytest.approx((320, 195.8), abs=0.1)
 
 
 def test_the_strip_says_how_marks_were_placed_and_what_to_beware(tmp_path: Path) -> None:

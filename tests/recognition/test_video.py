@@ -18,12 +18,12 @@ av = pytest.importorskip("av", reason="comes with the full environment")
 
 
 def write_video(path: Path, seconds: float = 3.0, rate: int = 10) -> Path:
-    """A film whose frames grow brighter: frame n is gray level 4 n."""
+    """A film whose frames grow brighter: frame n is gray level 4 n (mod 256)."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for number in range(round(seconds * rate)):
-            pixels = np.full((64, 96, 3), 4 * number, dtype=np.uint8)
+            pixels = np.full((64, 96, 3), 4 * number % 256, dtype=np.uint8)
             for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
