@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from tests.recognition.doubles import recognizer
 from tests.serving.doubles import HAPPY, client, photo
 from unifer.models.engines import Reply, Request
 from unifer.recognition.recognizer import Recognizer
+from unifer.serving import worker
 from unifer.serving.limits import ServerLimits
 
 
@@ -101,6 +103,16 @@ def test_a_newcomer_joins_an_engine_that_takes_requests_while_it_computes() -> N
         assert ask.post("/v1/read", files={"file": photo()}).status_code == 200
 
 
+def test_a_stream_that_ends_after_so_many_photos_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The photo after the last of a stream was taken from the queue and forgotten."""
+    monkeypatch.setattr(worker, "PER_STREAM", 2)
+    engine = FeederEngine()
+    with client(gated(engine)) as ask:
+        answers = ask_at_once(ask, 5, engine)
+    assert {answer.status_code for answer in answers} == {200}
+    assert engine.calls == [2, 2, 1]
+
+
 def test_a_full_queue_says_when_to_come_again() -> None:
     engine = GatedEngine()
     with client(gated(engine), limits=ServerLimits(queue=2)) as ask:
@@ -134,8 +146,8 @@ def test_a_server_that_ends_tells_those_who_wait() -> None:
         time.sleep(0.3)
         second = pool.submit(ask.post, "/v1/read", files={"file": photo(33)})
         time.sleep(0.3)
-        worker = next(iter(ask.app.state.service._workers.values()))  # type: ignore[attr-defined]
-        closing = pool.submit(lambda: worker.close())
+        asking = next(iter(ask.app.state.service._workers.values()))  # type: ignore[attr-defined]
+        closing = pool.submit(asking.close)
         engine.gate.set()
         assert first.result().status_code == 200
         assert second.result().status_code in (200, 503)

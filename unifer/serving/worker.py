@@ -94,13 +94,13 @@ class BatchWorker:
 
     def _photos(self, first: _Job, open_jobs: dict[int, _Job]) -> Iterator[PreparedPhoto]:
         job: _Job | None = first
-        for _ in range(PER_STREAM):
-            if job is None:
-                return
+        left = PER_STREAM
+        while job is not None:
             if job.result.set_running_or_notify_cancel():
                 open_jobs[id(job.photo)] = job
                 yield job.photo
-            job = self._next(open_jobs)
+            left -= 1
+            job = self._next(open_jobs) if left else None
 
     def _next(self, open_jobs: dict[int, _Job]) -> _Job | None:
         """What waits, if anything; else what comes while the engine computes, if it computes meanwhile.
@@ -110,14 +110,12 @@ class BatchWorker:
         still.
         """
         while True:
+            busy_elsewhere = threading.current_thread() is not self._thread and open_jobs
             try:
-                job = self._jobs.get_nowait()
+                return self._jobs.get(timeout=_PATIENCE) if busy_elsewhere else self._jobs.get_nowait()
             except queue.Empty:
-                busy_elsewhere = threading.current_thread() is not self._thread and open_jobs
-                if not busy_elsewhere or self._ending.wait(_PATIENCE):
+                if not busy_elsewhere or self._ending.is_set():
                     return None
-                continue
-            return job
 
     def _turn_away(self) -> None:
         while True:
