@@ -27,10 +27,10 @@ from PIL import Image
 from tests.api_server import Body, Reaction, completion, prompt_of, refusal, serving
 from unifer import files
 from unifer.datasets import load_dataset
+from unifer.evaluate.bench.asking import NAME
 from unifer.evaluate.bench.cells import BenchCell, make_cells, read_datasets
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.bench.running import Bench, run_bench
-from unifer.evaluate.bench.spending import NAME
 
 LABELS = ("neutral", "happiness")
 FAULTS = ("429 with Retry-After", "429", "500", "timeout", "cut connection", "garbage")

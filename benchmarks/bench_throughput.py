@@ -33,10 +33,10 @@ from typing import Any
 from benchmarks.load_client import body, plain_rate
 from unifer import files
 from unifer.datasets import load_dataset, read_questions
+from unifer.evaluate.bench.asking import NAME
 from unifer.evaluate.bench.cells import BenchCell, DatasetQuestions, make_cells, read_datasets
 from unifer.evaluate.bench.entries import ModelEntry, ReplySettings
 from unifer.evaluate.bench.running import Bench, run_bench
-from unifer.evaluate.bench.spending import NAME
 from unifer.evaluate.harness.tasks import picture_uri
 from unifer.models.server import LocalServer, ServerOptions, serving
 from unifer.places import QUICKSTART_MODEL

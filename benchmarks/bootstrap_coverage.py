@@ -24,7 +24,7 @@ import numpy as np
 from unifer.datasets import load_dataset
 from unifer.evaluate.metrics import HEADLINE, LEVEL, ConfusionTable, headline_of, score
 from unifer.evaluate.statistics.bootstrap import percentile_interval, t_quantile
-from unifer.evaluate.statistics.compare import PairedReplies, gain_of, table_statistic
+from unifer.evaluate.statistics.gains import PairedReplies, gain_of, table_statistic
 from unifer.evaluate.statistics.paired import Units
 from unifer.places import FERBENCH
 

@@ -29,15 +29,15 @@ from benchmarks.load_client import body, plain_rate
 from unifer import files
 from unifer.datasets import load_dataset
 from unifer.dialogue import images
-from unifer.models.api.ledger import read_log
+from unifer.models.api.budget import read_log
 from unifer.models.server import ServerOptions, serving
 from unifer.places import FERBENCH, QUICKSTART_MODEL
 from unifer.prepare import corpus
-from unifer.prepare.curation.api_teacher import ApiTeacher
-from unifer.prepare.curation.curate import CurationLimits, CurationPlan, curate, read_plan_rows
+from unifer.prepare.curation.curate import curate
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.outcome import log_path
-from unifer.prepare.curation.teachers import TeacherSpec
+from unifer.prepare.curation.plan import CurationLimits, CurationPlan, read_plan_rows
+from unifer.prepare.curation.teachers import ApiTeacher, TeacherSpec
 from unifer.progress import Advance
 
 ROOT = Path(__file__).parents[1]

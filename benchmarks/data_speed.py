@@ -140,7 +140,7 @@ def _fea20k(folder: Path) -> None:
             str(test),
             "--no-images",
             "--dataset-dir",
-            str(ROOT / "benchmark" / "fea20k"),
+            str(ROOT / "eval_more" / "fea20k"),
         ),
     ]
     for what, each in zip(

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from unifer.emotions import EMOTIONS
+from unifer.parallel import in_chunks
 from unifer.prepare import corpus, faces
 from unifer.prepare.checks import duplicates, pictures
-from unifer.prepare.parallel import in_chunks
 
 HASH_LIMITS = (4, 8, 12)
 

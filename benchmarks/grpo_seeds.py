@@ -1,16 +1,14 @@
-"""What GRPO adds to SFT on the embedded default, over seeds and over kinds of arithmetic, as the quickstart
-trains and scores.
+"""What GRPO adds to SFT on the embedded default, over seeds and over kinds of arithmetic.
 
 Each run is GRPO from a cold start (SFT; `--cold-starts` of them take turns), and the answers of both to the
-same held-out faces. Runs of seeds 0 to N-1 use this machine's own arithmetic; seed 0 is run again under each
-disturbance of `ARITHMETIC`, with a cold start of its own. A finished run is kept in `OUT/runs.jsonl`, so the
-same command goes on where it was stopped.
+same held-out faces, trained and scored as the quickstart does. Runs of seeds 0 to N-1 use this machine's own
+arithmetic; seed 0 is run again under each disturbance of `ARITHMETIC`, with a cold start of its own. A
+finished run is kept in `OUT/runs.jsonl`, so the same command goes on where it was stopped.
 
-    python benchmarks/grpo_seeds.py --seeds 5                       # 5 + 3 runs python
-    benchmarks/grpo_seeds.py --seeds 8 --lanes 2             # two runs at once, a thread each python
-    benchmarks/grpo_seeds.py --seeds 3 --only "one thread"   # these seeds under one disturbance python
-    benchmarks/grpo_seeds.py --seeds 1 --beside              # and what SFT alone does with more rows, or more
-    time
+    python benchmarks/grpo_seeds.py --seeds 5                       # 5 + 3 runs
+    python benchmarks/grpo_seeds.py --seeds 8 --lanes 2             # two runs at once, a thread each
+    python benchmarks/grpo_seeds.py --seeds 3 --only "one thread"   # these seeds under one disturbance
+    python benchmarks/grpo_seeds.py --seeds 1 --beside              # and SFT alone with more rows, or time
 
 Prints JSON: every run, median and range of the gains in WAR and AU F1, the pooled AU F1 gain, the lowest
 recall of a label.
@@ -21,8 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -32,15 +28,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unifer import files
-from unifer.cli import quickstart
-from unifer.cli.stages import training, unifer
-from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.evaluate.statistics.compare import face_f1, paired_gain
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.grpo_seed_scores import score, scores, summary  # noqa: E402
+from unifer import files  # noqa: E402
+from unifer.cli import quickstart  # noqa: E402
+from unifer.cli.stages import training, unifer  # noqa: E402
+
 OWN = "own"
 ARITHMETIC: dict[str, dict[str, str]] = {
     OWN: {},
@@ -49,9 +44,7 @@ ARITHMETIC: dict[str, dict[str, str]] = {
     "avx2 kernels": {"ATEN_CPU_CAPABILITY": "avx2"},
     "avx2 kernels and MKL": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
 }
-"""Name -> environment under which the same program rounds differently; a number of threads that a lane has
-anyway is left out.
-"""
+"""Name -> environment under which the same program rounds differently, but for a lane's own threads."""
 _BESIDE = {"sft on the rows of GRPO": ("rlvr", 1.0), "sft for the time of both": ("train", None)}
 
 
@@ -236,35 +229,8 @@ def _call(command: list[str], log: Path, environment: dict[str, str]) -> float:
     return time.monotonic() - started
 
 
-def scored(out: Path, model: str) -> DatasetScores:
-    spec = load_dataset(out / "heldout")
-    return score_strict(spec, PredictionFile(model, spec.results / f"{model}.jsonl"))
-
-
-def scores(out: Path, before: str, after: str) -> dict[str, Any]:
-    sft, grpo = scored(out, before), scored(out, after)
-    gains = {
-        "war_gain": paired_gain(sft.graded, grpo.graded),
-        "au_f1_gain": paired_gain(sft.graded, grpo.graded, face_f1),
-    }
-    return {
-        "war": [round(100 * part.labelled.war, 1) for part in (sft, grpo)],
-        "au_f1": [round(100 * part.action_units.face_f1, 1) for part in (sft, grpo) if part.action_units],
-        **{name: [round(value, 2) for value in (gain.points, *gain.ci95)] for name, gain in gains.items()},
-        "recall": [_recalls(part) for part in (sft, grpo)],
-    }
-
-
-def _recalls(part: DatasetScores) -> dict[str, float]:
-    return {
-        row.label: round(100 * row.recall, 1) for row in part.labelled.per_class if row.recall is not None
-    }
-
-
 def beside(out: Path, lanes: int) -> None:
-    """SFT alone: on the rows of GRPO with the reasoning that those have too, and on its own rows for as long
-    as both stages took.
-    """
+    """SFT alone: on the rows of GRPO with reasoning, and on its own rows for the time of both stages."""
     own = next(row for row in _finished(out) if row["run"] == Cell(0, OWN).name)
     ratio = (own["seconds"]["sft"] + own["seconds"]["grpo"]) / own["seconds"]["sft"]
     steps = files.read_yaml(ROOT / "train_unifer/configs/sft_tiny.yaml")["max_steps"]
@@ -290,7 +256,7 @@ def beside(out: Path, lanes: int) -> None:
             "float32",
         ]
         _call(unifer("infer", *answer), folder / "infer.log", environment)
-        part = scored(out, folder.name)
+        part = score(out, folder.name)
         row = {
             "beside": name,
             "steps": int(steps * ratio),
@@ -306,45 +272,6 @@ def beside(out: Path, lanes: int) -> None:
 def _finished(out: Path) -> list[dict[str, Any]]:
     path = out / "runs.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Median and range over the runs, and what holds in every one of them."""
-    runs = [row for row in rows if "run" in row]
-    gains = [row["war_gain"][0] for row in runs]
-    units = [row["au_f1_gain"][0] for row in runs]
-    lowest = min((recall, label, row["run"]) for row in runs for label, recall in row["recall"][1].items())
-    return {
-        "machine": _machine(),
-        "runs": runs,
-        "beside": [row for row in rows if "beside" in row],
-        "war_gain": _spread(gains) | {"lowest_bound": min(row["war_gain"][1] for row in runs)},
-        "au_f1_gain": _spread(units),
-        "au_f1_surely_lost_in": [row["run"] for row in runs if row["au_f1_gain"][2] < 0],
-        "lowest_recall": lowest,
-        "holds": all(row["war_gain"][0] >= 5 and row["war_gain"][1] > 0 for row in runs),
-    }
-
-
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    """Median, range and mean, with the mean's own 95 % interval over the runs (Student's t)."""
-    mean = statistics.mean(values)
-    spread: dict[str, Any] = {
-        "median": statistics.median(values),
-        "range": [min(values), max(values)],
-        "mean": round(mean, 2),
-    }
-    if len(values) > 2:
-        from scipy.stats import t
-
-        half = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
-        spread["mean_ci95"] = [round(mean - half, 2), round(mean + half, 2)]
-    return spread
-
-
-def _machine() -> str:
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return f"{names[0].partition(': ')[2] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

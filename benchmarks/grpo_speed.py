@@ -1,5 +1,6 @@
-"""GRPO step time against a bare `trl.GRPOTrainer` with the same mends, vLLM rollouts against transformers
-rollouts, and an earlier version.
+"""GRPO step time against a bare `trl.GRPOTrainer` with the same mends, and against an earlier version.
+
+Also vLLM rollouts against transformers rollouts.
 
 Short runs over the same rows, in turns, each in a process of its own on an otherwise idle machine:
 

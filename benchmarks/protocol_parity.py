@@ -27,12 +27,15 @@ sys.path.insert(0, str(ROOT))
 from tests import literal  # noqa: E402
 from unifer import files  # noqa: E402
 from unifer.datasets import load_dataset  # noqa: E402
-from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units  # noqa: E402
-from unifer.dialogue.published import published_label  # noqa: E402
+from unifer.dialogue.published import (  # noqa: E402
+    facial_r1_label,
+    facial_r1_units,
+    published_label,
+)
 from unifer.evaluate.facial_r1 import FacialR1Scores, score_facial_r1  # noqa: E402
-from unifer.evaluate.predictions import PredictionFile  # noqa: E402
-from unifer.evaluate.published_metrics import published_metrics, published_pool  # noqa: E402
-from unifer.evaluate.reasoning.rouge import rouge_l  # noqa: E402
+from unifer.evaluate.loading import PredictionFile  # noqa: E402
+from unifer.evaluate.published import published_metrics, published_pool  # noqa: E402
+from unifer.evaluate.reasoning.rege import rouge_l  # noqa: E402
 from unifer.places import FERBENCH  # noqa: E402
 from unifer.train.rewards import REWARDS, judge  # noqa: E402
 

@@ -26,8 +26,8 @@ from unifer import files
 from unifer.action_units import ACTION_UNITS, PROTOTYPES
 from unifer.datasets import load_dataset
 from unifer.emotions import EMOTIONS
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.reasoning.rouge import rouge_l
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.reasoning.rege import rouge_l
 from unifer.evaluate.scoring import DatasetScores, score_strict
 
 if TYPE_CHECKING:

@@ -1,5 +1,4 @@
-"""What 230,000 CoT rows cost an SFT start, up to the first batch, against 1,000 rows: seconds and resident
-memory.
+"""What 230,000 CoT rows cost an SFT start, up to the first batch, against 1,000: seconds and memory.
 
 Target, from the second start on: at most 2 s and 0.3 GB more. Each start is a process of its own.
 Run: python benchmarks/sft_startup.py --model CHECKPOINT [--rows 230000]
@@ -27,11 +26,12 @@ started = time.perf_counter()
 from unifer.train import sft, stage
 types = sft.types()
 loaded = time.perf_counter()
-trainer = stage.make_trainer(sft.Sft(), *stage.begin(sft.Sft(), types, sys.argv[1:]))
+trainer = stage.make_trainer(sft.SftStage(), *stage.begin(sft.SftStage(), types, sys.argv[1:]))
 next(iter(trainer.get_train_dataloader()))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 own = sum(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) / 2**20
-print(json.dumps({"imports_s": loaded - started, "to_first_batch_s": time.perf_counter() - started, "peak_gb": peak, "anonymous_gb": own}))
+seconds = {"imports_s": loaded - started, "to_first_batch_s": time.perf_counter() - started}
+print(json.dumps({**seconds, "peak_gb": peak, "anonymous_gb": own}))
 """
 
 

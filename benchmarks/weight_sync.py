@@ -1,5 +1,6 @@
-"""A weight sync of a model with the 7B's 729 tensors, a decoder layer per call against a tensor per call, on
-CPU in vLLM.
+"""A weight sync of a model with the 7B's 729 tensors, a decoder layer per call against a tensor per call.
+
+On CPU, in vLLM.
 
 The model has the depth of Qwen2.5-VL-7B (28 layers, 32 vision blocks, an untied head) and UniFER-Tiny's
 widths, so what is timed is what a call costs and not the copying. Both ways take turns; the ratio is of
@@ -41,10 +42,10 @@ def main() -> None:
         "VLLM_LOGGING_LEVEL": "ERROR",
     }
     from unifer.models.engines.vllm_engine import make_llm
-    from unifer.train.rollouts import _prepare_cpu
+    from unifer.train.mends import keep_cpu_weights_loadable
     from unifer.train.weight_sync import by_layer
 
-    _prepare_cpu()  # as GRPO does, whose engine must take weights again
+    keep_cpu_weights_loadable()  # as GRPO does, whose engine must take weights again
     with tempfile.TemporaryDirectory() as folder:
         policy = deep_model(Path(folder))
         llm = make_llm(Path(folder), dtype="float32", context=1024, seed=0)

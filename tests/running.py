@@ -16,6 +16,7 @@ STACK = "the training stack in this process"
 
 IN_ONE_PROCESS = (
     "tests/train/test_sft.py",
+    "tests/train/test_sft_ranks.py",
     "tests/test_end_to_end.py",
     "tests/train/test_rollouts.py",
     "tests/train/test_shared_groups.py",
@@ -25,7 +26,7 @@ IN_ONE_PROCESS = (
     "tests/evaluate/bench/test_bench_with_a_server.py",
     "tests/train/test_server.py",
     "tests/train/test_settings.py",
-    "tests/models/test_memory.py",
+    "tests/train/test_memory.py",
     "tests/scripts/test_launchers.py",
     "tests/cli/test_doctor.py",
 )
@@ -33,7 +34,7 @@ FIRST = (
     *IN_ONE_PROCESS,
     "tests/cli/test_synthesis_real.py",
     "tests/train/test_grpo.py",
-    "tests/cli/test_quickstart.py",
+    "tests/cli/quickstart/test_quickstart.py",
     "tests/evaluate/inference/test_infer.py",
     "tests/evaluate/inference/test_infer_processes.py",
     "tests/evaluate/inference/test_infer_kills.py",

@@ -128,12 +128,12 @@ def test_the_3b_differs_from_the_7b_in_checkpoints_alone(stage: str) -> None:
 def test_doctor_and_training_parse_the_merged_values(name: str) -> None:
     """One reader: a plan of the doctor that saw the file alone would have planned another run."""
     pytest.importorskip("trl", reason="training needs the full environment")
-    from unifer.train.doctor import planned
+    from unifer.train.doctor import examination
 
     config = CONFIGS / f"{name}.yaml"
-    stage = planned.stage_of(config, [])
+    stage = examination.stage_of(config, [])
     assert stage == ("grpo" if "grpo" in name else "sft")
-    fer, arguments, model = planned.parse(
+    fer, arguments, model = examination.read_plan(
         stage, ["--config", str(config)], processes=8 if "tiny" not in name else 1
     )
     values = read_config(config)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cost_tables
+from benchmarks import cost_tables, published_runs
 from unifer import files
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ def test_the_recipes_are_the_committed_configs(stage: str) -> None:
     assert plan.gpus * plan.batch * plan.accumulation == config["global_batch"]
     assert plan.batch == config["per_device_train_batch_size"]
     assert work.save_steps == config["save_steps"]
-    assert plan.deepspeed == cost_tables.zero(int(Path(config["deepspeed"]).stem[-1]))
+    assert plan.deepspeed == published_runs.zero(int(Path(config["deepspeed"]).stem[-1]))
     if stage == "grpo":
         assert plan.vllm is not None
         assert plan.vllm.utilization == config["vllm_gpu_memory_utilization"]

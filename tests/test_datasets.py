@@ -66,9 +66,9 @@ def test_the_published_question_files_have_the_expected_counts(folder: str) -> N
 
 
 def test_a_fifth_dataset_is_a_folder_with_a_yaml(tmp_path: Path) -> None:
-    spec = load_dataset(write(tmp_path, GOOD | {"aliases": {"happy": ["Glad"]}}))
+    spec = load_dataset(write(tmp_path, GOOD | {"published": {"aliases": {"happy": ["Glad"]}}}))
     assert spec.labels == ("happy", "sad")
-    assert spec.aliases["happy"] == ("glad",)
+    assert spec.published.aliases["happy"] == ("glad",)
     assert spec.questions == tmp_path / "data" / "q.json"
     assert spec.published.answer_tag == "one_line"
 
@@ -85,8 +85,12 @@ def test_a_fifth_dataset_is_a_folder_with_a_yaml(tmp_path: Path) -> None:
         ({"expected": {"joy": 3}}, "'expected' must map labels to counts"),
         ({"expected": {"happy": "many"}}, "'expected' must map labels to counts"),
         ({"expected": {"happy": -1}}, "'expected' must map labels to counts"),
-        ({"aliases": {"joy": ["glad"]}}, "'aliases' speaks of 'joy'"),
-        ({"aliases": {"happy": "glad"}}, "'aliases' must map a label to a list"),
+        ({"published": {"aliases": {"joy": ["glad"]}}}, "'published.aliases' speaks of 'joy'"),
+        ({"published": {"aliases": {"happy": "glad"}}}, "'published.aliases' must map a label to a list"),
+        (
+            {"aliases": {"happy": ["glad"]}},
+            "unknown key 'aliases'; reward, filter and metric accept the same",
+        ),
         (
             {"published": {"answer_tag": "greedy"}},
             "'published.answer_tag' is 'greedy'; allowed are one_line, any_lines",

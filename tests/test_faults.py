@@ -29,12 +29,12 @@ OWN = "fetch it again, or write it anew"
         (
             "rafdb_qa.json",
             PAGE,
-            ": is a web page, not JSON; fetch it again: `unifer data fetch ferbench --force`",
+            ": is a web page, not JSON; fetch it again: `unifer data fetch ferbench --overwrite`",
         ),
         (
             "UniFER_RLVR_360K.json",
             f"[{ROW},\n{ROW[:30]}",
-            ":2: not valid JSON, .* the file is truncated, .*`unifer data fetch rlvr --force`",
+            ":2: not valid JSON, .* the file is truncated, .*`unifer data fetch rlvr --overwrite`",
         ),
         (
             "mine.json",

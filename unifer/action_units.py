@@ -1,5 +1,4 @@
-"""The Facial Action Coding System (FACS): what each Action Unit (AU) is called, where it shows, which emotion
-it is typical of.
+"""The Facial Action Coding System: Action Units (AUs), where they show, which emotion they are typical of.
 
 Knows the coding system alone: not how an AU is drawn (`prepare/faces`), nor how a reply mentions one
 (`dialogue/au_mentions`).
@@ -102,9 +101,10 @@ def letter(intensity: float) -> str:
     return INTENSITIES[max(1, round(intensity)) - 1]
 
 
-def f1(claimed: Collection[Hashable], shown: Collection[Hashable]) -> float:
-    """F1 of two sets of AUs, 2 |both| / (|claimed| + |shown|), in [0, 1]; 1 where both are empty. Reward,
-    filter and metric alike.
+def f1(claimed: Collection[Hashable], gold: Collection[Hashable]) -> float:
+    """F1 of two sets of AUs, in [0, 1], for reward, filter and metric: 2 |both| / (|claimed| + |shown|).
+
+    1 where both are empty.
     """
-    total = len(claimed) + len(shown)
-    return 2 * len(set(claimed) & set(shown)) / total if total else 1.0
+    total = len(claimed) + len(gold)
+    return 2 * len(set(claimed) & set(gold)) / total if total else 1.0

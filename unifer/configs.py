@@ -1,5 +1,4 @@
-"""Configs of training and of synthesis: YAML, with what another one says where `base:` names it. The one
-reader, for runs and plans.
+"""Configs of training and of synthesis: YAML over the YAML that its `base:` names, for runs and plans.
 
 A config may name one base, relative to itself; keys of its own win, a section (`generation: {...}`) key by
 key. Bases have no base: whoever reads a recipe opens two files at most. A path that starts with `./` or `../`
@@ -41,16 +40,18 @@ def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def files_of(config: Path) -> tuple[Path, ...]:
-    """Every file that `config` is read from, itself first: what a fingerprint of it covers. Raises InputError
-    as `read_config` does.
+    """Every file that `config` is read from, itself first: what its fingerprint covers.
+
+    Raises InputError as `read_config` does.
     """
     base = base_of(config, _settings(config))
     return (config,) if base is None else (config, base)
 
 
 def base_of(config: Path, values: dict[str, Any]) -> Path | None:
-    """The file that `base` in the `values` of `config` names; None without one. Raises InputError as
-    `read_config` does.
+    """The file that `base` in the `values` of `config` names; None without one.
+
+    Raises InputError as `read_config` does.
     """
     if BASE not in values:
         return None
@@ -79,9 +80,10 @@ def base_of(config: Path, values: dict[str, Any]) -> Path | None:
             and (base.parent / further).is_file()
             and (base.parent / further).samefile(config)
         )
-        said = "they name each other" if again else "a base has none of its own"
+        problem = "they name each other" if again else "a base has none of its own"
         raise InputError(
-            f"{config}: its base {base.name} names a base too, {further!r}: {said}; leave one of the two out"
+            f"{config}: its base {base.name} names a base too, {further!r}: {problem}; leave one of the two "
+            "out"
         )
     return base
 

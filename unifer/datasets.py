@@ -16,6 +16,7 @@ from unifer import files
 from unifer.action_units import FACS_NUMBERS
 from unifer.emotions import canonical
 from unifer.errors import InputError
+from unifer.places import former, renamed
 from unifer.records import Question
 from unifer.releases import TERMS, release_of
 
@@ -25,17 +26,22 @@ ALL = "all"
 """Scores over every AU, whatever was published."""
 _REQUIRED = ("name", "title", "questions")
 _COUNTS = ("expected", "training")
-_OPTIONAL = ("sample", "labels", "action_units", "au_sets", "aliases", "human", *_COUNTS, "published")
+_OPTIONAL = ("sample", "labels", "action_units", "au_sets", "human", *_COUNTS, "published")
+_GONE = {
+    "aliases": "reward, filter and metric accept the same spellings, those of emotions.SPELLINGS; remove it "
+    "(the published rule's own table is published.aliases)"
+}
+"""Keys that there were."""
 
 
 class _Sendable:
     """Can travel to another process: its read-only mappings, which pickle refuses, go as plain ones."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: dict(value) if isinstance(value, MappingProxyType) else value
-            for name, value in vars(self).items()
+        plain = {
+            name: dict(value) for name, value in vars(self).items() if isinstance(value, MappingProxyType)
         }
+        return vars(self) | plain
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -64,9 +70,7 @@ class HumanAgreement:
 
 @dataclass(frozen=True)
 class DatasetSpec(_Sendable):
-    """One benchmark set: what it asks for, where its question files lie, and how many rows of each label to
-    expect.
-    """
+    """One benchmark set: what it asks for, where its question files lie, how many rows of a label to expect."""
 
     name: str
     title: str
@@ -84,20 +88,26 @@ class DatasetSpec(_Sendable):
     au_sets: MappingProxyType[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Name -> AUs over which somebody published scores of this set."""
     human: HumanAgreement | None = None
-    aliases: MappingProxyType[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Further spellings of a label that the strict grader accepts, beside those of `emotions.SPELLINGS`."""
     expected: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Label -> rows in the whole published question file; empty where nothing is published."""
     training: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Label -> images in the dataset's own training split; empty where that is not stated."""
 
     @property
+    def vocabulary(self) -> str:
+        """What its questions may offer, in words."""
+        if not self.labels:
+            return f"{self.title} asks for AUs alone"
+        return f"labels of {self.title} are {', '.join(self.labels)}"
+
+    @property
     def results(self) -> Path:
         return self.folder / "results"
 
     def with_au_set(self, name: str | None) -> DatasetSpec:
-        """The same set scored over another of `au_sets`, or over `all` AUs; None changes nothing. Raises
-        InputError: no such AU set.
+        """The same set scored over another of `au_sets`, or over `all` AUs; None changes nothing.
+
+        Raises InputError: no such AU set.
         """
         if name is None:
             return self
@@ -106,8 +116,7 @@ class DatasetSpec(_Sendable):
         if name not in self.au_sets:
             has = ", ".join((ALL, *self.au_sets))
             raise InputError(
-                "--au-set "
-                f"{name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in "
+                f"--au-set {name}: {self.title} has no such AU set; allowed are {has} ('au_sets' in "
                 f"{self.folder}/dataset.yaml)"
             )
         return replace(self, action_units=self.au_sets[name], au_set=name)
@@ -125,6 +134,8 @@ class DatasetSpec(_Sendable):
 
 def load_dataset(folder: Path) -> DatasetSpec:
     """Read `folder/dataset.yaml`. Raises InputError naming the key, its value and what is allowed."""
+    if not (folder / "dataset.yaml").is_file():
+        folder = renamed(folder)
     path = folder / "dataset.yaml"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a dataset folder holds dataset.yaml, such as eval_rafdb")
@@ -146,11 +157,7 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
             raise ValueError(f"{key!r} must be a non-empty string, not {raw[key]!r}")
     for key in raw:
         if key not in (*_REQUIRED, *_OPTIONAL):
-            near = difflib.get_close_matches(str(key), (*_REQUIRED, *_OPTIONAL), n=1)
-            raise ValueError(
-                f"unknown key {key!r}"
-                + (f"; did you mean {near[0]!r}?" if near else f"; optional are {', '.join(_OPTIONAL)}")
-            )
+            raise ValueError(f"unknown key {key!r}; {_GONE.get(str(key)) or _nearest(str(key))}")
     labels, sets = _labels(raw), _au_sets(raw)
     chosen = raw.get("action_units", ALL)
     named = isinstance(chosen, str) and chosen in sets
@@ -165,32 +172,33 @@ def _spec(folder: Path, raw: Any) -> DatasetSpec:
         au_set=chosen if named else None,
         au_sets=MappingProxyType(sets),
         human=_human(raw.get("human")),
-        aliases=_aliases(raw.get("aliases"), "aliases", labels),
         expected=_counts(raw, "expected", labels),
         training=_counts(raw, "training", labels),
         published=_published(raw.get("published") or {}, labels),
     )
 
 
+def _nearest(key: str) -> str:
+    near = difflib.get_close_matches(key, (*_REQUIRED, *_OPTIONAL), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"optional are {', '.join(_OPTIONAL)}"
+
+
 def _labels(raw: dict[str, Any]) -> list[str]:
-    if "labels" not in raw:
-        if "action_units" not in raw:
-            raise ValueError(
-                "missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)"
-            )
+    if "labels" not in raw and "action_units" in raw:
         return []
+    if "labels" not in raw:
+        raise ValueError(
+            "missing 'labels'; a set that asks for AUs alone has 'action_units' instead (a list, or all)"
+        )
     labels = raw["labels"]
-    if (
-        not isinstance(labels, list)
-        or not labels
-        or not all(isinstance(label, str) and label for label in labels)
-    ):
+    named = isinstance(labels, list) and all(isinstance(label, str) and label for label in labels)
+    if not named or not labels:
         raise ValueError(
             f"'labels' must be a list of names in the order the prompt gives them, not {labels!r}"
         )
     if len({canonical(label) for label in labels}) != len(labels):
         raise ValueError(f"'labels' names one emotion twice: {labels!r}")
-    return labels
+    return list(labels)
 
 
 def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -199,7 +207,7 @@ def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         raise ValueError(
             f"'au_sets' must map names (other than {ALL}) to lists of FACS numbers, not {sets!r}"
         )
-    if any(units == ALL for units in sets.values()):
+    if ALL in sets.values():
         raise ValueError(
             f"'au_sets' holds {ALL}, which is an AU set of every dataset already; name lists of FACS numbers"
         )
@@ -209,11 +217,8 @@ def _au_sets(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 def _units(units: Any, key: str, names: Collection[str] = ()) -> tuple[int, ...]:
     if units == ALL:
         return ()
-    if (
-        not isinstance(units, list)
-        or not units
-        or not all(type(unit) is int and unit in FACS_NUMBERS for unit in units)
-    ):
+    numbers = isinstance(units, list) and all(type(unit) is int and unit in FACS_NUMBERS for unit in units)
+    if not numbers or not units:
         allowed = ", ".join((ALL, *names))
         raise ValueError(
             f"{key!r} must be {allowed}, or a list of FACS numbers such as [1, 2, 4], not {units!r}"
@@ -244,14 +249,13 @@ def _aliases(raw: Any, key: str, labels: list[str]) -> MappingProxyType[str, tup
     table = raw or {}
     if not isinstance(table, dict) or not all(isinstance(words, list) for words in table.values()):
         raise ValueError(f"'{key}' must map a label to a list of spellings, not {table!r}")
-    unknown = [label for label in table if label not in labels]
-    if unknown:
-        raise ValueError(
-            f"'{key}' speaks of {unknown[0]!r}, which is not one of the labels {', '.join(labels)}"
-        )
-    return MappingProxyType(
-        {str(label): tuple(str(word).lower() for word in words) for label, words in table.items()}
-    )
+    for label in table:
+        if label not in labels:
+            raise ValueError(
+                f"'{key}' speaks of {label!r}, which is not one of the labels {', '.join(labels)}"
+            )
+    spelled = {str(label): tuple(str(word).lower() for word in words) for label, words in table.items()}
+    return MappingProxyType(spelled)
 
 
 def _published(raw: Any, labels: list[str]) -> PublishedRule:
@@ -265,14 +269,18 @@ def _published(raw: Any, labels: list[str]) -> PublishedRule:
 
 def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questions ") -> Path:
     """The question file `given` by `flag`, as typed or in the dataset's folder; None: the dataset's own.
+
     Raises InputError: none there.
     """
     if given is not None:
-        found = next((path for path in (given, spec.folder / given) if path.is_file()), None)
-        if found is None:
-            raise InputError(f"{flag}{given}: no such file, neither here nor in {spec.folder}")
-        return found
+        for path in (given, spec.folder / given):
+            if path.is_file():
+                return path
+        raise InputError(f"{flag}{given}: no such file, neither here nor in {spec.folder}")
     if not spec.questions.is_file():
+        before = former(spec.folder) / spec.questions.relative_to(spec.folder)
+        if before.is_file():
+            return before
         data = spec.questions.parent.name
         if spec.sample is None:
             raise InputError(
@@ -283,33 +291,25 @@ def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questio
         where = f", in the hub dataset {release.hub} ({TERMS}): {release.commands}, or" if release else ":"
         raise InputError(
             f"{spec.questions}: the questions of {spec.title} are not there. They come with the "
-            "published "
-            f"FERBench{where} put {spec.questions.name} into {spec.folder.name}/{data}/. To try now: "
+            f"published FERBench{where} put {spec.questions.name} into {spec.folder.name}/{data}/. To try now: "
             f"{flag}{data}/{spec.sample.name}"
         )
     return spec.questions
 
 
 def read_questions(path: Path, spec: DatasetSpec | None = None) -> list[Question]:
-    """The questions of a file, keys unique. With `spec`, candidate labels outside the dataset's vocabulary
-    are refused.
-    """
+    """The questions of a file, keys unique; with `spec`, labels outside its vocabulary are refused."""
 
     def parse(row: Any) -> Question:
         question = Question.from_json(row)
         if spec is not None:
             strangers = [label for label in question.candidate_labels if label not in spec.labels]
             if strangers:
-                has = (
-                    f"labels of {spec.title} are {', '.join(spec.labels)}"
-                    if spec.labels
-                    else f"{spec.title} asks for AUs alone"
-                )
                 remedy = (
                     "ask in the folder of their own dataset, or build them with these labels "
                     "(`unifer data build`)"
                 )
-                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {has}; {remedy}")
+                raise ValueError(f"'candidate_labels' holds {strangers[0]!r}; {spec.vocabulary}; {remedy}")
         return question
 
     questions = list(files.read_records(path, parse, key=lambda question: question.key))

@@ -1,5 +1,4 @@
-"""The eight emotions of FER benchmarks and how datasets spell them. Alone knows that happy and happiness are
-one emotion.
+"""The eight emotions of FER benchmarks and how datasets spell them: happy and happiness are one emotion.
 
 Knows nothing of replies: finding a label in one is `dialogue/answers`.
 """
@@ -24,25 +23,19 @@ SPELLINGS = MappingProxyType(
         "contempt": ("contempt", "contemptuous"),
     }
 )
-"""Canonical name -> its spellings: noun and adjective of the same word, no synonyms (joy is not a spelling of
-happiness).
-"""
+"""Canonical name -> its spellings: noun and adjective of one word, no synonyms (joy is not happiness)."""
 
 _CANONICAL = {spelling: emotion for emotion, spellings in SPELLINGS.items() for spelling in spellings}
 
 
 def canonical(label: str) -> str:
-    """`canonical("Happy")` -> `"happiness"`; a label that is none of the eight comes back lower-cased and
-    trimmed.
-    """
+    """`canonical("Happy")` -> `"happiness"`; a label that is none of the eight lower-cased and trimmed."""
     key = label.strip().lower()
     return _CANONICAL.get(key, key)
 
 
 def in_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """The canonical names of `labels`, each once: those of the eight first, in their order, then the others
-    as they come.
-    """
+    """Canonical names of `labels`, each once: those of the eight first, in their order, then the others."""
     names = dict.fromkeys(map(canonical, labels))
     return (
         *(emotion for emotion in EMOTIONS if emotion in names),
@@ -51,9 +44,7 @@ def in_order(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def spelled_in(emotion: str, labels: Iterable[str]) -> str | None:
-    """The label among `labels` that means `emotion`, or None: `spelled_in("happiness", ["angry", "happy"])`
-    -> `"happy"`.
-    """
+    """The label of `labels` that means `emotion`: `"happy"` for `"happiness"`; None where there is none."""
     wanted = canonical(emotion)
     return next((label for label in labels if canonical(label) == wanted), None)
 

@@ -12,15 +12,11 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED = 130
 """Exit status of a command that the user stopped, as shells count it: 128 + SIGINT."""
 OUT_OF_TIME = 75
-"""Exit status of a run that stopped at its own time limit and wants to be started again: EX_TEMPFAIL of
-sysexits.h.
-"""
+"""Exit status of a run that stopped at its time limit, to be started again: EX_TEMPFAIL of sysexits.h."""
 
 
 class InputError(Exception):
-    """Something the user gave is wrong: the message says where it stands, the value, what is allowed and what
-    to do.
-    """
+    """Something the user gave is wrong: where it stands, the value, what is allowed and what to do."""
 
     @classmethod
     def at(cls, path: str | Path, row: int | None, problem: str) -> InputError:
@@ -49,7 +45,7 @@ def reporting_full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL_DISK:
             raise
-        kept = (
+        safe = (
             "every row written so far is kept whole; free some space and run the same command again to go on"
         )
-        raise InputError(f"{path}: the disk is full ({error.strerror}); {kept}") from None
+        raise InputError(f"{path}: the disk is full ({error.strerror}); {safe}") from None

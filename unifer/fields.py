@@ -1,5 +1,4 @@
-"""One field of a row: its value if it is what the field holds, else ValueError with the field, the value and
-what is allowed.
+"""One field of a row: its value, else ValueError with the field, the value and what is allowed.
 
 Knows the spelling of fields on disk, which all records share; not which record has which (`records`).
 """
@@ -7,11 +6,14 @@ Knows the spelling of fields on disk, which all records share; not which record 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from unifer.action_units import FACS_NUMBERS
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def check(row: Any, required: Sequence[str], optional: Sequence[str]) -> None:
@@ -41,13 +43,15 @@ def named(names: Sequence[str]) -> str:
 
 def short(value: Any) -> str:
     """The value as an error shows it, at most 80 characters."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    text_of_value = repr(value)
+    return text_of_value if len(text_of_value) <= 80 else text_of_value[:77] + "..."
 
 
-def text(row: Mapping[str, Any], field: str) -> str:
-    """A string with something in it."""
-    value = row[field]
+def text(row: Mapping[str, Any], field: str, default: str | None = None) -> str:
+    """A string with something in it; `default` where the field is absent or null."""
+    value = row.get(field)
+    if value is None and default is not None:
+        return default
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{field!r} must be a non-empty string, not {short(value)}")
     return value
@@ -108,9 +112,7 @@ def action_units(value: Any) -> tuple[int, ...] | None:
 
 
 def votes(row: Mapping[str, Any]) -> dict[str, int] | None:
-    """`{"neutral": 4, "sadness": 6}`: how many people named what, at least one of them; None where nobody
-    voted.
-    """
+    """`{"neutral": 4, "sadness": 6}`: how many people named what, one at least; None without votes."""
     value = row.get("votes")
     if value is None:
         return None
@@ -139,3 +141,68 @@ def compact(row: dict[str, Any], action_units: tuple[int, ...] | None, **optiona
     if action_units is not None:
         row["AUs"] = [f"AU{number}" for number in action_units]
     return row | {key: value for key, value in optional.items() if value is not None}
+
+
+def mapping(raw: Any, allowed: Sequence[str], called: str) -> dict[str, Any]:
+    """`raw` as a mapping whose keys are all among `allowed`."""
+    if not isinstance(raw, dict):
+        raise ValueError(f"{called} must be a mapping with {', '.join(allowed)}, not {short(raw)}")
+    for key in raw:
+        if key not in allowed:
+            near = difflib.get_close_matches(str(key), allowed, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{called} has an unknown key {key!r}{hint}; allowed are {', '.join(allowed)}")
+    return raw
+
+
+def texts(row: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """A list of strings, empty where it is absent; numbers in it become text, as a command line has them."""
+    value = row.get(field) or []
+    if not isinstance(value, list) or not all(isinstance(item, str | int | float) for item in value):
+        raise ValueError(f"{field!r} must be a list of strings, not {short(value)}")
+    return tuple(str(item) for item in value)
+
+
+def truth(row: Mapping[str, Any], field: str, default: bool) -> bool:
+    """true or false."""
+    value = row.get(field, default)
+    if not isinstance(value, bool):
+        raise ValueError(f"{field!r} must be true or false, not {short(value)}")
+    return value
+
+
+def whole(row: Mapping[str, Any], field: str, default: int, *, at_least: int) -> int:
+    """A whole number."""
+    value = row.get(field, default)
+    if type(value) is not int or value < at_least:
+        raise ValueError(f"{field!r} must be a whole number from {at_least}, not {short(value)}")
+    return value
+
+
+def number(
+    row: Mapping[str, Any],
+    field: str,
+    default: float | None = None,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+) -> float:
+    """A finite number within its bounds."""
+    value = row.get(field, default)
+    low = at_least if at_least is not None else above
+    limit = "" if low is None else f" {'from' if at_least is not None else 'above'} {low:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{field!r} must be a number{limit}, not {short(value)}")
+    if (above is not None and value <= above) or (at_least is not None and value < at_least):
+        raise ValueError(f"{field!r} must be a number{limit}, not {short(value)}")
+    return float(value)
+
+
+def one_of(row: Mapping[str, Any], field: str, allowed: Sequence[Choice], default: Choice) -> Choice:
+    """One of a few words."""
+    value = row.get(field, default)
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{field!r} is {short(value)}{hint}; allowed are {', '.join(allowed)}")
+    return next(word for word in allowed if word == value)

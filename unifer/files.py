@@ -1,5 +1,4 @@
-"""Files on disk: rows in (JSON array or JSONL, errors with file:row), atomic writes out, append-only logs
-that survive a kill.
+"""Files on disk: rows in (JSON array or JSONL, errors with file:row), atomic writes, append-only logs.
 
 Knows bytes, lines, JSON and YAML; what a row means is `records`.
 """
@@ -12,39 +11,21 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TextIO, TypeVar
 
-from unifer import faults, releases
+from unifer import json_rows, releases
 from unifer.errors import InputError
 
 T = TypeVar("T")
-_SPACE = " \t\r\n"
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(
-            f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object; "
-            "keep one of them"
-        )
-    return row
-
-
-def _constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value; write null or a number")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of `path`, a byte-order mark dropped. Raises InputError: missing, a folder, empty, not
-    UTF-8.
+    """UTF-8 text of `path`, without a byte-order mark.
+
+    Raises InputError: missing, a folder, empty, not UTF-8.
     """
     try:
         raw = path.read_bytes()
@@ -67,8 +48,9 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path, remedy: str = "") -> Any:
-    """One JSON value. Raises InputError, its message ending in `remedy`: missing, empty, not UTF-8, not
-    JSON.
+    """One JSON value.
+
+    Raises InputError, its message ending in `remedy`: missing, empty, not UTF-8, not JSON.
     """
     try:
         return _json(path)
@@ -82,7 +64,7 @@ def _json(path: Path) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError.at(
-            path, error.lineno, f"not valid JSON, {error.msg}: {faults.around(text, error.pos)}"
+            path, error.lineno, f"not valid JSON, {error.msg}: {json_rows.around(text, error.pos)}"
         ) from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply") from None
@@ -99,71 +81,13 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_rows(path: Path, skipped: Callable[[int, str], None] | None = None) -> Iterator[tuple[int, Any]]:
-    """(row number from 1, row) of a JSON array or of JSONL, told apart by the first character; parsed one row
-    at a time.
+    """(row number from 1, row) of a JSON array or of JSONL, parsed one row at a time.
 
-    For JSONL the row number is the line number. Raises InputError naming file and row where the text is no
-    JSON; with `skipped`, a line of JSONL that is none is told to it (row number, problem) and passed over:
-    after a fault in an array there is no next row to find.
+    The first character tells the two apart. For JSONL the row number is the line number. Raises InputError
+    naming file and row where the text is no JSON; with `skipped`, a line of JSONL that is none is told to it
+    (row number, problem) and passed over: after a fault in an array there is no next row to find.
     """
-    text = read_text(path)
-    start = len(text) - len(text.lstrip(_SPACE))
-    if (problem := faults.no_rows(text[start : start + 200], path.name)) is not None:
-        raise InputError(f"{path}: {problem}")
-    yield from _array_rows(path, text, start + 1) if text[start] == "[" else _line_rows(path, text, skipped)
-
-
-def _line_rows(
-    path: Path, text: str, skipped: Callable[[int, str], None] | None
-) -> Iterator[tuple[int, Any]]:
-    # Not str.splitlines: a reply may hold U+2028 or U+0085 unescaped, which end no JSONL row.
-    lines = text.split("\n")
-    last = len(lines) if lines[-1] else None  # a whole file ends with a line end
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = _DECODER.decode(line)
-            except (ValueError, RecursionError) as error:
-                problem = faults.fault(line, error) + (
-                    f"; {faults.cut_off(path.name)}" if number == last else ""
-                )
-                if skipped is None:
-                    raise InputError.at(path, number, problem) from None
-                skipped(number, problem)
-                continue
-            yield number, row
-
-
-def _array_rows(path: Path, text: str, at: int) -> Iterator[tuple[int, Any]]:
-    at, number = _skip(text, at), 0
-    while at < len(text) and text[at] != "]":
-        number += 1
-        try:
-            row, at = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            ends = "" if text.rstrip(_SPACE).endswith("]") else f"; {faults.cut_off(path.name)}"
-            raise InputError.at(path, number, faults.fault(text, error) + ends) from None
-        yield number, row
-        at = _skip(text, at)
-        if text[at : at + 1] == ",":
-            at = _skip(text, at + 1)
-            if text[at : at + 1] == "]":
-                raise InputError.at(path, number, "a comma before the closing ']'; remove it")
-        elif text[at : at + 1] != "]":
-            found = f"found {faults.around(text, at)}" if at < len(text) else faults.cut_off(path.name)
-            raise InputError.at(path, number, f"',' or ']' expected after this row; {found}")
-    if at >= len(text):
-        raise InputError.at(path, number or None, f"the array is never closed: {faults.cut_off(path.name)}")
-    if text[at + 1 :].strip():
-        raise InputError.at(
-            path, number or None, f"text after the closing ']': {faults.around(text, _skip(text, at + 1))}"
-        )
-
-
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _SPACE:
-        at += 1
-    return at
+    yield from json_rows.rows(path, read_text(path), skipped)
 
 
 def read_records(
@@ -219,16 +143,12 @@ def _umask() -> int:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented UTF-8 JSON, atomically. Raises ValueError for NaN or infinity, which JSON cannot
-    hold.
-    """
+    """`value` as indented UTF-8 JSON, atomically; ValueError for NaN or infinity, which JSON cannot hold."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def write_rows(path: Path, rows: Iterable[Any]) -> None:
-    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row a line; atomically, holding
-    one row at a time.
-    """
+    """Rows as JSONL if `path` ends in `.jsonl`, else as a JSON array with a row per line; atomically."""
     jsonl = path.suffix == ".jsonl"
     with _replacing(path) as stream:
         stream.write("" if jsonl else "[\n")
@@ -238,9 +158,7 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
 
 
 def _line(row: Any) -> str:
-    """`row` as one line of readable UTF-8 JSON; a lone surrogate, which UTF-8 cannot hold, turns the row to
-    ASCII escapes.
-    """
+    """`row` as one line of UTF-8 JSON; with a lone surrogate, which UTF-8 cannot hold, in ASCII escapes."""
     line = _ENCODER.encode(row)
     try:
         line.encode("utf-8")
@@ -250,8 +168,7 @@ def _line(row: Any) -> str:
 
 
 def move_aside(path: Path, *beside: Path) -> Path | None:
-    """Rename the file or folder `path` to `path.1`, or the next number that is free; None if it is not there.
-    Deletes nothing.
+    """Rename the file or folder `path` to `path.1`, or the next free number; None if it is not there.
 
     What there is of `beside` moves too, under the same number.
     """
@@ -269,7 +186,32 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-class AppendLog:
+class ClosedAtExit:
+    """A log as a `with` block: closed at its end, whatever happens."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def append_whole(stream: FileIO, data: bytes) -> None:
+    """Write all of `data` at the end, or nothing. Raises OSError after taking back what part was written."""
+    start = stream.seek(0, os.SEEK_END)
+    try:
+        written = 0
+        while written < len(data):
+            written += stream.write(data[written:]) or 0
+    except OSError:
+        stream.truncate(start)
+        raise
+
+
+class AppendLog(ClosedAtExit):
     """Append-only JSONL of one writer: each `append` is on its way to disk as a whole line before it returns.
 
     A line torn by a kill is cut off when the log is opened again, so every line in the file is a whole row.
@@ -297,27 +239,9 @@ class AppendLog:
         self._stream.seek(0, os.SEEK_END)
 
     def append(self, row: Any) -> None:
-        """Write one row. Raises OSError (a full disk, say) after taking back whatever part of the line was
-        written.
-        """
-        line = (_line(row) + "\n").encode("utf-8")
-        start = self._stream.seek(0, os.SEEK_END)
-        try:
-            written = 0
-            while written < len(line):
-                written += self._stream.write(line[written:]) or 0
-        except OSError:
-            self._stream.truncate(start)
-            raise
+        """Write one row. Raises OSError (a full disk, say) and leaves no part of the line."""
+        append_whole(self._stream, (_line(row) + "\n").encode("utf-8"))
 
     def close(self) -> None:
         os.fsync(self._stream.fileno())
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -46,11 +46,10 @@ def locked(path: Path, elsewhere: str = "give --out FILE to write elsewhere") ->
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Processes of one machine, its ranks for instance, run the block one after the other; `path` is the lock
-    file, which stays.
+    """Processes of one machine, its ranks for instance, run the block in turn; `path` is the lock file.
 
-    On a file system without locks (Lustre mounted without `-o flock`) they run at once, and a warning says
-    so.
+    The file stays. On a file system without locks (Lustre mounted without `-o flock`) they run at once, and a
+    warning says so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:

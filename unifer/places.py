@@ -7,8 +7,11 @@ from pathlib import Path
 
 IMAGE_ROOT_VARIABLE = "UNIFER_IMAGE_ROOT"
 
-BENCHMARK = "benchmark"
+MORE = "eval_more"
 """The folder of models.yaml, of published results, and of the sets beside the four of FERBench."""
+
+OLD_MORE = "benchmark"
+"""What `MORE` was called before: its data and results are still found, and its folders still understood."""
 
 FERBENCH = ("eval_affectnet", "eval_rafdb", "eval_ferplus", "eval_sfew_2.0")
 """The folders of the published benchmark, in the order in which its pooled script reads them."""
@@ -20,15 +23,11 @@ QUICKSTART_SFT = "runs/quickstart/UniFER-Tiny-SFT"
 """The checkpoint that its GRPO starts from, after SFT."""
 
 TINY_BASE = "train_unifer/checkpoints/UniFER-Tiny-Base"
-"""The committed checkpoint that its SFT starts from: it lists AUs where asked to, and has never been asked
-for an emotion.
-"""
+"""The committed checkpoint that its SFT starts from: it lists AUs, and was never asked for an emotion."""
 
 
 def project_root(near: Path) -> Path:
-    """The folder at or above `near` that holds `data` and `train_unifer`; the current folder where there is
-    none.
-    """
+    """The folder at or above `near` that holds `data` and `train_unifer`; else the current folder."""
     here = near.absolute()
     return next(
         (
@@ -38,6 +37,20 @@ def project_root(near: Path) -> Path:
         ),
         Path.cwd(),
     )
+
+
+def renamed(path: Path) -> Path:
+    """What stands for a path in `OLD_MORE` today, `benchmark/disfa` -> `eval_more/disfa`; others as they are."""
+    parent = path.absolute().parent
+    today = parent.with_name(MORE) / path.name
+    gone = not path.is_file() and not (path / "dataset.yaml").is_file()
+    return today if parent.name == OLD_MORE and gone and today.exists() else path
+
+
+def former(folder: Path) -> Path:
+    """Where a folder below `MORE` was before; any other folder is its own."""
+    parent = folder.absolute().parent
+    return parent.with_name(OLD_MORE) / folder.name if parent.name == MORE else folder
 
 
 def current_project() -> Path:

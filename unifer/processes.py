@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,10 +29,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProcessGroup:
-    """`command` in a process group of its own, which ends with `end`, and with us. `patience`: seconds to end
-    by itself.
+    """`command` in a process group of its own, which ends with `end`, and with us.
 
-    `options` go to `subprocess.Popen`.
+    It has `patience` seconds to end by itself. `options` go to `subprocess.Popen`.
     """
 
     def __init__(self, command: Sequence[str], *, patience: float, **options: Any) -> None:
@@ -70,8 +70,14 @@ class ProcessGroup:
 
 
 def end_with_parent() -> None:
-    """From now on this process is killed when the one that started it dies. Linux only; elsewhere nothing
-    changes.
-    """
+    """From now on this process is killed when the one that started it dies; on Linux, elsewhere not."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_port(host: str = "") -> int:
+    """A TCP port of `host` that nothing listens on; two processes that ask are given two."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

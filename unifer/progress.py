@@ -1,5 +1,4 @@
-"""How far a command is, told to the command that started it through one small file that is replaced as the
-work goes on.
+"""How far a command is, told to the command that started it through one small file that it replaces.
 
 `UNIFER_PROGRESS` names the file. Without it nothing is told, and commands show bars of their own.
 """
@@ -38,8 +37,7 @@ class Progress:
 
 
 class Teller:
-    """Tells how far one piece of work is. Written a few times a second at most, and always when the last unit
-    is done.
+    """Tells how far one piece of work is, a few times per second at most, and when the last unit is done.
 
     It never ends the work it tells of: where the file cannot be written, nobody hears of it.
     """
@@ -81,7 +79,7 @@ def teller(title: str, total: int, done: int = 0, unit: str = "images") -> Telle
 def heard(path: Path) -> Progress | None:
     """What was told last; None before the first word."""
     try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
+        told: Json = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Progress(**found)
+    return Progress(**told)

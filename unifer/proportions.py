@@ -9,8 +9,9 @@ _Z = 1.959963984540054
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % score interval of the proportion `hits` / `n`, in [0, 1] (Wilson, JASA 22, 1927). Raises
-    ZeroDivisionError for n = 0.
+    """95 % score interval of the proportion `hits` / `n`, in [0, 1] (Wilson, JASA 22, 1927).
+
+    Raises ZeroDivisionError for n = 0.
     """
     share, z2 = hits / n, _Z**2
     centre, half = share + z2 / (2 * n), _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2))

@@ -1,5 +1,4 @@
-"""A YAML mapping and flags -> one frozen dataclass, checked once: unknown keys, missing ones, values of
-another type.
+"""A YAML mapping and flags -> one frozen dataclass, checked once for unknown, missing and wrong values.
 
 Knows annotations of dataclasses, and nothing of what the settings mean. What a value may be, the dataclass
 says in `__post_init__`.
@@ -29,27 +28,24 @@ _SCALARS: Mapping[type, str] = {
 
 
 def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
-    """The settings `kind` that the YAML file `config` and `flags` (`--rounds 2 --sft.learning_rate 1e-4`)
-    make together; flags win.
+    """The settings `kind` that the YAML file `config` and `flags` make together; flags win.
 
-    The file may name a base (`unifer.configs`). A path in it that starts with `./` or `../` is relative to
-    it, one in a flag to where the user stands. Raises InputError naming the key, what it holds, and what is
-    allowed.
+    Flags are `--rounds 2 --sft.learning_rate 1e-4`. The file may name a base (`unifer.configs`). A path in it
+    that starts with `./` or `../` is relative to it, one in a flag to where the user stands. Raises
+    InputError naming the key, what it holds, and what is allowed.
     """
     values = read_config(config)
     for name, value in _pairs(flags):
         _put(values, _place(kind, name), value)
     try:
-        made: T = typed(kind, values, "")
+        settings: T = typed(kind, values, "")
     except ValueError as error:
         raise InputError(f"{config}: {error}") from None
-    return made
+    return settings
 
 
 def keys(kind: type, at: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted key, its default as YAML writes it) of every setting; the default of one that must be given
-    reads `needed`.
-    """
+    """(dotted key, its default as YAML writes it) of every setting; `needed` where it must be given."""
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         inner = _dataclass_of(hints[field.name])
@@ -69,8 +65,9 @@ def _as_yaml(value: Any) -> str:
 
 
 def typed(kind: Any, value: Any, at: str) -> Any:
-    """`value`, of the plain types that YAML gives, as an instance of the annotation `kind`. Raises
-    ValueError; `at` is the key.
+    """`value` of the plain types of YAML as an instance of the annotation `kind`.
+
+    Raises ValueError; `at` is the key.
     """
     origin = get_origin(kind)
     if kind is Any:
@@ -172,10 +169,10 @@ def _pairs(flags: Sequence[str]) -> Iterator[tuple[str, Any]]:
 def _place(kind: type, name: str) -> tuple[str, ...]:
     """Where the flag `name` goes: a whole dotted key, or its last word where only one key ends in it."""
     known = [key for key, _ in keys(kind)]
-    asked = name.replace("-", "_")
-    if asked in known:
-        return tuple(asked.split("."))
-    section, _, own = asked.partition(".")
+    wanted = name.replace("-", "_")
+    if wanted in known:
+        return tuple(wanted.split("."))
+    section, _, own = wanted.partition(".")
     if (
         own and f"{section}.settings" in known
     ):  # what a section passes on to a command has that command's own names
@@ -186,12 +183,12 @@ def _place(kind: type, name: str) -> tuple[str, ...]:
         if near:
             raise InputError(f"unknown flag --{name}; did you mean '{section}.{near[0]}'?")
         return section, "settings", own
-    ending = [key for key in known if key.rpartition(".")[2] == asked]
+    ending = [key for key in known if key.rpartition(".")[2] == wanted]
     if len(ending) == 1:
         return tuple(ending[0].split("."))
     if ending:
         raise InputError(f"--{name} could be {' or '.join('--' + key for key in ending)}; write one of them")
-    raise InputError(f"unknown flag --{name}; {_nearest(asked, known, '')}")
+    raise InputError(f"unknown flag --{name}; {_nearest(wanted, known, '')}")
 
 
 def _put(values: Json, place: Sequence[str], value: Any) -> None:

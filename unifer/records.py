@@ -23,8 +23,9 @@ OUTCOMES: tuple[Outcome, ...] = ("answered", "off_list", "no_answer", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One benchmark row: which of `candidate_labels` does the face in `image_path` show? `key` is unique
-    within a file.
+    """One benchmark row: which of `candidate_labels` does the face in `image_path` show?
+
+    `key` is unique within a file.
 
     Where the dataset codes AUs and no emotion, it asks for the AUs: `true_label` is None (`null`),
     `candidate_labels` empty.
@@ -71,9 +72,7 @@ class Question:
 
     @property
     def coded(self) -> frozenset[int] | None:
-        """The AUs that somebody coded on this face, present or absent; None where the dataset's coders looked
-        for every AU.
-        """
+        """The AUs that coders looked for on this face, present or absent; None: every AU."""
         found = (self.provenance or {}).get("coded")
         return None if found is None else frozenset(fields.action_units(found) or ())
 
@@ -145,9 +144,7 @@ _TAGGED = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class CoTRow:
-    """One supervised row: the reasoning reply that the model should give to `question` about the face in
-    `image_path`.
-    """
+    """One supervised row: the reply, reasoning and answer, that the model learns to give to `question`."""
 
     image_path: str
     question: str
@@ -175,8 +172,7 @@ class CoTRow:
 
 @dataclass(frozen=True, slots=True)
 class RewardRow:
-    """One verifiable row: `solution` is the label that a rollout of `problem` must reach, bare or inside
-    `<answer>`.
+    """One reward row: `solution` is the label that a rollout of `problem` must reach, bare or tagged.
 
     None (`null` on disk) where the dataset codes AUs and no emotion: then the AUs alone are verifiable, and
     must be there.
@@ -255,8 +251,7 @@ def _with_training_extras(row: Json, record: CoTRow | RewardRow) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one model said to one question: a reply with its finish reason and token counts, or the error that
-    prevented one.
+    """The reply of one model to one question, with finish reason and token counts, or its error.
 
     On disk a question's own fields plus `model_response`, and on failure `error: true` with `error_message`:
     a superset of the published results rows, so either reads the other's.
@@ -322,9 +317,7 @@ _PREDICTION_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the grader found in one reply: the outcome, the candidate it names, its form, and the AUs its
-    reasoning claims.
-    """
+    """The outcome of grading one reply: the candidate it names, its form, the AUs its reasoning claims."""
 
     outcome: Outcome
     label: str | None

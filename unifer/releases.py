@@ -1,5 +1,4 @@
-"""Data that the papers' authors publish: which dataset of the Hugging Face hub holds which file, and where it
-goes in a project.
+"""Data that the papers' authors publish: the hub dataset of each file, and its place in a project.
 
 Facts alone; `prepare/fetching` fetches, and every error about such a file that is not there ends in `hint`.
 """

@@ -1,5 +1,4 @@
-"""The run manifest: what a result was made from, so that it can be made again and is never mixed with
-another.
+"""The run manifest: what a result was made from, to make it again and never mix it with another.
 
 `identity` is what must be the same to go on with a run (inputs, checkpoint, prompt and image rules);
 `context` is what a reader wants to know besides (versions, commit, times). No host, user or absolute machine
@@ -22,6 +21,8 @@ from unifer import __version__, files
 from unifer.errors import InputError
 from unifer.records import Json
 
+MANIFEST = ".manifest.json"
+"""Ending of the manifest beside a file of rows."""
 _PACKAGES = (
     "torch",
     "transformers",
@@ -49,9 +50,7 @@ _NOT_THE_MODEL = (
     "rng_state*",
     "README*",
 )
-"""How a checkpoint came to be, and what training needs to go on: files that `_CHECKPOINT_FILES` would count
-otherwise.
-"""
+"""Files that `_CHECKPOINT_FILES` would count otherwise: a checkpoint's history, and what training needs."""
 
 
 def describe_file(path: Path) -> Json:
@@ -68,8 +67,10 @@ def describe_checkpoint(path: Path) -> Json:
     Files over 64 MiB count with their size and 64 evenly spaced blocks of 1 MiB, so that 16 GB take well
     under a second.
     """
-    found = {member for kind in _CHECKPOINT_FILES for member in path.glob(kind) if member.is_file()}
-    members = sorted(member for member in found if not any(member.match(name) for name in _NOT_THE_MODEL))
+    candidates = {member for kind in _CHECKPOINT_FILES for member in path.glob(kind) if member.is_file()}
+    members = sorted(
+        member for member in candidates if not any(member.match(name) for name in _NOT_THE_MODEL)
+    )
     digest = hashlib.sha256()
     for member in members:
         digest.update(f"{member.name}\0{member.stat().st_size}\0{_fingerprint(member)}\n".encode())
@@ -94,13 +95,13 @@ def _fingerprint(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python, of this package and of those below it that are installed."""
-    found = {"python": platform.python_version(), "unifer": __version__}
+    installed = {"python": platform.python_version(), "unifer": __version__}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def commit() -> str | None:
@@ -154,12 +155,13 @@ def short(value: Any) -> str:
 
 def manifest_path(path: Path) -> Path:
     """The manifest beside a file of rows: `x.jsonl` -> `x.manifest.json`."""
-    return path.with_suffix(".manifest.json")
+    return path.with_suffix(MANIFEST)
 
 
 def refuse_other_run(path: Path, identity: Json, remedy: str) -> Json | None:
-    """The manifest already at `path`, None if there is none. Raises InputError listing what differs from
-    `identity`.
+    """The manifest already at `path`, None if there is none.
+
+    Raises InputError listing what differs from `identity`.
     """
     if not path.exists():
         return None

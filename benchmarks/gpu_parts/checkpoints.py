@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.models.shapes import KNOWN
+from unifer.train.doctor.shapes import KNOWN
 
 PIXELS = 224
 
 
 def build_checkpoint(folder: Path, hub_id: str | None, device: str) -> None:
-    """A random checkpoint of the shape of `hub_id` that takes UniFER-Tiny's tokens and 224 x 224 pixels; None
-    is UniFER-Tiny.
+    """A random checkpoint of the shape of `hub_id` that takes UniFER-Tiny's tokens and 224 x 224 pixels.
+
+    None is UniFER-Tiny.
     """
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor

@@ -1,5 +1,6 @@
-"""Parts 2 to 4 of gpu_check.py: GRPO on a random model, by the project's own launcher, and what the run's
-metrics and its process say.
+"""Parts 2 to 4 of gpu_check.py: GRPO on a random model, by the project's own launcher.
+
+What the run's metrics and its process say.
 
 tiny    UniFER-Tiny in bfloat16, asleep while it trains: do the weights arrive, is anything NaN, how far are
         sampler and trainer apart; again with vLLM's V1 runner, once in float32
@@ -85,8 +86,9 @@ def three_billion(folder: Path, device: str) -> dict[str, Any]:
 
 
 def lora(folder: Path, device: str) -> dict[str, Any]:
-    """Many steps on a tiny model, few on a large one: what an in-place merge does to a base in bfloat16 grows
-    with the syncs.
+    """Many steps on a tiny model, few on a large one.
+
+    What an in-place merge does to a base in bfloat16 grows with the syncs.
     """
     large = device == "cuda"
     flags: dict[str, object] = {

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.watching import descendants, still_running
-from unifer.models import gpus, tiny
-from unifer.models.devices import visible_gpus
+from unifer.models import tiny
+from unifer.models.devices import gpu_states, visible_gpus
 
 ROOT = Path(__file__).parents[2]
 FACES, LATER = 48, 10.0
@@ -108,7 +108,7 @@ def wait_for_a_row(folder: Path, process: subprocess.Popen[bytes], seconds: floa
 
 
 def used() -> int:
-    return sum(gpu.used for gpu in gpus.states()) if visible_gpus() else 0
+    return sum(gpu.used for gpu in gpu_states()) if visible_gpus() else 0
 
 
 if __name__ == "__main__":

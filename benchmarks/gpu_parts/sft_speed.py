@@ -1,5 +1,4 @@
-"""SFT of a randomly initialised Qwen2.5-VL on one GPU: tokens/s, model FLOPs utilisation, peak memory against
-`unifer doctor`.
+"""SFT of a random Qwen2.5-VL on one GPU: tokens/s, use of FLOPs, peak memory against `unifer doctor`.
 
 Shapes: `7b-lora` (LoRA on all linear layers), `3b-full` (every weight), `tiny` (UniFER-Tiny, for a try
 without a GPU). The checkpoint is built from the published dimensions with UniFER-Tiny's tokenizer, the rows
@@ -11,7 +10,7 @@ its own. Targets: the doctor's estimate within 15 % of the peak.
 
 Model FLOPs utilisation is that of PaLM (Chowdhery et al., arXiv 2204.02311, appendix B): what the model must
 compute, recomputation under gradient checkpointing not counted, over what the GPU could.
-`unifer/models/flops.py` counts.
+`unifer/train/doctor/shapes.py` counts.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from typing import Any
 
 from benchmarks.gpu_parts.checkpoints import PIXELS, build_checkpoint, draw_rows
 from unifer import files
-from unifer.models import flops
-from unifer.models.plans import Lora, MemoryPlan
-from unifer.models.shapes import ModelShape, shape_of
+from unifer.train.doctor.cost import training_pass
+from unifer.train.doctor.plans import Lora, MemoryPlan
+from unifer.train.doctor.shapes import ModelShape, forward_pass, shape_of
 
 SHAPES = {
     "7b-lora": ("Qwen/Qwen2.5-VL-7B-Instruct", True),
@@ -72,15 +71,16 @@ class Seen:
 
 
 def model_flops(shape: ModelShape, counts: Counts, lora: bool) -> float:
-    """FLOPs of forward and backward pass over `counts`, by the count of `unifer doctor --card`, recomputation
-    left out.
+    """FLOPs of forward and backward pass over `counts`, as `unifer doctor --card` counts.
+
+    Recomputation is left out.
     """
     alike = (
         counts.tokens**2 / counts.squares
     )  # sequences of one length with as many tokens, and as many squared
     patches = (PIXELS // shape.patch) ** 2 if shape.hidden > 1000 else 64
-    once = flops.forward(shape, alike, counts.tokens / alike, counts.learnt / alike, counts.images, patches)
-    both = flops.training(shape, MemoryPlan(checkpointing=False, lora=Lora(64) if lora else None), once)
+    once = forward_pass(shape, alike, counts.tokens / alike, counts.learnt / alike, counts.images, patches)
+    both = training_pass(shape, MemoryPlan(checkpointing=False, lora=Lora(64) if lora else None), once)
     return both.layers + both.head + both.vision
 
 
@@ -90,7 +90,7 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
     import transformers
 
     from unifer.train import sft, stage
-    from unifer.train.doctor import needs
+    from unifer.train.doctor.plans import PlannedRun
 
     build_checkpoint(folder / "checkpoint", SHAPES[name][0], args.device)
     rows = draw_rows(folder / "faces", args.batch * (args.steps + WARM_UP), args.words)
@@ -119,7 +119,7 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
         """SFT with a clock."""
 
         def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
-            seen.run = needs.PlannedRun.of("sft", this.fer, this.config, this.model, gpus=1)
+            seen.run = PlannedRun.of("sft", this.fer, this.config, this.model, gpus=1)
             trainer = super().trainer(this, dataset)
             trainer.add_callback(Meter())
             take = trainer.training_step
@@ -135,9 +135,9 @@ def measure(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]
 def _train(args: argparse.Namespace, name: str, folder: Path, rows: Path, stage_of_run: Any) -> None:
     from trl import ModelConfig, SFTConfig
 
-    from unifer.train import cpu_ranks, settings, stage
+    from unifer.train import mends, settings, stage
 
-    cpu_ranks.prepare()
+    mends.connect_cpu_ranks()
     gpu, (hub_id, lora) = args.device == "cuda", SHAPES[name]
     flags: dict[str, Any] = {
         "rows": rows,
@@ -175,7 +175,7 @@ def _counted(trainer: Any, counts: Counts, inputs: Any, take: Any, *args: Any, *
 def _result(args: argparse.Namespace, name: str, folder: Path, counts: Counts, seen: Seen) -> dict[str, Any]:
     import torch
 
-    from unifer.models import memory
+    from unifer.train.doctor import memory
 
     shape = shape_of(files.read_json(folder / "checkpoint" / "config.json"))
     assert shape is not None

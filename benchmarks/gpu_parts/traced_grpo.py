@@ -1,5 +1,6 @@
-"""`unifer grpo` that writes to the file UNIFER_TRACE what only its process knows: peak memory, tensors,
-changes of a LoRA base.
+"""`unifer grpo` that writes to the file UNIFER_TRACE what only its process knows.
+
+Peak memory, tensors, changes of a LoRA base.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from unifer.models import memory
 from unifer.train import grpo, stage
-from unifer.train.doctor import needs
+from unifer.train.doctor import memory
+from unifer.train.doctor.plans import PlannedRun
 
 
 class Trace(TrainerCallback):  # type: ignore[misc]
@@ -52,7 +53,7 @@ class TracedGrpo(grpo.GrpoStage):
     """GRPO with `Trace`."""
 
     def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
-        run = needs.PlannedRun.of("grpo", this.fer, this.config, this.model, gpus=1)
+        run = PlannedRun.of("grpo", this.fer, this.config, this.model, gpus=1)
         card = (
             torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else 80 * memory.GB
         )

@@ -61,8 +61,8 @@ def test_an_existing_file_is_moved_aside_only_where_asked(
     command = ["data", "rlvr", "rlvr.json", "--out", "out.json", "--no-images"]
     (project / "out.json").write_text("mine")
     assert main(command) == 2
-    assert "--force" in capsys.readouterr().err
-    assert main([*command, "--force"]) == 0
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0
     assert (project / "out.json.1").read_text() == "mine"
 
 

@@ -111,11 +111,11 @@ def test_a_card_adds_what_the_run_costs_and_its_memory(
 @pytest.mark.slow
 def test_the_stage_follows_from_the_keys(tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    from unifer.train.doctor import planned
+    from unifer.train.doctor import examination
 
-    assert planned.stage_of(CONFIGS / "sft_7b.yaml", []) == "sft"
-    assert planned.stage_of(CONFIGS / "sft_7b.yaml", ["--num_generations=8"]) == "grpo"
+    assert examination.stage_of(CONFIGS / "sft_7b.yaml", []) == "sft"
+    assert examination.stage_of(CONFIGS / "sft_7b.yaml", ["--num_generations=8"]) == "grpo"
     argv = ["--config", str(CONFIGS / "sft_7b.yaml"), "--rollouts"]
-    assert planned.parse("grpo", [*argv, "none"])[1].use_vllm is False
+    assert examination.read_plan("grpo", [*argv, "none"])[1].use_vllm is False
     with pytest.raises(InputError, match="allowed are colocate, server, none"):
-        planned.parse("grpo", [*argv, "somewhere"])
+        examination.read_plan("grpo", [*argv, "somewhere"])

@@ -21,8 +21,13 @@ def test_a_round_is_a_folder_that_says_all(config: Path, commands: Commands) -> 
     assert len(lines(folder / "generations.jsonl")) == 48
     report = read(folder / "selection.json")
     assert report["quality"]["blind"] | {"classes": None} == {
-        "asked": 48, "failed": 0, "rejected": 24, "passed": 24, "reasons": {"wrong_label": 24}, "classes": None,
-    }  # fmt: skip
+        "asked": 48,
+        "failed": 0,
+        "rejected": 24,
+        "passed": 24,
+        "reasons": {"wrong_label": 24},
+        "classes": None,
+    }
     assert report["quality"]["guided"] is None
     assert report["difficulty"] == {"0/2": 6, "1/2": 12, "2/2": 6}
     rejects = lines(folder / "rejects.jsonl")

@@ -41,6 +41,7 @@ def whole(outcome: str, label: str | None, *replies: str) -> tuple[Case, ...]:
 
 MEGABYTE = 2**20
 
+# fmt: off
 GROUPS = (
     Group(
         "every label answers for itself",
@@ -56,62 +57,24 @@ GROUPS = (
         "letter case, stops and blanks (the published reward was case-sensitive)",
         ADJECTIVES,
         answered(
-            "happy",
-            "Happy",
-            "HAPPY",
-            "hApPy",
-            "happy.",
-            "Happy.",
-            "Happy!!!",
-            "happy?",
-            "happy;",
-            " happy ",
-            "\thappy\n",
-            "\n\nhappy\n\n",
+            "happy", "Happy", "HAPPY", "hApPy", "happy.", "Happy.", "Happy!!!", "happy?", "happy;", " happy ",
+            "\thappy\n", "\n\nhappy\n\n",
         )
         + answered(
-            "happy",
-            "happy...",
-            "happy…",
-            "happy。",
-            "happy\r\n",
-            "\u00a0happy\u00a0",
-            "\ufeffhappy",
-            "happy\u200b",
-            "- happy",
-            ": happy",
+            "happy", "happy...", "happy…", "happy。", "happy\r\n", "\u00a0happy\u00a0", "\ufeffhappy",
+            "happy\u200b", "- happy", ": happy",
         ),
     ),
     Group(
         "quotes and light markup",
         ADJECTIVES,
         answered(
-            "sad",
-            '"sad"',
-            "'sad'",
-            "“sad”",
-            "‘Sad’",
-            "«sad»",
-            "`sad`",
-            "**sad**",
-            "*sad*",
-            "__sad__",
-            "_Sad_.",
-            "~~sad~~",
-            "# sad",
+            "sad", '"sad"', "'sad'", "“sad”", "‘Sad’", "«sad»", "`sad`", "**sad**", "*sad*", "__sad__",
+            "_Sad_.", "~~sad~~", "# sad",
         )
         + answered(
-            "sad",
-            "(sad)",
-            "[sad]",
-            "{sad}",
-            "<sad>",
-            "**Sad.**",
-            '"**sad**"',
-            "$sad$",
-            "\\boxed{sad}",
-            "$\\boxed{\\text{Sad}}$",
-            "「sad」",
+            "sad", "(sad)", "[sad]", "{sad}", "<sad>", "**Sad.**", '"**sad**"', "$sad$", "\\boxed{sad}",
+            "$\\boxed{\\text{Sad}}$", "「sad」",
         ),
     ),
     Group(
@@ -137,16 +100,8 @@ GROUPS = (
         "a label inside another word is not that label",
         ADJECTIVES,
         off_list(
-            "unhappy",
-            "Unhappy.",
-            "unhappiness",
-            "happyish",
-            "sadistic",
-            "fearless",
-            "feared",
-            "surprising",
-            "madness",
-            "neutrality",
+            "unhappy", "Unhappy.", "unhappiness", "happyish", "sadistic", "fearless", "feared", "surprising",
+            "madness", "neutrality",
         )
         + off_list(
             "happy1", "1happy", "hap py", "happy-sad", "happysad", "angrysad", "disgusting", "contemptible"
@@ -156,23 +111,12 @@ GROUPS = (
         "negation and hedging are not answers",
         ADJECTIVES,
         off_list(
-            "not angry, sad",
-            "not happy",
-            "not sad but happy",
-            "no surprise",
-            "neither happy nor sad",
-            "happy or sad",
-            "happy/sad",
+            "not angry, sad", "not happy", "not sad but happy", "no surprise", "neither happy nor sad",
+            "happy or sad", "happy/sad",
         )
         + off_list(
-            "happy, sad",
-            "happy and surprised",
-            "maybe happy",
-            "probably sad",
-            "very happy",
-            "slightly angry",
-            "!happy",
-            "~ not sad",
+            "happy, sad", "happy and surprised", "maybe happy", "probably sad", "very happy",
+            "slightly angry", "!happy", "~ not sad",
         )
         + off_list(
             "happy (not sad)", "either fear or surprise", "fear|surprise", "happy; sad", "I cannot tell"
@@ -182,33 +126,11 @@ GROUPS = (
         "synonyms that nobody listed are off the list",
         ADJECTIVES,
         off_list(
-            "joy",
-            "joyful",
-            "sorrow",
-            "mad",
-            "furious",
-            "terror",
-            "calm",
-            "blank",
-            "shock",
-            "scorn",
-            "fright",
-            "revulsion",
-            "afraid",
+            "joy", "joyful", "sorrow", "mad", "furious", "terror", "calm", "blank", "shock", "scorn",
+            "fright", "revulsion", "afraid",
         )
         + off_list(
-            "smiling",
-            "unknown",
-            "none",
-            "n/a",
-            "null",
-            "other",
-            "emotion",
-            "label",
-            "1",
-            "0",
-            "5",
-            "(B)",
+            "smiling", "unknown", "none", "n/a", "null", "other", "emotion", "label", "1", "0", "5", "(B)",
             "B",
         ),
     ),
@@ -216,69 +138,39 @@ GROUPS = (
         "sentences are not labels, even with one inside",
         ADJECTIVES,
         off_list(
-            "The answer is happy",
-            "Answer: happy",
-            "Label: happy",
-            "emotion: sad",
-            "The person looks happy.",
-            "happy face",
-            "A. happy",
+            "The answer is happy", "Answer: happy", "Label: happy", "emotion: sad", "The person looks happy.",
+            "happy face", "A. happy",
         )
         + off_list(
-            "happy because of the smile",
-            "I think it is a stranger who smiles with joy",
-            "happy\nsad",
-            "final answer happy",
-            "is happy",
+            "happy because of the smile", "I think it is a stranger who smiles with joy", "happy\nsad",
+            "final answer happy", "is happy",
         )
         + off_list(
-            "<b>happy</b>",
-            "\\textcolor{red}{happy}",
-            '{"label": "happy"}',
-            "['happy', 'sad']",
-            "happy</think>",
-            "<think>x</think>happy",
+            "<b>happy</b>", "\\textcolor{red}{happy}", '{"label": "happy"}', "['happy', 'sad']",
+            "happy</think>", "<think>x</think>happy",
         ),
     ),
     Group(
         "no tags, or half of them: nothing is guessed from the reasoning",
         ADJECTIVES,
         no_answer(
-            "",
-            " ",
-            "\n",
-            "happy",
-            "Happy.",
-            "The answer is happy.",
-            "<think>no fear, happy</think>",
-            "<think>no fear, the brow",
-            "no fear…",
+            "", " ", "\n", "happy", "Happy.", "The answer is happy.", "<think>no fear, happy</think>",
+            "<think>no fear, the brow", "no fear…",
         )
         + no_answer(
-            "<answer>happy",
-            "happy</answer>",
-            "<think>x</think><answer>happy",
-            "<think>x</think>happy</answer>",
-            "</answer>happy<answer>",
+            "<answer>happy", "happy</answer>", "<think>x</think><answer>happy",
+            "<think>x</think>happy</answer>", "</answer>happy<answer>",
         )
         + no_answer(
-            "<answer>happy<answer>",
-            "<answer>happy</answer",
-            "<answer>happy<\\/answer>",
-            "answer>happy</answer>",
-            "<answer happy</answer>",
+            "<answer>happy<answer>", "<answer>happy</answer", "<answer>happy<\\/answer>",
+            "answer>happy</answer>", "<answer happy</answer>",
         )
         + no_answer(
-            "<ans>happy</ans>",
-            "<answers>happy</answers>",
-            "[answer]happy[/answer]",
-            "&lt;answer&gt;happy&lt;/answer&gt;",
-            "**Answer:** happy",
+            "<ans>happy</ans>", "<answers>happy</answers>", "[answer]happy[/answer]",
+            "&lt;answer&gt;happy&lt;/answer&gt;", "**Answer:** happy",
         )
         + no_answer(
-            '<answer label="x">happy</answer>',
-            "<answer/>happy",
-            "＜answer＞happy＜/answer＞",
+            '<answer label="x">happy</answer>', "<answer/>happy", "＜answer＞happy＜/answer＞",
             "<anſwer>happy</anſwer>",
         ),
     ),
@@ -286,18 +178,12 @@ GROUPS = (
         "an empty block is no answer",
         ADJECTIVES,
         no_answer(
-            "<answer></answer>",
-            "<answer> </answer>",
-            "<answer>\n\n</answer>",
-            "<answer>...</answer>",
+            "<answer></answer>", "<answer> </answer>", "<answer>\n\n</answer>", "<answer>...</answer>",
             "<answer>\u200b</answer>",
         )
         + no_answer(
-            "<answer>?!</answer>",
-            "<think>happy</think><answer></answer>",
-            "<answer>**</answer>",
-            '<answer>""</answer>',
-            "<answer>\\boxed{}</answer>",
+            "<answer>?!</answer>", "<think>happy</think><answer></answer>", "<answer>**</answer>",
+            '<answer>""</answer>', "<answer>\\boxed{}</answer>",
         )
         + off_list("😊", "∅"),
     ),
@@ -305,13 +191,11 @@ GROUPS = (
         "two answers are none, even where they agree",
         ADJECTIVES,
         no_answer(
-            "<answer>happy</answer><answer>sad</answer>",
-            "<answer>happy</answer>\n<answer>happy</answer>",
+            "<answer>happy</answer><answer>sad</answer>", "<answer>happy</answer>\n<answer>happy</answer>",
             "<answer>happy</answer></answer>",
         )
         + no_answer(
-            "<answer><answer>happy</answer>",
-            "<answer><answer>happy</answer></answer>",
+            "<answer><answer>happy</answer>", "<answer><answer>happy</answer></answer>",
             "<answer></answer><answer>happy</answer>",
         )
         + no_answer(
@@ -326,39 +210,24 @@ GROUPS = (
         "one block is an answer wherever it stands, however the tags are typed",
         ADJECTIVES,
         whole(
-            "answered",
-            "happy",
-            "<answer>happy</answer>",
-            "<Answer>happy</Answer>",
-            "<ANSWER>happy</answer>",
+            "answered", "happy", "<answer>happy</answer>", "<Answer>happy</Answer>", "<ANSWER>happy</answer>",
             "< answer >happy</ answer >",
         )
         + whole(
-            "answered",
-            "happy",
-            "<answer\n>happy</answer>",
-            "<answer>\nhappy\n</answer>",
+            "answered", "happy", "<answer\n>happy</answer>", "<answer>\nhappy\n</answer>",
             "<answer>happy</answer> I hope this helps!",
         )
         + whole(
-            "answered",
-            "happy",
-            "<think>never closed <answer>happy</answer>",
-            "<think><answer>happy</answer></think>",
-            "\0<answer>happy</answer>\0",
+            "answered", "happy", "<think>never closed <answer>happy</answer>",
+            "<think><answer>happy</answer></think>", "\0<answer>happy</answer>\0",
         )
         + whole(
-            "answered",
-            "sad",
-            "<think>no surprise, not happy</think>\n<answer>sad</answer>\n",
+            "answered", "sad", "<think>no surprise, not happy</think>\n<answer>sad</answer>\n",
             "<answer>sad</answer><think>late</think>",
         )
         + whole(
-            "answered",
-            "sad",
-            "<think>a</think><think>b</think><answer>sad</answer>",
-            "<answer>sad</answer><|im_end|>",
-            "<<answer>sad</answer>>",
+            "answered", "sad", "<think>a</think><think>b</think><answer>sad</answer>",
+            "<answer>sad</answer><|im_end|>", "<<answer>sad</answer>>",
         ),
     ),
     Group(
@@ -371,25 +240,15 @@ GROUPS = (
         "control characters, escapes and broken text are data",
         ADJECTIVES,
         off_list(
-            "\x1b[1mhappy\x1b[0m",
-            "\0happy\0",
-            "hap\0py",
-            "\x07sad",
-            "\ud800",
-            "happy\udfff",
-            "\ud83d",
-            "sad\x00",
-            "\x1b]0;t\x07sad",
-            "\u202ehappy",
+            "\x1b[1mhappy\x1b[0m", "\0happy\0", "hap\0py", "\x07sad", "\ud800", "happy\udfff", "\ud83d",
+            "sad\x00", "\x1b]0;t\x07sad", "\u202ehappy",
         ),
     ),
     Group(
         "a megabyte costs one pass",
         ADJECTIVES,
         whole(
-            "answered",
-            "happy",
-            "happy " * (MEGABYTE // 6) + "<answer>happy</answer>",
+            "answered", "happy", "happy " * (MEGABYTE // 6) + "<answer>happy</answer>",
             "<answer>" + " " * MEGABYTE + "happy</answer>",
         )
         + whole(
@@ -407,5 +266,6 @@ GROUPS = (
         ),
     ),
 )
+# fmt: on
 
 CASES = [(group.hazard, group.candidates, *case) for group in GROUPS for case in group.cases]

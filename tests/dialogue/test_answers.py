@@ -201,9 +201,7 @@ def test_two_different_labels_are_never_an_answer(first: str, second: str) -> No
     ],
 )
 def test_a_question_of_aus_is_answered_by_the_list_alone(answer: str, outcome: str, units: set[int]) -> None:
-    """AUs weighed in the reasoning are no claim: the question asks which are active, and the answer says
-    so.
-    """
+    """AUs weighed in the reasoning are no claim: the question asks which are active; the answer says so."""
     verdict = grade(f"<think>AU9 may be there, AU4 too.</think>\n<answer>{answer}</answer>", ())
     assert (str(verdict.outcome), set(verdict.action_units), verdict.label) == (outcome, units, None)
 

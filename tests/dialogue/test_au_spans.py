@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unifer.dialogue.au_mentions import readable, stated
+from unifer.dialogue.au_mentions import affirmations, readable
 from unifer.dialogue.au_spans import _traced, spans
 
 
@@ -76,7 +76,7 @@ def test_marks_agree_with_the_grader_on_any_text(text: str) -> None:
     if plain:
         assert _traced(text).text == plain, "the two ways to rewrite a text drifted apart: marks would vanish"
     found = spans(text)
-    assert {span.number: span.active for span in found} == stated(text)
+    assert {span.number: span.active for span in found} == affirmations(text)
     ends = [place for span in found for place in (span.start, span.end)]
     assert ends == sorted(ends)
     assert all(0 <= span.start < span.end <= len(text) for span in found)

@@ -68,9 +68,7 @@ GOLDEN = {
 
 @pytest.mark.parametrize("name", prompts.TEMPLATES)
 def test_a_text_changes_only_together_with_its_version(name: str) -> None:
-    """Rows asked in other words would carry the old version, and a run resumed over both would call them
-    alike.
-    """
+    """Rows asked in other words would carry the old version, and a run resumed over both would not notice."""
     template = prompts.TEMPLATES[name]
     digest = hashlib.sha256(template.text.encode()).hexdigest()[:16]
     assert (template.version, digest) == GOLDEN[name], (

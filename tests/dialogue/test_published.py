@@ -1,6 +1,4 @@
-"""Protocol `unifer` against a second, literal writing of the published rule, made from its description
-alone.
-"""
+"""Protocol `unifer` against a second, literal writing of the published rule, from its description alone."""
 
 from __future__ import annotations
 
@@ -89,9 +87,7 @@ def test_the_published_quirks_are_kept(reply: str, label: str) -> None:
 
 
 def test_sfew_alone_reads_over_lines_and_minds_letter_case() -> None:
-    """Its own script and the pooled one disagree, so the folder says `any_lines` and `eval-total` reads
-    `one_line`.
-    """
+    """Its own script and the pooled one disagree: the folder says `any_lines`, `eval-total` `one_line`."""
     reply, aliases = "<think>Not fear.</think><Answer>sad</Answer>", SFEW.published.aliases
     assert [spec.published.answer_tag for spec in SPECS] == ["one_line", "one_line", "one_line", "any_lines"]
     assert published_label(reply, SFEW.labels, aliases, "any_lines") == "fear"

@@ -1,6 +1,4 @@
-"""In whose words a question asks: published prompts by fingerprint, templates of ours, and what is
-neither.
-"""
+"""In whose words a question asks: published prompts by fingerprint, templates of ours, and neither."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ def question(prompt: str, labels: tuple[str, ...] = LABELS, name: str = "a.jpg")
     ],
 )
 def test_a_label_list_is_found_by_its_labels_whatever_stands_between_them(prompt: str, changed: str) -> None:
-    """A list that was looked for as `a, b, c` alone would be missed in quotes, and found in the middle of a
-    word.
-    """
+    """A list looked for as `a, b, c` alone would be missed in quotes, and found in the middle of a word."""
     words = words_of(prompt, LABELS)
     assert words.over(LABELS) == prompt
     assert words.over(("fear", "joy")) == changed

@@ -16,10 +16,10 @@ from tests.evaluate.scored import FAILED, au_dataset, au_row, dataset, question,
 from tests.literal import EMOTIONS, REFERENCES, UNITS, facial_r1_scores, reasoned
 from unifer.cli import main
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
+from unifer.dialogue.published import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 
 COUNT = 20_000
@@ -217,7 +217,7 @@ def test_pooling_by_facial_r1_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     [("disfa", 8, 12), ("bp4d", 12, 27), ("faba_au", 12, 20), ("rafau", None, 27)],
 )
 def test_the_shipped_au_sets_have_the_published_sizes(name: str, emola: int | None, facial_r1: int) -> None:
-    spec = load_dataset(ROOT / "benchmark" / name)
+    spec = load_dataset(ROOT / "eval_more" / name)
     sizes = {key: len(units) for key, units in spec.au_sets.items()}
     assert sizes == {"facial-r1": facial_r1} | ({} if emola is None else {"emola": emola})
     assert (spec.au_set, len(spec.action_units)) == (None if emola is None else "emola", emola or 0)

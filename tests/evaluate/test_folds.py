@@ -14,9 +14,9 @@ from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
 from unifer.evaluate.facial_r1 import score_facial_r1
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.run_files import Selected
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.evaluate.selection import Selected
 from unifer.report.leaderboard.entries import collect
 
 FACES: tuple[tuple[str, str, list[int], str], ...] = (
@@ -126,7 +126,8 @@ def test_a_subject_in_two_folds_is_refused_with_both_places(spec: DatasetSpec) -
     made[3]["provenance"]["subject"] = "a"
     with pytest.raises(
         InputError,
-        match=r"m.jsonl: subject 'a' is in fold 2/3 \('/faces/0003.png'\) and in fold 1/3 \('/faces/0000.png'\)",
+        match=r"m.jsonl: subject 'a' is in fold 2/3 \('/faces/0003.png'\) "
+        r"and in fold 1/3 \('/faces/0000.png'\)",
     ):
         scored(spec, made)
 

@@ -15,8 +15,8 @@ from tests.evaluate.scored import FAILED, dataset, replied
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.evaluate import merging
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.merging import merge
-from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Prediction
 
@@ -141,7 +141,7 @@ def test_a_log_of_inspect_is_a_part_like_any_other(toy: DatasetSpec, tmp_path: P
     from unifer.evaluate.harness.writing import write_log
 
     rows = [Prediction.from_json(row(index, FAILED if index == 1 else None)) for index in range(3)]
-    write_log(tmp_path / "a.eval", toy, rows, IDENTITY, asked=6)
+    write_log(tmp_path / "a.eval", toy, rows, IDENTITY, total=6)
     merged = merge([tmp_path / "a.eval", part(tmp_path / "b.jsonl", [row(1), row(4)])])
     assert merged.counts == {"asked": 6, "answered": 4, "failed": 0, "missing": 2}
     assert merged.manifest["identity"] == IDENTITY

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.evaluate.parts import IDENTITY, TRUTHS, part, replies, row
 from tests.evaluate.scored import FAILED, NOUNS, question, replied, run_of
 from unifer.errors import InputError
-from unifer.evaluate import asked
 from unifer.evaluate.merging import merge
+from unifer.evaluate.sources import MIXED
 from unifer.records import Json
 
 
@@ -81,7 +81,7 @@ def test_parts_of_different_question_files_are_merged_under_the_whole_file(tmp_p
     ]
     assert merged.counts["missing"] == 1
     assert merged.manifest["identity"]["questions"]["name"] == "toy_qa.json"
-    assert asked.MIXED not in merged.manifest["identity"]
+    assert MIXED not in merged.manifest["identity"]
     stranger = part(tmp_path / "c.jsonl", [question(9, "sad") | replied("sad")], 1)
     with pytest.raises(InputError, match=r"toy_qa\.json: has no question '/faces/0009\.png'"):
         merge([first, stranger], questions=whole, allow=["questions"])
@@ -140,11 +140,7 @@ def test_a_part_of_another_run_is_refused_by_name_or_accepted_and_recorded(
     assert f"--allow {key.split('.')[0]}" in str(refusal.value)
     for allowed in (key, key.split(".")[0]):
         merged = merge([first, second], allow=[allowed])
-        assert (
-            set(merged.manifest["identity"][asked.MIXED])
-            == set(merged.manifest["context"]["allowed"])
-            == {key}
-        )
+        assert set(merged.manifest["identity"][MIXED]) == set(merged.manifest["context"]["allowed"]) == {key}
         assert any(key in note for note in merged.notes)
 
 
@@ -160,7 +156,7 @@ def test_what_was_accepted_once_is_not_forgotten_by_the_next_merge(tmp_path: Pat
     paths = [part(tmp_path / "a.jsonl", [row(0)]), part(tmp_path / "b.jsonl", [row(1)], dtype="bfloat16")]
     merge(paths, allow=["dtype"]).write(tmp_path / "ab.jsonl")
     again = merge([tmp_path / "ab.jsonl", part(tmp_path / "c.jsonl", [row(2)])])
-    assert again.manifest["identity"][asked.MIXED] == {"dtype": ["float32", "bfloat16"]}
+    assert again.manifest["identity"][MIXED] == {"dtype": ["float32", "bfloat16"]}
     assert again.counts["answered"] == 3
 
 
@@ -194,9 +190,7 @@ def test_two_different_answers_are_refused_unless_the_first_is_meant(tmp_path: P
     merged = merge([first, second], allow=["answers"])
     assert replies(merged.predictions) == ["happy", "sad"]
     assert "1 questions with two answers" in merged.manifest["context"]["allowed"]["answers"][0]
-    assert asked.MIXED in merged.manifest["identity"], (
-        "inference must not go on with it as if it were one run"
-    )
+    assert MIXED in merged.manifest["identity"], "inference must not go on with it as if it were one run"
 
 
 def test_rows_of_another_dataset_are_refused(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from unifer import files
 from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.scoring import score_published, score_strict
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.published import score_published
+from unifer.evaluate.scoring import score_strict
 
 TRUTHS = ("happy", "sad", "angry", "sad")
 QUESTIONS = [question(index, truth) for index, truth in enumerate(TRUTHS)]

@@ -10,7 +10,7 @@ from tests.ferbench import needs_ferbench, question_file, specs
 from tests.literal import unifer_metrics
 from unifer.datasets import read_questions
 from unifer.dialogue.published import published_label
-from unifer.evaluate.published_metrics import published_metrics, published_pool
+from unifer.evaluate.published import published_metrics, published_pool
 
 Pairs = list[tuple[str, str]]
 

@@ -9,7 +9,7 @@ import pytest
 from unifer.dialogue.answers import grade
 from unifer.evaluate import metrics
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.statistics.compare import paired_gain, sign_test
+from unifer.evaluate.statistics.gains import paired_gain, sign_test
 from unifer.evaluate.statistics.recalls import changes_over, label_changes, recall_intervals
 from unifer.proportions import wilson
 from unifer.records import Prediction, Question

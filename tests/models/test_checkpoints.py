@@ -1,5 +1,6 @@
-"""Which folder is a whole checkpoint: everything half-written is refused by name before any weight is
-loaded.
+"""Which folder is a whole checkpoint.
+
+Everything half-written is refused by name before any weight is loaded.
 """
 
 from __future__ import annotations

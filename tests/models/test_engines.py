@@ -95,8 +95,9 @@ def test_vllm_and_transformers_give_identical_greedy_replies(tiny: Path) -> None
 
 @pytest.mark.slow
 def test_many_sampled_requests_at_once_repeat_themselves(tiny: Path) -> None:
-    """More prompts than a step can take: with one of them cut in two, vLLM's seeded sampling broke off on
-    CPU.
+    """More prompts than a step can take.
+
+    With one of them cut in two, vLLM's seeded sampling broke off on CPU.
     """
     engine = EngineSpec("vllm", tiny, GenerationSettings(max_new_tokens=8, temperature=1.0)).open()
     first, again = ({reply.key: reply.text for reply in engine.stream(requests(160))} for _ in range(2))

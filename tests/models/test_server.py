@@ -115,9 +115,12 @@ def test_a_model_is_a_folder_or_a_hub_id_and_nothing_else() -> None:
 
 
 def test_a_server_that_dies_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(
-        ServerLost, match=r"of m ended with status 1; it said: .*no room for the KV cache"
-    ) as caught, serving(Broken("x"), "m", tmp_path / "server.log"):
+    with (
+        pytest.raises(
+            ServerLost, match=r"of m ended with status 1; it said: .*no room for the KV cache"
+        ) as caught,
+        serving(Broken("x"), "m", tmp_path / "server.log"),
+    ):
         raise AssertionError
     assert str(tmp_path / "server.log") in str(caught.value)
 

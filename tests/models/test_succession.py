@@ -70,8 +70,9 @@ def ask(specs: Iterable[EngineSpec], **options: bool) -> list[str]:
 
 
 def test_checkpoints_that_differ_in_weights_alone_share_one_start(base: EngineSpec, tmp_path: Path) -> None:
-    """Training writes its dtype and one more mention of the same end token; the tokenizer is saved with the
-    last call's padding.
+    """Training writes its dtype and one more mention of the same end token.
+
+    The tokenizer is saved with the last call's padding.
     """
     trained = checkpoint(
         tmp_path / "trained",

@@ -76,7 +76,7 @@ def test_a_face_does_not_depend_on_how_many_are_drawn_or_by_whom(tmp_path: Path)
         tmp_path / "alone.png",
         [(drawn.emotional_face("s", index, "fear"), tmp_path / f"{index}.png") for index in range(70)],
     )
-    drawn.emotional_face("s", 69, "fear").save(alone)
+    drawn.save_picture(drawn.emotional_face("s", 69, "fear").draw(), alone)
     drawn.save_faces(among, workers=2)
     assert alone.read_bytes() == (tmp_path / "69.png").read_bytes()
 
@@ -104,8 +104,9 @@ def test_action_unit_rows_list_what_is_coded_and_no_trace(tmp_path: Path) -> Non
 
 
 def test_training_shares_all_but_lose_contempt(specs: list[DatasetSpec]) -> None:
-    """The training splits are far less balanced than the benchmark: AffectNet's validation part has 500 of
-    each.
+    """The training splits are far less balanced than the benchmark.
+
+    AffectNet's validation part has 500 of each.
     """
     shares = drawn.dataset_shares(specs, "training")
     assert sum(shares.values()) == 12_271 + 287_651
@@ -124,7 +125,7 @@ def test_benchmark_shares_are_those_of_the_published_sets(specs: list[DatasetSpe
 def test_stand_ins_are_drawn_at_every_questions_path(tmp_path: Path) -> None:
     question = Question("/RAF-DB/aligned/test_1_aligned.jpg", "happiness", "?", ("happiness", "fear"))
     [(face, path)] = drawn.stand_ins([question], tmp_path, "0")
-    face.save(path)
+    drawn.save_picture(face.draw(), path)
     assert path == tmp_path / "RAF-DB/aligned/test_1_aligned.jpg"
     assert face.emotion == "happiness"
     with Image.open(path) as picture:
@@ -199,8 +200,9 @@ def test_a_fifth_eval_folder_changes_no_drawn_row(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_least_share_is_taken_from_the_frequent_in_proportion() -> None:
-    """A label of one row in twenty is hardly ever answered after the cold start, and what is never sampled is
-    never rewarded.
+    """A label of one row in twenty is hardly ever answered after the cold start.
+
+    What is never sampled is never rewarded.
     """
     weights = {"happiness": 60, "neutral": 30, "fear": 9, "contempt": 1}
     drawn_so = Counter(drawn.in_shares(1000, weights, "x", 0.1))

@@ -20,7 +20,7 @@ from unifer.prepare.faces import (
     sample_expression,
     sample_free,
 )
-from unifer.prepare.faces.sampling import IMPOSSIBLE
+from unifer.prepare.faces.expressions import IMPOSSIBLE
 
 PERSON = Identity()
 CLEAR = Conditions.clear()

@@ -1,5 +1,6 @@
-"""`unifer data fetch` against a small hub: whole files in their places, and one line with the remedy for
-whatever goes wrong.
+"""`unifer data fetch` against a small hub.
+
+Whole files in their places, and one line with the remedy for whatever goes wrong.
 """
 
 from __future__ import annotations
@@ -117,13 +118,13 @@ def test_a_file_that_is_not_what_the_hub_states_never_comes_to_its_place(
     assert leftovers(project) == []
 
 
-def test_another_version_is_refused_and_with_force_moved_aside(
+def test_another_version_is_refused_and_with_overwrite_moved_aside(
     project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "data" / COT).write_text("[0]")
     assert fetch("cot") == 2
     assert "is another version (3 bytes, 40,003 at the hub" in capsys.readouterr().err
-    assert fetch("cot", "--force") == 0
+    assert fetch("cot", "--overwrite") == 0
     assert (project / "data" / f"{COT}.1").read_text() == "[0]"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from unifer.recognition.cascade import Cascade, merged
+from unifer.recognition.cascade import Cascade, merge_boxes
 from unifer.recognition.detectors import overlap
 
 skimage = pytest.importorskip("skimage", reason="comes with the full environment")
@@ -70,4 +70,4 @@ def test_slivers_have_no_face(size: tuple[int, int]) -> None:
 
 def test_windows_that_overlap_are_one_face() -> None:
     boxes = [(0.0, 0.0, 10.0, 10.0), (1.0, 0.0, 11.0, 10.0), (0.0, 1.0, 10.0, 11.0), (50.0, 50.0, 60.0, 60.0)]
-    assert merged(boxes) == [((0.0, 0.0, 10.0, 10.0), 3), ((50.0, 50.0, 60.0, 60.0), 1)]
+    assert merge_boxes(boxes) == [((0.0, 0.0, 10.0, 10.0), 3), ((50.0, 50.0, 60.0, 60.0), 1)]

@@ -143,6 +143,7 @@ def test_the_table_fits_eighty_columns() -> None:
         (["a.png", "--calibration", "boxes.json"], '"format": 1'),
         (["a.png", "--prompt-from", "boxes.json"], "boxes.json"),
         (["a.png", "--labels", "happy"], "two or more"),
+        (["a.png", "--labels", "happy,,sad"], "no label is empty"),
         (["a.png", "--votes", "4", "--temperature", "0"], "greedy replies"),
         (["a.png", "--overwrite"], "name it"),
         (["a.png", "--url", "http://x"], "--engine server"),

@@ -47,7 +47,7 @@ def test_temperature_humbles_and_its_threshold_counts_unless_another_is_given() 
 
 def test_a_tie_goes_to_the_earlier_label_and_nobody_wins_without_votes() -> None:
     tally = votes.shares([verdict("angry"), verdict("sad")], LABELS, None, None)
-    assert (votes.winner(tally), votes.tied(tally)) == ("sad", ("sad", "angry"))
+    assert (votes.winner(tally), votes.ties(tally)) == ("sad", ("sad", "angry"))
     silent = votes.shares([verdict(None)] * 2, LABELS, None, None)
     assert (votes.winner(silent), silent.confidence, silent.unanswered) == (None, 0.0, 1.0)
 

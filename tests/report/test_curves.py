@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from unifer.records import Json
-from unifer.report.curves import curves_png, curves_text, panels, running_mean, series
+from unifer.report.curves import curves_png, curves_text
+from unifer.report.panels import panels, running_mean, series
 
 GRPO: Json = {
     "loss": 0.01,

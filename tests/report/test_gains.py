@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from unifer.evaluate.statistics.compare import Gain
+from unifer.evaluate.statistics.gains import Gain
 from unifer.evaluate.statistics.recalls import LabelChange
-from unifer.report.gains import labels_text, recalls_text, verdict, verdict_text
+from unifer.report.comparisons import labels_text, recalls_text, verdict, verdict_text
 
 
 def gain(points: float, low: float, high: float) -> Gain:

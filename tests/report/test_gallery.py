@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from unifer.report.gallery import Answered, gallery_png
+from unifer.report.figures import AnsweredFace, gallery_png
 
 FACE = Image.new("RGB", (24, 24), (200, 150, 120))
 HOSTILE = (
@@ -23,8 +23,8 @@ ANSWERS = ("happy", "sad", None)
 
 @pytest.mark.parametrize("reasoning", HOSTILE, ids=("escape", "dollar", "lines", "10_kB", "empty"))
 def test_no_reply_breaks_or_stretches_the_page(reasoning: str, tmp_path: Path) -> None:
-    answered = [Answered(FACE, "happy", answer, "AU12." if answer else reasoning) for answer in ANSWERS]
-    answered[0] = Answered(FACE, reasoning[:30], reasoning[:30], "AU12.")
+    answered = [AnsweredFace(FACE, "happy", answer, "AU12." if answer else reasoning) for answer in ANSWERS]
+    answered[0] = AnsweredFace(FACE, reasoning[:30], reasoning[:30], "AU12.")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gallery_png(tmp_path / "gallery.png", answered, "$\x1b[2J\n$", columns=3)
@@ -37,12 +37,16 @@ def test_no_reply_breaks_or_stretches_the_page(reasoning: str, tmp_path: Path) -
 def test_right_wrong_and_unanswered_faces_look_different(tmp_path: Path) -> None:
     pages = []
     for name, answer in zip(("right", "wrong", "none"), ANSWERS, strict=True):
-        gallery_png(tmp_path / f"{name}.png", [Answered(FACE, "happy", answer, "AU12.")], "page", columns=1)
+        gallery_png(
+            tmp_path / f"{name}.png", [AnsweredFace(FACE, "happy", answer, "AU12.")], "page", columns=1
+        )
         pages.append((tmp_path / f"{name}.png").read_bytes())
     assert len(set(pages)) == 3
 
 
 def test_a_last_row_that_is_not_full_is_drawn(tmp_path: Path) -> None:
-    gallery_png(tmp_path / "gallery.png", [Answered(FACE, "happy", "happy", "AU12.")] * 3, "page", columns=2)
+    gallery_png(
+        tmp_path / "gallery.png", [AnsweredFace(FACE, "happy", "happy", "AU12.")] * 3, "page", columns=2
+    )
     with Image.open(tmp_path / "gallery.png") as page:
         assert page.size == (930, 1320)

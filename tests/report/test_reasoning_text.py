@@ -5,12 +5,12 @@ data.
 from __future__ import annotations
 
 from unifer.evaluate.au_metrics import ActionUnitScores, UnitScore
-from unifer.evaluate.reasoning.checks import Follows, truth_of
-from unifer.evaluate.reasoning.judged import JudgeScores
+from unifer.evaluate.reasoning.marks import JudgeScores
 from unifer.evaluate.reasoning.rege import Rege
-from unifer.evaluate.reasoning.scores import ReasoningScores
+from unifer.evaluate.reasoning.scores import Follows, ReasoningScores, truth_of
 from unifer.evaluate.reasoning.shares import MeanShare
-from unifer.report.tables import WIDTH, action_units_lines, reasoning_lines
+from unifer.report.au_scores import action_units_lines, reasoning_lines
+from unifer.report.layout import WIDTH
 
 WIDE = (0.9777, 1.0)
 UNITS = ActionUnitScores(

@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 from tests.evaluate.scored import ADJECTIVES, FOUR, dataset, replied, run_of, write
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.scoring import DatasetScores, overall, pool_published, score_published, score_strict
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published, score_published
+from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.report.figures import Bar, bars_png, confusion_png
-from unifer.report.tables import WIDTH, dataset_text, overall_text, percent, plain, published_text
+from unifer.report.layout import WIDTH, percent, plain
+from unifer.report.scores import dataset_text, overall_text, published_text
 
 
 def scored(root: Path, name: str, rows: int = 4) -> DatasetScores:

@@ -9,9 +9,7 @@ import pytest
 
 
 def restored() -> Iterator[None]:
-    """TRL and accelerate write ranks and ports into this process's environment, which processes started later
-    would inherit.
-    """
+    """TRL and accelerate write ranks and ports into this environment; later processes would inherit them."""
     before = dict(os.environ)
     yield
     os.environ.clear()

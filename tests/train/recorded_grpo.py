@@ -1,6 +1,4 @@
-"""`unifer grpo` whose replies are recorded ones: the same for a row whatever the number of ranks, so that
-runs can be compared.
-"""
+"""`unifer grpo` with recorded replies, the same for a row on any number of ranks: runs can be compared."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ REPLIES = (
 
 
 def recorded(self: Any, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
-    """Reply `n` of a group is the n-th of `REPLIES`, in turn; each token had log-probability -0.5 when it was
-    sampled.
-    """
+    """Reply `n` of a group is the n-th of `REPLIES`, in turn; every token has log-probability -0.5."""
     tokenizer = self.processing_class.tokenizer
     texts = [REPLIES[place % num_generations % len(REPLIES)] for place in range(len(prompts))]
     completions = [[*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in texts]

@@ -1,6 +1,4 @@
-"""Alarms: each speaks once when its trouble starts, again only after it has ended, and the same after a
-resume.
-"""
+"""Alarms speak once when their trouble starts, again only after it has ended, and alike after a resume."""
 
 from __future__ import annotations
 

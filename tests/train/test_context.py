@@ -63,7 +63,8 @@ def test_a_completion_that_does_not_fit_is_refused_and_not_cut(
     """Published training cut prompts from the left, image tokens first."""
     with pytest.raises(
         InputError,
-        match=rf"longest prompt takes {prompt} tokens .* together {prompt + completion}.*lower --max_completion",
+        match=rf"longest prompt takes {prompt} tokens .* together {prompt + completion}.*"
+        "lower --max_completion",
     ):
         context.check_context(checkpoint(tmp_path), prompt, completion, engine)
     assert context.check_context(checkpoint(tmp_path), 50, 50, None) == 100

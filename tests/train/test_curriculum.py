@@ -1,6 +1,4 @@
-"""Which prompts come next: shares by error, turns within a label, the same draw on every rank and after a
-resume.
-"""
+"""Which prompts come next: shares by error, turns within a label, one draw on all ranks and resumes."""
 
 from __future__ import annotations
 
@@ -22,8 +20,9 @@ def draw(
 
 
 def batches(curriculum: Curriculum, count: int, wrong: dict[str, float] | None = None) -> list[list[int]]:
-    """`count` batches as a loader takes them, one ahead of what is noted; `wrong`: label -> share of wrong
-    samples.
+    """`count` batches as a loader takes them, one ahead of what is noted.
+
+    `wrong`: label -> share of wrong samples.
     """
     source, size, made = iter(curriculum), 16, []
     for _ in range(count):
@@ -117,9 +116,7 @@ def test_a_resumed_run_draws_what_the_first_one_would_have(tmp_path: Path) -> No
 
 
 def test_a_second_pass_goes_on_where_the_first_ended() -> None:
-    """A loader starts its sampler again for every epoch: the same prompts in the same order would be no
-    second epoch.
-    """
+    """A loader starts its sampler again for every epoch: the same order would be no second epoch."""
     curriculum = draw(0.0)
     first = list(curriculum)
     assert len(first) == len(curriculum) == 12 * 16

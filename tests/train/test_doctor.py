@@ -13,14 +13,12 @@ from typing import Any
 import pytest
 
 from unifer.errors import InputError
-from unifer.models.memory import GB
-from unifer.models.plans import DeepSpeed, Lora, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, shape_of
 from unifer.records import CoTRow, RewardRow
-from unifer.train import doctor
-from unifer.train.doctor import data, machine, needs, packages, toolchain
+from unifer.train.doctor import data, examination, machine, needs, packages
 from unifer.train.doctor.findings import DoctorFinding
-from unifer.train.doctor.needs import PlannedRun
+from unifer.train.doctor.memory import GB
+from unifer.train.doctor.plans import DeepSpeed, Lora, MemoryPlan, PlannedRun, Vllm, read_deepspeed
+from unifer.train.doctor.shapes import KNOWN, shape_of
 
 ROOT = Path(__file__).parents[2]
 SEVEN = shape_of(KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"])
@@ -157,9 +155,7 @@ def test_absent_published_files_are_no_problem(tmp_path: Path) -> None:
 def test_a_disk_too_small_for_the_checkpoints_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Weights of 16.6 GB, which transformers and DeepSpeed write each, and 99.5 GB of optimizer state; four,
-    and the final model.
-    """
+    """16.6 GB of weights, written twice, and 99.5 GB of optimizer state; four, and the final model."""
     need = needs.disk(a_run(MemoryPlan(deepspeed=DeepSpeed(2))))
     assert need is not None
     assert need.checkpoint == (2 + 2 + 12) * 8_292_166_656
@@ -236,9 +232,9 @@ def test_every_change_offered_is_a_flag() -> None:
 
 def test_the_projects_deepspeed_files_are_read_for_what_they_say() -> None:
     folder = ROOT / "train_unifer" / "configs" / "deepspeed"
-    assert needs.read_deepspeed(str(folder / "zero2.json")) == DeepSpeed(2, overlap=True)
-    assert needs.read_deepspeed(str(folder / "zero3_offload.json")) == DeepSpeed(3, True, True, overlap=True)
-    assert needs.read_deepspeed(None) is None
+    assert read_deepspeed(str(folder / "zero2.json")) == DeepSpeed(2, overlap=True)
+    assert read_deepspeed(str(folder / "zero3_offload.json")) == DeepSpeed(3, True, True, overlap=True)
+    assert read_deepspeed(None) is None
 
 
 def test_an_unknown_architecture_gets_no_invented_figure(tmp_path: Path) -> None:
@@ -253,8 +249,8 @@ def test_preflight_passes_what_can_run(monkeypatch: pytest.MonkeyPatch, tmp_path
     with_versions(monkeypatch)
     with_disk(monkeypatch, 1000 * GB)
     monkeypatch.setattr(machine, "gpus", lambda: [machine.Gpu("card", 80 * GB)])
-    monkeypatch.setattr(toolchain, "check", lambda: [])
-    assert doctor.preflight("sft", *settings(tmp_path)) == []
+    monkeypatch.setattr(machine, "toolchain", lambda: [])
+    assert examination.preflight("sft", *settings(tmp_path)) == []
 
 
 def test_preflight_lists_every_problem_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -262,10 +258,10 @@ def test_preflight_lists_every_problem_at_once(monkeypatch: pytest.MonkeyPatch, 
     with_disk(monkeypatch, GB)
     monkeypatch.setattr(machine, "gpus", lambda: [machine.Gpu("card", 24 * GB)])
     monkeypatch.setattr(
-        toolchain, "check", lambda: [DoctorFinding("problem", "driver", "550; too old", "a newer one")]
+        machine, "toolchain", lambda: [DoctorFinding("problem", "driver", "550; too old", "a newer one")]
     )
     with pytest.raises(InputError) as refused:
-        doctor.preflight("sft", *settings(tmp_path))
+        examination.preflight("sft", *settings(tmp_path))
     for part in (
         "trl: not installed",
         "disk of output_dir: 1.0 GB free",
@@ -282,4 +278,4 @@ def test_preflight_judges_no_gpu_memory_where_there_is_no_gpu(
     with_versions(monkeypatch)
     with_disk(monkeypatch, 1000 * GB)
     monkeypatch.setattr(machine, "gpus", lambda: [])
-    assert doctor.preflight("sft", *settings(tmp_path)) == []
+    assert examination.preflight("sft", *settings(tmp_path)) == []

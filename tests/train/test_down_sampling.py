@@ -69,9 +69,7 @@ def test_a_batch_that_teaches_nothing_keeps_one_row_so_that_every_rank_runs_its_
 
 
 def test_ranks_keep_equally_many_rows_whatever_teaches_on_each() -> None:
-    """Two ranks with 3 and 2 rows gathered figures of unequal length, and one of them was aborted in the
-    middle of a step.
-    """
+    """Two ranks with 3 and 2 rows gathered figures of unequal length, and one aborted within a step."""
     taken, share = teaching(batch(), least=3)
     assert share == 0.75
     assert taken["advantages"].tolist() == [0.0, 1.0, -1.0], "an idle row fills up, in its place"

@@ -23,9 +23,7 @@ def recipe(name: str) -> dict[str, object]:
 def test_sft_takes_the_published_16_rows_on_every_number_of_gpus_that_divides_it(
     processes: int, steps: int
 ) -> None:
-    """With the accumulation of 4 GPUs written into the recipe, 8 GPUs took 32 rows a step and nobody was
-    told.
-    """
+    """With the accumulation of 4 GPUs in the recipe, 8 GPUs took 32 rows per step and nobody was told."""
     assert derive(recipe("sft_7b.yaml"), processes) == steps
 
 
@@ -72,9 +70,7 @@ def test_a_batch_that_is_no_number_is_named(value: object) -> None:
 
 
 def test_flags_win_and_trl_gets_the_derived_number(tmp_path: Path) -> None:
-    """GRPO derives its generation batch from the accumulation while TRL builds its settings: later would be
-    too late.
-    """
+    """GRPO derives its generation batch from the accumulation while TRL builds its settings."""
     from trl import GRPOConfig, ModelConfig
 
     from unifer.train.grpo_settings import GrpoArguments

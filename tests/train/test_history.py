@@ -1,6 +1,4 @@
-"""The two logs of a run: torn at any byte, rewound to a checkpoint, gone on with; no step twice, no whole row
-lost.
-"""
+"""The two logs of a run: torn at any byte, rewound, gone on with; no step twice, no whole row lost."""
 
 from __future__ import annotations
 
@@ -150,9 +148,7 @@ def test_a_resume_that_forgot_to_rewind_is_a_bug_and_says_so(tmp_path: Path) -> 
 
 
 def test_a_rank_that_writes_nothing_touches_nothing(tmp_path: Path) -> None:
-    """Every rank makes the objects; only rank 0 may cut what a kill tore, or two of them would cut each
-    other's writes.
-    """
+    """Every rank makes the objects; only rank 0 may cut what a kill tore, or ranks would cut each other's."""
     run_metrics(tmp_path, 1, 2)
     with (tmp_path / METRICS).open("ab") as stream:
         stream.write(b'{"step": 3, "rew')
@@ -208,8 +204,6 @@ def test_a_reward_that_does_not_apply_is_null(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_whole_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unifer.train import history
-
     class Full:
         """Stands before a file: takes half of what it is given, then the disk is full."""
 
@@ -225,10 +219,10 @@ def test_a_full_disk_leaves_whole_members(tmp_path: Path, monkeypatch: pytest.Mo
         def __getattr__(self, name: str) -> Any:
             return getattr(self.stream, name)
 
-    whole = history._write
+    whole = files.append_whole
     with RolloutLog(tmp_path) as log:
         log.append(1, [rollout(1)])
-        monkeypatch.setattr(history, "_write", lambda stream, data: whole(Full(stream), data))  # type: ignore[arg-type]
+        monkeypatch.setattr(files, "append_whole", lambda stream, data: whole(Full(stream), data))  # type: ignore[arg-type]
         with pytest.raises(OSError, match="No space"):
             log.append(2, [rollout(2)])
         monkeypatch.undo()

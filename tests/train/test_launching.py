@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from unifer.processes import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ def test_a_machine_that_does_not_appear_is_one_line(rank: int, said: str) -> Non
         "--master_addr",
         "127.0.0.1",
         "--master_port",
-        str(free_port()),
+        str(free_port("127.0.0.1")),
     ]
     argv = [
         sys.executable,
@@ -96,13 +97,6 @@ def test_a_machine_that_does_not_appear_is_one_line(rank: int, said: str) -> Non
     assert said in line
     assert "RENDEZVOUS_MINUTES" in line
     assert "Traceback" not in done.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def test_ranks_that_nccl_cannot_connect_are_one_line() -> None:

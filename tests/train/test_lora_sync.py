@@ -45,9 +45,7 @@ def bits(model: Any) -> dict[str, torch.Tensor]:
 
 
 def test_two_hundred_syncs_in_bfloat16_leave_the_base_bit_for_bit() -> None:
-    """Merging in place and taking it out again moved the base by up to half the adapter's norm over a run, in
-    silence.
-    """
+    """Merging in place and taking it out again moved the base by half the adapter's norm, in silence."""
     model = policy(torch.bfloat16)
     before, synced = bits(model), sampler(model)
     for _ in range(200):

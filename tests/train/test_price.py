@@ -11,11 +11,10 @@ import pytest
 
 from unifer import files
 from unifer.cli.doctor import _lines
-from unifer.models.cards import CARDS
-from unifer.models.plans import DeepSpeed, MemoryPlan, Vllm
-from unifer.models.shapes import KNOWN, shape_of
 from unifer.train.doctor import price
-from unifer.train.doctor.needs import PlannedRun
+from unifer.train.doctor.cards import CARDS
+from unifer.train.doctor.plans import DeepSpeed, MemoryPlan, PlannedRun, Vllm
+from unifer.train.doctor.shapes import KNOWN, shape_of
 
 SEVEN = shape_of(KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"])
 RUN = PlannedRun(

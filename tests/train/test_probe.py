@@ -43,9 +43,7 @@ def test_one_token_in_a_hundred_may_be_unscored_and_two_may_not() -> None:
 
 
 def test_the_end_token_of_an_empty_reply_does_not_count() -> None:
-    """vLLM returns no log-probability for it; a young policy gives many empty replies, and its run is
-    sound.
-    """
+    """vLLM returns no log-probability for it; a young policy gives many empty replies in a sound run."""
     mask = MASK.clone()
     mask[2:, 1:] = 0
     empty = SOUND.clone()

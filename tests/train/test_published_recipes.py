@@ -1,6 +1,4 @@
-"""The recipes for the 7B as they are committed, on two ranks of a tiny untied model: what one rank learns,
-two learn.
-"""
+"""The committed recipes for the 7B on two ranks of a tiny untied model: what one rank learns, two learn."""
 
 from __future__ import annotations
 

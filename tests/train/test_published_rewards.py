@@ -1,6 +1,4 @@
-"""The rewards of both papers against a second, literal writing of their rules, on invented replies. Starts no
-trainer.
-"""
+"""The rewards of both papers against a second, literal writing of their rules, on invented replies."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ COUNT = 20_000
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_all_four_pay_what_the_literal_rules_pay(seed: int) -> None:
-    """Both writings look at one reply and one row; `AU06`, doubled blocks, half tags and rows without AUs are
-    among them.
-    """
+    """Both look at one reply and one row; `AU06`, doubled blocks, half tags, rows without AUs are there."""
     rng = random.Random(seed)
     paid: dict[str, set[float]] = {
         name: set() for name in ("unifer_accuracy", "unifer_format", "facial_r1_accuracy", "facial_r1_au")

@@ -1,6 +1,4 @@
-"""The labels a row offers, which rewards are chosen, and that the trainer pays every completion once and
-against its own row.
-"""
+"""The labels a row offers, the rewards that are chosen, and that each completion is paid once, by its row."""
 
 from __future__ import annotations
 
@@ -15,7 +13,8 @@ from unifer.dialogue.answers import grade
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError
 from unifer.records import RewardRow
-from unifer.train.rewards import DEFAULT, REWARDS, cases, choose, judge, total, trainer_rewards
+from unifer.train import rewards
+from unifer.train.rewards import DEFAULT, REWARDS, choose, judge, total, trainer_rewards
 
 
 # --- the labels a row offers
@@ -159,11 +158,11 @@ def test_every_completion_is_graded_once_whatever_the_number_of_rewards(
         graded.append(reply)
         return grade(reply, candidates)
 
-    monkeypatch.setattr(cases, "grade", counted)
-    rewards = trainer_rewards([*REWARDS], completion_limit=100)
+    monkeypatch.setattr(rewards, "grade", counted)
+    paying = trainer_rewards([*REWARDS], completion_limit=100)
     for replies in ((HAPPY, "sad"), ("sad", HAPPY)):
         one = batch(*replies)
-        paid = [reward(**one) for reward in rewards]
+        paid = [reward(**one) for reward in paying]
         assert paid[0] == [float(reply == HAPPY) for reply in replies]
         # length: 90 of 100 tokens are half way through the last fifth.
         assert paid[3] == [pytest.approx(-0.5)] * 2

@@ -117,9 +117,7 @@ def test_action_units_by_our_rules_and_the_published_ones(
 def test_conclusion_pays_for_reasoning_that_arrives_at_its_own_answer(
     reasoning: str, answer: str, paid: float | None
 ) -> None:
-    """Without it GRPO drifted to "Together these suggest surprise", answer happy: neither AUs nor answer read
-    that sentence.
-    """
+    """Without it GRPO drifted to "Together these suggest surprise", answer happy, and no reward saw it."""
     assert REWARDS["conclusion"](case(f"<think>{reasoning}</think><answer>{answer}</answer>", None)) == paid
 
 

@@ -1,6 +1,4 @@
-"""The bridge between TRL and vLLM, on the real ones: one trainer with a colocated engine, then whatever can
-go wrong between them.
-"""
+"""The bridge between TRL and vLLM: one real trainer with its engine, then all that can go wrong."""
 
 from __future__ import annotations
 
@@ -11,6 +9,12 @@ from typing import Any
 import pytest
 
 from tests.train.grpo_flags import BASE, flags
+from tests.train.sampling import (
+    perturb_after_sync,
+    prompts_and_images,
+    sampling_difference,
+    score_with_gradients,
+)
 from unifer.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -32,34 +36,13 @@ def batch(trainer: Any) -> Iterator[list[Any]]:
     trainer._last_loaded_step = -1
 
 
-def asked(trainer: Any, batch: list[Any]) -> tuple[list[list[int]], list[Any]]:
-    """Prompt tokens as the trainer scores them, and the images."""
-    from trl.data_utils import prepare_multimodal_messages
-
-    prompts = [prepare_multimodal_messages(row["prompt"], images=[row["image"]]) for row in batch]
-    ids, images, _ = trainer._tokenize_prompts(prompts)
-    return ids, images
-
-
-def difference(trainer: Any, batch: list[Any]) -> float:
-    """Mean |log-probability difference| over freshly sampled completions."""
-    from unifer.train import probe
-
-    trainer._probed = True
-    output = trainer._generate_and_score_completions(batch)
-    ours = probe._scored(trainer, output, slice(0, 8))
-    return float(probe.difference(ours, output["sampling_per_token_logps"], output["completion_mask"])[0])
-
-
 def test_stock_trl_answers_a_prompt_that_is_expanded_twice_and_ours_does_not(
     trainer: Any, batch: list[Any]
 ) -> None:
-    """huggingface/trl#6294: no error, other tokens, and every advantage computed on answers to a prompt
-    nobody scores.
-    """
+    """huggingface/trl#6294: no error, other tokens, advantages of answers to a prompt that nobody scores."""
     from trl.generation.vllm_generation import VLLMGeneration
 
-    ids, images = asked(trainer, batch)
+    ids, images = prompts_and_images(trainer, batch)
     trainer.vllm_generation.sync_weights()
     stock, *_ = VLLMGeneration.generate(trainer.vllm_generation, ids, images, 4)
     pad = trainer.processing_class.image_token_id
@@ -81,22 +64,20 @@ def test_another_prompt_in_the_sampler_stops_the_run(
         InputError,
         match=r"prompt 0: vLLM answered other tokens .*16 image tokens of \d+ for the trainer, 31 of",
     ):
-        trainer.vllm_generation.generate(*asked(trainer, batch), 4)
+        trainer.vllm_generation.generate(*prompts_and_images(trainer, batch), 4)
 
 
 def test_sampler_and_trainer_agree_in_float32(trainer: Any, batch: list[Any]) -> None:
-    assert difference(trainer, batch) < 1e-4
+    assert sampling_difference(trainer, batch) < 1e-4
 
 
 def test_an_image_seen_before_is_seen_with_the_new_weights(
     trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """vLLM keeps image features by the image's hash, and TRL's sync leaves them: a second epoch would see
-    with old eyes.
-    """
+    """vLLM keeps image features by hash, and TRL's sync leaves them: epoch two would see with old eyes."""
     import torch
 
-    assert difference(trainer, batch) < 1e-4
+    assert sampling_difference(trainer, batch) < 1e-4
     weight = trainer.model.model.visual.merger.mlp[2].weight
     before = weight.detach().clone()
     try:
@@ -106,9 +87,9 @@ def test_an_image_seen_before_is_seen_with_the_new_weights(
         engine = trainer.vllm_generation.llm.llm_engine
         with monkeypatch.context() as stock:
             stock.setattr(engine, "reset_encoder_cache", lambda: None)
-            stale = difference(trainer, batch)
+            stale = sampling_difference(trainer, batch)
         trainer._last_loaded_step = -1
-        fresh = difference(trainer, batch)
+        fresh = sampling_difference(trainer, batch)
     finally:
         with torch.no_grad():
             weight.copy_(before)
@@ -189,27 +170,15 @@ def test_a_server_drops_the_image_features_of_old_weights_too(monkeypatch: pytes
     assert posted == ["http://node:8000/reset_encoder_cache"], "once, by the rank that talks to the server"
 
 
-def perturbed(trainer: Any) -> None:
-    """Give the sampler another weight after each sync, where `sync_weights` does not look."""
-    stock = type(trainer.vllm_generation).sync_weights
-
-    def sync() -> None:
-        stock(trainer.vllm_generation)
-        for name, weight in trainer.vllm_generation.weights().items():
-            if name.endswith("layers.3.mlp.down_proj.weight"):
-                weight.data.mul_(1.5)
-
-    trainer.vllm_generation.sync_weights = sync
-
-
 def test_the_probe_names_perturbed_weights(trainer: Any, batch: list[Any]) -> None:
     trainer._probed = False
     trainer._last_loaded_step = -1
-    perturbed(trainer)
+    perturb_after_sync(trainer)
     try:
         with pytest.raises(
             InputError,
-            match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: \S*3\.mlp\.down_proj\.weight by up to",
+            match=r"(?s)sampler and trainer disagree.*pixels are equal.*weights differ: "
+            r"\S*3\.mlp\.down_proj\.weight by up to",
         ):
             trainer._generate_and_score_completions(batch)
     finally:
@@ -225,7 +194,8 @@ def test_the_probe_names_other_pixels(
     monkeypatch.setattr(trainer.processing_class.image_processor, "resample", 0)
     with pytest.raises(
         InputError,
-        match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*weights are equal",
+        match=r"(?s)sampler and trainer disagree.*Tokens are equal.*pixels differ by up to.*"
+        r"weights are equal",
     ):
         trainer._generate_and_score_completions(batch)
 
@@ -308,33 +278,17 @@ def test_a_prompt_that_is_read_once_gives_the_same_probabilities_and_gradients(
     output = trainer._generate_and_score_completions(batch)
     output["completion_mask"][2, 9:] = 0
     assert not output["prompt_mask"].all(), "prompts of one length would not show a wrong position"
-    sharing, made = trainer._sharing, []
+    sharing, results = trainer._sharing, []
     assert sharing
     try:
         for used in (True, False):
             trainer._sharing = sharing if used else []
             trainer.model.zero_grad()
-            inputs = {
-                name: output[name]
-                for name in ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
-            }
-            ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)
-            mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)
-            kept = output["completion_mask"]
-            logps, entropies, _ = trainer._get_per_token_logps_and_entropies(
-                trainer.model, ids, mask, kept.size(1), compute_entropy=True, **inputs
-            )
-            ((logps + entropies) * kept * torch.linspace(-1, 1, kept.numel()).view_as(kept)).sum().backward()
-            grads = {
-                name: weight.grad.clone()
-                for name, weight in trainer.model.named_parameters()
-                if weight.grad is not None
-            }
-            made.append((logps.detach() * kept, grads))
+            results.append(score_with_gradients(trainer, output))
     finally:
         trainer._sharing = sharing
         trainer.model.zero_grad()
-    (shared, gradients), (plain, expected) = made
+    (shared, gradients), (plain, expected) = results
     assert torch.allclose(shared, plain, atol=1e-5)
     assert gradients.keys() == expected.keys()
     for name, gradient in expected.items():

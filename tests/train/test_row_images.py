@@ -1,6 +1,4 @@
-"""Images of a row file: every one that cannot be read is named, before training; a start that found all of
-them is not repeated.
-"""
+"""Images of a row file: each that cannot be read is named before training; a whole look is not repeated."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from PIL import Image
 
 from unifer.dialogue import images
 from unifer.errors import InputError
-from unifer.train import row_images
+from unifer.train.rows import check_images
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def test_every_unreadable_image_is_listed_and_not_the_first_alone(tmp_path: Path
     (tmp_path / "7.png").unlink()
     (tmp_path / "8.png").write_bytes((tmp_path / "8.png").read_bytes()[:40])
     with pytest.raises(InputError) as refusal:
-        row_images.check(tmp_path / "rows.json", [*faces, "../outside.png"], None, tmp_path / "stamp")
+        check_images(tmp_path / "rows.json", [*faces, "../outside.png"], None, tmp_path / "stamp")
     text = str(refusal.value)
     assert "rows.json: 3 of 301 images cannot be read" in text
     assert all(name in text for name in ("'7.png' is missing", "'8.png'", "'../outside.png' climbs out"))
@@ -45,8 +43,8 @@ def test_later_starts_look_at_a_sample_and_another_root_at_all(
     monkeypatch.setattr(images, "decode", decode)
     for count in (300, 256):
         looked.clear()
-        row_images.check(tmp_path / "rows.json", faces, None, tmp_path / "stamp")
+        check_images(tmp_path / "rows.json", faces, None, tmp_path / "stamp")
         assert len(looked) == count
     looked.clear()
-    row_images.check(tmp_path / "rows.json", faces, tmp_path, tmp_path / "stamp")
+    check_images(tmp_path / "rows.json", faces, tmp_path, tmp_path / "stamp")
     assert len(looked) == 300

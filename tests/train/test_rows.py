@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from unifer import files
-from unifer.dialogue import images
+from unifer import emotions, files
+from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.records import CoTRow
@@ -53,10 +54,36 @@ def test_a_changed_file_is_prepared_anew(tmp_path: Path) -> None:
     assert len(table(path)) == 3  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        (emotions, "SPELLINGS", {**emotions.SPELLINGS, "happiness": ("happiness", "happy", "joy")}),
+        (prompts, "VERSION", "fer-2"),
+        (prompts, "TEMPLATES", {"expression": prompts.TEMPLATES["expression"]._replace(version="fer-2")}),
+    ],
+)
+def test_a_changed_vocabulary_or_template_makes_a_new_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, value: object
+) -> None:
+    """The key hung on a number that somebody had to raise: rows kept the labels of the old vocabulary."""
+    path = write(tmp_path / "cot.json", 2)
+    table(path)
+    table(path)
+    assert len(list((tmp_path / "cache" / "rows").glob("*.arrow"))) == 1
+    monkeypatch.setattr(module, name, value)
+    table(path)
+    assert len(list((tmp_path / "cache" / "rows").glob("*.arrow"))) == 2
+
+
+def test_other_columns_are_another_table(tmp_path: Path) -> None:
+    assert rows.fingerprint(COLUMNS) != rows.fingerprint(COLUMNS | {"question": "list<string>"})
+
+
 def test_a_bad_row_is_named_and_leaves_no_half_table(tmp_path: Path) -> None:
     path = tmp_path / "cot.json"
     path.write_text(
-        '[{"image_path": "a.png", "question": "q", "response": "r"},\n{"image_path": "b.png", "question": "q"}]'
+        '[{"image_path": "a.png", "question": "q", "response": "r"},\n'
+        '{"image_path": "b.png", "question": "q"}]'
     )
     for _ in range(2):
         with pytest.raises(InputError, match=r"cot\.json:2: missing 'response'"):

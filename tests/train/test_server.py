@@ -168,9 +168,7 @@ def test_a_model_of_another_shape_under_the_same_name(
 
 
 def test_facts_of_a_config_older_than_transformers_5_are_found() -> None:
-    """The published checkpoints keep the text model's sizes at the top: nothing compared would be nothing
-    refused.
-    """
+    """The published checkpoints keep the text model's sizes at the top: else nothing would be compared."""
     old = {"model_type": "qwen2_5_vl", **CONFIG["text_config"], "vision_config": CONFIG["vision_config"]}
     assert server.facts(old) == server.facts(CONFIG)
 
@@ -242,9 +240,7 @@ def test_a_server_without_the_endpoints(double: Double, checkpoint: Path, path: 
 
 
 def test_a_server_that_cannot_say_what_it_is(double: Double, checkpoint: Path) -> None:
-    """vLLM 0.31 in an environment without pip and with no uv on PATH: /server_info is an internal error, and
-    TRL stops there.
-    """
+    """vLLM 0.31 without pip and with no uv on PATH: /server_info is an internal error, TRL stops there."""
     double.broken.add("/server_info")
     assert "it cannot say how it is set (HTTP 500 of /server_info)" in refusal(double, checkpoint)
 
@@ -282,9 +278,7 @@ def test_image_tokens_are_those_of_the_checkpoints_processor(tiny: Path) -> None
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="vLLM runs on Linux")
 def test_a_real_server_is_refused_for_its_device_alone(vllm_server: str) -> None:
-    """Every endpoint and key that the check reads is what vLLM of this version answers; on CPU one thing is
-    missing, NCCL.
-    """
+    """Every endpoint and key that the check reads is what this vLLM answers; on CPU it lacks NCCL alone."""
     with pytest.raises(InputError) as caught:
         server.check_server(vllm_server, BASE, "bfloat16", 1024)
     assert (

@@ -13,53 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.train.sft_flags import flags, weights
 from unifer.errors import InputError
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-FAST = [
-    "--per_device_train_batch_size",
-    "4",
-    "--learning_rate",
-    "1e-3",
-    "--logging_steps",
-    "1",
-    "--report_to",
-    "none",
-    "--bf16",
-    "false",
-]
-PLAIN = [
-    "--dtype",
-    "float32",
-    "--gradient_checkpointing",
-    "false",
-    "--seed",
-    "0",
-    "--processor_rescales",
-    "true",
-]
-
-
-def flags(corpus: Path, model: Path, out: Path, *more: str) -> list[str]:
-    return [
-        "--rows",
-        str(corpus / "cot.json"),
-        "--model_name_or_path",
-        str(model),
-        "--output_dir",
-        str(out),
-        *FAST,
-        *PLAIN,
-        *more,
-    ]
-
-
-def weights(folder: Path) -> dict[str, Any]:
-    from safetensors.torch import load_file
-
-    return dict(load_file(folder / "model.safetensors"))
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +84,8 @@ def test_lora_ends_in_a_merged_checkpoint_that_loads(corpus: Path, tiny: Path, t
     from unifer.models.checkpoints import check_checkpoint
     from unifer.train import sft
 
-    out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2", "--use_peft", "true", "--lora_target_modules", "all-linear",
-                        "--freeze_vision_tower", "true"))  # fmt: skip
+    out = sft.run(flags(corpus, tiny, tmp_path / "out", "--max_steps", "2", "--use_peft", "true",
+                        "--lora_target_modules", "all-linear", "--freeze_vision_tower", "true"))  # fmt: skip
     check_checkpoint(out)
     before, after = weights(tiny), weights(out)
     assert before.keys() == after.keys()
@@ -302,97 +261,10 @@ def test_a_run_at_its_time_limit_saves_and_goes_on(corpus: Path, tiny: Path, tmp
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    from unifer.train import checkpoints
+    from unifer.models.checkpoints import last_whole
 
     for step, state in ((2, "{}"), (4, '{"global_step'), (10, None)):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if state is not None:
             (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
-    assert checkpoints.last_whole(tmp_path) == tmp_path / "checkpoint-2"
-
-
-STEPS = 20
-
-
-def launch(argv: list[str]) -> None:
-    """Two ranks, as a user starts them."""
-    launcher = ROOT / "train_unifer/src/scripts/run_sft_fer.sh"
-    environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run(["bash", str(launcher), *argv], env=environment, check=True, timeout=1800)
-
-
-def zero_flags(corpus: Path, model: Path, out: Path, batch: int, *more: str) -> list[str]:
-    steps = [
-        "--max_steps",
-        str(STEPS),
-        "--save_steps",
-        str(STEPS),
-        "--per_device_train_batch_size",
-        str(batch),
-    ]
-    return [
-        *flags(corpus, model, out, "--config", str(ROOT / "train_unifer/configs/sft_tiny.yaml")),
-        *steps,
-        *more,
-    ]
-
-
-def losses(out: Path) -> list[float]:
-    state = json.loads((out / f"checkpoint-{STEPS}" / "trainer_state.json").read_text())
-    return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
-
-
-@pytest.fixture(scope="module")
-def one_rank(corpus: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
-    """Losses of one rank on the whole batch."""
-    from unifer.train import sft
-
-    return losses(sft.run(zero_flags(corpus, tiny, tmp_path_factory.mktemp("one") / "rank", 8)))
-
-
-@pytest.mark.parametrize("stage", [pytest.param("zero2", marks=pytest.mark.matrix), "zero3"])
-def test_two_ranks_under_zero_learn_as_one_and_save_one_model(
-    stage: str, corpus: Path, tiny: Path, tmp_path: Path, one_rank: list[float]
-) -> None:
-    """Ranks that each saw all rows, or half of the gradient, would part from the one rank; published ZeRO
-    files saved no model.
-    """
-    from unifer.models.checkpoints import check_checkpoint
-
-    out = tmp_path / stage
-    launch(
-        zero_flags(
-            corpus, tiny, out, 4, "--deepspeed", str(ROOT / f"train_unifer/configs/deepspeed/{stage}.json")
-        )
-    )
-    assert losses(out) == pytest.approx(one_rank, abs=1e-4)
-    assert one_rank[-1] < one_rank[0] - 1, "a loss that does not fall would agree with anything"
-    check_checkpoint(out)
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["context"]["deepspeed"]["name"] == f"{stage}.json"
-    assert str(tmp_path) not in json.dumps(manifest), "a manifest names no path of this machine"
-    assert manifest["identity"]["global_batch"] == 8
-    assert manifest["context"]["world_size"] == 2
-    before, after = weights(tiny), weights(out)
-    assert after.keys() - before.keys() <= {"lm_head.weight"}, (
-        "DeepSpeed writes the tied head out as well, nothing else"
-    )
-    assert any(not before[name].equal(after[name]) for name in before)
-
-
-@pytest.mark.matrix
-def test_lora_under_zero3_is_merged_without_waiting_for_the_other_rank(
-    corpus: Path, tiny: Path, tmp_path: Path
-) -> None:
-    from unifer.models.checkpoints import check_checkpoint
-
-    out, zero3 = tmp_path / "lora", ROOT / "train_unifer/configs/deepspeed/zero3.json"
-    launch(
-        [
-            *zero_flags(corpus, tiny, out, 4, "--deepspeed", str(zero3), "--use_peft", "true"),
-            "--max_steps",
-            "2",
-        ]
-    )
-    check_checkpoint(out)
-    assert any(not weights(tiny)[name].equal(weights(out)[name]) for name in weights(tiny))
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-2"

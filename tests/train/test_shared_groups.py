@@ -56,9 +56,7 @@ def test_a_processor_that_shares_is_saved_as_any_other(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_batch_with_the_same_image_hold_the_same_object(corpus: Path) -> None:
-    """Else every completion of a group decodes its image again, and nothing downstream can tell that they are
-    one.
-    """
+    """Else each completion of a group decodes its image again, and nothing can tell that they are one."""
     from unifer.dialogue.images import ImageRule
     from unifer.train.rows import describe, reward_rows
 
@@ -118,9 +116,7 @@ def test_groups_of_other_images_with_the_same_words_are_not_one() -> None:
 def test_a_run_with_hard_labels_strong_completions_and_held_out_questions(
     corpus: Path, tmp_path: Path
 ) -> None:
-    """The real stack: the sampler still answers the trainer's tokens, half is trained on, the best model is
-    the result.
-    """
+    """The real stack: the sampler answers the trainer's tokens, half is trained on, the best model stays."""
     from unifer.train import grpo
 
     out = tmp_path / "out"

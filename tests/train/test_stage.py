@@ -16,9 +16,7 @@ pytest.importorskip("transformers", reason="training needs the full environment"
 def test_the_sampler_ends_before_the_process_group_that_it_shares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Left to the interpreter's exit, vLLM took down groups that were gone: a traceback at the end of every
-    good run.
-    """
+    """Left to the interpreter's exit, vLLM took down groups that were gone: a traceback after good runs."""
     from unifer.train import stage
 
     happened: list[str] = []
@@ -39,7 +37,7 @@ def test_the_sampler_ends_before_the_process_group_that_it_shares(
         manifest={},
     )
     monkeypatch.setattr(stage, "check_checkpoint", note("checked"))
-    monkeypatch.setattr("unifer.train.checkpoints.write_manifest", note("finished"))
+    monkeypatch.setattr("unifer.train.run_folder.write_manifest", note("finished"))
     stage._finish(trainer, run, {})
     assert happened == ["saved", "wait", "checked", "finished", "wait", "engine ends", "group ends"]
 
@@ -57,7 +55,7 @@ def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """Two bars on one terminal overwrite each other."""
-    from unifer.train.progress import TrainingBar
+    from unifer.train.callbacks import TrainingBar
 
     told = tmp_path / "told"
     monkeypatch.setenv(progress.VARIABLE, str(told))
@@ -80,7 +78,7 @@ def test_a_run_that_somebody_waits_for_tells_instead_of_drawing(
 def test_another_rank_tells_and_draws_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from unifer.train.progress import TrainingBar
+    from unifer.train.callbacks import TrainingBar
 
     told = tmp_path / "told"
     monkeypatch.setenv(progress.VARIABLE, str(told))
@@ -97,9 +95,7 @@ def test_another_rank_tells_and_draws_nothing(
 
 
 def test_what_deepspeed_repeats_at_every_gather_is_not_logged() -> None:
-    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would have written tens of
-    gigabytes.
-    """
+    """1,339 warnings for three steps of a tiny model under ZeRO-3; a 7B run would write tens of gigabytes."""
     import warnings
 
     import torch.distributed as distributed

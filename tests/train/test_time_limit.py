@@ -11,7 +11,7 @@ pytest.importorskip("transformers", reason="training needs the full environment"
 
 from unifer.errors import InputError
 from unifer.train import settings
-from unifer.train.time_limit import TimeLimit
+from unifer.train.callbacks import TimeLimit
 
 
 def step(limit: TimeLimit, number: int, of: int = 100) -> Any:

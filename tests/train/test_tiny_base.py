@@ -1,6 +1,4 @@
-"""The committed base checkpoint is what `unifer tiny-base` makes: same rows, same start, a config that says
-the same.
-"""
+"""The committed base checkpoint is what `unifer tiny-base` makes: same rows, same start, same config."""
 
 from __future__ import annotations
 

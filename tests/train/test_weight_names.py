@@ -16,7 +16,7 @@ def seven_billion() -> Any:
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-    from unifer.models.shapes import KNOWN
+    from unifer.train.doctor.shapes import KNOWN
 
     known = KNOWN["Qwen/Qwen2.5-VL-7B-Instruct"]
     config = Qwen2_5_VLConfig(

@@ -63,8 +63,9 @@ _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns its exit status: 0 done, 1 done with something to report, 2 bad input, 130
-    interrupted.
+    """Run one command.
+
+    Returns its exit status: 0 done, 1 done with something to report, 2 bad input, 130 interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="unifer", description="Train and benchmark multimodal LLMs that read facial expressions."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer import files
+from unifer.cli import flags
 from unifer.errors import InputError
 from unifer.locks import locked
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from unifer.cli.ablation_plan import Ablations
 
 _EPILOG = """\
-A variant is a name with the keys that differ: settings of SFT or GRPO, another `config`, fewer `stages`, another `model`. Trainings that
-variants share are done once. A changed key trains what depends on it anew and leaves the rest as it is.
+A variant is a name with the keys that differ: settings of SFT or GRPO, another
+`config`, fewer `stages`, another `model`. Trainings that variants share are
+done once. A changed key trains what depends on it anew and leaves the rest as
+it is.
 """
 
 
@@ -33,16 +36,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "its reference.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "config", type=Path, metavar="FILE", help="the table, such as train_unifer/configs/ablations.yaml"
-    )
+    flags.file(parser, "config", "the table, such as train_unifer/configs/ablations.yaml")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these variants and the reference alone")
-    parser.add_argument(
-        "--list", action="store_true", help="list the variants with what differs, and do nothing"
-    )
-    parser.add_argument(
-        "--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside"
-    )
+    flags.switch(parser, "--list", "list the variants with what differs, and do nothing")
+    flags.switch(parser, "--fresh", "start over; an earlier run in the same folder is moved aside")
     parser.set_defaults(run=_ablate)
 
 
@@ -65,7 +62,7 @@ def _ablate(args: argparse.Namespace) -> int:
 
 def _list(run: Ablations) -> None:
     from unifer.cli.console import say, wrapped
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     for name, variant in run.variants.items():
         mark = " (the reference)" if name == run.reference else ""
@@ -73,8 +70,9 @@ def _list(run: Ablations) -> None:
 
 
 def _chosen(run: Ablations, config: Path, only: list[str] | None) -> list[str]:
-    """The variants to run, the reference first: every other one is compared with it as soon as it has
-    answered.
+    """The variants to run, the reference first.
+
+    Every other one is compared with it as soon as it has answered.
     """
     try:
         for name in only or ():

@@ -87,9 +87,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablations:
-    """A table of variants, each trained, asked the held-out questions, and compared with the variant
-    `reference`.
-    """
+    """A table of variants, each trained, asked, and compared with the variant `reference`."""
 
     out: Path
     heldout: tuple[Path, ...]
@@ -132,8 +130,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Chain:
-    """The trainings of a variant from the checkpoint `start`, and the checkpoint `model` that answers, which
-    `key` identifies.
+    """The trainings of a variant from the checkpoint `start`.
+
+    `model` is the checkpoint that answers; `key` identifies it.
     """
 
     start: str
@@ -143,8 +142,9 @@ class Chain:
 
 
 def plan(run: Ablations, config: Path, names: Sequence[str]) -> dict[str, Chain]:
-    """The trainings of the variants `names`, in that order. Downloads a model of the hub that one starts
-    from.
+    """The trainings of the variants `names`, in that order.
+
+    Downloads a model of the hub that one starts from.
 
     Raises InputError: a config, a row file or a checkpoint that is not there, two variants that are trained
     alike.
@@ -200,8 +200,9 @@ def _chain(run: Ablations, variant: Variant, at: str, described: _Described) -> 
 
 
 def _settings(common: Mapping[str, Any], own: Mapping[str, Any], at: str) -> Json:
-    """What a config says with the keys that the table and the variant change. Raises InputError: no such
-    config.
+    """What a config says with the keys that the table and the variant change.
+
+    Raises InputError: no such config.
     """
     changed = {**common, **own}
     config = Path(changed.pop("config"))
@@ -230,8 +231,9 @@ class _Described:
         return self._seen[model]
 
     def settings(self, settings: Json, at: str) -> Json:
-        """Settings with the digest of each file that they name in its place. Raises InputError: no such
-        file.
+        """Settings with the digest of each file that they name in its place.
+
+        Raises InputError: no such file.
         """
         kept = {key: value for key, value in settings.items() if key not in (*_RESERVED, *_ASIDE)}
         return kept | {key: self._file(Path(kept[key]), f"{at}.{key}") for key in _FILES if kept.get(key)}

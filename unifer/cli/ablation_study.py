@@ -65,8 +65,9 @@ def study(run: Ablations, config: Path, names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Study:
-    """The variants of a table on their way: `stages` are the trainings and answers that are done, by
-    fingerprint.
+    """The variants of a table as they are trained and asked.
+
+    `stages` holds the finished trainings and answers by fingerprint.
     """
 
     run: Ablations
@@ -76,6 +77,7 @@ class Study:
 
     def check_questions(self) -> None:
         """Refuse questions, pictures and flags that `unifer infer` would refuse once the models are trained.
+
         Raises InputError.
         """
         for model, spec in itertools.product({chain.start for chain in self.chains.values()}, self.held_out):
@@ -83,6 +85,7 @@ class Study:
 
     def check_settings(self, config: Path) -> None:
         """Refuse what a training to come would refuse: else a typo in the last variant shows after days.
+
         Raises InputError.
         """
         todo = {
@@ -146,8 +149,8 @@ class Study:
         ablations.table_png(out / "ablations.png", table)
 
     def _table(self, names: Sequence[str]) -> AblationTable:
-        from unifer.evaluate.predictions import PredictionFile
-        from unifer.evaluate.selection import Selected
+        from unifer.evaluate.loading import PredictionFile
+        from unifer.evaluate.run_files import Selected
         from unifer.evaluate.statistics.comparison import compare
         from unifer.report.ablations import AblationTable
 
@@ -166,8 +169,9 @@ class Study:
         return AblationTable({name: self.run.variants[name].changes() for name in names}, found)
 
     def _found(self, name: str) -> Json:
-        """Where the variant's model and replies lie, and how long they took; a shared training counts for
-        each that shares it.
+        """Where the variant's model and replies lie, and how long they took.
+
+        A shared training counts for each variant that shares it.
         """
         chain, answers = self.chains[name], [self._answers(name, spec) for spec in self.held_out]
         done = [*(each.key for each in chain.trainings), *(path.stem for path in answers)]
@@ -191,14 +195,16 @@ def _dataset(folder: Path, config: Path) -> DatasetSpec:
 
 def _refuse_settings(trainings: Sequence[tuple[str, Training]], processes: int | None) -> None:
     """Read each config as TRL does; `trainings` come with where they stand."""
-    from unifer.train.doctor import planned, planned_gpus
+    from unifer.train.doctor import examination
 
     with tempfile.TemporaryDirectory() as folder:
         for at, each in trainings:
             path = Path(folder) / f"{each.key}.yaml"
             _write_config(path, each)
             try:
-                planned.parse(each.stage, ["--config", str(path)], processes or planned_gpus(None))
+                examination.read_plan(
+                    each.stage, ["--config", str(path)], processes or examination.planned_gpus(None)
+                )
             except InputError as error:
                 raise InputError(f"{at}: {str(error).removeprefix(f'{path}: ')}") from None
 

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from unifer.evaluate.bench.cells import BenchCell
     from unifer.evaluate.bench.running import Bench
 
-_MODELS = "benchmark/models.yaml"
+_MODELS = "eval_more/models.yaml"
 _EPILOG = """\
-Predictions are appended to <dataset>/results/<model>.jsonl as they come, each file with its manifest, so `unifer eval`, `compare`,
-`report` and `leaderboard` read them; logs for `inspect view --log-dir LOG_DIR` are made of them. What is done is skipped; stopped or
-killed, the same command goes on, and no question with an answer on disk is asked again. A model that cannot be asked (no key, not served,
-its server dies) ends alone, with its reason in the last table; the exit status is then 1. Models behind APIs run side by side, those with
-`vllm:` one after another. Keys come from the environment: OPENAI_API_KEY and so on, UNIFER_BENCH_API_KEY for a URL. See docs/bench.md.
+Predictions are appended to <dataset>/results/<model>.jsonl as they come, each
+file with its manifest, so `unifer eval`, `compare`, `report` and `leaderboard`
+read them; logs for `inspect view --log-dir LOG_DIR` are made of them. What is
+done is skipped; stopped or killed, the same command goes on, and no question
+with an answer on disk is asked again. A model that cannot be asked (no key,
+not served, its server dies) ends alone, with its reason in the last table; the
+exit status is then 1. Models behind APIs run side by side, those with `vllm:`
+one after another. Keys come from the environment: OPENAI_API_KEY and so on,
+UNIFER_BENCH_API_KEY for a URL. See docs/bench.md.
 """
 
 
@@ -35,40 +39,20 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Ask every model of a models file the questions of every dataset, and score them.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "--models", type=Path, metavar="FILE", help=f"models file (default: {_MODELS}); its head explains it"
-    )
+    flags.file(parser, "--models", f"models file (default: {_MODELS}); its head explains it")
     parser.add_argument("--models-only", nargs="+", metavar="NAME", help="only these entries of it")
-    parser.add_argument(
-        "--datasets",
-        type=Path,
-        nargs="+",
-        metavar="DIR",
-        help=f"dataset folders (default: {' '.join(FERBENCH)})",
-    )
-    parser.add_argument(
-        "--sample",
-        action="store_true",
-        help="ask each dataset's committed sample questions (synthetic faces)",
-    )
+    flags.folder(parser, "--datasets", f"dataset folders (default: {' '.join(FERBENCH)})", nargs="+")
+    flags.switch(parser, "--sample", "ask each dataset's committed sample questions (synthetic faces)")
     parser.add_argument(
         "--limit", type=flags.positive, metavar="N", help="ask the first N questions of each dataset only"
     )
-    parser.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
-    )
-    parser.add_argument(
-        "--log-dir", type=Path, metavar="DIR", help="logs, and what was spent (default: runs/bench)"
-    )
-    parser.add_argument(
-        "--retry-failed", action="store_true", help="ask the questions again whose row is a failure"
-    )
+    flags.add_image_root(parser, "default: data/images")
+    flags.folder(parser, "--log-dir", "logs, and what was spent (default: runs/bench)")
+    flags.switch(parser, "--retry-failed", "ask the questions again whose row is a failure")
     parser.add_argument(
         "--retries", type=int, default=4, metavar="N", help="how often a request is sent again (default 4)"
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be asked, and what it can cost; send nothing"
-    )
+    flags.switch(parser, "--dry-run", "say what would be asked, and what it can cost; send nothing")
     budget = parser.add_argument_group("budget, over all runs into the same log folder, retries counted")
     budget.add_argument("--max-requests", type=int, metavar="N", help="never send more")
     budget.add_argument(
@@ -103,14 +87,14 @@ def _plan(args: argparse.Namespace) -> Bench:
     from unifer.evaluate.bench.cells import make_cells, read_datasets
     from unifer.evaluate.bench.entries import read_models
     from unifer.evaluate.bench.running import Bench
-    from unifer.places import current_project
+    from unifer.places import current_project, renamed
 
     flags.existing_image_root(args.image_root)
     for name in ("retries", "max_requests", "max_cost"):
         if (getattr(args, name) or 0) < 0:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must not be negative")
     root = current_project()
-    entries = read_models(args.models or root / _MODELS, args.models_only)
+    entries = read_models(renamed(args.models) if args.models else root / _MODELS, args.models_only)
     datasets = read_datasets(_datasets(args.datasets, root), sample=args.sample, limit=args.limit)
     cells = make_cells(entries, datasets, args.image_root)
     limits = BenchLimits(args.max_requests, args.max_cost, args.retries)
@@ -125,7 +109,7 @@ def _datasets(given: list[Path] | None, root: Path) -> list[DatasetSpec]:
 
 def _results(cells: Sequence[BenchCell]) -> str:
     """The last table; a file that cannot be scored says so in its reason."""
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
     from unifer.report.bench import result_text
 
@@ -134,7 +118,7 @@ def _results(cells: Sequence[BenchCell]) -> str:
         if cell.done:
             try:
                 scored[position] = score_strict(
-                    cell.asked.spec, PredictionFile(cell.plan.out.stem, cell.plan.out)
+                    cell.dataset.spec, PredictionFile(cell.plan.out.stem, cell.plan.out)
                 )
             except InputError as error:
                 cell.reason = cell.reason or str(error)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unifer.report.bench import LIVE, live_line, live_row
-from unifer.report.tables import plain
+from unifer.report.layout import plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

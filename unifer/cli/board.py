@@ -43,8 +43,9 @@ class StageBoard(Protocol):
 
 
 def board(titles: Mapping[str, str], expected: Mapping[str, float], counts: Mapping[str, int]) -> StageBoard:
-    """The board of stages name -> title: `expected` are seconds that they take about, `counts` the units of
-    work that they have.
+    """The board of stages, name -> title.
+
+    `expected` are the seconds that each takes about, `counts` its units of work.
     """
     import os
 
@@ -61,8 +62,9 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class _RunningStage:
-    """The running stage: when it began, and how far its commands are, taken together. `least` is what they
-    count at least.
+    """The running stage: when it began, and how far its commands are, taken together.
+
+    `least` is what they count at least.
     """
 
     name: str

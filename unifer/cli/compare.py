@@ -12,9 +12,11 @@ from unifer.cli.console import say
 from unifer.errors import InputError
 
 _ABOUT = """\
-Compare runs on the same questions: scores with intervals, every pair's difference with a paired
-interval and an exact test, p values adjusted for many pairs (Holm). A run is a predictions file, a
-dataset folder (all its runs), a folder above such folders, or the name of a run of this project."""
+Compare runs on the same questions: scores with intervals, every pair's
+difference with a paired interval and an exact test, p values adjusted for many
+pairs (Holm). A run is a predictions file, a dataset folder (all its runs), a
+folder above such folders, or the name of a run of this project.
+"""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,12 +28,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="file, folder or name; two runs or more in all"
     )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="dataset of files that lie outside their dataset folder",
-    )
+    flags.add_stray_dataset(parser)
     parser.add_argument(
         "--measure",
         choices=("war", "uar", "macro_f1", "au_f1"),
@@ -41,11 +38,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--baseline", metavar="NAME", help="hold all other runs against this one, not every pair"
     )
-    parser.add_argument(
-        "--common",
-        action="store_true",
-        help="compare over the questions and datasets that all runs have, and say so",
-    )
+    flags.switch(parser, "--common", "compare over the questions and datasets that all runs have, and say so")
     flags.add_resamples(parser, least=100)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all figures here too, as JSON")
     parser.set_defaults(run=_compare)
@@ -53,8 +46,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _compare(args: argparse.Namespace) -> int:
     from unifer import files
-    from unifer.cli.score import shown, writing
-    from unifer.evaluate.selection import select
+    from unifer.cli.outputs import local, writing
+    from unifer.evaluate.run_files import select
     from unifer.evaluate.statistics.comparison import compare
     from unifer.report.comparisons import comparison_text
 
@@ -71,5 +64,5 @@ def _compare(args: argparse.Namespace) -> int:
     if args.out is not None:
         with writing(args.out):
             files.write_json(args.out, found.to_json())
-        say(f"\nwrote {shown(args.out)}")
+        say(f"\nwrote {local(args.out)}")
     return 0

@@ -14,8 +14,7 @@ from unifer.progress import Advance, teller
 
 @contextmanager
 def progress(title: str, total: int, done: int = 0, unit: str = "images") -> Iterator[Advance]:
-    """A bar of `total` units on standard error: count, units/s, time left. Without a terminal: a line every
-    tenth.
+    """A bar of `total` units on standard error; without a terminal: a line every tenth.
 
     Where another command of ours waits for this one, it is told instead (`unifer.progress`).
     """
@@ -100,8 +99,9 @@ WIDTH = 80
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """`text` in lines of at most `WIDTH` columns after `indent`, further lines a little deeper; paths are not
-    broken at hyphens.
+    """`text` in lines of at most `WIDTH` columns after `indent`; further lines are indented deeper.
+
+    Paths are not broken at hyphens.
     """
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False

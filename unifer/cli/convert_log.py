@@ -6,16 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console
+from unifer.cli import console, flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.evaluate.harness.conversion import Converted
+    from unifer.evaluate.harness.conversion import ConversionSummary
 
 _EPILOG = """\
-The endings say what is meant: a log (.eval, or .json) becomes predictions (.jsonl with their manifest), predictions (.jsonl or published
-results) become a log (.eval) with our scores in it. Replies keep their think blocks, failures their reasons. `inspect view` shows a log,
-`unifer eval` scores either. docs/inspect.md says more.
+The endings say what is meant: a log (.eval, or .json) becomes predictions
+(.jsonl with their manifest), predictions (.jsonl or published results) become
+a log (.eval) with our scores in it. Replies keep their think blocks, failures
+their reasons. `inspect view` shows a log, `unifer eval` scores either.
+docs/inspect.md says more.
 """
 _LOG, _ROWS = ".eval", ".jsonl"
 
@@ -31,29 +33,16 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "source", type=Path, metavar="IN", help="a log (.eval, .json) or predictions (.jsonl, *_results.json)"
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="predictions (.jsonl) or a log (.eval)"
-    )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="dataset folder of predictions (default: the one whose results/ holds them)",
-    )
-    parser.add_argument(
-        "--images",
-        action="store_true",
-        help="put the pictures into the log too (about 0.1 MB each at 224 pixels)",
-    )
-    parser.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="with --images: folder that image paths lie below"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="move an existing --out aside (.1)")
+    flags.file(parser, "--out", "predictions (.jsonl) or a log (.eval)", required=True)
+    flags.add_stray_dataset(parser)
+    flags.switch(parser, "--images", "put the pictures into the log too (about 0.1 MB each at 224 pixels)")
+    flags.add_image_root(parser, "with --images")
+    flags.add_overwrite(parser)
     parser.set_defaults(run=_convert)
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from unifer.evaluate.asked import is_log
+    from unifer.evaluate.loading import is_log
 
     source, out = args.source, args.out
     if not source.is_file():
@@ -73,9 +62,9 @@ def _convert(args: argparse.Namespace) -> int:
     return 1 if made.missing else 0
 
 
-def _converted(args: argparse.Namespace) -> Converted:
+def _converted(args: argparse.Namespace) -> ConversionSummary:
     from unifer.evaluate.harness import conversion
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import select
 
     if args.out.suffix == _LOG:
         (chosen,) = select([str(args.source)], Path.cwd(), args.dataset_dir)
@@ -87,10 +76,10 @@ def _converted(args: argparse.Namespace) -> Converted:
     return conversion.to_predictions(args.source, args.out)
 
 
-def _say(made: Converted) -> None:
-    from unifer.report.tables import notes_text, plain
+def _say(made: ConversionSummary) -> None:
+    from unifer.report.layout import notes_text, plain
 
-    text = f"{made.rows:,} of {made.asked:,} questions have a row"
+    text = f"{made.rows:,} of {made.total:,} questions have a row"
     text += f", {made.failed:,} of them failed" if made.failed else ""
     print("\n".join(console.wrapped(text)))
     if made.notes:

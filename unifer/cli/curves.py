@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unifer.cli import flags
 from unifer.cli.console import say
 from unifer.errors import InputError
 
@@ -25,9 +26,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "goes on. Several runs get a figure each.",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="output_dir of a run")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=f"figure of a single run, *.png (default: RUN/{FIGURE})"
-    )
+    flags.file(parser, "--out", f"figure of a single run, *.png (default: RUN/{FIGURE})")
     parser.set_defaults(run=_curves)
 
 
@@ -50,11 +49,13 @@ def _curves(args: argparse.Namespace) -> int:
 
 
 def show(run: Path, out: Path | None = None) -> None:
-    """Draw the curves of the run in folder `run` and print its summary. Raises InputError: no such run,
-    nothing logged.
+    """Draw the curves of the run in folder `run` and print its summary.
+
+    Raises InputError: no such run, nothing logged.
     """
-    from unifer.report.curves import curves_png, curves_text, panels
-    from unifer.report.tables import plain
+    from unifer.report.curves import curves_png, curves_text
+    from unifer.report.layout import plain
+    from unifer.report.panels import panels
     from unifer.train.history import read_metrics
 
     rows = read_metrics(run)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unifer import files
+from unifer.cli import flags
 from unifer.errors import InputError
 from unifer.places import project_root
 
@@ -26,12 +27,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "not. Exit status 1 if there is a problem.",
         epilog="With --config, further flags override it as in `unifer sft`: --per_device_train_batch_size 4",
     )
-    doctor.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="training config, such as train_unifer/configs/sft_7b.yaml",
-    )
+    flags.file(doctor, "--config", "training config, such as train_unifer/configs/sft_7b.yaml")
     doctor.add_argument(
         "--stage", choices=("sft", "grpo"), help="which training the config is for (default: by its keys)"
     )
@@ -49,25 +45,22 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="NAME",
         help="with --config: what the run costs on a100, a800, h100, h200 or rtx4090",
     )
-    doctor.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="without --config: folder that holds the images"
-    )
+    flags.add_image_root(doctor, "without --config")
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too")
     doctor.set_defaults(run=_doctor, passes_flags_on=True)
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from unifer.models import cards
+    from unifer.train.doctor import cards, examination
 
     card = cards.card(args.card) if args.card else None
-    from unifer.train import doctor
 
     if args.config is None:
         if card:
             raise InputError(f"--card {card.name}: without --config there is no run to predict")
         if args.rest:
             raise InputError(f"{args.rest[0]}: without --config there is nothing to override")
-        sections = doctor.examine(project_root(Path.cwd()), args.image_root)
+        sections = examination.examine(project_root(Path.cwd()), args.image_root)
     else:
         sections = _for_config(args, card)
     for section in sections:
@@ -93,13 +86,12 @@ def _doctor(args: argparse.Namespace) -> int:
 def _for_config(args: argparse.Namespace, card: Any) -> list[Any]:
     if (args.gpus is not None and args.gpus < 1) or (args.gpu_memory is not None and args.gpu_memory <= 0):
         raise InputError("--gpus and --gpu-memory must be above 0")
-    from unifer.train import doctor
-    from unifer.train.doctor import planned
+    from unifer.train.doctor import examination
 
-    stage: Literal["sft", "grpo"] = args.stage or planned.stage_of(args.config, args.rest)
-    gpus = doctor.planned_gpus(args.gpus)
-    fer, config, model = planned.parse(stage, ["--config", str(args.config), *args.rest], gpus)
-    return doctor.examine_run(
+    stage: Literal["sft", "grpo"] = args.stage or examination.stage_of(args.config, args.rest)
+    gpus = examination.planned_gpus(args.gpus)
+    fer, config, model = examination.read_plan(stage, ["--config", str(args.config), *args.rest], gpus)
+    return examination.examine_run(
         stage, fer, config, model, gpus, args.gpu_memory * 2**30 if args.gpu_memory else None, card
     )
 

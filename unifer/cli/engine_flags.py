@@ -76,9 +76,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 class _Collected(argparse.Action):
-    """Every value of a flag that is given several times; those that a call inherited, a tuple, are
-    replaced.
-    """
+    """Collects the values of a flag that is given several times; inherited ones, a tuple, are replaced."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
@@ -147,7 +145,7 @@ def urls(args: argparse.Namespace, engine: str) -> tuple[str, ...]:
             raise InputError(
                 f"{flag} is for engines on this machine; leave it away, the servers at --url decide"
             )
-    from unifer.models.served import server_urls
+    from unifer.models.running_servers import server_urls
 
     return server_urls(args.url)
 

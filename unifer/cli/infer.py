@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from unifer.records import Json, Question
 
 _EPILOG = """\
-Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they come, with a manifest beside
-them. Stopped or killed, the same command goes on where it stopped. Several models, after --model or --then,
-share one engine start where they differ in nothing but their weights. A question whose image cannot be read,
-or that the engine fails on, becomes a row with "error": true and counts as wrong; the exit status stays 0,
-the last lines say so, and --retry-failed asks those again. --engine server --url URL ... asks vLLM servers
-that run already, here or elsewhere, in place of an engine of this process. On a cluster each job of an array
-answers one part, --part 3/8, into RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
+Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they
+come, with a manifest beside them. Stopped or killed, the same command goes on
+where it stopped. Several models, after --model or --then, share one engine
+start where they differ in nothing but their weights. A question whose image
+cannot be read, or that the engine fails on, becomes a row with "error": true
+and counts as wrong; the exit status stays 0, the last lines say so, and
+--retry-failed asks those again.
+--engine server --url URL ... asks vLLM servers that run already, here or
+elsewhere, in place of an engine of this process.
+On a cluster each job of an array answers one part, --part 3/8, into
+RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
 """
 _THEN = (
     "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "
@@ -128,8 +132,9 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def refuse(argv: Sequence[str]) -> None:
-    """Refuse what `unifer infer ARGV` would refuse before its engine starts: for a command that asks after
-    days of training.
+    """Refuse what `unifer infer ARGV` would refuse before its engine starts.
+
+    For a command that asks after days of training.
 
     Raises InputError; SystemExit, its message printed, for flags that do not exist.
     """
@@ -162,8 +167,9 @@ def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[ar
 
 
 def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
-    """What one model is asked by the flags of one call. Raises InputError for flags that do not go
-    together.
+    """What one model is asked by the flags of one call.
+
+    Raises InputError for flags that do not go together.
     """
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.outputs import out_name
@@ -224,8 +230,9 @@ def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Ques
 
 
 def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
-    """The engine asked for, and what identifies its model. Raises InputError: no such model, settings out of
-    range.
+    """The engine asked for, and what identifies its model.
+
+    Raises InputError: no such model, settings out of range.
     """
     from unifer import runs
     from unifer.models.checkpoints import find_checkpoint
@@ -242,7 +249,7 @@ def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Js
 
 def _report(summary: InferenceSummary) -> None:
     before = f", {summary.resumed} of them before" if summary.resumed else ""
-    note(f"{summary.out}: {summary.answered} of {summary.asked} answered{before}")
+    note(f"{summary.out}: {summary.answered} of {summary.total} answered{before}")
     if summary.failed:
         note(f"  {summary.failed} failed and will count as wrong; --retry-failed asks them again. The first:")
         for line in summary.first_failures:

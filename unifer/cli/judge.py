@@ -18,17 +18,20 @@ from unifer.progress import Advance
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.grading import Graded
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.reasoning.judge import JudgeSummary, Picture
     from unifer.models.api.client import ApiSpec
 
 _EPILOG = """\
-The judge compares the reasoning of each reply with the question's reference (provenance.description, as in FEA-20K) by the rubric judge-1
-and gives 1 to 10, at temperature 0. Scores are appended to RUN.judged.jsonl beside the predictions as they come, with a manifest; stopped
-or killed, the same command goes on and asks nothing twice. After three attempts without a score it is null, with the reason, and never
-enters a mean; the same command asks again where no reply came, --retry-failed also where the judge's reply was no score. `unifer eval`
-reports the mean. Keys come from the environment (OPENAI_API_KEY and so on; UNIFER_JUDGE_API_KEY for a URL). Exit status 1: some have no
-score.
+The judge compares the reasoning of each reply with the question's reference
+(provenance.description, as in FEA-20K) by the rubric judge-1 and gives 1 to
+10, at temperature 0. Scores are appended to RUN.judged.jsonl beside the
+predictions as they come, with a manifest; stopped or killed, the same command
+goes on and asks nothing twice. After three attempts without a score it is
+null, with the reason, and never enters a mean; the same command asks again
+where no reply came, --retry-failed also where the judge's reply was no score.
+`unifer eval` reports the mean. Keys come from the environment (OPENAI_API_KEY
+and so on; UNIFER_JUDGE_API_KEY for a URL). Exit status 1: some have no score.
 """
 _SIDE = 768
 """Longest side in pixels of the picture that a judge is sent."""
@@ -42,18 +45,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Grade the reasoning of a run against reference descriptions.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder with dataset.yaml; default: the one above --predictions",
-    )
-    parser.add_argument(
-        "--predictions",
-        type=Path,
-        metavar="FILE",
-        help="predictions to judge; default: the newest in DIR/results",
-    )
+    flags.folder(parser, "--dataset-dir", "folder with dataset.yaml; default: the one above --predictions")
+    flags.file(parser, "--predictions", "predictions to judge; default: the newest in DIR/results")
     parser.add_argument(
         "--run", dest="run_name", metavar="NAME", help="run in DIR/results to judge, instead of --predictions"
     )
@@ -78,35 +71,24 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="seconds that one request may take (default: 120)",
     )
     judge.add_argument("--images", action="store_true", help="show the judge each face as well")
-    judge.add_argument(
-        "--image-root",
-        type=Path,
-        metavar="DIR",
-        help="folder that image paths are relative to, with --images",
-    )
-    parser.add_argument(
-        "--retry-failed", action="store_true", help="ask again where the judge's reply was no score"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="move existing scores aside (.1) and start anew"
-    )
+    flags.add_image_root(judge, "with --images")
+    flags.switch(parser, "--retry-failed", "ask again where the judge's reply was no score")
+    flags.add_overwrite(parser, "existing scores")
     parser.set_defaults(run=_judge)
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from unifer.evaluate.grading import Graded, grade_prediction
-    from unifer.evaluate.predictions import read_predictions
+    from unifer.evaluate.grading import Graded
+    from unifer.evaluate.loading import open_run
     from unifer.evaluate.reasoning.judge import Task, judge
-    from unifer.report.tables import plain
+    from unifer.evaluate.scoring import grade_prediction
+    from unifer.report.layout import plain
 
     spec, run = _run(args)
     who = _who(args)
-    predictions, notes = read_predictions(run.path, spec)
-    graded = tuple(
-        Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
-        for prediction in predictions
-    )
-    for note in notes:
+    loaded = open_run(spec, run)
+    graded = tuple(Graded(row, grade_prediction(row), spec.action_units) for row in loaded.predictions)
+    for note in loaded.notes:
         console.note(f"! {plain(note, 400)}")
     console.note(f"{plain(who.model)} judges {plain(run.name)} on {plain(spec.title)}")
     task = Task(run.path, graded, who, _picture(spec, args.image_root) if args.images else None)
@@ -117,8 +99,7 @@ def _judge(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> tuple[DatasetSpec, PredictionFile]:
     """The run that is meant, and its dataset."""
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import common_run, newest_run
-    from unifer.evaluate.selection import select
+    from unifer.evaluate.run_files import common_run, newest_run, select
 
     if args.predictions is not None:
         if args.run_name is not None:
@@ -196,9 +177,9 @@ def _picture(spec: DatasetSpec, root: Path | None) -> Picture:
 
 
 def _report(summary: JudgeSummary, run: PredictionFile, graded: tuple[Graded, ...]) -> int:
-    from unifer.evaluate.reasoning.judged import read_judged, score_judged
+    from unifer.evaluate.reasoning.marks import read_judged, score_judged
     from unifer.evaluate.reasoning.shares import Draws
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     before = f", {summary.before:,} of them before" if summary.before else ""
     console.note(f"{summary.out}: {summary.judged:,} of {summary.to_judge:,} judged{before}")

@@ -13,14 +13,17 @@ from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
-    from unifer.report.leaderboard.boards import Leaderboard
+    from unifer.report.leaderboard.lines import Leaderboard
     from unifer.report.leaderboard.published import PublishedResult
 
 _FORMATS = ("md", "csv", "html")
 _EPILOG = """\
-A RUN is a predictions file, a dataset folder (all of its runs), a folder above such folders, or the name of a run. Without any, all runs
-of the project's dataset folders (eval_*, benchmark/*) stand in it. Runs over other question files, samples say, get tables of their own.
-Models whose difference may be noise share a rank. Published results are lines of their own, with protocol and source, and have no rank.
+A RUN is a predictions file, a dataset folder (all of its runs), a folder above
+such folders, or the name of a run. Without any, all runs of the project's
+dataset folders (eval_*, eval_more/*) stand in it. Runs over other question
+files, samples say, get tables of their own. Models whose difference may be
+noise share a rank. Published results are lines of their own, with protocol and
+source, and have no rank.
 """
 
 
@@ -33,25 +36,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         epilog=_EPILOG,
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="runs to show; default: all of the project")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("leaderboard"),
-        metavar="DIR",
-        help="folder to write to (default: leaderboard)",
-    )
+    flags.folder(parser, "--out", "folder to write to (default: leaderboard)", default=Path("leaderboard"))
     parser.add_argument(
         "--format",
         default=",".join(_FORMATS),
         metavar="LIST",
         help="of md, csv and html, joined by commas (default: all)",
     )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="the dataset of prediction files that lie outside dataset folders",
-    )
+    flags.add_stray_dataset(parser)
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
@@ -69,15 +61,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb",
     )
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
-    parser.add_argument(
-        "--published", type=Path, metavar="FILE", help="published results (default: benchmark/published.yaml)"
-    )
+    flags.file(parser, "--published", "published results (default: eval_more/published.yaml)")
     flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
 
 
 def _leaderboard(args: argparse.Namespace) -> int:
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
     from unifer.evaluate.statistics.provenance import differing, differing_words
     from unifer.report.leaderboard.boards import arrange
     from unifer.report.leaderboard.entries import collect
@@ -122,7 +112,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _check_sort(sort: str | None) -> None:
-    from unifer.report.leaderboard.entries import METRICS
+    from unifer.report.leaderboard.cells import METRICS
 
     if sort is not None and sort.partition(":")[0] not in ("name", *METRICS):
         raise InputError(
@@ -133,18 +123,17 @@ def _check_sort(sort: str | None) -> None:
 
 
 def _published(args: argparse.Namespace, near: Path) -> list[PublishedResult]:
-    from unifer.places import BENCHMARK, project_root
+    from unifer.places import MORE, project_root
     from unifer.report.leaderboard.published import FILE, read_published
 
     if args.no_published:
         return []
-    path = args.published or project_root(near) / BENCHMARK / FILE
+    path = args.published or project_root(near) / MORE / FILE
     return read_published(path) if args.published or path.is_file() else []
 
 
 def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
-    from unifer.evaluate.predictions import find_runs
-    from unifer.evaluate.selection import Selected, project_datasets, select
+    from unifer.evaluate.run_files import Selected, find_runs, project_datasets, select
 
     if args.runs:
         return list(select(args.runs, near, args.dataset_dir))
@@ -152,8 +141,9 @@ def _selected(args: argparse.Namespace, near: Path) -> list[Any]:
 
 
 def _au_set(args: argparse.Namespace, specs: list[DatasetSpec]) -> str | None:
-    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's. Raises InputError where no dataset
-    has it.
+    """The AU set that the flags mean; by protocol `facial-r1` Facial-R1's.
+
+    Raises InputError where no dataset has it.
     """
     from unifer.datasets import ALL
 
@@ -207,23 +197,23 @@ def _text(
     kind: str, boards: list[Leaderboard], warnings: list[str], published: list[PublishedResult], protocol: str
 ) -> str:
     if kind == "csv":
-        from unifer.report.leaderboard.table import csv
+        from unifer.report.leaderboard.csv_rows import csv
 
         return csv(boards, published, protocol)
     if kind == "md":
-        from unifer.report.leaderboard.markdown import markdown
+        from unifer.report.leaderboard.text import markdown
 
         return markdown(boards, warnings)
-    from unifer.report.leaderboard.page import html
+    from unifer.report.leaderboard.html import html
 
     return html(boards, warnings)
 
 
 def _say(boards: list[Leaderboard], warnings: list[str], written: list[Path]) -> int:
-    from unifer.report.leaderboard.terminal import summary
-    from unifer.report.tables import notes_text, plain
+    from unifer.report.layout import notes_text, plain
+    from unifer.report.leaderboard.text import terminal
 
-    print(summary(boards))
+    print(terminal(boards))
     if warnings:
         print(notes_text(warnings))
     print("\nwrote " + "\n      ".join(plain(str(path), 4096) for path in written))

@@ -6,18 +6,22 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console
+from unifer.cli import console, flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.evaluate.merging import Merged
 
 _EPILOG = """\
-Parts are answers to parts of a question file, shards from several machines, or a second try at what failed: an answer wins over a
-failure. Refused by name: parts of another model, prompt, image rule, sampling or question file, rows with another truth, and two
-different answers to one question. --allow accepts what it names and writes it into the merged manifest, beside a list of the parts with
-their SHA-256. Parts that `unifer infer --part K/N` answered must be of one split, each given once; one that is missing is named, and its
-questions count as missing. The merged file is a run like any other: eval, compare, leaderboard, report and export read it, and without
+Parts are answers to parts of a question file, shards from several machines, or
+a second try at what failed: an answer wins over a failure. Refused by name:
+parts of another model, prompt, image rule, sampling or question file, rows
+with another truth, and two different answers to one question. --allow accepts
+what it names and writes it into the merged manifest, beside a list of the
+parts with their SHA-256. Parts that `unifer infer --part K/N` answered must be
+of one split, each given once; one that is missing is named, and its questions
+count as missing. The merged file is a run like any other: eval, compare,
+leaderboard, report and export read it, and without
 --allow `unifer infer` can go on with it.
 """
 
@@ -30,21 +34,12 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Join prediction files into one.",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "parts",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="predictions (.jsonl) or published results (.json), two or more",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the merged predictions, .jsonl"
-    )
-    parser.add_argument(
+    flags.file(parser, "parts", "predictions (.jsonl) or published results (.json), two or more", nargs="+")
+    flags.file(parser, "--out", "the merged predictions, .jsonl", required=True)
+    flags.file(
+        parser,
         "--questions",
-        type=Path,
-        metavar="FILE",
-        help="the whole question file: rows are checked against it, the rest counts as missing",
+        "the whole question file: rows are checked against it, the rest counts as missing",
     )
     parser.add_argument(
         "--allow",
@@ -54,7 +49,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="differences to accept: keys of the manifest (model, dtype, generation.seed, questions "
         "...), `manifest` or `answers`",
     )
-    parser.add_argument("--overwrite", action="store_true", help="move an existing --out aside (.1)")
+    flags.add_overwrite(parser)
     parser.set_defaults(run=_merge)
 
 
@@ -90,7 +85,7 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _say(merged: Merged, parts: list[Path], out: Path) -> None:
-    from unifer.report.tables import notes_text, plain
+    from unifer.report.layout import notes_text, plain
 
     counts = merged.counts
     asked = "" if counts["asked"] is None else f" of {counts['asked']:,}"

@@ -122,52 +122,36 @@ def _log(args: argparse.Namespace, recognizer: Recognizer) -> AbstractContextMan
 def _read(
     args: argparse.Namespace, recognizer: Recognizer, sources: Sequence[Any], log: ReadingLog | None
 ) -> list[Reading]:
-    """Read everything: rows to the file or the pipe, pictures to their folder.
+    """Rows to the file or the pipe, pictures to their folder. Returns all readings, those of before too."""
+    from unifer.cli.predict_output import Pictures, ReadingOutput, count_photos
 
-    All readings, those of before too.
-    """
-    from unifer.cli.predict_output import Pictures, count_photos, print_row
-
-    pictures = Pictures(args.draw) if args.draw else None
+    before = len(log.all()) if log else 0
+    output = ReadingOutput(log, Pictures(args.draw) if args.draw else None, piped=not sys.stdout.isatty())
     total = count_photos(sources, args.every)
-    before = {id(row) for row in log.all()} if log else set()
-    readings: list[Reading] = []
-    piped = log is None and not sys.stdout.isatty()
     recognizer.load()
-    done, telling = 0, threading.Lock()
     try:
         with console.progress("reading", total, unit="photos") as advance:
+            telling = threading.Lock()  # photos are prepared by several threads
 
-            def known(photo: Photo) -> Sequence[Reading]:
+            def rows_before(photo: Photo) -> Sequence[Reading]:
                 rows = log.of(photo.key) if log else ()
-                with telling:  # photos are prepared by several threads
+                with telling:
                     advance(len(rows) > 0)
                 return rows
 
-            stream = recognizer.stream(sources, every=args.every, preview=pictures is not None, known=known)
-            for result in stream:
-                # Drawn first: a photo whose rows are there is not opened again.
-                if pictures is not None:
-                    pictures.draw(result)
-                if log is not None:
-                    log.add(result.readings)
-                elif piped:
-                    for reading in result.readings:
-                        print_row(reading)
-                readings += result.readings
-                done += 1
+            drawing = args.draw is not None
+            for result in recognizer.stream(sources, every=args.every, preview=drawing, known=rows_before):
+                output.add(result)
                 with telling:
                     advance()
     except KeyboardInterrupt:
-        where = (
-            f"{args.out} holds them; the same command goes on from there"
-            if log
-            else "--out FILE would keep them"
-        )
-        raise Interrupted(f"stopped after {done} photos; {where}") from None
-    if log is not None:
-        note(f"{args.out}: {len(log.all())} rows" + (f", {len(before)} of them before" if before else ""))
-    return log.all() if log else readings
+        where = f"{args.out} holds them; the same command goes on from there"
+        where = where if log else "--out FILE would keep them"
+        raise Interrupted(f"stopped after {output.photos} photos; {where}") from None
+    if log is None:
+        return output.readings
+    note(f"{args.out}: {len(log.all())} rows" + (f", {before} of them before" if before else ""))
+    return log.all()
 
 
 def _finish(args: argparse.Namespace, recognizer: Recognizer, readings: list[Reading]) -> int:

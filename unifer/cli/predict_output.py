@@ -14,6 +14,7 @@ from unifer.cli import console
 
 if TYPE_CHECKING:
     from unifer.recognition.answering import PhotoReadings
+    from unifer.recognition.log import ReadingLog
     from unifer.recognition.readings import Reading
 
 _PHOTO, _FACE, _LABEL = 26, 4, 22
@@ -99,6 +100,28 @@ def count_photos(sources: Sequence[Any], every: float) -> int:
         else 1
         for each in sources
     )
+
+
+class ReadingOutput:
+    """Where readings go as they come: the pictures' folder, the file, the pipe, and memory for the table."""
+
+    def __init__(self, log: ReadingLog | None, pictures: Pictures | None, *, piped: bool) -> None:
+        self._log, self._pictures, self._piped = log, pictures, piped and log is None
+        self.photos = 0
+        self.readings: list[Reading] = []
+
+    def add(self, result: PhotoReadings) -> None:
+        """Take the readings of one photo. Raises InputError: the disk is full."""
+        # Drawn first: a photo whose rows are there is not opened again.
+        if self._pictures is not None:
+            self._pictures.draw(result)
+        if self._log is not None:
+            self._log.add(result.readings)
+        elif self._piped:
+            for reading in result.readings:
+                print_row(reading)
+        self.readings += result.readings
+        self.photos += 1
 
 
 class Pictures:

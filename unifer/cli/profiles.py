@@ -65,8 +65,9 @@ not.
 
 
 def applied(args: argparse.Namespace) -> argparse.Namespace:
-    """`args` with every flag of its profile that was not given filled in. Raises InputError for one that
-    contradicts it.
+    """`args` with every flag of its profile that was not given filled in.
+
+    Raises InputError for one that contradicts it.
     """
     wanted = PROFILES[args.profile]
     given = {name: getattr(args, name) for name in wanted if getattr(args, name) is not None}

@@ -120,8 +120,9 @@ def _quickstart(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _ends_when_asked() -> Iterator[None]:
-    """A request to end (`kill`, a container that stops) is taken as Ctrl-C: else the running stage would live
-    on, unseen.
+    """Take a request to end (`kill`, a container that stops) as Ctrl-C.
+
+    Else the running stage would live on, unseen.
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -184,9 +185,7 @@ def _train(root: Path, stage: str) -> list[str]:
 
 
 def _infer(root: Path, work: Path) -> list[str]:
-    """All models over the held-out faces, the last one over the four samples too, by one start of the
-    engine.
-    """
+    """All models over the held-out faces, the last one over the samples too, by one engine start."""
     from unifer.models.devices import visible_gpus
 
     # Left to itself each engine takes the precision of its checkpoint, and the base is stored in another one

@@ -20,7 +20,7 @@ from unifer.records import Json
 if TYPE_CHECKING:
     from unifer.cli.stages import Stages
     from unifer.evaluate.scoring import DatasetScores
-    from unifer.evaluate.statistics.compare import Gain
+    from unifer.evaluate.statistics.gains import Gain
     from unifer.evaluate.statistics.recalls import LabelChange
     from unifer.report.figures import Bar
 
@@ -31,8 +31,9 @@ _TITLES = {"base": "base", "sft": "after SFT", "grpo": "after GRPO"}
 
 
 def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
-    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do; figures and
-    page go into `work`.
+    """Score `models` (stage -> checkpoint) and the samples, as `unifer eval` and `eval-total` do.
+
+    Figures and page go into `work`.
 
     In this process: each command of its own would spend more time on starting than on scoring. What they say
     goes to the log.
@@ -40,7 +41,7 @@ def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
     from unifer.cli import main
     from unifer.datasets import load_dataset
     from unifer.errors import InputError
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     log = work / "logs" / "score.log"
@@ -62,7 +63,7 @@ def score(root: Path, work: Path, models: Mapping[str, str]) -> Scored:
 
 def show(work: Path, models: Mapping[str, str], scored: Scored, stages: Stages) -> None:
     """Write summary.json and print the tables."""
-    from unifer.evaluate.statistics.compare import face_f1, paired_gain
+    from unifer.evaluate.statistics.gains import face_f1, paired_gain
     from unifer.evaluate.statistics.recalls import label_changes
 
     before, after = scored["sft"].graded, scored["grpo"].graded
@@ -93,7 +94,7 @@ def show(work: Path, models: Mapping[str, str], scored: Scored, stages: Stages) 
 
 def _in_words(gains: Mapping[str, Gain], changes: list[LabelChange]) -> Json:
     """What may be said of GRPO: by label, and by score."""
-    from unifer.report.gains import verdict
+    from unifer.report.comparisons import verdict
 
     named = {verb: [each.label for each in changes if each.verdict == verb] for verb in ("won", "lost")}
     verdicts = {"war": verdict(gains["WAR"]), "au_f1": verdict(gains["AU F1"])}
@@ -142,8 +143,8 @@ def _print(
     changes: list[LabelChange],
     seconds: Mapping[str, float],
 ) -> None:
-    from unifer.report.gains import labels_text, recalls_text, verdict_text
-    from unifer.report.tables import models_text
+    from unifer.report.comparisons import labels_text, recalls_text, verdict_text
+    from unifer.report.scores import models_text
 
     asked, labels = scored["grpo"].counts["asked"], len(scored["grpo"].spec.labels)
     fewer = {stage: n for stage, each in scored.items() if (n := each.counts["asked"]) < asked}
@@ -192,12 +193,12 @@ def _figures(root: Path, work: Path, model: str, scored: Mapping[str, DatasetSco
 
 def _page(work: Path, scored: Mapping[str, DatasetScores]) -> None:
     from unifer.cli.report import images_bar
-    from unifer.report.page.building import Settings, write_report
+    from unifer.report.page.building import ReportSettings, write_report
 
     write_report(
         list(scored.values()),
         work / "report",
-        Settings(title="UniFER-Tiny on faces it has never seen"),
+        ReportSettings(title="UniFER-Tiny on faces it has never seen"),
         images_bar,
     )
 
@@ -216,7 +217,7 @@ def _gallery(work: Path, model: str) -> None:
 
     from unifer.dialogue import answers
     from unifer.records import Prediction
-    from unifer.report.gallery import Answered, gallery_png
+    from unifer.report.figures import AnsweredFace, gallery_png
 
     predictions = list(
         files.read_records(work / "heldout" / "results" / f"{model}.jsonl", Prediction.from_json)
@@ -228,6 +229,8 @@ def _gallery(work: Path, model: str) -> None:
         verdict = answers.grade(prediction.reply, question.candidate_labels)
         with Image.open(work / "heldout" / "data" / question.image_path) as picture:
             answered.append(
-                Answered(picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning)
+                AnsweredFace(
+                    picture.convert("RGB"), str(question.true_label), verdict.label, verdict.reasoning
+                )
             )
     gallery_png(work / "gallery.png", answered, f"{model} reads eight held-out faces (synthetic)")

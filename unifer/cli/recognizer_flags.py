@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser, more: str = "", **model: Any) -> None:
 def _add_question(parser: argparse.ArgumentParser) -> None:
     question = parser.add_argument_group("question and votes")
     question.add_argument(
-        "--labels", nargs="+", metavar="LABEL", help="candidates (default: the eight of AffectNet)"
+        "--labels", metavar="A,B,...", help="candidates, in order (default: the eight of AffectNet)"
     )
     question.add_argument(
         "--prompt-from",
@@ -123,8 +123,8 @@ def _detector(args: argparse.Namespace) -> str:
 def _question(args: argparse.Namespace) -> dict[str, Any]:
     """What the flags say of the prompt and its labels; empty: the defaults."""
     if args.prompt_from is None:
-        return {"labels": tuple(args.labels)} if args.labels else {}
-    if args.labels:
+        return {} if args.labels is None else {"labels": [each.strip() for each in args.labels.split(",")]}
+    if args.labels is not None:
         raise InputError("--prompt-from brings its labels along; leave --labels or it away")
     from unifer.datasets import read_questions
 

@@ -15,7 +15,7 @@ from unifer.cli.console import progress, say, wrapped
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.report.page.building import Written
+    from unifer.report.page.building import ReportSummary
 
 _ABOUT = (
     "Write one HTML page about runs: scores with intervals, confusions, differences between models, "
@@ -34,15 +34,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="a predictions file, a dataset folder (all its runs), a folder above dataset folders, or "
         "the name of a run in this project",
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the page, index.html, and its figures (required)"
-    )
-    parser.add_argument(
-        "--dataset-dir",
-        type=Path,
-        metavar="DIR",
-        help="dataset folder of prediction files that lie elsewhere",
-    )
+    flags.folder(parser, "--out", "folder for the page, index.html, and its figures (required)")
+    flags.add_stray_dataset(parser)
     parser.add_argument("--title", default=None, help="heading of the page")
     parser.add_argument(
         "--images",
@@ -50,23 +43,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         default="thumbnails",
         help="none: no face leaves this machine",
     )
-    parser.add_argument(
-        "--image-root",
-        type=Path,
-        metavar="DIR",
-        help="folder that image paths lie below (default: as in inference)",
-    )
+    flags.add_image_root(parser)
     parser.add_argument(
         "--baseline", metavar="NAME", help="hold all other runs against this one, not every pair"
     )
-    parser.add_argument(
-        "--training",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="checkpoint folders whose curves to show too",
-    )
+    flags.folder(parser, "--training", "checkpoint folders whose curves to show too", nargs="+", default=[])
     parser.add_argument(
         "--max-mb",
         type=flags.between(1, 500),
@@ -88,14 +69,14 @@ def _report(args: argparse.Namespace) -> int:
         raise InputError("no --out DIR given; the page is written there as index.html")
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: is a file; the page goes into a folder, as index.html")
-    from unifer.evaluate.selection import select
-    from unifer.report.page.building import Settings, write_report
-    from unifer.report.page.scoring import score_all
+    from unifer.evaluate.run_files import select
+    from unifer.evaluate.scoring import score_all
+    from unifer.report.page.building import ReportSettings, write_report
 
     chosen = select(args.runs, Path.cwd(), args.dataset_dir)
     with progress("scoring", len(chosen), unit="runs") as advance:
         results = score_all(chosen, args.resamples, advance)
-    settings = Settings(
+    settings = ReportSettings(
         images=args.images == "thumbnails",
         image_root=args.image_root,
         training=tuple(args.training),
@@ -104,7 +85,7 @@ def _report(args: argparse.Namespace) -> int:
         baseline=args.baseline,
     )
     if args.title is not None:
-        settings = Settings(**{**vars(settings), "title": args.title})
+        settings = ReportSettings(**{**vars(settings), "title": args.title})
     tell(write_report(results, args.out, settings, images_bar))
     return 0
 
@@ -114,9 +95,9 @@ def images_bar(total: int) -> AbstractContextManager[Callable[[int], None]]:
     return progress("images", total)
 
 
-def tell(written: Written) -> None:
+def tell(written: ReportSummary) -> None:
     """What was written, how large, and how to open it; warnings first."""
-    from unifer.report.tables import notes_text, plain
+    from unifer.report.layout import notes_text, plain
 
     shown = plain(str(written.path), 4096)
     lines = [notes_text(written.warnings), ""] if written.warnings else []

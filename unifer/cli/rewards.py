@@ -7,10 +7,11 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.train.rewards.dry_run import DryRun, RewardSpread
+    from unifer.train.reward_dry_run import DryRun, RewardSpread
 
 WIDTH = 80
 _HEAD = ("reward", "n", "none", "mean", "std", "min", "max", "zero var")
@@ -25,19 +26,12 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "without any. Replies to the same row form a group. Exit status 1 if the total cannot "
         "move a policy.",
     )
-    dry.add_argument(
-        "--rows",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="reward rows (rlvr.json) or a question file (*_qa.json)",
-    )
-    dry.add_argument(
+    flags.file(dry, "--rows", "reward rows (rlvr.json) or a question file (*_qa.json)", required=True)
+    flags.file(
+        dry,
         "--replies",
-        type=Path,
+        "predictions, a GRPO run's folder, or rows with id or image_path and reply",
         required=True,
-        metavar="FILE",
-        help="predictions, a GRPO run's folder, or rows with id or image_path and reply",
     )
     dry.add_argument(
         "--rewards", metavar="A,B,...", help="names, comma-separated (default: accuracy,format,au_f1)"
@@ -57,8 +51,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _rewards(args: argparse.Namespace) -> int:
     from unifer import files
+    from unifer.train.reward_dry_run import dry_run
     from unifer.train.rewards import DEFAULT, choose
-    from unifer.train.rewards.dry_run import dry_run
 
     names = DEFAULT if args.rewards is None else _listed(args.rewards)
     chosen = choose(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
 from unifer.cli.console import say
+from unifer.cli.outputs import local, writing, wrote
 from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 from unifer.places import FERBENCH
@@ -18,7 +16,7 @@ from unifer.places import FERBENCH
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.folds import FoldScores
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -28,39 +26,21 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="score one dataset's predictions",
         description="Score the predictions of one dataset folder.",
     )
-    one.add_argument(
-        "--dataset-dir",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder with dataset.yaml, such as eval_rafdb",
-    )
-    one.add_argument(
-        "--predictions",
-        type=Path,
-        metavar="FILE",
-        help="predictions or published results; default: the newest in results/",
-    )
+    flags.folder(one, "--dataset-dir", "folder with dataset.yaml, such as eval_rafdb", required=True)
+    flags.file(one, "--predictions", "predictions or published results; default: the newest in results/")
     one.add_argument(
         "--au-set",
         metavar="NAME",
         help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola",
     )
-    one.add_argument(
-        "--graded", type=Path, metavar="FILE", help="also write every row with its verdict here (strict only)"
-    )
+    flags.file(one, "--graded", "also write every row with its verdict here (strict only)")
     _add_common(one)
     one.set_defaults(run=_eval)
 
     total = commands.add_parser(
         "eval-total", help="score all datasets together", description="Score one run on several datasets."
     )
-    total.add_argument(
-        "--root",
-        type=Path,
-        metavar="DIR",
-        help="folder that holds the dataset folders; default: this project",
-    )
+    flags.folder(total, "--root", "folder that holds the dataset folders; default: this project")
     total.add_argument(
         "--run",
         dest="run_name",
@@ -73,19 +53,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     _add_common(total)
     total.set_defaults(run=_eval_total)
 
+    _register_export(commands)
+
+
+def _register_export(commands: argparse._SubParsersAction[Any]) -> None:
     export = commands.add_parser(
         "export",
         help="write predictions in the published format",
         description="Predictions as a results file.",
     )
     export.add_argument("--predictions", type=Path, required=True, metavar="FILE")
-    export.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="JSON array, such as rafdb_mymodel_results.json",
-    )
+    flags.file(export, "--out", "JSON array, such as rafdb_mymodel_results.json", required=True)
     export.set_defaults(run=_export)
 
 
@@ -97,24 +75,20 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="strict: one answer, one listed label, every question counts (default); unifer, "
         "facial-r1: the published rules of that name",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="metrics JSON; the figure goes beside it; default: beside the predictions",
-    )
+    flags.file(parser, "--out", "metrics JSON; the figure goes beside it; default: beside the predictions")
     flags.add_resamples(parser)
 
 
 def _eval(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import PredictionFile, newest_run, run_name
+    from unifer.evaluate.loading import PredictionFile, run_name
+    from unifer.evaluate.run_files import newest_run
 
     spec = _with_au_set(load_dataset(args.dataset_dir), args.au_set, args.protocol)
     if args.predictions is None:
         run, count = newest_run(spec)
         choice = f" (newest of {count}; choose with --predictions)" if count > 1 else ""
-        say(f"scoring {shown(run.path)}{choice}\n")
+        say(f"scoring {local(run.path)}{choice}\n")
     else:
         run = PredictionFile(run_name(args.predictions, spec), args.predictions)
     if args.protocol == "strict":
@@ -129,8 +103,9 @@ def _eval(args: argparse.Namespace) -> int:
 
 
 def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> DatasetSpec:
-    """The dataset over the AUs that `--au-set` names; else by protocol `facial-r1` over Facial-R1's, where it
-    has them.
+    """The dataset over the AUs that `--au-set` names.
+
+    Without it, protocol `facial-r1` scores over the AU set of that name, where the dataset has one.
     """
     if chosen is None and protocol in spec.au_sets:
         return spec.with_au_set(protocol)
@@ -140,7 +115,7 @@ def _with_au_set(spec: DatasetSpec, chosen: str | None, protocol: str) -> Datase
 def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.scoring import score_strict
-    from unifer.report.tables import dataset_text
+    from unifer.report.scores import dataset_text
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
@@ -157,13 +132,13 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
         with writing(graded):
             files.write_rows(graded, [row.to_json() for row in result.graded])
         written.append(graded)
-    return _wrote(written)
+    return wrote(written)
 
 
 def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:
     from unifer import files
-    from unifer.evaluate.scoring import score_published
-    from unifer.report.tables import published_text
+    from unifer.evaluate.published import score_published
+    from unifer.report.scores import published_text
 
     stem = _stem(run) if run.path.suffix == ".json" else f"{spec.name}_{run.name}"
     out = _output(chosen, run.path.with_name(f"{stem}_metrics.json"), run.path)
@@ -172,13 +147,13 @@ def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None)
     with writing(out):
         files.write_json(out, result.metrics)
         _draw_published(_figure_of(out), result.metrics, f"{spec.title} · {run.name} · unifer")
-    return _wrote([out, _figure_of(out)])
+    return wrote([out, _figure_of(out)])
 
 
 def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
     from unifer import files
     from unifer.evaluate.facial_r1 import score_facial_r1
-    from unifer.report.facial_r1 import facial_r1_text
+    from unifer.report.au_scores import facial_r1_text
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.facial-r1.metrics.json"), run.path)
     result = score_facial_r1(spec, run, args.resamples)
@@ -186,11 +161,11 @@ def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Names
     _say_folds(result.folds)
     with writing(out):
         files.write_json(out, result.to_json())
-    return _wrote([out])
+    return wrote([out])
 
 
 def _say_folds(folds: FoldScores | None) -> None:
-    from unifer.report.folds import folds_text
+    from unifer.report.scores import folds_text
 
     if folds is not None:
         say(f"\n{folds_text(folds)}")
@@ -198,9 +173,9 @@ def _say_folds(folds: FoldScores | None) -> None:
 
 def _eval_total(args: argparse.Namespace) -> int:
     from unifer.datasets import load_dataset
-    from unifer.evaluate.predictions import common_run
+    from unifer.evaluate.run_files import common_run
     from unifer.places import project_root
-    from unifer.report.tables import plain
+    from unifer.report.layout import plain
 
     if args.protocol == "facial-r1":
         raise InputError(
@@ -213,7 +188,7 @@ def _eval_total(args: argparse.Namespace) -> int:
             f"--datasets: two folders name the same dataset: {', '.join(spec.name for spec in specs)}"
         )
     runs = common_run(specs, args.run_name)
-    say(f"scoring run {plain(runs[0].name)} in {', '.join(shown(spec.folder) for spec in specs)}\n")
+    say(f"scoring run {plain(runs[0].name)} in {', '.join(local(spec.folder) for spec in specs)}\n")
     results = root / "eval_total" / "results"
     score = _total_published if args.protocol == "unifer" else _total_strict
     return score(specs, runs, results, args)
@@ -223,8 +198,9 @@ def _total_strict(
     specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace
 ) -> int:
     from unifer import files
-    from unifer.evaluate.scoring import overall, score_strict
-    from unifer.report.tables import overall_text
+    from unifer.evaluate.overall import overall
+    from unifer.evaluate.scoring import score_strict
+    from unifer.report.scores import overall_text
 
     out = _output(args.out, results / f"{runs[0].name}.metrics.json", *(run.path for run in runs))
     result = overall(
@@ -239,15 +215,15 @@ def _total_strict(
             result.pooled.to_json()["confusion"],
             f"{len(specs)} datasets pooled · {runs[0].name}",
         )
-    return _wrote([out, _figure_of(out)])
+    return wrote([out, _figure_of(out)])
 
 
 def _total_published(
     specs: list[DatasetSpec], runs: list[PredictionFile], results: Path, args: argparse.Namespace
 ) -> int:
     from unifer import files
-    from unifer.evaluate.scoring import pool_published, score_published
-    from unifer.report.tables import published_text
+    from unifer.evaluate.published import pool_published, score_published
+    from unifer.report.scores import published_text
 
     out = _output(args.out, results / f"{runs[0].name}_metrics.json", *(run.path for run in runs))
     # The published pooled script reads every dataset's answers with the one-line expression, SFEW's too.
@@ -257,7 +233,7 @@ def _total_published(
     with writing(out):
         files.write_json(out, pooled)
         _draw_published(_figure_of(out), pooled, f"{len(specs)} datasets pooled · {runs[0].name} · unifer")
-    return _wrote([out, _figure_of(out)])
+    return wrote([out, _figure_of(out)])
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -279,7 +255,7 @@ def _export(args: argparse.Namespace) -> int:
         )
     with writing(out):
         files.write_rows(out, rows)
-    return _wrote([out])
+    return wrote([out])
 
 
 def _stem(run: PredictionFile) -> str:
@@ -288,6 +264,7 @@ def _stem(run: PredictionFile) -> str:
 
 
 def _output(chosen: Path | None, default: Path, *inputs: Path) -> Path:
+    """Where scores are written. Raises InputError for a folder, and for one of the files `inputs`."""
     out = chosen or default
     if out.is_dir():
         raise InputError(f"{out}: is a folder; give a file name")
@@ -299,9 +276,7 @@ def _output(chosen: Path | None, default: Path, *inputs: Path) -> Path:
 
 
 def _figure_of(out: Path) -> Path:
-    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`, `y.json` ->
-    `y.confusion.png`.
-    """
+    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`."""
     for ending, figure in (
         (".metrics.json", ".confusion.png"),
         ("_metrics.json", "_confusion.png"),
@@ -321,27 +296,3 @@ def _draw(path: Path, confusion: dict[str, Any], title: str) -> None:
 def _draw_published(path: Path, found: dict[str, Any], title: str) -> None:
     labels = [row["emotion"] for row in found["per_class"]]
     _draw(path, {"counts": found["confusion_matrix"], "truth": labels, "outcome": labels}, title)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns a failure to write into an InputError that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or error}; choose another place with --out"
-        ) from None
-
-
-def _wrote(paths: list[Path]) -> int:
-    say("\nwrote " + "\n      ".join(shown(path) for path in paths))
-    return 0
-
-
-def shown(path: Path) -> str:
-    """The path as seen from here, on one line."""
-    from unifer.report.tables import plain
-
-    relative = os.path.relpath(path)
-    return plain(str(path) if relative.count("..") > 2 else relative, 4096)

@@ -94,9 +94,7 @@ def training(stage: str, config: Path, *more: str) -> list[str]:
 
 
 def as_flags(settings: Mapping[str, Any], joint: str) -> list[str]:
-    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined as the command spells its flags; a list is
-    several values.
-    """
+    """`{"max_steps": 60}` -> `["--max_steps", "60"]`, words joined by `joint`; a list is several values."""
     words: list[str] = []
     for name, value in settings.items():
         values = value if isinstance(value, list | tuple) else [value]
@@ -108,8 +106,9 @@ def as_flags(settings: Mapping[str, Any], joint: str) -> list[str]:
 
 
 def command(argv: list[str], **environment: str) -> None:
-    """Run one command in a process of its own, so that each stage starts and ends as it does for a user;
-    killed with us, too.
+    """Run one command in a process of its own, which is killed with this one.
+
+    So each stage starts and ends as it does for a user.
     """
     try:
         status = subprocess.run(
@@ -124,8 +123,9 @@ def command(argv: list[str], **environment: str) -> None:
 def side_by_side(
     commands: Mapping[str, list[str]], logs: Path, lanes: int, heard: Heard | None = None, **environment: str
 ) -> None:
-    """Run commands at most `lanes` at once, in their order. The first failure stops the rest; killed, we take
-    them along.
+    """Run commands at most `lanes` at once, in their order.
+
+    The first failure stops the rest; killed, we take them along.
 
     One at a time shows its progress; what the others say goes to `logs/<name>.log`, whose last lines are
     shown if they fail. With `heard` all of them write logs, and it hears how far they are.
@@ -154,8 +154,9 @@ def side_by_side(
 
 
 def share_of_machine(engines: int) -> dict[str, Any]:
-    """How many engines run at once and with how many threads. Starting vLLM keeps one core busy, so on CPU
-    they start together.
+    """How many engines run at once and with how many threads.
+
+    Starting vLLM keeps one core busy, so on CPU they start together.
 
     On GPU each engine fills the card. One thread an engine loses nothing: three of them take the cores in
     turns.
@@ -214,9 +215,7 @@ class _Running:
             )
 
     def stop(self) -> None:
-        """End it: a moment to end by itself after a Ctrl-C, which it got too, then by request, then by
-        force.
-        """
+        """End it: wait a moment, as Ctrl-C reached it too, then request, then kill."""
         for end in (self._process.terminate, self._process.kill):
             try:
                 self._process.wait(_STOP_SECONDS)

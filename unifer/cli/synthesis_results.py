@@ -20,7 +20,7 @@ from unifer.records import Json
 if TYPE_CHECKING:
     from unifer.cli.synthesis_rounds import Start
     from unifer.evaluate.scoring import DatasetScores
-    from unifer.evaluate.statistics.compare import Gain
+    from unifer.evaluate.statistics.gains import Gain
     from unifer.prepare.synthesis.settings import Synthesis
 
 
@@ -49,7 +49,8 @@ class Scored:
 
     def text(self) -> str:
         """The table of both and their paired gains."""
-        from unifer.report.tables import gain_text, models_text
+        from unifer.report.comparisons import gain_text
+        from unifer.report.scores import models_text
 
         lines = [
             models_text({"before": self.before, "after": self.after}),
@@ -62,12 +63,13 @@ class Scored:
 
 
 def score(held_out: DatasetSpec, before: Path, after: Path, names: tuple[str, str]) -> Scored:
-    """Grade the predictions `before` and `after` and pair them. Raises InputError where they do not answer
-    the same questions.
+    """Grade the predictions `before` and `after` and pair them.
+
+    Raises InputError where they do not answer the same questions.
     """
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
-    from unifer.evaluate.statistics.compare import face_f1, paired_gain
+    from unifer.evaluate.statistics.gains import face_f1, paired_gain
 
     first, second = (
         score_strict(held_out, PredictionFile(name, path))

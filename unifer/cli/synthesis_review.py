@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unifer import files, runs
+from unifer.cli import flags
 from unifer.cli.console import progress
 from unifer.errors import InputError
 
@@ -34,23 +35,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="JSON",
         help="what the page saved: write the accepted rows instead of a page",
     )
-    made.add_argument(
-        "--partial",
-        action="store_true",
-        help="with --verdicts: rows without a verdict are left out, not refused",
-    )
-    made.add_argument(
-        "--image-root",
-        type=Path,
-        metavar="DIR",
-        help="folder that image paths lie below (default: as in inference)",
-    )
-    made.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="default: beside FILE, .html for the page, .accepted.json for the rows",
-    )
+    flags.switch(made, "--partial", "with --verdicts: rows without a verdict are left out, not refused")
+    flags.add_image_root(made)
+    flags.file(made, "--out", "default: beside FILE, .html for the page, .accepted.json for the rows")
     return made
 
 
@@ -72,7 +59,7 @@ def review(argv: Sequence[str]) -> int:
 
 
 def _write_page(args: argparse.Namespace, rows: list[ReviewRow]) -> None:
-    from unifer.report.review.page import write_page
+    from unifer.report.page.review import write_page
 
     out = _out(args, ".html")
     shown = write_page(rows, args.file, out, args.image_root, lambda total: progress("images", total))

@@ -18,7 +18,7 @@ from unifer.cli import synthesis_results as results
 from unifer.cli.stages import Stages, as_flags, command, share_of_machine, side_by_side, training, unifer
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.prepare.synthesis import asking, choosing, correcting, mixing, quality, review
+from unifer.prepare.synthesis import choosing, correcting, mixing, pool, quality, review
 from unifer.prepare.synthesis import pool as pools
 from unifer.prepare.synthesis.choosing import Choice
 from unifer.prepare.synthesis.pool import Links, Pool, PoolFace
@@ -125,7 +125,7 @@ class Round:
 
     def _generate(self) -> None:
         questions = self.data / "blind.json"
-        asked = asking.blind_questions(list(self.faces.values()), self.config.generation, self.links)
+        asked = pool.blind_questions(list(self.faces.values()), self.config.generation, self.links)
         files.write_rows(questions, (question.to_json() for question in asked))
         self._ask(questions, self.folder / "generations.jsonl")
 
@@ -140,7 +140,7 @@ class Round:
             print("every face has a blind reply that passed")
             return
         questions = self.data / "guided.json"
-        asked = asking.guided_questions(faces, self.config.generation, self.links)
+        asked = pool.guided_questions(faces, self.config.generation, self.links)
         files.write_rows(questions, (question.to_json() for question in asked))
         self._ask(questions, self.folder / "guided.jsonl")
 
@@ -149,9 +149,7 @@ class Round:
         return range(self.config.correction.retries + 1)
 
     def _generate_corrected(self, stages: Stages) -> None:
-        """Ask for every face, shown the gold, and again with its faults for each whose reply is not
-        accepted.
-        """
+        """Ask for every face with the gold shown, and with its faults where a reply is not accepted."""
         trials = correcting.Trials.start(self.faces)
         for attempt in self._attempts:
             if not trials.open:
@@ -214,9 +212,7 @@ class Round:
             )
 
     def _mix(self, choice: Choice) -> Json:
-        """Write the round's training files, and its test part, with their manifests; how many rows of each
-        kind train.
-        """
+        """Write the round's training files and its test part, with manifests; returns rows by kind."""
         config, rates = self.config, choice.rates
         origin = {"round": self.number, "run": config.out.name, "teacher": self.model.name}
         make = partial(
@@ -273,8 +269,9 @@ class Round:
         return [] if self.config.image_root is None else [flag, str(self.config.image_root.absolute())]
 
     def _evaluate(self) -> None:
-        """Both models answer the same questions with the same settings; the earlier one only where it has not
-        yet.
+        """Both models answer the same questions with the same settings.
+
+        The earlier one only where it has not yet.
         """
         evaluation = self.config.evaluation
         how = as_flags({"max_new_tokens": evaluation.max_new_tokens, **evaluation.settings}, "-")

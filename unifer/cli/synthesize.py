@@ -27,17 +27,20 @@ from unifer.releases import hint
 if TYPE_CHECKING:
     from unifer.cli.synthesis_rounds import Start
     from unifer.models.checkpoints import Checkpoint
-    from unifer.prepare.synthesis.leaks import RowImage
+    from unifer.prepare.synthesis.mixing import RowImage
     from unifer.prepare.synthesis.pool import Pool
     from unifer.prepare.synthesis.settings import Synthesis
 
 _REMEDY = "give another --out, or --fresh, which moves the earlier run aside"
 _EPILOG = """\
-A round: the model answers faces of the pool several times; the filter of `unifer data cot` keeps what is worth learning from; rows are
-chosen by difficulty, class and Action Units; SFT and GRPO train on them; the held-out questions decide by a paired interval whether it
-helped. With --loop facial-r1 it is shown label and AUs instead, and asked again with its faults until it names exactly them.
-`unifer synthesize review FILE` is the page for people to judge the test rows of that loop.
-Every key of the config is a flag after it (--rounds 2 --samples 8 --sft.learning_rate 1e-5); --keys lists them.
+A round: the model answers faces of the pool several times; the filter of
+`unifer data cot` keeps what is worth learning from; rows are chosen by
+difficulty, class and Action Units; SFT and GRPO train on them; the held-out
+questions decide by a paired interval whether it helped. With --loop facial-r1
+it is shown label and AUs instead, and asked again with its faults until it
+names exactly them. `unifer synthesize review FILE` is the page for people to
+judge the test rows of that loop. Every key of the config is a flag after it
+(--rounds 2 --samples 8 --sft.learning_rate 1e-5); --keys lists them.
 """
 
 
@@ -55,15 +58,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         add_help=False,
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this help, or that of review")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml",
-    )
-    parser.add_argument(
-        "--fresh", action="store_true", help="start over; an earlier run in the same folder is moved aside"
-    )
+    flags.file(parser, "--config", "YAML of the run, such as train_unifer/configs/synthesis_tiny.yaml")
+    flags.switch(parser, "--fresh", "start over; an earlier run in the same folder is moved aside")
     parser.add_argument("--keys", action="store_true", help="list every key of a config with its default")
     parser.set_defaults(run=partial(_synthesize, parser), passes_flags_on=True)
 
@@ -127,8 +123,9 @@ def _rounds(config: Synthesis) -> None:
 
 
 def _claim(config: Synthesis) -> Start:
-    """The checkpoints that the run starts from; its folder is claimed. Raises InputError: what it needs is
-    not there, or another run is.
+    """The checkpoints that the run starts from; its folder is claimed.
+
+    Raises InputError: what it needs is not there, or another run is.
     """
     from unifer.cli.synthesis_rounds import Start
     from unifer.datasets import load_dataset
@@ -162,8 +159,8 @@ def _claim(config: Synthesis) -> Start:
 def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, questions: Path) -> Json:
     """What a resumed run must share; every path is recorded as what lies there."""
     from unifer.dialogue import prompts
-    from unifer.prepare.synthesis.asking import GUIDANCE
     from unifer.prepare.synthesis.correcting import ACCEPTANCE, CORRECTION
+    from unifer.prepare.synthesis.pool import GUIDANCE
 
     return {
         "model": model.describe(),
@@ -182,9 +179,7 @@ def _identity(config: Synthesis, model: Checkpoint, base: Checkpoint | None, que
 
 
 def _described(config: Path) -> Json:
-    """Name and digest of a training config, and of its base where it has one: a change of either changes the
-    run.
-    """
+    """Name and digest of a training config and of its base: a change of either changes the run."""
     from unifer.configs import files_of
 
     own, *bases = files_of(config)
@@ -200,7 +195,7 @@ def _draw(config: Synthesis) -> None:
 
 def _refuse_leaks(config: Synthesis, pool: Pool) -> None:
     from unifer.datasets import load_dataset, read_questions
-    from unifer.prepare.synthesis.leaks import picture, refuse_held_out
+    from unifer.prepare.synthesis.mixing import picture, refuse_held_out
     from unifer.records import CoTRow
 
     held_out = load_dataset(config.heldout)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unifer.cli import flags
 from unifer.places import project_root
 
 _CONFIGS = project_root(Path(__file__).parent) / "train_unifer" / "configs"
@@ -42,16 +43,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Build UniFER-Tiny and teach it to name the active AUs of drawn faces. Further flags go "
         "to the trainer.",
     )
-    base.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of the finished base checkpoint (bfloat16)",
-    )
-    base.add_argument(
-        "--work", type=Path, default=Path("runs/tiny_base"), metavar="DIR", help="faces and training state"
-    )
+    flags.folder(base, "--out", "folder of the finished base checkpoint (bfloat16)", required=True)
+    flags.folder(base, "--work", "faces and training state", default=Path("runs/tiny_base"))
     base.add_argument("--faces", type=int, default=24_000, metavar="N", help="number of faces to draw")
     base.set_defaults(run=_tiny_base, passes_flags_on=True)
 

@@ -41,8 +41,7 @@ def measure() -> float:
 
 
 def summary(yardsticks: Mapping[str, float], seconds: Mapping[str, float]) -> Json:
-    """All values in their order, their median, and the times of GRPO and of everything in units of the
-    yardstick.
+    """The values in their order, their median, and the times of GRPO and of everything in that unit.
 
     GRPO is held against the values before and after it, everything against the median.
     """

@@ -1,5 +1,4 @@
-"""THE grader: reply -> Verdict, by the protocol `strict`. Reward, CoT filter and metric all ask here, so they
-cannot disagree.
+"""THE grader: reply -> Verdict, by protocol `strict`, the same for reward, CoT filter and metric.
 
 Knows the form of a reply and the spellings of labels; not which label is true. The lenient published rule is
 `published`.
@@ -74,11 +73,10 @@ def nested(reply: str) -> str | None:
 def grade(
     reply: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = _NO_ALIASES
 ) -> Verdict:
-    """The verdict on one reply to a question with these `candidates`; never `failed`, never raises, linear in
-    the reply's length.
+    """The verdict on one reply to a question with these `candidates`; never `failed`, never raises.
 
-    `aliases` maps a label to spellings accepted beside those of `emotions.SPELLINGS`; labels that are no
-    candidate are ignored.
+    It takes time linear in the reply's length. `aliases` maps a label to spellings accepted beside those of
+    `emotions.SPELLINGS`; labels that are no candidate are ignored.
     """
     tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(reply)]
     reasoning = _reasoning(reply, tags)
@@ -97,6 +95,14 @@ def grade(
     return Verdict(
         "off_list" if label is None else "answered", label, reasoning, _well_formed(reply, tags), units
     )
+
+
+def is_correct(verdict: Verdict, label: str | None) -> bool:
+    """Whether a reply names the true `label`, spelled as a candidate of its question; False without a label.
+
+    Reward, CoT filter, synthesis and metric all decide here.
+    """
+    return label is not None and verdict.outcome == "answered" and verdict.label == label
 
 
 def _answer(reply: str, tags: list[_Tag]) -> str:
@@ -161,9 +167,7 @@ def _outside(reply: str, tags: list[_Tag]) -> list[tuple[int, int]]:
 
 
 class Places(NamedTuple):
-    """Where the parts of a reply stand in it: the pieces that its reasoning is joined from, and its one
-    answer block, if it has one.
-    """
+    """Where the parts of a reply stand in it: the pieces of its reasoning, and its answer block, if one."""
 
     reasoning: list[tuple[int, int]]
     answer: tuple[int, int] | None
@@ -181,9 +185,7 @@ def places(reply: str) -> Places:
 
 
 def _blocks(tags: list[_Tag], name: str) -> list[tuple[_Tag, _Tag]]:
-    """Every opening tag with the first closing tag after it; what opens inside an open block opens
-    nothing.
-    """
+    """Every opening tag with the first closing tag after it; one inside an open block opens nothing."""
     blocks, opened = [], None
     for tag in tags:
         if tag.name == name:
@@ -196,8 +198,9 @@ def _blocks(tags: list[_Tag], name: str) -> list[tuple[_Tag, _Tag]]:
 
 
 def _well_formed(reply: str, tags: list[_Tag]) -> bool:
-    """One think block with something in it, then one answer block, tags spelled as the prompt spells them,
-    nothing around.
+    """One think block with something in it, then one answer block, nothing around them.
+
+    Tags are spelled as the prompt spells them.
     """
     if tuple(reply[tag.start : tag.end] for tag in tags) != _EXACT:
         return False

@@ -37,15 +37,15 @@ _PAREN = r"(?: ?\([^()\n]{0,80}\))?"
 _NEXT = re.compile(_PAREN + r" ?(?:(?P<tight>[+/&])|,(?: (?:and|or|nor)\b)?|(?:and|or|nor)\b) ?(?=[lr]?\d)")
 # After `AU6 and 2` a noun may follow ("2 wrinkles"): then the 2 is no AU. These may follow an AU.
 _LIST_GOES_ON = re.compile(
-    r" ?(?:$|[^\w ]|(?:and|or|nor|but|is|are|was|were|do|does|can|with|which|that|in|on|at|as|not|both|all|together|"
-    r"visible|active|present|absent|engaged|(?:suggest|indicat|show|appear|seem|point|combin|reveal|confirm|activat)\w*)\b)",
+    r" ?(?:$|[^\w ]|(?:and|or|nor|but|is|are|was|were|do|does|can|with|which|that|in|on|at|as|not|both|"
+    r"all|together|"
+    r"visible|active|present|absent|engaged|(?:suggest|indicat|show|appear|seem|point|combin|reveal|"
+    r"confirm|activat)\w*)\b)",
 )
 
 
 class Mention(NamedTuple):
-    """An AU that a text names, with its name and brackets, from `start` to before `end` in the form that
-    `readable` gives.
-    """
+    """An AU that a text names, with name and brackets: `start` to before `end` in the form of `readable`."""
 
     number: int
     start: int
@@ -87,12 +87,16 @@ _AFFIRMS = re.compile(
     r"no (?:doubt|question|less|wonder)|without (?:a |any )?doubt|not to mention|not the only)\b"
 )
 _DENIES = re.compile(
-    r"\b(?:no|not|never|neither|nor|without|lack(?:s|ed|ing)?|absence|absent|missing|inactive|(?:free|devoid) of|rather than|instead of|"
+    r"\b(?:no|not|never|neither|nor|without|lack(?:s|ed|ing)?|absence|absent|missing|inactive|(?:free|"
+    r"devoid) of|rather than|instead of|"
     r"fail(?:s|ed)? to|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing))\b",
 )
 _CLAUSE_ENDS = re.compile(
-    r"[.!?;](?= |$)|\n|(?<!absent)(?<!missing)(?<!inactive)(?<!lacking)(?<!present)(?<!visible)(?<!active)(?<!detected)(?<!observed):"
-    r"|\b(?:but|however|although|though|while|whereas|yet|because|since|given|so|due|which|when|if|with|despite|therefore|thus|hence|then|"
+    r"[.!?;](?= |$)|\n|"
+    r"(?<!absent)(?<!missing)(?<!inactive)(?<!lacking)(?<!present)(?<!visible)(?<!active)(?<!detected)"
+    r"(?<!observed):"
+    r"|\b(?:but|however|although|though|while|whereas|yet|because|since|given|so|due|which|when|if|with|"
+    r"despite|therefore|thus|hence|then|"
     r"except|besides|beyond|other than|apart from|indicating|suggesting|(?<!such )as)\b",
 )
 _PARTS = re.compile(r",|\band\b")
@@ -104,28 +108,35 @@ _LIST = re.compile(
 )
 _NEW_CLAUSE = re.compile(
     _PAREN + r" (?:clearly |strongly |alone )?"
-    r"(?P<verb>is|are|was|were|appears?|seems?|remains?|(?P<other>shows?|suggests?|indicates?|reveals?|confirms?|dominates?|stands|points?))\b",
+    r"(?P<verb>is|are|was|were|appears?|seems?|remains?|(?P<other>shows?|suggests?|indicates?|reveals?|"
+    r"confirms?|dominates?|stands|points?))\b",
 )
 _PREDICATE = re.compile(
-    _ASIDE
-    + r"(?: (?:activity|activation|movement|action|contraction|intensity|itself|here))*+ ?(?P<mark>[:=\u2013\u2014-])? ?"
-    r"(?:(?:is|are|was|were|be|been|being|has|have|had|do|does|did|ca|can|could|may|might|wo|will|seems?|appears?|remains?|looks?|to|also|"
-    r"clearly|really|actually|likely|probably|completely|entirely|largely|mostly|totally|both|all|each|fully|notably|visibly)\b ?)*+"
+    _ASIDE + r"(?: (?:activity|activation|movement|action|contraction|intensity|itself|here))*+ "
+    r"?(?P<mark>[:=\u2013\u2014-])? ?"
+    r"(?:(?:is|are|was|were|be|been|being|has|have|had|do|does|did|ca|can|could|may|might|wo|will|seems?|"
+    r"appears?|remains?|looks?|to|also|"
+    r"clearly|really|actually|likely|probably|completely|entirely|largely|mostly|totally|both|all|each|"
+    r"fully|notably|visibly)\b ?)*+"
     r"(?P<not>(?:not|never|no longer|fail(?:s|ed)? to)\b ?)?"
     r"(?:(?:be|been|being|seem|appear|look|to|at all|clearly|really|actually|visibly|very|even|yet)\b ?)*+"
-    r"(?:(?P<absent>absent|missing|inactive|lacking|undetected|unseen|invisible|nonexistent|none\b|no\b(?! longer)|0(?:\.0+)?(?![\w.]))"
-    r"|(?P<present>present|active|activated|visible|seen|detected|observed|evident|engaged|involved|apparent|noticeable|noticed|shown|there|"
-    r"raised|contracted|found|identified|noted|displayed|exhibited|triggered|occur|show|contribute|activate|fire)\b"
+    r"(?:(?P<absent>absent|missing|inactive|lacking|undetected|unseen|invisible|nonexistent|none\b|"
+    r"no\b(?! longer)|0(?:\.0+)?(?![\w.]))"
+    r"|(?P<present>present|active|activated|visible|seen|detected|observed|evident|engaged|involved|"
+    r"apparent|noticeable|noticed|shown|there|"
+    r"raised|contracted|found|identified|noted|displayed|exhibited|triggered|occur|show|contribute|"
+    r"activate|fire)\b"
     r"|(?P<end>$|[.,;!?)\n]|(?:and|but|while|whereas|or)\b))?",
 )
 _ASIDE_DENIES = re.compile(r" ?(?:not\b|no\b|none\b|absent|inactive|missing|invisible|0(?:\.0+)?$)")
 
 
 def mentioned(text: str) -> frozenset[int]:
-    """FACS numbers of the AUs that `text` affirms; see the rules at the head of this module. Any text will
-    do, of any length.
+    """FACS numbers of the AUs that `text` affirms, by the rules at the head of this module.
+
+    Any text will do, of any length.
     """
-    return frozenset(number for number, active in stated(text).items() if active)
+    return frozenset(number for number, active in affirmations(text).items() if active)
 
 
 _NONE = re.compile(r"(?:none|no (?:active |visible )?(?:aus?|action units?)(?: (?:is|are) active)?|null)")
@@ -133,9 +144,7 @@ _NUMBERS = re.compile(r"\d{1,2}(?:(?: ?[,;+] ?(?:and )?| and | )\d{1,2})*")
 
 
 def listed(answer: str) -> frozenset[int] | None:
-    """The AUs that an answer lists: codes as `mentioned` reads them, numbers alone (`6, 12`), or `none`; None
-    if it lists nothing so.
-    """
+    """The AUs that an answer lists: codes, numbers alone (`6, 12`), or `none`; None if it lists none so."""
     plain = _plain(unicodedata.normalize("NFKC", answer)).strip(" .")
     if _NONE.fullmatch(plain):
         return frozenset()
@@ -144,15 +153,13 @@ def listed(answer: str) -> frozenset[int] | None:
     return mentioned(answer) or None
 
 
-def stated(text: str) -> dict[int, bool]:
+def affirmations(text: str) -> dict[int, bool]:
     """FACS number -> whether `text` affirms (True) or denies (False) that AU, for each that it speaks of."""
     return {mention.number: active for mention, active in statements(readable(text))}
 
 
 def readable(text: str) -> str:
-    """`text` as the patterns of this module read it: one case, plain blanks; empty where no AU can stand in
-    it.
-    """
+    """`text` as the patterns here read it: one case, plain blanks; empty where no AU can stand in it."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
     return _plain(text) if _WORTH_READING.search(text) else ""
@@ -166,9 +173,7 @@ def statements(plain: str) -> Iterator[tuple[Mention, bool]]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, emphasis marks dropped, blanks collapsed line by line, contractions spelled out; `L12`
-    alone becomes `au12`.
-    """
+    """Lower case, no emphasis marks, blanks collapsed per line, contractions spelled out, `L12` as `au12`."""
     text = SIDE_ALONE.sub(named_side, text)
     lines = text.lower().replace("*", "").replace("`", "").split("\n")
     joined = "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
@@ -181,9 +186,7 @@ def named_side(side: re.Match[str]) -> str:
 
 
 def _groups(text: str, mentions: list[Mention]) -> Iterator[tuple[list[Mention], bool]]:
-    """Mentions that share one statement (`AU1, AU2 and AU5`), and whether a denial before them covers
-    them.
-    """
+    """Mentions that share one statement (`AU1, AU2 and AU5`), and whether a denial before covers them."""
     group: list[Mention] = []
     denial: str | None = None
     for before, mention in zip([None, *mentions], mentions, strict=False):
@@ -207,8 +210,9 @@ def _groups(text: str, mentions: list[Mention]) -> Iterator[tuple[list[Mention],
 
 
 def _starts_clause(text: str, mention: Mention, joint: re.Match[str], denial: str) -> bool:
-    """In `no AU4, AU12 is strong` the second AU starts a clause of its own; in `no AU4 or AU5 is visible` it
-    does not.
+    """Whether the second AU starts a clause of its own.
+
+    It does in `no AU4, AU12 is strong`, and does not in `no AU4 or AU5 is visible`.
     """
     verb = _NEW_CLAUSE.match(text, mention.end)
     if verb is None:
@@ -219,11 +223,10 @@ def _starts_clause(text: str, mention: Mention, joint: re.Match[str], denial: st
 
 
 def _denial(gap: str, goes_on: str | None) -> str | None:
-    """The denial that governs what follows `gap`: one in the last dozen words of its last clause, where two
-    cancel.
+    """The denial that governs what follows `gap`: one in the last dozen words of its last clause.
 
-    `goes_on`, the denial before the gap, holds on where the gap only says `or` within the clause: `no AU4
-    activity or lifted AU5`.
+    Two cancel. `goes_on`, the denial before the gap, holds on where the gap only says `or` within the clause:
+    `no AU4 activity or lifted AU5`.
     """
     if goes_on is None and not _DENIES.search(gap):
         return None
@@ -236,12 +239,12 @@ def _denial(gap: str, goes_on: str | None) -> str | None:
 
 
 def _denied_after(text: str, end: int) -> bool:
-    said = _PREDICATE.match(text, end)
-    if said is None:
+    denials = _PREDICATE.match(text, end)
+    if denials is None:
         return False
-    if said["aside"] is not None and _ASIDE_DENIES.match(said["aside"]):
+    if denials["aside"] is not None and _ASIDE_DENIES.match(denials["aside"]):
         return True
-    if said["absent"]:
+    if denials["absent"]:
         # `AU4 no AU5`: there the "no" belongs to what follows.
-        return not said["not"] and (said["absent"] != "no" or said["mark"] is not None)
-    return bool(said["not"]) and (said["present"] is not None or said["end"] is not None)
+        return not denials["not"] and (denials["absent"] != "no" or denials["mark"] is not None)
+    return bool(denials["not"]) and (denials["present"] is not None or denials["end"] is not None)

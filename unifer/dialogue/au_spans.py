@@ -32,8 +32,9 @@ class Span(NamedTuple):
 
 
 def spans(text: str) -> tuple[Span, ...]:
-    """Every mention of an AU in `text`, in order and without overlap; the last one of a number is what
-    `au_mentions.stated` reports.
+    """Every mention of an AU in `text`, in order and without overlap.
+
+    The last one of a number is what `au_mentions.affirmations` reports.
     """
     plain = readable(text)
     if not plain:
@@ -41,19 +42,17 @@ def spans(text: str) -> tuple[Span, ...]:
     traced = _traced(text)
     if traced.text != plain:
         return ()
-    found: list[Span] = []
+    marks: list[Span] = []
     for mention, active in statements(plain):
         start, end = traced.origin(mention.start)[0], traced.origin(mention.end - 1)[1]
-        start = max(start, found[-1].end if found else 0)
+        start = max(start, marks[-1].end if marks else 0)
         if start < end:
-            found.append(Span(start, end, mention.number, active))
-    return tuple(found)
+            marks.append(Span(start, end, mention.number, active))
+    return tuple(marks)
 
 
 class _Traced:
-    """A text under rewriting. Each step keeps its edits: where the new piece stands, and where the old one
-    stood.
-    """
+    """A text under rewriting; each step keeps where the new piece stands, and where the old one stood."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,5 +1,4 @@
-"""The image rule: from a row's `image_path` to the RGB picture a model is shown. One rule for every stage and
-backend.
+"""The image rule: from a row's `image_path` to the RGB picture that a model is shown, in every stage.
 
 Three steps, each usable alone: `resolve` (path -> file), `decode` (file -> RGB, no torch), `fit` (RGB -> the
 size of the rule, through qwen-vl-utils as the published pipeline does). Knows no question and no model. All
@@ -44,9 +43,7 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class ImageRule:
-    """Side in pixels to which every image is forced; None keeps its own proportions (both sides rounded to
-    `PATCH`).
-    """
+    """Side in pixels to which every image is forced; None keeps proportions (sides rounded to `PATCH`)."""
 
     size: int | None = 224
 
@@ -103,8 +100,7 @@ def decode(path: Path, name: str | None = None) -> Image:
 
 
 def preview(path: Path, side: int, name: str | None = None) -> Image:
-    """A small copy for people, at most `side` pixels high and wide, proportions kept; never what a model is
-    shown.
+    """A small copy for people, at most `side` pixels high and wide; never what a model is shown.
 
     JPEG files are decoded at the smallest of their own scales that will do, so a large photograph costs
     little. Raises ImageError as `decode` does.
@@ -117,8 +113,7 @@ def preview(path: Path, side: int, name: str | None = None) -> Image:
 
 
 def decode_stored(path: Path, name: str | None = None, *, least: int | None = None) -> tuple[Image, str]:
-    """What `decode` gives, and the Pillow mode in which the file stores it (`RGB`, `L` gray, `P` palette,
-    `RGBA`, ...).
+    """What `decode` gives, and the Pillow mode of the file (`RGB`, `L` gray, `P` palette, `RGBA`, ...).
 
     With `least`, a JPEG file may come out smaller than it is, but not below that many pixels either way.
     """
@@ -167,8 +162,9 @@ def _decoded(
 
 
 def fit(image: Image, rule: ImageRule, name: str = "image") -> Image:
-    """`image` at the size of `rule`, resampled as qwen-vl-utils does. Raises ImageError for proportions
-    beyond 200:1 (size None).
+    """`image` at the size of `rule`, resampled as qwen-vl-utils does.
+
+    Raises ImageError for proportions beyond 200:1 (size None).
     """
     from qwen_vl_utils import fetch_image
 
@@ -218,9 +214,7 @@ def _rgb(image: Image, name: str) -> Image:
 
 
 def _from_16_bit(image: Image, name: str) -> Image:
-    """Gray levels 0..65535 -> 0..255, rounded. Pillow's own conversion clips everything above 255 to
-    white.
-    """
+    """Gray levels 0..65535 -> 0..255, rounded; Pillow's own conversion clips all above 255 to white."""
     import numpy as np
     from PIL import Image
 

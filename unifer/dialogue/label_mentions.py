@@ -1,5 +1,4 @@
-"""Which labels a text names, sets aside, and settles on: `concluded("Together these suggest fear.", labels)`
--> `"fear"`.
+"""Which labels a text names, sets aside, and settles on: "Together these suggest fear." -> `"fear"`.
 
 Knows how English weighs labels; not which is true, nor what a good reply is. `prepare/curation/hedging` reads
 the same clauses.
@@ -15,27 +14,37 @@ from typing import NamedTuple
 
 from unifer.emotions import spellings
 
-_JOINT = r"(?: ?/ ?| ?, (?:and |or |even |maybe |perhaps |possibly |also )*| (?:and|or)(?: (?:also|even|maybe|perhaps|possibly|of|else))* )"
+_JOINT = (
+    r"(?: ?/ ?| ?, (?:and |or |even |maybe |perhaps |possibly |also )*|"
+    r" (?:and|or)(?: (?:also|even|maybe|perhaps|possibly|of|else))* )"
+)
 _NO_DENIAL = re.compile(
     r"\b(?:no (?:doubt|question|wonder)|not (?:only|just|merely)|without (?:a |any )?doubt)\b"
 )
 _CONTRAST = re.compile(
-    r"\b(?:no|not|never|neither|nor|without|lack(?:s|ing)?|absence|absent|than|instead of|unlike|unlikely|against|exclud\w+|"
-    r"rul\w+ out|distinguish\w*|differ\w*|separat\w*|mistaken|confus\w+|contrast\w*|compared|if|would|common to|"
+    r"\b(?:no|not|never|neither|nor|without|lack(?:s|ing)?|absence|absent|than|instead of|unlike|unlikely|"
+    r"against|exclud\w+|"
+    r"rul\w+ out|distinguish\w*|differ\w*|separat\w*|mistaken|confus\w+|contrast\w*|compared|if|would|"
+    r"common to|"
     r"shared (?:by|with)|typical of both)\b|n't\b"
 )
 _AFTER = re.compile(
     r"(?: (?:both|alone|also|here|face|person|expression|look))*"
-    r"(?: (?:is|are|was|were|seems?|do|does|can|could|would|will|has|have)\b| usually| typically| often| share)?"
-    r"(?:(?: be| been| therefore| thus| both)* (?:not|unlikely|excluded|ruled out|rejected|absent|dismissed|less)\b"
-    r"| ?n't\b| (?:would|usually|typically|often|share|raises?|involves?|requires?|shows?|includes?|have|has)\b)"
+    r"(?: (?:is|are|was|were|seems?|do|does|can|could|would|will|has|have)\b| usually| typically| often| "
+    r"share)?"
+    r"(?:(?: be| been| therefore| thus| both)* (?:not|unlikely|excluded|ruled out|rejected|absent|"
+    r"dismissed|less)\b"
+    r"| ?n't\b| (?:would|usually|typically|often|share|raises?|involves?|requires?|shows?|includes?|have|"
+    r"has)\b)"
     r"| would\b| (?:is|are) not\b"
 )
 _CLAUSES = re.compile(
-    r"(?<=[.!?;\n])\s*|\b(?=but\b|however\b|yet\b|although\b|though\b|while\b|whereas\b)|, (?=and (?:so|therefore|thus)\b)"
+    r"(?<=[.!?;\n])\s*|\b(?=but\b|however\b|yet\b|although\b|though\b|while\b|whereas\b)|, (?=and (?:so|"
+    r"therefore|thus)\b)"
 )
 _SETTLES = re.compile(
-    r"\b(?:suggest|indicat|point|confirm|conclu|therefore|thus|hence|so\b|decid|settl|choos|tip|favou?r|mak|mark|best|clear|most|fit|match|"
+    r"\b(?:suggest|indicat|point|confirm|conclu|therefore|thus|hence|so\b|decid|settl|choos|tip|favou?r|"
+    r"mak|mark|best|clear|most|fit|match|"
     r"character|typical|is\b|as\b|together|overall|rather than|mean|support|show|express|answer)\w*"
 )
 
@@ -61,11 +70,11 @@ class Vocabulary(NamedTuple):
 
     def runs(self, clause: str) -> list[LabelSequence]:
         """The labels in a row that stand in `clause`, from its start."""
-        found = []
+        sequences = []
         words = sorted(self.named, key=len, reverse=True)
         for match in self.pattern.finditer(clause):
             labels = re.findall("|".join(map(re.escape, words)), match[0])
-            found.append(
+            sequences.append(
                 LabelSequence(
                     tuple(dict.fromkeys(self.named[word] for word in labels)),
                     match[0],
@@ -73,15 +82,13 @@ class Vocabulary(NamedTuple):
                     match.end(),
                 )
             )
-        return found
+        return sequences
 
 
 def concluded(
     reasoning: str, candidates: Sequence[str], aliases: Mapping[str, Sequence[str]] = MappingProxyType({})
 ) -> str | None:
-    """The candidate on which `reasoning` settles last, in a clause that decides; None where no clause names
-    one alone and decides.
-    """
+    """The candidate on which `reasoning` settles last; None where no clause names one alone and decides."""
     vocabulary = vocabulary_of(candidates, aliases)
     for clause in reversed(clauses(reasoning)):
         runs = vocabulary.runs(clause)
@@ -114,9 +121,7 @@ def clauses(text: str) -> list[str]:
 
 
 def contrasted(clause: str, run: LabelSequence) -> bool:
-    """Whether the clause denies or sets aside the labels of `run`: `rather than fear`, `fear would show
-    AU5`.
-    """
+    """Whether the clause sets aside the labels of `run`: `rather than fear`, `fear would show AU5`."""
     before = _NO_DENIAL.sub("", clause[max(0, run.start - _NEAR) : run.start])
     return bool(
         _CONTRAST.search(" ".join(before.split(",")[-1].split()[-8:])) or _AFTER.match(clause, run.end)

@@ -1,5 +1,4 @@
-"""What a teacher model is told: the question a student will see, what is known of the face, and what was
-wrong with its last reply.
+"""What a teacher model is told: the student's question, facts of the face, faults of its last reply.
 
 The teacher reasons towards a known answer; its reply must read as if it had seen the face alone, for that is
 all a student sees. Nothing of this text enters a training row. Knows words; what a bad reply is,
@@ -14,9 +13,7 @@ from types import MappingProxyType
 from unifer.action_units import ACTION_UNITS
 
 VERSION = "teacher-1"
-"""Changes whenever a text here changes; written in the provenance of every row that a teacher wrote, and in
-the manifest.
-"""
+"""Changes whenever a text here changes; stands in the provenance of a teacher's rows and in manifests."""
 
 _TASK = (
     "You write the model reply to a question about a face: what an expert in the Facial Action "
@@ -40,13 +37,15 @@ _AGAIN = "An earlier reply of yours could not be used. This time:"
 _REMARKS: Mapping[str, str] = MappingProxyType(
     {
         "cut": "be brief; the reply ran into the length limit.",
-        "malformed": "write exactly one think block, then exactly one answer block, the tags spelled as above "
+        "malformed": "write exactly one think block, then exactly one answer block, the tags spelled as "
+        "above "
         "and nothing outside of them.",
         "no_answer": "put the answer into exactly one <answer></answer> block.",
         "off_list": "answer with one of the candidates, spelled as in the question, and nothing else in the "
         "answer block.",
         "wrong_label": "look again; the answer did not fit the face.",
-        "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each active AU by "
+        "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each active "
+        "AU by "
         "its code, and no other.",
         "betrays": "speak of the face alone; do not refer to a label, an annotation, a given answer or "
         "anything you were told.",
@@ -57,16 +56,13 @@ _REMARKS: Mapping[str, str] = MappingProxyType(
         "near_duplicate": "choose other words; describe what is particular to this face.",
     }
 )
-"""Reason of the filter -> what the teacher is told to do about it. None of them names the true label: it may
-be asked blind.
-"""
+"""Reason of the filter -> what the teacher is told; none names the true label, as it may be asked blind."""
 
 
 def teacher_prompt(
     question: str, label: str | None = None, action_units: Collection[int] | None = None
 ) -> str:
-    """The teacher's text around the student's `question`. `label` and `action_units` are guidance; without
-    both it is asked blind.
+    """The teacher's text around the student's `question`; asked blind without `label` and `action_units`.
 
     An empty `action_units` says that no AU is active; None says nothing of them.
     """
@@ -95,8 +91,7 @@ def _named(number: int) -> str:
 
 
 def corrected_prompt(prompt: str, reasons: Sequence[str]) -> str:
-    """`prompt` followed by what to do better than the reply that the filter refused for `reasons`; unchanged
-    without any.
+    """`prompt`, and what to do better than the reply that the filter refused for `reasons`, if any.
 
     Raises KeyError for a reason that the filter does not have.
     """

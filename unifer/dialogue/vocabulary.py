@@ -17,8 +17,7 @@ _SPELLED = re.compile(
 
 
 def vocabulary(row: RewardRow) -> tuple[str, ...]:
-    """The labels that `row` lets a reply choose from: its `candidate_labels`, else those that its `problem`
-    offers.
+    """The labels that `row` lets a reply choose from: its `candidate_labels`, else what `problem` offers.
 
     Offered is every spelling of an emotion that stands in the problem as a word of its own, one an emotion,
     lower-case, in order of appearance. Empty for a row of AUs alone that lists none: it asks for no label.
@@ -57,7 +56,7 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
 def offered(text: str) -> tuple[str, ...]:
     """The emotions that `text` names, one spelling each, lower-case, in order of appearance."""
     by_emotion: dict[str, str] = {}
-    for found in _SPELLED.finditer(text):
-        word = found[1].lower()
+    for match in _SPELLED.finditer(text):
+        word = match[1].lower()
         by_emotion.setdefault(canonical(word), word)
     return tuple(by_emotion.values())

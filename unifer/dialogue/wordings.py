@@ -1,5 +1,4 @@
-"""In whose words a question asks: a published prompt, a template of ours, or another; and the same words over
-other labels.
+"""In whose words a question asks: published, ours, or others; and the same words over other labels.
 
 The published words are no part of this project: they are known by fingerprint alone, and stand in the
 question files that users have.
@@ -15,7 +14,6 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from unifer.dialogue import prompts
-from unifer.dialogue.templates import LABELS
 from unifer.records import Question
 
 PUBLISHED: MappingProxyType[str, str] = MappingProxyType(
@@ -42,8 +40,9 @@ _GAP = r"\W{1,12}?"
 
 
 class Wording(NamedTuple):
-    """In whose words questions ask; `dataset` is the set whose published prompt it is, `mark` the fingerprint
-    (none for several).
+    """In whose words questions ask; `mark` is the fingerprint (None for several).
+
+    `dataset` is the set whose published prompt it is.
     """
 
     kind: Kind
@@ -87,13 +86,13 @@ def words_of(prompt: str, labels: Sequence[str]) -> Words:
     """
     if len(labels) < 2:
         raise ValueError("it asks for no label of a list")
-    found = list(_pattern(tuple(labels)).finditer(prompt))
-    if len(found) != 1:
-        problem = "does not hold the list" if not found else f"holds {len(found)} times the list"
+    lists = list(_pattern(tuple(labels)).finditer(prompt))
+    if len(lists) != 1:
+        problem = "does not hold the list" if not lists else f"holds {len(lists)} times the list"
         raise ValueError(f"its prompt {problem} of its candidate_labels, {', '.join(labels)}, in that order")
-    last = found[0]["last"]
-    gap = found[0]["gap"] if len(labels) > 2 else (", " if last.strip(" ,").isalpha() else last)
-    return Words(prompt[: found[0].start()], gap, last, prompt[found[0].end() :])
+    last = lists[0]["last"]
+    gap = lists[0]["gap"] if len(labels) > 2 else (", " if last.strip(" ,").isalpha() else last)
+    return Words(prompt[: lists[0].start()], gap, last, prompt[lists[0].end() :])
 
 
 @lru_cache(maxsize=64)
@@ -117,25 +116,25 @@ def wording(prompt: str, labels: tuple[str, ...]) -> Wording:
         words = words_of(prompt, labels)
     except ValueError:
         return Wording("other", f"another prompt ({mark})", mark)
-    if fingerprint(f"{words.before}{LABELS}{words.after}") == PUBLISHED_WORDS:
+    if fingerprint(f"{words.before}{prompts.LABELS}{words.after}") == PUBLISHED_WORDS:
         return Wording("other", f"another prompt, the published words over other labels ({mark})", mark)
     return Wording("other", f"another prompt ({mark})", mark)
 
 
 def wording_of(questions: Iterable[Question]) -> Wording:
     """In whose words all of `questions` ask; where they ask in several, all of these."""
-    asked = dict.fromkeys((question.prompt, question.candidate_labels) for question in questions)
-    return together(wording(prompt, labels) for prompt, labels in asked)
+    prompts_and_labels = dict.fromkeys((question.prompt, question.candidate_labels) for question in questions)
+    return together(wording(prompt, labels) for prompt, labels in prompts_and_labels)
 
 
 def together(wordings: Iterable[Wording]) -> Wording:
     """What questions of all these wordings ask in."""
-    found = list(dict.fromkeys(wordings))
-    if len(found) == 1:
-        return found[0]
-    texts = list(dict.fromkeys(each.text for each in found))
+    distinct = list(dict.fromkeys(wordings))
+    if len(distinct) == 1:
+        return distinct[0]
+    texts = list(dict.fromkeys(each.text for each in distinct))
     if len(texts) == 1:
-        return Wording(found[0].kind, texts[0])
+        return Wording(distinct[0].kind, texts[0])
     return Wording(
         "several",
         "several prompts: "

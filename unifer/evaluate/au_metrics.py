@@ -44,8 +44,9 @@ _KINDS = 3
 
 @dataclass(frozen=True)
 class Claim:
-    """One annotated face: the AUs that the reply affirms and those that the face shows. Without a reply,
-    `claimed` is empty.
+    """One annotated face: the AUs that the reply affirms and those that the face shows.
+
+    Without a reply, `claimed` is empty.
     """
 
     claimed: frozenset[int]
@@ -65,8 +66,9 @@ class Claim:
 def claim_on(
     question: Question, affirmed: frozenset[int], *, replied: bool = True, units: Collection[int] = ()
 ) -> Claim | None:
-    """What a reply to `question` that affirms the AUs `affirmed` claims; None where the face is not
-    annotated.
+    """The AUs that a reply to `question` claims beside those of the face; None: not annotated.
+
+    `affirmed` are the AUs that the reply affirms.
 
     `units` are the AUs that the dataset is scored over (empty: all); `question.coded` narrows them to those
     that were looked for.
@@ -82,8 +84,9 @@ def claim_on(
 
 @dataclass(frozen=True)
 class UnitScore:
-    """One AU on the `faces` on which it counts: recall is None where none shows it, precision None where no
-    reply claims it.
+    """One AU on the `faces` on which it counts.
+
+    Recall is None where no face shows it, precision None where no reply claims it.
 
     F1 is None without faces that show it, accuracy (right to claim it, or not to) without faces on which it
     counts.
@@ -104,8 +107,9 @@ class UnitScore:
 
 @dataclass(frozen=True)
 class ActionUnitScores:
-    """Scores over `n` annotated faces, `unanswered` of them without a reply; those of `HEADLINE` are None
-    where nothing defines them.
+    """Scores over `n` annotated faces, `unanswered` of them without a reply.
+
+    Those of `HEADLINE` are None where nothing defines them.
 
     `exact` is the share of faces whose AUs are claimed exactly, `precision` and `recall` are those of all
     claims together. `outside` are claims that count nowhere, and `units` the AUs to which the dataset's
@@ -199,8 +203,9 @@ def score_action_units(
 
 
 def unit_rows(claims: Sequence[Claim], units: Sequence[int]) -> Floats:
-    """Face F1 and exactness, then hits, claims and showings of each unit: shape (faces, 2 + 3 units). Their
-    sums define all scores.
+    """Face F1 and exactness, then hits, claims and showings of each unit: shape (faces, 2 + 3 units).
+
+    Their sums define all scores.
     """
     claimed, shown = (
         _indicators(sets, units)
@@ -216,8 +221,9 @@ def _indicators(sets: Sequence[Collection[int]], units: Sequence[int]) -> Floats
 
 
 def headline_of(sums: Floats, faces: Floats) -> Floats:
-    """The scores `HEADLINE` of each sample: `sums` of `unit_rows` (samples, 2 + 3 units) over that many
-    `faces` (samples,).
+    """The scores `HEADLINE` of each sample.
+
+    `sums` adds up rows of `unit_rows`, shape (samples, 2 + 3 units), over that many `faces` (samples,).
 
     NaN where undefined; shape (samples, 6).
     """
@@ -235,9 +241,7 @@ def headline_of(sums: Floats, faces: Floats) -> Floats:
 def _intervals(
     rows: Floats, values: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """The middle 95 % of each headline score that has a value, there and in some sample; empty without
-    `resamples`.
-    """
+    """The middle 95 % of each headline score that has a value; empty without `resamples`."""
     if not resamples:
         return {}
     drawn = resampled_sums(rows, clusters, resamples, seed)

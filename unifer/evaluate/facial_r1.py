@@ -1,7 +1,7 @@
 """Scores of one run by protocol `facial-r1`: AU F1, emotion accuracy, ROUGE-L and REGE as Facial-R1's
 released evaluation has them.
 
-Reading a reply is `dialogue/facial_r1`. Known of that evaluation, from a description: F1 per AU, the mean
+Reading a reply is `dialogue/published`. Known of that evaluation, from a description: F1 per AU, the mean
 over the AUs that the gold of the test file (or of the chosen AU set) shows; a predicted AU outside them
 vanishes, so a spurious AU costs nothing; exact match of the label; ROUGE-L F-measure with stems of the whole
 reply against the description; REGE = S_re + S_ge. Not known: what it does with failed questions. Here they,
@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
-from unifer.dialogue.facial_r1 import facial_r1_label, facial_r1_units
+from unifer.dialogue.published import facial_r1_label, facial_r1_units
 from unifer.errors import InputError
 from unifer.evaluate.au_metrics import ActionUnitScores, Claim, score_action_units
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
+from unifer.evaluate.loading import LoadedRun, PredictionFile, open_run
 from unifer.evaluate.metrics import RESAMPLES
-from unifer.evaluate.predictions import PredictionFile, find_missing, read_predictions
-from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units
-from unifer.evaluate.reasoning.rouge import rouge_l
+from unifer.evaluate.reasoning.rege import Rege, rege_of_answers, rege_of_units, rouge_l
 from unifer.evaluate.reasoning.shares import Draws, MeanShare
 from unifer.evaluate.statistics.bootstrap import clusters_of
 from unifer.records import Json, Prediction, Question
@@ -78,11 +77,14 @@ class _Asked:
 
 
 def score_facial_r1(spec: DatasetSpec, run: PredictionFile, resamples: int = RESAMPLES) -> FacialR1Scores:
-    """Read and score one run over the AU set of `spec` (`with_au_set`). Raises InputError for a file that is
-    not this dataset's.
-    """
-    predictions, notes = read_predictions(run.path, spec)
-    missing = find_missing(run.path, spec, predictions)
+    """Open and score one run (`facial_r1_scores`)."""
+    return facial_r1_scores(open_run(spec, run), resamples)
+
+
+def facial_r1_scores(loaded: LoadedRun, resamples: int = RESAMPLES) -> FacialR1Scores:
+    """Score a run that is open over the AU set of its dataset (`with_au_set`). Raises InputError: no rows."""
+    spec, run = loaded.spec, loaded.file
+    predictions, missing, notes = loaded.predictions, loaded.missing, loaded.notes
     rows = [_Asked(each.question, None if each.failed else each.reply) for each in predictions]
     rows += [_Asked(question, None) for question in missing.questions]
     if not rows:
@@ -142,17 +144,16 @@ def _of_fold(spec: DatasetSpec, rows: Sequence[_Asked], fold: str) -> Values:
 
 
 def units_of(spec: DatasetSpec, questions: Sequence[Question]) -> tuple[int, ...]:
-    """The AUs that the mean runs over: those of the AU set (of all AUs, where none is named) that some face
-    of the file shows.
+    """The AUs of the AU set (of all, where none is named) that some face of the file shows.
+
+    The mean runs over them.
     """
     shown = {unit for question in questions for unit in question.action_units or ()}
     return tuple(sorted(shown & set(spec.action_units) if spec.action_units else shown))
 
 
 def _claim(row: _Asked, units: Sequence[int]) -> Claim | None:
-    """What the reply claims beside what the face shows, both kept to `units`; None where the face is not
-    annotated.
-    """
+    """The AUs that the reply claims and those of the face, both of `units`; None: not annotated."""
     if row.question.action_units is None:
         return None
     read = frozenset() if row.reply is None else facial_r1_units(row.reply)
@@ -196,9 +197,7 @@ def _unit_notes(spec: DatasetSpec, scores: ActionUnitScores | None) -> list[str]
 
 
 def _unread(predictions: Sequence[Prediction]) -> list[str]:
-    """How many replies on AUs this protocol takes for silent though `strict` reads AUs in their answer, or in
-    words it does not know.
-    """
+    """How many replies name AUs that this protocol does not read, though `strict` does: a note, if any."""
     asked = [each for each in predictions if not each.failed and each.question.action_units is not None]
     silent = [each for each in asked if not facial_r1_units(each.reply)]
     other = sum(bool(grade(each.reply, each.question.candidate_labels).action_units) for each in silent)

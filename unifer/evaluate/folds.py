@@ -43,8 +43,9 @@ class FoldScore:
 
 @dataclass(frozen=True)
 class FoldScores:
-    """Scores by fold, in their order. `text` says whose folds they are; of a run on one fold alone there is
-    one.
+    """Scores by fold, in their order.
+
+    `text` says whose folds they are; of a run on one fold alone there is one.
     """
 
     text: str
@@ -77,8 +78,9 @@ class FoldScores:
 def fold_scores(
     path: Path, questions: Sequence[Question], score: Callable[[str], Values]
 ) -> tuple[FoldScores | None, list[str]]:
-    """`score` of each fold that `questions` name, and what is odd about them; None unless all of them name
-    one, of one assignment.
+    """The values of `score` on each fold that `questions` name, and notes on what is odd about the folds.
+
+    None unless every question names a fold, all of one assignment.
 
     Raises InputError, of `path`, where a subject is in two folds: scores of both would be of people the other
     fold was trained on.

@@ -1,15 +1,11 @@
-"""One prediction with the verdict on it: the only place where evaluation calls the grader.
-
-Knows the protocol `strict`; no files, no averages. The published rule is `scoring.score_published`.
-"""
+"""One prediction with the strict verdict on it: whether it is correct, and which AUs it claims."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unifer.datasets import DatasetSpec
-from unifer.dialogue.answers import grade
+from unifer.dialogue.answers import is_correct
 from unifer.dialogue.au_mentions import mentioned
 from unifer.evaluate.au_metrics import Claim, claim_on
 from unifer.records import Json, Prediction, Verdict
@@ -17,9 +13,7 @@ from unifer.records import Json, Prediction, Verdict
 
 @dataclass(frozen=True)
 class Graded:
-    """One prediction and the verdict on it; `units` are the AUs that its dataset is scored over (empty:
-    all).
-    """
+    """One prediction and the verdict on it; `units`: the AUs that its dataset is scored over (empty: all)."""
 
     prediction: Prediction
     verdict: Verdict
@@ -27,23 +21,15 @@ class Graded:
 
     @property
     def correct(self) -> bool:
-        """The answer is the true label; where the question asks for AUs alone, it lists exactly those that
-        the face shows.
-        """
-        truth = self.prediction.question.true_label
-        if truth is not None:
-            return self.verdict.label == truth
-        return (
-            self.verdict.outcome == "answered"
-            and self.claim is not None
-            and self.claim.claimed == self.claim.shown
-        )
+        """The answer is the true label; of a question on AUs alone, it lists exactly those of the face."""
+        claim, truth = self.claim, self.prediction.question.true_label
+        if truth is not None or claim is None:
+            return is_correct(self.verdict, truth)
+        return self.verdict.outcome == "answered" and claim.claimed == claim.shown
 
     @property
     def claim(self) -> Claim | None:
-        """The AUs claimed beside those of the face, both kept to what counts there; None where the face is
-        not annotated.
-        """
+        """The AUs claimed beside those of the face, of those that count there; None: not annotated."""
         prediction = self.prediction
         return claim_on(
             prediction.question, self.verdict.action_units, replied=not prediction.failed, units=self.units
@@ -58,27 +44,15 @@ class Graded:
         }
 
 
-def grade_prediction(prediction: Prediction, spec: DatasetSpec) -> Verdict:
-    """The strict verdict on a prediction; `failed` where there is no reply."""
-    if prediction.failed:
-        return Verdict("failed", None, "", False, frozenset())
-    return grade(prediction.reply, prediction.question.candidate_labels, spec.aliases)
-
-
 def unread_notes(graded: Sequence[Graded]) -> list[str]:
-    """How many replies on AUs name AUs in their reasoning and list none in their answer, which strict reads:
-    a note, if any.
-    """
-    asked = [
+    """How many replies to questions on AUs name AUs in their reasoning alone, where strict reads none."""
+    rows = [
         row for row in graded if not row.prediction.question.candidate_labels and not row.prediction.failed
     ]
-    unread = sum(
-        row.verdict.outcome != "answered" and bool(mentioned(row.verdict.reasoning)) for row in asked
-    )
+    unread = sum(row.verdict.outcome != "answered" and bool(mentioned(row.verdict.reasoning)) for row in rows)
     if not unread:
         return []
     return [
-        f"{unread:,} of {len(asked):,} replies name AUs in their reasoning and list none in their "
-        "answer: strict reads the answer alone and counts their AUs as missed; --protocol facial-r1 "
-        "reads the reasoning"
+        f"{unread:,} of {len(rows):,} replies name AUs in their reasoning and list none in their answer: "
+        "strict reads the answer alone and counts their AUs as missed; --protocol facial-r1 reads the reasoning"
     ]

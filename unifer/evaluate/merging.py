@@ -9,7 +9,7 @@ image rule are named and refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,57 +18,25 @@ from unifer.datasets import read_questions
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError
 from unifer.evaluate import parts as parts_of
-from unifer.evaluate.asked import MIXED, read_stated
-from unifer.evaluate.predictions import read_rows
+from unifer.evaluate.differences import (
+    ANSWERS,
+    QUESTIONS,
+    PredictionPart,
+    accepted_differences,
+    read_part,
+    refuse_other_datasets,
+)
+from unifer.evaluate.sources import MIXED
 from unifer.records import Json, Prediction, Question
 
 COMMAND = "merge"
-QUESTIONS, MANIFEST, ANSWERS = "questions", "manifest", "answers"
-"""What may be allowed besides the keys of an identity: other question files, parts without a manifest, two
-answers to one question.
-"""
-_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class PredictionPart:
-    """One prediction file, or a log of inspect_ai. `identity` and `asked` are what its manifest says, None
-    where it has none.
-
-    `claim` is the part of a question file that the run took by `--part`, `whole` how many questions all parts
-    of it were asked.
-    """
-
-    path: Path
-    predictions: tuple[Prediction, ...]
-    identity: Json | None
-    asked: int | None
-    mixed: Json
-    claim: parts_of.QuestionPart | None = None
-    whole: int | None = None
-    profile: str | None = None
-
-    @property
-    def questions(self) -> Json:
-        """Name and digest of the question file that it answers; empty where no manifest tells."""
-        return {} if self.identity is None else dict(self.identity.get(QUESTIONS) or {})
-
-    def describe(self) -> Json:
-        """What the merged manifest keeps of it: name, bytes, SHA-256, rows, and its own manifest."""
-        rows = {
-            "rows": len(self.predictions),
-            "failed": sum(row.failed for row in self.predictions),
-            "asked": self.asked,
-        }
-        claim = {} if self.claim is None else {parts_of.KEY: self.claim.to_json()}
-        return runs.describe_file(self.path) | rows | claim | {"identity": self.identity}
+_NAMED = 3
+"""Questions with two answers that a manifest names."""
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Rows of all parts, one a question, the manifest that says where they come from, and what a reader
-    should know.
-    """
+    """One row per question, the manifest that says where they come from, and what a reader should know."""
 
     predictions: tuple[Prediction, ...]
     manifest: Json
@@ -87,154 +55,43 @@ class Merged:
 
 
 def merge(paths: Sequence[Path], *, allow: Collection[str] = (), questions: Path | None = None) -> Merged:
-    """Join prediction files. `allow` names differences to accept, as dotted keys of an identity (`dtype`,
-    `generation.seed`) or the three names above; each that is used is recorded. `questions` is the whole
-    question file: every row must be one of its questions, and those without a row count as missing.
+    """Join prediction files.
+
+    `allow` names differences to accept, as dotted keys of an identity (`dtype`, `generation.seed`) or the
+    three names above; each that is used is recorded. `questions` is the whole question file: every row must
+    be one of its questions, and those without a row count as missing.
 
     Raises InputError naming the files, what differs and how to accept it.
     """
-    doubled = next(
-        (
-            path
-            for index, path in enumerate(paths)
-            if path.resolve() in [other.resolve() for other in paths[:index]]
-        ),
-        None,
-    )
-    if doubled is not None:
-        raise InputError(f"{doubled}: is given twice; name each part once")
-    parts = [_read(path) for path in paths]
+    for index, path in enumerate(paths):
+        if path.resolve() in [other.resolve() for other in paths[:index]]:
+            raise InputError(f"{path}: is given twice; name each part once")
+    parts = [read_part(path) for path in paths]
     lacking = parts_of.missing_parts([(part.path, part.claim) for part in parts if part.claim is not None])
     whole = None if questions is None else read_questions(questions)
-    accepted = _accepted(parts, set(allow) | ({QUESTIONS} if whole else set()))
-    _refuse_other_datasets(parts)
+    accepted = accepted_differences(parts, set(allow) | ({QUESTIONS} if whole else set()))
+    refuse_other_datasets(parts)
     rows, twice = _joined(parts, ANSWERS in allow)
     if whole is not None and questions is not None:
         rows = _in_order(rows, whole, questions)
     if twice:
         accepted[ANSWERS] = [
             f"{len(twice):,} questions with two answers, the first file's kept",
-            *twice[:_SHOWN],
+            *twice[:_NAMED],
         ]
     identity = _identity(parts, accepted, questions)
-    asked = _asked(parts, rows, whole)
+    total = _total(parts, rows, whole)
     return Merged(
         tuple(rows.values()),
-        _manifest(parts, rows, identity, asked, accepted),
-        _notes(parts, accepted, asked, lacking),
+        _manifest(parts, rows, identity, total, accepted),
+        _notes(parts, accepted, total, lacking),
     )
-
-
-def _read(path: Path) -> PredictionPart:
-    predictions = tuple(read_rows(path))
-    if not predictions:
-        raise InputError(f"{path}: holds no predictions; a row has a question's fields and model_response")
-    stated = read_stated(path)
-    if stated is None:
-        return PredictionPart(path, predictions, None, None, {})
-    if stated.asked is not None and stated.asked < len(predictions):
-        problem = (
-            "holds "
-            f"{len(predictions):,} rows, but its manifest says that {stated.asked:,} questions were "
-            "asked"
-        )
-        raise InputError(
-            f"{path}: {problem}; give the run its own file, or remove the manifest of another run"
-        )
-    claim, mixed = stated.part, stated.identity.pop(MIXED, None) or {}
-    # What is merged answers the whole file, whichever parts there are: `unifer infer` goes on with what is
-    # missing.
-    stated.identity.pop(parts_of.KEY, None)
-    return PredictionPart(
-        path, predictions, stated.identity, stated.asked, mixed, claim, stated.whole, stated.profile
-    )
-
-
-def _accepted(parts: Sequence[PredictionPart], allow: Collection[str]) -> Json:
-    """`dotted key -> values` for every accepted difference between the manifests. Raises InputError listing
-    the others.
-    """
-    first, refused, found = (
-        parts[0],
-        [],
-        {key: list(values) for part in parts for key, values in part.mixed.items()},
-    )
-    for part in parts[1:]:
-        for key, old, new in _differing(first, part):
-            if any(key == name or key.startswith(f"{name}.") for name in allow):
-                values = found.setdefault(key, [])
-                values += [value for value in (old, new) if value not in values]
-            else:
-                refused.append((key, f"  {part.path.name}: {key}: {runs.short(old)} -> {runs.short(new)}"))
-    if refused:
-        keys = " ".join(dict.fromkeys(key.split(".")[0] for key, _ in refused))
-        told = (
-            ""
-            if QUESTIONS not in keys.split()
-            else "; --questions FILE names the whole file that the parts' question files come from"
-        )
-        listed = "\n".join(line for _, line in refused)
-        raise InputError(
-            "these files are not parts of one run; against "
-            f"{first.path}:\n{listed}\nleave the odd one out, or accept and record it with --allow "
-            f"{keys}{told}"
-        )
-    return found
-
-
-def _differing(first: PredictionPart, part: PredictionPart) -> Iterator[tuple[str, object, object]]:
-    """(dotted key, value in the first part, value in this one) for every leaf that differs."""
-    if first.identity is None or part.identity is None:
-        if (first.identity is None) != (part.identity is None):
-            yield MANIFEST, _manifest_of(first), _manifest_of(part)
-        return
-    yield from runs.leaves(_comparable(first), _comparable(part))
-
-
-def _manifest_of(part: PredictionPart) -> str:
-    return "none" if part.identity is None else "there"
-
-
-def _comparable(part: PredictionPart) -> Json:
-    """The identity with its question file as one value: a digest that differs is a difference of question
-    files, once.
-    """
-    identity = dict(part.identity or {})
-    return identity | {QUESTIONS: f"{part.questions.get('name')} ({str(part.questions.get('sha256'))[:12]})"}
-
-
-def _refuse_other_datasets(parts: Sequence[PredictionPart]) -> None:
-    """Parts of one dataset offer the same labels and name no other dataset in their rows."""
-    first = parts[0]
-    for part in parts[1:]:
-        labels, others = _offered(first), _offered(part)
-        if labels != others and first.questions.get("sha256") != part.questions.get("sha256", ""):
-            said = (
-                "its questions offer "
-                f"{', '.join(others) or 'no label'}, those of {first.path.name} "
-                f"{', '.join(labels) or 'no label'}"
-            )
-            raise InputError(
-                f"{part.path}: is of another dataset: {said}; merge the runs of one dataset at a time"
-            )
-    named = {
-        row.question.dataset: part.path
-        for part in parts
-        for row in part.predictions
-        if row.question.dataset is not None
-    }
-    if len(named) > 1:
-        listed = ", ".join(f"{name!r} ({path.name})" for name, path in named.items())
-        raise InputError(f"rows of several datasets: {listed}; merge the runs of one dataset at a time")
-
-
-def _offered(part: PredictionPart) -> list[str]:
-    return sorted({label for row in part.predictions for label in row.question.candidate_labels})
 
 
 def _joined(parts: Sequence[PredictionPart], first_wins: bool) -> tuple[dict[str, Prediction], list[str]]:
-    """One row a key, an answer rather than a failure, and the keys with two answers. Raises InputError for
-    those unless `first_wins`.
+    """One row a key, an answer rather than a failure, and the keys with two answers.
+
+    Raises InputError for those unless `first_wins`.
     """
     rows: dict[str, Prediction] = {}
     source: dict[str, Path] = {}
@@ -277,9 +134,7 @@ def _refuse_other_question(key: str, old: Prediction, new: Prediction, one: Path
 
 
 def differing_field(old: Question, new: Question) -> tuple[str, object, object] | None:
-    """The first field, by its name on disk, in which two questions of one key differ, with both values; None
-    where they are the same.
-    """
+    """The first field in which two questions of one key differ, by its name on disk, with both values."""
     pairs = (
         ("true_label", old.true_label, new.true_label),
         ("candidate_labels", list(old.candidate_labels), list(new.candidate_labels)),
@@ -291,8 +146,9 @@ def differing_field(old: Question, new: Question) -> tuple[str, object, object] 
 
 
 def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path) -> dict[str, Prediction]:
-    """`rows` in the order of the question file. Raises InputError for a row that is not one of its
-    questions.
+    """`rows` in the order of the question file.
+
+    Raises InputError for a row that is not one of its questions.
     """
     known = {question.key: question for question in whole}
     for key, row in rows.items():
@@ -312,38 +168,39 @@ def _in_order(rows: dict[str, Prediction], whole: Sequence[Question], path: Path
 
 
 def _identity(parts: Sequence[PredictionPart], accepted: Json, questions: Path | None) -> Json:
-    """What every row was made with: the first part's word, and what was allowed to differ. Unmixed, `unifer
-    infer` can go on with it.
+    """What every row was made with: the first part's word, and what was allowed to differ.
+
+    Unmixed, `unifer infer` can go on with it.
     """
     stated = next((part.identity for part in parts if part.identity is not None), {})
-    asked_of = list(
+    sources = list(
         {
             json.dumps(part.questions, sort_keys=True): part.questions for part in parts if part.questions
         }.values()
     )
-    name: Json = asked_of[0] if len(asked_of) == 1 else {}
+    name: Json = sources[0] if len(sources) == 1 else {}
     if questions is not None:
         name = runs.describe_file(questions)
-    elif len(asked_of) > 1:
-        name = {"name": " + ".join(str(each.get("name")) for each in asked_of), "files": asked_of}
+    elif len(sources) > 1:
+        name = {"name": " + ".join(str(each.get("name")) for each in sources), "files": sources}
     kept = {key: values for key, values in accepted.items() if questions is None or key != QUESTIONS}
     return {**stated, QUESTIONS: name, **({MIXED: kept} if kept else {})}
 
 
-def _asked(
+def _total(
     parts: Sequence[PredictionPart], rows: dict[str, Prediction], whole: Sequence[Question] | None
 ) -> int | None:
     """How many questions were asked in all. None where a part has no manifest, so that nobody knows."""
     if whole is not None:
         return len(whole)
-    if any(part.asked is None for part in parts):
+    if any(part.total is None for part in parts):
         return None
     missing = 0
     for source in {json.dumps(part.questions, sort_keys=True) for part in parts}:
         members = [part for part in parts if json.dumps(part.questions, sort_keys=True) == source]
         answered = {row.question.key for part in members for row in part.predictions}
         # Every start of a run asks the first N of its file, so the largest N holds the others.
-        missing += max(0, max(part.whole or part.asked or 0 for part in members) - len(answered))
+        missing += max(0, max(part.whole or part.total or 0 for part in members) - len(answered))
     return len(rows) + missing
 
 
@@ -351,15 +208,15 @@ def _manifest(
     parts: Sequence[PredictionPart],
     rows: dict[str, Prediction],
     identity: Json,
-    asked: int | None,
+    total: int | None,
     accepted: Json,
 ) -> Json:
     failed = sum(row.failed for row in rows.values())
     counts = {
-        "asked": asked,
+        "asked": total,
         "answered": len(rows) - failed,
         "failed": failed,
-        "missing": None if asked is None else asked - len(rows),
+        "missing": None if total is None else total - len(rows),
     }
     listed = [part.describe() for part in parts]
     profiles = {part.profile for part in parts}
@@ -367,13 +224,13 @@ def _manifest(
         "profile": profiles.pop() if len(profiles) == 1 else None,
         "wording": wording_of(row.question for row in rows.values()).to_json(),
     }
-    return runs.manifest(COMMAND, identity, asked=asked, **kept, rows=counts, parts=listed, allowed=accepted)
+    return runs.manifest(COMMAND, identity, asked=total, **kept, rows=counts, parts=listed, allowed=accepted)
 
 
 def _notes(
     parts: Sequence[PredictionPart],
     accepted: Json,
-    asked: int | None,
+    total: int | None,
     lacking: Sequence[parts_of.QuestionPart],
 ) -> tuple[str, ...]:
     notes = [
@@ -389,7 +246,7 @@ def _notes(
             f"{said}; its questions count as wrong: ask it by `unifer infer --part`, and merge again "
             "with --overwrite"
         )
-    if asked is None:
+    if total is None:
         notes.append(
             "not every part says how many questions were asked, so missing ones are not known; "
             "--questions FILE tells"

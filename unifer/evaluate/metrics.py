@@ -43,8 +43,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class ConfusionTable:
-    """Counts truth x outcome: a row for each of `labels`, a column for each of them and then for each of
-    `UNNAMED`.
+    """Counts truth x outcome: a row per label, a column per label and then per entry of `UNNAMED`.
 
     `unplaced` are missing rows whose truth is unknown; `well_formed` counts the replies of exact form.
     `subjects` holds the counts of each subject apart, shape (subjects, labels, outcomes); None where rows are
@@ -67,8 +66,9 @@ class ConfusionTable:
         return None if self.subjects is None else len(self.subjects)
 
     def relabelled(self, labels: Sequence[str], rename: dict[str, str]) -> ConfusionTable:
-        """The same counts over `labels`, where this table's label `x` is called `rename[x]`. Lets tables of
-        datasets be added.
+        """The same counts over `labels`, where this table's label `x` is called `rename[x]`.
+
+        Lets tables of datasets be added.
         """
         place = [labels.index(rename[label]) for label in self.labels]
         columns = place + [len(labels) + index for index in range(len(UNNAMED))]
@@ -153,9 +153,7 @@ def _by_subject(cells: Sequence[int], subjects: Sequence[str], shape: tuple[int,
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One label: recall is None without questions of it, precision None where it was never predicted, F1 None
-    without either.
-    """
+    """One label: recall is None without questions of it, precision None where it was never predicted."""
 
     label: str
     precision: float | None
@@ -185,9 +183,7 @@ class Scores:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Every denominator: asked, answered, the four of `UNNAMED`, and how many replies were of exact
-        form.
-        """
+        """Every denominator: asked, answered, the four of `UNNAMED`, well_formed."""
         size = len(self.table.labels)
         unnamed = {name: int(self.table.counts[:, size + index].sum()) for index, name in enumerate(UNNAMED)}
         unnamed["missing"] += self.table.unplaced
@@ -227,8 +223,9 @@ def intervals_json(
 
 
 def score(table: ConfusionTable, *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
-    """Scores of `table`, with intervals from `resamples` bootstrap samples (0: none). Raises ValueError for
-    an empty table.
+    """Scores of `table`, with intervals from `resamples` bootstrap samples (0: none).
+
+    Raises ValueError for an empty table.
     """
     if not table.counts.sum():
         raise ValueError("there is no row to score")
@@ -252,9 +249,7 @@ def score_pooled(tables: Sequence[ConfusionTable], *, resamples: int = RESAMPLES
 
 
 def _scores(table: ConfusionTable, counts: Counts, asked: Counts, seed: int, drawn: Drawn) -> Scores:
-    """Scores of `table` with intervals from the samples `counts` (resamples, labels, outcomes) of `asked`
-    (resamples,) questions.
-    """
+    """Scores of `table`; intervals from `counts` (resamples, labels, outcomes) over `asked` (resamples,)."""
     war, uar, macro_f1 = (
         float(value) for value in headline_of(table.counts[None], np.array([table.asked]))[0]
     )
@@ -283,8 +278,9 @@ def intervals_of(samples: Floats, drawn: Drawn = ROWS) -> dict[str, tuple[float,
 
 
 def headline_of(counts: Counts | Floats, asked: Counts | Floats) -> Floats:
-    """The scores `HEADLINE` of each table in `counts` (tables, labels, outcomes) over `asked` (tables,)
-    questions; shape (tables, 3).
+    """The scores `HEADLINE` of each table; shape (tables, 3).
+
+    `counts` (tables, labels, outcomes) over `asked` (tables,) questions.
     """
     size = counts.shape[1]
     hits = np.diagonal(counts, axis1=1, axis2=2)[:, :size]

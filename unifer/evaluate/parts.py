@@ -51,8 +51,9 @@ class QuestionPart:
 
     @classmethod
     def in_identity(cls, identity: Mapping[str, object]) -> QuestionPart | None:
-        """The part that a manifest's identity names; None for the run of a whole file. Raises ValueError: it
-        names no part.
+        """The part that a manifest's identity names; None for the run of a whole file.
+
+        Raises ValueError: it names no part.
         """
         stated = identity.get(KEY)
         if stated is None:
@@ -91,8 +92,9 @@ def all_parts(path: Path) -> str:
 
 
 def missing_parts(claims: Sequence[tuple[Path, QuestionPart]]) -> list[QuestionPart]:
-    """The parts of the split that nobody claims. Raises InputError for parts of different splits, and for a
-    part that two files claim.
+    """The parts of the split that nobody claims.
+
+    Raises InputError for parts of different splits, and for a part that two files claim.
     """
     claimed: dict[QuestionPart, Path] = {}
     for path, part in claims:

@@ -1,42 +1,42 @@
-"""Predictions -> verdicts -> scores, for one dataset and for several together.
+"""Predictions -> verdicts -> strict scores, for one run on one dataset: the only place where evaluation calls
+the grader.
 
-Knows both protocols by name: `strict` grades with `dialogue/answers`, `unifer` with `dialogue/published`.
-Prints nothing. Nothing is averaged in silence: what is missing or odd comes back as notes.
+Prints nothing. Nothing is averaged in silence: what is missing or odd comes back as notes. The protocols
+`unifer` and `facial-r1` are `published` and `facial_r1`; several datasets together are `overall`.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
+from typing import TYPE_CHECKING
 
 from unifer import runs
-from unifer.datasets import AnswerTag, DatasetSpec
-from unifer.dialogue.published import UNKNOWN, published_label
-from unifer.dialogue.wordings import PUBLISHED, Wording, wording_of
-from unifer.emotions import canonical, in_order
+from unifer.datasets import DatasetSpec
+from unifer.dialogue.answers import grade
+from unifer.dialogue.wordings import Wording, wording_of
 from unifer.errors import InputError
 from unifer.evaluate import metrics
 from unifer.evaluate.au_metrics import ActionUnitScores, claim_on, score_action_units
 from unifer.evaluate.folds import FoldScores, Values, fold_scores, unit_values
-from unifer.evaluate.grading import Graded, grade_prediction, unread_notes
+from unifer.evaluate.grading import Graded, unread_notes
+from unifer.evaluate.loading import LoadedRun, Missing, PredictionFile, open_run
 from unifer.evaluate.metrics import RESAMPLES, ConfusionTable, Scores
-from unifer.evaluate.predictions import (
-    NOTHING_MISSING,
-    Missing,
-    PredictionFile,
-    find_missing,
-    read_predictions,
-)
-from unifer.evaluate.published_metrics import published_metrics, published_pool
-from unifer.evaluate.reasoning.judged import read_judged
+from unifer.evaluate.reasoning.marks import read_judged
 from unifer.evaluate.reasoning.scores import ReasoningScores, score_reasoning
-from unifer.evaluate.statistics.baselines import Baselines, baselines_of, mean_baselines
-from unifer.evaluate.statistics.bootstrap import Drawn, cluster_notes, clusters_of, rare_notes
-from unifer.records import OUTCOMES, Json, Question
+from unifer.evaluate.statistics.baselines import Baselines, baselines_of
+from unifer.evaluate.statistics.bootstrap import cluster_notes, clusters_of, rare_notes
+from unifer.parallel import in_chunks
+from unifer.records import OUTCOMES, Json, Prediction, Question, Verdict
+
+if TYPE_CHECKING:
+    from unifer.evaluate.run_files import Selected
+
+NOTHING_MISSING = Missing()
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class DatasetScores:
     `scores` is None where no question asks for a label, `action_units` where none has annotated AUs.
     """
 
-    spec: DatasetSpec
-    run: PredictionFile
+    loaded: LoadedRun
     graded: tuple[Graded, ...]
     counts: dict[str, int]
     scores: Scores | None
@@ -62,6 +61,14 @@ class DatasetScores:
     """The same scores by fold, where its questions name their subjects' folds."""
 
     @property
+    def spec(self) -> DatasetSpec:
+        return self.loaded.spec
+
+    @property
+    def run(self) -> PredictionFile:
+        return self.loaded.file
+
+    @property
     def labelled(self) -> Scores:
         """`scores`. Raises InputError where there are none."""
         if self.scores is None:
@@ -73,9 +80,7 @@ class DatasetScores:
 
     @property
     def baselines(self) -> Baselines | None:
-        """What naming the commonest label would score, and how often people agree; None where no question
-        asks for a label.
-        """
+        """What naming the commonest label would score, and how often people agree; None without labels."""
         return None if self.scores is None else baselines_of(self.scores.table, self.spec)
 
     def to_json(self) -> Json:
@@ -101,43 +106,50 @@ class DatasetScores:
 
 
 def score_strict(spec: DatasetSpec, run: PredictionFile, resamples: int = RESAMPLES) -> DatasetScores:
-    """Grade and score one run. Raises InputError for a file that is not this dataset's."""
-    predictions, notes = read_predictions(run.path, spec)
-    missing = find_missing(run.path, spec, predictions)
-    graded = tuple(
-        Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
-        for prediction in predictions
-    )
+    """Open, grade and score one run. Raises InputError for a file that is not this dataset's."""
+    return score_run(open_run(spec, run), resamples)
+
+
+def score_run(loaded: LoadedRun, resamples: int = RESAMPLES) -> DatasetScores:
+    """Grade and score a run that is open."""
+    spec, missing, questions = loaded.spec, loaded.missing, loaded.questions
+    graded = tuple(Graded(row, grade_prediction(row), spec.action_units) for row in loaded.predictions)
     scores, units = figures(spec, graded, missing, resamples)
+    judged = read_judged(loaded.file.path)
+    reasoning = score_reasoning(
+        graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=seed_of(spec.name)
+    )
+    folds, fold_notes = fold_scores(
+        loaded.file.path, questions, lambda fold: _of_fold(spec, graded, missing, fold)
+    )
+    notes = (
+        *(*missing.notes, *loaded.notes),
+        *_rare_notes(graded, scores, units),
+        *(*unread_notes(graded), *cluster_notes(questions), *fold_notes),
+    )
+    wording = wording_of(row.question for row in loaded.predictions)
+    return DatasetScores(
+        loaded, graded, _counts(graded, missing), scores, units, notes, reasoning, wording, folds
+    )
+
+
+def _rare_notes(graded: Sequence[Graded], scores: Scores | None, units: ActionUnitScores | None) -> list[str]:
+    """Which labels and AUs the means lack, or have few examples of."""
+    notes = []
     if scores is not None:
         absent = [row.label for row in scores.per_class if not row.support]
-        notes += (
-            [f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels"]
-            if absent
-            else []
-        )
+        if absent:
+            notes.append(
+                f"no question shows {', '.join(absent)}: UAR and macro-F1 are means over the other labels"
+            )
         unlabelled = sum(row.prediction.question.true_label is None for row in graded)
-        notes += (
-            [f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out"]
-            if unlabelled
-            else []
-        )
+        if unlabelled:
+            notes.append(f"{unlabelled:,} questions ask for AUs alone: WAR, UAR and macro-F1 leave them out")
         notes += rare_notes("UAR and macro-F1", {row.label: row.support for row in scores.per_class})
     if units is not None:
-        notes += rare_notes("means over AUs", {f"AU{row.action_unit}": row.support for row in units.per_unit})
-    notes += unread_notes(graded)
-    notes += cluster_notes([*(row.prediction.question for row in graded), *missing.questions])
-    judged = read_judged(run.path)
-    reasoning = score_reasoning(
-        graded, missing.questions, units=units, judged=judged, resamples=resamples, seed=_seed(spec.name)
-    )
-    asked = wording_of(prediction.question for prediction in predictions)
-    questions = [*(prediction.question for prediction in predictions), *missing.questions]
-    folds, odd = fold_scores(run.path, questions, lambda fold: _of_fold(spec, graded, missing, fold))
-    said = (*missing.notes, *notes, *odd)
-    return DatasetScores(
-        spec, run, graded, _counts(graded, missing), scores, units, said, reasoning, asked, folds
-    )
+        support = {f"AU{row.action_unit}": row.support for row in units.per_unit}
+        notes += rare_notes("means over AUs", support)
+    return notes
 
 
 def _of_fold(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing, fold: str) -> Values:
@@ -149,17 +161,25 @@ def _of_fold(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing, fold
     return labelled | unit_values(units)
 
 
+def grade_prediction(prediction: Prediction) -> Verdict:
+    """The strict verdict on a prediction; `failed` where there is no reply."""
+    if prediction.failed:
+        return Verdict("failed", None, "", False, frozenset())
+    return grade(prediction.reply, prediction.question.candidate_labels)
+
+
 def figures(
     spec: DatasetSpec,
     graded: Sequence[Graded],
     missing: Missing = NOTHING_MISSING,
     resamples: int = RESAMPLES,
 ) -> tuple[Scores | None, ActionUnitScores | None]:
-    """Scores of labels and of AUs over `graded` and what is missing; None where the set asks for no label,
-    and where no face has AUs.
+    """Scores of labels and of AUs over `graded` and what is missing.
+
+    None where the set asks for no label, and where no face has AUs.
     """
     scores = (
-        metrics.score(_table(spec, graded, missing), resamples=resamples, seed=_seed(spec.name))
+        metrics.score(_table(spec, graded, missing), resamples=resamples, seed=seed_of(spec.name))
         if spec.labels
         else None
     )
@@ -194,7 +214,7 @@ def _action_units(
     clusters = clusters_of([question for question, _ in faces])
     claims = [claim for _, claim in faces]
     return score_action_units(
-        claims, units=spec.action_units, clusters=clusters, resamples=resamples, seed=_seed(spec.name)
+        claims, units=spec.action_units, clusters=clusters, resamples=resamples, seed=seed_of(spec.name)
     )
 
 
@@ -208,145 +228,38 @@ def _table(spec: DatasetSpec, graded: Sequence[Graded], missing: Missing) -> Con
     well_formed = sum(
         row.verdict.well_formed for row in graded if row.prediction.question.true_label is not None
     )
-    subjects = clusters_of([question for question, _, _ in rows])
+    questions = [question for question, _, _ in rows]
+    subjects = clusters_of(questions) if any(question.subject for question in questions) else None
     return metrics.tally(
         spec.labels, counted, unplaced=missing.unplaced, well_formed=well_formed, subjects=subjects
     )
 
 
-def _seed(name: str) -> int:
-    """A fixed seed for each name: datasets drawn with one seed would vary together, and the interval of their
-    mean be wrong.
-    """
+def seed_of(name: str) -> int:
+    """A fixed seed per name: datasets drawn with one seed would vary together, their mean too widely."""
     return zlib.crc32(name.encode())
 
 
-@dataclass(frozen=True)
-class Overall:
-    """Several datasets together: `pooled` over all rows under canonical names, `mean` over datasets, each
-    with intervals.
+# --- many runs ----------------------------------------------------------------------------------------------
+
+
+def score_all(
+    selected: Sequence[Selected],
+    resamples: int,
+    advance: Callable[[int], None] | None = None,
+    workers: int | None = None,
+) -> list[DatasetScores]:
+    """What `score_strict` gives for each of `selected`, in order, each run in one of several processes.
+
+    Raises InputError as `score_strict` does; `advance` hears of runs that are done.
     """
-
-    datasets: tuple[DatasetScores, ...]
-    pooled: Scores
-    mean: dict[str, float]
-    mean_intervals: dict[str, tuple[float, float]]
-    mean_drawn: Drawn
-
-    @property
-    def pooled_baselines(self) -> Baselines:
-        """Always naming the label that is commonest in the pool."""
-        return baselines_of(self.pooled.table)
-
-    @property
-    def mean_baselines(self) -> Baselines:
-        """The mean over datasets of naming the commonest label of each."""
-        return mean_baselines([baselines_of(part.labelled.table) for part in self.datasets])
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return tuple(f"{part.spec.title}: {note}" for part in self.datasets for note in part.notes)
-
-    def to_json(self) -> Json:
-        mean = metrics.intervals_json(
-            self.mean_intervals, len(self.pooled.samples), self.pooled.seed, self.mean_drawn
-        )
-        return {
-            "protocol": "strict",
-            "run": self.datasets[0].run.name,
-            "pooled": {**self.pooled.to_json(), "baselines": self.pooled_baselines.to_json()},
-            "mean_of_datasets": {**self.mean, "intervals": mean, "baselines": self.mean_baselines.to_json()},
-            "datasets": {part.spec.name: part.to_json() for part in self.datasets},
-            "notes": list(self.notes),
-        }
+    work = partial(_score_chunk, resamples=resamples)
+    # The largest first, so that no process is left alone with it at the end.
+    order = sorted(range(len(selected)), key=lambda at: -selected[at].run.path.stat().st_size)
+    chunks = in_chunks(work, [selected[at] for at in order], workers or os.cpu_count() or 1, advance, size=1)
+    scored = dict(zip(order, (each for chunk in chunks for each in chunk), strict=True))
+    return [scored[at] for at in range(len(selected))]
 
 
-def overall(parts: Sequence[DatasetScores], resamples: int = RESAMPLES) -> Overall:
-    """Put scores of datasets together. Pooled weighs every row alike, the mean every dataset; datasets are
-    resampled apart.
-
-    Raises InputError for a dataset without labels, which has no WAR to be pooled.
-    """
-    scored = [part.labelled for part in parts]
-    labels = in_order(label for part in parts for label in part.spec.labels)
-    tables = [
-        each.table.relabelled(labels, {label: canonical(label) for label in each.table.labels})
-        for each in scored
-    ]
-    mean = {name: float(np.mean([getattr(each, name) for each in scored])) for name in metrics.HEADLINE}
-    samples = np.mean([each.samples for each in scored], axis=0)
-    pooled = metrics.score_pooled(tables, resamples=resamples, seed=_seed("pooled"))
-    drawn = Drawn.together([each.drawn.clusters for each in scored])
-    return Overall(tuple(parts), pooled, mean, metrics.intervals_of(samples, drawn), drawn)
-
-
-@dataclass(frozen=True)
-class PublishedScores:
-    """Scores of one run by the published rule; `pairs` are (truth, label read) of the rows that did not
-    fail.
-    """
-
-    spec: DatasetSpec
-    run: PredictionFile
-    pairs: tuple[tuple[str, str], ...]
-    metrics: Json
-    notes: tuple[str, ...]
-    wording: Wording
-
-
-def score_published(
-    spec: DatasetSpec, run: PredictionFile, answer_tag: AnswerTag | None = None
-) -> PublishedScores:
-    """Grade and score one run by the published rule; failed rows leave the denominators, as they do there,
-    and are noted.
-
-    `answer_tag` overrides the dataset's own: the published pooled script reads every dataset with `one_line`.
-    """
-    predictions, notes = read_predictions(run.path, spec)
-    missing = find_missing(run.path, spec, predictions)
-    rule = spec.published
-    if not spec.labels:
-        raise InputError(
-            f"{spec.folder}: protocol unifer reads labels, and {spec.title} asks for AUs alone; "
-            "choose --protocol strict or facial-r1"
-        )
-    pairs = tuple(
-        (
-            p.question.true_label,
-            published_label(
-                p.reply, p.question.candidate_labels, rule.aliases, answer_tag or rule.answer_tag
-            ),
-        )
-        for p in predictions
-        if not p.failed and p.question.true_label is not None
-    )
-    try:
-        result = published_metrics(pairs, spec.labels)
-    except ValueError as error:
-        raise InputError(f"{run.path}: {error}; --protocol strict counts them as wrong") from None
-    dropped = sum(prediction.failed for prediction in predictions)
-    unknown = sum(predicted == UNKNOWN for _, predicted in pairs)
-    notes += (
-        [f"{dropped:,} failed rows left every denominator, as the published rule has it"] if dropped else []
-    )
-    notes += (
-        [f"{unknown:,} replies read as {UNKNOWN!r}, which counts as a class in the macro means"]
-        if unknown
-        else []
-    )
-    lost = len(missing.questions) + missing.unplaced
-    notes += [f"incomplete run: {lost:,} questions have no reply and are not counted"] if lost else []
-    asked = wording_of(prediction.question for prediction in predictions)
-    if spec.name in PUBLISHED.values() and asked.dataset != spec.name:
-        notes.append(
-            "asked with "
-            f"{asked.text}, not the published prompt of {spec.name}: no figure to hold against "
-            "published ones"
-        )
-    return PublishedScores(spec, run, pairs, result, tuple(notes), asked)
-
-
-def pool_published(parts: Sequence[PublishedScores]) -> Json:
-    """Metrics over the rows of all datasets, as the published pooled script computes them."""
-    pairs, labels = published_pool([part.pairs for part in parts])
-    return published_metrics(pairs, labels)
+def _score_chunk(selected: Sequence[Selected], resamples: int) -> list[DatasetScores]:
+    return [score_strict(each.spec, each.run, resamples) for each in selected]

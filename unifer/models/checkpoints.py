@@ -1,7 +1,7 @@
-"""Checkpoint folders: which one a `--model` means, and whether it is whole. No torch: the answer comes before
-anything heavy loads.
+"""Checkpoint folders: which one a `--model` means, and whether it is whole.
 
-Knows files and their headers; loading weights is `loading`.
+No torch: the answer comes before anything heavy loads. Knows files and their headers; loading weights is
+`loading`.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Checkpoint:
 
 
 def find_checkpoint(model: str | None, near: Path, flag: str = "--model") -> Checkpoint:
-    """The whole, image-reading checkpoint that `flag` means by `model`; None means `model/UniFER-7B` of the
-    project around `near`.
+    """The whole, image-reading checkpoint that `flag` means by `model`.
 
-    A folder is taken as typed, else relative to the project; `org/name` without such a folder is fetched from
-    the model hub. Raises InputError where there is none or `check_checkpoint` refuses it.
+    None means `model/UniFER-7B` of the project around `near`. A folder is taken as typed, else relative to
+    the project; `org/name` without such a folder is fetched from the model hub. Raises InputError where there
+    is none or `check_checkpoint` refuses it.
     """
     if model is None:
         path = default_model(near)
@@ -84,8 +84,8 @@ def usable_checkpoint(model: str | None, flag: str = "--model") -> Checkpoint:
     quickstart = project_root(near) / QUICKSTART_MODEL
     if not quickstart.is_dir():
         raise InputError(
-            f"no model: neither model/UniFER-7B nor {QUICKSTART_MODEL} is there; `bash scripts/quickstart.sh` "
-            f"trains the latter in minutes, or give {flag} a checkpoint folder or a hub id"
+            f"no model: neither model/UniFER-7B nor {QUICKSTART_MODEL} is there; `bash scripts/quickstart.sh`"
+            f" trains the latter in minutes, or give {flag} a checkpoint folder or a hub id"
         )
     return _checked(quickstart)
 
@@ -104,8 +104,9 @@ def knows_drawn_faces_only(path: Path) -> bool:
 
 
 def names_of(checkpoint: Path) -> set[str]:
-    """What a copy of the checkpoint may be called: its folder's name, or the hub's where it lies in the hub's
-    cache.
+    """What a copy of the checkpoint may be called.
+
+    Its folder's name, or the hub's where it lies in the hub's cache.
     """
     hub = {part.rpartition("--")[2] for part in checkpoint.resolve().parts if part.startswith("models--")}
     return {checkpoint.absolute().name, checkpoint.resolve().name} | hub
@@ -137,11 +138,10 @@ def _from_hub(model: str, flag: str) -> Path:
 
 
 def check_checkpoint(path: Path) -> Path:
-    """`path` itself if it holds a whole vision-language checkpoint with its processor. Reads JSON and headers
-    only.
+    """`path` itself if it holds a whole vision-language checkpoint with its processor.
 
-    Raises InputError: no folder, no or broken config.json, a LoRA adapter, a model that reads no images, no
-    processor or tokenizer files, a missing or truncated weight file.
+    Reads JSON and headers only. Raises InputError: no folder, no or broken config.json, a LoRA adapter, a
+    model that reads no images, no processor or tokenizer files, a missing or truncated weight file.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; a folder that holds a checkpoint is expected")
@@ -238,3 +238,23 @@ def _check_weights(path: Path, tensors: set[str]) -> None:
             f"{path}: lacks {lost[0]!r}, which the checkpoint's index puts there; files of two "
             "checkpoints are mixed"
         )
+
+
+def last_whole(folder: Path) -> Path | None:
+    """The newest `checkpoint-N` of a training run that is whole; None without one.
+
+    The trainer state is the last thing that a save writes: a folder without it was left half-written.
+    """
+    whole = [
+        (int(match[1]), path)
+        for path in folder.glob("checkpoint-*")
+        if (match := re.fullmatch(r"checkpoint-(\d+)", path.name)) and _has_state(path)
+    ]
+    return max(whole)[1] if whole else None
+
+
+def _has_state(checkpoint: Path) -> bool:
+    try:
+        return isinstance(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

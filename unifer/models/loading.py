@@ -23,8 +23,9 @@ _TRANSFORMERS_LOGGING: Any = logging
 
 
 def load_processor(path: Path, padding_side: str = "left") -> Any:
-    """Tokenizer and image processor of a checkpoint. Raises InputError: broken processor files, no chat
-    template.
+    """Tokenizer and image processor of a checkpoint.
+
+    Raises InputError: broken processor files, no chat template.
     """
     try:
         processor: Any = _AUTO_PROCESSOR.from_pretrained(str(path))
@@ -44,11 +45,10 @@ def load_processor(path: Path, padding_side: str = "left") -> Any:
 
 
 def load_model(path: Path, dtype: str, attn: str = "sdpa", device: str | torch.device | None = None) -> Any:
-    """The model in evaluation mode; `dtype` is a torch name such as `"bfloat16"`, `device` None the GPU if
-    there is one.
+    """The model in evaluation mode.
 
-    Raises InputError: an unknown architecture, attention that is not installed, weights that do not fit the
-    config.
+    `dtype` is a torch name such as `"bfloat16"`, `device` None the GPU if there is one. Raises InputError: an
+    unknown architecture, attention that is not installed, weights that do not fit the config.
     """
     check_checkpoint(path)
     _TRANSFORMERS_LOGGING.disable_progress_bar()

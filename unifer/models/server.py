@@ -1,8 +1,7 @@
-"""A vLLM server of one model on this machine, started on a free loopback port, waited for, and ended with
-everything it started.
+"""A vLLM server of one model on this machine, ended with everything it started.
 
-It ends with `stop`, with the block of `serving`, with Ctrl-C and with our own death, by whatever signal.
-Knows ports and vLLM's arguments; not what is asked.
+It starts on a free loopback port and is waited for. It ends with `stop`, with the block of `serving`, with
+Ctrl-C and with our own death, by whatever signal. Knows ports and vLLM's arguments; not what is asked.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +20,7 @@ from unifer import runs
 from unifer.errors import InputError
 from unifer.models.devices import auto_dtype, visible_gpus
 from unifer.places import project_root
-from unifer.processes import ProcessGroup
+from unifer.processes import ProcessGroup, free_port
 from unifer.records import Json
 
 _HOST = "127.0.0.1"
@@ -38,7 +36,7 @@ class ServerLost(Exception):
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What is served and how; the keys of `vllm:` in benchmark/models.yaml."""
+    """What is served and how; the keys of `vllm:` in eval_more/models.yaml."""
 
     model: str
     """A checkpoint folder, as seen from here or from the project, else an id on the model hub."""
@@ -52,8 +50,9 @@ class ServerOptions:
 
     @property
     def folder(self) -> Path | None:
-        """The checkpoint folder that `model` means; None for an id on the hub. Raises InputError for what can
-        be neither.
+        """The checkpoint folder that `model` means; None for an id on the hub.
+
+        Raises InputError for what can be neither.
         """
         for path in (Path(self.model).expanduser(), project_root(Path.cwd()) / self.model):
             if path.is_dir():
@@ -76,8 +75,9 @@ class ServerOptions:
         )
 
     def describe(self, name: str) -> Json:
-        """What identifies the model in a run's manifest: a folder by its fingerprint, a hub model by its
-        id.
+        """What identifies the model in a run's manifest.
+
+        A folder goes by its fingerprint, a hub model by its id.
         """
         folder = self.folder
         return (runs.describe_checkpoint(folder) if folder is not None else {"hub": self.model}) | {
@@ -126,8 +126,9 @@ class ServerOptions:
 
 
 class LocalServer:
-    """One server and its process group. `start`, then `ready` until it is true, `alive` while it is used,
-    `stop` in any case.
+    """One server and its process group.
+
+    `start`, then `ready` until it is true, `alive` while it is used, `stop` in any case.
     """
 
     def __init__(self, options: ServerOptions, served: str, log: Path) -> None:
@@ -145,7 +146,7 @@ class LocalServer:
 
     def start(self) -> None:
         """Begin to start it. Raises InputError where `model` is no folder and no hub id."""
-        port = _free_port()
+        port = free_port(_HOST)
         command = self.options.command(self.served, port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as stream:
@@ -215,13 +216,6 @@ def serving(options: ServerOptions, served: str, log: Path) -> Iterator[LocalSer
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((_HOST, 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _environment() -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""UniFER-Tiny: a real Qwen2.5-VL of 4.6 million parameters with its own tokenizer, for machines without a
-GPU.
+"""UniFER-Tiny: a real Qwen2.5-VL of 4.6 million parameters, for machines without a GPU.
 
-Architecture class, processor, special tokens and chat template shape are those of Qwen2.5-VL, so everything
-that loads the 7B model loads this one. Knows how to make an untrained checkpoint; training it is `train/sft`.
+It has its own tokenizer. Architecture class, processor, special tokens and chat template shape are those of
+Qwen2.5-VL, so everything that loads the 7B model loads this one. Knows how to make an untrained checkpoint;
+training it is `train/sft`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from unifer.emotions import EMOTIONS, SPELLINGS
 from unifer.models.checkpoints import TINY_WIDTH
 
 PIXELS = 112
-"""Side in pixels that the processor scales the 224x224 image of the image rule to: 8x8 patches, 16 image
-tokens.
+"""Side in pixels to which the processor scales the image rule's 224x224 image.
+
+8x8 patches, 16 image tokens.
 """
 
 _PATCH, _MERGE, _HIDDEN = 14, 2, TINY_WIDTH
@@ -173,8 +174,9 @@ def _config(tokenizer: Qwen2TokenizerFast) -> Qwen2_5_VLConfig:
 
 
 def export(trained: Path, out: Path) -> None:
-    """Write the final model of a run in `trained` to `out` as bfloat16, half the bytes, with processor and
-    manifest.
+    """Write the final model of a run in `trained` to `out`, with processor and manifest.
+
+    As bfloat16, which is half the bytes.
     """
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(trained, dtype=torch.bfloat16)
     model.save_pretrained(out)

@@ -1,5 +1,4 @@
-"""Published files out of the Hugging Face hub into the folders where the project looks for them, whole or not
-at all.
+"""Published files from the Hugging Face hub into their places in the project, whole or not at all.
 
 A file grows beside its place under another name, from where an earlier try stopped, is checked by the size
 and digest that the hub states, and moved into place only then. `hf_hub_download` throws a part away when it
@@ -23,7 +22,7 @@ from unifer.releases import Release
 
 PART = ".part"
 """Ends the name of a download that is not whole yet."""
-_SHOWN = 8
+_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Wanted:
         size = path.stat().st_size
         if size != self.bytes:
             return f"{size:,} bytes, {self.bytes:,} at the hub"
-        found, stated = (files.sha256(path), self.sha256) if self.sha256 else (_blob(path, size), self.blob)
-        return None if stated in (None, found) else f"digest {found[:12]}, {str(stated)[:12]} at the hub"
+        own, hubs = (files.sha256(path), self.sha256) if self.sha256 else (_blob(path, size), self.blob)
+        return None if hubs in (None, own) else f"digest {own[:12]}, {str(hubs)[:12]} at the hub"
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,9 @@ class Listing:
 
 
 def look_up(release: Release, project: Path, revision: str | None = None) -> Listing:
-    """What the hub has of `release`. Raises InputError: refused, not reached, no such dataset or revision, a
-    file that is not in it.
+    """What the hub has of `release`.
+
+    Raises InputError: refused, not reached, no such dataset or revision, a file that is not in it.
     """
     from huggingface_hub import HfApi
 
@@ -72,11 +72,11 @@ def look_up(release: Release, project: Path, revision: str | None = None) -> Lis
     )
     there = [each for each in info.siblings or [] if release.folder_of(each.rfilename) is not None]
     wanted = tuple(_wanted(each, release, project) for each in there)
-    found = {each.place.name for each in wanted}
-    missing = [name for name in release.files if name not in found]
+    places = {each.place.name for each in wanted}
+    missing = [name for name in release.files if name not in places]
     if missing or not wanted:
         names = [each.rfilename for each in info.siblings or []]
-        holds = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "nothing"
+        holds = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "") if names else "nothing"
         raise InputError(
             f"{release.hub} at version {str(info.sha)[:12]} has no "
             f"{', '.join(missing) or 'row files (*.jsonl)'}; it holds {holds}. Choose another version "
@@ -108,17 +108,17 @@ def _wanted(sibling: Any, release: Release, project: Path) -> Wanted:
     )
 
 
-def lacking(listing: Listing, *, force: bool) -> list[Wanted]:
-    """What is not there yet. Raises InputError where another file stands in a place, unless `force`."""
+def lacking(listing: Listing, *, overwrite: bool) -> list[Wanted]:
+    """What is not there yet. Raises InputError where another file stands in a place, unless `overwrite`."""
     absent = []
     for each in listing.wanted:
         difference = each.differs(each.place) if each.place.is_file() else "absent"
         if difference is None:
             continue
-        if difference != "absent" and not force:
+        if difference != "absent" and not overwrite:
             raise InputError(
                 f"{each.place}: is another version ({difference}, version {listing.revision[:12]}); "
-                "move it aside with --force, or name its version with --revision"
+                "move it aside with --overwrite, or name its version with --revision"
             )
         absent.append(each)
     return absent
@@ -180,22 +180,18 @@ def _asking(
     from httpx import HTTPError
     from huggingface_hub import errors
 
-    again = (
-        "what has come is kept, and the same command goes on from there"
-        if file
-        else "run the same command again"
-    )
+    go_on = "what has come is kept, and the same command goes on from there"
+    again = go_on if file else "run the same command again"
     what = f"{release.hub}: {file.name}" if file else release.hub
     try:
         return ask()
     except errors.RevisionNotFoundError:
-        raise InputError(
-            f"{release.hub}: has no version {revision!r}; {release.page} lists them, the newest is "
-            "the default"
-        ) from None
+        versions = f"{release.page} lists them, the newest is the default"
+        raise InputError(f"{release.hub}: has no version {revision!r}; {versions}") from None
     except errors.RemoteEntryNotFoundError:
+        version = str(revision)[:12]
         raise InputError(
-            f"{what}: is not at the hub in version {str(revision)[:12]}; choose another with --revision"
+            f"{what}: is not at the hub in version {version}; choose another with --revision"
         ) from None
     except errors.OfflineModeIsEnabled:
         raise InputError(
@@ -203,30 +199,25 @@ def _asking(
         ) from None
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, HTTPError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
-        if status in (401, 403):
-            remedy = (
-                "open "
-                f"{release.page}, accept its terms if it asks for that, and log in with `hf auth "
-                "login` (or set HF_TOKEN)"
-            )
-            raise InputError(f"{what}: the hub refuses access ({status}); {remedy}") from None
-        if status == 404:
-            raise InputError(
-                f"{what}: the hub has no such dataset, or not for you; see {release.page}, `hf auth "
-                "login` logs in"
-            ) from None
-        cause = (
-            f"the hub answers {status}"
-            if status
-            else f"the hub cannot be reached ({_endpoint() or 'huggingface.co'})"
-        )
-        raise InputError(
-            f"{what}: {cause}; check network and proxy (HF_ENDPOINT names a mirror), {again}"
-        ) from None
+        raise InputError(f"{what}: {_refusal(release, status, again)}") from None
     except OSError as error:
         if file is None or error.errno is not None:
             raise
         raise InputError(f"{what}: came only in part ({str(error).splitlines()[0][:120]}); {again}") from None
+
+
+def _refusal(release: Release, status: int | None, again: str) -> str:
+    """What an HTTP status of the hub means, and what to do; None: there was no answer."""
+    if status in (401, 403):
+        return (
+            f"the hub refuses access ({status}); open {release.page}, accept its terms if it asks for that, "
+            "and log in with `hf auth login` (or set HF_TOKEN)"
+        )
+    if status == 404:
+        return f"the hub has no such dataset, or not for you; see {release.page}, `hf auth login` logs in"
+    unreached = f"the hub cannot be reached ({_endpoint() or 'huggingface.co'})"
+    cause = f"the hub answers {status}" if status else unreached
+    return f"{cause}; check network and proxy (HF_ENDPOINT names a mirror), {again}"
 
 
 def _endpoint() -> str | None:

@@ -58,7 +58,7 @@ class PreparedPhoto:
         """The same photo with other values in some fields."""
         return replace(self, **changes)
 
-    def followed(self, follow: Callable[[Sequence[Face]], Sequence[int]]) -> PreparedPhoto:
+    def with_tracks(self, follow: Callable[[Sequence[Face]], Sequence[int]]) -> PreparedPhoto:
         """The same frame, its faces numbered by `follow` (`video.Tracks`)."""
         faces = [question.face for question in self.questions if question.face is not None]
         tracks = iter(follow(faces))
@@ -226,5 +226,5 @@ def _doubts(
         yield "the reply gives no answer"
     elif verdict.outcome == "off_list":
         yield "the reply's answer is none of the labels"
-    if tally is not None and len(tie := votes.tied(tally)) > 1:
+    if tally is not None and len(tie := votes.ties(tally)) > 1:
         yield f"votes are tied between {', '.join(tie)}"

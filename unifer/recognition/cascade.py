@@ -8,11 +8,11 @@ a thirteenth of the longer side are not found; nor are turned or tilted ones.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unifer.errors import InputError
+from unifer.recognition.detectors import Lending, overlap
 from unifer.recognition.readings import Face
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Cascade:
 
     def __init__(self, side: int = SIDE, least_windows: int = LEAST_WINDOWS) -> None:
         self._side, self._least = side, least_windows
-        self._path = _model_path()
-        self._of_thread = threading.local()
+        path = _model_path()
+        # A search writes into its object, so that each thread needs one.
+        self._models = Lending(lambda: _loaded(path))
 
     def detect(self, image: Image) -> Sequence[Face]:
         import numpy as np
@@ -52,17 +53,18 @@ class Cascade:
         if min(size) < _WINDOW:
             return []
         pixels = np.asarray(image.resize(size, Resampling.LANCZOS, reducing_gap=3.0).convert("L"))
-        windows = self._model().detect_multi_scale(
-            pixels,
-            scale_factor=_STEP,
-            step_ratio=1,
-            min_size=(_WINDOW, _WINDOW),
-            max_size=(min(size), min(size)),
-            min_neighbor_number=1,
-            intersection_score_threshold=2.0,  # never reached: merging, with counts, is ours
-        )
+        with self._models.one() as model:
+            windows = model.detect_multi_scale(
+                pixels,
+                scale_factor=_STEP,
+                step_ratio=1,
+                min_size=(_WINDOW, _WINDOW),
+                max_size=(min(size), min(size)),
+                min_neighbor_number=1,
+                intersection_score_threshold=2.0,  # never reached: merging, with counts, is ours
+            )
         boxes = [(w["c"], w["r"], w["c"] + w["width"], w["r"] + w["height"]) for w in windows]
-        found = [(box, count) for box, count in merged(boxes) if count >= self._least]
+        found = [(box, count) for box, count in merge_boxes(boxes) if count >= self._least]
         back = image.width / size[0], image.height / size[1]
         return [
             Face(
@@ -73,20 +75,10 @@ class Cascade:
             for box, count in found
         ]
 
-    def _model(self) -> Any:
-        """The cascade of this thread: a search writes into its object."""
-        if not hasattr(self._of_thread, "model"):
-            from skimage.feature import Cascade as Frontal
 
-            self._of_thread.model = Frontal(self._path)
-        return self._of_thread.model
-
-
-def merged(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tuple[float, ...], int]]:
+def merge_boxes(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tuple[float, ...], int]]:
     """Groups of boxes that overlap, as (median box, how many), the largest group first."""
     import numpy as np
-
-    from unifer.recognition.detectors import overlap
 
     groups: list[list[tuple[float, float, float, float]]] = []
     means: list[Any] = []
@@ -100,6 +92,12 @@ def merged(boxes: Sequence[tuple[float, float, float, float]]) -> list[tuple[tup
             means[near] = np.mean(groups[near], axis=0)
     medians = [(tuple(float(side) for side in np.median(group, axis=0)), len(group)) for group in groups]
     return sorted(medians, key=lambda each: -each[1])
+
+
+def _loaded(path: str) -> Any:
+    from skimage.feature import Cascade as Frontal
+
+    return Frontal(path)
 
 
 def _model_path() -> str:

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from unifer.errors import InputError
 from unifer.recognition.readings import Face
@@ -20,6 +22,7 @@ from unifer.recognition.readings import Face
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+T = TypeVar("T")
 WHOLE, CASCADE, YUNET, BOXES = "whole", "cascade", "yunet", "boxes"
 DETECTORS = (CASCADE, YUNET, WHOLE, BOXES)
 
@@ -60,6 +63,29 @@ def detector(name: str, yunet: Path | None = None) -> Detector:
 
         return YuNet(yunet)
     raise InputError(f"detector {name!r} is not one of {', '.join(DETECTORS)}")
+
+
+class Lending(Generic[T]):
+    """Things of which a thread needs one for itself: made when all are lent, kept for the next who asks.
+
+    Not one per thread: threads come and go with every call, and loading a network takes longer than using it.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._free: SimpleQueue[T] = SimpleQueue()
+
+    @contextmanager
+    def one(self) -> Iterator[T]:
+        """One of them, for the length of the block."""
+        try:
+            thing = self._free.get_nowait()
+        except Empty:
+            thing = self._make()
+        try:
+            yield thing
+        finally:
+            self._free.put(thing)
 
 
 def overlap(one: Sequence[float], other: Sequence[float]) -> float:

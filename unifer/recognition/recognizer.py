@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from unifer.errors import InputError
-from unifer.models import gpus
+from unifer.models import devices
 from unifer.models.checkpoints import knows_drawn_faces_only, usable_checkpoint
 from unifer.models.engines import ENGINES, Engine, EngineSpec, GenerationSettings, default_engine
 from unifer.prefetching import AHEAD, DECODERS, prefetched
@@ -163,7 +163,7 @@ class Recognizer:
         """Load the model if it is not. Raises InputError where checkpoint or installation do not allow it."""
         if self._engine is None:
             if self.spec.name == "vllm":
-                gpus.refuse_full(self.spec.gpu_memory_utilization, self.spec.tensor_parallel_size)
+                devices.refuse_full(self.spec.gpu_memory_utilization, self.spec.tensor_parallel_size)
             self._engine = self._make_engine()
         return self._engine
 
@@ -203,7 +203,7 @@ class Recognizer:
                         follow([reading.face for reading in ready if reading.face])
                     continue
                 if follow is not None:
-                    ready = ready.followed(follow)
+                    ready = ready.with_tracks(follow)
                 places[id(ready)] = at
                 yield ready
 

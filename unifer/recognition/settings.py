@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class ReadingSettings:
             raise ValueError(
                 f"labels {', '.join(self.labels) or '(none)'}: two or more are needed, none of them twice"
             )
+        if not all(label.strip() for label in self.labels):
+            raise ValueError(f"labels {', '.join(self.labels)!r}: no label is empty")
         if self.which not in ("all", "largest"):
             raise ValueError(f"which {self.which!r} is not one of all, largest")
         if self.votes < 1:
@@ -82,7 +84,9 @@ class ReadingSettings:
                 raise InputError(f"{name!r} is no setting of a reading; there are {', '.join(known)}")
         own = {name: value for name, value in changes.items() if name not in ("margin", "align")}
         cut = {name: value for name, value in changes.items() if name in ("margin", "align")}
-        if isinstance(own.get("labels"), Sequence) and not isinstance(own["labels"], str):
+        if isinstance(own.get("labels"), str):
+            raise InputError(f"labels {own['labels']!r} is one text; give a list of labels")
+        if "labels" in own:
             own["labels"] = tuple(own["labels"])
         try:
             return (

@@ -100,7 +100,7 @@ def winner(tally: VoteShares) -> str | None:
     return label if tally.shares[label] else None
 
 
-def tied(tally: VoteShares) -> tuple[str, ...]:
+def ties(tally: VoteShares) -> tuple[str, ...]:
     """The labels that share the largest share."""
     most = max(tally.shares.values())
     return tuple(label for label, share in tally.shares.items() if share == most and share)

@@ -10,7 +10,6 @@ are therefore always brought into a square of 640, which either file takes in ei
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from unifer import files
 from unifer.errors import InputError
 from unifer.places import cache_folder
+from unifer.recognition.detectors import Lending
 from unifer.recognition.readings import Face
 
 if TYPE_CHECKING:
@@ -46,9 +46,11 @@ class YuNet:
     name = "yunet"
 
     def __init__(self, model: Path | None = None, score: float = SCORE) -> None:
-        self._path, self._score = model_file(model), score
-        self._of_thread = threading.local()
-        self._net()
+        path = model_file(model)
+        # OpenCV's networks are not to be shared between threads.
+        self._nets = Lending(lambda: _loaded(path, score))
+        with self._nets.one():
+            pass  # a file that is no network is refused now
 
     def detect(self, image: Image) -> Sequence[Face]:
         import numpy as np
@@ -59,7 +61,8 @@ class YuNet:
         square = pillow.new("RGB", (SIDE, SIDE))
         square.paste(image.resize(size, pillow.Resampling.BILINEAR, reducing_gap=3.0))
         blue_first = np.ascontiguousarray(np.asarray(square)[:, :, ::-1])
-        _, rows = self._net().detect(blue_first)
+        with self._nets.one() as net:
+            _, rows = net.detect(blue_first)
         back = image.width / size[0], image.height / size[1]
         return [self._face(row, back, image.size) for row in (() if rows is None else rows)]
 
@@ -71,12 +74,6 @@ class YuNet:
         )
         pairs = zip(points[::2], points[1::2], strict=True)
         return Face(box, round(score, 4), tuple((x * back[0], y * back[1]) for x, y in pairs), self.name)
-
-    def _net(self) -> Any:
-        """The network of this thread: OpenCV's are not to be shared."""
-        if not hasattr(self._of_thread, "net"):
-            self._of_thread.net = _loaded(self._path, self._score)
-        return self._of_thread.net
 
 
 def _loaded(path: Path, score: float) -> Any:

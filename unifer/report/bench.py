@@ -1,5 +1,6 @@
-"""A benchmark's cells as tables: what would be asked, how far it has come, what came of it. Prints nothing,
-asks nobody.
+"""A benchmark's cells as tables: what would be asked, how far it has come, what came of it.
+
+Prints nothing, asks nobody.
 
 Model names are letters and digits by the reader of the models file; reasons may quote servers, so they are
 shown as data.
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.scoring import DatasetScores
-from unifer.report.tables import WIDTH, grid, percent, plain
+from unifer.report.layout import WIDTH, grid, percent, plain
 
 LIVE = ("model", "dataset", "state", "done", "asked", "per s", "failed", "tokens", "USD", "WAR")
 _LONGEST_REASON = 600
@@ -32,7 +33,7 @@ def live_row(cell: BenchCell) -> tuple[str, ...]:
     tokens = cell.tokens_in + cell.tokens_out
     return (
         cell.entry.name,
-        cell.asked.spec.name,
+        cell.dataset.spec.name,
         cell.state,
         f"{cell.done:,}",
         f"{cell.total:,}",
@@ -56,13 +57,11 @@ def live_line(cell: BenchCell) -> str:
     parts += [f"{row['USD']} USD"] if cell.cost else []
     parts += [f"WAR {row['WAR']}"] if cell.war is not None else []
     reason = f"; {plain(cell.reason, _LONGEST_REASON)}" if cell.reason else ""
-    return f"{cell.entry.name} on {cell.asked.spec.name}, {cell.state}: {', '.join(parts)}{reason}"
+    return f"{cell.entry.name} on {cell.dataset.spec.name}, {cell.state}: {', '.join(parts)}{reason}"
 
 
 def plan_text(cells: Sequence[BenchCell]) -> str:
-    """What a run would do: a line a cell with open questions, requests and the most that they can cost
-    without retries.
-    """
+    """What a run would do: open questions and the most they can cost, per cell, without retries."""
     rows = []
     for cell in cells:
         state = (
@@ -77,7 +76,7 @@ def plan_text(cells: Sequence[BenchCell]) -> str:
         rows.append(
             (
                 plain(cell.entry.name, 24),
-                plain(cell.asked.spec.name, 12),
+                plain(cell.dataset.spec.name, 12),
                 plain(state, 24),
                 f"{len(cell.open):,}",
                 cost,
@@ -91,14 +90,20 @@ def plan_text(cells: Sequence[BenchCell]) -> str:
 
 
 def result_text(cells: Sequence[BenchCell], scored: Mapping[int, DatasetScores]) -> str:
-    """A line a cell: what was answered and its scores. `scored` maps positions in `cells` to scores; then why
-    cells are not done.
+    """A line per cell: number of answers and scores; then why cells are not done.
+
+    `scored` maps positions in `cells` to scores.
     """
     rows = []
     for position, cell in enumerate(cells):
         result = scored.get(position)
         rows.append(
-            (plain(cell.entry.name, 24), plain(cell.asked.spec.name, 12), cell.state, *_figures(cell, result))
+            (
+                plain(cell.entry.name, 24),
+                plain(cell.dataset.spec.name, 12),
+                cell.state,
+                *_figures(cell, result),
+            )
         )
     head = ("percent", "", "", "answered", "failed", "WAR", "95 %", "UAR")
     return "\n".join([grid(head, rows), *_reasons(cells)])
@@ -121,7 +126,7 @@ def _reasons(cells: Sequence[BenchCell]) -> list[str]:
     said: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         if cell.reason:
-            said.setdefault((cell.entry.name, cell.reason), []).append(cell.asked.spec.name)
+            said.setdefault((cell.entry.name, cell.reason), []).append(cell.dataset.spec.name)
     lines = [
         f"{model} ({', '.join(sets)}): {plain(reason, _LONGEST_REASON)}"
         for (model, reason), sets in said.items()

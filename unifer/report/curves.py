@@ -1,182 +1,32 @@
 """Training curves: small multiples over optimizer steps as one PNG, and the same run in a few lines of text.
 
-Knows metric names as TRL logs them, neither files nor trainers. Panels without data are not drawn. One
-colour-blind-safe palette (Okabe and Ito); raw points faint, their running mean over them.
+Raw points are faint, their running mean lies over them; which panels there are is `panels`.
 """
 
 from __future__ import annotations
 
-import math
-import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unifer.records import Json
 from unifer.report.figures import INK, PALETTE, new_figure, save_png
-from unifer.report.tables import WIDTH, plain
+from unifer.report.layout import notes_text, plain
+from unifer.report.panels import CurveLine, Panel, is_number, neighbours, panels, running_mean, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
 _GRID = "#e3e6ea"
-_PHASES = ("generate", "sync", "score", "rewards", "train")
-"""Parts of a step in the order in which they are stacked; others come after them by name."""
 _COLUMNS = 3
 
 
-@dataclass(frozen=True)
-class CurveLine:
-    """A metric by step; `low` and `high` name metrics that bound a band around it."""
-
-    metric: str
-    label: str
-    low: str = ""
-    high: str = ""
-    bold: bool = False
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One of the small multiples. `scale` turns logged values into what the axis counts (100 for percent)."""
-
-    title: str
-    unit: str
-    lines: tuple[CurveLine, ...]
-    scale: float = 1.0
-    log: bool = False
-    stacked: bool = False
-    exact: bool = False
-    """A schedule, which a running mean would bend."""
-
-
-_DIFFERENCE = "sampling/sampling_logp_difference"
-_LENGTH = "completions/{}_length".format
-_HELD_OUT = Panel(
-    "Held-out WAR",
-    "percent, 95 %",
-    (CurveLine("heldout/war", "greedy", "heldout/war_low", "heldout/war_high", bold=True),),
-    100,
-)
-_AFTER_REWARDS = (
-    _HELD_OUT,
-    Panel("Policy entropy", "nats per token", (CurveLine("entropy", "entropy"),)),
-    Panel("KL from the reference", "nats per token", (CurveLine("kl", "KL"),)),
-    Panel(
-        "Completion length",
-        "tokens",
-        (CurveLine(_LENGTH("mean"), "mean, and shortest to longest", _LENGTH("min"), _LENGTH("max")),),
-    ),
-    Panel("Completions cut at the limit", "percent", (CurveLine("completions/clipped_ratio", "cut"),), 100),
-    Panel("Groups without variance", "percent", (CurveLine("frac_reward_zero_std", "groups"),), 100),
-    Panel(
-        "Sampler against trainer",
-        "|Δ log p|, nats",
-        (CurveLine(f"{_DIFFERENCE}/mean", "mean"), CurveLine(f"{_DIFFERENCE}/max", "max")),
-        log=True,
-    ),
-    Panel(
-        "Importance-sampling ratio",
-        "mean ratio",
-        (CurveLine("sampling/importance_sampling_ratio/mean", "ratio"),),
-    ),
-)
-_SUPERVISED = (
-    _HELD_OUT,
-    Panel(
-        "Loss",
-        "nats per token",
-        (CurveLine("loss", "training", bold=True), CurveLine("eval_loss", "evaluation")),
-    ),
-    Panel("Tokens predicted", "percent", (CurveLine("mean_token_accuracy", "accuracy"),), 100),
-    Panel("Entropy", "nats per token", (CurveLine("entropy", "entropy"),)),
-)
-_OPTIMIZER = (
-    Panel("Gradient norm", "L2 norm", (CurveLine("grad_norm", "norm"),), log=True),
-    Panel("Learning rate", "rate", (CurveLine("learning_rate", "rate"),), exact=True),
-)
-
-
-def panels(rows: Sequence[Json]) -> list[Panel]:
-    """The panels that `rows` have data for, the headline (rewards, or the loss of supervised training)
-    first.
-    """
-    names = {name for row in rows for name in row if _numeric(row[name])}
-    rewards = sorted(name for name in names if name.startswith("rewards/") and name.endswith("/mean"))
-    if "reward" in names:
-        total = CurveLine("reward", "weighted total", bold=True)
-        each = (CurveLine(name, name.removeprefix("rewards/").removesuffix("/mean")) for name in rewards)
-        wanted = [
-            Panel("Rewards", "mean reward", (total, *each)),
-            *_AFTER_REWARDS,
-            _step_time(names),
-            *_OPTIMIZER,
-        ]
-    else:
-        wanted = [*_SUPERVISED, *_OPTIMIZER, _step_time(names)]
-    found = []
-    for panel in wanted:
-        lines = tuple(line for line in panel.lines if line.metric in names)
-        if lines:
-            positive = any(
-                _numeric(row.get(line.metric)) and row[line.metric] > 0 for row in rows for line in lines
-            )
-            found.append(replace(panel, lines=lines, log=panel.log and positive))
-    return found
-
-
-def _step_time(names: set[str]) -> Panel:
-    phases = sorted(name.removeprefix("time/") for name in names if name.startswith("time/"))
-    if not phases:
-        return Panel("Step time", "seconds", (CurveLine("step_time", "step"),))
-    ordered = [phase for phase in _PHASES if phase in phases] + [
-        phase for phase in phases if phase not in _PHASES
-    ]
-    # What the phases leave of a step is the trainer's own: forward, backward, optimizer.
-    rest = (CurveLine("step_time", "other" if "train" in phases else "train"),)
-    return Panel(
-        "Step time",
-        "seconds",
-        (*(CurveLine(f"time/{phase}", phase) for phase in ordered), *rest),
-        stacked=True,
-    )
-
-
-def _numeric(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def series(rows: Sequence[Json], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and values of `metric`, both (n,), where it was logged and finite."""
-    found = [(row["step"], row[metric]) for row in rows if _numeric(row.get(metric))]
-    table = np.asarray(found, dtype=float).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
-
-
-def running_mean(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
-    """Mean of each value with up to `half` neighbours on either side, fewer at the ends. Shape (n,) ->
-    (n,).
-    """
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(len(values))
-    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    return np.asarray((sums[high] - sums[low]) / (high - low), dtype=float)
-
-
-def _half(count: int) -> int:
-    """Neighbours on either side: 5 % of the run in all; none where points are few enough to be read one by
-    one.
-    """
-    return 0 if count < 30 else max(2, count // 40)
-
-
 def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
-    """Draw the panels that `rows` have data for, three columns, the headline two columns wide. Raises
-    ValueError without any.
+    """Draw the panels that `rows` have data for, the headline two columns wide.
+
+    Raises ValueError without any.
     """
     chosen = panels(rows)
     if not chosen:
@@ -185,11 +35,12 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
     figure = new_figure(11.5, 0.75 + 2.45 * lines)
     grid = figure.add_gridspec(lines, _COLUMNS)
     for index, panel in enumerate(chosen):
+        # The headline takes two places, so every later panel stands one further.
         row, column = divmod(index + 1 if index else 0, _COLUMNS)
         axes = figure.add_subplot(grid[0, :2] if not index else grid[row, column])
         _draw(axes, panel, rows)
     figure.suptitle(plain(title, 90), x=0.01, ha="left", fontsize=12, color=INK)
-    half = _half(len(rows))
+    half = neighbours(len(rows))
     means = (
         f"faint: logged steps; line: mean of {2 * half + 1} of them" if half else "each point a logged step"
     )
@@ -200,7 +51,7 @@ def curves_png(path: Path, rows: Sequence[Json], title: str) -> None:
 
 
 def _draw(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
-    half = 0 if panel.exact else _half(len(rows))
+    half = 0 if panel.exact else neighbours(len(rows))
     for step in _alarmed(rows):
         axes.axvline(step, color=INK, linewidth=1, linestyle=":", alpha=0.6)
     if panel.stacked:
@@ -223,7 +74,7 @@ def _line(axes: Axes, panel: Panel, line: CurveLine, rows: Sequence[Json], half:
         steps, values = steps[values > 0], values[values > 0]
     values = values * panel.scale
     if line.low:
-        bounded = [row for row in rows if all(_numeric(row.get(name)) for name in (line.low, line.high))]
+        bounded = [row for row in rows if all(is_number(row.get(name)) for name in (line.low, line.high))]
         (at, low), (_, high) = series(bounded, line.low), series(bounded, line.high)
         axes.fill_between(
             at, running_mean(low, half), running_mean(high, half), color=colour, alpha=0.13, linewidth=0
@@ -248,14 +99,12 @@ def _line(axes: Axes, panel: Panel, line: CurveLine, rows: Sequence[Json], half:
 
 
 def _stack(axes: Axes, panel: Panel, rows: Sequence[Json], half: int) -> None:
-    """Areas of the phases and, up to `step_time` (the last line, if it was logged), of what they leave of a
-    step.
-    """
+    """Areas of the phases and of what they leave of a step up to `step_time`, the last line if logged."""
     *phases, last = panel.lines
-    timed = [row for row in rows if any(_numeric(row.get(line.metric)) for line in panel.lines)]
+    timed = [row for row in rows if any(is_number(row.get(line.metric)) for line in panel.lines)]
     steps = np.asarray([row["step"] for row in timed], dtype=float)
     parts = {
-        line: np.asarray([row[line.metric] if _numeric(row.get(line.metric)) else 0.0 for row in timed])
+        line: np.asarray([row[line.metric] if is_number(row.get(line.metric)) else 0.0 for row in timed])
         for line in panel.lines
     }
     if last.metric == "step_time":
@@ -308,9 +157,7 @@ def _style(axes: Axes, panel: Panel, rows: Sequence[Json]) -> None:
 
 
 def curves_text(rows: Sequence[Json], name: str) -> str:
-    """The run in lines of at most 80 columns: steps, each panel's lines first against last, the alarms of the
-    log.
-    """
+    """The run in lines of at most 80 columns: first against last of each panel's lines, and the alarms."""
     count = max(1, min(10, len(rows) // 2))
     steps = f"{len(rows):,} logged steps, {rows[0]['step']:,} to {rows[-1]['step']:,}"
     lines = [
@@ -331,8 +178,4 @@ def curves_text(rows: Sequence[Json], name: str) -> str:
             )
             lines.append(f"  {plain(label, 34):<34}{first:>12}{last:>12}")
     alarms = [alarm for row in rows for alarm in row.get("alarms", ())]
-    said = [
-        textwrap.fill(plain(alarm, 400), WIDTH, initial_indent="! ", subsequent_indent="  ")
-        for alarm in alarms
-    ]
-    return "\n".join([*lines, "", *(said or ["no alarm in the log"])])
+    return "\n".join([*lines, "", notes_text(alarms) or "no alarm in the log"])

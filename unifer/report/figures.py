@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from unifer.report.tables import plain
+from unifer.report.layout import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +31,9 @@ _SERIES = ("#4a86c0", "#b9d3ea", "#1d4f7c")
 
 
 class Bar(NamedTuple):
-    """Bars side by side under one name: a score in [0, 1] for each series, with its 95 % interval; None where
-    there is none.
+    """Bars side by side under one name: per series a score in [0, 1] with its 95 % interval.
+
+    A score that does not exist is None.
 
     `chance` is what guessing scores in the first series.
     """
@@ -45,8 +47,9 @@ class Bar(NamedTuple):
 def confusion_png(
     path: Path, counts: Sequence[Sequence[int]], truth: Sequence[str], outcome: Sequence[str], title: str
 ) -> None:
-    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell. Columns without any
-    count beyond the labels are left out.
+    """Draw counts (truth x outcome): shade and percentage by row, the count in each cell.
+
+    Columns without any count beyond the labels are left out.
     """
     table = np.asarray(counts, dtype=float)
     kept = [index for index in range(len(outcome)) if index < len(truth) or table[:, index].any()]
@@ -90,12 +93,12 @@ def bars_png(
     title: str,
     sections: Sequence[tuple[str, int]] = (),
 ) -> None:
-    """Draw up to three scores of several datasets or models side by side, intervals as whiskers, chance as a
-    dashed line.
+    """Draw up to three scores of several datasets or models, intervals as whiskers, chance dashed.
 
     `sections` are headings with the number of bars below each, in order; a gap parts them.
     """
     ends = np.cumsum([count for _, count in sections])
+    # A bar stands 0.45 further right for each section that ended before it.
     places = np.array(
         [index + 0.45 * int(np.searchsorted(ends[:-1], index, side="right")) for index in range(len(bars))]
     )
@@ -193,3 +196,45 @@ def save_png(figure: Figure, path: Path) -> None:
 def _as_data(text: Any) -> None:
     """A dollar sign in a label is a dollar sign."""
     text.set_parse_math(False)
+
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_RIGHT, _WRONG = "#1f6fb2", "#c0504d"
+
+
+class AnsweredFace(NamedTuple):
+    """One face and what was said of it; `answer` is None where the reply named no label."""
+
+    image: Image
+    truth: str
+    answer: str | None
+    reasoning: str
+
+
+def gallery_png(path: Path, answered: Sequence[AnsweredFace], title: str, columns: int = 4) -> None:
+    """Draw the faces in rows of `columns`, right answers ticked, wrong ones crossed with the truth."""
+    rows = -(-len(answered) // columns)
+    # Laid out by hand: an automatic layout leaves no room for the text below a face.
+    figure = new_figure(3.1 * columns, 4.2 * rows + 0.4, layout=None)
+    figure.subplots_adjust(
+        left=0.01, right=0.99, top=1 - 0.8 / (4.2 * rows), bottom=0.1, hspace=0.3, wspace=0.08
+    )
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, item in zip(grid.flat, answered, strict=False):
+        right = item.answer == item.truth
+        mark = "✓" if right else "✗"
+        said = f"{mark} {plain(item.answer or 'no answer', 16)}" + (
+            "" if right else f"  (is {plain(item.truth, 16)})"
+        )
+        axes.imshow(item.image)
+        axes.set_title(said, fontsize=12, loc="left", color=_RIGHT if right else _WRONG)
+        lines = textwrap.wrap(plain(item.reasoning, 320), 46)[:6]
+        axes.text(
+            0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, color="#333333"
+        )
+    figure.suptitle(plain(title, 90), x=0.01, y=0.99, ha="left", fontsize=13)
+    save_png(figure, path)

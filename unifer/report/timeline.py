@@ -12,7 +12,7 @@ import numpy as np
 
 from unifer.recognition.readings import Reading
 from unifer.report.figures import INK, PALETTE, new_figure, save_png
-from unifer.report.tables import plain
+from unifer.report.layout import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

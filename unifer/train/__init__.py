@@ -1,3 +1,1 @@
-"""Training: rows on disk -> checkpoint, by TRL's trainers. Knows neither how rows were made nor how a
-checkpoint is judged.
-"""
+"""Training: rows on disk -> checkpoint, by TRL's trainers; knows not how rows were made, nor who judges."""

@@ -1,8 +1,7 @@
-"""Alarms over the metrics of a GRPO run: what goes wrong in silence, said once when it starts, with what to
-do.
+"""Alarms over the metrics of a GRPO run: what goes wrong in silence, named once when it starts.
 
-Pure arithmetic on numbers as TRL logs them; knows no trainer and no file. Replaying the metrics log gives the
-state of a run that was never stopped.
+Each text says what to do. Pure arithmetic on numbers as TRL logs them; knows no trainer and no file.
+Replaying the metrics log gives the state of a run that was never stopped.
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ from unifer.train.history import number
 
 @dataclass(frozen=True)
 class AlarmLimits:
-    """When an alarm starts. It ends, and may start again, once its value is `margin` (a share of the limit)
-    on the good side.
+    """When an alarm starts.
+
+    It ends, and may start again, once its value is `margin` (a share of the limit) on the good side.
     """
 
     window: int = 10
@@ -40,17 +40,17 @@ class AlarmLimits:
     gives 0.01 to 0.03 on models of 0.5B to 7B, other weights or pixels give more than 0.1.
     """
     importance: float = 0.5
-    """Mean importance-sampling ratio; below it, half of the rollouts are masked or weighed down to
-    nothing.
-    """
+    """Mean importance-sampling ratio; below it, half of the rollouts are masked or weighed to nothing."""
     reward: float = 0.7
     """Share of its best windowed mean that the total reward may fall to."""
 
 
 @dataclass(frozen=True)
 class _Watch:
-    """One metric against the limit of that name; `reference` makes the limit a share of the metric's own
-    first or best window.
+    """One metric against a limit.
+
+    `limit` names a field of `AlarmLimits`; `reference` makes it a share of the metric's own first or best
+    window.
     """
 
     limit: str
@@ -160,20 +160,21 @@ class Alarms:
         self._states = [_State(watch, limits) for watch in _WATCHES]
 
     def check(self, step: int, metrics: Mapping[str, Any]) -> list[str]:
-        """Texts of the alarms that start at `step`: what, value, limit, what to do. Metrics that are absent
-        or not finite are skipped.
+        """Texts of the alarms that start at `step`: what, value, limit, what to do.
+
+        Metrics that are absent or not finite are skipped.
         """
         if (
             "reward" not in metrics
         ):  # the closing summary, an evaluation, supervised training: there entropy is meant to fall
             return []
-        said = []
+        texts = []
         for state in self._states:
             value = number(metrics.get(state.watch.metric))
             text = None if value is None else state.see(value)
             if text:
-                said.append(f"step {step}: {text}")
-        return said
+                texts.append(f"step {step}: {text}")
+        return texts
 
     def replay(self, rows: Iterable[Json]) -> list[str]:
         """Take in logged rows; what was said when they were new."""

@@ -1,5 +1,4 @@
-"""How much of a model's context a row takes, and whether its processor shows the model the pixels that the
-run means.
+"""How much of a model's context a row takes, and whether the model sees the pixels that the run means.
 
 Knows processors and the image rule; what the rows ask, the caller hands in. Nothing is cut to fit: a cut
 would fall into image tokens or into the answer.
@@ -22,8 +21,7 @@ _TOKENIZED = 2000
 
 
 def check_pixels(checkpoint: Path, processor: Any, rule: ImageRule, *, rescales: bool) -> None:
-    """Raise InputError where the checkpoint's processor would scale the run's images again, or was trained on
-    another image rule.
+    """Raise InputError where the processor would scale images again, or the checkpoint has another rule.
 
     `rescales` is the run's word that the processor's scaling is meant.
     """
@@ -50,9 +48,7 @@ def _limits(processor: Any) -> tuple[int, int]:
 
 
 def image_tokens(processor: Any, rule: ImageRule) -> int:
-    """Most tokens that one image takes under `rule`: the processor's own limit where an image keeps its
-    size.
-    """
+    """Most tokens that one image takes under `rule`: the processor's own limit for images of any size."""
     images = processor.image_processor
     if rule.size is None:
         return _limits(processor)[1] // (images.patch_size * images.merge_size) ** 2
@@ -74,9 +70,9 @@ def longest_prompt(texts: Iterable[str], processor: Any, rule: ImageRule) -> int
 def check_context(checkpoint: Path, prompt: int, completion: int, engine_limit: int | None) -> int:
     """Tokens of a prompt and a whole completion. Raises InputError where model or engine holds fewer."""
     config = files.read_json(checkpoint / "config.json")
-    held = (config.get("text_config") or config).get("max_position_embeddings")
+    longest = (config.get("text_config") or config).get("max_position_embeddings")
     needed = prompt + completion
-    for limit, what in ((held, "the model's context"), (engine_limit, "--vllm_max_model_length")):
+    for limit, what in ((longest, "the model's context"), (engine_limit, "--vllm_max_model_length")):
         if limit is not None and needed > limit:
             raise InputError(
                 "the longest prompt takes "

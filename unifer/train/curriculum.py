@@ -1,5 +1,4 @@
-"""Which prompts come next: rows of the labels that the policy gets wrong come more often, and less so as it
-learns them.
+"""Which prompts come next: labels that the policy gets wrong come more often, and less so as it learns them.
 
 `strength` 0 draws every row as often as every other, 1 draws labels in proportion to their share of wrong
 samples. Errors are those of the policy's own samples, so no label has a name here, and a label that suffers
@@ -27,17 +26,17 @@ NAME = "curriculum.json"
 _MEMORY = 0.8
 """How much of a label's error estimate a batch that holds the label leaves as it was."""
 _DELAY = 2
-"""Batches between a draw and the newest errors that it knows: the loader has drawn the next batch before this
-one is sampled.
+"""Batches between a draw and the newest errors that it knows.
+
+The loader has drawn the next batch before this one is sampled.
 """
 
 
 class Curriculum(Sampler[int]):
-    """Row indices, each `group` times in a row and each batch of `prompts` rows `repeats` times; as many
-    prompts per epoch as rows.
+    """Row indices, each `group` times in a row and each batch of `prompts` rows `repeats` times.
 
-    Draws depend on `seed` and on the errors noted so far alone: every rank draws the same, and so does a run
-    that goes on.
+    An epoch has as many prompts as rows. Draws depend on `seed` and on the errors noted so far alone: every
+    rank draws the same, and so does a run that goes on.
     """
 
     def __init__(
@@ -81,9 +80,7 @@ class Curriculum(Sampler[int]):
                     yield from [index] * self._group
 
     def _row(self, label: str, place: int, orders: dict[tuple[str, int], list[int]]) -> int:
-        """The row of `label` that is `place`-th in turn; every pass over the label's rows is in another
-        order.
-        """
+        """The row of `label` that is `place`-th in turn; each pass over its rows is in another order."""
         rows = self._rows[label]
         turn = place // len(rows)
         if (label, turn) not in orders:
@@ -93,9 +90,7 @@ class Curriculum(Sampler[int]):
         return rows[orders[label, turn][place % len(rows)]]
 
     def shares(self, errors: dict[str, float]) -> dict[str, float]:
-        """Label -> its share of the draw, where `errors` holds the share of wrong samples of the labels met
-        so far, in [0, 1].
-        """
+        """Label -> its share of the draw, given the share of wrong samples per label met, in [0, 1]."""
         mean = sum(errors.values()) / len(errors) if errors else 0.0
         total = sum(map(len, self._rows.values()))
         weights = {}
@@ -140,8 +135,9 @@ class Curriculum(Sampler[int]):
         files.write_json(folder / NAME, state)
 
     def load(self, folder: Path) -> None:
-        """Go on as the run that wrote `folder`; its batches are drawn again first, which is how a trainer
-        skips them.
+        """Go on as the run that wrote `folder`.
+
+        Its batches are drawn again first, which is how a trainer skips them.
         """
         state = files.read_json(folder / NAME)
         self._drawn, self._errors = state["drawn"], state["errors"]

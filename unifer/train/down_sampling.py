@@ -1,11 +1,10 @@
-"""Which completions of a group are trained on: all are sampled and paid, those that teach most are learnt
-from.
+"""Which completions of a group are trained on: all are sampled and paid, the strongest are learnt from.
 
 A completion whose advantage is 0 adds nothing to the gradient of the policy's loss, so leaving it out of
 forward and backward changes nothing but the time (`teaching`). Of the others, those with the largest
-|advantage| carry most of what a group says: training on `kept` of `n` costs kept / n of the time and learns
+|advantage| carry most of what a group says: training on `count` of `n` costs count / n of the time and learns
 nearly as much per step (rollout down-sampling, arXiv 2504.13818). A KL term, where there is one, is then that
-of the completions that stay, divided by the tokens of all: beta counts for kept / n of what it is.
+of the completions that stay, divided by the tokens of all: beta counts for count / n of what it is.
 
 Knows tensors of a batch as TRL makes them; no model, no reward.
 """
@@ -32,32 +31,31 @@ _PER_ROW = (
 )
 
 
-def strongest(advantages: torch.Tensor, group: int, kept: int) -> torch.Tensor:
-    """`advantages` (completions of whole groups, in order) with all but the `kept` largest of each group by
-    |value| set to 0.
+def strongest(advantages: torch.Tensor, group: int, count: int) -> torch.Tensor:
+    """`advantages` with all but the `count` largest of each group by |value| set to 0.
 
-    Equal ones are kept in their order, so every rank that sees the same advantages keeps the same
-    completions.
+    They are those of whole groups, in order. Equal ones are kept in their order, so every rank that sees the
+    same advantages keeps the same completions.
     """
     grouped = advantages.view(-1, group)
     order = grouped.abs().argsort(dim=1, descending=True, stable=True)
-    return grouped.scatter(1, order[:, kept:], 0.0).view(-1)
+    return grouped.scatter(1, order[:, count:], 0.0).view(-1)
 
 
 def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], float]:
-    """(the rows of a batch whose advantage is not 0, their share of its rows); idle ones fill up to `least`
-    rows.
+    """(the rows of a batch whose advantage is not 0, their share of its rows).
 
-    Ranks must keep equally many: they run their sharded model in step, and TRL gathers figures of every row.
-    `inputs` holds one image per row, or none. The batch is returned as it is where every row is kept.
+    Idle rows fill up to `least` rows. Ranks must keep equally many: they run their sharded model in step, and
+    TRL gathers figures of every row. `inputs` holds one image per row, or none. The batch is returned as it
+    is where every row is kept.
     """
     idle = inputs["advantages"] == 0
     rows = len(idle)
-    kept = max(int((~idle).sum()), least)
-    if kept >= rows:
+    count = max(int((~idle).sum()), least)
+    if count >= rows:
         return inputs, 1.0
     chosen = (
-        idle.long().argsort(stable=True)[:kept].sort().values
+        idle.long().argsort(stable=True)[:count].sort().values
     )  # those that teach first, each in its order
     taken = dict(inputs)
     for name in _PER_ROW:
@@ -87,8 +85,9 @@ def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], fl
 
 
 def _cut_kinds(taken: dict[str, Any], inputs: dict[str, Any], width: int) -> None:
-    """Token kinds cover prompt and completion, and importance ratios may be one a row: both follow the
-    narrower completions.
+    """Cut token kinds and importance ratios to `width` tokens of completion.
+
+    Kinds cover prompt and completion, and a ratio may be one per row.
     """
     whole = inputs["completion_ids"].size(1)
     for name in ("token_type_ids", "mm_token_type_ids"):

@@ -1,5 +1,4 @@
-"""`global_batch`: rows (SFT) or replies (GRPO) per optimizer step over all processes, and the gradient
-accumulation that keeps it.
+"""`global_batch`: rows (SFT) or replies (GRPO) per optimizer step, and the accumulation that keeps it.
 
 A recipe names what a step takes; on how many GPUs it runs changes the time and not the step.
 """
@@ -21,8 +20,7 @@ _LARGEST_NAMED = 16
 
 
 def derive(given: Mapping[str, Any], processes: int) -> int | None:
-    """`gradient_accumulation_steps` that makes `global_batch` of the settings `given` on so many processes;
-    None without one.
+    """`gradient_accumulation_steps` that makes `global_batch` on so many processes; None without one.
 
     Raises InputError: a batch that these processes cannot share (with the sizes that would do), or an
     accumulation that says otherwise.
@@ -35,10 +33,10 @@ def derive(given: Mapping[str, Any], processes: int) -> int | None:
         shared = f"{processes} process{'es' if processes > 1 else ''} of {each}"
         raise InputError(f"--global_batch {wanted} on {shared}: {_instead(wanted, processes, each, group)}")
     steps = wanted // processes // each
-    said = given.get(ACCUMULATION)
-    if said is not None and _number(given, ACCUMULATION, 1) != steps:
+    given_steps = given.get(ACCUMULATION)
+    if given_steps is not None and _number(given, ACCUMULATION, 1) != steps:
         raise InputError(
-            f"--{ACCUMULATION} {said} with --global_batch {wanted}: {processes} x {each} need "
+            f"--{ACCUMULATION} {given_steps} with --global_batch {wanted}: {processes} x {each} need "
             f"{steps}, which is derived: leave it out, "
             "or --global_batch 0 to set it yourself"
         )

@@ -1,5 +1,4 @@
-"""GRPO with verifiable rewards: reward rows -> checkpoint, by `trl.GRPOTrainer` with rollouts of vLLM or
-transformers.
+"""GRPO with verifiable rewards: reward rows -> checkpoint, by `trl.GRPOTrainer`.
 
 Knows how such a run is set up; its loop is TRL's (`trainer`), its sampler `rollouts`, its rewards `rewards`,
 the frame `stage`.
@@ -16,8 +15,9 @@ from typing import Any, Literal
 from unifer.datasets import read_questions
 from unifer.models.engines.vllm_engine import prepare_environment
 from unifer.models.loading import load_processor
+from unifer.processes import free_port
 from unifer.records import Json
-from unifer.train import context, cpu_ranks, grpo_settings, rows, settings, stage
+from unifer.train import context, grpo_settings, mends, rows, settings, stage
 from unifer.train.alarms import AlarmLimits, Alarms
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import MetricsLog, RolloutLog, read_metrics
@@ -54,7 +54,7 @@ class GrpoStage:
 
     def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
         from unifer.train import probe
-        from unifer.train.progress import MetricsRecorder
+        from unifer.train.callbacks import MetricsRecorder
         from unifer.train.rollouts import open_engine, vllm_ban
         from unifer.train.trainer import FerGrpoTrainer
 
@@ -87,13 +87,11 @@ class GrpoStage:
 
 
 def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
-    """Who draws the rows where they are drawn by difficulty, as it stood at the checkpoint that the run goes
-    on from.
-    """
+    """Who draws rows by difficulty, as of the checkpoint that the run goes on from; None: TRL draws them."""
     config = this.config
     if not this.fer.hard_labels:
         return None
-    made = Curriculum(
+    curriculum = Curriculum(
         dataset.data.column("label").to_pylist(),
         prompts=config.generation_batch_size // config.num_generations,
         group=config.num_generations,
@@ -102,14 +100,12 @@ def _curriculum(this: stage.TrainingRun, dataset: Any) -> Curriculum | None:
         seed=config.seed,
     )
     if this.resume.checkpoint is not None:
-        made.load(this.resume.checkpoint)
-    return made
+        curriculum.load(this.resume.checkpoint)
+    return curriculum
 
 
 def _logs(this: stage.TrainingRun, limit: float) -> tuple[MetricsLog, RolloutLog, Alarms]:
-    """The run's logs as they stood at the checkpoint it goes on from, and the alarms that they had raised by
-    then.
-    """
+    """The run's logs and alarms as they stood at the checkpoint that it goes on from."""
     metrics, rollouts, alarms = (
         MetricsLog(this.out),
         RolloutLog(this.out),
@@ -130,12 +126,12 @@ def run(argv: Sequence[str]) -> Path:
 
 def types() -> tuple[type, ...]:
     """What the settings of this stage are parsed into; call before anything else that knows of ranks."""
-    cpu_ranks.prepare()
+    mends.connect_cpu_ranks()
     prepare_environment()
     from trl import GRPOConfig, ModelConfig
 
     # vLLM inside the trainer wants a rendezvous even for one rank. TRL takes port 29500 whenever that is free
     # at the start, half a minute before it is used: of two runs started together on a machine one died.
-    os.environ.setdefault("MASTER_PORT", str(cpu_ranks.free_port()))
+    os.environ.setdefault("MASTER_PORT", str(free_port()))
 
     return (grpo_settings.GrpoArguments, GRPOConfig, ModelConfig)

@@ -1,6 +1,4 @@
-"""What a GRPO run can be told, and which combinations are refused, with the reason, before anything is
-loaded.
-"""
+"""What a GRPO run can be told, and which combinations are refused before anything is loaded, and why."""
 
 from __future__ import annotations
 
@@ -114,8 +112,9 @@ _IDENTITY = (
 
 
 def check(fer: GrpoArguments, config: Any) -> Json:
-    """Refuse what cannot work, set what follows; returns the GRPO part of the run's identity. Raises
-    InputError.
+    """Refuse what cannot work, set what follows; the GRPO part of the run's identity.
+
+    Raises InputError.
     """
     _set_mode(fer, config)
     for name, allowed in _CHOICES.items():
@@ -133,9 +132,7 @@ def check(fer: GrpoArguments, config: Any) -> Json:
 
 
 def check_choices(fer: GrpoArguments, config: Any) -> rewards.WeightedRewards:
-    """The rewards that are meant; refuses what works on no machine, however large its batches are. Raises
-    InputError.
-    """
+    """The rewards that are meant. Raises InputError for what works on no machine, whatever its batches."""
     _refuse_other_distributions(config)
     chosen = rewards.choose(fer.rewards, config.reward_weights)
     _refuse_choice_of_samples(fer, config)
@@ -143,29 +140,35 @@ def check_choices(fer: GrpoArguments, config: Any) -> rewards.WeightedRewards:
 
 
 def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
-    if not 0 <= fer.hard_labels <= 1:
-        raise InputError(
-            "--hard_labels "
-            f"{fer.hard_labels}: a number from 0 (as the rows come) to 1 (by errors alone) is expected"
-        )
-    if fer.hard_labels and "accuracy" not in fer.rewards:
-        raise InputError(
-            "--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it "
-            "without paying it)"
-        )
-    if fer.hard_labels and not config.shuffle_dataset:
-        raise InputError("--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out")
-    if fer.probe_limit is not None and not 0 < fer.probe_limit < math.inf:
-        raise InputError(
-            "--probe_limit "
-            f"{fer.probe_limit}: a number above 0 is expected, in nats per token; sums round "
-            "differently"
-        )
-    if fer.trained_completions is not None and fer.trained_completions < 2:
-        raise InputError(
-            "--trained_completions "
-            f"{fer.trained_completions}: at least 2, one above and one below the mean of a group"
-        )
+    faults = (
+        (
+            not 0 <= fer.hard_labels <= 1,
+            f"--hard_labels {fer.hard_labels}: a number from 0 (as the rows come) to 1 (by errors alone) is "
+            "expected",
+        ),
+        (
+            fer.hard_labels and "accuracy" not in fer.rewards,
+            "--hard_labels looks at the reward accuracy: name it in --rewards (a weight of 0 logs it without "
+            "paying it)",
+        ),
+        (
+            fer.hard_labels and not config.shuffle_dataset,
+            "--hard_labels draws rows in an order of its own: leave --shuffle_dataset false out",
+        ),
+        (
+            fer.probe_limit is not None and not 0 < fer.probe_limit < math.inf,
+            f"--probe_limit {fer.probe_limit}: a number above 0 is expected, in nats per token; sums round "
+            "differently",
+        ),
+        (
+            fer.trained_completions is not None and fer.trained_completions < 2,
+            f"--trained_completions {fer.trained_completions}: at least 2, one above and one below the mean "
+            "of a group",
+        ),
+    )
+    for applies, problem in faults:
+        if applies:
+            raise InputError(problem)
 
 
 def _set_mode(fer: GrpoArguments, config: Any) -> None:
@@ -225,9 +228,7 @@ def _refuse_unknown(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _refuse_torn_windows(config: Any) -> None:
-    """A run resumes with fresh rollouts, so a checkpoint may lie only where they would have been made
-    anyway.
-    """
+    """A run resumes with fresh rollouts, so a checkpoint may lie only where a generation window ends."""
     window = config.steps_per_generation * config.num_iterations
     if config.save_strategy == "steps" and (config.save_steps * config.gradient_accumulation_steps) % window:
         raise InputError(

@@ -1,5 +1,4 @@
-"""Held-out questions answered while a run trains: WAR with its interval every `eval_steps`, and the best
-checkpoint kept if wanted.
+"""Held-out questions answered while a run trains: WAR every `eval_steps`, and the best checkpoint if wanted.
 
 Replies are greedy and graded as everywhere. The engine that samples for GRPO answers here too, with the
 weights that it would be given for the next step anyway; where there is none (SFT, `--rollouts none`),
@@ -27,15 +26,16 @@ from unifer.models.loading import decode_reply
 from unifer.proportions import wilson
 from unifer.records import Json, Question
 from unifer.train.history import HELD_OUT, read_held_out
-from unifer.train.rewards import judge, own
+from unifer.train.rewards import au_f1, judge
 from unifer.train.rows import load_image
 
 _BATCH = 64
 
 
 def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:
-    """WAR with its interval, UAR and recall over the labels that occur, AU F1 of a face (None without
-    annotation); shares in [0, 1].
+    """WAR with its interval, UAR and recall over the labels that occur, mean AU F1; shares in [0, 1].
+
+    AU F1 is None without annotation.
     """
     cases = [
         judge(reply, question.true_label, question.candidate_labels, question.action_units)
@@ -45,7 +45,7 @@ def score(questions: Sequence[Question], replies: Sequence[str]) -> Json:
     recalls: dict[str, list[bool]] = {}
     for case in cases:
         recalls.setdefault(str(case.label), []).append(case.correct)
-    units = [value for case in cases if (value := own.au_f1(case)) is not None]
+    units = [value for case in cases if (value := au_f1(case)) is not None]
     low, high = wilson(sum(right), len(cases))
     return {
         "war": sum(right) / len(cases),
@@ -74,8 +74,9 @@ class HeldOut:
         self._most_tokens = most_tokens
 
     def measure(self, trainer: Any) -> Json:
-        """Every rank calls this; every rank gets the score. Weights, random states and training mode are left
-        as they were.
+        """The score, for every rank; every rank calls this.
+
+        Weights, random states and training mode are left as they were.
         """
         ranks, rank = trainer.accelerator.num_processes, trainer.accelerator.process_index
         # As many questions on each rank, the first ones twice if need be: engines that are shared answer in
@@ -112,11 +113,8 @@ def _messages(texts: Sequence[str], images: Sequence[Any]) -> list[list[Json]]:
 
 def _by_sampler(trainer: Any, texts: Sequence[str], images: Sequence[Any], most_tokens: int) -> list[str]:
     """Greedy replies of the vLLM engine that samples for GRPO, given this step's weights first."""
-    sampler = trainer.vllm_generation
-    if trainer.state.global_step != trainer._last_loaded_step:
-        sampler.sync_weights()
-        trainer._last_loaded_step = trainer.state.global_step
-    ids, _, _ = trainer._tokenize_prompts(_messages(texts, images))
+    sampler = trainer.synced_sampler()
+    ids, _ = trainer.tokenize(_messages(texts, images))
     sampling = sampler.temperature, sampler.max_completion_length
     sampler.temperature, sampler.max_completion_length = 0.0, most_tokens
     try:
@@ -156,8 +154,9 @@ def _by_generate(trainer: Any, texts: Sequence[str], images: Sequence[Any], most
 
 
 class Watch(TrainerCallback):
-    """Measures `held_out` before the first step, every `every` steps and at the end; writes `heldout.jsonl`;
-    keeps the best model.
+    """Measures `held_out` before the first step, every `every` steps and at the end; keeps the best model.
+
+    Writes `heldout.jsonl`.
     """
 
     def __init__(
@@ -221,8 +220,9 @@ class Watch(TrainerCallback):
 
 
 def best_folders(out: Path) -> list[Path]:
-    """The kept models of a run, oldest first; more than one where a kill came between writing the newer and
-    dropping the older.
+    """The kept models of a run, oldest first.
+
+    There is more than one where a kill came between writing the newer and dropping the older.
     """
     return sorted((path for path in out.glob("best-*") if path.name[5:].isdigit()), key=_step)
 
@@ -234,9 +234,9 @@ def _step(folder: Path) -> int:
 def rewind(out: Path, step: int) -> None:
     """Drop what was measured, and kept, after `step`, from which the run goes on."""
     rows = read_held_out(out)
-    kept = [row for row in rows if row["step"] <= step]
-    if len(kept) < len(rows):
-        files.write_rows(out / HELD_OUT, kept)
+    left = [row for row in rows if row["step"] <= step]
+    if len(left) < len(rows):
+        files.write_rows(out / HELD_OUT, left)
     for folder in best_folders(out):
         if _step(folder) > step:
             shutil.rmtree(folder)

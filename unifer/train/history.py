@@ -1,5 +1,4 @@
-"""What a training run leaves to be read: `metrics.jsonl`, one row a logged step, and `rollouts/`, every
-sampled reply.
+"""What a training run leaves to be read: `metrics.jsonl`, a row per logged step, and `rollouts/`.
 
 Both survive a kill at any byte and are taken back to the checkpoint that a run goes on from, so that no step
 stands in them twice. One process writes them (rank 0); one that only makes the objects touches no file. Knows
@@ -18,13 +17,12 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from unifer import files
 from unifer.errors import InputError
+from unifer.models.checkpoints import last_whole
 from unifer.records import Json
-from unifer.train.checkpoints import last_whole
 
 METRICS = "metrics.jsonl"
 HELD_OUT = "heldout.jsonl"
@@ -34,8 +32,9 @@ _PART = re.compile(r"rollouts-(\d{6,})\.jsonl\.gz")
 
 
 def number(value: Any) -> int | float | None:
-    """`value` as JSON can hold it: None where it is not finite. Raises TypeError or ValueError where it is no
-    number.
+    """`value` as JSON can hold it: None where it is not finite.
+
+    Raises TypeError or ValueError where it is no number.
     """
     if value is None or isinstance(value, int):
         return value
@@ -43,9 +42,10 @@ def number(value: Any) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-class MetricsLog:
-    """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, names as TRL logs them,
-    steps rising.
+class MetricsLog(files.ClosedAtExit):
+    """`metrics.jsonl` of a run: `{"step": 12, "reward": 1.31, "kl": 0.02, ...}`, steps rising.
+
+    Names are TRL's.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,8 +60,7 @@ class MetricsLog:
         return self._log
 
     def append(self, step: int, metrics: Mapping[str, Any], alarms: Sequence[str] = ()) -> bool:
-        """Write one row; values that are not finite as null, `alarms` (what was said at this step) if there
-        are any.
+        """Write one row; values that are not finite as null, and the texts of `alarms` if there are any.
 
         False, and nothing written, where this step has its row: the closing summary of a trainer repeats the
         last step. Raises ValueError for a step before the last one (the log was not rewound), OSError where
@@ -82,23 +81,15 @@ class MetricsLog:
         """Drop what was logged after `step`, the checkpoint from which the run goes on; 0 empties the log."""
         self._opened()
         rows = list(_whole_rows(self.path))
-        kept = [row for row in rows if row["step"] <= step]
-        if len(kept) < len(rows):
+        left = [row for row in rows if row["step"] <= step]
+        if len(left) < len(rows):
             self.close()
-            files.write_rows(self.path, kept)
+            files.write_rows(self.path, left)
 
     def close(self) -> None:
         if self._log is not None:
             self._log.close()
             self._log = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _refuse_going_back(path: Path, step: int, last: int) -> None:
@@ -125,10 +116,10 @@ def _whole_rows(path: Path) -> Iterator[Json]:
 
 
 def read_metrics(folder: Path) -> list[Json]:
-    """Logged rows of the run in `folder`, a row a step, rising: its `metrics.jsonl`, else what its last
-    checkpoint remembers.
+    """Logged rows of the run in `folder`, one per step, rising.
 
-    Reads a run in progress. Raises InputError: no such folder, nothing logged, a broken row.
+    From its `metrics.jsonl`, else from what its last checkpoint remembers. Reads a run in progress. Raises
+    InputError: no such folder, nothing logged, a broken row.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the output_dir of a training run")
@@ -146,16 +137,15 @@ def read_metrics(folder: Path) -> list[Json]:
 
 
 def read_held_out(folder: Path) -> list[Json]:
-    """Scores of the held-out questions of the run in `folder`, a row per evaluation, steps rising; none where
-    none were asked.
-    """
+    """Scores of the held-out questions of the run in `folder`, a row per evaluation, steps rising."""
     path = folder / HELD_OUT
     return list(_whole_rows(path)) if path.exists() else []
 
 
 def _with_held_out(rows: Sequence[Json], held_out: Sequence[Json]) -> list[Json]:
-    """`rows` with what was measured at their steps as `heldout/NAME`; an evaluation at a step that logged
-    nothing is a row of its own.
+    """`rows` with the held-out scores of their steps as `heldout/NAME`.
+
+    An evaluation at a step that logged nothing is a row of its own.
     """
     by_step = {row["step"]: dict(row) for row in rows}
     for row in held_out:
@@ -165,8 +155,9 @@ def _with_held_out(rows: Sequence[Json], held_out: Sequence[Json]) -> list[Json]
 
 
 def _remembered(path: Path) -> list[Json]:
-    """`log_history` of a trainer state, merged by step: evaluation and the closing summary have entries of
-    their own.
+    """`log_history` of a trainer state, merged by step.
+
+    Evaluation and the closing summary have entries of their own.
     """
     rows: dict[int, Json] = {}
     for entry in files.read_json(path).get("log_history", []):
@@ -183,9 +174,8 @@ def prompt_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
-class RolloutLog:
-    """`rollouts/rollouts-000001.jsonl.gz` and following, `steps_per_part` steps each; one gzip member an
-    append.
+class RolloutLog(files.ClosedAtExit):
+    """`rollouts/rollouts-000001.jsonl.gz` and so on, `steps_per_part` steps each; one gzip member per append.
 
     Since a file of several members is a gzip file, `zcat` reads it; since each is whole by itself, a kill
     tears the last alone.
@@ -224,7 +214,7 @@ class RolloutLog:
             self._number, self._steps = self._number + 1, 0
         if self._stream is None:
             self._stream = (self.folder / f"rollouts-{self._number:06d}.jsonl.gz").open("ab", buffering=0)
-        _write(
+        files.append_whole(
             self._stream, gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
         )
         self._steps, self._last = self._steps + starts_step, step
@@ -235,18 +225,17 @@ class RolloutLog:
         self._go_on_after(step)
 
     def _go_on_after(self, step: float) -> None:
-        """Cut the parts, newest first, until one holds a whole member of at most `step`; that is where
-        writing goes on.
-        """
+        """Cut the parts, newest first, until one holds a whole member of at most `step`; go on there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._number, self._steps, self._last = 1, 0, -1
         for part, path in reversed(_parts(self.folder)):
-            kept = [(end, _step_of(path, text)) for end, text in _members(path)]
-            kept = [(end, found) for end, found in kept if found <= step]
-            if kept:
-                if path.stat().st_size > kept[-1][0]:
-                    os.truncate(path, kept[-1][0])
-                self._number, self._steps, self._last = part, len({found for _, found in kept}), kept[-1][1]
+            members = [(end, _step_of(path, text)) for end, text in _members(path)]
+            behind = [(end, member_step) for end, member_step in members if member_step <= step]
+            if behind:
+                end, self._last = behind[-1]
+                if path.stat().st_size > end:
+                    os.truncate(path, end)
+                self._number, self._steps = part, len({member_step for _, member_step in behind})
                 self._stream = path.open("ab", buffering=0)
                 return
             path.unlink()
@@ -256,14 +245,6 @@ class RolloutLog:
             os.fsync(self._stream.fileno())
             self._stream.close()
             self._stream = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _finite(row: Mapping[str, Any]) -> Json:
@@ -278,25 +259,12 @@ def _finite(row: Mapping[str, Any]) -> Json:
     }
 
 
-def _write(stream: FileIO, data: bytes) -> None:
-    start = stream.seek(0, os.SEEK_END)
-    try:
-        written = 0
-        while written < len(data):
-            written += stream.write(data[written:]) or 0
-    except OSError:
-        stream.truncate(start)
-        raise
-
-
 def _parts(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for path in folder.iterdir() if (match := _PART.fullmatch(path.name)))
 
 
 def _members(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(offset of its end, text) of each whole gzip member from the start; nothing after one that is torn or
-    damaged.
-    """
+    """(offset of its end, text) of each whole gzip member from the start; nothing after a torn one."""
     data = memoryview(path.read_bytes())
     end = 0
     while end < len(data):
@@ -320,10 +288,9 @@ def _step_of(path: Path, text: bytes) -> int:
 
 
 def read_rollouts(folder: Path) -> Iterator[Json]:
-    """Rows of the rollout log of the run in `folder`, in the order of steps; a step that is still being
-    written is left out.
+    """Rollouts of the run in `folder`, in the order of steps.
 
-    Raises InputError where the run has no rollouts.
+    A step that is still being written is left out. Raises InputError where the run has no rollouts.
     """
     if not (folder / ROLLOUTS).is_dir():
         raise InputError(f"{folder}: has no {ROLLOUTS}/; give the output_dir of a GRPO run")

@@ -14,11 +14,11 @@ from unifer.models.devices import visible_gpus
 
 
 def launch(argv: Sequence[str]) -> int:
-    """Start the ranks as torchrun's arguments say; the exit status of the first rank that failed, 130 after
-    Ctrl-C, else 0.
+    """Start the ranks as torchrun's arguments say; the exit status.
 
-    The word `visible` stands for the number of GPUs this process may use, one at least. Raises InputError
-    where several machines did not find each other.
+    That is the status of the first rank that failed, 130 after Ctrl-C, else 0. The word `visible` stands for
+    the number of GPUs this process may use, one at least. Raises InputError where several machines did not
+    find each other.
     """
     from torch.distributed import DistNetworkError, DistStoreError, run
     from torch.distributed.elastic.multiprocessing import SignalException
@@ -36,13 +36,13 @@ def launch(argv: Sequence[str]) -> int:
     return 0
 
 
-def _not_together(argv: Sequence[str], said: str) -> str:
+def _not_together(argv: Sequence[str], reason: str) -> str:
     """Why several machines are not one launch, in one line."""
     given = dict(pairwise(argv))
     first = f"{given.get('--master_addr', 'the first machine')}:{given.get('--master_port', '29500')}"
     who = f"machine {given.get('--node_rank', '0')} of {given.get('--nnodes', '?')}"
     return (
-        f"{who}: {said.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with "
+        f"{who}: {reason.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with "
         "its own NODE_RANK, and see that all reach "
         f"{first}; RENDEZVOUS_MINUTES is how long they wait"
     )

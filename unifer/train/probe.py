@@ -15,8 +15,9 @@ from unifer.errors import InputError
 from unifer.train.rollouts import collapse
 
 NAN_SHARE = 0.01
-"""Most tokens of replies that may be without a log-probability; the lone end token of an empty reply, which
-vLLM does not score, apart.
+"""Most tokens of replies, as a share, that may be without a log-probability.
+
+The lone end token of an empty reply, which vLLM does not score, does not count.
 """
 
 _LIMITS = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
@@ -30,15 +31,17 @@ _SAME_LEVEL = 0.6
 
 
 def limit(dtype: str, device: str) -> float:
-    """Mean |difference of log-probabilities| a token that rounding explains for weights of `dtype` on
-    `device` (cpu, cuda).
+    """Mean |difference of log-probabilities| per token that rounding explains, by `dtype` and `device`.
+
+    `device` is cpu or cuda.
     """
     return _TF32 if dtype == "float32" and device != "cpu" else _LIMITS[dtype]
 
 
 def difference(ours: Any, theirs: Any, mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and maximum of |ours - theirs| over the tokens of `mask`, all of shape (batch, tokens); NaN (not
-    scored) is left out.
+    """Mean and maximum of |ours - theirs| over the tokens of `mask`; NaN (not scored) is left out.
+
+    All are of shape (batch, tokens).
     """
     gap = (ours - theirs).abs()[mask.bool()]
     gap = gap[~torch.isnan(gap)]
@@ -60,7 +63,7 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
     if mean <= trainer.probe_limit:
         _refuse_other_pixels(trainer, inputs[0])
         return
-    found = (
+    reasons = (
         "; ".join(_reasons(trainer, inputs[chosen]))
         if trainer.vllm_generation.mode == "colocate"
         else _SERVER
@@ -69,13 +72,14 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
         "sampler and trainer disagree: mean |log-probability difference| "
         f"{mean:.2g} a token on {len(ours)} replies of the first batch, {trainer.probe_limit:.2g} is "
         "allowed for "
-        f"{_dtype(trainer.model)}. {found}"
+        f"{_dtype(trainer.model)}. {reasons}"
     )
 
 
 def _refuse_unscored(trainer: Any, ours: torch.Tensor, theirs: torch.Tensor, mask: torch.Tensor) -> None:
-    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number: a difference
-    of nothing proves nothing.
+    """Raise InputError, on every rank, where more than `NAN_SHARE` of the tokens have no number.
+
+    A difference of nothing proves nothing.
     """
     scored = mask.bool() & (mask.sum(dim=1, keepdim=True) > 1)
     counts = torch.stack([torch.isnan(values)[scored].sum() for values in (ours, theirs)] + [scored.sum()])
@@ -111,14 +115,14 @@ _SERVER = (
 )
 
 
-def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
+def _scored(trainer: Any, output: Any, chosen: slice) -> Any:
     if output.get("old_per_token_logps") is not None:
         return output["old_per_token_logps"][chosen]
     count = len(output["completion_ids"][chosen])
     grids = output["image_grid_thw"][:count]
     pixels = output["pixel_values"][: int(grids.prod(dim=-1).sum())]
     with torch.no_grad():
-        logps, _, _ = trainer._get_per_token_logps_and_entropies(
+        return trainer.score_tokens(
             trainer.model,
             torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)[chosen],
             torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)[chosen],
@@ -128,33 +132,33 @@ def _scored(trainer: Any, output: Any, chosen: slice) -> torch.Tensor:
             num_images=output["num_images"][chosen],
             mm_token_type_ids=output["mm_token_type_ids"][chosen] if "mm_token_type_ids" in output else None,
         )
-    return logps
 
 
 def _reasons(trainer: Any, inputs: Any) -> list[str]:
     """What differs of tokens, pixels, dtype and weights, looked at one by one."""
     sampler = trainer.vllm_generation
-    found = ["Tokens are equal"]
+    reasons = ["Tokens are equal"]
     dtypes = (_dtype(trainer.model), str(sampler.llm.llm_engine.model_config.dtype).removeprefix("torch."))
-    found.append(
+    reasons.append(
         f"dtype differs: {dtypes[0]} for the trainer, {dtypes[1]} for vLLM"
         if dtypes[0] != dtypes[1]
         else "dtype is equal"
     )
-    return [*found, _pixels(trainer, inputs[0]), _weights(sampler)]
+    return [*reasons, _pixels(trainer, inputs[0]), _weights(sampler)]
 
 
 def _weights(sampler: Any) -> str:
-    """The tensor that differs most. Under sleep mode TRL has put the engine to sleep by now, and reading its
-    weights would crash.
+    """The tensor that differs most.
+
+    Under sleep mode TRL has put the engine to sleep by now, and reading its weights would crash.
     """
     if sampler.enable_sleep_mode:
         return "weights are not compared, vLLM's are asleep (--vllm_enable_sleep_mode false compares them)"
-    held = {_tail(name): value for name, value in sampler.weights().items()}
+    theirs_by_tail = {_tail(name): value for name, value in sampler.weights().items()}
     gaps = {}
     for layer in sampler.layers():
         for name, ours in layer:
-            theirs = held.get(_tail(name))
+            theirs = theirs_by_tail.get(_tail(name))
             if theirs is not None and theirs.shape == ours.shape:
                 gaps[name] = float((theirs.to(ours) - ours).detach().abs().max())
     worst = max(gaps, key=gaps.__getitem__, default=None)
@@ -183,14 +187,14 @@ def _pixels(trainer: Any, row: Any) -> str:
             }
         ]
     ]
-    (ids,), _, ours = trainer._tokenize_prompts(prompts)
-    asked = {
+    (ids,), ours = trainer.tokenize(prompts)
+    request = {
         "prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id),
         "multi_modal_data": {"image": row["image"]},
     }
     # of an image that it knows vLLM hands out a reference, not pixels
     trainer.vllm_generation.llm.reset_mm_cache()
-    rendered = render_for_engine(trainer.vllm_generation.llm, asked)
+    rendered = render_for_engine(trainer.vllm_generation.llm, request)
     # and of one that was rendered it expects the engine to have them, which never got it
     trainer.vllm_generation.llm.reset_mm_cache()
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()
@@ -211,8 +215,9 @@ def _pixels(trainer: Any, row: Any) -> str:
 
 
 def _levels(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-    """Gray levels 0..255 of patches (patches, values), channels outermost; vLLM may leave them so and
-    normalise inside the model.
+    """Gray levels 0..255 of patches (patches, values), channels outermost.
+
+    vLLM may leave them so and normalise inside the model.
     """
     by_channel = pixels.view(len(pixels), mean.shape[1], -1)
     normalised = float(pixels.abs().max()) < _NORMALISED

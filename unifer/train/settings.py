@@ -104,16 +104,14 @@ _PACKAGES = (
 
 _HINTS = {
     "bf16": "; without a GPU: --bf16 false --dtype float32",
-    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks x "
-    "batches a generation a multiple of num_generations",
+    "num_generations": "; a batch counts completions, not prompts: make per_device_train_batch_size x ranks "
+    "x batches a generation a multiple of num_generations",
 }
 """Word in what TRL or transformers says about settings -> what to do."""
 
 
 def refuse_dead_flags(config: Any, model: Any) -> None:
-    """Raise InputError for a flag that would change nothing, or that needs a package which is not
-    installed.
-    """
+    """Raise InputError for a flag that would change nothing, or that needs a missing package."""
     if model.dtype == "auto":
         raise InputError(
             "--dtype auto: sampler and trainer must hold weights alike; say float32, bfloat16 or float16"
@@ -129,9 +127,10 @@ def refuse_dead_flags(config: Any, model: Any) -> None:
             value in (given if isinstance(given, list | tuple) else [given])
             and importlib.util.find_spec(package) is None
         ):
-            said = "true" if value is True else value
+            spelling = "true" if value is True else value
             raise InputError(
-                f"--{name} {said} needs the package {package.replace('_', '-')}: install it, or use {instead}"
+                f"--{name} {spelling} needs the package {package.replace('_', '-')}: install it, or use "
+                f"{instead}"
             )
 
 
@@ -200,11 +199,10 @@ def image_rule(fer: FerArguments) -> ImageRule:
 def parse(
     argument_types: Sequence[type], argv: Sequence[str], processes: int | None = None
 ) -> tuple[Any, ...]:
-    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win. `processes`
-    (default: those of this launch) share `global_batch`.
+    """`--config FILE` and flags -> one instance per type in `argument_types`; flags win.
 
-    Raises InputError: no such config, a key or a flag that nothing reads (with the nearest one), a batch that
-    cannot be shared.
+    `processes` (default: those of this launch) share `global_batch`. Raises InputError: no such config, a key
+    or a flag that nothing reads (with the nearest one), a batch that cannot be shared.
     """
     from trl import TrlParser
 
@@ -253,14 +251,12 @@ def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
     """The last `--config`, so that a launcher's own is a default, and all other flags."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     own.add_argument("--config", type=Path)
-    found, flags = own.parse_known_args(argv)
-    return found.config, flags
+    known, flags = own.parse_known_args(argv)
+    return known.config, flags
 
 
 def _batch_flags(flags: Sequence[str]) -> dict[str, Any]:
-    """What flags say of the batch. Accumulation is settled before TRL reads it: GRPO derives more from it at
-    once.
-    """
+    """What flags say of the batch, settled before TRL reads it: GRPO derives more from it at once."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name in global_batch.NAMES:
         own.add_argument(f"--{name}", f"--{name.replace('_', '-')}")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from unifer.models.loading import load_processor
 from unifer.records import Json
-from unifer.train import context, cpu_ranks, rows, settings, stage
+from unifer.train import context, mends, rows, settings, stage
 
 
 class SftStage:
@@ -33,13 +33,10 @@ class SftStage:
     def trainer(self, this: stage.TrainingRun, dataset: Any) -> Any:
         from trl import SFTTrainer, get_quantization_config
 
-        from unifer.train.resume import ResumesWholeModels
-        from unifer.train.shared_prompts import score_labelled_tokens
-
-        class Trainer(ResumesWholeModels, SFTTrainer):
+        class Trainer(mends.ResumesWholeModels, SFTTrainer):
             """TRL's trainer with the resume that its base class breaks."""
 
-        score_labelled_tokens()
+        mends.score_labelled_tokens()
         trainer = Trainer(
             model=this.model.model_name_or_path,
             args=this.config,
@@ -62,7 +59,7 @@ def run(argv: Sequence[str]) -> Path:
 
 def types() -> tuple[type, ...]:
     """What the settings of this stage are parsed into; call before anything else that knows of ranks."""
-    cpu_ranks.prepare()
+    mends.connect_cpu_ranks()
     from trl import ModelConfig, SFTConfig
 
     return (settings.FerArguments, SFTConfig, ModelConfig)

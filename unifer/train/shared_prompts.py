@@ -1,5 +1,4 @@
-"""The completions of a group answer one prompt about one image: the policy reads both once and each
-completion goes on from there.
+"""Completions of a group answer one prompt about one image: the policy reads both once for all of them.
 
 Same values and, up to the order of a sum, the same gradients. A batch of 8 prompts x 8 completions pays for 8
 images and 8 prompts, not for 64. Where activations are recomputed (gradient checkpointing) no keys and values
@@ -14,7 +13,6 @@ from typing import Any
 
 import torch
 from PIL.Image import Image
-from trl.trainer import utils
 
 
 def distinct(pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
@@ -55,13 +53,13 @@ def share_images(model: Any) -> None:
             return stock(hidden_states, grid_thw=grid_thw, **kwargs)
         patches = grid_thw.prod(dim=-1).tolist()
         blocks = torch.split(hidden_states, patches)
-        made = stock(torch.cat([blocks[index] for index in firsts]), grid_thw=grid_thw[firsts], **kwargs)
-        features = torch.split(made.pooler_output, [patches[index] // merged for index in firsts])
-        made.pooler_output = torch.cat([features[place] for place in which])
-        made.last_hidden_state = (
+        output = stock(torch.cat([blocks[index] for index in firsts]), grid_thw=grid_thw[firsts], **kwargs)
+        features = torch.split(output.pooler_output, [patches[index] // merged for index in firsts])
+        output.pooler_output = torch.cat([features[place] for place in which])
+        output.last_hidden_state = (
             None  # per patch; no one reads it, and it would be of another length than the images
         )
-        return made
+        return output
 
     tower.forward = MethodType(forward, tower)
 
@@ -86,36 +84,23 @@ def share_pixels(image_processor: Any) -> None:
             return stock.preprocess(self, images, *args, **kwargs)
         places = {key: place for place, key in enumerate(firsts)}
         which = [places[id(image)] for image in flat]
-        made = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
-        patches = torch.split(made["pixel_values"], made["image_grid_thw"].prod(dim=-1).tolist())
-        made["pixel_values"] = torch.cat([patches[place] for place in which])
-        made["image_grid_thw"] = made["image_grid_thw"][torch.tensor(which)]
-        return made
+        output = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
+        patches = torch.split(output["pixel_values"], output["image_grid_thw"].prod(dim=-1).tolist())
+        output["pixel_values"] = torch.cat([patches[place] for place in which])
+        output["image_grid_thw"] = output["image_grid_thw"][torch.tensor(which)]
+        return output
 
     image_processor.__class__ = type(
         stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__}
     )
 
 
-def score_labelled_tokens() -> None:
-    """Make TRL's fused head score the tokens that have a label alone, as it does on a GPU.
-
-    Without Triton it scores every position, prompts and padding included, and masks them afterwards: two
-    thirds of the head's work.
-    """
-    utils._use_triton = lambda device: True
-
-
 class SharedPrompts:
-    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, while `length` says how many
-    tokens prompts have.
-    """
+    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, where `length` is set."""
 
     def __init__(self, model: Any) -> None:
         self.length: int | None = None
-        """Tokens of the (left-padded) prompts at the start of every row that the model is given; None: read
-        rows as they are.
-        """
+        """Tokens of the (left-padded) prompt at the start of every row; None: rows are read as they are."""
         self._stock = model.model.forward
         model.model.forward = MethodType(self._forward, model.model)
 
@@ -157,9 +142,7 @@ class SharedPrompts:
 
 
 def _groups(prompts: torch.Tensor, pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
-    """As `distinct`, of rows with one image each: rows with the same prompt tokens and the same image are
-    one.
-    """
+    """As `distinct`, of rows with one image each: rows are one where prompt tokens and image are the same."""
     _, images = distinct(pixels, grids)
     keys = list(zip(images, map(tuple, prompts.tolist()), strict=True))
     order = {key: place for place, key in enumerate(dict.fromkeys(keys))}

@@ -1,5 +1,6 @@
-"""The frame of a training command: settings, checks, claim of the folder, train, finish. What is trained,
-`sft` and `grpo` say.
+"""The frame of a training command: settings, checks, claim of the folder, train, finish.
+
+What is trained, `sft` and `grpo` say.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Any, Literal, Protocol
 
 from unifer.datasets import read_questions
 from unifer.errors import InputError, Interrupted, OutOfTime
-from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint
+from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint, last_whole
 from unifer.processes import end_with_parent
 from unifer.records import Json
-from unifer.train import checkpoints, doctor, provenance, settings
+from unifer.train import mends, run_folder, settings
+from unifer.train.doctor.examination import preflight
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +32,14 @@ _REPLY_TOKENS = 1024
 
 @dataclass
 class TrainingRun:
-    """One training run before its weights are loaded: settings, the checkpoint it starts from, the manifest,
-    where it goes on.
-    """
+    """One training run before its weights are loaded: settings, start, manifest, where it goes on."""
 
     fer: Any
     config: Any
     model: Any
     start: Checkpoint
     manifest: Json
-    resume: checkpoints.Resume = checkpoints.START
+    resume: run_folder.Resume = run_folder.START
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -73,8 +73,7 @@ class Stage(Protocol):
 
 
 def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
-    """Train as `argv` (`--config FILE` and flags) says and return the folder of the final model; goes on with
-    an interrupted run.
+    """Train as `argv` (`--config FILE` and flags) says, or go on; the folder of the final model.
 
     Every rank of a torchrun launch calls this. Raises InputError before any weight is loaded for settings,
     rows, checkpoint or output folder that cannot be used; Interrupted on Ctrl-C, OutOfTime after
@@ -108,17 +107,18 @@ def _ranks_connected() -> Iterator[None]:
     try:
         yield
     except DistBackendError as error:
-        said = " ".join(str(error).split())[-300:]
+        reason = " ".join(str(error).split())[-300:]
         raise InputError(
             "the ranks could not talk to each other: ... "
-            f"{said}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
+            f"{reason}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
             "leaves InfiniBand out, NCCL_DEBUG=INFO says more"
         ) from None
 
 
 def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[TrainingRun, Any]:
-    """All that comes before weights: the run, its folder claimed, and its rows. Raises InputError as `run`
-    does.
+    """All that comes before weights: the run, its folder claimed, and its rows.
+
+    Raises InputError as `run` does.
     """
     fer, config, model = settings.parse(types, argv)
     settings.check_quantised(stage.command, config, model)
@@ -135,11 +135,11 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Tra
             "%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps
         )
     this = TrainingRun(
-        fer, config, model, start, provenance.manifest(stage.command, fer, config, model, start, own)
+        fer, config, model, start, run_folder.manifest(stage.command, fer, config, model, start, own)
     )
     _preflight(stage, this)
     dataset = stage.rows(this)
-    this.resume = checkpoints.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
+    this.resume = run_folder.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
     return this, dataset
 
 
@@ -153,9 +153,11 @@ def make_trainer(stage: Stage, this: TrainingRun, dataset: Any) -> Any:
 
 def _preflight(stage: Stage, this: TrainingRun) -> None:
     """What `unifer doctor` finds about this run; what would make it fail for certain is refused."""
+    for text in mends.other_versions():
+        log.warning(text)
     if not this.fer.preflight:
         return
-    for finding in doctor.preflight(stage.command, this.fer, this.config, this.model):
+    for finding in preflight(stage.command, this.fer, this.config, this.model):
         if finding.level != "ok":
             log.warning("%s: %s", finding.title, finding.text)
 
@@ -184,15 +186,14 @@ def lora(this: TrainingRun) -> Any:
 def _dress(trainer: Any, this: TrainingRun, command: str) -> None:
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-    from unifer.train.progress import TrainingBar
-    from unifer.train.time_limit import TimeLimit
+    from unifer.train.callbacks import TimeLimit, TrainingBar
 
     if this.fer.freeze_vision_tower:
         for name, weight in trainer.model.named_parameters():
             if ".visual." in f".{name}":
                 weight.requires_grad_(False)
-    for shown in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(shown)
+    for stock in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(stock)
     trainer.add_callback(TrainingBar(f"{command.upper()} {this.out.name}"))
     _watch(trainer, this)
     if this.fer.max_minutes is not None:
@@ -214,9 +215,9 @@ def _watch(trainer: Any, this: TrainingRun) -> None:
     path = Path(fer.eval_questions)
     root = Path(fer.eval_image_root) if fer.eval_image_root else this.image_root
     most = fer.eval_max_new_tokens or getattr(this.config, "max_completion_length", None) or _REPLY_TOKENS
-    asked = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
+    held_out = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
     every, best = int(this.config.eval_steps), fer.keep == "best"
-    watch = heldout.Watch(asked, trainer, this.out, every=every, keep_best=best, resumed=this.resume.step)
+    watch = heldout.Watch(held_out, trainer, this.out, every=every, keep_best=best, resumed=this.resume.step)
     trainer.add_callback(watch)
 
 
@@ -227,15 +228,13 @@ def _train(trainer: Any, this: TrainingRun) -> Any:
     except InputError as error:  # a worker of the data loader wraps its own traceback around the message
         raise InputError(str(error).rpartition("InputError: ")[2].strip()) from None
     except KeyboardInterrupt:
-        kept = checkpoints.last_whole(this.out)
-        where = f"{kept.name} is kept" if kept else "no checkpoint was due yet"
+        checkpoint_left = last_whole(this.out)
+        where = f"{checkpoint_left.name} is kept" if checkpoint_left else "no checkpoint was due yet"
         raise Interrupted(f"stopped; {where}, the same command goes on from there") from None
 
 
 def _finish(trainer: Any, this: TrainingRun, outcome: Json) -> None:
-    """Write the final model with its processor, then the manifest's `finished`, which makes the run
-    complete.
-    """
+    """Write the final model with its processor, then the manifest's `finished`, which completes the run."""
     trainer.save_model(str(this.out / "adapter" if this.model.use_peft else this.out))
     this.config.distributed_state.wait_for_everyone()
     if this.config.process_index == 0:
@@ -243,7 +242,7 @@ def _finish(trainer: Any, this: TrainingRun, outcome: Json) -> None:
         if this.model.use_peft:
             _merge(this.out, this.model)
         check_checkpoint(this.out)
-        checkpoints.write_manifest(this.out, this.manifest, **outcome)
+        run_folder.write_manifest(this.out, this.manifest, **outcome)
     _end_ranks(trainer, this)
 
 
@@ -267,8 +266,7 @@ def _keep(this: TrainingRun) -> Json:
 
 
 def close_sampler(trainer: Any) -> None:
-    """End the vLLM engine inside the trainer, if there is one, while the process groups that it made still
-    stand.
+    """End the vLLM engine inside the trainer, if any, while the process groups that it made still stand.
 
     Left to the interpreter's exit, it takes them down after the group that holds them: a traceback at the end
     of every good run.
@@ -292,9 +290,7 @@ def _merge(out: Path, model: Any) -> None:
 
 
 def speak() -> None:
-    """Warnings of rank 0 alone go to standard error, as plain lines; what libraries repeat at every gather
-    goes nowhere.
-    """
+    """Send warnings of rank 0 alone to standard error, as plain lines; drop what repeats per gather."""
     # DeepSpeed calls both for each partitioned weight: gigabytes of log on a real run.
     collectives = r"`torch\.distributed\.(all_gather_into_tensor|reduce_scatter_tensor)` is deprecated"
     warnings.filterwarnings("ignore", message=collectives, category=FutureWarning)

@@ -1,5 +1,4 @@
-"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with the mends, the probe and the record of
-every rollout.
+"""`trl.GRPOTrainer` as this project runs it: TRL's loop and loss, with mends, probe and a log of rollouts.
 
 Every override calls TRL's own method and looks at what goes in or comes out; none repeats its work.
 """
@@ -20,27 +19,27 @@ from unifer.records import Json
 from unifer.train import down_sampling, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
-from unifer.train.resume import ResumesWholeModels
+from unifer.train.mends import ResumesWholeModels, score_labelled_tokens
 from unifer.train.rewards import WeightedRewards, total
 from unifer.train.rollouts import ban, placeholders
-from unifer.train.shared_prompts import SharedPrompts, score_labelled_tokens, share_images, share_pixels
+from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixels
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
-"""Losses that divide by the rows they are given; the others divide by the tokens of the whole generation
-batch.
-"""
+"""Losses that divide by the rows they are given; others divide by the tokens of the generation batch."""
 _SEEN = ("pixel_values", "image_grid_thw", "num_images", "token_type_ids", "mm_token_type_ids")
 """What a forward needs beside the tokens, by TRL's names."""
 
 
 class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
-    """`rollout_log` receives every rollout on rank 0; `probe_limit` is the mean |log-probability difference|
-    that training accepts.
+    """TRL's trainer; rank 0 writes every rollout to `rollout_log`.
 
-    `curriculum` draws the rows (None: TRL's sampler does); of each group the `trained` completions with the
-    largest |advantage| are trained on (None: all).
+    `probe_limit` is the mean |log-probability difference| that training accepts. `curriculum` draws the rows
+    (None: TRL's sampler does); of each group the `trained` completions with the largest |advantage| are
+    trained on (None: all).
     """
+
+    _last_loaded_step: int
 
     def __init__(
         self,
@@ -70,6 +69,23 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
                 if not self.args.gradient_checkpointing and not is_deepspeed_zero3_enabled():
                     self._sharing.append(SharedPrompts(bare))
 
+    def tokenize(self, messages: Any) -> tuple[list[list[int]], Any]:
+        """Token ids of each conversation in `messages`, and what a forward needs of their images."""
+        ids, _, seen = self._tokenize_prompts(messages)
+        return ids, seen
+
+    def synced_sampler(self) -> Any:
+        """vLLM with this step's weights, which the next sampling then finds there."""
+        if self.state.global_step != self._last_loaded_step:
+            self.vllm_generation.sync_weights()
+            self._last_loaded_step = self.state.global_step
+        return self.vllm_generation
+
+    def score_tokens(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Log-probabilities of the last tokens of each row, as TRL computes them: (rows, tokens)."""
+        scores: torch.Tensor = self._get_per_token_logps_and_entropies(*args, **kwargs)[0]
+        return scores
+
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         started = time.perf_counter()
         self._seconds = dict.fromkeys(("sync", "generate", "rewards"), 0.0)
@@ -87,13 +103,13 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         before = self.vllm_generation.sync_seconds if self.use_vllm else 0.0
         started = time.perf_counter()
-        made = super()._generate_single_turn(*args, **kwargs)
+        turn = super()._generate_single_turn(*args, **kwargs)
         synced = (
             self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
         )  # TRL synchronises inside
         self._seconds["sync"] += synced
         self._seconds["generate"] += time.perf_counter() - started - synced
-        return made
+        return turn
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
@@ -101,18 +117,22 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         self._seconds["rewards"] += time.perf_counter() - started
         return rewards
 
+    @property
+    def _own_metrics(self) -> Any:
+        """TRL's figures of this step: name -> values, logged as their mean."""
+        return self._metrics["train" if self.model.training else "eval"]
+
     def _note_seconds(self, whole: float) -> None:
-        """Where a generation window's time went; what remains of `step_time` is the optimizer's part,
-        `time/train`.
-        """
-        metrics = self._metrics["train" if self.model.training else "eval"]
+        """Log where a window's time went; what remains of `step_time` is the optimizer's, `time/train`."""
+        metrics = self._own_metrics
         for phase, seconds in self._seconds.items():
             metrics[f"time/{phase}"].append(seconds)
         metrics["time/score"].append(whole - sum(self._seconds.values()))
 
     def _note_equal_groups(self, completions: int) -> None:
-        """Share of groups whose completions all earn the same. TRL looks at the batch's spread instead where
-        it scales by that.
+        """Log the share of groups whose completions all earn the same.
+
+        TRL looks at the batch's spread instead where it scales by that.
         """
         values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
         totals = (
@@ -128,18 +148,16 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         return self.curriculum or super()._get_train_sampler(dataset)
 
     def _choose_teaching(self, inputs: Any, output: Any) -> None:
-        """Tell the curriculum what was right, and take the advantage of completions that are not trained
-        on.
-        """
+        """Tell the curriculum what was right; zero the advantage of completions that are not trained on."""
         count = len(inputs) * self.accelerator.num_processes
         if self.curriculum is not None:
             right = [value == 1.0 for value in list(self._logs["rewards"]["accuracy"])[-count:]]
             self.curriculum.note(gather_object([row["label"] for row in inputs]), right)
         if self.trained is not None:
             every = torch.tensor(list(self._logs["advantages"])[-count:])
-            kept = down_sampling.strongest(every, self.num_generations, self.trained)
+            strongest = down_sampling.strongest(every, self.num_generations, self.trained)
             first = self.accelerator.process_index * len(inputs)
-            output["advantages"] = output["advantages"] * (kept[first : first + len(inputs)] != 0).to(
+            output["advantages"] = output["advantages"] * (strongest[first : first + len(inputs)] != 0).to(
                 output["advantages"]
             )
 
@@ -180,8 +198,9 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     @property
     def _defers_reference(self) -> bool:
-        """Whether the reference scores when the loss is computed: only what is trained on, where TRL would
-        score every completion.
+        """Whether the reference scores when the loss is computed.
+
+        So it scores only what is trained on, where TRL would score every completion.
         """
         return self.trained is not None and self.ref_model is not None and self.num_iterations == 1
 
@@ -207,20 +226,21 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         loss = super()._compute_loss(model, inputs)
         if self.loss_type in _MEAN_OVER_ROWS:
             loss = loss * share
-        self._metrics["train" if self.model.training else "eval"]["trained_share"].append(share)
+        metrics = self._own_metrics
+        metrics["trained_share"].append(share)
         sampled = inputs.get("sampling_per_token_logps")
         if sampled is not None and not self.vllm_importance_sampling_correction and self._on_policy():
             # TRL measures the difference only where it corrects for it, at the price of another forward.
             mean, most = probe.difference(self._scored, sampled, inputs["completion_mask"])
-            metrics = self._metrics["train" if self.model.training else "eval"]
             metrics[f"{DIFFERENCE}/mean"].append(self.accelerator.gather(mean).mean().item())
             metrics[f"{DIFFERENCE}/max"].append(self.accelerator.gather(most).max().item())
         return loss
 
     @property
     def _skips_idle(self) -> bool:
-        """Whether completions without advantage are left out: nothing but a KL term, which then speaks of the
-        others, would feel them.
+        """Whether completions without advantage are left out.
+
+        Nothing but a KL term, which then speaks of the others, would feel them.
         """
         whole = self.beta != 0.0 and self.trained is None
         return (
@@ -239,7 +259,7 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
     def _log_rollouts(self, inputs: Any, output: Any) -> None:
         tokens = output["completion_mask"].sum(dim=1).tolist()
-        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        ends = {*self.eos_token_ids, self.processing_class.tokenizer.pad_token_id}
         last = [
             int(ids[max(0, count - 1)]) for ids, count in zip(output["completion_ids"], tokens, strict=True)
         ]

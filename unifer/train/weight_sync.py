@@ -34,20 +34,26 @@ class Gathers(Protocol):
 
 
 def by_layer(model: Any, spread: Gathers, rename: Any) -> Iterator[Layer]:
-    """The weights of `model`, those of a layer together and each other one alone; `rename` is TRL's
-    translation to vLLM's names.
+    """The weights of `model`, those of a layer together and each other one alone.
 
-    A collective operation under ZeRO-3: every rank must iterate. The weights of a layer are gone when the
-    next one is asked for. Raises ValueError for an adapter that is more than a sum (DoRA).
+    `rename` is TRL's translation to vLLM's names. A collective operation under ZeRO-3: every rank must
+    iterate. The weights of a layer are gone when the next one is asked for. Raises ValueError for an adapter
+    that is more than a sum (DoRA).
     """
     adapted = _adapted(model)
-    wanted = [(name, param) for name, param in model.named_parameters() if not _is_adapter(model, name)]
+    adapters_only = (model.prefix, "original_module") if isinstance(model, PeftModel) else ()
+    wanted = [
+        (name, param, adapted.get(name, _PLAIN))
+        for name, param in model.named_parameters()
+        if not any(part in name for part in adapters_only)
+    ]
     for _, group in groupby(wanted, key=lambda item: _layer_of(item[0])):
         layer = list(group)
-        adapters = [part for name, _ in layer for part in adapted.get(name, _PLAIN).parameters()]
-        with spread.gather_params([*(param for _, param in layer), *adapters]):
+        parts = [part for _, _, adapters in layer for part in adapters.parameters()]
+        with spread.gather_params([*(param for _, param, _ in layer), *parts]):
             yield [
-                (_spell(name, model, rename), _merged(param.data, adapted.get(name))) for name, param in layer
+                (_spell(name, model, rename), adapters.added_to(param.data))
+                for name, param, adapters in layer
             ]
 
 
@@ -65,7 +71,9 @@ class _Adapters:
         )
 
     def added_to(self, weight: torch.Tensor) -> torch.Tensor:
-        """A copy in the dtype of `weight`, summed in float32."""
+        """A copy in the dtype of `weight`, summed in float32; without a layer `weight` itself."""
+        if self._layer is None:
+            return weight
         active = [adapter for adapter in self._layer.active_adapters if adapter in self._layer.lora_A]
         if any(getattr(self._layer, "use_dora", {}).get(adapter) for adapter in active):
             raise ValueError(
@@ -88,14 +96,6 @@ def _adapted(model: Any) -> dict[str, _Adapters]:
     return {f"{name}.base_layer.weight": _Adapters(module, model.prefix) for name, module in layers}
 
 
-def _is_adapter(model: Any, name: str) -> bool:
-    return isinstance(model, PeftModel) and (model.prefix in name or "original_module" in name)
-
-
-def _merged(weight: torch.Tensor, adapters: _Adapters | None) -> torch.Tensor:
-    return weight if adapters is None else adapters.added_to(weight)
-
-
 def _spell(name: str, model: Any, rename: Any) -> str:
     if not isinstance(model, PeftModel):
         return str(rename(name))
@@ -105,5 +105,5 @@ def _spell(name: str, model: Any, rename: Any) -> str:
 
 
 def _layer_of(name: str) -> str:
-    found = _IN_A_LAYER.match(name)
-    return found[0] if found else name
+    layer = _IN_A_LAYER.match(name)
+    return layer[0] if layer else name

@@ -16,9 +16,8 @@ from tests.api_server import Body, Reaction, completion, prompt_of, refusal, ser
 from tests.evaluate.bench.benched import GOOD, bench, dataset, good, models_file, rows_of
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
-from unifer.evaluate.bench.asking import BenchLimits
-from unifer.evaluate.bench.spending import NAME, open_ledger
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.bench.asking import NAME, BenchLimits, open_ledger
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.records import Json
 
@@ -57,7 +56,7 @@ def test_every_question_is_answered_once_whatever_goes_wrong_in_between(tmp_path
 
 
 def test_predictions_manifest_and_log_say_the_same(tmp_path: Path) -> None:
-    from unifer.evaluate.predictions import read_predictions
+    from unifer.evaluate.loading import open_run
 
     folder = dataset(tmp_path / "eval_toy", 6)
     with serving(good) as server:
@@ -65,8 +64,8 @@ def test_predictions_manifest_and_log_say_the_same(tmp_path: Path) -> None:
         bench(models, [folder], tmp_path / "logs")
     assert {body["model"] for body in server.requests} == {"small"}
     spec = load_dataset(folder)
-    ours = read_predictions(folder / "results/m.jsonl", spec)[0]
-    theirs = read_predictions(tmp_path / "logs/m_toy.eval", spec)[0]
+    ours = open_run(spec, PredictionFile("m", folder / "results/m.jsonl")).predictions
+    theirs = open_run(spec, PredictionFile("m", tmp_path / "logs/m_toy.eval")).predictions
     assert sorted(row.question.key for row in ours) == sorted(row.question.key for row in theirs)
     assert {row.reply for row in ours} == {row.reply for row in theirs} == {GOOD}
     assert (ours[0].prompt_tokens, ours[0].completion_tokens, ours[0].finish_reason) == (100, 20, "stop")
@@ -170,7 +169,7 @@ def test_a_dataset_added_later_is_asked_and_those_done_stay_done(tmp_path: Path)
         bench(models, [first], tmp_path / "logs")
         cells, _ = bench(models, [first, second], tmp_path / "logs")
         assert len(server.requests) == 7
-    assert [(cell.asked.spec.name, cell.state, cell.done) for cell in cells] == [
+    assert [(cell.dataset.spec.name, cell.state, cell.done) for cell in cells] == [
         ("toy", "done", 3),
         ("more", "done", 4),
     ]

@@ -13,7 +13,7 @@ from unifer.evaluate.bench.cells import identity
 from unifer.evaluate.bench.entries import KEY_VARIABLE, read_models
 from unifer.models.api.budget import PICTURE_TOKENS, Prices
 
-SHIPPED = Path(__file__).parents[3] / "benchmark/models.yaml"
+SHIPPED = Path(__file__).parents[3] / "eval_more/models.yaml"
 
 
 def test_the_file_that_ships_holds_the_models_people_compare() -> None:

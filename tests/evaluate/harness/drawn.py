@@ -38,8 +38,12 @@ replies = st.one_of(text, st.lists(st.one_of(st.sampled_from(TAGS + ODD), text),
 words = text.filter(lambda value: value.strip() != "")
 counts = st.none() | st.integers(0, 2**40)
 units = st.none() | st.lists(st.sampled_from((1, 2, 4, 6, 12, 25, 26)), unique=True)
-json = st.recursive(st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | text,
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6)  # fmt: skip
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+json = st.recursive(
+    st.none() | st.booleans() | numbers | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
 
 
 @st.composite

@@ -25,6 +25,7 @@ from PIL import Image
 
 from tests.evaluate.scored import dataset, question
 from unifer.datasets import DatasetSpec
+from unifer.records import Json
 
 NOUNS = ("happiness", "sadness", "anger")
 RIGHT = "<think>AU12 is up.</think>\n<answer>happiness</answer>"
@@ -89,3 +90,10 @@ def shown_in(turns: list[ChatMessage]) -> tuple[Image.Image, str]:
     head, encoded = picture.image.split(",", 1)
     assert head == "data:image/png;base64"
     return Image.open(io.BytesIO(base64.b64decode(encoded))), text.text
+
+
+IDENTITY: Json = {
+    "questions": {"name": "q.json", "sha256": "0" * 64},
+    "model": {"name": "tiny", "fingerprint": "f"},
+    "prompt": "fer-1",
+}

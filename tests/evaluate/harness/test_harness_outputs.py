@@ -10,7 +10,7 @@ from inspect_ai.model import ContentReasoning, ContentText, ModelOutput, ModelUs
 
 from tests.evaluate.harness.drawn import predictions
 from tests.evaluate.harness.mocked import asked, said
-from unifer.evaluate.harness.outputs import finish_reason, output_of, prediction_of
+from unifer.evaluate.harness.translation import finish_reason, output_of, prediction_of
 from unifer.records import Prediction, Question
 
 QUESTION = Question.from_json(asked(1)[0])

@@ -18,7 +18,7 @@ from tests.evaluate.scored import au_dataset
 from unifer.datasets import DatasetSpec, load_dataset
 from unifer.evaluate.harness.conversion import to_predictions
 from unifer.evaluate.harness.tasks import dataset_task
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
 
 REPLIES = (
@@ -61,9 +61,6 @@ def test_figures_of_the_log_are_those_of_unifer_eval_to_the_last_bit(tmp_path: P
     for row in rows[::3]:
         row["AUs"] = ["AU4", "AU12"]
     spec = faces(tmp_path, rows)
-    (spec.folder / "dataset.yaml").write_text(
-        (spec.folder / "dataset.yaml").read_text() + "aliases: {sadness: [glum]}\n"
-    )
     log, of_log, of_file = both(load_dataset(spec.folder), tmp_path)
     for scored in (of_log, of_file):
         assert scored.scores is not None
@@ -119,11 +116,8 @@ def test_a_score_says_the_answer_the_truth_and_what_is_wrong_with_the_reply(tmp_
 @pytest.mark.parametrize("limited", [1, 3])
 def test_a_log_can_be_scored_again_from_what_stands_in_it(limited: int, tmp_path: Path) -> None:
     spec = faces(tmp_path, asked(3))
-    (spec.folder / "dataset.yaml").write_text(
-        (spec.folder / "dataset.yaml").read_text() + "aliases: {happiness: [beaming]}\n"
-    )
     task = dataset_task(load_dataset(spec.folder), limit=limited)
-    log = answered(task, tmp_path / "logs", lambda *_: said("<answer>beaming</answer>"))
+    log = answered(task, tmp_path / "logs", lambda *_: said("<answer>happy</answer>"))
     kept = read_eval_log(log.location)
     again = score_again(kept, resolve_scorers(kept), model="mockllm/m", action="overwrite", display="none")
     assert (

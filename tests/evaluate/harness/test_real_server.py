@@ -11,7 +11,7 @@ import pytest
 from tests.evaluate.served import ASKED, TOKENS, Answers, answers, assert_same
 from tests.shared import BASE, ROOT
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 
 

@@ -20,8 +20,9 @@ from unifer import files
 from unifer.cli import main
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
+from unifer.evaluate.loading import PredictionFile, open_run
 from unifer.evaluate.parts import QuestionPart, missing_parts
-from unifer.evaluate.predictions import find_missing, find_runs, read_predictions
+from unifer.evaluate.run_files import find_runs
 
 
 def asking(dataset: Path, *flags: str) -> list[str]:
@@ -110,7 +111,7 @@ def test_a_part_that_stopped_early_lacks_its_own_questions(dataset: Path) -> Non
     path, spec = part_file(dataset, 2), load_dataset(dataset)
     kept = path.read_text().splitlines(keepends=True)
     path.write_text("".join(kept[:5]))
-    missing = find_missing(path, spec, read_predictions(path, spec)[0])
+    missing = open_run(spec, PredictionFile("part", path)).missing
     assert [question.key for question in missing.questions] == [
         json.loads(line)["image_path"] for line in kept[5:]
     ]

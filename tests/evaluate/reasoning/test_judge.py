@@ -4,95 +4,19 @@ scored.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.evaluate.reasoning.asked import DRAWS, REFERENCE, graded, question
+from tests.evaluate.reasoning.asked import REFERENCE, graded
+from tests.evaluate.reasoning.judging import SPEC, good, rows, run, scores, task
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
-from unifer.evaluate.reasoning.judge import ATTEMPTS, JudgeSummary, Task, judge
-from unifer.evaluate.reasoning.judged import JudgeScores, judged_path, read_judged, read_rows, score_judged
-from unifer.models.api.asking import Asker, Journal
-from unifer.models.api.budget import Budget
-from unifer.models.api.client import ApiSpec
-from unifer.models.api.requests import Answer, Ask, NoReply, ReadyModel
-
-SPEC = ApiSpec("judge-7b", "http://127.0.0.1:1/v1", max_connections=2)
-React = Callable[[str], str | NoReply]
-
-
-class Judge:
-    """Replies by the key of the question; remembers what it was asked."""
-
-    def __init__(self, react: React) -> None:
-        self.react = react
-        self.asked: list[str] = []
-        self.pictures: list[object] = []
-
-    async def ask(self, ask: Ask) -> Answer:
-        key = ask.key.rpartition("#")[0]
-        self.asked.append(key)
-        self.pictures.append(ask.picture)
-        assert ask.temperature == 0
-        await asyncio.sleep(0)
-        found = self.react(key)
-        if isinstance(found, NoReply):
-            raise found
-        return Answer(found, "stop", 10, 5)
-
-    async def close(self) -> None: ...
-
-
-def asker(model: ReadyModel, journal: Journal) -> Asker:
-    async def sleep(seconds: float) -> None: ...
-
-    return Asker(
-        model,
-        Budget(None, None),
-        journal,
-        max_tokens=64,
-        retries=ATTEMPTS - 1,
-        called="judge",
-        sleep=sleep,
-        clock=lambda: 0.0,
-    )
-
-
-@contextlib.contextmanager
-def silent(total: int, done: int) -> Iterator[Callable[[int], None]]:
-    yield lambda amount: None
-
-
-def rows(count: int = 6) -> tuple[Graded, ...]:
-    said = "<think>A smile, face {}.</think><answer>happiness</answer>"
-    return tuple(
-        graded("happiness", said.format(index), index=index, description=REFERENCE) for index in range(count)
-    )
-
-
-def task(folder: Path, replies: tuple[Graded, ...] | None = None) -> Task:
-    return Task(folder / "m.jsonl", rows() if replies is None else replies, SPEC)
-
-
-def run(work: Task, react: React, **options: bool) -> tuple[Judge, JudgeSummary]:
-    model = Judge(react)
-    return model, judge(work, silent, open_judge=lambda: model, make_asker=asker, **options)
-
-
-def scores(work: Task) -> JudgeScores:
-    judged = read_judged(work.predictions)
-    assert judged is not None
-    return score_judged(judged, [row.prediction.question for row in work.graded], work.graded, DRAWS)
-
-
-def good(key: str) -> str:
-    return json.dumps({"score": int(key[0]) + 3, "why": "agrees"})
+from unifer.evaluate.reasoning.judge import ATTEMPTS, Task
+from unifer.evaluate.reasoning.marks import judged_path, read_rows
+from unifer.models.api.requests import NoReply
 
 
 def test_every_reply_is_judged_once_and_the_mean_says_over_how_many(tmp_path: Path) -> None:
@@ -222,56 +146,6 @@ def test_a_kill_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert (summary.before, summary.judged) == (len(kept), 6)
 
 
-def test_silence_has_the_lowest_mark_and_is_asked_of_nobody(tmp_path: Path) -> None:
-    """A model that fails on hard faces must not be judged on the easy ones alone."""
-    empty = graded("happiness", "<think></think><answer>happiness</answer>", index=6, description=REFERENCE)
-    work = task(
-        tmp_path,
-        (
-            *rows(2),
-            empty,
-            graded("happiness", None, index=7, description=REFERENCE),
-            graded("happiness", "A smile.", index=8),
-        ),
-    )
-    model, summary = run(work, good)
-    assert (len(model.asked), summary.to_judge) == (2, 2)
-    judged = read_judged(work.predictions)
-    assert judged is not None
-    asked = [
-        *(row.prediction.question for row in work.graded),
-        question("happiness", index=9, description=REFERENCE),
-    ]
-    found = score_judged(judged, asked, [*work.graded, None], DRAWS)
-    assert (found.judged, found.silent, found.mean.n) == (2, 3, 5)
-    assert found.mean.value == pytest.approx((3 + 4 + 3 * 1) / 5)
-
-
-def test_a_score_of_another_reply_is_no_score_of_this_one(tmp_path: Path) -> None:
-    """`unifer infer --retry-failed` changes replies under a judge's file."""
-    work = task(tmp_path)
-    run(work, good)
-    changed = (
-        graded("happiness", "<think>Other words.</think><answer>happiness</answer>", description=REFERENCE),
-        *work.graded[1:],
-    )
-    assert (scores(task(tmp_path, changed)).judged, scores(task(tmp_path, changed)).unasked) == (5, 1)
-    model, _ = run(task(tmp_path, changed), good)
-    assert model.asked == ["0.png"]
-
-
-def test_the_scores_of_two_judges_do_not_mix(tmp_path: Path) -> None:
-    run(task(tmp_path), good)
-    other = Task(
-        tmp_path / "m.jsonl", rows(), ApiSpec("judge-70b", "http://127.0.0.1:1/v1", max_connections=2)
-    )
-    with pytest.raises(InputError, match=r"(?s)judge\.model: \"judge-7b\" -> \"judge-70b\".*--overwrite"):
-        run(other, good)
-    run(other, good, overwrite=True)
-    assert scores(other).judge == "judge-70b"
-    assert (tmp_path / "m.judged.jsonl.1").exists()
-
-
 def test_the_face_is_shown_where_that_is_asked_for(tmp_path: Path) -> None:
     from unifer.dialogue.images import ImageError
 
@@ -289,33 +163,3 @@ def test_the_face_is_shown_where_that_is_asked_for(tmp_path: Path) -> None:
     ]
     assert summary.first_error == "1.png: image '1.png' is missing"
     assert scores(work).faults == {"image": 1}
-
-
-def test_without_references_there_is_nothing_to_judge(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"provenance\.description"):
-        run(task(tmp_path, (graded("happiness", "A smile."),)), good)
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        ('{"score": 3}', "a judgement has 'id' and 'of'"),
-        ('{"id": "a", "of": "b", "score": 0}', "'score' is 0; a whole number from 1 to 10"),
-        ('{"id": "a", "of": "b", "score": null}', "no 'fault' says why"),
-        ("{", "not valid JSON"),
-    ],
-)
-def test_a_file_that_no_judge_wrote_is_refused(tmp_path: Path, line: str, problem: str) -> None:
-    work = task(tmp_path)
-    run(work, good)
-    judged_path(work.predictions).write_text(line + "\n")
-    with pytest.raises(InputError, match=f"m.judged.jsonl:1: .*{problem}"):
-        read_judged(work.predictions)
-
-
-def test_scores_without_a_manifest_say_not_who_judged(tmp_path: Path) -> None:
-    work = task(tmp_path)
-    run(work, good)
-    (tmp_path / "m.judged.manifest.json").unlink()
-    with pytest.raises(InputError, match="says who judged"):
-        read_judged(work.predictions)

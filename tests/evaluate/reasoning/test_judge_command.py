@@ -11,9 +11,10 @@ from tests.evaluate.reasoning.asked import REFERENCE
 from tests.evaluate.scored import dataset, write
 from unifer.cli import main
 from unifer.datasets import load_dataset
-from unifer.evaluate.predictions import PredictionFile, find_runs
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.reasoning.judge import ATTEMPTS
-from unifer.evaluate.reasoning.judged import read_rows
+from unifer.evaluate.reasoning.marks import read_rows
+from unifer.evaluate.run_files import find_runs
 from unifer.evaluate.scoring import score_strict
 
 

@@ -12,7 +12,7 @@ from tests.evaluate.reasoning.asked import DRAWS, graded
 from unifer.action_units import PROTOTYPES
 from unifer.emotions import EMOTIONS
 from unifer.evaluate.au_metrics import Claim, score_action_units
-from unifer.evaluate.reasoning.checks import follows, support, truth_of
+from unifer.evaluate.reasoning.scores import follows, support, truth_of
 
 NOUNS = ("happiness", "sadness", "anger", "neutral", "surprise")
 units = st.frozensets(st.sampled_from(sorted({unit for units in PROTOTYPES.values() for unit in units})))

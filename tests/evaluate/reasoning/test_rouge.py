@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
 from benchmarks.score_parity import TOLERANCE, differences, prose, reply
-from unifer.evaluate.reasoning.rouge import longest_common, rouge_l
+from unifer.evaluate.reasoning.rege import longest_common, rouge_l
 
 PACKAGE = RougeScorer(["rougeL"], use_stemmer=True)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unifer.evaluate.reasoning import rubric
-from unifer.evaluate.reasoning.rubric import LONGEST, Mark, digest, prompt, read, shown
+from unifer.evaluate.reasoning.rubric import LONGEST, Mark, digest, prompt, read, visible
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_the_judged_text_cannot_close_its_fence() -> None:
 
 
 def test_what_cannot_be_seen_is_not_sent() -> None:
-    text = shown("AU12\0\x1b[31m\u202e\u200b\ud800 lip\n corner")
+    text = visible("AU12\0\x1b[31m\u202e\u200b\ud800 lip\n corner")
     assert text == "AU12[31m lip\n corner"
     text.encode("utf-8")
-    long = shown("x" * 1_000_000)
+    long = visible("x" * 1_000_000)
     assert len(long) < LONGEST + 50
     assert long.endswith("[the rest is cut off]")
 

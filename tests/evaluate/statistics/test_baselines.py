@@ -10,11 +10,12 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from tests.evaluate.scored import ADJECTIVES, NOUNS, dataset, replied, run_of, write
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.metrics import tally
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.scoring import DatasetScores, overall, score_strict
+from unifer.evaluate.overall import overall
+from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.evaluate.statistics.baselines import baselines_of
-from unifer.report.tables import dataset_text, overall_text
+from unifer.report.scores import dataset_text, overall_text
 
 TRUTHS = ["happy"] * 5 + ["sad"] * 3 + ["angry"] * 2
 

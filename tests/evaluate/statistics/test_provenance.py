@@ -11,8 +11,8 @@ import pytest
 from tests.evaluate.scored import FOUR, NOUNS, dataset, write
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.selection import Selected
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.run_files import Selected
 from unifer.evaluate.statistics.provenance import differing
 
 SAME: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unifer.models.api.secrets import redacted, secrets
+from unifer.models.api.requests import redacted, secrets
 
 KEY = "sk-very-secret-0123456789"
 

@@ -1,5 +1,6 @@
-"""Miniature trees of every dataset, fabricated as their authors lay them out: a few rows, images of a few
-bytes.
+"""Miniature trees of every dataset, fabricated as their authors lay them out.
+
+A few rows, images of a few bytes.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.prepare.builders import BUILDERS
 from unifer.prepare.builders.build import Built, build
+from unifer.prepare.builders.registry import BUILDERS
 from unifer.prepare.builders.source import DatasetSource, Options
 from unifer.records import Json
 

@@ -1,5 +1,6 @@
-"""DISFA, BP4D and RAF-AU: what was not coded is not absent, intensities have a range, and frames are matched
-by their number.
+"""DISFA, BP4D and RAF-AU.
+
+What was not coded is not absent, intensities have a range, and frames are matched by their number.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def test_a_disfa_au_is_present_from_intensity_two(tmp_path: Path) -> None:
 
 def test_a_disfa_row_has_aus_and_no_solution_and_says_what_was_coded(tmp_path: Path) -> None:
     made = mini.built("disfa", mini.disfa(tmp_path, {12: [0, 1, 2, 5]}))
-    row = RewardRow.from_json(list(rows.rewards(made.faces, made.asked))[2])
+    row = RewardRow.from_json(list(rows.rewards(made.faces, made.facts))[2])
     assert (row.solution, row.candidate_labels, row.action_units) == (None, None, (12,))
     assert row.image_path == "/DISFA/Images/SN001/000003.jpg"
     assert row.provenance is not None
@@ -163,7 +164,7 @@ def test_a_faulty_rafau_line_is_refused_with_its_number(tmp_path: Path, line: st
 
 def test_an_au_set_becomes_questions_without_labels(tmp_path: Path) -> None:
     made = mini.built("disfa", mini.disfa(tmp_path, {12: [0, 1, 2, 5]}))
-    asked = [Question.from_json(row) for row in rows.questions(made.faces, made.asked, None)]
+    asked = [Question.from_json(row) for row in rows.questions(made.faces, made.facts, None)]
     assert [(question.true_label, question.candidate_labels) for question in asked] == [(None, ())] * 4
     assert [question.action_units for question in asked] == [(), (), (12,), (12,)]
     assert asked[0].prompt == prompts.question("action-units")

@@ -1,5 +1,6 @@
-"""What all builders share: images looked for, repeated and contradictory rows, templates, the report, the
-image root.
+"""What all builders share.
+
+Images looked for, repeated and contradictory rows, templates, the report, the image root.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tests.prepare.builders import mini
 from unifer.errors import InputError
 from unifer.prepare.builders import rows
 from unifer.prepare.builders.build import Built
-from unifer.prepare.builders.image_root import Laid, lay_out
+from unifer.prepare.builders.image_root import ImageRoot, lay_out
 from unifer.records import Question
 
 
@@ -54,7 +55,7 @@ def test_rows_that_contradict_each_other_all_go(tmp_path: Path) -> None:
 
 def test_each_row_is_asked_for_what_is_known_of_it(tmp_path: Path) -> None:
     made = mini.built("table", table(tmp_path, *TWO, "c.jpg,,AU4", images=["a.jpg", "b.jpg", "c.jpg"]))
-    versions = [row["provenance"]["prompt"] for row in rows.rewards(made.faces, made.asked)]
+    versions = [row["provenance"]["prompt"] for row in rows.rewards(made.faces, made.facts)]
     assert versions == ["joint-1", "fer-1", "au-1"]
 
 
@@ -62,13 +63,13 @@ def test_a_template_drops_what_cannot_answer_it(tmp_path: Path) -> None:
     root = table(tmp_path, *TWO, "c.jpg,,AU4", images=["a.jpg", "b.jpg", "c.jpg"])
     units = mini.built("table", root, template="action-units")
     assert mini.drops(units) == {"no AUs for the template": 1}
-    assert [row["solution"] for row in rows.rewards(units.faces, units.asked, "action-units")] == [None, None]
+    assert [row["solution"] for row in rows.rewards(units.faces, units.facts, "action-units")] == [None, None]
     assert mini.drops(mini.built("table", root, template="expression")) == {"no label for the template": 1}
 
 
 def test_a_question_row_needs_no_id_and_has_the_labels_in_order(tmp_path: Path) -> None:
     made = mini.built("rafdb", mini.rafdb(tmp_path), "test")
-    row = next(rows.questions(made.faces, made.asked))
+    row = next(rows.questions(made.faces, made.facts))
     assert "id" not in row
     assert Question.from_json(row).key == "/RAF-DB/aligned/test_0001_aligned.jpg"
 
@@ -80,17 +81,17 @@ def test_counts_that_are_not_the_stated_ones_are_said(tmp_path: Path) -> None:
 
 def test_an_image_of_another_suffix_or_case_is_found(tmp_path: Path) -> None:
     made = mini.built("table", table(tmp_path, "A.JPG,happy,", "b.jpg,sad,", images=["a.jpg", "b.png"]))
-    assert [face.found for face in made.faces] == ["a.jpg", "b.png"]
+    assert [face.location for face in made.faces] == ["a.jpg", "b.png"]
 
 
-def laid_out(made: Built, root: Path) -> Laid:
+def laid_out(made: Built, root: Path) -> ImageRoot:
     return lay_out(made.faces, made.source.tree.root, root, made.source.pixels, lambda count: None)
 
 
 def test_an_image_root_is_links_that_survive_a_second_time_and_a_move(tmp_path: Path) -> None:
     made = mini.built("rafdb", mini.rafdb(tmp_path / "all/official"))
-    assert laid_out(made, tmp_path / "all/images") == Laid(2, 2)
-    assert laid_out(made, tmp_path / "all/images") == Laid(2, 0)
+    assert laid_out(made, tmp_path / "all/images") == ImageRoot(2, 2)
+    assert laid_out(made, tmp_path / "all/images") == ImageRoot(2, 0)
     link = tmp_path / "all/images/RAF-DB/aligned/train_00001_aligned.jpg"
     assert link.is_symlink()
     (tmp_path / "all").rename(tmp_path / "moved")
@@ -129,7 +130,7 @@ def test_an_image_root_that_leads_into_the_dataset_is_refused(tmp_path: Path) ->
 def test_a_dataset_that_is_its_own_image_root_needs_no_links(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     made = mini.built("table", table(root, *TWO))
-    assert laid_out(made, tmp_path) == Laid(2, 0)
+    assert laid_out(made, tmp_path) == ImageRoot(2, 0)
 
 
 def test_another_picture_in_the_way_of_pixels_is_kept(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.prepare.builders import mini
 from unifer import cli
-from unifer.prepare.builders import BUILDERS
+from unifer.prepare.builders.registry import BUILDERS
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_training_split_becomes_reward_rows_in_data(project: Path, tmp_path: P
     assert (row["solution"], row["image_path"]) == ("happy", "/FERPlus/train/happy/f.png")
 
 
-def test_an_existing_file_is_refused_and_with_force_moved_aside(
+def test_an_existing_file_is_refused_and_with_overwrite_moved_aside(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ("disfa", "--root", mini.disfa(tmp_path, {}))
@@ -77,14 +77,16 @@ def test_an_existing_file_is_refused_and_with_force_moved_aside(
     before = (project / "data/disfa_all.jsonl").read_text()
     assert run(*argv, "--frame-step", 2) == 2
     assert "disfa_all.jsonl exists; it is not overwritten" in capsys.readouterr().err
-    assert run(*argv, "--frame-step", 2, "--force") == 0
+    assert run(*argv, "--frame-step", 2, "--overwrite") == 0
     assert (project / "data/disfa_all.jsonl.1").read_text() == before
     assert len((project / "data/disfa_all.jsonl").read_text().splitlines()) == 2
     assert (project / "data/disfa_all.manifest.json.1").exists()
 
 
-def test_a_failed_build_with_force_leaves_the_old_rows_where_they_are(project: Path, tmp_path: Path) -> None:
-    argv = ("disfa", "--root", mini.disfa(tmp_path, {}), "--force")
+def test_a_failed_build_with_overwrite_leaves_the_old_rows_where_they_are(
+    project: Path, tmp_path: Path
+) -> None:
+    argv = ("disfa", "--root", mini.disfa(tmp_path, {}), "--overwrite")
     assert run(*argv) == 0
     (tmp_path / "Images/SN001/000001.jpg").unlink()
     assert run(*argv) == 2

@@ -37,7 +37,7 @@ def test_rafdb_is_found_under_the_corrected_spelling_and_inside_basic(tmp_path: 
 
 def test_a_training_row_says_where_it_came_from(tmp_path: Path) -> None:
     made = mini.built("rafdb", mini.rafdb(tmp_path))
-    row = RewardRow.from_json(next(rows.rewards(made.faces, made.asked)))
+    row = RewardRow.from_json(next(rows.rewards(made.faces, made.facts)))
     assert (row.label, row.dataset, row.action_units) == ("sadness", "rafdb", None)
     assert row.candidate_labels == ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
     source = "basic/Image/aligned/train_00001_aligned.jpg"

@@ -1,5 +1,6 @@
-"""FEA-20K as released: a row file per source and stage, 17,737 rows to train on and 1,688 to test, images the
-user's own.
+"""FEA-20K as released.
+
+A row file per source and stage, 17,737 rows to train on and 1,688 to test, images the user's own.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ TEST = {"RAF-AU": 853, "DISFA": 524, "FABA": 311}
 
 
 def row(source: str, number: int) -> Json:
-    """As released: ids counted in each file, images named below their source's folder, labels as nouns,
-    reasoning in tags.
+    """As released.
+
+    Ids counted in each file, images named below their source's folder, labels as nouns, reasoning in tags.
     """
     labels = fea20k.LABELS[source]
     label = [labels[number % len(labels)]] if labels else []
@@ -80,12 +82,13 @@ def test_all_19_425_rows_of_the_release_are_read(tmp_path: Path, capsys: pytest.
     assert (len(rows), len({each.image_path for each in rows})) == (17_737, 17_737), (
         "00001.jpg of two sources are two pictures"
     )
-    assert len(read_questions(test, load_dataset(mini.ROOT / "benchmark/fea20k"))) == 1_688
+    assert len(read_questions(test, load_dataset(mini.ROOT / "eval_more/fea20k"))) == 1_688
 
 
 def test_every_source_has_its_own_list_of_labels(tmp_path: Path) -> None:
-    """RAF-AU was asked with neutral and contempt, which none of its rows can be: another question than the
-    published one.
+    """RAF-AU was asked with neutral and contempt, which none of its rows can be.
+
+    Another question than the published one.
     """
     made = mini.built("fea20k", released(tmp_path, "Train", dict.fromkeys(TRAIN, 8)))
     lists = {str((face.extra or {})["origin"]): face.labels for face in made.faces}

@@ -1,5 +1,6 @@
-"""The published benchmark out of official trees: rebuilt from its names and labels, every row comes back, and
-every path resolves.
+"""The published benchmark out of official trees.
+
+Rebuilt from its names and labels, every row comes back, and every path resolves.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from tests.prepare.builders import mini
 from unifer.datasets import read_questions
 from unifer.dialogue import images
 from unifer.emotions import canonical
-from unifer.prepare.builders import affectnet, ferplus, rafdb, rows
+from unifer.prepare.builders import affectnet, fer2013, raf, rows
 from unifer.prepare.builders.image_root import lay_out
 from unifer.records import Question
 
 
 def official_rafdb(root: Path, published: list[Question]) -> None:
-    codes = {label: code for code, label in rafdb.CODES.items()}
+    codes = {label: code for code, label in raf.CODES.items()}
     names = [question.image_path.rpartition("/")[2] for question in published]
     lines = [
         f"{name.replace('_aligned', '')} {codes[str(q.true_label)]}"
@@ -34,7 +35,7 @@ def official_ferplus(root: Path, published: list[Question]) -> None:
     ballots = {}
     for question in published:
         votes = [0] * 10
-        votes[ferplus.EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
+        votes[fer2013.EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
         ballots[question.image_path.rpartition("/")[2]] = votes
     mini.ferplus(root, ballots)
 
@@ -69,7 +70,7 @@ def test_every_published_row_comes_back_from_the_official_tree(
     make(tmp_path / "official", published)
 
     made = mini.built(name, tmp_path / "official", "test")
-    built = [Question.from_json(row) for row in rows.questions(made.faces, made.asked)]
+    built = [Question.from_json(row) for row in rows.questions(made.faces, made.facts)]
 
     def essence(questions: list[Question]) -> set[tuple[str, str, tuple[str, ...]]]:
         return {

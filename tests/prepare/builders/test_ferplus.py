@@ -1,5 +1,6 @@
-"""FERPlus votes: ties, unknown, all-zero rows and broken cells, by both rules; and faces that are pixels in a
-table.
+"""FERPlus votes: ties, unknown, all-zero rows and broken cells, by both rules.
+
+And faces that are pixels in a table.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import pytest
 
 from tests.prepare.builders import mini
 from unifer.errors import InputError
-from unifer.prepare.builders.ferplus import decide
+from unifer.prepare.builders.fer2013 import decide
 from unifer.prepare.builders.image_root import lay_out
 
 HAPPY = (0, 10, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -40,7 +41,7 @@ def test_the_test_split_takes_the_published_rule_and_training_drops_ties(tmp_pat
     tie = {"fer0000001.png": (5, 5, 0, 0, 0, 0, 0, 0, 0, 0), "fer0000002.png": HAPPY}
     test = mini.built("ferplus", mini.ferplus(tmp_path / "a", tie), "test")
     train = mini.built("ferplus", mini.ferplus(tmp_path / "b", tie, "Training", "FER2013Train"), "train")
-    chosen = mini.built("ferplus", tmp_path / "a", "test", votes="majority")
+    chosen = mini.built("ferplus", tmp_path / "a", "test", vote_rule="majority")
     assert [face.label for face in test.faces] == ["neutral", "happy"]
     assert [face.label for face in train.faces] == [face.label for face in chosen.faces] == ["happy"]
     assert mini.drops(train) == {"tie": 1}

@@ -1,5 +1,6 @@
-"""Folds of people: nobody is trained on and tested on, whichever file is built first, with whichever
-flags.
+"""Folds of people.
+
+Nobody is trained on and tested on, whichever file is built first, with whichever flags.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ def test_train_and_test_rows_of_a_fold_share_nobody_and_are_all(root: Path, name
 
 
 def test_folds_do_not_move_with_the_frame_step_or_with_missing_images(root: Path) -> None:
-    """Train rows of every frame and test rows of every 20th are built apart: folds of the rows at hand would
-    differ, and leak.
+    """Train rows of every frame and test rows of every 20th are built apart.
+
+    Folds of the rows at hand would differ, and leak.
     """
     for number in (2, 3, 4, 5):
         mini.bp4d(root / "BP4D", {frame: {12: 1} for frame in range(1, 30)}, f"F001_T{number}")
@@ -191,8 +193,9 @@ def test_an_assignment_that_would_leak_or_lacks_somebody_is_refused(
 def test_the_other_side_of_the_fold_built_by_other_folds_is_refused(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Own folds for the training rows and a published assignment for the test rows: each is right, and
-    together they leak.
+    """Own folds for the training rows and a published assignment for the test rows.
+
+    Each is right, and together they leak.
     """
     Path("folds.csv").write_text("subject,fold\nF001,1\nF002,2\nM001,3\nM002,3\n")
     assert build("bp4d", root / "BP4D", "--fold", "1/3", "--split", "train") == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.prepare.builders import mini
 from unifer.errors import InputError
-from unifer.prepare.builders.tables import DELIMITERS, encoding_of, lines, open_table
+from unifer.prepare.builders.label_tables import DELIMITERS, encoding_of, lines, open_table
 
 REQUIRED = (("Image name",), ("emotion", "label"))
 

@@ -20,7 +20,7 @@ def test_faba_texts_give_the_aus_they_affirm(tmp_path: Path) -> None:
     )
     assert [face.action_units for face in made.faces] == [(4, 12)]
     assert mini.drops(made) == {"the text affirms no AU": 1}
-    row = RewardRow.from_json(next(rows.rewards(made.faces, made.asked)))
+    row = RewardRow.from_json(next(rows.rewards(made.faces, made.facts)))
     assert (row.solution, row.image_path) == (None, "/FABA-Instruct/train/images/au0.jpg")
     assert row.provenance is not None
     assert row.provenance["description"].startswith("1. AU4")
@@ -79,7 +79,7 @@ def fea(**fields: object) -> Json:
 
 def test_an_fea_row_with_aus_and_label_asks_for_both(tmp_path: Path) -> None:
     made = mini.built("fea20k", mini.fea20k(tmp_path, fea(meta_info={"split": 1})))
-    row = RewardRow.from_json(next(rows.rewards(made.faces, made.asked)))
+    row = RewardRow.from_json(next(rows.rewards(made.faces, made.facts)))
     assert (row.label, row.action_units, row.id) == ("happiness", (6, 12), "fea20k/train/1")
     assert row.provenance is not None
     assert (row.provenance["prompt"], row.provenance["origin"], row.provenance["description"]) == (

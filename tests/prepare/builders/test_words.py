@@ -1,5 +1,6 @@
-"""`unifer data build --ask-like FILE`: the questions of one file, word for word, over the labels of another
-set.
+"""`unifer data build --ask-like FILE`.
+
+The questions of one file, word for word, over the labels of another set.
 """
 
 from __future__ import annotations
@@ -103,8 +104,9 @@ def test_a_set_without_labels_cannot_be_asked_for_one(
 
 @ferbench.needs_ferbench
 def test_rafdb_asked_like_any_published_file_asks_as_its_own_does(tmp_path: Path) -> None:
-    """The four published files ask in the same words: of SFEW's the RAF-DB question comes out, letter by
-    letter.
+    """The four published files ask in the same words.
+
+    Of SFEW's the RAF-DB question comes out, letter by letter.
     """
     like = ferbench.PUBLISHED / "sfew_2.0_qa.json"
     out = tmp_path / "rafdb_qa.json"

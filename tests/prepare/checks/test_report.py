@@ -1,5 +1,6 @@
-"""Files together: copies within and between them, leaks into the test set, classes, images; the table
-reader's own refusals.
+"""Files together: copies within and between them, leaks into the test set, classes, images.
+
+The table reader's own refusals.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def test_every_kind_is_an_error_or_a_warning_and_never_both() -> None:
 
 
 def test_leaks_are_found_across_renamed_and_re_encoded_copies(folder: Path) -> None:
-    """The published recipe trains on splits of the very datasets that it tests: a copied test face would
-    raise the score unseen.
+    """The published recipe trains on splits of the very datasets that it tests.
+
+    A copied test face would raise the score unseen.
     """
     face(0).save(folder / "renamed.bmp")
     face(1).save(folder / "compressed.jpg", quality=60)

@@ -29,8 +29,9 @@ def found(*paths: Path) -> list[RowFinding]:
 def test_a_person_of_the_training_file_in_the_test_file_is_named_once_with_both_places(
     tmp_path: Path,
 ) -> None:
-    """Frames of one person differ in their pixels, so that no check of pictures finds them: the score rose
-    unseen.
+    """Frames of one person differ in their pixels, so that no check of pictures finds them.
+
+    The score rose unseen.
     """
     train = written(
         tmp_path / "train.jsonl",

@@ -1,5 +1,6 @@
-"""Labels against the votes that they came from: what the published FERPlus file and the official votes
-disagree on is named.
+"""Labels against the votes that they came from.
+
+What the published FERPlus file and the official votes disagree on is named.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tests.ferbench import PUBLISHED, needs_ferbench
 from tests.prepare.builders import mini
 from unifer.cli import main
 from unifer.prepare.builders import rows
-from unifer.prepare.builders.ferplus import VOTED
+from unifer.prepare.builders.fer2013 import VOTED
 from unifer.prepare.checks.votes import against, outvoted
 from unifer.records import Question, RewardRow
 
@@ -48,7 +49,7 @@ def test_a_label_with_fewer_votes_than_another_is_named(
 def test_a_built_question_keeps_its_votes_and_a_reward_row_too(tmp_path: Path) -> None:
     """Thrown away, nobody could tell a face that all ten agree on from one that two do."""
     made = mini.built("ferplus", mini.ferplus(tmp_path, {"f.png": (1, 6, 0, 0, 0, 0, 0, 0, 2, 1)}), "test")
-    row = Question.from_json(next(rows.questions(made.faces, made.asked)))
+    row = Question.from_json(next(rows.questions(made.faces, made.facts)))
     assert row.votes is not None
     assert {name: count for name, count in row.votes.items() if count} == {
         "neutral": 1,
@@ -57,7 +58,7 @@ def test_a_built_question_keeps_its_votes_and_a_reward_row_too(tmp_path: Path) -
         "NF": 1,
     }
     assert Question.from_json(row.to_json()) == row
-    reward = RewardRow.from_json(next(rows.rewards(made.faces, made.asked)))
+    reward = RewardRow.from_json(next(rows.rewards(made.faces, made.facts)))
     assert (reward.provenance or {})["votes"] == row.votes
 
 

@@ -13,9 +13,10 @@ from PIL import Image
 
 from unifer.dialogue import prompts
 from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.prepare.curation.curate import CurationLimits, CurationPlan, curate, read_plan_rows
+from unifer.prepare.curation.curate import curate
 from unifer.prepare.curation.filter import FilterSettings
 from unifer.prepare.curation.outcome import CurationSummary
+from unifer.prepare.curation.plan import CurationLimits, CurationPlan, read_plan_rows
 from unifer.prepare.curation.teachers import TeacherSpec
 from unifer.progress import Advance
 from unifer.records import Json
@@ -125,3 +126,11 @@ def run(
 
 def lines_of(path: Path) -> list[Json]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def good(key: str, attempt: int, prompt: str) -> Answer:
+    return good_reply(key)
+
+
+def second_time(key: str, attempt: int, prompt: str) -> Answer:
+    return good_reply(key) if attempt > 1 else BAD

@@ -1,5 +1,6 @@
-"""Sentences that betray or hedge, and innocent ones that look like them: the filter's precision, line by
-line.
+"""Sentences that betray or hedge, and innocent ones that look like them.
+
+The filter's precision, line by line.
 """
 
 from __future__ import annotations

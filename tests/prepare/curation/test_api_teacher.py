@@ -16,11 +16,10 @@ pytest.importorskip("inspect_ai", reason="comes with the full environment")
 from tests.api_server import ApiServer, Reaction, completion, picture_of, prompt_of, refusal, serving
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError
-from unifer.models.api.faults import Fault
-from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.prepare.curation.api_teacher import ApiTeacher
+from unifer.models.api.requests import Answer, Ask, Fault, NoReply
 from unifer.prepare.curation.teachers import (
     KEY_VARIABLE,
+    ApiTeacher,
     TeacherSpec,
     find_teacher,
 )
@@ -181,7 +180,7 @@ def test_a_reply_that_repeats_the_key_is_kept_without_it(picture: Path) -> None:
 
 def test_pictures_are_shrunk_for_an_api_and_a_missing_one_is_named(picture: Path) -> None:
     async def run() -> None:
-        teacher = ApiTeacher(TeacherSpec("small-vlm", url="http://127.0.0.1:9/v1", image_side=300))
+        teacher = ApiTeacher(TeacherSpec("small-vlm", url="http://127.0.0.1:9/v1", image_size=300))
         assert len(teacher.picture(picture, "face.png")) < 10_000
         with pytest.raises(ImageError, match=r"missing"):
             teacher.picture(picture.with_name("none.png"), "none.png")
@@ -224,7 +223,7 @@ def test_an_unknown_provider_and_a_missing_key_are_said_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_tokens": 0}, {"timeout": 0}, {"max_connections": 0}, {"top_p": 0.0}, {"image_side": 5000}]
+    "wrong", [{"max_tokens": 0}, {"timeout": 0}, {"max_connections": 0}, {"top_p": 0.0}, {"image_size": 5000}]
 )
 def test_settings_out_of_range_name_the_value(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):

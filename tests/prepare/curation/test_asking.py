@@ -1,5 +1,6 @@
-"""One request until it is answered: what is sent again and when, what ends the run, and a budget that no race
-overruns.
+"""One request until it is answered.
+
+What is sent again and when, what ends the run, and a budget that no race overruns.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from hypothesis import strategies as st
 
 from unifer.errors import InputError
 from unifer.models.api.asking import HOPELESS, Asker, Sent
-from unifer.models.api.budget import FREE, PICTURE_TOKENS, Budget, BudgetSpent, Prices
-from unifer.models.api.ledger import read_log
+from unifer.models.api.budget import FREE, PICTURE_TOKENS, Budget, BudgetSpent, Prices, read_log
 from unifer.models.api.requests import Answer, Ask, NoReply
+from unifer.prepare.curation.curate import CurationLedger
 from unifer.prepare.curation.filter import FilterSettings
-from unifer.prepare.curation.ledger import CurationLedger
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 
 GOOD = Answer("yes", "stop", 100, 10)

@@ -1,5 +1,6 @@
-"""`unifer data cot` against a server that misbehaves: exit status, what is printed, and a key that shows up
-nowhere.
+"""`unifer data cot` against a server that misbehaves.
+
+Exit status, what is printed, and a key that shows up nowhere.
 """
 
 from __future__ import annotations

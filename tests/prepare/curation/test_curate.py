@@ -1,5 +1,6 @@
-"""Whole curation runs with a scripted teacher: what is kept, what is asked again, and what is never asked
-again.
+"""Whole curation runs with a scripted teacher.
+
+What is kept, what is asked again, and what is never asked again.
 """
 
 from __future__ import annotations
@@ -7,37 +8,30 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.prepare.curation.curated import (
     BAD,
-    SETTINGS,
     ScriptedTeacher,
+    good,
     good_reply,
     lines_of,
     make_plan,
     make_rows,
     run,
+    second_time,
     silent,
 )
 from unifer import files
 from unifer.dialogue import prompts
-from unifer.errors import InputError, Interrupted
+from unifer.errors import InputError
 from unifer.models.api.budget import Prices
 from unifer.models.api.requests import Answer, NoReply
-from unifer.prepare.curation.curate import CurationLimits, curate, read_plan_rows
+from unifer.prepare.curation.curate import curate
 from unifer.prepare.curation.filter import FilterSettings
+from unifer.prepare.curation.plan import CurationLimits, read_plan_rows
 from unifer.records import CoTRow
-
-
-def good(key: str, attempt: int, prompt: str) -> Answer:
-    return good_reply(key)
-
-
-def second_time(key: str, attempt: int, prompt: str) -> Answer:
-    return good_reply(key) if attempt > 1 else BAD
 
 
 @pytest.fixture
@@ -47,7 +41,13 @@ def rows(tmp_path: Path) -> Path:
 
 def test_kept_rows_have_the_published_schema_the_students_question_and_their_provenance(rows: Path) -> None:
     summary, _ = run(make_plan(rows), second_time)
-    assert (summary.rows, summary.kept, summary.exhausted, summary.failed, summary.open) == (10, 10, 0, 0, 0)
+    assert (summary.rows, summary.accepted, summary.exhausted, summary.failed, summary.open) == (
+        10,
+        10,
+        0,
+        0,
+        0,
+    )
     made = list(files.read_records(rows.with_name("cot.json"), CoTRow.from_json))
     asked = read_plan_rows(rows, None, None)
     assert [row.id for row in made] == [row.id for row in asked]
@@ -135,7 +135,7 @@ def test_rows_that_know_aus_alone_are_asked_for_them(tmp_path: Path) -> None:
         1,
     )
     summary, _ = run(make_plan(path, attempts=1), lambda key, attempt, prompt: reply)
-    assert (summary.kept, summary.exhausted) == (1, 1)
+    assert (summary.accepted, summary.exhausted) == (1, 1)
     assert summary.classes["(AUs only)"].to_json() == {"asked": 2, "kept": 1, "acceptance": 0.5}
     with pytest.raises(InputError, match=r"knows AUs alone.*action-units"):
         read_plan_rows(path, None, "joint")
@@ -147,7 +147,7 @@ def test_near_copies_over_faces_are_kept_only_so_often(rows: Path) -> None:
 
     plan = make_plan(rows, attempts=1, filter=FilterSettings(min_words=5, repeats=2))
     summary, _ = run(plan, template)
-    assert summary.kept == 4
+    assert summary.accepted == 4
     assert summary.reasons == {"near_duplicate": 6}
     assert all(
         line["duplicate_of"].startswith("faces/") for line in lines_of(rows.with_name("cot.rejected.jsonl"))
@@ -155,137 +155,6 @@ def test_near_copies_over_faces_are_kept_only_so_often(rows: Path) -> None:
 
 
 # --- resuming ---
-
-
-def test_a_finished_run_asks_nothing_again_kept_or_exhausted(rows: Path) -> None:
-    def half(key: str, attempt: int, prompt: str) -> Answer:
-        return good_reply(key) if int(key[1:]) < 5 else BAD
-
-    first, _ = run(make_plan(rows), half)
-    assert (first.kept, first.exhausted) == (5, 5)
-    again, teacher = run(make_plan(rows), good)
-    assert teacher.asked == []
-    assert again.to_json() == first.to_json()
-
-
-def test_killed_in_the_middle_no_kept_row_is_asked_again_and_attempts_go_on(rows: Path) -> None:
-    class Killed(BaseException):
-        pass
-
-    asked = 0
-
-    def dies(key: str, attempt: int, prompt: str) -> Answer:
-        nonlocal asked
-        asked += 1
-        if asked == 9:
-            raise Killed
-        return good_reply(key) if int(key[1:]) % 2 else second_time(key, attempt, prompt)
-
-    with pytest.raises((Killed, BaseExceptionGroup)):
-        run(make_plan(rows, connections=1), dies)
-    before = [line for line in lines_of(rows.with_name("cot.log.jsonl")) if line["event"] == "reply"]
-    assert before
-    # A line torn by the kill is no answer.
-    with rows.with_name("cot.log.jsonl").open("a") as stream:
-        stream.write('{"event": "reply", "id": "r9", "att')
-    summary, teacher = run(make_plan(rows, connections=1), second_time)
-    sent = sum(line["event"] == "sent" for line in lines_of(rows.with_name("cot.log.jsonl"))) - len(
-        teacher.asked
-    )
-    answered = {(line["id"], line["attempt"]) for line in before}
-    assert not answered & set(teacher.asked)
-    assert not {line["id"] for line in before if not line["reasons"]} & {key for key, _ in teacher.asked}
-    assert summary.kept == 10
-    assert summary.requests == sent + len(teacher.asked) >= 9 + len(teacher.asked)
-
-
-def test_ctrl_c_says_what_is_kept_and_the_run_goes_on(rows: Path) -> None:
-    def stops(key: str, attempt: int, prompt: str) -> Answer:
-        if key == "r3":
-            raise KeyboardInterrupt
-        return good_reply(key)
-
-    with pytest.raises(Interrupted, match=r"rows are kept so far.*goes on"):
-        run(make_plan(rows, connections=1), stops)
-    assert run(make_plan(rows), good)[0].kept == 10
-
-
-def test_a_failed_row_is_recorded_the_run_goes_on_and_the_next_one_asks_it_again(rows: Path) -> None:
-    def sick(key: str, attempt: int, prompt: str) -> Answer | NoReply:
-        return NoReply("bad_request", "cannot read it") if key == "r4" else good_reply(key)
-
-    summary, _ = run(make_plan(rows), sick)
-    assert (summary.kept, summary.failed, summary.first_error) == (9, 1, "r4: cannot read it")
-    assert {"id": "r4", "image_path": "faces/4.png", "error": "cannot read it"} in lines_of(
-        rows.with_name("cot.rejected.jsonl")
-    )
-    again, teacher = run(make_plan(rows), good)
-    assert teacher.asked == [("r4", 1)]
-    assert (again.kept, again.failed) == (10, 0)
-
-
-def test_a_missing_image_is_a_failed_row_and_all_missing_a_wrong_root(rows: Path) -> None:
-    (rows.parent / "faces/2.png").unlink()
-    summary, teacher = run(make_plan(rows), good)
-    assert summary.failed == 1
-    assert "missing" in (summary.first_error or "")
-    assert ("r2", 1) not in teacher.asked
-    for picture in (rows.parent / "faces").iterdir():
-        picture.unlink()
-    with pytest.raises(InputError, match=r"none of its 10 images.*--image-root"):
-        run(replace(make_plan(rows), out=rows.with_name("other.json")), good)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"guided": False},
-        {"attempts": 5},
-        {"temperature": 0.1},
-        {"template": "joint"},
-        {"filter": replace(SETTINGS, min_words=6)},
-    ],
-)
-def test_another_runs_file_is_refused_with_what_differs(rows: Path, change: dict[str, Any]) -> None:
-    run(make_plan(rows), good)
-    with pytest.raises(InputError, match=rf"belongs to another run(.|\n)*{next(iter(change))}"):
-        run(make_plan(rows, **change), good)
-
-
-def test_more_rows_of_the_same_file_go_on_in_the_same_output(rows: Path) -> None:
-    assert run(make_plan(rows, limit=4), good)[0].kept == 4
-    summary, teacher = run(make_plan(rows), good)
-    assert (summary.kept, len(teacher.asked)) == (10, 6)
-
-
-# --- the budget ---
-
-
-def test_the_request_budget_holds_over_runs_and_leaves_rows_open(rows: Path) -> None:
-    summary, teacher = run(make_plan(rows), second_time, CurationLimits(max_requests=7, retries=0))
-    assert len(teacher.asked) == summary.requests == 7
-    assert summary.stopped == "budget"
-    assert summary.open > 0
-    again, more = run(make_plan(rows), second_time, CurationLimits(max_requests=9, retries=0))
-    assert len(more.asked) == 2
-    assert again.requests == 9
-    assert run(make_plan(rows), second_time, CurationLimits(retries=0))[0].kept == 10
-
-
-def test_the_cost_budget_is_never_exceeded(rows: Path) -> None:
-    prices = Prices(1.0, 10.0)
-    summary, teacher = run(make_plan(rows), good, CurationLimits(max_cost=0.06, prices=prices, retries=0))
-    assert 0 < len(teacher.asked) < 30
-    assert summary.cost == pytest.approx(len(teacher.asked) * 500 / 1e6)
-    assert summary.cost <= 0.06
-
-
-def test_a_cost_budget_without_prices_is_refused_with_what_to_give() -> None:
-    with pytest.raises(ValueError, match=r"--price-in and --price-out"):
-        CurationLimits(max_cost=1.0)
-
-
-# --- the reports ---
 
 
 def test_the_reports_count_by_class_dataset_and_reason(rows: Path) -> None:

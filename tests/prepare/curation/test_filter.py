@@ -1,5 +1,6 @@
-"""The filter: every reason with one reply that fails and one that passes, and the sentences that decide its
-precision.
+"""The filter.
+
+Every reason with one reply that fails and one that passes, and the sentences that decide its precision.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from hypothesis import strategies as st
 
 from tests.prepare.curation.sentences import BETRAYING, DECIDED, HEDGING, INNOCENT
 from unifer.dialogue import prompts
-from unifer.prepare.curation.betrayal import betrayal
 from unifer.prepare.curation.filter import REASONS, FilterSettings, Known, Reason, judge
-from unifer.prepare.curation.hedging import hedging
 from unifer.prepare.curation.near_duplicates import NearDuplicates
+from unifer.prepare.curation.phrases import betrayal, hedging
 
 LABELS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 KNOWN = Known("fear", LABELS, (1, 4, 20))

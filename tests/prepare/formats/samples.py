@@ -1,5 +1,6 @@
-"""Rows as adversity would write them: any text JSON can hold, AUs not coded and none active, provenance of
-any shape.
+"""Rows as adversity would write them.
+
+Any text JSON can hold, AUs not coded and none active, provenance of any shape.
 """
 
 from __future__ import annotations

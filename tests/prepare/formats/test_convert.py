@@ -1,5 +1,6 @@
-"""`unifer data convert` as people meet it: formats told apart, other tools' own files, images that stay
-found, and its manifest.
+"""`unifer data convert` as people meet it.
+
+Formats told apart, other tools' own files, images that stay found, and its manifest.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ def test_a_description_and_a_label_make_a_cot_row(tmp_path: Path) -> None:
 
 
 def test_a_description_that_is_a_whole_reply_is_not_wrapped_once_more(tmp_path: Path) -> None:
-    """`<think><think>..</think><answer>..</answer></think>` is what SFT then learned, and no check found
-    it.
+    """`<think><think>..</think><answer>..</answer></think>` is what SFT then learned.
+
+    No check found it.
     """
     tagged = "<think>\nThe lip corners rise (AU12).\n</think>\n<answer>happiness</answer>"
     source = put(tmp_path / "in.jsonl", FACIAL | {"description": tagged}, FACIAL | {"id": "2"})
@@ -87,8 +89,9 @@ def test_the_votes_of_a_question_survive_formats_that_have_no_field_for_them(
 def test_without_a_description_a_facial_r1_row_is_a_reward_row(
     change: dict[str, Any], solution: str | None, units: tuple[int, ...] | None, tmp_path: Path
 ) -> None:
-    """Emotion-only sets write `"AUs": []`: read as none active, every AU named would have cost the AU
-    reward.
+    """Emotion-only sets write `"AUs": []`.
+
+    Read as none active, every AU named would have cost the AU reward.
     """
     assert convert(put(tmp_path / "in.jsonl", FACIAL | change), "rlvr", tmp_path / "out.json") == 0
     (row,) = files.read_records(tmp_path / "out.json", RewardRow.from_json)

@@ -34,8 +34,8 @@ BAD: list[tuple[Any, str, str, tuple[str, ...], str]] = [
     ([COT], "rlvr", "out.txt", (), "a rlvr file ends in .json or .jsonl"),
     ([COT], "datasets", "out.parquet", (), "is a folder of shards"),
     ([COT], "rlvr", "in.json", (), "is also what is read"),
-    ([COT], "rlvr", "there.json", (), "is there already; give --out another name, or --force"),
-    ([COT], "datasets", "there.json.d", ("--force",), "holds more than Parquet shards"),
+    ([COT], "rlvr", "there.json", (), "is there already; give --out another name, or --overwrite"),
+    ([COT], "datasets", "there.json.d", ("--overwrite",), "holds more than Parquet shards"),
     ([COT], "rlvr", "there.json.d/x.json", ("--embed",), "--embed puts pictures into Parquet"),
     (
         [COT],
@@ -130,9 +130,9 @@ def test_a_wrong_path_is_said(name: str, tmp_path: Path, capsys: pytest.CaptureF
     assert name in capsys.readouterr().err
 
 
-def test_force_replaces_what_is_there(tmp_path: Path) -> None:
+def test_overwrite_replaces_what_is_there(tmp_path: Path) -> None:
     source = put(tmp_path / "in.json", COT)
     for to, out in (("rlvr", tmp_path / "out.json"), ("datasets", tmp_path / "set")):
         assert convert(source, to, out) == 0
         assert convert(source, to, out) == 2
-        assert convert(source, to, out, "--force") == 0
+        assert convert(source, to, out, "--overwrite") == 0

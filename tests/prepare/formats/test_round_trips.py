@@ -40,8 +40,9 @@ def stored(to: Format, rows: list[Json]) -> list[Json]:
 @settings(max_examples=6, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(drawn=st.lists(samples(), min_size=4, max_size=6))
 def test_there_and_back_loses_nothing(first: str, second: str, drawn: list[Sample]) -> None:
-    """Through files, from every format to every other; that each format alone is exact, the next test draws
-    more samples for.
+    """Through files, from every format to every other.
+
+    That each format alone is exact, the next test draws more samples for.
     """
     one, other = FORMATS[first], FORMATS[second]
     held = [sample for sample in drawn if not impossible(first, sample) and not impossible(second, sample)]

@@ -1,5 +1,6 @@
-"""Reward files from several builders: every reason for leaving a row out, and what the kept rows look
-like.
+"""Reward files from several builders.
+
+Every reason for leaving a row out, and what the kept rows look like.
 """
 
 from __future__ import annotations

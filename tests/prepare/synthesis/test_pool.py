@@ -9,9 +9,8 @@ import pytest
 from tests.prepare.synthesis.known import face
 from unifer import files
 from unifer.errors import InputError
-from unifer.prepare.synthesis.asking import blind_questions, face_of, guided_questions
-from unifer.prepare.synthesis.leaks import picture, refuse_held_out
-from unifer.prepare.synthesis.pool import Links, drawn, read_pool
+from unifer.prepare.synthesis.mixing import picture, refuse_held_out
+from unifer.prepare.synthesis.pool import Links, blind_questions, drawn, face_of, guided_questions, read_pool
 from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import Json
 

@@ -19,8 +19,8 @@ def test_every_reply_is_counted_once_and_rejects_keep_their_reasons() -> None:
     rejects: list[Json] = []
     found = judge_replies({"smile": smile, "frown": frown}, replies, FILTER, rejects.append)
     blind = found.blind
-    assert (blind.asked, blind.failed, blind.rejected, blind.passed) == (5, 1, 2, 2)
-    assert blind.asked == blind.failed + blind.rejected + blind.passed
+    assert (blind.questions, blind.failed, blind.rejected, blind.passed) == (5, 1, 2, 2)
+    assert blind.questions == blind.failed + blind.rejected + blind.passed
     assert blind.reasons == {"wrong_label": 1, "aus_disagree": 1}
     assert blind.to_json()["classes"] == {
         "happiness": {"asked": 3, "passed": 1},
@@ -56,8 +56,8 @@ def test_guided_replies_count_apart_and_leave_rates_alone() -> None:
         reply(smile, "guided-1", answer="fear"),
     ]
     found = judge_replies({"smile": smile}, replies, FILTER, lambda row: None)
-    assert (found.blind.asked, found.blind.passed) == (1, 0)
-    assert (found.guided.asked, found.guided.passed) == (2, 1)
+    assert (found.blind.questions, found.blind.passed) == (1, 0)
+    assert (found.guided.questions, found.guided.passed) == (2, 1)
     assert str(found.rates["smile"]) == "0/1"
     assert [candidate.guided for candidate in found.candidates] == [True]
 

@@ -57,8 +57,9 @@ def test_faces_always_right_fill_their_share_and_no_more() -> None:
 
 
 def test_a_mastered_class_keeps_its_place() -> None:
-    """Happiness is read right always, fear sometimes: without the easy share, happiness would vanish from the
-    data.
+    """Happiness is read right always, fear sometimes.
+
+    Without the easy share, happiness would vanish from the data.
     """
     hard = [candidate(face(f"fear{number}", "fear")) for number in range(40)]
     easy = [candidate(face(f"happy{number}", "happiness")) for number in range(40)]

@@ -11,6 +11,11 @@ from typing import Any
 from tests.evaluate.scored import FAILED, NOUNS, question, replied
 from unifer import files
 from unifer.datasets import DatasetSpec, load_dataset
+from unifer.evaluate.run_files import Selected, find_runs
+from unifer.report.leaderboard.boards import arrange
+from unifer.report.leaderboard.entries import collect
+from unifer.report.leaderboard.lines import Leaderboard, Ranking, RankingLine
+from unifer.report.leaderboard.published import Protocol, PublishedResult, PublishedSource
 
 FOLDERS = {"rafdb": "eval_rafdb", "affectnet": "eval_affectnet"}
 COUNT = 200
@@ -23,7 +28,7 @@ def project(
     """`root` with `data`, `train_unifer` and dataset folders whose question files are at hand."""
     for folder in ("data", "train_unifer"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    return {name: dataset(root / FOLDERS.get(name, f"benchmark/{name}"), name, count) for name in sets}
+    return {name: dataset(root / FOLDERS.get(name, f"eval_more/{name}"), name, count) for name in sets}
 
 
 def dataset(folder: Path, name: str, count: int = COUNT, **extra: Any) -> DatasetSpec:
@@ -84,3 +89,45 @@ def answer(
     manifest = {"identity": IDENTITY | stated | identity, "context": {"asked": len(asked)}}
     path.with_suffix(".manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return path
+
+
+OWN = PublishedSource("own", "Paper")
+
+
+TOLD = [
+    PublishedResult("Theirs", "rafdb", "war", 99.9, "zero-shot", OWN, Protocol("p", "accuracy")),
+    PublishedResult(
+        "UniFER-7B", "pooled", "war", 68.84, "fine-tuned", OWN, Protocol("u", "lenient", "unifer")
+    ),
+    PublishedResult("Film", "dfew", "war", 60.0, "zero-shot", OWN, Protocol("p", "accuracy")),
+]
+
+
+def boards_of(
+    specs: dict[str, DatasetSpec],
+    protocol: str = "strict",
+    resamples: int = 100,
+    told: tuple[PublishedResult, ...] = (),
+    sort: str | None = None,
+) -> list[Leaderboard]:
+    selected = [Selected(spec, run) for spec in specs.values() for run in find_runs(spec)]
+    entries, found = collect(selected, protocol=protocol, resamples=resamples)
+    return arrange(entries, specs | found, told, protocol=protocol, resamples=resamples, sort=sort)
+
+
+def ranking(board: Leaderboard, metric: str = "war") -> Ranking:
+    return next(each for each in board.rankings if each.metric == metric)
+
+
+def line(board: Leaderboard, name: str, metric: str = "war") -> RankingLine:
+    return next(each for each in ranking(board, metric).lines if each.name == name)
+
+
+def names(board: Leaderboard) -> list[str]:
+    """Lines in order, those of no model apart."""
+    return [each.name for each in ranking(board).lines if each.kind != "baseline"]
+
+
+def answered(specs: dict[str, DatasetSpec], model: str, right: float) -> None:
+    for spec in specs.values():
+        answer(spec, model, right)

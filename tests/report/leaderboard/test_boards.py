@@ -8,54 +8,26 @@ from pathlib import Path
 import pytest
 
 from tests.evaluate.scored import FAILED
-from tests.report.leaderboard.models import COUNT, answer, dataset, project
-from unifer.datasets import DatasetSpec
+from tests.report.leaderboard.models import (
+    COUNT,
+    answer,
+    answered,
+    boards_of,
+    dataset,
+    line,
+    names,
+    project,
+    ranking,
+)
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile, find_runs
-from unifer.evaluate.scoring import overall, pool_published, score_published, score_strict
-from unifer.evaluate.selection import Selected
-from unifer.report.leaderboard.boards import Leaderboard, Ranking, RankingLine, arrange
-from unifer.report.leaderboard.entries import BoardCell, Entry, Group, Value, collect
-from unifer.report.leaderboard.published import Protocol, PublishedResult, PublishedSource
-
-OWN = PublishedSource("own", "Paper")
-TOLD = [
-    PublishedResult("Theirs", "rafdb", "war", 99.9, "zero-shot", OWN, Protocol("p", "accuracy")),
-    PublishedResult(
-        "UniFER-7B", "pooled", "war", 68.84, "fine-tuned", OWN, Protocol("u", "lenient", "unifer")
-    ),
-    PublishedResult("Film", "dfew", "war", 60.0, "zero-shot", OWN, Protocol("p", "accuracy")),
-]
-
-
-def boards_of(
-    specs: dict[str, DatasetSpec],
-    protocol: str = "strict",
-    resamples: int = 100,
-    told: tuple[PublishedResult, ...] = (),
-    sort: str | None = None,
-) -> list[Leaderboard]:
-    selected = [Selected(spec, run) for spec in specs.values() for run in find_runs(spec)]
-    entries, found = collect(selected, protocol=protocol, resamples=resamples)
-    return arrange(entries, specs | found, told, protocol=protocol, resamples=resamples, sort=sort)
-
-
-def ranking(board: Leaderboard, metric: str = "war") -> Ranking:
-    return next(each for each in board.rankings if each.metric == metric)
-
-
-def line(board: Leaderboard, name: str, metric: str = "war") -> RankingLine:
-    return next(each for each in ranking(board, metric).lines if each.name == name)
-
-
-def names(board: Leaderboard) -> list[str]:
-    """Lines in order, those of no model apart."""
-    return [each.name for each in ranking(board).lines if each.kind != "baseline"]
-
-
-def answered(specs: dict[str, DatasetSpec], model: str, right: float) -> None:
-    for spec in specs.values():
-        answer(spec, model, right)
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.overall import overall
+from unifer.evaluate.published import pool_published, score_published
+from unifer.evaluate.run_files import Selected
+from unifer.evaluate.scoring import score_strict
+from unifer.report.leaderboard.boards import arrange
+from unifer.report.leaderboard.cells import BoardCell, Value
+from unifer.report.leaderboard.entries import Entry, Group, collect
 
 
 def test_a_model_over_all_sets_has_the_pooled_score_and_mean_of_eval_total(tmp_path: Path) -> None:
@@ -147,37 +119,6 @@ def test_answers_to_other_question_files_stand_in_tables_of_their_own(tmp_path: 
     assert line(boards["FERBench: questions of sample_qa.json"], "m").values["rafdb"].score == 0.95
 
 
-def test_published_lines_have_no_rank_however_good_they_are(tmp_path: Path) -> None:
-    specs = project(tmp_path)
-    answered(specs, "own", 0.5)
-    board = boards_of(specs, told=tuple(TOLD))[0]
-    theirs, unifer = line(board, "Theirs"), line(board, "UniFER-7B")
-    assert theirs.values["rafdb"].score == pytest.approx(0.999)
-    assert (theirs.places, theirs.kind, theirs.protocol) == ({}, "published", "p, zero-shot")
-    assert line(board, "own").places["rafdb"].level, "the best of a column is the best of the runs"
-    assert names(board) == ["own", "UniFER-7B", "Theirs"]
-    assert any("--protocol unifer compares" in each for each in unifer.about)
-    assert not any(each.name == "Film" for each in ranking(board).lines)
-    same = line(boards_of(specs, "unifer", told=tuple(TOLD))[0], "UniFER-7B")
-    assert same.protocol == "u, fine-tuned (graded as here)"
-
-
-def test_published_results_alone_make_tables_without_ranks(tmp_path: Path) -> None:
-    (board,) = boards_of(project(tmp_path), told=tuple(TOLD))
-    assert all(each.kind == "published" and not each.places for each in ranking(board).lines)
-
-
-def test_published_lines_do_not_stand_beside_sample_questions(tmp_path: Path) -> None:
-    specs = project(tmp_path, ("rafdb",))
-    answer(specs["rafdb"], "m", 0.95, sample=True)
-    boards = {board.group.title: board for board in boards_of(specs, told=tuple(TOLD))}
-    assert {each.kind for each in ranking(boards["FERBench: questions of sample_qa.json"]).lines} == {
-        "run",
-        "baseline",
-    }
-    assert {each.kind for each in ranking(boards["FERBench"]).lines} == {"published"}
-
-
 def test_two_runs_of_one_name_on_one_dataset_are_refused(tmp_path: Path) -> None:
     spec = project(tmp_path, ("rafdb",))["rafdb"]
     path = answer(spec, "m", 0.5)
@@ -221,7 +162,7 @@ def test_models_that_noise_parts_share_a_rank(tmp_path: Path) -> None:
 def test_units_alone_are_ranked_by_their_mean_over_sets(tmp_path: Path) -> None:
     specs = {}
     for name, units in (("disfa", ["AU6", "AU12"]), ("bp4d", ["AU4"])):
-        spec = dataset(tmp_path / "benchmark" / name, name, labels=None, action_units="all")
+        spec = dataset(tmp_path / "eval_more" / name, name, labels=None, action_units="all")
         rows = [
             {
                 "image_path": f"/{name}/{index}.png",
@@ -271,31 +212,6 @@ def test_a_dataset_outside_the_benchmark_has_a_table_of_its_own(tmp_path: Path) 
     assert [key for key, _ in ranking(boards["Set mine"]).columns] == ["mine"]
 
 
-@pytest.mark.parametrize("protocol", ["strict", "unifer"])
-def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) -> None:
-    """A share of 62.5 % happy faces: naming happiness alone scores that, and no model has a rank for it."""
-    human = {"accuracy": 0.9, "about": "two annotators"}
-    specs = project(tmp_path, ("affectnet",)) | {
-        "rafdb": dataset(tmp_path / "eval_rafdb", "rafdb", human=human)
-    }
-    rows = [
-        row | {"true_label": "happiness"} if index % 2 else row
-        for index, row in enumerate(json.loads(specs["rafdb"].questions.read_text()))
-    ]
-    specs["rafdb"].questions.write_text(json.dumps(rows))
-    answered(specs, "m", 0.8)
-    (board,) = boards_of(specs, protocol)
-    common, people = line(board, "commonest label"), line(board, "people agree")
-    share = sum(row["true_label"] == "happiness" for row in rows) / COUNT
-    assert {key: value.score for key, value in common.values.items()} == pytest.approx(
-        {"rafdb": share, "affectnet": 0.25, "pooled": (share + 0.25) / 2, "mean": (share + 0.25) / 2}
-    )
-    assert "Set rafdb: the commonest is happiness" in common.about
-    assert {key: value.score for key, value in people.values.items()} == {"rafdb": 0.9}
-    assert common.places == people.places == {}
-    assert line(board, "commonest label", "uar").values["affectnet"].score == 0.25
-
-
 @pytest.mark.parametrize(
     ("judges", "ranks"),
     [(("gpt-4o-mini, judge-1", "gpt-4o-mini, judge-1"), [1, 2]), (("gpt-4o-mini, judge-1", "other"), [])],
@@ -303,7 +219,7 @@ def test_lines_of_no_model_stand_beside_the_runs(tmp_path: Path, protocol: str) 
 def test_means_of_different_judges_are_not_ranked_against_each_other(
     tmp_path: Path, judges: tuple[str, str], ranks: list[int]
 ) -> None:
-    specs = {"fea20k": dataset(tmp_path / "benchmark" / "fea20k", "fea20k")}
+    specs = {"fea20k": dataset(tmp_path / "eval_more" / "fea20k", "fea20k")}
     group = Group("Other emotions, Action Units and reasoning")
     counts = {"asked": COUNT, "missing": 0, "failed": 0}
     entries = [

@@ -87,7 +87,7 @@ def test_the_shipped_published_results_stand_in_a_project_without_runs(
 
     monkeypatch.chdir(tmp_path)
     project(tmp_path)
-    shipped = str(ROOT / "benchmark" / "published.yaml")
+    shipped = str(ROOT / "eval_more" / "published.yaml")
     assert main(["leaderboard", "--published", shipped]) == 0
     assert "published lines beside them, unranked" in capsys.readouterr().out
     assert "68.84" in Path("leaderboard/leaderboard.md").read_text()
@@ -184,14 +184,14 @@ def test_the_rule_of_facial_r1_and_its_aus_stand_in_tables_of_their_own(
     monkeypatch.chdir(tmp_path)
     project(tmp_path, [])
     sets = {"emola": [6], "facial-r1": [6, 12]}
-    spec = dataset(tmp_path / "benchmark" / "disfa", "disfa", labels=None, action_units="emola", au_sets=sets)
+    spec = dataset(tmp_path / "eval_more" / "disfa", "disfa", labels=None, action_units="emola", au_sets=sets)
     reply = {"model_response": "<think>AU6, AU12</think><answer>happiness</answer>"}
     (spec.results / "mine.jsonl").write_text(json.dumps(au_row(0, [6, 12], "") | reply) + "\n")
     call = [
         "leaderboard",
         "mine",
         "--published",
-        str(ROOT / "benchmark" / "published.yaml"),
+        str(ROOT / "eval_more" / "published.yaml"),
         "--resamples",
         "0",
         "--format",

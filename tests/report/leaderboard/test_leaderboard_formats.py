@@ -11,14 +11,14 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.report.leaderboard.models import COUNT, answer, project
-from unifer.evaluate.predictions import find_runs
-from unifer.evaluate.selection import Selected
-from unifer.report.leaderboard.boards import Leaderboard, arrange
+from unifer.evaluate.run_files import Selected, find_runs
+from unifer.report.leaderboard.boards import arrange
+from unifer.report.leaderboard.csv_rows import csv
 from unifer.report.leaderboard.entries import collect
-from unifer.report.leaderboard.markdown import markdown
-from unifer.report.leaderboard.page import html
+from unifer.report.leaderboard.html import html
+from unifer.report.leaderboard.lines import Leaderboard
 from unifer.report.leaderboard.published import PublishedResult, read_published
-from unifer.report.leaderboard.table import csv
+from unifer.report.leaderboard.text import markdown
 
 HOSTILE = "<img src=x onerror=alert(1)>|`*_[a](b)\u202e\x1b[31m&amp;"
 WARNING = "different <b>prompt</b>: a | b"
@@ -26,7 +26,7 @@ WARNING = "different <b>prompt</b>: a | b"
 
 @pytest.fixture(scope="module")
 def told() -> list[PublishedResult]:
-    return read_published(ROOT / "benchmark" / "published.yaml")
+    return read_published(ROOT / "eval_more" / "published.yaml")
 
 
 @pytest.fixture(scope="module")

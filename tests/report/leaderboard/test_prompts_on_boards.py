@@ -18,7 +18,8 @@ PUBLISHED = "P: which, of all?"
 FILE = """
 sources: {paper: {title: A paper}}
 protocols: {own: {text: its own rule}}
-tables: [{source: paper, protocol: own, metric: war, setting: zero-shot, columns: [rafdb], rows: {Theirs: [70.0]}}]
+tables:
+- {source: paper, protocol: own, metric: war, setting: zero-shot, columns: [rafdb], rows: {Theirs: [70.0]}}
 """
 
 

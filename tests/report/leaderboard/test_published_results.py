@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from unifer.errors import InputError
 from unifer.report.leaderboard.published import PublishedResult, beside, read_published
 
-SHIPPED = ROOT / "benchmark" / "published.yaml"
+SHIPPED = ROOT / "eval_more" / "published.yaml"
 SMALL: dict[str, Any] = {
     "sources": {"a": {"title": "Paper A, table 1"}, "b": {"title": "Paper B", "unconfirmed": "withdrawn"}},
     "protocols": {"p": {"text": "accuracy", "grading": "unifer"}, "q": {"text": "F1"}},
@@ -111,7 +111,7 @@ def test_a_figure_whose_source_is_second_hand_says_so() -> None:
 
 def test_an_au_score_stands_only_beside_scores_over_the_same_aus() -> None:
     """Facial-R1's 73.1 on DISFA runs over 12 AUs and stood beside runs scored over EmoLA's 8."""
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
 
     ours = {spec.name: spec for spec in project_datasets(ROOT)}
     published = read_published(SHIPPED)
@@ -147,13 +147,13 @@ def test_an_au_score_stands_only_beside_scores_over_the_same_aus() -> None:
 def test_the_models_that_the_paper_is_known_to_have_asked_are_tagged() -> None:
     from unifer.evaluate.bench.entries import read_models
 
-    tagged = {entry.name for entry in read_models(ROOT / "benchmark" / "models.yaml") if entry.ferbench}
+    tagged = {entry.name for entry in read_models(ROOT / "eval_more" / "models.yaml") if entry.ferbench}
     llava = {f"LLaVA-NeXT-{name}" for name in ("Vicuna-7B", "Mistral-7B", "Llama3-8B")}
     assert tagged == llava | {"Qwen2.5-VL-72B", "Gemini-2.5-Pro", "Gemini-2.5-Flash"}
 
 
 def test_datasets_of_the_file_that_the_project_has_are_spelled_as_there() -> None:
-    from unifer.evaluate.selection import project_datasets
+    from unifer.evaluate.run_files import project_datasets
 
     ours = {spec.name for spec in project_datasets(ROOT)} | {"pooled"}
     others = {"dfew", "ravdess", "mer2023", "disfa_plus", "affectnet_kaggle", "affectnet_7", "own_test_set"}

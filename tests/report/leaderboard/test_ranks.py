@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.leaderboard.models import answer, project
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.metrics import score
-from unifer.evaluate.predictions import PredictionFile
 from unifer.evaluate.scoring import DatasetScores, score_strict
-from unifer.report.leaderboard.entries import QuestionOutcome, Value, said_of
+from unifer.evaluate.statistics.gains import table_statistic
+from unifer.report.leaderboard.cells import QuestionOutcome, Value, outcomes_of
 from unifer.report.leaderboard.ranks import Pairs, Place, overlap, places
 
 
@@ -64,7 +64,7 @@ def test_without_intervals_only_equal_scores_share_a_rank() -> None:
 
 
 def said(models: dict[str, DatasetScores]) -> dict[str, dict[str, dict[str, QuestionOutcome]]]:
-    return {"rafdb": {name: said_of(result.graded) for name, result in models.items()}}
+    return {"rafdb": {name: outcomes_of(result.graded) for name, result in models.items()}}
 
 
 def scored(root: Path, right: dict[str, float]) -> dict[str, DatasetScores]:
@@ -115,7 +115,7 @@ def test_paired_samples_are_of_the_metric_that_is_shown(tmp_path: Path) -> None:
     pairs = Pairs(said(models), 4000)
     sums, _ = pairs._sums("rafdb", "a", "b")
     for metric in ("war", "uar", "macro_f1"):
-        drawn = -sums.differences(partial(pairs._statistic, metric))
+        drawn = -sums.differences(table_statistic(metric, len(pairs._labels)))
         exact = [getattr(score(each.labelled.table, resamples=0), metric) for each in models.values()]
         assert np.mean(drawn) == pytest.approx(exact[0] - exact[1], abs=0.005)
 

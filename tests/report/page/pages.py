@@ -14,16 +14,19 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
 from unifer.datasets import DatasetSpec, load_dataset
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.scoring import score_strict
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.scoring import DatasetScores, score_strict
 from unifer.records import Json
-from unifer.report.page.building import Settings, Written, write_report
+from unifer.report.page.building import ReportSettings, ReportSummary, write_report
+
+if TYPE_CHECKING:
+    pass
 
 NOUNS = ("neutral", "happiness", "sadness", "anger")
 ADJECTIVES = ("angry", "happy", "sad")
@@ -120,16 +123,16 @@ def write_run(
     return path
 
 
-def write_page(out: Path, runs: list[tuple[DatasetSpec, Path]], **settings: Any) -> Written:
+def write_page(out: Path, runs: list[tuple[DatasetSpec, Path]], **settings: Any) -> ReportSummary:
     results = [score_strict(spec, PredictionFile(path.stem, path), 50) for spec, path in runs]
-    return write_report(results, out, Settings(resamples=50, **settings), silent)
+    return write_report(results, out, ReportSettings(resamples=50, **settings), silent)
 
 
 @dataclass(frozen=True)
 class SmallPage:
     """The page as written, its text, and the prediction files behind it."""
 
-    written: Written
+    written: ReportSummary
     predictions: list[Path]
 
     @property
@@ -197,3 +200,29 @@ def chromium() -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+def scored(spec: DatasetSpec, name: str, skill: int, **more: Any) -> DatasetScores:
+    return score_strict(spec, PredictionFile(name, write_run(spec, name, skill, **more)), 50)
+
+
+def three_sets(root: Path) -> list[DatasetScores]:
+    """A and B on two datasets with labels and one of AUs alone, which B did not answer."""
+    nouns, adjectives, units = (
+        make_dataset(root, "nouns", NOUNS),
+        make_dataset(root, "adjectives", ADJECTIVES),
+        units_dataset(root),
+    )
+    found = [
+        scored(spec, name, skill) for name, skill in (("A", 3), ("B", 4)) for spec in (nouns, adjectives)
+    ]
+    return [
+        *found,
+        scored(
+            units,
+            "A",
+            3,
+            count=6,
+            replies={at: {"model_response": "<answer>AU12</answer>"} for at in range(6)},
+        ),
+    ]

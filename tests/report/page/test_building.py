@@ -21,10 +21,10 @@ from tests.report.page.pages import (
 )
 from unifer.cli import main
 from unifer.errors import InputError
-from unifer.evaluate.predictions import PredictionFile
-from unifer.evaluate.selection import Selected
-from unifer.report.page.lengths import by_length
-from unifer.report.page.scoring import score_all
+from unifer.evaluate.loading import PredictionFile
+from unifer.evaluate.run_files import Selected
+from unifer.evaluate.scoring import score_all
+from unifer.report.page.summary import by_length
 from unifer.report.page.thumbnails import SIZES, PageImage, pack
 
 
@@ -44,7 +44,7 @@ def test_data_cannot_end_the_element_that_holds_it(tmp_path: Path) -> None:
 
 
 def test_the_page_repeats_the_scores_of_eval(small: SmallPage) -> None:
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     runs = {(run["run"], run["dataset"]): run for run in summary_of(small.text)["runs"]}
@@ -133,7 +133,7 @@ def test_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
 
 
 def test_length_bins_hold_every_reply_once(tmp_path: Path) -> None:
-    from unifer.evaluate.predictions import PredictionFile
+    from unifer.evaluate.loading import PredictionFile
     from unifer.evaluate.scoring import score_strict
 
     spec = make_dataset(tmp_path, "nouns", NOUNS)

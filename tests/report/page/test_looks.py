@@ -61,7 +61,8 @@ _CONTRAST = """(selectors) => {
     canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data];
   };
-  const linear = (value) => (value <= 10.31475 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  const linear = (value) =>
+    (value <= 10.31475 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
   const light = (colour) => {
     const [red, green, blue] = rgb(colour).map(linear);
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;

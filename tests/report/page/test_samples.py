@@ -17,10 +17,9 @@ from tests.report.page.pages import (
     write_run,
 )
 from unifer.dialogue.answers import grade
-from unifer.evaluate.predictions import PredictionFile
+from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
-from unifer.report.page.marking import MarkedReply, mark
-from unifer.report.page.samples import LONGEST, cut_for, gather
+from unifer.report.page.browser import LONGEST, MarkedReply, cut_for, gather, mark
 
 
 def test_each_question_stands_once_beside_the_replies_of_all_models(small: SmallPage) -> None:

@@ -121,8 +121,8 @@ def known_specs(folders: list[Path] | None) -> list[DatasetSpec]:
     from unifer.places import FERBENCH, current_project
 
     root = current_project()
-    found = folders or [root / name for name in FERBENCH if (root / name / "dataset.yaml").is_file()]
-    return [load_dataset(folder) for folder in found]
+    chosen = folders or [root / name for name in FERBENCH if (root / name / "dataset.yaml").is_file()]
+    return [load_dataset(folder) for folder in chosen]
 
 
 def look(tables: Tables, args: argparse.Namespace) -> tuple[Fingerprints | None, Copies]:

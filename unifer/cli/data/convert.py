@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from unifer.cli import flags
 from unifer.cli.console import progress
 
 _FORMATS = ("cot", "rlvr", "questions", "facial-r1", "sharegpt", "swift", "datasets")
@@ -39,7 +40,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     convert.add_argument(
         "--embed", action="store_true", help="with --to datasets: put the pictures into the shards"
     )
-    convert.add_argument("--force", action="store_true", help="replace what is at --out")
+    flags.add_overwrite_once_force(convert, "replace what is at --out")
     convert.set_defaults(run=_convert)
 
 
@@ -50,16 +51,16 @@ def _convert(args: argparse.Namespace) -> int:
     to = conversion.named(args.to)
     read_as = conversion.named(args.read_as) if args.read_as else conversion.detect(args.source)
     planned = conversion.Conversion(args.source, args.out, read_as, to, args.image_root, args.embed)
-    rows = conversion.plan(planned, args.force)
+    rows = conversion.plan(planned, args.overwrite)
     with progress("converting", rows, unit="rows") as advance:
         outcome = conversion.run(planned, advance)
     print(
         f"{outcome.rows:,} rows, {read_as.name} -> {to.name}: {args.out} (manifest: "
         f"{manifest_path(args.out).name})"
     )
-    if outcome.kept:
-        kept = ", ".join(f"{name} ({count:,})" for name, count in sorted(outcome.kept.items()))
-        print(f"kept beside the rows under 'unifer', as {to.name} has no field for it: {kept}")
+    if outcome.carried:
+        fields = ", ".join(f"{name} ({count:,})" for name, count in sorted(outcome.carried.items()))
+        print(f"kept beside the rows under 'unifer', as {to.name} has no field for it: {fields}")
     if outcome.unpacked:
         print(f"{outcome.unpacked:,} pictures taken out of the shards")
     return 0

@@ -1,6 +1,4 @@
-"""`unifer data cot`: have a teacher model write the reasoning behind known labels, and keep what is worth
-learning from.
-"""
+"""`unifer data cot`: a teacher model writes the reasoning behind known labels, and a filter chooses."""
 
 from __future__ import annotations
 
@@ -15,15 +13,17 @@ from unifer.errors import InputError
 from unifer.progress import Advance
 
 if TYPE_CHECKING:
-    from unifer.prepare.curation.curate import CurationLimits, CurationPlan
     from unifer.prepare.curation.outcome import CurationSummary
+    from unifer.prepare.curation.plan import CurationLimits, CurationPlan
 
 _EPILOG = """\
-The teacher is told the label and the Action Units of a row (--blind: not) and writes a think block and an answer, as if it had seen the
-face alone. A row is kept if the reply is well-formed, names the known label and AUs, neither betrays that it was told nor wavers, and is
-no near-copy of another. Everything asked goes into OUT.log.jsonl: stopped or killed, the same command goes on and asks no kept row again.
-Beside OUT: .rejected.jsonl with reasons, .report.json, .report.md, .manifest.json. Keys come from the environment (OPENAI_API_KEY and so
-on; UNIFER_TEACHER_API_KEY for a URL). Exit status 1: rows are still open, by failures or by the budget.
+The teacher is told the label and the Action Units of a row (--blind: not) and writes a think block and an
+answer, as if it had seen the face alone. A row is kept if the reply is well-formed, names the known label and
+AUs, neither betrays that it was told nor wavers, and is no near-copy of another. Everything asked goes into
+OUT.log.jsonl: stopped or killed, the same command goes on and asks no kept row again. Beside OUT:
+.rejected.jsonl with reasons, .report.json, .report.md, .manifest.json. Keys come from the environment
+(OPENAI_API_KEY and so on; UNIFER_TEACHER_API_KEY for a URL). Exit status 1: rows are still open, by failures
+or by the budget.
 """
 
 
@@ -46,113 +46,80 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="openai/gpt-4o-mini, anthropic/..., http://127.0.0.1:8000/v1, or a checkpoint folder",
     )
     parser.add_argument(
-        "--model", metavar="NAME", help="with a URL: the name that the server serves the model under"
-    )
-    parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="kept rows, in the published CoT schema"
     )
-    parser.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="folder that image paths are relative to"
+    flags.add_values(
+        parser,
+        ("--model", str, None, "NAME", "with a URL: the name that the server serves the model under"),
+        ("--image-root", Path, None, "DIR", "folder that image paths are relative to"),
+        ("--limit", int, None, "N", "take the first N rows only"),
+        (
+            *("--template", str, None, "NAME"),
+            "question of the kept rows (default: each row's own; see `unifer data prompts`)",
+        ),
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="take the first N rows only")
-    parser.add_argument(
-        "--template",
-        metavar="NAME",
-        help="question of the kept rows (default: each row's own; see `unifer data prompts`)",
-    )
-    told = parser.add_mutually_exclusive_group()
-    told.add_argument(
-        "--guided",
-        dest="guided",
-        action="store_true",
-        default=True,
-        help="tell the teacher label and AUs (default)",
-    )
-    told.add_argument(
-        "--blind", dest="guided", action="store_false", help="tell it nothing; keep what it finds by itself"
-    )
+    _guidance(parser.add_mutually_exclusive_group())
     _asking(parser.add_argument_group("asking"))
     _budget(parser.add_argument_group("budget, over all runs into the same file"))
     _filter(parser.add_argument_group("filter"))
     parser.set_defaults(run=_cot)
 
 
+def _guidance(group: argparse._MutuallyExclusiveGroup) -> None:
+    group.add_argument(
+        "--guided",
+        dest="guided",
+        action="store_true",
+        default=True,
+        help="tell the teacher label and AUs (default)",
+    )
+    group.add_argument(
+        "--blind", dest="guided", action="store_false", help="tell it nothing; keep what it finds by itself"
+    )
+
+
 def _asking(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--attempts", type=int, default=3, metavar="N", help="replies a row before it is given up (default 3)"
+    flags.add_values(
+        group,
+        ("--attempts", int, 3, "N", "replies per row before it is given up (default 3)"),
+        ("--temperature", float, 0.7, "T", "of the first attempt (default 0.7)"),
+        ("--temperature-step", float, 0.15, "T", "more at each further one (default 0.15)"),
+        ("--max-tokens", int, 1024, "N", "of one reply (default 1024)"),
+        ("--max-connections", int, 32, "N", "requests in flight (default 32)"),
+        ("--retries", int, 4, "N", "times a failed request is sent again (default 4)"),
+        ("--timeout", float, 120.0, "S", "seconds that one request may take (default 120)"),
     )
-    group.add_argument(
-        "--temperature", type=float, default=0.7, metavar="T", help="of the first attempt (default 0.7)"
-    )
-    group.add_argument(
-        "--temperature-step",
-        type=float,
-        default=0.15,
-        metavar="T",
-        help="more at each further one (default 0.15)",
-    )
-    group.add_argument(
-        "--max-tokens", type=int, default=1024, metavar="N", help="of one reply (default 1024)"
-    )
-    group.add_argument(
-        "--max-connections", type=int, default=32, metavar="N", help="requests in flight (default 32)"
-    )
-    group.add_argument(
-        "--retries", type=int, default=4, metavar="N", help="times a failed request is sent again (default 4)"
-    )
-    group.add_argument(
-        "--timeout",
-        type=float,
-        default=120.0,
-        metavar="S",
-        help="seconds that one request may take (default 120)",
-    )
-    group.add_argument(
-        "--image-side",
+    size = group.add_argument(
+        "--image-size",
         type=int,
         default=768,
         metavar="PIXELS",
         help="longest side sent to an API (default 768)",
     )
+    flags.add_former_name(group, "--image-side", size)
     group.add_argument(
         "--cache", action="store_true", help="let inspect_ai keep and reuse replies in its cache"
     )
 
 
 def _budget(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--max-requests", type=int, metavar="N", help="never send more")
-    group.add_argument("--max-cost", type=float, metavar="USD", help="never spend more; needs both prices")
-    group.add_argument("--price-in", type=float, metavar="USD", help="of a million tokens sent")
-    group.add_argument("--price-out", type=float, metavar="USD", help="of a million tokens received")
+    flags.add_values(
+        group,
+        ("--max-requests", int, None, "N", "never send more"),
+        ("--max-cost", float, None, "USD", "never spend more; needs both prices"),
+        ("--price-in", float, None, "USD", "of a million tokens sent"),
+        ("--price-out", float, None, "USD", "of a million tokens received"),
+    )
 
 
 def _filter(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--min-length", type=int, default=15, metavar="WORDS", help="of the reasoning (default 15)"
-    )
-    group.add_argument(
-        "--max-length", type=int, default=400, metavar="WORDS", help="of the reasoning (default 400)"
-    )
-    group.add_argument(
-        "--min-au-f1",
-        type=float,
-        default=0.6,
-        metavar="F1",
-        help="AUs against the known ones; 1: exactly (default 0.6)",
-    )
-    group.add_argument(
-        "--similarity",
-        type=float,
-        default=0.85,
-        metavar="J",
-        help="Jaccard of word 3-grams: near-copies (default 0.85)",
-    )
-    group.add_argument(
-        "--repeats",
-        type=int,
-        default=3,
-        metavar="N",
-        help="near-copies kept over different faces; 0: any (default 3)",
+    flags.add_values(
+        group,
+        ("--min-length", int, 15, "WORDS", "of the reasoning (default 15)"),
+        ("--max-length", int, 400, "WORDS", "of the reasoning (default 400)"),
+        ("--min-au-f1", float, 0.6, "F1", "AUs against the known ones; 1: exactly (default 0.6)"),
+        ("--similarity", float, 0.85, "J", "Jaccard of word 3-grams: near-copies (default 0.85)"),
+        ("--repeats", int, 3, "N", "near-copies kept over different faces; 0: any (default 3)"),
     )
 
 
@@ -170,8 +137,8 @@ def _cot(args: argparse.Namespace) -> int:
 
 def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
     from unifer.models.api.budget import Prices
-    from unifer.prepare.curation.curate import CurationLimits, CurationPlan, read_plan_rows
     from unifer.prepare.curation.filter import FilterSettings
+    from unifer.prepare.curation.plan import CurationLimits, CurationPlan, read_plan_rows
     from unifer.prepare.curation.teachers import find_teacher
 
     if args.limit is not None and args.limit < 1:
@@ -184,27 +151,20 @@ def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
     flags.existing_image_root(args.image_root)
     if args.out.suffix not in (".json", ".jsonl"):
         raise InputError(f"--out {args.out}: must end in .json or .jsonl")
-    settings = {
-        name: getattr(args, name)
-        for name in ("max_tokens", "timeout", "max_connections", "image_side", "cache")
-    }
-    teacher = find_teacher(args.teacher, args.model, **settings)
+    settings = ("max_tokens", "timeout", "max_connections", "image_size", "cache")
+    teacher = find_teacher(args.teacher, args.model, **{name: getattr(args, name) for name in settings})
+    repeats = args.repeats or None
     try:
         prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
         limits = CurationLimits(args.max_requests, args.max_cost, prices, args.retries)
-        bounds = FilterSettings(
-            args.min_length,
-            args.max_length,
-            args.min_au_f1,
-            similarity=args.similarity,
-            repeats=args.repeats or None,
-        )
         plan = CurationPlan(
             args.rows,
             read_plan_rows(args.rows, args.limit, args.template),
             args.out,
             teacher,
-            bounds,
+            FilterSettings(
+                args.min_length, args.max_length, args.min_au_f1, similarity=args.similarity, repeats=repeats
+            ),
             args.image_root,
             args.template,
             args.guided,
@@ -222,8 +182,8 @@ def _progress(total: int, done: int) -> AbstractContextManager[Advance]:
 
 
 def _report(summary: CurationSummary) -> None:
-    share = f" ({summary.kept / summary.rows:.0%})" if summary.rows else ""
-    note(f"{summary.out}: {summary.kept:,} of {summary.rows:,} rows kept{share}")
+    share = f" ({summary.accepted / summary.rows:.0%})" if summary.rows else ""
+    note(f"{summary.out}: {summary.accepted:,} of {summary.rows:,} rows kept{share}")
     if summary.exhausted:
         note(f"  {summary.exhausted:,} given up: every reply was rejected")
     if summary.reasons:

@@ -7,8 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unifer import files
+from unifer.cli import flags
 from unifer.cli.console import progress
+from unifer.datasets import DatasetSpec, load_dataset, read_questions
 from unifer.errors import InputError
+from unifer.places import FERBENCH, project_root
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -19,14 +23,31 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Draw schematic faces from Action Units, with CoT rows, reward rows and question files. "
         "Always labelled synthetic.",
     )
-    faces.add_argument("--out", type=Path, metavar="DIR", help="folder for images/ and the row files")
-    faces.add_argument("--count", type=int, default=1000, metavar="N", help="number of faces (default 1000)")
-    faces.add_argument(
-        "--seed",
-        default="0",
-        metavar="S",
-        help="names the series of faces; the same seed draws the same faces",
+    flags.add_values(
+        faces,
+        ("--out", Path, None, "DIR", "folder for images/ and the row files"),
+        ("--count", int, 1000, "N", "number of faces (default 1000)"),
+        ("--seed", str, "0", "S", "names the series of faces; the same seed draws the same faces"),
+        (
+            *("--least-share", float, 0.0, "S"),
+            "with --shares: no emotion below this share, such as 0.08 (default 0)",
+        ),
+        (
+            "--for-questions",
+            Path,
+            None,
+            "FILE",
+            "draw a stand-in at the image path of every question instead",
+        ),
+        ("--image-root", Path, None, "DIR", "with --for-questions: folder the stand-ins go below"),
+        ("--sheet", Path, None, "FILE", "draw a contact sheet of all emotions instead"),
+        ("--workers", int, os.cpu_count() or 1, "N", "drawing processes (default: all cores)"),
     )
+    _add_choices(faces)
+    faces.set_defaults(run=_faces)
+
+
+def _add_choices(faces: argparse.ArgumentParser) -> None:
     faces.add_argument(
         "--shares",
         choices=("equal", "benchmark", "training"),
@@ -34,23 +55,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="emotions in equal shares, or as in the datasets' question files or training splits, pooled",
     )
     faces.add_argument(
-        "--least-share",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="with --shares: no emotion below this share, such as 0.08 (default 0)",
-    )
-    faces.add_argument(
         "--task", choices=("emotion", "action-units"), default="emotion", help="which rows to write"
-    )
-    faces.add_argument(
-        "--for-questions",
-        type=Path,
-        metavar="FILE",
-        help="draw a stand-in at the image path of every question instead",
-    )
-    faces.add_argument(
-        "--image-root", type=Path, metavar="DIR", help="with --for-questions: folder the stand-ins go below"
     )
     faces.add_argument(
         "--samples",
@@ -58,19 +63,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="renew the sample questions and images of the eval folders instead",
     )
     faces.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="draw a contact sheet of all emotions instead"
-    )
-    faces.add_argument(
         "--datasets", type=Path, nargs="+", metavar="DIR", help="eval folders (default: the four of FERBench)"
     )
-    faces.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="drawing processes (default: all cores)",
-    )
-    faces.set_defaults(run=_faces)
 
 
 def _faces(args: argparse.Namespace) -> int:
@@ -89,7 +83,7 @@ def _faces(args: argparse.Namespace) -> int:
     if args.count < 1:
         raise InputError(f"--count {args.count}: at least one face is needed")
     if args.task == "action-units":
-        drawn = [corpus.free_face(args.seed, index) for index in range(args.count)]
+        series = [corpus.free_face(args.seed, index) for index in range(args.count)]
     else:
         specs = dataset_specs(args.datasets)
         if args.shares == "equal":
@@ -98,18 +92,17 @@ def _faces(args: argparse.Namespace) -> int:
             emotions = corpus.in_shares(
                 args.count, corpus.dataset_shares(specs, args.shares), args.seed, args.least_share
             )
-        drawn = [corpus.emotional_face(args.seed, index, emotion) for index, emotion in enumerate(emotions)]
-    _save([(face, args.out / corpus.image_name(face)) for face in drawn], args.workers)
+        series = [corpus.emotional_face(args.seed, index, emotion) for index, emotion in enumerate(emotions)]
+    _save([(face, args.out / corpus.image_name(face)) for face in series], args.workers)
     if args.task == "action-units":
-        corpus.write_action_unit_corpus(args.out, drawn)
+        corpus.write_action_unit_corpus(args.out, series)
     else:
-        corpus.write_emotion_corpus(args.out, drawn, specs)
-    print(f"{len(drawn)} synthetic faces and their rows: {args.out}")
+        corpus.write_emotion_corpus(args.out, series, specs)
+    print(f"{len(series)} synthetic faces and their rows: {args.out}")
     return 0
 
 
 def _stand_ins(args: argparse.Namespace) -> int:
-    from unifer.datasets import read_questions
     from unifer.prepare import corpus
 
     if args.image_root is None:
@@ -130,35 +123,32 @@ def _sheet(path: Path) -> int:
 
 
 def _samples(args: argparse.Namespace) -> int:
-    from unifer import files
     from unifer.prepare import corpus
 
     for spec in dataset_specs(args.datasets):
-        questions, drawn = corpus.sample_questions(spec)
-        _save(drawn, args.workers)
+        questions, pictures = corpus.sample_questions(spec)
+        _save(pictures, args.workers)
         files.write_rows(spec.samples, [question.to_json() for question in questions])
         print(f"{len(questions)} sample questions (synthetic): {spec.samples}")
     return 0
 
 
-def dataset_specs(folders: list[Path] | None) -> list[Any]:
-    """The specs of `folders`, else of the FERBench folders that the project has, in order of name: a fifth
-    set must not change rows.
-    """
-    from unifer.datasets import load_dataset
-    from unifer.places import FERBENCH, project_root
+def dataset_specs(folders: list[Path] | None) -> list[DatasetSpec]:
+    """The specs of `folders`, else of the FERBench folders of the project, in order of name.
 
+    A fifth set beside them must not change rows.
+    """
     root = project_root(Path(__file__).parent)
-    found = folders or [root / name for name in sorted(FERBENCH) if (root / name / "dataset.yaml").is_file()]
-    if not found:
+    named = folders or [root / name for name in sorted(FERBENCH) if (root / name / "dataset.yaml").is_file()]
+    if not named:
         raise InputError(
             f"no dataset.yaml in {', '.join(FERBENCH)} here; name dataset folders with --datasets DIR ..."
         )
-    return [load_dataset(folder) for folder in found]
+    return [load_dataset(folder) for folder in named]
 
 
-def _save(drawn: list[Any], workers: int) -> None:
+def _save(pictures: list[Any], workers: int) -> None:
     from unifer.prepare import corpus
 
-    with progress("drawing faces", len(drawn), unit="faces") as advance:
-        corpus.save_faces(drawn, workers, advance)
+    with progress("drawing faces", len(pictures), unit="faces") as advance:
+        corpus.save_faces(pictures, workers, advance)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from unifer.cli import flags
 from unifer.errors import InputError
+from unifer.places import current_project
+from unifer.releases import IMAGES, RELEASES, TERMS
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -22,18 +25,12 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     fetch.add_argument(
         "--revision", metavar="REV", help="version at the hub: a commit, tag or branch (default: the newest)"
     )
-    fetch.add_argument(
-        "--force",
-        action="store_true",
-        help="move a file of another version aside (FILE.1) instead of refusing",
-    )
+    flags.add_overwrite_once_force(fetch, "move a file of another version aside (FILE.1) instead of refusing")
     fetch.set_defaults(run=_fetch)
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from unifer.places import current_project
     from unifer.prepare import fetching
-    from unifer.releases import RELEASES
 
     unknown = [name for name in args.names if name not in RELEASES]
     if unknown:
@@ -45,29 +42,27 @@ def _fetch(args: argparse.Namespace) -> int:
     listings = [
         fetching.look_up(RELEASES[name], project, args.revision) for name in dict.fromkeys(args.names)
     ]
-    wanted = [(listing, fetching.lacking(listing, force=args.force)) for listing in listings]
+    wanted = [(listing, fetching.lacking(listing, overwrite=args.overwrite)) for listing in listings]
     for listing, absent in wanted:
         for each in listing.wanted:
-            shown = each.place.relative_to(project)
+            place = each.place.relative_to(project)
             if each not in absent:
-                print(f"{shown}: is there already, and whole", flush=True)
+                print(f"{place}: is there already, and whole", flush=True)
                 continue
             aside = fetching.fetch(listing, each)
             moved = f"; the file before is {aside.name}" if aside else ""
-            print(f"{shown}: {each.bytes:,} bytes, size and digest as the hub states them{moved}", flush=True)
-        _say(listing)
+            print(f"{place}: {each.bytes:,} bytes, size and digest as the hub states them{moved}", flush=True)
+        _print_terms(listing)
     return 0
 
 
-def _say(listing: Any) -> None:
-    from unifer.releases import IMAGES, TERMS
+def _print_terms(listing: Any) -> None:
 
     release = listing.release
     print(f"{release.hub}, version {listing.revision[:12]}: {TERMS}\n{IMAGES.format(sets=release.images)}")
 
 
 def _list() -> None:
-    from unifer.releases import IMAGES, RELEASES, TERMS
 
     for release in RELEASES.values():
         places = ", ".join(dict.fromkeys(release.files.values())) or release.folder

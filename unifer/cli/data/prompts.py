@@ -1,6 +1,4 @@
-"""`unifer data prompts`: the templates that questions are built from, the published prompts, and in whose
-words a file asks.
-"""
+"""`unifer data prompts`: the question templates, the published prompts, and in whose words a file asks."""
 
 from __future__ import annotations
 
@@ -9,7 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from unifer.dialogue.prompts import TEMPLATES, question, version
+from unifer.dialogue.wordings import PUBLISHED, wording
 from unifer.errors import InputError
+from unifer.records import Prediction
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -35,8 +36,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _prompts(args: argparse.Namespace) -> int:
-    from unifer.dialogue import prompts
-
     if args.names and all(_is_file(name) for name in args.names):
         if args.labels:
             raise InputError("--labels fills in a template; leave it away beside question files")
@@ -48,28 +47,23 @@ def _prompts(args: argparse.Namespace) -> int:
         raise InputError(f"{missing}: no such file; name one template, or question files (.json, .jsonl)")
     if not args.names:
         if args.labels:
-            raise InputError(f"--labels needs a NAME, one of {', '.join(prompts.TEMPLATES)}")
+            raise InputError(f"--labels needs a NAME, one of {', '.join(TEMPLATES)}")
         _list()
         return 0
     name = args.names[0]
     if name.endswith((".json", ".jsonl")):
         raise InputError(f"{name}: no such file")
-    prompts.version(name)  # refuses a name that is none
-    template = prompts.TEMPLATES[name]
-    print(prompts.question(name, args.labels) if args.labels or not template.needs_labels else template.text)
+    version(name)  # refuses a name that is none
+    template = TEMPLATES[name]
+    print(question(name, args.labels) if args.labels or not template.needs_labels else template.text)
     return 0
 
 
 def _is_file(name: str) -> bool:
-    from unifer.dialogue.prompts import TEMPLATES
-
     return name not in TEMPLATES and Path(name).is_file()
 
 
 def _list() -> None:
-    from unifer.dialogue.prompts import TEMPLATES
-    from unifer.dialogue.wordings import PUBLISHED
-
     for name, template in TEMPLATES.items():
         print(f"{name} ({template.version}): {template.about}\n\n{template.text}\n")
     print(
@@ -85,22 +79,17 @@ def _list() -> None:
 
 
 def _asked_in(path: Path) -> str:
-    """`FILE: published prompt of rafdb (3,068 questions, 79bfa6c43fdb14fd)`, a line a wording."""
+    """`FILE: published prompt of rafdb (3,068 questions, 79bfa6c43fdb14fd)`, a line per wording."""
     from unifer import files
-    from unifer.dialogue.wordings import wording
-    from unifer.records import Prediction
 
-    asked: Counter[tuple[str, tuple[str, ...]]] = Counter()
-    for question in (
-        prediction.question
-        for prediction in files.read_records(path, lambda row: Prediction.from_json(_answered(row)))
-    ):
-        asked[question.prompt, question.candidate_labels] += 1
+    texts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    for row in files.read_records(path, lambda row: Prediction.from_json(_answered(row))):
+        texts[row.question.prompt, row.question.candidate_labels] += 1
     lines = []
-    for (prompt, labels), count in asked.most_common():
-        found = wording(prompt, labels)
-        shown = found.text if f"({found.mark})" in found.text else f"{found.text} ({found.mark})"
-        lines.append(f"{path}: {shown}, {count:,} question{'' if count == 1 else 's'}")
+    for (prompt, labels), count in texts.most_common():
+        words = wording(prompt, labels)
+        named = words.text if f"({words.mark})" in words.text else f"{words.text} ({words.mark})"
+        lines.append(f"{path}: {named}, {count:,} question{'' if count == 1 else 's'}")
     return "\n".join(lines)
 
 

@@ -6,12 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unifer.cli import flags
 from unifer.cli.console import wrapped
 from unifer.cli.data.check import add_image_flags, check_image_root, known_specs, look
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
     from unifer.prepare.rlvr.building import RewardFileResult
+
+
+_FILES: dict[str, Any] = {"type": Path, "metavar": "FILE"}
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,23 +30,23 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "the reasons.",
     )
     rlvr.add_argument(
-        "files",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="reward or CoT rows, such as `unifer data build` writes",
+        "files", **_FILES, nargs="+", help="reward or CoT rows, such as `unifer data build` writes"
     )
-    rlvr.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the reward file to write (.json or .jsonl)"
-    )
+    rlvr.add_argument("--out", **_FILES, required=True, help="the reward file to write (.json or .jsonl)")
     rlvr.add_argument(
         "--test",
-        type=Path,
+        **_FILES,
         nargs="+",
         default=[],
-        metavar="FILE",
         help="test files besides the project's eval_*/data/*_qa.json",
     )
+    _add_shares(rlvr)
+    flags.add_overwrite_once_force(rlvr, "move an existing OUT aside (OUT.1) instead of refusing")
+    add_image_flags(rlvr)
+    rlvr.set_defaults(run=_rlvr)
+
+
+def _add_shares(rlvr: argparse.ArgumentParser) -> None:
     rlvr.add_argument(
         "--balance",
         choices=("none", "classes", "weights"),
@@ -50,11 +54,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="classes: as many rows of each (with --count: as evenly as that allows); weights: keep "
         "all rows, each with provenance.weight",
     )
-    rlvr.add_argument(
-        "--count",
-        type=int,
-        metavar="N",
-        help="rows to write at most (default: as many as the other flags allow)",
+    flags.add_values(
+        rlvr,
+        ("--count", int, None, "N", "rows to write at most (default: as many as the other flags allow)"),
+        ("--seed", str, "0", "S", "which rows are drawn; the same seed draws the same"),
     )
     rlvr.add_argument(
         "--mix",
@@ -63,14 +66,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="NAME=SHARE",
         help="share of each dataset, such as rafdb=1 affectnet=2",
     )
-    rlvr.add_argument(
-        "--force", action="store_true", help="move an existing OUT aside (OUT.1) instead of refusing"
-    )
-    rlvr.add_argument(
-        "--seed", default="0", metavar="S", help="which rows are drawn; the same seed draws the same"
-    )
-    add_image_flags(rlvr)
-    rlvr.set_defaults(run=_rlvr)
 
 
 def _rlvr(args: argparse.Namespace) -> int:
@@ -83,10 +78,7 @@ def _rlvr(args: argparse.Namespace) -> int:
         raise InputError(f"--out {out}: the name of a row file ends in .json or .jsonl")
     if out.resolve() in [path.resolve() for path in (*args.files, *args.test)]:
         raise InputError(f"--out {out}: is one of the inputs; choose another name")
-    if out.exists() and not args.force:
-        raise InputError(
-            f"{out} exists; it is not overwritten: choose another --out, or move it aside with --force"
-        )
+    flags.refuse_existing(out, args.overwrite)
     tests = _tests(args)
     tables = building.read(args.files, tests, check_image_root(args), known_specs(None))
     outcome = building.write(tables, *look(tables, args), shares, out)
@@ -114,12 +106,12 @@ def _tests(args: argparse.Namespace) -> list[Path]:
     """The files of `--test`, and the project's question files."""
     from unifer.places import current_project
 
-    found = {path.resolve(): path for path in sorted(current_project().glob("eval_*/data/*_qa.json"))}
+    of_project = {path.resolve(): path for path in sorted(current_project().glob("eval_*/data/*_qa.json"))}
     given = {path.resolve(): path for path in args.test}
-    twice = [path for path in args.files if path.resolve() in found | given]
+    twice = [path for path in args.files if path.resolve() in of_project | given]
     if twice:
         raise InputError(f"{twice[0]}: is a test file; it cannot be trained on")
-    return list((found | given).values())
+    return list((of_project | given).values())
 
 
 def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:
@@ -128,9 +120,8 @@ def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:
     print(f"{'dataset':<16}{'class':<16}{'read':>10}{'written':>10}")
     for group in sorted(outcome.read):
         dataset, label = group
-        print(
-            f"{dataset[:15] or '-':<16}{label[:15] or '(AUs)':<16}{outcome.read[group]:>10,}{outcome.written[group]:>10,}"
-        )
+        counts = f"{outcome.read[group]:>10,}{outcome.written[group]:>10,}"
+        print(f"{dataset[:15] or '-':<16}{label[:15] or '(AUs)':<16}{counts}")
     print(f"{'all':<32}{outcome.read.total():>10,}{outcome.written.total():>10,}\n")
     for reason, count in outcome.dropped.items():
         print(f"dropped {count:>10,}  {REASONS[reason]}  [{reason}]")

@@ -1,7 +1,7 @@
-"""One model's questions, over all of its datasets in one stream: pictures made, requests sent side by side,
-each row kept as it comes.
+"""One model's questions over all of its datasets in one stream, and its lines in the ledger.
 
-Knows questions, rows and one model that is up; starting servers and losing models is `running`.
+Pictures are made, requests sent side by side, each row is kept as it comes. Knows questions, rows and one
+model that is up; starting servers and losing models is `running`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,29 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from unifer.dialogue import prompts
 from unifer.errors import reporting_full_disk
 from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
-from unifer.evaluate.bench.spending import ModelJournal
 from unifer.evaluate.inference.outputs import Output
 from unifer.models.api.asking import Asker, Sent, ask_all
-from unifer.models.api.budget import FREE, Budget, BudgetSpent
-from unifer.models.api.client import ApiModel, ApiSpec
-from unifer.models.api.ledger import RequestLedger
+from unifer.models.api.budget import Budget, BudgetSpent, RequestLedger
+from unifer.models.api.client import ApiSpec
 from unifer.models.api.requests import ReadyModel
-from unifer.records import Prediction, Question
+from unifer.records import Json, Prediction, Question
+
+NAME = "requests.jsonl"
+"""The ledger in a log folder."""
+
+Work = Sequence[tuple[BenchCell, Output]]
+"""Cells of one model with their open results files."""
 
 
 @dataclass(frozen=True)
 class BenchLimits:
-    """What may be spent, over all runs into the same log folder, and how often a failed request is sent
-    again.
-    """
+    """What may be spent over all runs into one log folder, and how often a failed request is sent again."""
 
     max_requests: int | None = None
     max_cost: float | None = None
@@ -55,47 +58,43 @@ def api_spec(entry: ModelEntry, url: str | None = None) -> ApiSpec:
     )
 
 
+def open_ledger(path: Path) -> RequestLedger:
+    """The ledger of a log folder. Raises InputError for a line that is none of ours."""
+    return RequestLedger(path, "is no line of a benchmark's requests; give another --log-dir")
+
+
 class Questioning:
-    """Asks one model that is up. `work` holds its open results files, each with its cell."""
+    """Asks one model that is up, with an asker of its own, whose journal it is too.
+
+    So waits and failures of one model are none of another's.
+    """
 
     def __init__(
-        self, entry: ModelEntry, work: Sequence[tuple[BenchCell, Output]], asker: Asker, journal: ModelJournal
-    ) -> None:
-        self._entry, self._work, self._asker, self._journal = entry, work, asker, journal
-
-    @classmethod
-    def of(
-        cls,
+        self,
         entry: ModelEntry,
-        work: Sequence[tuple[BenchCell, Output]],
+        work: Work,
         model: ReadyModel,
         budget: Budget,
-        spending: RequestLedger,
+        ledger: RequestLedger,
         retries: int,
-    ) -> Questioning:
-        """With an asker of its own: waits and failures of one model are none of another's."""
-        cells = {cell.asked.spec.name: cell for cell, _ in work}
-
-        def sent(key: str) -> None:
-            cells[key.partition("/")[0]].requests += 1
-
-        journal = ModelJournal(spending, entry.name, sent)
-        prices = entry.prices if entry.prices is not None and entry.hosted else FREE
-        asker = Asker(
+    ) -> None:
+        self._entry, self._work, self._ledger = entry, work, ledger
+        self._cells = {cell.dataset.spec.name: cell for cell, _ in work}
+        self._asker = Asker(
             model,
             budget,
-            journal,
+            self,
             max_tokens=entry.generation.max_tokens,
             retries=retries,
-            prices=prices,
+            prices=work[0][0].prices,
             called="server",
             again="--retry-failed asks them again",
         )
-        return cls(entry, work, asker, journal)
 
     async def all(self) -> None:
-        """Ask every open question. Raises what `Asker.ask` raises; BudgetSpent once the answers under way are
-        in, for they are paid.
+        """Ask every open question.
+
+        Raises what `Asker.ask` raises; BudgetSpent once the answers under way are in, for they are paid.
         """
         if await ask_all(self._todo(), self._one, self._entry.max_connections):
             raise BudgetSpent
@@ -116,41 +115,68 @@ class Questioning:
         except ValueError as error:
             self._record(cell, output, Prediction(question, "", error=str(error)))
             return
-        key = f"{cell.asked.spec.name}/{question.key}"
-        found = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
-        if isinstance(found, Sent):
-            answer = found.answer
-            cell.answered(found.cost, answer.tokens_in, answer.tokens_out)
-            reason = finish_reason(answer.finish_reason)
-            self._record(
-                cell,
-                output,
-                Prediction(question, answer.text, None, reason, answer.tokens_in, answer.tokens_out),
-            )
-            self._journal.replied(key, found)
-        else:
-            self._record(cell, output, Prediction(question, "", error=str(found)))
+        key = f"{cell.dataset.spec.name}/{question.key}"
+        reply = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
+        if not isinstance(reply, Sent):
+            self._record(cell, output, Prediction(question, "", error=str(reply)))
+            return
+        answer = reply.answer
+        cell.count_answer(reply.cost, answer.tokens_in, answer.tokens_out)
+        reason = _finish_reason(answer.finish_reason)
+        self._record(
+            cell,
+            output,
+            Prediction(question, answer.text, None, reason, answer.tokens_in, answer.tokens_out),
+        )
+        # Without its text, which is in the results file.
+        self._ledger.replied(self._request(key, reply.number), answer, bound=reply.bound, cost=reply.cost)
 
     def _picture(self, question: Question, output: Output) -> str:
         from unifer.evaluate.harness.tasks import picture_uri
 
-        return picture_uri(
-            question, output.plan.questions_file.parent, output.plan.image_root, self._entry.image_rule
-        )
+        plan = output.plan
+        return picture_uri(question, plan.questions_file.parent, plan.image_root, self._entry.image_rule)
 
     def _record(self, cell: BenchCell, output: Output, prediction: Prediction) -> None:
         with reporting_full_disk(output.plan.out):
             if output.record(prediction):
                 cell.count(prediction)
 
+    def _request(self, key: str, number: int) -> Json:
+        return {"model": self._entry.name, "id": key, "try": number}
 
-def finish_reason(stop: str | None) -> str | None:
+    def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
+        """Before try `number` leaves."""
+        self._ledger.sent(self._request(key, number), bound)
+        self._cells[key.partition("/")[0]].requests += 1
+
+    def failed(
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float,
+        cost: float,
+        seconds: float,
+        final: bool,
+    ) -> None:
+        """Try `number` brought no reply."""
+        self._ledger.failed(
+            self._request(key, number),
+            error=error,
+            fault=fault,
+            bound=bound,
+            cost=cost,
+            seconds=seconds,
+            final=final,
+        )
+
+
+def _finish_reason(stop: str | None) -> str | None:
     """As our rows call it: inspect's `max_tokens` is `length`."""
-    from unifer.evaluate.harness import outputs
+    from unifer.evaluate.harness.translation import finish_reason
 
-    return outputs.finish_reason(stop or "unknown")  # type: ignore[arg-type]
-
-
-def open_model(entry: ModelEntry, url: str | None) -> ApiModel:
-    """Ready to be asked. Raises InputError: no such provider, its package or its key missing."""
-    return ApiModel(api_spec(entry, url))
+    return finish_reason(stop or "unknown")  # type: ignore[arg-type]

@@ -1,8 +1,7 @@
-"""What is to be asked: one cell a model and dataset, with its results file, what it was made with, and how
-far it has come.
+"""One cell per model and dataset: its questions, its results file with identity, and how far it has come.
 
-Knows plans and counts; nothing is sent from here. A cell that cannot be planned carries the reason, and takes
-no other with it.
+Knows plans and counts; sends nothing. A cell that cannot be planned carries the reason, and takes no other
+with it.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from unifer.datasets import DatasetSpec, find_questions, read_questions
 from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.evaluate.bench.entries import ModelEntry
-from unifer.evaluate.grading import Graded, grade_prediction
+from unifer.evaluate.grading import Graded
 from unifer.evaluate.inference.outputs import AnswerPlan, out_name, read_log
+from unifer.evaluate.scoring import grade_prediction
 from unifer.models.api.budget import FREE, Prices
 from unifer.models.engines import GenerationSettings
 from unifer.records import Json, Prediction, Question
@@ -44,12 +44,10 @@ class DatasetQuestions:
 
 @dataclass
 class BenchCell:
-    """One model on one dataset. The counts are of all its rows, from earlier runs too; tokens, cost and
-    requests of this run.
-    """
+    """One model on one dataset: counts of all its rows; tokens, cost and requests of this run alone."""
 
     entry: ModelEntry
-    asked: DatasetQuestions
+    dataset: DatasetQuestions
     plan: AnswerPlan
     state: State = "waiting"
     reason: str = ""
@@ -90,7 +88,7 @@ class BenchCell:
     @property
     def war(self) -> float | None:
         """Share of right answers among the rows so far, failed ones wrong; None without labels or rows."""
-        return self.correct / self.done if self.done and self.asked.spec.labels else None
+        return self.correct / self.done if self.done and self.dataset.spec.labels else None
 
     def count(self, prediction: Prediction) -> None:
         """Take one row into the counts."""
@@ -98,7 +96,7 @@ class BenchCell:
         self.done += 1
         self.failed += prediction.failed
         self.correct += Graded(
-            prediction, grade_prediction(prediction, self.asked.spec), self.asked.spec.action_units
+            prediction, grade_prediction(prediction), self.dataset.spec.action_units
         ).correct
         if self.done == self.total:
             self.state = "done"
@@ -112,7 +110,7 @@ class BenchCell:
             if prediction.question.key in wanted:
                 self.count(prediction)
 
-    def answered(self, requests_cost: float, tokens_in: int | None, tokens_out: int | None) -> None:
+    def count_answer(self, requests_cost: float, tokens_in: int | None, tokens_out: int | None) -> None:
         """Take one answered request into the counts of this run."""
         self.answered_now += 1
         self.cost += requests_cost
@@ -127,8 +125,9 @@ class BenchCell:
 
 
 def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | None) -> list[DatasetQuestions]:
-    """The questions of each dataset, or its sample, the first `limit`. Raises InputError: no question file,
-    not this dataset's rows.
+    """The first `limit` questions of each dataset, or of its sample.
+
+    Raises InputError: no question file, not this dataset's rows.
     """
     if not specs:
         raise InputError("--datasets: there is no dataset folder to ask; name some, such as eval_rafdb")
@@ -145,9 +144,7 @@ def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | No
 def make_cells(
     entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestions], image_root: Path | None
 ) -> list[BenchCell]:
-    """A cell for each model and dataset, with what earlier runs left in its file; those that cannot be
-    planned are lost.
-    """
+    """A cell per model and dataset, with the rows of earlier runs; those that cannot be planned are lost."""
     cells = []
     for entry in entries:
         about: Json = {}
@@ -156,19 +153,18 @@ def make_cells(
             about = identity(entry)
         except InputError as error:
             reason = str(error)
-        for asked in datasets:
-            out = asked.spec.results / out_name(entry.name, asked.path, asked.spec)
-            made = {"questions": runs.describe_file(asked.path), **about}
-            cell = BenchCell(entry, asked, AnswerPlan(asked.path, asked.questions, out, image_root, made))
+        for dataset in datasets:
+            out = dataset.spec.results / out_name(entry.name, dataset.path, dataset.spec)
+            made_with = {"questions": runs.describe_file(dataset.path), **about}
+            plan = AnswerPlan(dataset.path, dataset.questions, out, image_root, made_with)
+            cell = BenchCell(entry, dataset, plan)
             _resume(cell, reason)
             cells.append(cell)
     return cells
 
 
 def _resume(cell: BenchCell, reason: str) -> None:
-    """Count what earlier runs left; the cell is lost for `reason`, or where its file is another run's, whose
-    rows do not count.
-    """
+    """Count the rows of earlier runs; the cell is lost for `reason`, or where its file is another run's."""
     try:
         if not reason:
             runs.refuse_other_run(cell.plan.manifest, cell.plan.identity, REMEDY)
@@ -180,18 +176,18 @@ def _resume(cell: BenchCell, reason: str) -> None:
 
 
 def identity(entry: ModelEntry) -> Json:
-    """What rows of this model were made with, but for the question file: the keys of `unifer infer`'s
-    identity.
+    """The identity of rows of this model, without the question file, by the keys of `unifer infer`.
 
     Where a URL leads may change (a port, another replica), as may time limits and connections. Raises
     InputError: no such folder.
     """
+    model: Json = {"name": entry.name}
     if entry.server is not None:
-        model: Json = entry.server.describe(entry.name)
+        model = entry.server.describe(entry.name)
+    elif entry.provider:
+        model["provider"] = entry.provider
     else:
-        model = {"name": entry.name} | (
-            {"provider": entry.provider} if entry.provider else {"served": entry.served}
-        )
+        model["served"] = entry.served
     style = "" if entry.prompt_style == "image_first" else f" {entry.prompt_style}"
     return {
         "model": model,

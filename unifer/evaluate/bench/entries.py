@@ -1,8 +1,7 @@
-"""`benchmark/models.yaml` -> ModelEntry: which models there are and how each is served, strictly read. Knows
-no model by name.
+"""`eval_more/models.yaml` -> ModelEntry: which models there are and how each is served, strictly read.
 
-The head of that file documents every key. A mistake names the file, the entry, the key, what is allowed and
-the nearest spelling.
+Knows no model by name. The head of that file documents every key. A mistake names the file, the entry, the
+key, what is allowed and the nearest spelling.
 """
 
 from __future__ import annotations
@@ -18,15 +17,16 @@ from typing import Any, get_args
 from unifer import files
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
-from unifer.evaluate.bench.values import number, one_of, table, text, texts, truth, whole
+from unifer.fields import mapping, number, one_of, text, texts, truth, whole
 from unifer.models.api.budget import PICTURE_TOKENS, Prices
 from unifer.models.api.client import PromptStyle, without_secrets
 from unifer.models.server import ServerOptions
 from unifer.records import Json
 
 KEY_VARIABLE = "UNIFER_BENCH_API_KEY"
-"""Environment variable that holds the key of servers given by `url`, unless the entry names another. Keys are
-never in the file.
+"""Environment variable with the key of servers given by `url`, unless the entry names another.
+
+Keys are never in the file.
 """
 
 _SERVED = ("provider", "url", "vllm")
@@ -39,9 +39,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class ReplySettings:
-    """How a model replies. None leaves a setting to the provider; `more` is passed on as inspect's
-    GenerateConfig has it.
-    """
+    """How a model replies. None leaves a setting to the provider; `more` is for inspect's GenerateConfig."""
 
     max_tokens: int = 1024
     temperature: float | None = 0.0
@@ -103,8 +101,8 @@ def read_models(path: Path, only: Sequence[str] | None = None) -> tuple[ModelEnt
     """
     raw = files.read_yaml(path)
     try:
-        top = table(raw, ("defaults", "models"), "the file")
-        defaults = table(top.get("defaults") or {}, _SHARED, "defaults")
+        top = mapping(raw, ("defaults", "models"), "the file")
+        defaults = mapping(top.get("defaults") or {}, _SHARED, "defaults")
         rows = top.get("models")
         if not isinstance(rows, list) or not rows:
             raise ValueError(
@@ -114,25 +112,22 @@ def read_models(path: Path, only: Sequence[str] | None = None) -> tuple[ModelEnt
         raise InputError(f"{path}: {error}") from None
     entries: dict[str, ModelEntry] = {}
     for position, row in enumerate(rows, 1):
-        called = f"entry {position}" + (
-            f" ({row['name']})" if isinstance(row, dict) and row.get("name") else ""
-        )
+        called = f"entry {position}"
+        if isinstance(row, dict) and row.get("name"):
+            called += f" ({row['name']})"
         try:
             entry = _entry(row, defaults)
             if any(entry.name.casefold() == name.casefold() for name in entries):
                 raise ValueError(
-                    "'name' "
-                    f"{entry.name!r} stands twice; each model needs a name of its own, for its "
+                    f"'name' {entry.name!r} stands twice; each model needs a name of its own, for its "
                     "results file"
                 )
         except (ValueError, InputError) as error:
             raise InputError(f"{path}: {called}: {error}") from None
         entries[entry.name] = entry
-    return (
-        tuple(entries.values())
-        if only is None
-        else tuple(_named(name, entries, path) for name in dict.fromkeys(only))
-    )
+    if only is None:
+        return tuple(entries.values())
+    return tuple(_named(name, entries, path) for name in dict.fromkeys(only))
 
 
 def _named(name: str, entries: Mapping[str, ModelEntry], path: Path) -> ModelEntry:
@@ -145,55 +140,51 @@ def _named(name: str, entries: Mapping[str, ModelEntry], path: Path) -> ModelEnt
 
 def _entry(row: Any, defaults: Json) -> ModelEntry:
     """One entry, `defaults` filled in. Raises ValueError naming the key."""
-    given = table(row, _ENTRY, "an entry")
+    given = mapping(row, _ENTRY, "an entry")
     name = text(given, "name")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            "'name' "
-            f"{name!r} names a file, so it may hold letters, digits, '.', '_' and '-' alone, such as "
+            f"'name' {name!r} names a file, so it may hold letters, digits, '.', '_' and '-' alone, such as "
             "Qwen2.5-VL-7B"
         )
     ways = [way for way in _SERVED if given.get(way) is not None]
     if len(ways) != 1:
-        found = " and ".join(ways) or "none of them"
-        raise ValueError(f"says {found}; how the model is served must be exactly one of {', '.join(_SERVED)}")
+        several = " and ".join(ways) or "none of them"
+        raise ValueError(
+            f"says {several}; how the model is served must be exactly one of {', '.join(_SERVED)}"
+        )
     if ways != ["url"] and (extra := next((key for key in ("served", "key") if key in given), None)):
         raise ValueError(f"{extra!r} belongs to 'url'; this entry is served by {ways[0]!r}")
-    shared = _shared(defaults, given)
+    key = text(given, "key", KEY_VARIABLE)
     return ModelEntry(
         name=name,
         title=text(given, "title", name),
         parameters=None if given.get("parameters") is None else number(given, "parameters", above=0),
         provider=_provider(given) if ways == ["provider"] else None,
-        url=without_secrets(text(given, "url"), "url", given.get("key") or KEY_VARIABLE)
-        if ways == ["url"]
-        else None,
+        url=without_secrets(text(given, "url"), "url", key) if ways == ["url"] else None,
         served=text(given, "served", name),
-        key=text(given, "key", KEY_VARIABLE),
+        key=key,
         server=_server(given["vllm"]) if ways == ["vllm"] else None,
         prices=_prices(given.get("prices")),
         ferbench=truth(given, "ferbench", False),
-        **shared,
+        **_shared(defaults, given),
     )
 
 
 def _shared(defaults: Json, given: Json) -> dict[str, Any]:
-    """What entries and defaults both may set; an entry's `generation` replaces single keys of the
-    defaults'.
-    """
-    made: dict[str, Any] = defaults | {key: value for key, value in given.items() if key in _SHARED}
-    both = (table(each.get("generation") or {}, _GENERATION, "'generation'") for each in (defaults, given))
+    """What entries and defaults may both set; `generation` of an entry replaces single keys."""
+    values: Json = defaults | {key: value for key, value in given.items() if key in _SHARED}
     generation: Json = {}
-    for each in both:
-        generation |= each
-    size = whole(made, "image_size", 224, at_least=0)
-    ImageRule(size or None)
+    for each in (defaults, given):
+        generation |= mapping(each.get("generation") or {}, _GENERATION, "'generation'")
+    size = whole(values, "image_size", 224, at_least=0)
+    ImageRule(size or None)  # refuses a size that no model takes
     return {
         "generation": _generation(generation),
-        "prompt_style": one_of(made, "prompt_style", get_args(PromptStyle), "image_first"),
+        "prompt_style": one_of(values, "prompt_style", get_args(PromptStyle), "image_first"),
         "image_size": size,
-        "max_connections": whole(made, "max_connections", 32, at_least=1),
-        "timeout": number(made, "timeout", 180.0, above=0),
+        "max_connections": whole(values, "max_connections", 32, at_least=1),
+        "timeout": number(values, "timeout", 180.0, above=0),
     }
 
 
@@ -237,7 +228,7 @@ def _server(raw: Any) -> ServerOptions:
         "start_seconds",
         "args",
     )
-    given = table(raw, keys, "'vllm'")
+    given = mapping(raw, keys, "'vllm'")
     memory = None if given.get("gpu_memory") is None else number(given, "gpu_memory", above=0)
     if memory is not None and memory > 1:
         raise ValueError(f"'gpu_memory' {memory} is a share of each GPU's memory, above 0 and at most 1")
@@ -256,7 +247,7 @@ def _server(raw: Any) -> ServerOptions:
 def _prices(raw: Any) -> Prices | None:
     if raw is None:
         return None
-    given = table(raw, _PRICES, "'prices'")
+    given = mapping(raw, _PRICES, "'prices'")
     if missing := next((key for key in ("in", "out") if key not in given), None):
         raise ValueError(
             f"'prices' lacks {missing!r}; it needs in and out, US dollars per million tokens, or write null"

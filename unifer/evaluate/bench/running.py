@@ -1,5 +1,4 @@
-"""A benchmark as a whole: models behind APIs side by side, those that need a server here one after another,
-each with its own.
+"""A benchmark as a whole: models behind APIs side by side, those that need a server here one after another.
 
 The loss of a model (no key, not served, its server dies, another run's file) ends that model with its reason
 and never another. Models are asked through inspect_ai's providers and leave its logs; its own eval loop is
@@ -16,17 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate.bench.asking import BenchLimits, Questioning, open_model
+from unifer.evaluate.bench.asking import NAME, BenchLimits, Questioning, Work, api_spec, open_ledger
 from unifer.evaluate.bench.cells import REMEDY, BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
-from unifer.evaluate.bench.logs import write_cell_log
-from unifer.evaluate.bench.spending import NAME, open_ledger
 from unifer.evaluate.inference import outputs
 from unifer.evaluate.inference.infer import check_some_image, finish, rows_of
-from unifer.evaluate.inference.outputs import Output
+from unifer.evaluate.inference.outputs import Output, read_log
 from unifer.locks import locked
-from unifer.models.api.budget import Budget, BudgetSpent
-from unifer.models.api.ledger import RequestLedger
+from unifer.models.api.budget import Budget, BudgetSpent, RequestLedger
+from unifer.models.api.client import ApiModel
 from unifer.models.server import LocalServer, ServerLost
 
 COMMAND = "bench"
@@ -63,8 +60,9 @@ class BenchSpending:
 
 
 def check_prices(bench: Bench) -> None:
-    """With a budget of money every model that is not served here needs prices. Raises InputError naming those
-    that have none.
+    """With a budget of money every model that is not served here needs prices.
+
+    Raises InputError naming those that have none.
     """
     if bench.limits.max_cost is None:
         return
@@ -73,17 +71,18 @@ def check_prices(bench: Bench) -> None:
     if unknown:
         raise InputError(
             "--max-cost needs to know what tokens cost, and the models file has no prices for "
-            f"{', '.join(unknown)}; write them there "
-            "(in: 0, out: 0 for a server of your own), or leave those models out with --models-only"
+            f"{', '.join(unknown)}; write them there (in: 0, out: 0 for a server of your own), or leave "
+            "those models out with --models-only"
         )
 
 
 def check_images(bench: Bench) -> None:
-    """A dataset none of whose images is there is a wrong image root, no fault of any model. Raises
-    InputError.
-    """
-    for name in dict.fromkeys(cell.asked.spec.name for cell in bench.cells if cell.state == "waiting"):
-        check_some_image(next(cell.plan for cell in bench.cells if cell.asked.spec.name == name))
+    """Raises InputError where a dataset has none of its images: a wrong image root, no fault of any model."""
+    waiting = {cell.dataset.spec.name for cell in bench.cells if cell.state == "waiting"}
+    plans = {cell.dataset.spec.name: cell.plan for cell in reversed(bench.cells)}
+    for name in plans:
+        if name in waiting:
+            check_some_image(plans[name])
 
 
 def run_bench(bench: Bench, watching: Watching) -> BenchSpending:
@@ -96,43 +95,40 @@ def run_bench(bench: Bench, watching: Watching) -> BenchSpending:
     check_images(bench)
     bench.log_dir.mkdir(parents=True, exist_ok=True)
     with locked(bench.log_dir / NAME, "give another --log-dir"):
-        spending = open_ledger(bench.log_dir / NAME)
+        ledger = open_ledger(bench.log_dir / NAME)
         limits = bench.limits
-        budget = Budget(limits.max_requests, limits.max_cost, requests=spending.requests, cost=spending.cost)
+        budget = Budget(limits.max_requests, limits.max_cost, requests=ledger.requests, cost=ledger.cost)
         try:
             with watching(bench.cells):
-                asyncio.run(_all(bench, budget, spending))
+                asyncio.run(_all(bench, budget, ledger))
         except KeyboardInterrupt:
-            kept = sum(cell.done for cell in bench.cells)
-            total = sum(cell.total for cell in bench.cells)
-            said = (
-                "stopped; "
-                f"{kept:,} of {total:,} questions have their answer on disk. The same command goes on "
-                "from there"
-            )
-            raise Interrupted(said) from None
+            done, total = (sum(getattr(cell, name) for cell in bench.cells) for name in ("done", "total"))
+            raise Interrupted(
+                f"stopped; {done:,} of {total:,} questions have their answer on disk. The same command goes "
+                "on from there"
+            ) from None
         finally:
-            spending.close()
+            ledger.close()
         return BenchSpending(budget.requests, budget.cost)
 
 
-async def _all(bench: Bench, budget: Budget, spending: RequestLedger) -> None:
+async def _all(bench: Bench, budget: Budget, ledger: RequestLedger) -> None:
     models = bench.by_model()
 
     async def here() -> None:
         for entry, cells in models:
             if not entry.hosted:
-                await _model(bench, entry, cells, budget, spending)
+                await _model(bench, entry, cells, budget, ledger)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(here())
         for entry, cells in models:
             if entry.hosted:
-                group.create_task(_model(bench, entry, cells, budget, spending))
+                group.create_task(_model(bench, entry, cells, budget, ledger))
 
 
 async def _model(
-    bench: Bench, entry: ModelEntry, cells: Sequence[BenchCell], budget: Budget, spending: RequestLedger
+    bench: Bench, entry: ModelEntry, cells: Sequence[BenchCell], budget: Budget, ledger: RequestLedger
 ) -> None:
     """Ask one model everything; whatever ends it early is written into its cells."""
     with ExitStack() as stack:
@@ -140,7 +136,7 @@ async def _model(
         before = [rows_of(output) for _, output in work]
         try:
             if any(output.todo() for _, output in work):
-                await _ask(bench, entry, work, budget, spending)
+                await _ask(bench, entry, work, budget, ledger)
         except* (InputError, ServerLost) as lost:
             for cell, _ in work:
                 cell.lose(_first(lost))
@@ -154,9 +150,7 @@ async def _model(
 
 
 def _end(bench: Bench, cell: BenchCell, output: Output, before: int) -> None:
-    """Leave the results file counted, its log written anew where it has new rows, and no file where it has
-    none at all.
-    """
+    """Count the results file, write its log where it has new rows, and leave no file without a row."""
     if not output.done:
         cell.plan.out.unlink()
         cell.plan.manifest.unlink()
@@ -189,13 +183,7 @@ def _opened(bench: Bench, cell: BenchCell, stack: ExitStack) -> Iterator[Output]
     yield output
 
 
-async def _ask(
-    bench: Bench,
-    entry: ModelEntry,
-    work: Sequence[tuple[BenchCell, Output]],
-    budget: Budget,
-    spending: RequestLedger,
-) -> None:
+async def _ask(bench: Bench, entry: ModelEntry, work: Work, budget: Budget, ledger: RequestLedger) -> None:
     async with _server(bench, entry) as server:
         if server is not None:
             for cell, _ in work:
@@ -203,9 +191,9 @@ async def _ask(
             server.start()
             while not await asyncio.to_thread(server.ready):
                 await asyncio.sleep(_POLL_SECONDS)
-        model = open_model(entry, None if server is None else server.url)
+        model = ApiModel(api_spec(entry, None if server is None else server.url))
         try:
-            questioning = Questioning.of(entry, work, model, budget, spending, bench.limits.retries)
+            questioning = Questioning(entry, work, model, budget, ledger, bench.limits.retries)
             await _watched(questioning, server)
         finally:
             await model.close()
@@ -225,9 +213,7 @@ async def _server(bench: Bench, entry: ModelEntry) -> AsyncIterator[LocalServer 
 
 
 async def _watched(questioning: Questioning, server: LocalServer | None) -> None:
-    """Ask everything; raises ServerLost as soon as the server is seen to have died, whatever its clients make
-    of that.
-    """
+    """Ask everything; raises ServerLost once the server is dead, whatever its clients make of that."""
     asking = asyncio.create_task(questioning.all())
     try:
         while not (await asyncio.wait([asking], timeout=_POLL_SECONDS))[0]:
@@ -242,3 +228,20 @@ async def _watched(questioning: Questioning, server: LocalServer | None) -> None
     finally:
         asking.cancel()
         await asyncio.wait([asking])
+
+
+def log_path(log_dir: Path, cell: BenchCell) -> Path:
+    """`runs/bench/GPT-4o_rafdb.eval`: a cell keeps its log, which each run that adds answers replaces."""
+    return log_dir / f"{cell.plan.out.stem}_{cell.dataset.spec.name}.eval"
+
+
+def write_cell_log(log_dir: Path, cell: BenchCell) -> None:
+    """Write the cell's log; nothing where it has no rows."""
+    from unifer.evaluate.harness.writing import write_log
+
+    wanted = {question.key for question in cell.plan.questions}
+    predictions = [prediction for prediction in read_log(cell.plan.out) if prediction.question.key in wanted]
+    if predictions:
+        write_log(
+            log_path(log_dir, cell), cell.dataset.spec, predictions, cell.plan.identity, total=cell.total
+        )

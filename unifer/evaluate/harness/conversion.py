@@ -1,7 +1,7 @@
-"""A log of inspect_ai into a predictions file with its manifest, and a predictions file into a log. Knows
-both files; prints nothing.
+"""A log of inspect_ai into a predictions file with its manifest, and a predictions file into a log.
 
-A file that is already there is moved aside, once everything is read."""
+Knows both files; prints nothing. A file that is already there is moved aside, once everything is read.
+"""
 
 from __future__ import annotations
 
@@ -14,87 +14,83 @@ from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
-from unifer.evaluate.asked import find_source, read_stated
 from unifer.evaluate.harness.logs import ENGINE, read_log
-from unifer.evaluate.predictions import PredictionFile, read_predictions
+from unifer.evaluate.loading import PredictionFile, open_run
 from unifer.records import Json, Prediction
 
 COMMAND = "convert-log"
 
 
 @dataclass(frozen=True)
-class Converted:
-    """What was written: rows, how many of them failed, how many questions were asked, and what is odd."""
+class ConversionSummary:
+    """What a conversion wrote: rows, how many of them failed, how many questions were asked, and notes."""
 
     out: Path
     rows: int
     failed: int
-    asked: int
+    total: int
     notes: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
-        return self.asked - self.rows
+        return self.total - self.rows
 
 
-def to_predictions(log: Path, out: Path) -> Converted:
-    """Write the rows of a log to `out` (.jsonl) and the manifest beside it. Raises InputError for a log that
-    cannot be used.
+def to_predictions(log: Path, out: Path) -> ConversionSummary:
+    """Write the rows of a log to `out` (.jsonl) and the manifest beside it.
+
+    Raises InputError for a log that cannot be used.
     """
-    found = read_log(log)
-    made = _converted(out, found.predictions, found.asked)
+    content = read_log(log)
+    summary = _summary(out, content.predictions, content.total)
     files.move_aside(out, runs.manifest_path(out))
-    files.write_rows(out, (prediction.to_json() for prediction in found.predictions))
+    files.write_rows(out, (prediction.to_json() for prediction in content.predictions))
     counts = {
-        "asked": made.asked,
-        "answered": made.rows - made.failed,
-        "failed": made.failed,
-        "missing": made.missing,
+        "asked": summary.total,
+        "answered": summary.rows - summary.failed,
+        "failed": summary.failed,
+        "missing": summary.missing,
     }
-    source = runs.describe_file(log) | {"status": found.status}
+    source = runs.describe_file(log) | {"status": content.status}
     manifest = runs.manifest(
-        COMMAND, found.identity, asked=found.asked, log=source, rows=counts, finished=runs.now()
+        COMMAND, content.identity, asked=content.total, log=source, rows=counts, finished=runs.now()
     )
     files.write_json(runs.manifest_path(out), manifest)
-    return made
+    return summary
 
 
 def to_log(
     run: PredictionFile, spec: DatasetSpec, out: Path, *, images: bool = False, image_root: Path | None = None
-) -> Converted:
-    """Write the predictions of a run as a log; with `images`, the pictures that the model was shown, by the
-    image rule of its manifest.
+) -> ConversionSummary:
+    """Write the predictions of a run as a log.
 
-    Raises InputError for rows of another dataset, and where pictures are wanted and nothing says how they
-    were made.
+    With `images` it holds the pictures that the model was shown, by the image rule of the manifest. Raises
+    InputError for rows of another dataset, and where pictures are wanted and nothing says how they were made.
     """
     from unifer.evaluate.harness.tasks import picture_uri
     from unifer.evaluate.harness.writing import write_log
 
-    predictions, notes = read_predictions(run.path, spec)
-    stated = read_stated(run.path)
-    identity: Json = (
-        {"questions": {}, "model": {"name": run.name}, "engine": ENGINE}
-        if stated is None
-        else stated.identity
-    )
-    asked = (
-        len(predictions) if stated is None or stated.asked is None else max(stated.asked, len(predictions))
-    )
+    loaded = open_run(spec, run)
+    predictions, manifest, total = loaded.predictions, loaded.manifest, len(loaded.predictions)
+    identity: Json = {"questions": {}, "model": {"name": run.name}, "engine": ENGINE}
+    if manifest is not None:
+        identity, total = manifest.identity, max(manifest.total or 0, total)
     picture = None
     if images:
-        source = find_source(run.path, spec, predictions).path or spec.questions
+        source = loaded.source.path or spec.questions
         picture = partial(
             picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity)
         )
     files.move_aside(out)
-    write_log(out, spec, predictions, identity, asked=asked, picture=picture)
-    made = _converted(out, predictions, asked)
-    return Converted(made.out, made.rows, made.failed, made.asked, tuple(notes))
+    write_log(out, spec, predictions, identity, total=total, picture=picture)
+    return _summary(out, predictions, total, loaded.notes)
 
 
-def _converted(out: Path, predictions: Sequence[Prediction], asked: int) -> Converted:
-    return Converted(out, len(predictions), sum(prediction.failed for prediction in predictions), asked)
+def _summary(
+    out: Path, predictions: Sequence[Prediction], total: int, notes: Sequence[str] = ()
+) -> ConversionSummary:
+    failed = sum(prediction.failed for prediction in predictions)
+    return ConversionSummary(out, len(predictions), failed, total, tuple(notes))
 
 
 def _rule(path: Path, identity: Json) -> ImageRule:

@@ -26,9 +26,9 @@ from inspect_ai.solver import TaskState
 
 from unifer.datasets import DatasetSpec, PublishedRule
 from unifer.evaluate import scoring
-from unifer.evaluate.grading import Graded, grade_prediction
-from unifer.evaluate.harness.outputs import prediction_of
-from unifer.evaluate.harness.samples import kept, question_in, restored, shown
+from unifer.evaluate.grading import Graded
+from unifer.evaluate.harness.translation import lossless, prediction_of, printable, question_in, restore
+from unifer.evaluate.scoring import grade_prediction
 from unifer.records import Json, Prediction, Verdict
 
 _REASONS = {"no_answer": "invalid_response_format", "off_list": "off_list", "failed": "no_response"}
@@ -46,39 +46,40 @@ def figures() -> Metric:
 
 
 def figures_of(scores: Sequence[SampleScore]) -> dict[str, float]:
-    """WAR, UAR and macro-F1 of the labels, F1 of the AUs (a face, macro, micro), in [0, 1]; those that the
-    questions ask for.
-    """
+    """WAR, UAR, macro-F1 of labels, F1 of AUs (per face, macro, micro), in [0, 1], as far as asked for."""
     rows = [_graded(score) for score in scores]
     labels = tuple(dict.fromkeys(label for row in rows for label in row.prediction.question.candidate_labels))
     emotion, units = scoring.figures(_spec(labels, units=rows[0].units if rows else ()), rows, resamples=0)
-    found: dict[str, float | None] = {}
+    values: dict[str, float | None] = {}
     if emotion is not None:
-        found |= {"WAR": emotion.war, "UAR": emotion.uar, "macro_F1": emotion.macro_f1}
+        values |= {"WAR": emotion.war, "UAR": emotion.uar, "macro_F1": emotion.macro_f1}
     if units is not None:
-        found |= {"AU_F1": units.face_f1, "AU_macro_F1": units.macro_f1, "AU_micro_F1": units.micro_f1}
-    return {name: value for name, value in found.items() if value is not None}
+        values |= {"AU_F1": units.face_f1, "AU_macro_F1": units.macro_f1, "AU_micro_F1": units.micro_f1}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 @scorer(metrics=[figures()])
 def strict(aliases: Mapping[str, Sequence[str]] | None = None, action_units: Sequence[int] = ()) -> Scorer:
-    """The strict protocol (docs/scoring.md) for a dataset with these further spellings and these scored AUs
-    (none: all).
+    """The strict protocol (docs/scoring.md) for a dataset with these scored AUs (none: all).
+
+    `aliases` stands in earlier logs: always empty, as no dataset had any. Raises ValueError for others.
     """
-    spec = _spec((), aliases or {}, tuple(action_units))
+    if aliases:
+        raise ValueError(
+            f"aliases {dict(aliases)!r}: strict accepts the spellings of emotions.SPELLINGS alone"
+        )
+    spec = _spec((), tuple(action_units))
 
     async def score(state: TaskState, target: Target) -> Score:
         prediction = prediction_of(question_in(state.metadata), state.output)
-        return score_of(Graded(prediction, grade_prediction(prediction, spec), spec.action_units))
+        return score_of(Graded(prediction, grade_prediction(prediction), spec.action_units))
 
     return score
 
 
 def strict_for(spec: DatasetSpec) -> Scorer:
-    """`strict` as the dataset wants it; its arguments stand in the log, so a log can be scored again without
-    the dataset.
-    """
-    return strict({label: list(words) for label, words in spec.aliases.items()}, list(spec.action_units))
+    """`strict` as the dataset wants it; the log has its arguments, so that it can be scored again."""
+    return strict(action_units=list(spec.action_units))
 
 
 def score_of(row: Graded) -> Score:
@@ -91,8 +92,8 @@ def score_of(row: Graded) -> Score:
     )
     return Score(
         value=CORRECT if row.correct else INCORRECT,
-        answer=None if named is None else shown(named),
-        explanation=shown(_explained(row)),
+        answer=None if named is None else printable(named),
+        explanation=printable(_explained(row)),
         reason=_REASONS.get(verdict.outcome),
         metadata=_verdict_json(row),
     )
@@ -100,26 +101,24 @@ def score_of(row: Graded) -> Score:
 
 def _verdict_json(row: Graded) -> Json:
     verdict = row.verdict
-    found: Json = {
+    values: Json = {
         "outcome": verdict.outcome,
-        "label": kept(verdict.label),
+        "label": lossless(verdict.label),
         "well_formed": verdict.well_formed,
         "AUs": sorted(verdict.action_units),
     }
-    return found | {"scored_AUs": list(row.units)} if row.units else found
+    return values | {"scored_AUs": list(row.units)} if row.units else values
 
 
 def _graded(score: SampleScore) -> Graded:
     """The graded prediction behind a score, as far as figures need it: no reply and no reasoning."""
-    found = score.score.metadata or {}
-    failed = "failed" if found["outcome"] == "failed" else None
-    verdict = Verdict(
-        found["outcome"], restored(found["label"]), "", found["well_formed"], frozenset(found["AUs"])
-    )
+    values = score.score.metadata or {}
+    outcome, label, units = values["outcome"], restore(values["label"]), frozenset(values["AUs"])
+    question = question_in(score.sample_metadata)
     return Graded(
-        Prediction(question_in(score.sample_metadata), "", error=failed),
-        verdict,
-        tuple(found.get("scored_AUs", ())),
+        Prediction(question, "", error="failed" if outcome == "failed" else None),
+        Verdict(outcome, label, "", values["well_formed"], units),
+        tuple(values.get("scored_AUs", ())),
     )
 
 
@@ -140,12 +139,7 @@ def _listed(units: frozenset[int]) -> str:
     return ", ".join(f"AU{unit}" for unit in sorted(units)) or "no AU"
 
 
-def _spec(
-    labels: tuple[str, ...],
-    aliases: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    units: tuple[int, ...] = (),
-) -> DatasetSpec:
+def _spec(labels: tuple[str, ...], units: tuple[int, ...] = ()) -> DatasetSpec:
     """As much of a dataset as grading and figures read."""
-    spellings = MappingProxyType({label: tuple(words) for label, words in aliases.items()})
     rule = PublishedRule(MappingProxyType({}), "one_line")
-    return DatasetSpec("", "", Path(), Path(), labels, rule, action_units=units, aliases=spellings)
+    return DatasetSpec("", "", Path(), Path(), labels, rule, action_units=units)

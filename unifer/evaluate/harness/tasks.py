@@ -21,8 +21,8 @@ from unifer import runs
 from unifer.datasets import DatasetSpec, read_questions
 from unifer.dialogue import images, prompts
 from unifer.dialogue.images import ImageRule
-from unifer.evaluate.harness.samples import FACTS, question_in, sample_of
 from unifer.evaluate.harness.scorer import strict_for
+from unifer.evaluate.harness.translation import FACTS, question_in, sample_of
 from unifer.models.engines import GenerationSettings
 from unifer.records import Question
 
@@ -38,8 +38,7 @@ def dataset_task(
     image_rule: ImageRule = ImageRule(),  # noqa: B008  (frozen)
     solver: Solver | None = None,
 ) -> Task:
-    """The task that asks the questions of `questions_file` (default: the dataset's own), the first `limit` of
-    them.
+    """The task that asks the first `limit` questions of `questions_file` (default: the dataset's own).
 
     `solver` replaces one plain request a question; the face is shown before it. Raises InputError: no such
     file, not this dataset's rows.
@@ -67,9 +66,7 @@ def dataset_task(
 
 
 class NotAskedError(Exception):
-    """The question cannot be asked: no such image, a forged prompt. Inspect records `message` as the sample's
-    error.
-    """
+    """The question cannot be asked: no such image, a forged prompt. The sample's error is `message`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -77,12 +74,10 @@ class NotAskedError(Exception):
 
 
 def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
-    """Puts the picture before the prompt: one user turn, no system message, as `prompts.chat_messages` has
-    it.
-    """
+    """Puts the picture before the prompt: one user turn, no system message, as in `prompts.chat_messages`."""
 
     @solver(name="show_face")
-    def made() -> Solver:
+    def before_the_prompt() -> Solver:
         async def show(state: TaskState, generate: Generate) -> TaskState:
             question = question_in(state.metadata)
             try:
@@ -95,13 +90,11 @@ def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
 
         return show
 
-    return made()
+    return before_the_prompt()
 
 
 def picture_uri(question: Question, beside: Path, image_root: Path | None, rule: ImageRule) -> str:
-    """The pixels that `images.load` makes, as a PNG in a data URI: no loss between them and the model. Raises
-    ImageError.
-    """
+    """The pixels that `images.load` makes, as a PNG in a data URI, without loss. Raises ImageError."""
     image = images.load(images.resolve(question.image_path, image_root, beside), rule, question.image_path)
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=1)  # a fifth of the time for a tenth more bytes

@@ -1,8 +1,7 @@
-"""Predictions of ours as a log of inspect_ai: `inspect view` shows it, `inspect score` grades it again,
-`logs.read_log` gives them back.
+"""Predictions of ours as a log of inspect_ai: `inspect view` shows it, `inspect score` grades it again.
 
-Knows what a log must say; how one prediction becomes an output is `outputs`. The .eval file is written sample
-by sample, since inspect's own writer takes time with the square of their number, and pictures of ten thousand
+`logs.read_log` gives the predictions back. Knows what a log must say; how one prediction becomes an output is
+`translation`, the bytes are `inspect_format`. Samples are written one by one, since pictures of ten thousand
 faces should not be in memory at once.
 """
 
@@ -10,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +26,22 @@ from inspect_ai.log import (
     EvalScore,
     EvalSpec,
     EvalStats,
-    EvalStatus,
     condense_sample,
 )
-from inspect_ai.log._log import EvalMetricDefinition, EvalScorer
 from inspect_ai.model import ChatMessageUser, Content, ContentImage, ContentText, GenerateConfig
 from inspect_ai.scorer import SampleScore
-from pydantic import BaseModel
-from pydantic_core import to_json
 
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.errors import InputError
-from unifer.evaluate.grading import Graded, grade_prediction
-from unifer.evaluate.harness.outputs import output_of
-from unifer.evaluate.harness.samples import FACTS, kept, sample_of, shown
+from unifer.evaluate.grading import Graded
+from unifer.evaluate.harness import inspect_format
+from unifer.evaluate.harness.inspect_format import SUFFIX
 from unifer.evaluate.harness.scorer import figures_of, score_of
+from unifer.evaluate.harness.translation import FACTS, SAMPLING, lossless, output_of, printable, sample_of
+from unifer.evaluate.scoring import grade_prediction
 from unifer.records import Json, Prediction, Question
 
-SUFFIX = ".eval"
 Picture = Callable[[Question], str]
 """The data URI of a question's picture; may raise ImageError, then the log has none of it."""
 
@@ -63,27 +56,26 @@ def write_log(
     predictions: Sequence[Prediction],
     identity: Json,
     *,
-    asked: int | None = None,
+    total: int | None = None,
     picture: Picture | None = None,
 ) -> None:
-    """Write `predictions`, which `identity` made (as in a manifest), graded, as the log `path`; all of it or
-    nothing.
+    """Write `predictions`, which `identity` made (as in a manifest), graded, as the log `path`.
 
-    `asked`: how many questions were asked; where that is more, the log says that the run was cancelled.
-    `picture` makes the pictures that the log should hold. Raises InputError: no .eval file, no predictions.
+    It writes all of the log or nothing. `total`: how many questions were asked; where that is more, the log
+    says that the run was cancelled. `picture` makes the pictures that the log should hold. Raises InputError:
+    no .eval file, no predictions.
     """
     if path.suffix != SUFFIX:
         raise InputError(f"{path}: a log of inspect_ai ends in {SUFFIX}")
     if not predictions:
         raise InputError(f"{path}: there are no predictions to write")
-    head = _header(spec, predictions, identity, max(asked or 0, len(predictions)))
+    head = _header(spec, predictions, identity, max(total or 0, len(predictions)))
     scores: list[SampleScore] = []
     summaries = []
-    with _archive(path) as put:
-        put("_journal/start.json", {"version": head.version, "eval": head.eval, "plan": head.plan})
+    with inspect_format.writing(path, head) as put:
         for prediction in predictions:
             sample = _sample(prediction, spec, head.eval.model, picture)
-            put(f"samples/{sample.id}_epoch_1.json", sample)
+            put(inspect_format.sample_name(sample.id), sample)
             summaries.append(sample.summary())
             score = (sample.scores or {})[_SCORER]
             scores.append(
@@ -91,44 +83,41 @@ def write_log(
             )
         put("summaries.json", summaries)
         head.results = _results(scores, head.eval)
-        put("header.json", head)
 
 
-def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json, asked: int) -> EvalLog:
+def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json, total: int) -> EvalLog:
     now = runs.now()
-    status: EvalStatus = "success" if asked == len(predictions) else "cancelled"
     model = str((identity.get("model") or {}).get("name") or "unknown")
-    options = {
-        "aliases": {label: list(words) for label, words in spec.aliases.items()},
-        "action_units": list(spec.action_units),
-    }
-    scorer = EvalScorer(
-        name=f"unifer/{_SCORER}",
-        options=options,
-        metrics=[EvalMetricDefinition(name="unifer/figures", options={})],
-        metadata={},
-    )
-    made = EvalSpec(
+    # Plain values, for inspect does not export the classes that they become.
+    scorers: Any = [
+        {
+            "name": f"unifer/{_SCORER}",
+            "options": {
+                "aliases": {},
+                "action_units": list(spec.action_units),
+            },
+            "metrics": [{"name": "unifer/figures", "options": {}}],
+            "metadata": {},
+        }
+    ]
+    ids = [sample_of(each.question).id or "" for each in predictions]
+    run = EvalSpec(
         created=now,
-        run_id=_digest(identity),
+        # A run id that stays the same for the same run.
+        run_id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:22],
         task_id=spec.name,
         task=spec.name,
         task_display_name=spec.title,
-        dataset=EvalDataset(
-            name=spec.name,
-            samples=asked,
-            sample_ids=[sample_of(each.question).id or "" for each in predictions],
-        ),
-        model=shown(f"{_NOBODY}/{model}"),
+        dataset=EvalDataset(name=spec.name, samples=total, sample_ids=ids),
+        model=printable(f"{_NOBODY}/{model}"),
         config=EvalConfig(epochs=1, fail_on_error=False, score_on_error=True),
-        scorers=[scorer],
-        metadata={FACTS: {"dataset": spec.name, "asked": asked, "identity": kept(identity)}},
+        scorers=scorers,
+        metadata={FACTS: {"dataset": spec.name, "asked": total, "identity": lossless(identity)}},
     )
     steps = [EvalPlanStep(solver="unifer/show_face"), EvalPlanStep(solver="generate")]
     return EvalLog(
-        version=2,
-        status=status,
-        eval=made,
+        status="success" if total == len(predictions) else "cancelled",
+        eval=run,
         plan=EvalPlan(steps=steps, config=_config(identity)),
         stats=EvalStats(started_at=now, completed_at=now),
     )
@@ -137,43 +126,37 @@ def _header(spec: DatasetSpec, predictions: Sequence[Prediction], identity: Json
 def _config(identity: Json) -> GenerateConfig:
     """What the viewer shows of how replies were generated."""
     sampling = identity.get("generation") or {}
-    names = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "seed": "seed"}
-    return GenerateConfig(
-        **{
-            theirs: sampling[ours]
-            for theirs, ours in names.items()
-            if isinstance(sampling.get(ours), int | float)
-        }
+    values = {theirs: sampling.get(ours) for theirs, ours in SAMPLING.items()}
+    return GenerateConfig.model_validate(
+        {name: value for name, value in values.items() if isinstance(value, int | float)}
     )
 
 
 def _sample(prediction: Prediction, spec: DatasetSpec, model: str, picture: Picture | None) -> EvalSample:
-    asked, output = sample_of(prediction.question), output_of(prediction, model)
-    row = Graded(prediction, grade_prediction(prediction, spec), spec.action_units)
-    content: list[Content] = [ContentText(text=shown(prediction.question.prompt))]
+    question, output = sample_of(prediction.question), output_of(prediction, model)
+    content: list[Content] = [ContentText(text=printable(prediction.question.prompt))]
     if picture is not None:
         content = [*_picture(prediction.question, picture), *content]
-    exact: Json = (
-        {}
-        if prediction.error is None or kept(prediction.error) == prediction.error
-        else {FACTS: kept(prediction.error)}
-    )
+    metadata, error = question.metadata or {}, None
+    if prediction.error is not None:
+        error = EvalError(message=printable(prediction.error), traceback="", traceback_ansi="")
+        if lossless(prediction.error) != prediction.error:
+            metadata = metadata | {FACTS: lossless(prediction.error)}
+    row = Graded(prediction, grade_prediction(prediction), spec.action_units)
     sample = EvalSample(
-        id=asked.id or "",
+        id=question.id or "",
         epoch=1,
-        input=shown(str(asked.input)),
-        target=shown(str(asked.target)),
+        input=printable(str(question.input)),
+        target=printable(str(question.target)),
         messages=[
             ChatMessageUser(content=content, source="input"),
             *(choice.message for choice in output.choices),
         ],
         output=output,
         scores={_SCORER: score_of(row)},
-        metadata=(asked.metadata or {}) | exact,
+        metadata=metadata,
         model_usage={} if output.usage is None else {model: output.usage},
-        error=None
-        if prediction.error is None
-        else EvalError(message=shown(prediction.error), traceback="", traceback_ansi=""),
+        error=error,
     )
     return sample if picture is None else condense_sample(sample)
 
@@ -186,16 +169,17 @@ def _picture(question: Question, picture: Picture) -> list[Content]:
 
 
 def _results(scores: list[SampleScore], spec: EvalSpec) -> EvalResults:
-    values = figures_of(scores)
-    found = {name: EvalMetric(name=name, group="figures", value=value) for name, value in values.items()}
-    options = (spec.scorers or [])[0].options or {}
+    metrics = {
+        name: EvalMetric(name=name, group="figures", value=value)
+        for name, value in figures_of(scores).items()
+    }
     score = EvalScore(
         name=_SCORER,
         scorer=_SCORER,
         scored_samples=len(scores),
         unscored_samples=0,
-        params=options,
-        metrics=found,
+        params=(spec.scorers or [])[0].options or {},
+        metrics=metrics,
     )
     failed = sum((each.score.metadata or {})["outcome"] == "failed" for each in scores)
     return EvalResults(
@@ -203,23 +187,3 @@ def _results(scores: list[SampleScore], spec: EvalSpec) -> EvalResults:
         completed_samples=len(scores) - failed,
         scores=[score],
     )
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[Callable[[str, Any], None]]:
-    """`put(name, JSON)` into a ZIP archive that takes the place of `path` once the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        made = Path(folder) / path.name
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-            yield lambda name, value: archive.writestr(name, _json(value))
-        made.replace(path)
-
-
-def _json(value: BaseModel | Json | list[Any]) -> bytes:
-    return to_json(value, exclude_none=True, inf_nan_mode="constants")
-
-
-def _digest(identity: Json) -> str:
-    """A run id that stays the same for the same run."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:22]

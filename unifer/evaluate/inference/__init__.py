@@ -1,3 +1,4 @@
-"""Questions -> predictions: what is asked of a local engine, how rows are kept, and several processes at
-once. Grades nothing.
+"""Questions -> predictions: what a local engine is asked, how rows are kept, processes.
+
+Grades nothing.
 """

@@ -1,5 +1,4 @@
-"""Asking one engine the open questions of results files: images decoded ahead, each reply appended as it
-comes.
+"""Asking one engine the open questions: images decoded ahead, replies appended as they come.
 
 A question that cannot be asked (no such image, a forged prompt) or answered becomes a failed row at once; it
 never ends the run. Knows no manifests and no processes: those are `outputs`, `infer` and `shards`.
@@ -23,14 +22,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 HOPELESS = 16
-"""If so many engine replies fail from the start, with none that succeeded, something is wrong with the engine
-and the run stops.
-"""
+"""If so many engine replies fail from the start, the engine is wrong and the run stops."""
 
 
 def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: Advance) -> None:
-    """Ask `engine` every open question of some results files, whose keys differ, and append each reply to its
-    own.
+    """Ask `engine` every open question of some results files, whose keys differ, and append replies.
 
     One stream for all of them: the engine never runs empty in between. Memory does not grow with the files.
     """

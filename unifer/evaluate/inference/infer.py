@@ -1,5 +1,4 @@
-"""Inference as a whole: which model answers what into which file, resumed where it stopped, with one engine
-or several processes.
+"""Inference as a whole: which model answers what into which file, resumed where it stopped.
 
 Knows no grading: a reply is text here. How questions are asked is `answering`, how rows are kept `outputs`.
 """
@@ -23,7 +22,7 @@ from unifer.evaluate.inference.answering import answer
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.evaluate.inference.shards import ModelWork, answer_in_processes
 from unifer.evaluate.parts import QuestionPart
-from unifer.models import gpus
+from unifer.models.devices import refuse_full
 from unifer.models.engines import Engine, EngineSpec
 from unifer.models.engines.succession import EngineSlot
 from unifer.progress import Advance
@@ -46,10 +45,10 @@ class Job:
 
 @dataclass(frozen=True)
 class InferenceSummary:
-    """What a results file holds at the end: `asked = answered + failed + missing`."""
+    """What a results file holds at the end: `total = answered + failed + missing`."""
 
     out: Path
-    asked: int
+    total: int
     answered: int
     failed: int
     resumed: int
@@ -58,11 +57,11 @@ class InferenceSummary:
 
     @property
     def missing(self) -> int:
-        return self.asked - self.answered - self.failed
+        return self.total - self.answered - self.failed
 
     def to_json(self) -> Json:
         return {
-            "asked": self.asked,
+            "asked": self.total,
             "answered": self.answered,
             "failed": self.failed,
             "missing": self.missing,
@@ -80,8 +79,7 @@ def plan(
     part: QuestionPart | None = None,
     profile: str = "default",
 ) -> AnswerPlan:
-    """What to answer into which file: with a `part`, its share of `questions` into a file of its own beside
-    `out`.
+    """What to answer into which file: with a `part`, its share of `questions` beside `out`.
 
     `profile` is the name of the inference profile, for readers of the manifest.
 
@@ -117,8 +115,9 @@ def plan(
 
 
 def check_some_image(plan: AnswerPlan) -> None:
-    """One missing image is a failed row; all of them missing is a wrong image root, better said before a
-    model is loaded.
+    """Raises InputError where all images are missing: a wrong root, better said before a model loads.
+
+    One missing image is a failed row.
 
     Raises InputError.
     """
@@ -151,8 +150,9 @@ def run_inference(
     retry_failed: bool = False,
     make_engine: Callable[[], Engine] | None = None,
 ) -> list[InferenceSummary]:
-    """`run_jobs` for one model. `make_engine` replaces `spec.open` (one process only); its engine stays
-    open.
+    """`run_jobs` for one model.
+
+    `make_engine` replaces `spec.open` (one process only); its engine stays open.
     """
     slot = None if make_engine is None else _lent(make_engine)
     return run_jobs(
@@ -172,8 +172,7 @@ def run_jobs(
     retry_failed: bool = False,
     slot: EngineSlot | None = None,
 ) -> list[InferenceSummary]:
-    """Answer every question of `jobs` that has no row yet, job after job, by one engine, or one in each of
-    `shards` processes.
+    """Answer every open question of `jobs`, one after the other, by one engine or one per process.
 
     Every results file is opened, and refused, before the first engine starts. `slot` is where the engine
     goes, the caller's to close. Raises InputError (another run's file, a full disk, images not found, an
@@ -248,7 +247,7 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
     if slot is None and (
         spec := next((each.job.spec for each in opened if each.job.spec.name == "vllm"), None)
     ):
-        gpus.refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
+        refuse_full(spec.gpu_memory_utilization, shards * spec.tensor_parallel_size)
     if opened and (shards > 1 or (slot is None and any(each.job.spec.has_processes for each in opened))):
         answer_in_processes(
             [ModelWork(each.outputs, each.job.spec, each.progress) for each in opened], shards
@@ -265,9 +264,7 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
 
 
 def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:
-    """All files in one stream, or one by one where a key stands in two of them: a reply would not say whose
-    it is.
-    """
+    """All files in one stream, or one by one where a key stands in two: a reply would not say whose it is."""
     keys = [question.key for output in opened for question in output.todo()]
     return [opened] if len(set(keys)) == len(keys) else [[output] for output in opened]
 

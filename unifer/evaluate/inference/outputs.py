@@ -1,5 +1,4 @@
-"""One results file: its lock, its manifest, its append-only log, and the shards that worker processes left
-beside it.
+"""One results file: its lock, its manifest, its append-only log, and the shards of its workers.
 
 Knows rows and files; asking a model is `infer`, worker processes are `shards`.
 """
@@ -25,9 +24,7 @@ _REMEDY = "give --overwrite to move it aside and start anew, or --out FILE to wr
 
 @dataclass(frozen=True)
 class AnswerPlan:
-    """One question file to be answered into one results file; `identity` is what every row in that file was
-    made with.
-    """
+    """One question file to be answered into one results file; `identity` is what made every row."""
 
     questions_file: Path
     questions: tuple[Question, ...]
@@ -58,16 +55,15 @@ class AnswerPlan:
 
 
 def out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
-    """`UniFER-7B.jsonl`; `UniFER-7B.sample_qa.jsonl` where `questions` is not the dataset's own question
-    file.
-    """
+    """`UniFER-7B.jsonl`, or `UniFER-7B.sample_qa.jsonl` for another file than the dataset's own."""
     default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
     return f"{model}{SUFFIX}" if default else f"{model}.{questions.stem}{SUFFIX}"
 
 
 class Output:
-    """The open results file of a plan. `done` holds the keys that have a row; `record` may be called from
-    several threads.
+    """The open results file of a plan.
+
+    `done` holds the keys that have a row; `record` may be called from several threads.
     """
 
     def __init__(self, plan: AnswerPlan, log: files.AppendLog) -> None:
@@ -97,8 +93,9 @@ class Output:
         return [question for question in self.plan.questions if question.key not in self.done]
 
     def adopt_shards(self) -> None:
-        """Move the rows of workers into this file. A kill in between loses and doubles nothing: keys already
-        here are passed over.
+        """Move the rows of workers into this file.
+
+        A kill in between loses and doubles nothing: keys already here are passed over.
         """
         for path in self.plan.shards():
             files.AppendLog(path).close()  # cuts a torn last line
@@ -108,8 +105,9 @@ class Output:
 
 
 def read_log(path: Path) -> Iterator[Prediction]:
-    """Rows of a results file; none if it is missing or empty. Raises InputError for a row that is no
-    prediction, or doubled.
+    """Rows of a results file; none if it is missing or empty.
+
+    Raises InputError for a row that is no prediction, or doubled.
     """
     if path.exists() and path.stat().st_size:
         yield from files.read_records(
@@ -121,8 +119,7 @@ def read_log(path: Path) -> Iterator[Prediction]:
 def opened(
     plan: AnswerPlan, *, command: str, overwrite: bool, retry_failed: bool, remedy: str = _REMEDY
 ) -> Iterator[Output]:
-    """The results file of `plan`, locked, of this very run, with what earlier runs and their workers left in
-    it.
+    """The results file of `plan`, locked, of this very run, with the rows of earlier runs and workers.
 
     Raises InputError: another process writes it, it belongs to another run (unless `overwrite`, which moves
     it aside), disk full.

@@ -1,5 +1,6 @@
-"""Inference in several processes, one engine each: on GPUs one process a device. Rows go to a file a process,
-merged at the end.
+"""Inference in several processes, one engine each: on GPUs one process a device.
+
+Rows go to a file a process, merged at the end.
 
 A process that dies loses nothing it had written and takes no other with it. This file is both sides:
 `answer_in_processes` is the parent; `python -m unifer.evaluate.inference.shards` the child, told its work in
@@ -36,9 +37,7 @@ _STOP_SECONDS = 5.0
 
 
 def default_shards(spec: EngineSpec) -> int:
-    """As many engines as fit on the visible GPUs; 1 on CPU, where one engine uses all cores, and 1 to ask
-    servers elsewhere.
-    """
+    """As many engines as fit on the visible GPUs; 1 on CPU, where it uses all cores, and for servers."""
     return (
         1 if spec.name in ("scripted", "server") else max(1, len(visible_gpus()) // spec.tensor_parallel_size)
     )
@@ -46,9 +45,7 @@ def default_shards(spec: EngineSpec) -> int:
 
 @dataclass(frozen=True)
 class ModelWork:
-    """The open results files of one model, to be answered by the engine of `spec`; `progress` shows how far
-    it is.
-    """
+    """The open results files of one model, for the engine of `spec`; `progress` shows how far it is."""
 
     outputs: Sequence[Output]
     spec: EngineSpec
@@ -56,8 +53,7 @@ class ModelWork:
 
 
 def answer_in_processes(shares: Sequence[ModelWork], shards: int) -> None:
-    """Split the open questions of every share over `shards` processes, which take the shares in turn, wait,
-    and merge their rows.
+    """Split the open questions of every share over `shards` processes, wait, and merge their rows.
 
     Raises InputError if there are fewer GPUs than that takes; naming the processes that failed, after merging
     what every one wrote.
@@ -182,8 +178,9 @@ class _Worker:
 
 
 def _environment(index: int, of: int, spec: EngineSpec) -> dict[str, str]:
-    """The child's share of the machine: its GPUs, or its part of the cores. It must find this very package,
-    however we were started.
+    """The child's share of the machine: its GPUs, or its part of the cores.
+
+    It must find this very package, however we were started.
     """
     package = str(Path(__file__).parents[2])
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
@@ -243,8 +240,7 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
 
 
 def _end_with_parent() -> None:
-    """Every finished row is on disk already, so there is nothing to tidy up when the pipe from the parent
-    closes.
+    """Ends the child when the pipe from the parent closes: every finished row is on disk already.
 
     Reads the descriptor, not `sys.stdin`: a thread inside that object's read holds its lock, and a process
     that is forked meanwhile (vLLM's engine on a GPU), whose first act is to close its standard input, would

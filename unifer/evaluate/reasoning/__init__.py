@@ -1,6 +1,5 @@
-"""How good the reasoning of replies is: against a reference text, against the AUs of the face, and by a
-judge.
+"""How good the reasoning of replies is: by a reference text, by the AUs of the face, by a judge.
 
-`rouge` compares texts, `rege` adds that to the recognition score, `checks` asks whether reasoning and answer
-hold together, `judge` asks another model, and `scores` puts them together for one run.
+`rege` compares texts and adds that to the recognition score, `judge` asks another model, whose `marks` lie on
+disk, and `scores` asks whether reasoning and answer hold together, and puts all of it together for one run.
 """

@@ -1,5 +1,4 @@
-"""Ask another model how well the reasoning of each reply agrees with its reference; every answer goes to disk
-as it comes.
+"""Ask another model how well the reasoning of replies agrees with references; answers go to disk.
 
 A question is done with after a score, or after three attempts that bring none: then its score is null, with
 the fault, and never 0. A refused key, an unknown model or a server out of reach ends the run. Killed or
@@ -20,7 +19,7 @@ from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.reasoning import rubric
-from unifer.evaluate.reasoning.judged import Judgement, judged_path, read_rows, reasoning_of
+from unifer.evaluate.reasoning.marks import Judgement, judged_path, read_rows, reasoning_of
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Journal, ask_all
 from unifer.models.api.budget import Budget
@@ -50,8 +49,9 @@ class Closing(ReadyModel, Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One run to be judged: its graded rows, and the judge. With `picture` the judge is shown each face as
-    well.
+    """One run to be judged: its graded rows, and the judge.
+
+    With `picture` the judge is shown each face as well.
     """
 
     predictions: Path
@@ -95,8 +95,7 @@ def judge(
     open_judge: Callable[[], Closing] | None = None,
     make_asker: Callable[[ReadyModel, Journal], Asker] | None = None,
 ) -> JudgeSummary:
-    """Ask for every question with a reference and some reasoning that has no score yet, and append what
-    comes.
+    """Ask about every question with a reference and reasoning that has no score yet.
 
     `open_judge` and `make_asker` replace the task's own, inside the event loop. Raises InputError (nothing to
     judge, the scores of another judge, a judge that cannot be reached) and Interrupted; what was answered

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,8 +71,9 @@ def rege_of_answers(
 def rege_of_units(
     claims: Sequence[Claim | None], rouge: Sequence[float | None], units: Sequence[int], draws: Draws
 ) -> Rege | None:
-    """With S_re the macro F1 over those of `units` that a face shows. One entry a question, None as in
-    `rege_of_answers`.
+    """With S_re the macro F1 over those of `units` that a face shows.
+
+    One entry a question, None as in `rege_of_answers`.
     """
     faces = [index for index, claim in enumerate(claims) if claim is not None]
     if not faces:
@@ -106,3 +108,69 @@ def _rege(
         return None
     interval = draws.interval(rows, lambda sums: parts(sums[:, :-1]).sum(axis=1), range(len(rows)))
     return Rege(s_re, s_ge, n_re, n_ge, interval)
+
+
+Words = list[str]
+
+_LONGEST = 64
+"""Longer words are no English words: they are stemmed, and not remembered."""
+
+
+def rouge_l(reply: str, reference: str) -> float:
+    """F-measure 2PR / (P + R) of the longest common subsequence of words, in [0, 1].
+
+    0 where either text has no word.
+    """
+    said, wanted = words(reply), words(reference)
+    if not said or not wanted:
+        return 0.0
+    common = longest_common(said, wanted)
+    precision, recall = common / len(said), common / len(wanted)
+    return 2 * precision * recall / (precision + recall) if common else 0.0
+
+
+def words(text: str) -> Words:
+    """The stemmed words of `text`, as the package cuts them.
+
+    Imports NLTK, which takes seconds, at the first call.
+    """
+    from rouge_score.tokenize import tokenize
+
+    found: Words = tokenize(text, _stemmer())
+    return found
+
+
+def longest_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Length of the longest common subsequence.
+
+    Takes time in proportion to the longer text times the shorter one in machine words.
+    """
+    short, long = sorted((one, other), key=len)
+    places: dict[str, int] = {}
+    for at, word in enumerate(short):
+        places[word] = places.get(word, 0) | 1 << at
+    whole = (1 << len(short)) - 1
+    open_ = whole
+    for word in long:
+        hit = open_ & places.get(word, 0)
+        if hit:
+            open_ = ((open_ + hit) | (open_ - hit)) & whole
+    return len(short) - open_.bit_count()
+
+
+class _Stemmer:
+    """The package's stemmer with a memory: replies of one run share few words."""
+
+    def __init__(self, stem: Callable[[str], str]) -> None:
+        self._stem = stem
+        self._known = lru_cache(maxsize=1 << 16)(stem)
+
+    def stem(self, word: str) -> str:
+        return self._known(word) if len(word) <= _LONGEST else self._stem(word)
+
+
+@cache
+def _stemmer() -> _Stemmer:
+    from nltk.stem.porter import PorterStemmer
+
+    return _Stemmer(PorterStemmer().stem)

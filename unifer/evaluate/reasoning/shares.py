@@ -39,9 +39,7 @@ class MeanShare:
 
 @dataclass(frozen=True)
 class Draws:
-    """How intervals are drawn: over the subjects in `clusters` (one for each question), or over rows where
-    that is None.
-    """
+    """How intervals are drawn: over the subjects in `clusters` (one per question), or over rows."""
 
     clusters: Sequence[str] | None
     resamples: int
@@ -61,8 +59,9 @@ class Draws:
     def interval(
         self, rows: Floats, score: Callable[[Floats], Floats], places: Sequence[int]
     ) -> tuple[float, float] | None:
-        """The interval of `score`, which takes sums of `rows` with their number in a last column; `places`
-        are their questions.
+        """The interval of `score`, a function of sums of `rows` and their number.
+
+        `places` are their questions.
         """
         if not self.resamples:
             return None

@@ -37,8 +37,9 @@ class Baselines:
 
 
 def baselines_of(table: ConfusionTable, spec: DatasetSpec | None = None) -> Baselines:
-    """Baselines of the questions counted in `table`; of two labels equally common, the first. Raises
-    ValueError for an empty table.
+    """Baselines of the questions counted in `table`; of two labels equally common, the first.
+
+    Raises ValueError for an empty table.
     """
     support = table.counts.sum(axis=1)
     if not support.any():

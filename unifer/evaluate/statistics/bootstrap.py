@@ -31,13 +31,12 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FEW = 10
-"""Fewer clusters than this make any interval rough: what they have in common cannot be told from what people
-have in common.
+"""Fewer clusters than this make any interval rough.
+
+What they have in common cannot be told from what people have in common.
 """
 RARE = 20
-"""Fewer questions of a label than this, or faces of an AU, make the interval of a mean over labels or AUs
-rough (measured).
-"""
+"""Fewer questions of a label, or faces of an AU, make intervals of means over them rough (measured)."""
 _CELLS = 2**24
 """Counts drawn at a time: 128 MiB."""
 
@@ -55,8 +54,9 @@ class Drawn:
 
     @classmethod
     def together(cls, clusters: Sequence[int | None]) -> Drawn:
-        """Of several datasets. The fewest subjects decide how far the tails are moved out: a little too far
-        for the others.
+        """Of several datasets.
+
+        The fewest subjects decide how far the tails are moved out: a little too far for the others.
         """
         return cls(min((number for number in clusters if number is not None), default=None), len(clusters))
 
@@ -79,8 +79,7 @@ ROWS = Drawn()
 
 
 def resampled_sums(rows: Floats, clusters: Sequence[Hashable] | None, resamples: int, seed: int) -> Floats:
-    """Sums over the rows of each bootstrap sample of `rows` (n, k), and in a last column how many rows it
-    has: (resamples, k + 1).
+    """Sums over the rows of each bootstrap sample of `rows` (n, k), then their number: (resamples, k + 1).
 
     Without `clusters`, n rows are drawn with replacement. With them (one for each row), as many clusters as
     there are, each with all its rows. What is alike is drawn as one: a sample is one multinomial draw over
@@ -97,9 +96,7 @@ def resampled_sums(rows: Floats, clusters: Sequence[Hashable] | None, resamples:
 
 
 def drawn_sums(cells: Floats, count: Counts, resamples: int, seed: int) -> Floats:
-    """Sums of bootstrap samples where the distinct units `cells` (c, k) stand `count` (c,) times each:
-    (resamples, k).
-    """
+    """Sums of bootstrap samples of the units `cells` (c, k), each `count` (c,) times: (resamples, k)."""
     number = int(count.sum())
     return in_pieces(
         resamples,
@@ -112,8 +109,9 @@ def drawn_sums(cells: Floats, count: Counts, resamples: int, seed: int) -> Float
 def in_pieces(
     samples: int, cells: int, seed: int, make: Callable[[np.random.Generator, int], Floats]
 ) -> Floats:
-    """`make(generator, size)` rows until there are `samples`, each piece small enough for memory; how it is
-    cut changes no figure.
+    """`make(generator, size)` until there are `samples`, in pieces that memory holds.
+
+    How it is cut changes no figure.
     """
     draw, step = np.random.default_rng(seed), max(1, _CELLS // cells)
     return np.concatenate(
@@ -132,8 +130,7 @@ def cluster_sums(rows: Floats, clusters: Sequence[Hashable]) -> Floats:
 
 
 def percentile_interval(samples: Floats, level: float, clusters: int | None = None) -> tuple[float, float]:
-    """The middle `level` of `samples` (resamples,); NaN, where a sample does not define its score, says
-    nothing.
+    """The middle `level` of `samples` (resamples,); samples that do not define the score, NaN, are left out.
 
     With `clusters`, how many were drawn, the expanded percentile interval. Raises ValueError without samples,
     and for a single cluster.
@@ -149,8 +146,9 @@ def percentile_interval(samples: Floats, level: float, clusters: int | None = No
 
 
 def _expanded_tail(level: float, clusters: int) -> float:
-    """The mass left out at each end: Phi(-sqrt(g / (g - 1)) t), t the quantile of Student's t with g - 1
-    degrees of freedom.
+    """The mass left out at each end: Phi(-sqrt(g / (g - 1)) t).
+
+    t is the quantile of Student's t with g - 1 degrees of freedom.
     """
     return NormalDist().cdf(-math.sqrt(clusters / (clusters - 1)) * t_quantile(level, clusters - 1))
 
@@ -178,9 +176,7 @@ def t_quantile(level: float, freedom: int) -> float:
 
 
 def rare_notes(what: str, counts: Mapping[str, int]) -> list[str]:
-    """A note where a mean over labels or AUs, `what`, hangs on some that hardly occur; `counts` are questions
-    or faces by name.
-    """
+    """A note where the mean `what` over labels or AUs hangs on rare ones; `counts` by name."""
     rare = [f"{name} {count:,}" for name, count in counts.items() if 0 < count < RARE]
     more = f" and {len(rare) - 4} more" if len(rare) > 4 else ""
     return (
@@ -191,17 +187,13 @@ def rare_notes(what: str, counts: Mapping[str, int]) -> list[str]:
 
 
 def clusters_of(questions: Sequence[Question]) -> list[str] | None:
-    """The subject of each question; None unless every question names one and there are two or more
-    (`cluster_notes` says so).
-    """
+    """The subject of each question; None unless every question names one and there are several."""
     subjects = [question.subject for question in questions if question.subject is not None]
     return subjects if len(subjects) == len(questions) and len(set(subjects)) > 1 else None
 
 
 def cluster_notes(questions: Sequence[Question]) -> list[str]:
-    """What a reader of intervals must know of the subjects of `questions`: named for some only, just one, or
-    few.
-    """
+    """Notes on the subjects of `questions`: named for some only, just one, or few."""
     subjects = [question.subject for question in questions if question.subject is not None]
     distinct = len(set(subjects))
     if not subjects:

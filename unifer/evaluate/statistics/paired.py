@@ -1,5 +1,6 @@
-"""What two runs differ by on the same questions, and how sure that is: one draw, or one swap, moves both
-replies to a question.
+"""The difference of two runs on the same questions, and how sure it is.
+
+One draw, or one swap, moves both replies to a question.
 
 Knows rows of numbers; no replies. Questions that are hard for both runs cancel out, so the interval of the
 difference is narrower than two separate intervals suggest. Where questions name their subject, subjects take
@@ -37,9 +38,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the rows of samples, shape (samples, w), of the run before and of the run after, and their
-    numbers of rows (samples,).
-    """
+    """Sums over the rows of samples, (samples, w), of both runs, and their numbers of rows (samples,)."""
 
     before: Floats
     after: Floats
@@ -55,9 +54,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Units:
-    """What is drawn and swapped: distinct questions, or subjects, each standing `count` times. `clusters`
-    says how many subjects.
-    """
+    """What is drawn and swapped: distinct questions, or subjects, each standing `count` times."""
 
     before: Floats
     after: Floats
@@ -67,9 +64,8 @@ class Units:
 
     @classmethod
     def of_rows(cls, before: Floats, after: Floats, clusters: Sequence[Hashable] | None) -> Units:
-        """From rows (n, w) of both runs, one a question, and the subject of each (None: questions are
-        units).
-        """
+        """From rows (n, w) of both runs, one per question, and their subjects (None: questions are units)."""
+        # Both runs and a count of rows in one row, so that summing a subject sums all three.
         rows = np.column_stack([before, after, np.ones(len(before))])
         if clusters is not None:
             rows = cluster_sums(rows, clusters)
@@ -82,13 +78,15 @@ class Units:
     def of_cells(
         cls, before: Counts, after: Counts, width: int, clusters: Sequence[Hashable] | None
     ) -> Units:
-        """From the cell (0 <= cell < `width`) of a table into which each question falls, (n,), for both
-        runs.
-        """
+        """From the cell (0 <= cell < `width`) of a table into which each question falls, (n,), per run."""
         if clusters is None:
+            # Questions that fall into the same pair of cells are alike: at most width^2 distinct units, so
+            # drawing and swapping take the same time for a thousand questions and for a million.
             codes, count = np.unique(before * width + after, return_counts=True)
             one = np.eye(width)
             return cls(one[codes // width], one[codes % width], np.ones(len(codes)), count, None)
+        # A subject is one unit: the table of all its questions. Its index shifts cells so that one bincount
+        # makes the tables of all subjects.
         place = {cluster: index for index, cluster in enumerate(dict.fromkeys(clusters))}
         at = np.array([place[cluster] for cluster in clusters]) * width
         number = len(place)
@@ -115,6 +113,7 @@ class Units:
 
     def swapped(self, swaps: int, seed: int) -> Sums:
         """What it would be with the runs swapped in units chosen at random, each with chance 1/2."""
+        # Of `count` alike units a binomial number is swapped; each moves after - before to the other side.
         move = self.after - self.before
         chosen = in_pieces(
             swaps,
@@ -129,10 +128,12 @@ class Units:
         number = int(self.count.sum())
         if number > _EXACT:
             return None
+        # The bits of 0 ... 2^number - 1 are all subsets of the units, alike units told apart.
         chosen = (np.arange(2**number)[:, None] >> np.arange(number)) & 1
         return self._moved(chosen @ np.repeat(self.after - self.before, self.count, axis=0))
 
     def _moved(self, moved: Floats) -> Sums:
+        # What one side gains the other loses: the sum of both runs, and the number of rows, stay.
         whole = self.whole
         return Sums(whole.before + moved, whole.after - moved, np.repeat(whole.rows, len(moved)))
 

@@ -1,5 +1,6 @@
-"""Were runs made under the same conditions? What their manifests say of prompt, image rule, sampling,
-precision and question file.
+"""Were runs made under the same conditions?
+
+What their manifests say of prompt, image rule, sampling, precision and question file.
 
 Knows manifests; reads no prediction. A score of one prompt beside that of another compares prompts: nothing
 here forbids it, all of it is to be said beside the numbers.
@@ -12,24 +13,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unifer.dialogue.wordings import Wording
-from unifer.evaluate.asked import read_stated
+from unifer.evaluate.loading import read_manifest
 from unifer.records import Json
 
 if TYPE_CHECKING:
-    from unifer.evaluate.selection import Selected
+    from unifer.evaluate.run_files import Selected
 
 _CONDITIONS = {"prompt": "prompt", "image_rule": "image rule", "generation": "sampling", "dtype": "precision"}
-"""Keys of a manifest's identity that change what the same model answers to the same question, and their names
-for people.
-"""
+"""Keys of a manifest's identity that change what a model answers, and their names for people."""
 _REPEATS = ("generation.seed",)
 """What may differ between repeats of one run."""
 _UNSTATED = "not stated"
 
 
 def differing(selected: Sequence[Selected]) -> list[str]:
-    """One warning for each condition in which runs differ, naming who had what; none where all manifests
-    agree.
+    """One warning per condition in which runs differ, naming who had what; none where all agree.
 
     Question files are compared within a dataset, everything else over all of `selected`. Runs without a
     manifest are named in one warning and compared no further. Raises InputError for a file beside a run that
@@ -59,8 +57,9 @@ def differing(selected: Sequence[Selected]) -> list[str]:
 
 
 def differing_words(asked: Sequence[tuple[str, str, Wording | None]]) -> list[str]:
-    """One warning for each dataset on which runs were asked in different words: (run, title of the dataset,
-    its wording).
+    """One warning per dataset on which runs were asked in different words.
+
+    Runs come as (run, title of the dataset, its wording).
     """
     found: dict[str, list[tuple[str, str]]] = {}
     for run, title, wording in asked:
@@ -75,13 +74,13 @@ def differing_words(asked: Sequence[tuple[str, str, Wording | None]]) -> list[st
 
 def identity_of(one: Selected) -> Json | None:
     """What the run was made from, by the manifest beside it or by its log; None without one."""
-    stated = read_stated(one.run.path)
+    stated = read_manifest(one.run.path)
     return None if stated is None else stated.identity
 
 
 def _profile(one: Selected) -> str:
     """The inference profile that the manifest states; runs from before there were any had the default one."""
-    stated = read_stated(one.run.path)
+    stated = read_manifest(one.run.path)
     return (stated.profile if stated else None) or "default"
 
 

@@ -1,5 +1,4 @@
-"""Recall of each label: of one run with its interval; of two runs before and after, and what the second
-surely won and lost.
+"""Recall of each label: of one run with its interval; of two runs, and the labels won and lost.
 
 Knows graded predictions and tables; no files. Holm's correction over the labels: without it one of eight
 equal labels would be named in every third comparison.
@@ -16,7 +15,7 @@ from unifer.emotions import canonical
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.metrics import LEVEL, RESAMPLES, Scores
 from unifer.evaluate.statistics.bootstrap import percentile_interval
-from unifer.evaluate.statistics.compare import gain_of, holm, pair_up
+from unifer.evaluate.statistics.gains import gain_of, holm, pair_up
 from unifer.evaluate.statistics.matching import match
 from unifer.proportions import wilson
 from unifer.records import Json
@@ -26,8 +25,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class LabelChange:
-    """`n` faces of one label: how many each run names, how many only the second (`fixed`) and only the first
-    (`broken`).
+    """`n` faces of one label: how many each run names, the second alone (`fixed`), the first (`broken`).
 
     `ci95` is the paired 95 % interval of recall after minus before, in percentage points; None where nothing
     was drawn.
@@ -74,8 +72,9 @@ class LabelChange:
 def label_changes(
     before: Sequence[Graded], after: Sequence[Graded], labels: Sequence[str], resamples: int = RESAMPLES
 ) -> list[LabelChange]:
-    """One for each of `labels`, over the questions of both runs. Raises InputError where they do not answer
-    the same questions.
+    """One for each of `labels`, over the questions of both runs.
+
+    Raises InputError where they do not answer the same questions.
     """
     graded = match({"before": before, "after": after}).graded
     return changes_over([(graded["before"], graded["after"])], labels, resamples=resamples, seeds=[0])
@@ -88,8 +87,7 @@ def changes_over(
     resamples: int,
     seeds: Sequence[int],
 ) -> list[LabelChange]:
-    """One for each of `labels` over the matched replies (before, after) to one or several datasets, each
-    drawn with its own seed.
+    """One per label over matched replies (before, after) to datasets, each drawn with its own seed.
 
     p is McNemar's exact test on the faces of a label, or the swap test over subjects where questions name
     them.
@@ -120,9 +118,7 @@ def _by_label(graded: Sequence[Graded]) -> dict[str, list[Graded]]:
 def _change(
     label: str, told: Sequence[tuple[Sequence[Graded], Sequence[Graded], int]], resamples: int
 ) -> LabelChange:
-    """Of one label, from its replies (before, after) to each dataset that shows it; p is not corrected
-    yet.
-    """
+    """Of one label, from its replies (before, after) to each dataset that shows it; p is uncorrected."""
     if not told:
         return LabelChange(label, 0, 0, 0, 0, 0, 1.0)
     befores, afters, seeds = zip(*told, strict=True)
@@ -142,8 +138,7 @@ def _change(
 
 
 def recall_intervals(scores: Scores) -> dict[str, tuple[float, float] | None]:
-    """The 95 % interval of the recall of each label, in [0, 1]; None for a label without questions, and where
-    nothing was drawn.
+    """The 95 % interval of the recall of each label, in [0, 1]; None without questions or drawing.
 
     Wilson's, which is no point where all or none are right; over subjects, where questions name them, the
     bootstrap of the scores.

@@ -1,3 +1,4 @@
-"""What everything that asks a model behind an API must know: whole replies, kinds of failure, keys kept out
-of messages.
+"""What everything that asks a model behind an API must know.
+
+Whole replies, kinds of failure, budgets, and keys kept out of messages.
 """

@@ -1,5 +1,4 @@
-"""Requests until they are answered: each reserved from the budget, logged, sent, and sent again after a wait
-where that makes sense.
+"""Requests until they are answered: reserved from the budget, logged, sent, and sent again after a wait.
 
 Knows failures, waits and when to give up; neither rows nor what a good reply is. Waits are exponential with
 jitter, or what the server asks for (`Retry-After`); while one request waits for that, the others do not go
@@ -32,7 +31,6 @@ class Journal(Protocol):
 
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
         """Try `number` of the request is about to leave, and can cost `bound` dollars."""
-        ...
 
     def failed(
         self,
@@ -48,13 +46,13 @@ class Journal(Protocol):
         final: bool,
     ) -> None:
         """That try brought no reply; `final` where it is not sent again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An answered request: its reply, after how many tries, and what it can have cost and did cost
-    (dollars).
+    """An answered request: its reply, and the tries and dollars that it took.
+
+    `bound` is what it can have cost at most, `cost` what it did cost.
     """
 
     answer: Answer
@@ -81,8 +79,9 @@ class Asker:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`called` is the word that messages have for the model, `again` what brings rows back that failed
-        for good.
+        """`called` is the word that messages have for the model.
+
+        `again` is what brings rows back that failed for good.
         """
         self._model, self._budget, self._journal, self._prices = model, budget, journal, prices
         self._max_tokens, self._retries, self._called, self._again = max_tokens, retries, called, again
@@ -179,11 +178,11 @@ class Asker:
 async def ask_all(
     todo: Iterable[_Item], one: Callable[[_Item], Awaitable[None]], connections: int, *, ahead: float = 0.5
 ) -> bool:
-    """Await `one` for every item, over so many connections at once; True where the budget ended first, with
-    all replies that it paid for.
+    """Await `one` for every item, over so many connections at once.
 
-    `ahead` of the connections more items are prepared or judged meanwhile: a server whose batches run thin
-    takes longer for each. Raises what `one` raises but BudgetSpent, InputError as itself.
+    True where the budget ended first, with all replies that it paid for. `ahead` of the connections more
+    items are prepared or judged meanwhile: a server whose batches run thin takes longer for each. Raises what
+    `one` raises but BudgetSpent, InputError as itself.
     """
     waiting, spent = iter(todo), False
 

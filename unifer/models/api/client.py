@@ -1,5 +1,4 @@
-"""A model behind an API, through inspect_ai's model interface: its providers, concurrency, caching, and what
-it holds worth retrying.
+"""A model behind an API, through inspect_ai's model interface: providers, connections, cache, whole replies.
 
 Sends one request once: inspect's own retries and those of the providers' clients are off, since each send
 must fit the budget and inspect's wait does not read `Retry-After`. Knows no rows, no image files and no
@@ -16,13 +15,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from unifer.errors import InputError
-from unifer.models.api.faults import SAID, cause, fault_of, message_of, status_of
-from unifer.models.api.replies import tokens_in, whole
-from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.models.api.secrets import redacted, secrets
+from unifer.models.api.requests import (
+    FAULT_WORDS,
+    Answer,
+    Ask,
+    NoReply,
+    cause,
+    fault_of,
+    message_of,
+    redacted,
+    secrets,
+    status_of,
+)
 
 if TYPE_CHECKING:
-    from inspect_ai.model import ChatMessageUser, GenerateConfig, Model, ModelOutput
+    from inspect_ai.model import ChatMessageUser, GenerateConfig, Model, ModelOutput, ModelUsage
+
 
 PromptStyle = Literal["image_first", "text_first"]
 
@@ -59,8 +67,9 @@ class ApiSpec:
 
 
 class ApiModel:
-    """One model of one provider, ready to be asked by many requests at once. Raises InputError: no such
-    provider, package or key.
+    """One model of one provider, ready to be asked by many requests at once.
+
+    Raises InputError: no such provider, package or key.
     """
 
     def __init__(self, spec: ApiSpec) -> None:
@@ -75,9 +84,11 @@ class ApiModel:
         """Send one request once; its picture is a data URI, or None. Raises NoReply."""
         from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig
 
-        said = ContentText(text=ask.prompt)
-        shown = [] if ask.picture is None else [ContentImage(image=ask.picture)]
-        turn = ChatMessageUser(content=[*shown, said] if self.spec.style == "image_first" else [said, *shown])
+        text = ContentText(text=ask.prompt)
+        pictures = [] if ask.picture is None else [ContentImage(image=ask.picture)]
+        turn = ChatMessageUser(
+            content=[*pictures, text] if self.spec.style == "image_first" else [text, *pictures]
+        )
         config = GenerateConfig(temperature=ask.temperature)
         try:
             output = await (self._cached(turn, config) if self.spec.cache else self._straight(turn, config))
@@ -90,13 +101,16 @@ class ApiModel:
         return await asyncio.create_task(self._model.generate([turn], config=config, cache=True))
 
     async def _straight(self, turn: ChatMessageUser, config: GenerateConfig) -> ModelOutput:
-        """The provider's own `generate`: what inspect's model wraps around it (its retries, events, snapshots
-        of pictures) costs a third of the time of a request, and nothing here reads it."""
+        """The provider's own `generate`, without what inspect's model wraps around it.
+
+        Its retries, events and snapshots of pictures cost a third of the time of a request, and nothing here
+        reads them.
+        """
         async with self._connections, asyncio.timeout(self.spec.timeout):
-            made = await self._model.api.generate(
+            output_or_pair = await self._model.api.generate(
                 [turn], tools=[], tool_choice="none", config=self._model.config.merge(config)
             )
-        output = made[0] if isinstance(made, tuple) else made
+        output = output_or_pair[0] if isinstance(output_or_pair, tuple) else output_or_pair
         if isinstance(output, Exception):
             raise output
         return output
@@ -128,9 +142,11 @@ class ApiModel:
             return NoReply(
                 fault, f"{self.where}: does not serve {self.spec.model!r} (HTTP {status}); {self.spec.remedy}"
             )
-        said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
+        message = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
         return NoReply(
-            fault, f"{self.where}: {SAID[fault]}{f' (HTTP {status})' if status else ''}: {said}", retry_after
+            fault,
+            f"{self.where}: {FAULT_WORDS[fault]}{f' (HTTP {status})' if status else ''}: {message}",
+            retry_after,
         )
 
     def _key_variable(self) -> str:
@@ -141,8 +157,9 @@ class ApiModel:
 
 
 def without_secrets(url: str, flag: str, variable: str) -> str:
-    """`url` itself. Raises InputError, which does not repeat it, where it carries a user, a password or a
-    query.
+    """`url` itself.
+
+    Raises InputError, which does not repeat it, where it carries a user, a password or a query.
     """
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
@@ -192,3 +209,36 @@ def _plain(message: Any) -> str:
 
     text = Text.from_markup(message).plain if isinstance(message, str) else str(message)
     return redacted(" ".join(text.removeprefix("ERROR: ").split()), secrets())
+
+
+def whole(output: ModelOutput) -> str:
+    """The reply with its think block.
+
+    inspect takes it out of the text, and some servers send it in a field of its own. What a reasoning model
+    thought before a reply that has a think block itself is no part of the reply.
+    """
+    from inspect_ai.model import ContentReasoning
+
+    content, text = output.message.content, output.completion
+    for part in () if isinstance(content, str) else content:
+        if not isinstance(part, ContentReasoning) or part.redacted or not part.reasoning.strip():
+            continue
+        cut_out = part.internal == "think" and _first_think(text) != part.reasoning
+        if cut_out or "<think" not in text.lower():
+            text = f"<think>{part.reasoning}</think>\n{text}"
+    return text
+
+
+def _first_think(text: str) -> str | None:
+    """What the first think block of `text` holds, None without one.
+
+    Linear, for a reply may repeat `<think` a hundred thousand times.
+    """
+    opened = text.find(">", max(text.find("<think"), 0)) if "<think" in text else -1
+    closed = text.find("</think>", opened + 1) if opened >= 0 else -1
+    return text[opened + 1 : closed].strip() if closed >= 0 else None
+
+
+def tokens_in(usage: ModelUsage) -> int:
+    """Tokens of the prompt, those that a provider read from or wrote to its cache among them."""
+    return usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)

@@ -1,9 +1,8 @@
-"""Servers of one model side by side: each request goes to the one with the least to do, and a server that
-dies loses none of them.
+"""Servers of one model side by side; one that dies loses no request.
 
-A server that fails a request, or is silent for a while, is asked for its health; one that has none is taken
-out, and what it was asked goes to the others. Knows HTTP and servers; what is sent and what a reply means its
-caller says, waits and retries are `asking`.
+Each request goes to the one with the least to do. A server that fails a request, or is silent for a while, is
+asked for its health; one that has none is taken out, and what it was asked goes to the others. Knows HTTP and
+servers; what is sent and what a reply means its caller says, waits and retries are `asking`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,17 @@ from typing import Any
 import httpx
 
 from unifer.errors import InputError
-from unifer.models.api.faults import SAID, Fault, fault_of, message_of
-from unifer.models.api.requests import Answer, Ask, NoReply
-from unifer.models.api.secrets import redacted, secrets
+from unifer.models.api.requests import (
+    FAULT_WORDS,
+    Answer,
+    Ask,
+    Fault,
+    NoReply,
+    fault_of,
+    message_of,
+    redacted,
+    secrets,
+)
 from unifer.records import Json
 
 log = logging.getLogger(__name__)
@@ -92,8 +99,9 @@ class Replicas:
         return self._at_once * len(self._left())
 
     async def ask(self, ask: Ask) -> Answer:
-        """Send one request, to another server where one dies over it. Raises NoReply; InputError where no
-        server is left.
+        """Send one request, to another server where one dies over it.
+
+        Raises NoReply; InputError where no server is left.
         """
         if not self._watching:
             self._watching = [asyncio.create_task(self._watch(replica)) for replica in self._replicas]
@@ -126,10 +134,10 @@ class Replicas:
     def _least_busy(self) -> _Replica:
         left = self._left()
         if not left:
-            told = "; ".join(f"{replica.served.url}: {replica.lost}" for replica in self._replicas)
+            reasons = "; ".join(f"{replica.served.url}: {replica.lost}" for replica in self._replicas)
             raise InputError(
                 "no server is left "
-                f"({told}); every answer so far is kept: start one again, and the same command goes on"
+                f"({reasons}); every answer so far is kept: start one again, and the same command goes on"
             )
         return min(left, key=lambda replica: replica.load)
 
@@ -150,20 +158,23 @@ class Replicas:
             return response.json()
         except (httpx.HTTPError, TimeoutError, ValueError, _Refused) as error:
             fault: Fault = "invalid" if isinstance(error, ValueError) else fault_of(error, lambda _: False)
-            said = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
+            message = " ".join(redacted(message_of(error), self._secrets).split())[:_LONGEST_MESSAGE]
             status = f" (HTTP {error.status_code})" if isinstance(error, _Refused) else ""
             raise NoReply(
-                fault, f"{where}: {SAID[fault]}{status}: {said}", getattr(error, "retry_after", None)
+                fault,
+                f"{where}: {FAULT_WORDS[fault]}{status}: {message}",
+                getattr(error, "retry_after", None),
             ) from None
 
     async def _lives(self, replica: _Replica, error: NoReply) -> bool:
-        """Whether the server is well after all; where not, it is taken out. Many requests that fail at once
-        look once.
+        """Whether the server is well after all; where not, it is taken out.
+
+        Many requests that fail at once look once.
         """
         clock = asyncio.get_running_loop().time
-        asked = clock()
+        started = clock()
         async with replica.looking:
-            if replica.lost is None and replica.seen_well < asked:
+            if replica.lost is None and replica.seen_well < started:
                 if await self._is_well(replica):
                     replica.seen_well = clock()
                 else:
@@ -204,16 +215,16 @@ class _Refused(Exception):
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"HTTP {response.status_code}")
         self.status_code = response.status_code
-        self.message = said(response)
+        self.message = error_text(response)
         wait = response.headers.get("Retry-After", "")
         self.retry_after = float(wait) if wait.isdigit() else None
 
 
-def said(response: httpx.Response) -> str:
+def error_text(response: httpx.Response) -> str:
     """The message of an error as OpenAI's API wraps it, else the text as it came."""
     try:
-        found = response.json()
-        return str(found.get("error", found).get("message") or found)
+        body = response.json()
+        return str(body.get("error", body).get("message") or body)
     except (ValueError, AttributeError):
         return response.text
 

@@ -1,5 +1,6 @@
-"""An engine without a model: replies from a function or a JSON file. For dry runs of the whole path and for
-tests; no torch.
+"""An engine without a model: replies from a function or a JSON file.
+
+For dry runs of the whole path and for tests; no torch.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from unifer.errors import InputError
 from unifer.models.engines.base import Reply, Request
 
 ANY = "*"
-"""Key of the replies file that stands for every question without a reply of its own; `{key}` in its text is
-filled in.
+"""Key of the replies file that stands for every question without a reply of its own.
+
+`{key}` in its text is filled in.
 """
 
 
 class ScriptedEngine:
-    """Answers each request with `reply(request)`; an exception from it becomes a failed reply. `seconds` is
-    the time each takes.
+    """Answers each request with `reply(request)`; an exception from it becomes a failed reply.
+
+    `seconds` is the time each takes.
     """
 
     shows_images = False
@@ -48,13 +51,15 @@ class ScriptedEngine:
 
 
 def replies_from(path: Path) -> Callable[[Request], str]:
-    """A reply function from a JSON object `{question key: reply}`, with `"*"` for the rest. Raises InputError
-    for another shape.
+    """A reply function from a JSON object `{question key: reply}`, with `"*"` for the rest.
+
+    Raises InputError for another shape.
     """
     table: Any = files.read_json(path)
     if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
         raise InputError(
-            f'{path}: a JSON object {{question id or image_path: reply}} is expected, with "{ANY}" for the rest'
+            f"{path}: a JSON object {{question id or image_path: reply}} is expected, "
+            f'with "{ANY}" for the rest'
         )
 
     def reply(request: Request) -> str:

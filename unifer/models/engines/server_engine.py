@@ -1,9 +1,9 @@
-"""vLLM servers that run elsewhere, as one engine: the offline engine's prompts, pictures and sampling, asked
-over HTTP.
+"""vLLM servers that run elsewhere, as one engine over HTTP.
 
-A reply is made of the token ids that came back, by our own tokenizer; the prompt's ids are compared with
-those that our processor makes, so that a server with another chat template or image processor is found out by
-its first reply. Knows no files and no questions.
+Prompts, pictures and sampling are those of the offline engine. A reply is made of the token ids that came
+back, by our own tokenizer; the prompt's ids are compared with those that our processor makes, so that a
+server with another chat template or image processor is found out by its first reply. Knows no files and no
+questions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from unifer.models.api.replicas import Replicas
 from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.models.engines.base import GenerationSettings, Reply, Request
 from unifer.models.loading import decode_reply, load_processor, render_prompt
-from unifer.models.served import find_served
+from unifer.models.running_servers import find_served
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ _AHEAD = 1.5
 """Requests prepared or under way for each that the servers hold: none of them waits for a picture."""
 _RETRIES = 4
 _SHORTEST_PROMPT = 16
-"""Tokens that any question with its picture takes at least; a longer one that does not fit a server's context
-is refused there.
+"""Tokens that any question with its picture takes at least.
+
+A longer one that does not fit a server's context is refused there.
 """
 _CLOSE_SECONDS = 30.0
 _REMEMBERED = 4096
-"""Prompts whose tokens are kept: a question file holds few texts, but images of their own sizes may be
-many.
+"""Prompts whose tokens are remembered.
+
+A question file holds few texts, but images of their own sizes may be many.
 """
 
 
@@ -129,14 +131,14 @@ class ServerEngine:
 
     async def _one(self, request: Request) -> Reply:
         try:
-            found = await self._asker.ask(request.key, 1, request.prompt, request.image, request.temperature)
+            sent = await self._asker.ask(request.key, 1, request.prompt, request.image, request.temperature)
         except InputError:
             raise
         except Exception as error:  # the boundary: one bad request must not lose the others
             return Reply.failed(request.key, error)
-        if isinstance(found, NoReply):
-            return Reply.failed(request.key, found)
-        answer = found.answer
+        if isinstance(sent, NoReply):
+            return Reply.failed(request.key, sent)
+        answer = sent.answer
         return Reply(request.key, answer.text, answer.finish_reason, answer.tokens_in, answer.tokens_out)
 
     def _body(self, ask: Ask) -> Json:
@@ -172,21 +174,22 @@ class ServerEngine:
                 "server of vLLM 0.31 is needed"
             )
         if prompt_ids != (ours := self._own_prompt_ids(ask)):
-            told = (
+            difference = (
                 f"{len(prompt_ids)} tokens there, {len(ours)} here"
                 if len(prompt_ids) != len(ours)
                 else "as many, but others"
             )
             raise InputError(
-                f"{url}: shows the model another prompt than the offline engine would ({told}): its "
+                f"{url}: shows the model another prompt than the offline engine would ({difference}): its "
                 "chat template or image processor differs; serve the checkpoint with its own files, "
                 "without --chat-template and --mm-processor-kwargs"
             )
         return Answer(decode_reply(self._processor.tokenizer, ids), reason, len(prompt_ids), len(ids))
 
     def _own_prompt_ids(self, ask: Ask) -> list[int]:
-        """The tokens of a prompt as our processor makes them; they depend on the text and on the picture's
-        size alone.
+        """The tokens of a prompt as our processor makes them.
+
+        They depend on the text and on the picture's size alone.
         """
         known = (ask.prompt, ask.picture.size)
         with self._processing:
@@ -194,8 +197,8 @@ class ServerEngine:
                 text = render_prompt(self._processor, ask.prompt)
                 if len(self._prompt_ids) == _REMEMBERED:
                     self._prompt_ids.clear()
-                made = self._processor(text=[text], images=[[ask.picture]], return_tensors="pt")
-                self._prompt_ids[known] = made["input_ids"][0].tolist()
+                encoded = self._processor(text=[text], images=[[ask.picture]], return_tensors="pt")
+                self._prompt_ids[known] = encoded["input_ids"][0].tolist()
             return self._prompt_ids[known]
 
 
@@ -220,11 +223,15 @@ class _NoJournal:
 
 
 def _with_picture(message: Json, picture: Image) -> Json:
-    """A chat message whose image part carries the picture: as PNG, so that the server sees the very
-    pixels.
+    """A chat message whose image part carries the picture.
+
+    It is sent as PNG, so that the server sees the very pixels.
     """
     png = io.BytesIO()
     picture.save(png, format="PNG", compress_level=1)
     uri = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
-    shown = {"type": "image_url", "image_url": {"url": uri}}
-    return {**message, "content": [shown if part["type"] == "image" else part for part in message["content"]]}
+    picture_part = {"type": "image_url", "image_url": {"url": uri}}
+    return {
+        **message,
+        "content": [picture_part if part["type"] == "image" else part for part in message["content"]],
+    }

@@ -1,8 +1,7 @@
-"""Several checkpoints, one after the other: the next one goes into the engine that runs, where it fits. No
-torch here.
+"""Several checkpoints, one after the other: the next one goes into the engine that runs, where it fits.
 
-Starting vLLM takes many times longer than giving it other weights. Knows files and specs; loading is each
-engine's own business.
+No torch here. Starting vLLM takes many times longer than giving it other weights. Knows files and specs;
+loading is each engine's own business.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from unifer import files
-from unifer.models.engines import EngineSpec
-from unifer.models.engines.base import Engine
+from unifer.models.engines.base import Engine, EngineSpec
 
 _TEXT_FILES = (
     "tokenizer_config.json",
@@ -85,24 +83,32 @@ def exchangeable(running: EngineSpec, following: EngineSpec) -> bool:
 def _all_but_weights(checkpoint: Path) -> dict[str, Any]:
     """What decides how a checkpoint of these files is asked and what its weights mean."""
     config = files.read_json(checkpoint / "config.json")
-    found: dict[str, Any] = {"end tokens": _end_tokens(checkpoint, config), "config": _architecture(config)}
+    contents: dict[str, Any] = {
+        "end tokens": _end_tokens(checkpoint, config),
+        "config": _architecture(config),
+    }
     for name in _TEXT_FILES:
         if (checkpoint / name).is_file():
-            found[name] = (checkpoint / name).read_bytes()
+            contents[name] = (checkpoint / name).read_bytes()
     if (checkpoint / "tokenizer.json").is_file():
         tokenizer = files.read_json(checkpoint / "tokenizer.json")
-        found["tokenizer.json"] = {name: value for name, value in tokenizer.items() if name not in _LAST_CALL}
-    return found
+        contents["tokenizer.json"] = {
+            name: value for name, value in tokenizer.items() if name not in _LAST_CALL
+        }
+    return contents
 
 
 def _architecture(config: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in config.items() if name not in (*_BOOKKEEPING, "eos_token_id")}
-    return {name: _architecture(value) if isinstance(value, dict) else value for name, value in kept.items()}
+    values = {name: value for name, value in config.items() if name not in (*_BOOKKEEPING, "eos_token_id")}
+    return {
+        name: _architecture(value) if isinstance(value, dict) else value for name, value in values.items()
+    }
 
 
 def _end_tokens(checkpoint: Path, config: dict[str, Any]) -> set[int]:
-    """The tokens that end a reply besides the tokenizer's own; trainers list the same one once more with each
-    stage.
+    """The tokens that end a reply besides the tokenizer's own.
+
+    Trainers list the same one once more with each stage.
     """
     generation = checkpoint / "generation_config.json"
     places = (

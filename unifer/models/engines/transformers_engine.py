@@ -1,7 +1,6 @@
-"""Batched `generate` of transformers: needs nothing but torch, so it runs wherever the model loads. vLLM is
-faster.
+"""Batched `generate` of transformers: needs nothing but torch, and is slower than vLLM.
 
-Knows no files and no questions.
+It runs wherever the model loads. Knows no files and no questions.
 """
 
 from __future__ import annotations

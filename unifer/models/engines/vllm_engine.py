@@ -1,7 +1,7 @@
-"""vLLM fed continuously: the next images are prepared in the background while the engine steps, and no batch
-waits for its slowest.
+"""vLLM fed continuously, so that no batch waits for its slowest request.
 
-Knows no files and no questions. vLLM itself is imported when an engine is made, after its environment is set.
+The next images are prepared in the background while the engine steps. Knows no files and no questions. vLLM
+itself is imported when an engine is made, after its environment is set.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class VllmEngine:
         return exchange_weights(self.llm, checkpoint)
 
     def close(self) -> None:
-        """End vLLM and its processes now: left to the interpreter's exit, it finds its process group gone and
-        says so.
+        """End vLLM and its processes now.
 
-        It collects garbage itself, twice, which is nearly all the time that this takes.
+        Left to the interpreter's exit, it finds its process group gone and says so. It collects garbage
+        itself, twice, which is nearly all the time that this takes.
         """
         self._preparing.shutdown()
         self.llm.llm_engine.engine_core.shutdown()
@@ -121,12 +121,12 @@ class VllmEngine:
         return None
 
     def _reply(self, key: str, output: Any) -> Reply:
-        made = output.outputs[0]
-        ids = list(made.token_ids)
+        completion = output.outputs[0]
+        ids = list(completion.token_ids)
         # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out
         # of the text.
         text = decode_reply(self.processor.tokenizer, ids)
-        return Reply(key, text, made.finish_reason, len(output.prompt_token_ids), len(ids))
+        return Reply(key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
 
 
 class _Feeder:
@@ -154,8 +154,9 @@ class _Feeder:
         self._working.result()
 
     def next(self, *, wait: bool) -> tuple[Request, Any] | None:
-        """The next request with its prepared input or the exception that preparing it raised; None: none is
-        ready, or no more.
+        """The next request with its prepared input or the exception that preparing it raised.
+
+        None: none is ready, or no more.
         """
         if self.ended:
             return None
@@ -196,8 +197,9 @@ class _Feeder:
 
 
 def prepare_environment() -> None:
-    """Set what vLLM reads from the environment, where the user has not; call before vLLM is imported, by
-    whomever.
+    """Set what vLLM reads from the environment, where the user has not.
+
+    Call before vLLM is imported, by whomever.
     """
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     if not visible_gpus():
@@ -221,12 +223,11 @@ def one_image(side: int | None) -> Json:
 def make_llm(
     path: Path, *, dtype: str, context: int, seed: int, image_side: int | None = None, **options: Any
 ) -> Any:
-    """A `vllm.LLM` for one image a prompt and at most `context` tokens. Raises InputError if vLLM is missing
-    or refuses the model.
+    """A `vllm.LLM` for one image a prompt and at most `context` tokens.
 
-    On CPU: eager, in this process, 1 GiB of cache unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's
-    defaults, CUDA graphs included. Its image and prefix caches are off: each image is asked about once, they
-    would only grow.
+    Raises InputError if vLLM is missing or refuses the model. On CPU: eager, in this process, 1 GiB of cache
+    unless VLLM_CPU_KVCACHE_SPACE says otherwise. On GPU vLLM's defaults, CUDA graphs included. Its image and
+    prefix caches are off: each image is asked about once, they would only grow.
     """
     prepare_environment()
     if not visible_gpus():
@@ -277,8 +278,9 @@ def sampling_params(settings: GenerationSettings, key: str) -> Any:
 
 
 def render_for_engine(llm: Any, prompt: dict[str, Any]) -> Any:
-    """A text-and-image prompt as `LLMEngine.add_request` takes it: tokenized, pixels computed, placeholder
-    expanded.
+    """A text-and-image prompt as `LLMEngine.add_request` takes it.
+
+    Tokenized, pixels computed, placeholder expanded.
     """
     from vllm.renderers.inputs.preprocess import parse_model_prompt
 

@@ -49,11 +49,10 @@ def _quantized(checkpoint: Path) -> bool:
 
 
 def _repack_tied(model: Any) -> None:
-    """Pack anew for the CPU what vLLM packed from a weight that it also keeps as it is: `reload_weights`
-    loads a tied embedding,
+    """Pack anew for the CPU what vLLM packed from a weight that it also keeps as it is.
 
-    but leaves the head that shares it with the packed copy of the old one, and so with the old model's
-    logits.
+    `reload_weights` loads a tied embedding, but leaves the head that shares it with the packed copy of the
+    old one, and so with the old model's logits.
     """
     for module in model.modules():
         if hasattr(module, "cpu_linear") and module.weight.numel():
@@ -61,57 +60,60 @@ def _repack_tied(model: Any) -> None:
 
 
 def check_arrival(model: Any, checkpoint: Path) -> bool:
-    """Compare tensors of `checkpoint` with what `model` computes with. Raises InputError: they differ. False:
-    none to compare.
+    """Compare tensors of `checkpoint` with what `model` computes with.
+
+    Raises InputError: they differ. False: none to compare.
     """
-    held = _held(model)
-    pairs = [(path, name) for path, name in _stored(checkpoint) if _key(name) in held]
+    parameters = _comparable(model)
+    pairs = [(path, name) for path, name in _stored(checkpoint) if _key(name) in parameters]
     if not pairs:
         return False
     for path, name in pairs[:: max(1, len(pairs) // _LOOKED_AT)] + pairs[-1:]:
         with safe_open(path, "pt") as stored:
             sent = stored.get_tensor(name)
-        found = held[_key(name)]
-        if isinstance(found, torch.nn.Module):
-            found, sent = _first_column(found), sent[:, 0]
-        _compare(found, sent, name, checkpoint)
+        running = parameters[_key(name)]
+        if isinstance(running, torch.nn.Module):
+            running, sent = _first_column(running), sent[:, 0]
+        _compare(running, sent, name, checkpoint)
     for name, module in model.named_modules():
         if hasattr(module, "cpu_linear") and module.weight.numel():
             _compare(_first_column(module), module.weight[:, 0], name, checkpoint)
     return True
 
 
-def _compare(found: torch.Tensor, sent: torch.Tensor, name: str, checkpoint: Path) -> None:
+def _compare(running: torch.Tensor, sent: torch.Tensor, name: str, checkpoint: Path) -> None:
     # vLLM pads embeddings to a round number of rows.
-    if not torch.equal(found[: sent.shape[0]].cpu(), sent.to(found.dtype).cpu()):
+    if not torch.equal(running[: sent.shape[0]].cpu(), sent.to(running.dtype).cpu()):
         raise InputError(
             f"{checkpoint}: vLLM kept other weights than these, {name} differs right after they were "
             "loaded into the running engine; ask this model in a command of its own"
         )
 
 
-def _held(model: Any) -> dict[str, Any]:
-    """The parameters of `model` that stand as they were stored, and as modules the linear layers that were
-    packed for the CPU.
+def _comparable(model: Any) -> dict[str, Any]:
+    """What `model` computes with: its parameters, and linear layers that were packed for the CPU.
+
+    Parameters stand as they were stored, packed layers as modules.
     """
-    held: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         _key(name): value.detach() for name, value in model.named_parameters() if value.numel()
     }
     for name, module in model.named_modules():
         if hasattr(module, "cpu_linear") and not module.weight.numel():
-            held[_key(f"{name}.weight")] = module
-    return held
+            parameters[_key(f"{name}.weight")] = module
+    return parameters
 
 
 def _first_column(module: Any) -> torch.Tensor:
-    """The first column of a linear layer's weight, by what the layer makes of a unit vector: the packed copy
-    is out of sight.
+    """The first column of a linear layer's weight, by what the layer makes of a unit vector.
+
+    The packed copy is out of sight.
     """
     width = getattr(module, "input_size_per_partition", None) or module.embedding_dim
     unit = torch.eye(1, width, dtype=module.weight.dtype, device=module.weight.device)
     with torch.inference_mode():
-        made: torch.Tensor = module.quant_method.apply(module, unit)
-    return made[0]
+        outputs: torch.Tensor = module.quant_method.apply(module, unit)
+    return outputs[0]
 
 
 def _stored(checkpoint: Path) -> Iterator[tuple[Path, str]]:

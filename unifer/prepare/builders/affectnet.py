@@ -1,8 +1,8 @@
-"""AffectNet, manually annotated: training.csv and validation.csv over folders of faces. The validation part
-is the benchmark's test.
+"""AffectNet, manually annotated: training.csv and validation.csv over folders of faces.
 
-The published questions call a face `/AffectNet/Manually_Annotated/validation/<folder>/<image>`; the official
-tree keeps both parts together in `Manually_Annotated_Images/<folder>/<image>`.
+The validation part is the benchmark's test. The published questions call a face
+`/AffectNet/Manually_Annotated/validation/<folder>/<image>`; the official tree keeps both parts together in
+`Manually_Annotated_Images/<folder>/<image>`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from unifer.prepare.builders.source import (
     DatasetSource,
     Need,
     SourceRow,
+    at_row,
     code_label,
-    refused,
 )
 from unifer.prepare.builders.trees import below
 from unifer.records import Json
@@ -60,10 +60,11 @@ def needs(split: str) -> tuple[Need, ...]:
 
 
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
-    """Raises InputError for a code outside 0..10 and for a path that is none; codes 8 to 10 are no emotion
-    and dropped.
+    """Raises InputError for a code outside 0..10 and for a path that is none.
+
+    Codes 8 to 10 are no emotion and dropped.
     """
-    part, path, shown = _PARTS[source.split], source.file("table"), source.path("table")
+    part, path, file = _PARTS[source.split], source.file("table"), source.path("table")
     table, (image, expression) = source.table(
         "table", ((_COLUMNS[0], "file_path"), ("expression",)), _COLUMNS
     )
@@ -73,16 +74,14 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
     for number, (name, code, *sides) in table.rows(image, expression, *box):
         label = code_label(CODES, code, path, number)
         if label in _NO_EMOTION:
-            source.drop(f"no emotion: {label}", shown, number)
+            source.drop(f"no emotion: {label}", file, number)
             continue
-        try:
+        with at_row(path, number):
             inner = below(name)
-        except ValueError as problem:
-            raise refused(problem, path, number) from None
         candidates = tuple(f"{place}{inner}" for place in places)
         yield SourceRow(
             candidates,
-            shown,
+            file,
             number,
             f"/AffectNet/Manually_Annotated/{part}/{inner}",
             label,
@@ -91,13 +90,14 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
 
 
 def _box(sides: list[str]) -> Json | None:
-    """The face's box in pixels of the image, x, y, width, height; None where the table has none (cropped
-    faces).
+    """The face's box in pixels of the image, x, y, width, height.
+
+    None where the table has none (cropped faces).
     """
     return {"face_box": [int(side) for side in sides]} if all(side.isdecimal() for side in sides) else None
 
 
-BUILDER = Builder(
+AFFECTNET = Builder(
     name="affectnet",
     title="AffectNet (manually annotated)",
     splits=(TRAIN, TEST),

@@ -1,5 +1,6 @@
-"""One build: a dataset's faces, spelled in its vocabulary, each once, each with its image. Knows no dataset
-by name, and writes nothing.
+"""One build: a dataset's faces, spelled in its vocabulary, each once, each with its image.
+
+Knows no dataset by name, and writes nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from unifer.prepare.builders.folds import USUAL, Folds, own_folds, read_folds
 from unifer.prepare.builders.report import BuildReport
 from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Options, SourceRow
 
-_SHOWN = 5
+_NAMED = 5
+"""How many labels or images an error names."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a build found: faces in the order of their tables, and the vocabulary. The account of it is
-    `source.report`.
-    """
+    """The faces of a build in the order of their tables, its vocabulary, and `source.report`, its account."""
 
     source: DatasetSource
     labels: tuple[str, ...]
@@ -35,7 +35,7 @@ class Built:
         return self.source.report
 
     @property
-    def asked(self) -> rows.BuildFacts:
+    def facts(self) -> rows.BuildFacts:
         builder, options = self.source.builder, self.source.options
         dataset = dataset_name(builder, options, self.source.spec)
         return rows.BuildFacts(
@@ -49,8 +49,9 @@ def spec_of(builder: Builder, project: Path) -> DatasetSpec | None:
 
 
 def dataset_name(builder: Builder, options: Options, spec: DatasetSpec | None) -> str:
-    """The eval folder's name for the set, else the builder's; for the user's own folders and tables the name
-    of their folder.
+    """The eval folder's name for the set, else the builder's.
+
+    For the user's own folders and tables the name of their folder.
     """
     if spec is not None:
         return spec.name
@@ -68,14 +69,18 @@ def build(source: DatasetSource, advance: Callable[[int], object] | None = None)
     labels = source.labels or _own_labels(faces)
     _spell(faces, labels, source)
     _name_images(faces, source)
-    faces = _answerable(_once(_with_images(faces, source), source), source)
+    _refuse_missing(faces, source)
+    if source.options.images:
+        faces = _without(faces, lambda face: None if _has_image(face) else "image missing", source)
+    faces = _without(faces, _repetition(faces), source)
+    faces = _without(faces, lambda face: rows.lacking(face, source.options.template), source)
     report = source.report
-    report.kept = len(faces)
-    report.stated = _stated(source.spec, source.split)
-    report.stated_rows = source.builder.rows.get(source.split)
+    report.rows = len(faces)
+    report.expected = _expected(source.spec, source.split)
+    report.expected_rows = source.builder.rows.get(source.split)
     report.labels = _counts(faces, labels)
     if not faces:
-        reasons = "; ".join(f"{each.count:,} {reason}" for reason, each in report.dropped.items())
+        reasons = "; ".join(f"{each.count:,} {name}" for name, each in report.dropped.items())
         raise InputError(
             f"{source.options.root}: no row of {source.builder.title} is left "
             f"({reasons or 'the split is empty'})"
@@ -83,35 +88,51 @@ def build(source: DatasetSource, advance: Callable[[int], object] | None = None)
     return Built(source, labels, faces)
 
 
+def _without(
+    faces: list[SourceRow], reason: Callable[[SourceRow], str | None], source: DatasetSource
+) -> list[SourceRow]:
+    """The faces for which `reason` gives none; the others are dropped for theirs."""
+    left = []
+    for face in faces:
+        if problem := reason(face):
+            source.drop(problem, face.file, face.row)
+        else:
+            left.append(face)
+    return left
+
+
 def _of_fold(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
     """Each face marked with the fold of its subject; of a train or test split the faces that belong to it."""
-    source.folds = _folds(source)
-    if source.folds is None:
+    folds, fold = _folds(source), source.options.fold
+    source.folds = folds
+    if folds is None:
         return faces
-    fold, kept = source.options.fold, []
     for face in faces:
         face.extra = face.extra or {}
-        subject = str(face.extra["subject"])
-        face.extra |= source.folds.marks(subject)
-        if fold is None or (source.folds.of[subject] == fold.number) == (source.split == TEST):
-            kept.append(face)
-        else:
-            source.drop("of the other side of the fold", face.file, face.row)
-    source.report.notes.append(source.folds.summary(source.frames))
-    return kept
+        face.extra |= folds.marks(str(face.extra["subject"]))
+
+    def reason(face: SourceRow) -> str | None:
+        number = folds.of[str((face.extra or {})["subject"])]
+        of_split = fold is None or (number == fold.number) == (source.split == TEST)
+        return None if of_split else "of the other side of the fold"
+
+    faces = _without(faces, reason, source)
+    source.report.notes.append(folds.summary(source.frames))
+    return faces
 
 
 def _folds(source: DatasetSource) -> Folds | None:
-    """The folds asked for, else three of our own; None for a set without subjects, or with too few of them
-    for folds.
+    """The folds asked for, else three of our own.
+
+    None for a set without subjects, or with too few of them for folds.
     """
-    fold, given = source.options.fold, source.options.folds
-    if given is not None:
-        folds = read_folds(given, source.frames)
+    fold, file = source.options.fold, source.options.folds
+    if file is not None:
+        folds = read_folds(file, source.frames)
         if fold is not None and folds.count != fold.of:
             raise InputError(
                 "--fold "
-                f"{fold}: {given} has {folds.count} folds; say --fold "
+                f"{fold}: {file} has {folds.count} folds; say --fold "
                 f"{min(fold.number, folds.count)}/{folds.count}"
             )
         return folds
@@ -122,6 +143,7 @@ def _folds(source: DatasetSource) -> Folds | None:
 
 def _own_labels(faces: Sequence[SourceRow]) -> tuple[str, ...]:
     """The labels found: emotions in their usual order, else by name; each in its most frequent spelling.
+
     Empty if no face has one.
     """
     spellings: dict[str, Counter[str]] = {}
@@ -131,7 +153,7 @@ def _own_labels(faces: Sequence[SourceRow]) -> tuple[str, ...]:
     if spellings and all(label.lstrip("-").isdecimal() for label in spellings):
         example = "--labels neutral,happiness,... (the first is 0)"
         raise InputError(
-            f"the labels are numbers ({', '.join(sorted(spellings)[:_SHOWN])}): name them with {example}"
+            f"the labels are numbers ({', '.join(sorted(spellings)[:_NAMED])}): name them with {example}"
         )
     if len(spellings) == 1:
         raise InputError(
@@ -170,64 +192,52 @@ def _name_images(faces: Sequence[SourceRow], source: DatasetSource) -> None:
     )
     for face in faces:
         if look and face.pixels is None:
-            face.found = source.tree.find(face.candidates)
+            face.location = source.tree.find(face.candidates)
         if not face.image_path:
             face.image_path = f"/{prefix}/{face.source}"
 
 
-def _with_images(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
-    if not source.options.images:
-        return faces
-    missing = [face for face in faces if face.found is None and face.pixels is None]
-    if missing and not source.options.allow_missing:
-        first = "\n  ".join(face.candidates[0] for face in missing[:_SHOWN])
-        more = f"\n  ... and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+def _has_image(face: SourceRow) -> bool:
+    return face.location is not None or face.pixels is not None
+
+
+def _refuse_missing(faces: Sequence[SourceRow], source: DatasetSource) -> None:
+    """Raises InputError where images are looked for, one is missing, and its row may not be dropped."""
+    if not source.options.images or source.options.allow_missing:
+        return
+    missing = [face for face in faces if not _has_image(face)]
+    if missing:
+        first = "\n  ".join(face.candidates[0] for face in missing[:_NAMED])
+        more = f"\n  ... and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
         raise InputError(
             f"{source.tree.root}: {len(missing):,} of {len(faces):,} images are missing:\n  "
             f"{first}{more}\n"
             "complete the images, drop their rows with --allow-missing, or do not look for images "
             "with --no-images"
         )
-    for face in missing:
-        source.drop("image missing", face.file, face.row)
-    return [face for face in faces if face.found is not None or face.pixels is not None]
 
 
-def _once(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
-    """Each key once. Rows that repeat one are dropped; where they contradict it, all of them are: none of
-    them can be trusted.
-    """
+def _repetition(faces: Sequence[SourceRow]) -> Callable[[SourceRow], str | None]:
+    """Why a row that repeats a key goes; where rows contradict each other, none of them can be trusted."""
     first: dict[str, SourceRow] = {}
-    torn: set[str] = set()
+    contradicted: set[str] = set()
     for face in faces:
         known = first.setdefault(face.key, face)
         if (known.label, known.action_units) != (face.label, face.action_units):
-            torn.add(face.key)
-    kept = []
-    for face in faces:
-        if face.key in torn:
-            source.drop("listed with different labels", face.file, face.row)
-        elif first[face.key] is not face:
-            source.drop("listed twice", face.file, face.row)
-        else:
-            kept.append(face)
-    return kept
+            contradicted.add(face.key)
+
+    def reason(face: SourceRow) -> str | None:
+        if face.key in contradicted:
+            return "listed with different labels"
+        return None if first[face.key] is face else "listed twice"
+
+    return reason
 
 
-def _answerable(faces: list[SourceRow], source: DatasetSource) -> list[SourceRow]:
-    kept = []
-    for face in faces:
-        reason = rows.lacking(face, source.options.template)
-        if reason:
-            source.drop(reason, face.file, face.row)
-        else:
-            kept.append(face)
-    return kept
-
-
-def _stated(spec: DatasetSpec | None, split: str) -> dict[str, int] | None:
-    stated = {TEST: spec.expected, TRAIN: spec.training}.get(split) if spec else None
-    return dict(stated) if stated else None
+def _expected(spec: DatasetSpec | None, split: str) -> dict[str, int] | None:
+    """Label -> rows that dataset.yaml states for the split; None where it states none."""
+    counts = {TEST: spec.expected, TRAIN: spec.training}.get(split) if spec else None
+    return dict(counts) if counts else None
 
 
 def _counts(faces: Sequence[SourceRow], labels: tuple[str, ...]) -> Counter[str]:

@@ -1,5 +1,4 @@
-"""FABA-Instruct: free descriptions of faces in two variants, AUs and emotion, as JSON arrays of
-conversations.
+"""FABA-Instruct: free descriptions of faces as JSON conversations, in two variants, AUs and emotion.
 
 AUs are those the text affirms (`dialogue.au_mentions`); a label is kept only where the text names exactly one
 emotion, as a whole word and in no sentence with a denial. The text itself is kept as
@@ -15,13 +14,14 @@ from typing import Any
 from unifer import files
 from unifer.dialogue import au_mentions
 from unifer.emotions import EMOTIONS, SPELLINGS
-from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, refused
+from unifer.prepare.builders.source import TEST, TRAIN, Builder, DatasetSource, Need, SourceRow, at_row
 from unifer.prepare.builders.trees import below
 
 _PARTS = {TRAIN: "train", TEST: "eval"}
 _TASKS = ("au", "emotion")
 _DENIAL = re.compile(
-    r"\b(?:no|not|nor|neither|never|without|cannot|lacks?|lacking|absence|absent|rather than|instead of)\b|n't\b",
+    r"\b(?:no|not|nor|neither|never|without|cannot|lacks?|lacking|absence|absent|rather than|instead of)\b"
+    r"|n't\b",
     re.IGNORECASE,
 )
 _WORDS = {
@@ -46,17 +46,15 @@ def needs(split: str) -> tuple[Need, ...]:
 def faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError `file:row` for a row without image or conversation."""
     for task in _TASKS:
-        path, shown = source.file(task), source.path(task)
+        path, file = source.file(task), source.path(task)
         for number, row in files.read_rows(path):
-            try:
+            with at_row(path, number):
                 image, question, text = _image(row), _turn(row, "human"), _turn(row, "gpt")
-            except ValueError as problem:
-                raise refused(problem, path, number) from None
-            face = SourceRow((image,), shown, number, id=f"faba/{_PARTS[source.split]}/{task}/{number}")
+            face = SourceRow((image,), file, number, id=f"faba/{_PARTS[source.split]}/{task}/{number}")
             face.extra = {"description": text, "question": question}
             reason = _read_units(face, text) if task == "au" else _read_label(face, text)
             if reason:
-                source.drop(reason, shown, number)
+                source.drop(reason, file, number)
             else:
                 yield face
 
@@ -70,23 +68,22 @@ def _image(row: Any) -> str:
 
 def _turn(row: dict[str, Any], who: str) -> str:
     turns = row.get("conversations", row.get("conversation"))
-    said = (
+    words = (
         [turn.get("value") for turn in turns if isinstance(turn, dict) and turn.get("from") == who]
         if isinstance(turns, list)
         else []
     )
-    if not said or not isinstance(said[0], str) or not said[0].strip():
+    if not words or not isinstance(words[0], str) or not words[0].strip():
         raise ValueError(
             "'conversations' holds no text from "
             f"{who!r}; each row needs a question from 'human' and an answer from 'gpt'"
         )
-    return said[0].replace("<image>", "").strip()
+    return words[0].replace("<image>", "").strip()
 
 
 def _read_units(face: SourceRow, text: str) -> str:
-    present = sorted(au_mentions.mentioned(text))
-    face.action_units = tuple(present)
-    return "" if present else "the text affirms no AU"
+    face.action_units = tuple(sorted(au_mentions.mentioned(text)))
+    return "" if face.action_units else "the text affirms no AU"
 
 
 def _read_label(face: SourceRow, text: str) -> str:
@@ -103,7 +100,7 @@ def _read_label(face: SourceRow, text: str) -> str:
     return ""
 
 
-BUILDER = Builder(
+FABA = Builder(
     name="faba",
     title="FABA-Instruct",
     splits=(TRAIN, TEST),

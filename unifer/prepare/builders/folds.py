@@ -1,9 +1,9 @@
-"""Folds of people: every subject in one of N, so that nobody who is tested on was trained on. Of a published
-assignment, or our own.
+"""Folds of people: every subject in one of N, so that nobody who is tested on was trained on.
 
-Our own are balanced in frames: subjects in order of their coded frames, most first, each into the fold that
-has fewest so far. They depend on the label tables alone, not on `--frame-step` nor on which images are there,
-so that a train and a test file built apart agree. Knows subjects and counts; no dataset.
+Of a published assignment, or our own. Our own are balanced in frames: subjects in order of their coded
+frames, most first, each into the fold that has fewest so far. They depend on the label tables alone, not on
+`--frame-step` nor on which images are there, so that a train and a test file built apart agree. Knows
+subjects and counts; no dataset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from unifer import files, runs
 from unifer.errors import InputError
-from unifer.prepare.builders import tables
+from unifer.prepare.builders.label_tables import open_table
 from unifer.records import OWN_FOLDS, Json
 
 USUAL = 3
@@ -36,11 +36,12 @@ class Fold(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Fold:
-        """`1/3`. Raises InputError for anything else, for a fold that does not exist, and for one fold
-        alone.
+        """`1/3`.
+
+        Raises InputError for anything else, for a fold that does not exist, and for one fold alone.
         """
-        found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
-        fold = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
+        match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
+        fold = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= fold.number <= fold.of or fold.of < 2:
             raise InputError(f"--fold {text}: {_EXPECTED}")
         return fold
@@ -48,8 +49,9 @@ class Fold(NamedTuple):
 
 @dataclass(frozen=True)
 class Folds:
-    """An assignment: subject -> number of its fold, in 1 to `count`; `text` says whose it is, `file` where it
-    was read.
+    """An assignment: subject -> number of its fold, in 1 to `count`.
+
+    `text` says whose it is, `file` where it was read.
     """
 
     text: str
@@ -88,8 +90,9 @@ class Folds:
 
 
 def own_folds(frames: Mapping[str, int], count: int) -> Folds:
-    """Subjects with their coded frames -> `count` folds, none of which shares a subject. Raises InputError:
-    fewer subjects than folds.
+    """Subjects with their coded frames -> `count` folds, none of which shares a subject.
+
+    Raises InputError: fewer subjects than folds.
     """
     if len(frames) < count:
         raise InputError(
@@ -99,18 +102,17 @@ def own_folds(frames: Mapping[str, int], count: int) -> Folds:
     sizes: list[tuple[int, int, int]] = [(0, 0, number) for number in range(1, count + 1)]
     placed = {}
     for subject in sorted(frames, key=lambda name: (-frames[name], name)):
-        held, people, number = min(sizes)
-        sizes[number - 1] = (held + frames[subject], people + 1, number)
+        frames_so_far, people, number = min(sizes)
+        sizes[number - 1] = (frames_so_far + frames[subject], people + 1, number)
         placed[subject] = number
     return Folds(OWN_FOLDS, count, placed)
 
 
 def read_folds(path: Path, subjects: Collection[str]) -> Folds:
-    """The assignment in `path` (YAML, JSON: subject -> fold; CSV: columns subject, fold), kept to `subjects`,
-    those of the data.
+    """The assignment in `path`, restricted to `subjects`, those of the data.
 
-    Raises InputError `file:row`: no fold number, a subject twice, and without a row: a subject missing, a
-    fold of nobody.
+    YAML and JSON map subject to fold; a CSV has the columns subject and fold. Raises InputError `file:row`:
+    no fold number, a subject twice, and without a row: a subject missing, a fold of nobody.
     """
     placed: dict[str, int] = {}
     first: dict[str, tuple[str, int]] = {}
@@ -128,14 +130,14 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
         placed[subject] = int(cell)
     missing = sorted(set(subjects) - set(placed))
     if missing:
-        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise InputError(
-            f"{path}: lacks {shown}, subjects of the data; {_REMEDY} (it names "
+            f"{path}: lacks {names}, subjects of the data; {_REMEDY} (it names "
             f"{', '.join(list(placed)[:5]) or 'nobody'}, ...)"
         )
-    kept = {subject: placed[subject] for subject in sorted(subjects)}
+    assigned = {subject: placed[subject] for subject in sorted(subjects)}
     count = max(placed.values())
-    empty = next((number for number in range(1, count + 1) if number not in kept.values()), None)
+    empty = next((number for number in range(1, count + 1) if number not in assigned.values()), None)
     if count < 2 or empty is not None:
         problem = (
             f"puts no subject of the data into fold {empty} of {count}"
@@ -145,23 +147,22 @@ def read_folds(path: Path, subjects: Collection[str]) -> Folds:
         raise InputError(
             f"{path}: {problem}; folds are numbered from 1, each with a subject, two or more of them"
         )
-    return Folds(f"folds of {path.name} ({files.sha256(path)[:12]})", count, kept, path)
+    return Folds(f"folds of {path.name} ({files.sha256(path)[:12]})", count, assigned, path)
 
 
 def _entries(path: Path) -> Iterator[tuple[int, str, str]]:
     """(row, subject, fold as written) of every entry."""
     if path.suffix.lower() in (".csv", ".tsv"):
-        table, (subject, fold) = tables.open_table(
-            path, (("subject", "subjects", "person"), ("fold", "part"))
-        )
+        table, (subject, fold) = open_table(path, (("subject", "subjects", "person"), ("fold", "part")))
         yield from ((row, *cells) for row, cells in table.rows(subject, fold))  # type: ignore[misc]
     else:
         yield from _mapped(path)
 
 
 def _mapped(path: Path) -> Iterator[tuple[int, str, str]]:
-    """The entries of a YAML or JSON mapping as they are written: 007 stays 007, and a key that stands twice
-    comes twice.
+    """The entries of a YAML or JSON mapping as they are written.
+
+    007 stays 007, and a key that stands twice comes twice.
     """
     import yaml
 
@@ -184,8 +185,9 @@ def _mapped(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def refuse_leak(subjects: Collection[str], fold: Fold, other: Path, out: Path) -> None:
-    """Raises InputError where `other`, the rows of the other split of `fold`, shows one of `subjects`, whose
-    rows `out` is to hold.
+    """Raises InputError where the rows of the other split of `fold` show one of `subjects`.
+
+    `other` is their file, `out` the one that is to hold the rows of `subjects`.
     """
     if not other.is_file():
         return

@@ -1,8 +1,7 @@
-"""SFEW 2.0: faces in folders named after their emotion. The labels of its Test part are not public: Val is
-the benchmark's test.
+"""SFEW 2.0: faces in folders named after their emotion.
 
-The published questions call a face `/SFEW-2.0/Val/Val_Aligned_Faces/Angry/<image>.png`, as the official tree
-does.
+The labels of its Test part are not public: Val is the benchmark's test. The published questions call a face
+`/SFEW-2.0/Val/Val_Aligned_Faces/Angry/<image>.png`, as the official tree does.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def faces(source: DatasetSource) -> Iterator[SourceRow]:
             )
 
 
-BUILDER = Builder(
+SFEW = Builder(
     name="sfew",
     title="SFEW 2.0",
     splits=(TRAIN, TEST),

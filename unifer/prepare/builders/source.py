@@ -1,4 +1,6 @@
-"""What every builder is made of: a `Builder` of facts, the `DatasetSource` it reads from, the `SourceRow`s it
+"""What every builder is made of: `Builder`, `Options`, `DatasetSource` and `SourceRow`.
+
+A `Builder` holds the facts of a dataset, a `DatasetSource` is what it reads from, `SourceRow`s are what it
 yields. Knows no dataset.
 """
 
@@ -6,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,22 +16,20 @@ from types import MappingProxyType
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.wordings import Words
 from unifer.errors import InputError
-from unifer.prepare.builders import tables
 from unifer.prepare.builders.folds import Fold, Folds
+from unifer.prepare.builders.label_tables import MEGABYTE, Names, SourceTable, open_table
 from unifer.prepare.builders.report import BuildReport
-from unifer.prepare.builders.tables import Names, SourceTable
 from unifer.prepare.builders.trees import Tree
 from unifer.records import Json
 
 TRAIN, VALID, TEST, ALL = "train", "valid", "test", "all"
-_SHOWN = 5
+_NAMED = 5
+"""How many missing files an error names."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for. Which of the fields from `votes` on mean something is the builder's to say
-    (`Builder.flags`).
-    """
+    """What the user asked for; from `vote_rule` on each builder knows some fields (`Builder.flags`)."""
 
     root: Path
     split: str
@@ -38,7 +39,7 @@ class Options:
     template: str | None = None
     words: Words | None = None
     """Ask for labels in these words (`--ask-like`), in place of the template's."""
-    votes: str | None = None
+    vote_rule: str | None = None
     au_threshold: int = 2
     frame_step: int = 1
     fold: Fold | None = None
@@ -57,8 +58,9 @@ class SourceRow:
     """One row as a builder reads it, before images are looked for."""
 
     candidates: tuple[str, ...]
-    """Where the image may lie, below the dataset's base; the first that exists counts. The first is the usual
-    place.
+    """Where the image may lie, below the dataset's base; the first that exists counts.
+
+    The first is the usual place.
     """
     file: str
     row: int | None
@@ -75,11 +77,12 @@ class SourceRow:
     """Further provenance: subject, face box, which AUs were coded, description."""
     pixels: tuple[int, str] | None = None
     """(data row from 0, its `Usage`) where the image is a row of pixels in fer2013.csv."""
-    found: str | None = None
+    location: str | None = None
+    """Where the image was found, below the dataset's base."""
 
     @property
     def source(self) -> str:
-        return self.found or self.candidates[0]
+        return self.location or self.candidates[0]
 
     @property
     def key(self) -> str:
@@ -104,18 +107,20 @@ class Builder:
     name: str
     title: str
     splits: tuple[str, ...]
-    needs: Callable[[str], tuple[Need, ...]]
-    """What a split needs."""
     faces: Callable[[DatasetSource], Iterator[SourceRow]]
     layout: str
     """Expected files, in words, for `--list`."""
+    needs: Callable[[str], tuple[Need, ...]] = lambda split: ()
+    """The files and folders that a split needs by name; none where the set is the user's own."""
     labels: tuple[str, ...] = ()
-    """Its label vocabulary, in order, where no eval folder states it; empty for sets without labels or with
-    the user's own.
+    """Its label vocabulary, in order, where no eval folder states it.
+
+    Empty for sets without labels or with the user's own.
     """
     eval_folder: str | None = None
-    """The eval folder whose dataset.yaml states labels and counts; its test split becomes that folder's
-    question file.
+    """The eval folder whose dataset.yaml states labels and counts.
+
+    Its test split becomes that folder's question file.
     """
     bases: tuple[str, ...] = ("",)
     """Where below --root the layout may begin."""
@@ -128,10 +133,10 @@ class Builder:
 
 
 class DatasetSource:
-    """One dataset on disk, opened for one split: its files by name, its tree of images, and the report of
-    what is read.
+    """One dataset on disk, opened for one split.
 
-    Raises InputError listing everything that is missing.
+    It has the files by name, the tree of images, and the report of what is read. Raises InputError listing
+    everything that is missing.
     """
 
     def __init__(self, builder: Builder, options: Options, spec: DatasetSpec | None = None) -> None:
@@ -151,8 +156,9 @@ class DatasetSource:
         self.inputs: dict[str, Path] = {}
         """The files that were read, by their path below --root; the manifest names them."""
         self.frames: Counter[str] = Counter()
-        """Subject -> coded frames, whatever `--frame-step` takes of them; empty where the set names no
-        subject.
+        """Subject -> coded frames, whatever `--frame-step` takes of them.
+
+        Empty where the set names no subject.
         """
         self.folds: Folds | None = None
         """The folds of those subjects, once all are known."""
@@ -161,13 +167,13 @@ class DatasetSource:
         self.advance: Callable[[int], object] = lambda megabytes: None
         needs = [need for need in builder.needs(options.split) if options.images or not need.image]
         trees = {base: Tree(options.root / base if base else options.root) for base in builder.bases}
-        found = {base: {need.name: _first(tree, need) for need in needs} for base, tree in trees.items()}
-        self.base = max(
-            builder.bases, key=lambda base: sum(path is not None for path in found[base].values())
-        )
-        self.tree = trees[self.base]
-        self._found = found[self.base]
-        missing = [need for need in needs if self._found[need.name] is None]
+        paths = {
+            base: {need.name: path for need in needs if (path := next(filter(tree.exists, need.paths), None))}
+            for base, tree in trees.items()
+        }
+        self.base = max(builder.bases, key=lambda base: len(paths[base]))
+        self.tree, self._paths = trees[self.base], paths[self.base]
+        missing = [need for need in needs if not self.has(need.name)]
         if missing:
             self.refuse([f"{self.below_root(need.paths[0])}: {need.about}{_also(need)}" for need in missing])
 
@@ -177,22 +183,17 @@ class DatasetSource:
 
     @property
     def megabytes(self) -> int:
-        """Size of the tables that were found."""
-        files = [self.tree.root / path for path in self._found.values() if path is not None]
-        return sum(file.stat().st_size for file in files if file.is_file()) // tables.MEGABYTE
+        """Size of the tables."""
+        files = [self.tree.root / path for path in self._paths.values()]
+        return sum(file.stat().st_size for file in files if file.is_file()) // MEGABYTE
 
     def has(self, name: str) -> bool:
         """Whether the need called `name` was found."""
-        return self._found.get(name) is not None
+        return name in self._paths
 
     def path(self, name: str) -> str:
-        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for, or not
-        found.
-        """
-        found = self._found[name]
-        if found is None:
-            raise KeyError(name)
-        return found
+        """Where the need called `name` lies, below the base. Raises KeyError if it was not looked for."""
+        return self._paths[name]
 
     def file(self, name: str) -> Path:
         """The file of the need called `name`, which is an input from now on."""
@@ -206,10 +207,8 @@ class DatasetSource:
     def table(
         self, name: str, required: Sequence[Names], positions: Sequence[str] = ()
     ) -> tuple[SourceTable, list[int]]:
-        """`tables.open_table` of the need called `name`; an encoding other than UTF-8 is noted in the
-        report.
-        """
-        table, columns = tables.open_table(self.file(name), required, positions)
+        """`open_table` of the need called `name`; an encoding other than UTF-8 is noted in the report."""
+        table, columns = open_table(self.file(name), required, positions)
         self.note_encoding(self.path(name), table.encoding)
         return replace(table, advance=self.advance), columns
 
@@ -222,23 +221,16 @@ class DatasetSource:
 
     def refuse(self, missing: Sequence[str]) -> None:
         """Raise InputError: the dataset is only half there, for it lacks `missing`."""
-        shown = [
-            *missing[:_SHOWN],
-            *([f"... and {len(missing) - _SHOWN:,} more"] if len(missing) > _SHOWN else []),
-        ]
+        more = [f"... and {len(missing) - _NAMED:,} more"] if len(missing) > _NAMED else []
         top = Tree(self.options.root)
         there = [*top.folders(""), *top.files("", r"[^.].*")]
         holds = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "") if there else "nothing"
         raise InputError(
             f"{self.options.root}: {self.builder.title} is not whole there; missing are\n  "
-            + "\n  ".join(shown)
+            + "\n  ".join([*missing[:_NAMED], *more])
             + "\n--root holds "
             f"{holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
         )
-
-
-def _first(tree: Tree, need: Need) -> str | None:
-    return next((path for path in need.paths if tree.exists(path)), None)
 
 
 def _also(need: Need) -> str:
@@ -254,6 +246,10 @@ def code_label(codes: Mapping[int, str], cell: str, file: Path, row: int) -> str
         raise InputError.at(file, row, f"{cell!r} is no expression code; allowed are {allowed}") from None
 
 
-def refused(problem: ValueError, file: Path, row: int) -> InputError:
-    """`problem` as an error at its place."""
-    return InputError.at(file, row, str(problem))
+@contextmanager
+def at_row(file: Path, row: int) -> Iterator[None]:
+    """Turn a ValueError about what a row says into the InputError of its place, `file:row`."""
+    try:
+        yield
+    except ValueError as problem:
+        raise InputError.at(file, row, str(problem)) from None

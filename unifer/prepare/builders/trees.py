@@ -1,7 +1,7 @@
-"""Which images a dataset's tree holds: every folder is listed once, when first asked about, and no file is
-touched one by one.
+"""Which images a dataset's tree holds.
 
-Knows names and folders; what they mean is each builder's.
+Every folder is listed once, when it is first needed, and no file is touched one by one. Knows names and
+folders; what they mean is each builder's.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class Tree:
         self._stems: dict[str, dict[str, str]] = {}
 
     def find(self, candidates: Iterable[str]) -> str | None:
-        """The first of `candidates` that is a file, or an image of that name in other case or with another
-        suffix; None if none is.
+        """The first of `candidates` that is there; None if none is.
+
+        A file counts, and an image of that name in other case or with another suffix.
         """
         for path in candidates:
             folder, _, name = path.rpartition("/")

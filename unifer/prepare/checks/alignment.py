@@ -1,22 +1,19 @@
-"""Do two thumbnails show one picture? Laid over one another by least squares, then compared block by block.
-Knows arrays alone.
+"""Do two thumbnails show one picture?
 
-A copy may have been cut at the edges, scaled along each axis, brightened or compressed: what remains after a
-fit of shift, scale, gain and offset is small everywhere. Another person, or another expression of the same
-one, leaves a large difference in some block.
+Laid over one another by least squares, then compared block by block. Knows arrays alone. A copy may have been
+cut at the edges, scaled along each axis, brightened or compressed: what remains after a fit of shift, scale,
+gain and offset is small everywhere. Another person, or another expression of the same one, leaves a large
+difference in some block.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from typing import Any
+import numpy as np
+from numpy.typing import NDArray
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 BLOCKS = 7
 """Blocks a side in which the differences are averaged, the outermost pixels left out."""
@@ -39,8 +36,6 @@ def differences(first: Floats, second: Floats) -> Floats:
     pictures. The fit is Gauss-Newton over (gain, offset, two shifts, two scales), the residual of whose last
     round is compared.
     """
-    import numpy as np
-
     count, side = len(first), first.shape[1]
     blur = _blur(side)
     first, second = blur @ first @ blur.T, blur @ second @ blur.T
@@ -62,8 +57,6 @@ def differences(first: Floats, second: Floats) -> Floats:
 
 def _blur(side: int) -> Floats:
     """S x S: a Gaussian along one axis, each row of sum 1."""
-    import numpy as np
-
     at = np.arange(side, dtype=np.float32)
     weights = np.exp(-(((at[:, None] - at) / _BLUR) ** 2) / 2)
     rows: Floats = weights / weights.sum(axis=1, keepdims=True)
@@ -71,19 +64,19 @@ def _blur(side: int) -> Floats:
 
 
 def _unclipped(first: Floats, second: Floats) -> Floats:
-    """1 where both are darker than white, else 0; 1 everywhere where less than half would be left to
-    compare.
-    """
-    import numpy as np
+    """1 where both are darker than white, else 0.
 
+    1 everywhere where less than half would be left to compare.
+    """
     weight = ((first < _WHITE) & (second < _WHITE)).astype(np.float32)
     weight[weight.mean(axis=(1, 2)) < 0.5] = 1
     return weight
 
 
 def _resampled(pictures: Floats, scale: Floats, shift: Floats) -> Floats:
-    """Every picture read at `scale * grid + shift` along each axis (rows, columns), linearly, its edges
-    continued.
+    """Every picture read at `scale * grid + shift` along each axis (rows, columns).
+
+    Linearly, with its edges continued.
     """
     rows, columns = (_weights(pictures.shape[1], scale[:, axis], shift[:, axis]) for axis in (0, 1))
     read: Floats = rows @ pictures @ columns.transpose(0, 2, 1)
@@ -91,8 +84,6 @@ def _resampled(pictures: Floats, scale: Floats, shift: Floats) -> Floats:
 
 
 def _weights(side: int, scale: Floats, shift: Floats) -> Floats:
-    import numpy as np
-
     grid = np.linspace(-1, 1, side, dtype=np.float32)
     at = np.clip((scale[:, None] * grid + shift[:, None] + 1) * (side - 1) / 2, 0, side - 1)
     weights: Floats = np.maximum(
@@ -103,8 +94,6 @@ def _weights(side: int, scale: Floats, shift: Floats) -> Floats:
 
 def _columns(warped: Floats, grid: Floats) -> Floats:
     """N x S x S x 6: how the picture changes with gain, offset, the two shifts and the two scales."""
-    import numpy as np
-
     per_pixel = 2 / (warped.shape[1] - 1)
     down, right = np.gradient(warped, per_pixel, axis=1), np.gradient(warped, per_pixel, axis=2)
     columns: Floats = np.stack(
@@ -116,8 +105,6 @@ def _columns(warped: Floats, grid: Floats) -> Floats:
 
 def _fit(columns: Floats, target: Floats) -> Floats:
     """Least squares of the inner pixels of `target` on `columns`: N x 6."""
-    import numpy as np
-
     inner = columns[:, 2:-2, 2:-2].reshape(len(columns), -1, 6)
     wanted = target[:, 2:-2, 2:-2].reshape(len(target), -1, 1)
     turned = inner.transpose(0, 2, 1)
@@ -131,8 +118,6 @@ def _fit(columns: Floats, target: Floats) -> Floats:
 
 
 def _largest_block(rest: Floats) -> Floats:
-    import numpy as np
-
     inner = rest[:, 2:-2, 2:-2]
     side = inner.shape[1] // BLOCKS
     largest: Floats = np.abs(inner.reshape(len(rest), BLOCKS, side, BLOCKS, side).mean(axis=(2, 4))).max(

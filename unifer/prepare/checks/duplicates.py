@@ -1,8 +1,8 @@
-"""Which pictures are copies of one another: same pixels, re-encoded, slightly cut, or mirrored. Knows
-fingerprints; no rows, no labels.
+"""Which pictures are copies of one another: same pixels, re-encoded, slightly cut, or mirrored.
 
-Aligned faces all look alike to a short hash, so three steps narrow the pairs down, each cheaper than what it
-spares the next (`docs/data_checks.md` has recall and precision, `benchmarks/duplicates.py` measures them):
+Knows fingerprints; no rows, no labels. Aligned faces all look alike to a short hash, so three steps narrow
+the pairs down, each cheaper than what it spares the next (`docs/data_checks.md` has recall and precision,
+`benchmarks/duplicates.py` measures them):
 
 1. cosine of the low DCT frequencies of two thumbnails, over all pairs by matrix products;
 2. the same against the picture *and* how it changes when shifted and scaled (tangent distance: Simard, LeCun
@@ -14,17 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unifer.prepare.checks.alignment import differences
 from unifer.prepare.checks.pictures import Fingerprints
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float32]
-    Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 
 Kind = Literal["exact", "near", "mirror"]
 
@@ -35,8 +34,9 @@ ALIKE = 0.88
 """Step 1: least cosine. Copies cut by up to 3 % at every edge reach 0.886."""
 
 TANGENT = 0.98
-"""Step 2: least cosine to the plane of shifts and scales. Such copies reach 0.997, brightened and clipped
-ones 0.984.
+"""Step 2: least cosine to the plane of shifts and scales.
+
+Such copies reach 0.997, brightened and clipped ones 0.984.
 """
 
 DIFFERENCE = 0.15
@@ -57,8 +57,9 @@ class CopyPair(NamedTuple):
 
 @dataclass(frozen=True)
 class Copies:
-    """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first); `alike`:
-    pairs of such firsts.
+    """`same[i]`: the first picture with the pixels of picture i (i itself where it is the first).
+
+    `alike`: pairs of such firsts.
     """
 
     same: list[int]
@@ -71,11 +72,11 @@ class Copies:
 
     def neighbours(self) -> dict[int, list[tuple[int, Kind]]]:
         """First picture -> those it resembles, both ways."""
-        found: dict[int, list[tuple[int, Kind]]] = {}
+        alike: dict[int, list[tuple[int, Kind]]] = {}
         for first, second, kind in self.alike:
-            found.setdefault(first, []).append((second, kind))
-            found.setdefault(second, []).append((first, kind))
-        return found
+            alike.setdefault(first, []).append((second, kind))
+            alike.setdefault(second, []).append((first, kind))
+        return alike
 
 
 def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -> Copies:
@@ -84,15 +85,13 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
     Time grows with the square of the number of distinct pictures. Flat pictures are compared by their pixels
     alone.
     """
-    import numpy as np
-
     first_with: dict[bytes, int] = {}
     same = [
         first_with.setdefault(digest, index) if digest else index
         for index, digest in enumerate(prints.pixel_digests)
     ]
     spread = prints.thumbnails.std(axis=(1, 2))
-    kept = np.array(
+    distinct = np.array(
         [
             i
             for i, digest in enumerate(prints.pixel_digests)
@@ -101,24 +100,26 @@ def copies(prints: Fingerprints, advance: Callable[[int], None] | None = None) -
         np.int64,
     )
     alike = [
-        CopyPair(int(kept[i]), int(kept[j]), kind) for i, j, kind in _alike(prints.thumbnails[kept], advance)
+        CopyPair(int(distinct[i]), int(distinct[j]), kind)
+        for i, j, kind in _alike(prints.thumbnails[distinct], advance)
     ]
     if advance:
-        advance(len(prints) - len(kept))
+        advance(len(prints) - len(distinct))
     return Copies(same, alike)
 
 
-def leaks(found: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
-    """(training picture, test picture, kind) for every training picture of which `test` holds a copy: the
-    closest kind of copy.
+def leaks(known: Copies, train: Collection[int], test: Collection[int]) -> list[CopyPair]:
+    """(training picture, test picture, kind) for every training picture with a copy in `test`.
+
+    Of several copies the closest counts.
     """
     tested: dict[int, int] = {}
     for picture in test:
-        tested.setdefault(found.same[picture], picture)
-    neighbours = found.neighbours()
+        tested.setdefault(known.same[picture], picture)
+    neighbours = known.neighbours()
     pairs = []
     for picture in train:
-        own = found.same[picture]
+        own = known.same[picture]
         if own in tested:
             pairs.append(CopyPair(picture, tested[own], "exact"))
             continue
@@ -158,8 +159,6 @@ def _candidates(
     own: Floats, planes: Floats, vectors: Floats, start: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """(row of the tile, picture after it) that pass steps 1 and 2."""
-    import numpy as np
-
     for column in range(start, len(vectors), _TILE):
         others = vectors[column : column + _TILE]
         close = own @ others.T >= ALIKE
@@ -175,8 +174,6 @@ def _candidates(
 
 
 def _verified(first: Bytes, second: Bytes) -> NDArray[np.bool_]:
-    import numpy as np
-
     near = np.zeros(len(first), np.bool_)
     for at in range(0, len(first), _BATCH):
         a, b = first[at : at + _BATCH].astype(np.float32), second[at : at + _BATCH].astype(np.float32)
@@ -187,8 +184,6 @@ def _verified(first: Bytes, second: Bytes) -> NDArray[np.bool_]:
 
 def low_frequencies(thumbnails: Any) -> Floats:
     """N x (FREQUENCIES squared - 1) low DCT coefficients, each row of length 1."""
-    import numpy as np
-
     rows = np.concatenate(
         [_coefficients(thumbnails[at : at + _TILE]) for at in range(0, len(thumbnails), _TILE)]
     )
@@ -197,8 +192,6 @@ def low_frequencies(thumbnails: Any) -> Floats:
 
 
 def _coefficients(pictures: Any) -> Floats:
-    import numpy as np
-
     side = pictures.shape[1]
     cosines = np.cos(np.pi / side * (np.arange(side) + 0.5) * np.arange(FREQUENCIES)[:, None]).astype(
         np.float32
@@ -210,11 +203,10 @@ def _coefficients(pictures: Any) -> Floats:
 
 
 def _planes(thumbnails: Bytes) -> Floats:
-    """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes under the two
-    shifts and scales.
-    """
-    import numpy as np
+    """N x D x 5: an orthonormal basis of each picture's low frequencies and of their changes.
 
+    The changes are those under the two shifts and the two scales.
+    """
     pictures = thumbnails.astype(np.float32)
     grid = np.linspace(-1, 1, pictures.shape[1], dtype=np.float32)
     down, right = np.gradient(pictures, axis=1), np.gradient(pictures, axis=2)

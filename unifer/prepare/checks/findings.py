@@ -1,5 +1,6 @@
-"""One fault of one row, and the kinds there are: what each is called and whether it is an error. Knows no
-rows and no images.
+"""One fault of one row, and the kinds there are: what each is called and whether it is an error.
+
+Knows no rows and no images.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ KINDS: Mapping[str, str] = MappingProxyType({**ERRORS, **WARNINGS})
 
 @dataclass(frozen=True, slots=True)
 class RowFinding:
-    """One fault: its kind (of `KINDS`), where it stands (row from 1; None for a whole file), and what it
-    is.
+    """One fault of one row.
+
+    `kind` is one of `KINDS`; `row` counts from 1, None stands for a whole file.
     """
 
     kind: str

@@ -1,7 +1,7 @@
-"""A raw row -> its record and what is wrong with it, as far as the row alone tells. Knows no other row and no
-image.
+"""A raw row -> its record and what is wrong with it, as far as the row alone tells.
 
-A row with one bad field is mended there (in memory only), so that the rest of it is still looked at.
+Knows no other row and no image. A row with one bad field is mended there (in memory only), so that the rest
+of it is still looked at.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ TYPES: tuple[tuple[type[Record], tuple[str, ...]], ...] = (
 
 @dataclass(slots=True)
 class Parsed:
-    """One row: its record (None where it cannot be read), the label it is known to have, what it may choose
-    from, and its faults.
+    """One row: its record, its label, its choices and its faults.
+
+    The record is None where it cannot be read.
     """
 
     record: Record | None = None
@@ -46,8 +47,9 @@ def is_prediction(raw: Any) -> bool:
 
 
 def parse(raw: Any, specs: Mapping[str, DatasetSpec], own: DatasetSpec | None = None) -> Parsed:
-    """What `raw` is and what is wrong with it. `specs` are the datasets by name, `own` the one that the file
-    belongs to.
+    """What `raw` is and what is wrong with it.
+
+    `specs` are the datasets by name, `own` the one that the file belongs to.
     """
     parsed = Parsed()
     parsed.record = _record(raw, parsed)
@@ -92,9 +94,9 @@ def _record(raw: Any, parsed: Parsed) -> Record | None:
 def _type_of(raw: Any) -> type[Record] | None:
     if not isinstance(raw, Mapping):
         return None
-    held = [(sum(name in raw for name in names), kind) for kind, names in TYPES]
-    most = max(count for count, _ in held)
-    return next(kind for count, kind in held if count == most) if most else None
+    counts = [(sum(name in raw for name in names), kind) for kind, names in TYPES]
+    most = max(count for count, _ in counts)
+    return next(kind for count, kind in counts if count == most) if most else None
 
 
 def _attempt(kind: type[Record], raw: Any) -> tuple[Record | None, str | None]:
@@ -141,7 +143,7 @@ def _of_cot_row(parsed: Parsed, row: CoTRow, spec: DatasetSpec | None, aus_unkno
     labels = row.candidate_labels or offered(row.question)
     # Fewer than two is no choice: an AU question, whose reply names no emotion.
     parsed.labels = labels if len(labels) > 1 else ()
-    verdict = answers.grade(row.response, parsed.labels, spec.aliases if spec else {})
+    verdict = answers.grade(row.response, parsed.labels)
     within = answers.nested(row.response)
     if within is not None:
         parsed.faults.append(

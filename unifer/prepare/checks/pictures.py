@@ -1,7 +1,7 @@
-"""Pictures reduced to what tells them apart: digests of bytes and pixels, size, stored mode, a small gray
-thumbnail.
+"""Pictures reduced to what tells them apart.
 
-Knows files and pixels; which pictures are copies of one another is `duplicates`.
+That is digests of bytes and pixels, size, stored mode, and a small gray thumbnail. Knows files and pixels;
+which pictures are copies of one another is `duplicates`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
 
 from unifer.dialogue import images
-from unifer.prepare.parallel import in_chunks
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL.Image import Image
+from unifer.parallel import in_chunks
 
 SIDE = 32
 """Side of a thumbnail in pixels."""
@@ -26,8 +24,9 @@ SIDE = 32
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What decoding one picture told: size in pixels, the Pillow mode it is stored in, or why it cannot be
-    used.
+    """What decoding told of one picture: size in pixels, stored mode, or why it is unusable.
+
+    The mode is Pillow's.
     """
 
     width: int = 0
@@ -56,13 +55,10 @@ class Fingerprints:
 def fingerprints(
     paths: Sequence[Path], workers: int = 1, advance: Callable[[int], None] | None = None
 ) -> Fingerprints:
-    """Decode every picture of `paths` as the image rule does, in `workers` processes; a picture that cannot
-    be used raises nothing.
+    """Decode every picture of `paths` as the image rule does, in `workers` processes.
 
-    `advance` hears how many more are done.
+    A picture that cannot be used raises nothing. `advance` hears how many more are done.
     """
-    import numpy as np
-
     looks: list[Look] = []
     of_bytes: list[bytes] = []
     of_pixels: list[bytes] = []
@@ -93,8 +89,9 @@ def _fingerprint(path: Path) -> tuple[Look, bytes, bytes, bytes]:
 
 
 def thumbnail(picture: Image) -> Image:
-    """`picture` as SIDE x SIDE gray levels, proportions given up; averaged over areas, so that noise and
-    format hardly show.
+    """`picture` as SIDE x SIDE gray levels, proportions given up.
+
+    Averaged over areas, so that noise and format hardly show.
     """
     from PIL.Image import Resampling
 

@@ -1,5 +1,6 @@
-"""What a check found: every finding, and of each file how many rows, of which class, with which images. Knows
-how to count alone.
+"""What a check found: every finding, and of each file how many rows, of which class, with which images.
+
+Knows how to count alone.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from dataclasses import dataclass
 from unifer.prepare.checks.duplicates import Copies
 from unifer.prepare.checks.findings import ERRORS, KINDS, RowFinding
 from unifer.prepare.checks.pictures import Fingerprints
-from unifer.prepare.checks.repeats import repeats
-from unifer.prepare.checks.subjects import subject_leaks
+from unifer.prepare.checks.repeats import repeats, subject_leaks
 from unifer.prepare.checks.tables import NONE, RowTable, Tables
 from unifer.records import Json
 
@@ -25,8 +25,9 @@ _MOST_STRETCH = 3.0
 
 @dataclass(frozen=True)
 class FileSummary:
-    """One file in numbers. `classes` is canonical label -> rows, by dataset name ('' where rows name
-    none).
+    """One file in numbers.
+
+    `classes` is canonical label -> rows, by dataset name ('' where rows name none).
     """
 
     name: str
@@ -76,8 +77,8 @@ class CheckReport:
     @property
     def counts(self) -> dict[str, int]:
         """Kind -> findings, in the order of `KINDS`."""
-        found = Counter(finding.kind for finding in self.findings)
-        return {kind: found[kind] for kind in KINDS if found[kind]}
+        by_kind = Counter(finding.kind for finding in self.findings)
+        return {kind: by_kind[kind] for kind in KINDS if by_kind[kind]}
 
     def to_json(self) -> Json:
         return {
@@ -94,14 +95,14 @@ class CheckReport:
 def conclude(tables: Tables, prints: Fingerprints | None, copies: Copies) -> CheckReport:
     """The report over `tables`; `prints` is None where images were not to be looked at."""
     summaries = [_summary(tables, table, prints) for table in tables.tables]
-    found = [*tables.findings, *repeats(tables, copies), *subject_leaks(tables)]
+    findings = [*tables.findings, *repeats(tables, copies), *subject_leaks(tables)]
     for table, summary in zip(tables.tables, summaries, strict=True):
-        found += _absent(summary)
+        findings += _absent(summary)
         if prints is not None:
-            found += _of_images(table, prints)
+            findings += _of_images(table, prints)
     order = {table.name: index for index, table in enumerate(tables.tables)}
-    found.sort(key=lambda finding: (order[finding.file], finding.row or 0))
-    return CheckReport(summaries, found, len(copies.same), prints is not None)
+    findings.sort(key=lambda finding: (order[finding.file], finding.row or 0))
+    return CheckReport(summaries, findings, len(copies.same), prints is not None)
 
 
 def _summary(tables: Tables, table: RowTable, prints: Fingerprints | None) -> FileSummary:

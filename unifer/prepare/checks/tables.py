@@ -1,8 +1,7 @@
-"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row. Knows no
-pixels.
+"""Row files as compact columns: what the checks over many rows need, a few dozen bytes a row.
 
-Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all files, so that
-two rows which name the same file, however they spell it, have the same number.
+Knows no pixels. Rows are streamed: 360,000 of them are never held as objects. Pictures are numbered over all
+files, so that two rows which name the same file, however they spell it, have the same number.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from unifer import files
 from unifer.datasets import DatasetSpec
@@ -29,17 +29,25 @@ NONE = -1
 
 
 class Numbering:
-    """Texts -> numbers from 0, in order of first appearance."""
+    """Texts by number: `numbering(text)` gives the number, `numbering[number]` the text.
+
+    Numbers count from 0 in order of first appearance; the number of None is `NONE`.
+    """
 
     def __init__(self) -> None:
+        self.texts: list[str] = []
         self._numbers: dict[str, int] = {}
 
     def __call__(self, text: str | None) -> int:
-        return NONE if text is None else self._numbers.setdefault(text, len(self._numbers))
+        if text is None:
+            return NONE
+        if text not in self._numbers:
+            self._numbers[text] = len(self.texts)
+            self.texts.append(text)
+        return self._numbers[text]
 
-    @property
-    def texts(self) -> list[str]:
-        return list(self._numbers)
+    def __getitem__(self, number: int) -> str:
+        return self.texts[number]
 
 
 @dataclass
@@ -74,18 +82,33 @@ class RowTable:
     def name(self) -> str:
         return str(self.path)
 
+    def place(self, position: int) -> str:
+        """`file:row` of the entry at `position` of every column."""
+        return f"{self.path}:{self.rows[position]}"
+
+
+def first_positions(column: Sequence[int]) -> dict[int, int]:
+    """Number -> position of the first entry of `column` that is it; `NONE` left out."""
+    first: dict[int, int] = {}
+    for position, number in enumerate(column):
+        if number != NONE:
+            first.setdefault(number, position)
+    return first
+
 
 class Tables:
-    """All files of one check, with what they share: pictures, labels and datasets by number, and the findings
-    so far.
+    """All files of one check, with what they share.
 
-    `image_root` as in `images.resolve`; `specs` are the known datasets by name.
+    Pictures, labels and datasets go by number. `findings` are those so far. `image_root` as in
+    `images.resolve`; `specs` are the known datasets by name.
     """
 
     def __init__(self, image_root: Path | None = None, specs: Sequence[DatasetSpec] = ()) -> None:
         self.image_root, self.specs = image_root, {spec.name: spec for spec in specs}
-        self._pictures, self._labels, self._datasets = Numbering(), Numbering(), Numbering()
-        self._subjects, self._folds = Numbering(), Numbering()
+        self._pictures, self._subjects = Numbering(), Numbering()
+        self.labels = Numbering()
+        """Canonical names: happy and happiness are one."""
+        self.datasets, self.folds = Numbering(), Numbering()
         self._vocabularies: dict[tuple[str, ...], frozenset[int]] = {}
         self.tables: list[RowTable] = []
         self.findings: list[RowFinding] = []
@@ -94,22 +117,18 @@ class Tables:
     def pictures(self) -> list[Path]:
         return [Path(text) for text in self._pictures.texts]
 
-    @property
-    def labels(self) -> list[str]:
-        """Canonical names: happy and happiness are one."""
-        return self._labels.texts
-
-    @property
-    def datasets(self) -> list[str]:
-        return self._datasets.texts
-
-    @property
-    def folds(self) -> list[str]:
-        return self._folds.texts
+    def tested(self, column: Literal["pictures", "subjects"]) -> dict[int, str]:
+        """Number in `column` -> the first place of a test file that shows it."""
+        places: dict[int, str] = {}
+        for table in self.tables:
+            if table.test:
+                for number, position in first_positions(getattr(table, column)).items():
+                    places.setdefault(number, table.place(position))
+        return places
 
     def person(self, number: int) -> str:
         """The subject of a number, in words: `subject 'SN001' of disfa`."""
-        dataset, _, subject = self._subjects.texts[number].partition("\0")
+        dataset, _, subject = self._subjects[number].partition("\0")
         return f"subject {subject!r}" + (f" of {dataset}" if dataset else "")
 
     def spec_of(self, path: Path) -> DatasetSpec | None:
@@ -119,10 +138,10 @@ class Tables:
         )
 
     def read(self, path: Path, test: bool = False) -> RowTable:
-        """Read and check a file; its faults join `findings`. A file of questions is a test file whatever
-        `test` says.
+        """Read and check a file; its faults join `findings`.
 
-        Raises InputError where there is no such file, and for a file of predictions.
+        A file of questions is a test file whatever `test` says. Raises InputError where there is no such
+        file, and for a file of predictions.
         """
         if not path.is_file():
             raise InputError(
@@ -176,24 +195,24 @@ class Tables:
         except images.ImageError as error:
             picture = NONE
             self._note("image", table, number, str(error))
-        dataset = self._datasets(record.dataset or "")
+        dataset = self.datasets(record.dataset or "")
         table.rows.append(number)
         table.pictures.append(picture)
-        table.labels.append(NONE if parsed.label is None else self._labels(canonical(parsed.label)))
+        table.labels.append(NONE if parsed.label is None else self.labels(canonical(parsed.label)))
         table.datasets.append(dataset)
-        table.texts.append(hash(_shown(record)))
+        table.texts.append(hash(_text_of(record)))
         table.ids.append(NONE if record.id is None else hash(record.id))
         table.coded.append(record.action_units is not None)
         about = record.provenance or {}
         named, fold = about.get("subject"), about.get("fold")
         table.subjects.append(NONE if named is None else self._subjects(f"{record.dataset or ''}\0{named}"))
-        table.folds.append(NONE if fold is None else self._folds(str(fold)))
+        table.folds.append(NONE if fold is None else self.folds(str(fold)))
         table.kinds[type(record).__name__] += 1
         table.offered.setdefault(dataset, set()).update(self._numbers(parsed.labels))
 
     def _numbers(self, labels: tuple[str, ...]) -> frozenset[int]:
         if labels not in self._vocabularies:
-            self._vocabularies[labels] = frozenset(self._labels(canonical(label)) for label in labels)
+            self._vocabularies[labels] = frozenset(self.labels(canonical(label)) for label in labels)
         return self._vocabularies[labels]
 
     def _note(self, kind: str, table: RowTable, row: int | None, message: str) -> None:
@@ -205,8 +224,9 @@ class _Predictions(InputError):
 
 
 class _Places:
-    """Image paths of one row file -> files. The default root is looked up once: 360,000 rows would ask the
-    disk as often.
+    """Image paths of one row file -> files.
+
+    The default root is looked up once: 360,000 rows would ask the disk as often.
     """
 
     def __init__(self, beside: Path, image_root: Path | None) -> None:
@@ -220,7 +240,7 @@ class _Places:
         return str(images.resolve(image_path, root, self._beside).absolute())
 
 
-def _shown(record: Record) -> str:
+def _text_of(record: Record) -> str:
     if isinstance(record, Question):
         return record.prompt
     return record.problem if isinstance(record, RewardRow) else record.question

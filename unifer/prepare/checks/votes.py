@@ -1,5 +1,6 @@
-"""Questions whose label is not what most people voted for: by the votes in their rows, else by FERPlus's own
-table. Opens no image.
+"""Questions whose label is not what most people voted for.
+
+The votes are those of their rows, else those of FERPlus's own table. Opens no image.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from pathlib import Path
 
 from unifer import files
 from unifer.emotions import canonical
-from unifer.prepare.builders.ferplus import EMOTION_COLUMNS, VOTED, decide, read_votes
+from unifer.prepare.builders.fer2013 import EMOTION_COLUMNS, VOTED, decide, read_votes
 from unifer.prepare.checks.findings import RowFinding
 from unifer.records import Question
 
 
 def outvoted(path: Path, table: Path) -> Iterator[RowFinding]:
-    """A finding for each question of `path` whose label is not that of the vote rule `published`; `table` is
-    FERPlus's fer2013new.csv.
+    """A finding for each question of `path` whose label is not that of the vote rule `published`.
 
-    Rows that are no questions, and images that the table does not have, are passed over.
+    `table` is FERPlus's fer2013new.csv. Rows that are no questions, and images that the table does not have,
+    are passed over.
     """
     ballots = _ballots(table.resolve())
     for number, row in files.read_rows(path):
@@ -47,5 +48,5 @@ def against(question: Question, votes: Mapping[str, int]) -> str | None:
         return None
     own = dict(zip(EMOTION_COLUMNS, counts, strict=False)).get(canonical(question.true_label), 0)
     most = votes.get(winner, 0)
-    told = f"{winner!r} as many and stands first" if own == most else f"{winner!r} has {most}"
-    return f"{question.true_label!r} has {own} of {sum(counts)} votes, {told}"
+    others = f"{winner!r} as many and stands first" if own == most else f"{winner!r} has {most}"
+    return f"{question.true_label!r} has {own} of {sum(counts)} votes, {others}"

@@ -1,3 +1,1 @@
-"""From labelled faces to reasoned training rows: a teacher model is asked, a filter keeps what is worth
-learning from.
-"""
+"""From labelled faces to reasoned training rows: a teacher is asked, a filter chooses."""

@@ -1,8 +1,9 @@
-"""CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out. Stopped or
-killed, it goes on where it was.
+"""CoT curation: reward rows in, reasoned rows that a teacher wrote and the filter kept out.
 
-Knows the plan of a run and the life of one row; the teacher is `teachers`, retries are `asking`, the log is
-`ledger`, the files that are made of it are `outcome`.
+Stopped or killed, it goes on from its log, whose lines are those of `models.api.budget`; a `reply` also
+holds the reply with the reasons of the filter, none for a row that is kept. Knows the life of one row; what
+a run is told is `plan`, the teacher is `teachers`, retries are `models.api.asking`, the files that are made
+of the log are `outcome`.
 """
 
 from __future__ import annotations
@@ -10,27 +11,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from unifer import files, runs
 from unifer.dialogue import images, prompts, teaching
 from unifer.dialogue.answers import grade
 from unifer.dialogue.images import ImageError
-from unifer.dialogue.vocabulary import vocabulary
 from unifer.errors import InputError, Interrupted
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Sent, ask_all
-from unifer.models.api.budget import FREE, Budget, Prices
+from unifer.models.api.budget import FREE, Budget, RequestLedger
 from unifer.models.api.requests import NoReply
 from unifer.prepare.curation import outcome
-from unifer.prepare.curation.filter import FilterSettings, Known, Reason, judge
-from unifer.prepare.curation.ledger import CurationLedger
+from unifer.prepare.curation.filter import Known, Reason, judge
 from unifer.prepare.curation.near_duplicates import NearDuplicates
 from unifer.prepare.curation.outcome import CurationSummary
-from unifer.prepare.curation.teachers import Teacher, TeacherSpec
+from unifer.prepare.curation.plan import CurationLimits, CurationPlan
+from unifer.prepare.curation.teachers import Teacher
 from unifer.progress import Advance
 from unifer.records import Json, RewardRow
 
@@ -41,115 +41,92 @@ _REMEDY = "give another --out, or move that file and those beside it away, to st
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
-@dataclass(frozen=True)
-class CurationLimits:
-    """What may be spent, over all runs into the same file, and how often a failed request is sent again."""
+@dataclass(slots=True)
+class RowState:
+    """What the log knows of one row."""
 
-    max_requests: int | None = None
-    max_cost: float | None = None
-    """US dollars; needs `prices`."""
-    prices: Prices | None = None
-    retries: int = 4
-
-    def __post_init__(self) -> None:
-        if self.max_cost is not None and self.prices is None:
-            raise ValueError(
-                "--max-cost needs to know what tokens cost: give --price-in and --price-out, US "
-                "dollars per million tokens"
-            )
-        for name in ("max_requests", "max_cost", "retries"):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} {getattr(self, name)} must not be negative")
+    attempts: int = 0
+    """Replies so far."""
+    accepted: bool = False
+    last_reasons: tuple[str, ...] = ()
+    failed: str | None = None
+    """The error that ended its last attempt; None once a reply came after it."""
 
 
-@dataclass(frozen=True)
-class CurationPlan:
-    """One run: which rows, which teacher, how often and how warm it is asked, what is kept."""
+class CurationLedger:
+    """The open log, as the `Journal` of a run's `Asker`, and what it says of each row."""
 
-    rows_file: Path
-    rows: tuple[RewardRow, ...]
-    out: Path
-    teacher: TeacherSpec
-    filter: FilterSettings = field(default_factory=FilterSettings)
-    image_root: Path | None = None
-    template: str | None = None
-    """Template of the question that the student will see; None keeps each row's own `problem`."""
-    guided: bool = True
-    attempts: int = 3
-    temperature: float = 0.7
-    temperature_step: float = 0.15
-    """Added at each further attempt, up to 1, which is the most that every provider takes."""
+    def __init__(self, path: Path, memory: NearDuplicates, faces: Mapping[str, str]) -> None:
+        """Read what the log holds.
 
-    def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError(f"attempts {self.attempts} must be at least 1")
-        if not 0 <= self.temperature <= 1 or self.temperature_step < 0:
-            raise ValueError(
-                "temperature "
-                f"{self.temperature} must be from 0 to 1, and its step {self.temperature_step} not "
-                "negative"
-            )
-
-    def identity(self) -> Json:
-        """What every row of the output was made with. Limits and how many rows are asked may change from run
-        to run.
+        `faces` maps a row's id to its picture, by which `memory` remembers kept reasoning. Raises InputError
+        for a line that no run of ours wrote.
         """
-        return {
-            "rows": runs.describe_file(self.rows_file),
-            "teacher": self.teacher.identity(),
-            "teacher_prompt": teaching.VERSION,
-            "template": self.template and prompts.version(self.template),
-            "guided": self.guided,
-            "attempts": self.attempts,
-            "temperature": [self.temperature, self.temperature_step],
-            "filter": self.filter.to_json(),
-        }
+        self.rows: dict[str, RowState] = {}
 
-    def question(self, row: RewardRow) -> str:
-        """What the student is asked about this face; nothing of the guidance is in it."""
-        if self.template is None:
-            return row.problem
-        return prompts.question(
-            self.template, vocabulary(row) if prompts.TEMPLATES[self.template].needs_labels else ()
+        def replay(line: Json) -> None:
+            self._count(line)
+            if line["event"] == "reply" and not line["reasons"]:
+                memory.seen(faces.get(line["id"], line["id"]), line["reasoning"])
+
+        self.spent = RequestLedger(
+            path, "is no line of a curation log; give another --out, or move this file away", replay
         )
 
-    def temperature_at(self, attempt: int) -> float:
-        return min(1.0, self.temperature + (attempt - 1) * self.temperature_step)
+    def _count(self, line: Json) -> None:
+        state = self.rows.setdefault(line["id"], RowState())
+        if line["event"] == "reply":
+            state.attempts, state.failed = line["attempt"], None
+            state.accepted, state.last_reasons = not line["reasons"], tuple(line["reasons"])
+        elif line["final"]:
+            state.failed = line["error"]
 
-    def prompt(self, row: RewardRow, reasons: Sequence[str]) -> str:
-        """What the teacher is asked, given why its last reply was not kept."""
-        guidance = (row.label, row.action_units) if self.guided else (None, None)
-        return teaching.corrected_prompt(teaching.teacher_prompt(self.question(row), *guidance), reasons)
+    def state(self, key: str) -> RowState:
+        return self.rows.get(key, RowState())
 
+    def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
+        """Before the request leaves."""
+        self.spent.sent({"id": key, "attempt": attempt, "try": number}, bound)
 
-def read_plan_rows(path: Path, limit: int | None, template: str | None) -> tuple[RewardRow, ...]:
-    """The reward rows of `path`, keys unique. Raises InputError: unreadable rows, or such as `template`
-    cannot ask.
-    """
-
-    def parse(raw: object) -> RewardRow:
-        row = RewardRow.from_json(raw)
-        labels = vocabulary(row)
-        if template is not None and prompts.TEMPLATES[template].needs_labels and not labels:
-            raise ValueError(
-                "the row knows AUs alone, and the template "
-                f"{template!r} asks for a label; use --template action-units"
+    def failed(
+        self,
+        key: str,
+        attempt: int,
+        number: int,
+        *,
+        error: str,
+        fault: str,
+        bound: float = 0.0,
+        cost: float = 0.0,
+        seconds: float = 0.0,
+        final: bool = True,
+    ) -> None:
+        """Try `number` brought no reply; 0: nothing was sent, there is no picture."""
+        request = {"id": key, "attempt": attempt, "try": number}
+        self._count(
+            self.spent.failed(
+                request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final
             )
-        return row
-
-    if template is not None and "<answer>" not in prompts.TEMPLATES[_known(template)].text:
-        raise InputError(
-            f"--template {template} asks for no think and answer blocks, so no reply to it could be judged"
         )
-    rows = tuple(files.read_records(path, parse, key=lambda row: row.key))
-    if not rows:
-        raise InputError(f"{path}: holds no rows; a reward row has image_path, problem and solution")
-    return rows[:limit]
 
+    def replied(self, key: str, attempt: int, sent: Sent, judged: Json) -> None:
+        """`judged` is what the filter made of the reply.
 
-def _known(template: str) -> str:
-    prompts.version(template)
-    return template
+        It holds `temperature`, `reasons`, `reasoning` (of an accepted reply) and `duplicate_of` (of a
+        near-duplicate).
+        """
+        reply = {
+            "reply": sent.answer.text,
+            "finish_reason": sent.answer.finish_reason,
+            "seconds": round(sent.seconds, 3),
+        }
+        request = {"id": key, "attempt": attempt, "try": sent.number}
+        self._count(
+            self.spent.replied(request, sent.answer, bound=sent.bound, cost=sent.cost, **reply, **judged)
+        )
+
+    def close(self) -> None:
+        self.spent.close()
 
 
 def curate(
@@ -158,8 +135,7 @@ def curate(
     progress: Progress,
     open_teacher: Callable[[], Teacher] | None = None,
 ) -> CurationSummary:
-    """Ask for every row that is neither kept nor exhausted, then write the output, what was rejected, and the
-    reports.
+    """Ask for every row that is neither accepted nor exhausted, then write the output and the reports.
 
     `open_teacher` replaces the plan's own, inside the event loop. Raises InputError (another run's file, no
     image found, a teacher that cannot be reached) and Interrupted; what was answered until then is in the
@@ -178,9 +154,9 @@ def curate(
         try:
             stopped = asyncio.run(_CurationWorkers(plan, limits, ledger, memory).all(progress, open_teacher))
         except KeyboardInterrupt:
-            kept = sum(ledger.state(row.key).kept for row in plan.rows)
+            accepted = sum(ledger.state(row.key).accepted for row in plan.rows)
             raise Interrupted(
-                f"stopped; {kept} rows are kept so far. The same command goes on from there"
+                f"stopped; {accepted} rows are kept so far. The same command goes on from there"
             ) from None
         finally:
             ledger.close()
@@ -194,20 +170,21 @@ def curate(
 
 def _rewritten(plan: CurationPlan, identity: Json) -> outcome.Rewrite:
     run = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    made: Json = {
+    about: Json = {
         "teacher": plan.teacher.name,
         "template": teaching.VERSION,
         "guided": plan.guided,
         "run": run,
     }
     if plan.template is not None:
-        made["prompt"] = prompts.version(plan.template)
-    return outcome.Rewrite(plan.question, made)
+        about["prompt"] = prompts.version(plan.template)
+    return outcome.Rewrite(plan.question, about)
 
 
 def _check_some_image(plan: CurationPlan) -> None:
-    """One missing image is a failed row; all of them missing is a wrong image root, better said before a
-    teacher is paid.
+    """One missing image is a failed row.
+
+    All of them missing is a wrong image root, better said before a teacher is paid.
     """
     for row in plan.rows:
         try:
@@ -265,7 +242,7 @@ class _CurationWorkers:
 
     def _done(self, row: RewardRow) -> bool:
         state = self._ledger.state(row.key)
-        return state.kept or state.attempts >= self._plan.attempts
+        return state.accepted or state.attempts >= self._plan.attempts
 
     async def _row(self, row: RewardRow, teacher: Teacher, asker: Asker) -> None:
         plan, state = self._plan, self._ledger.state(row.key)
@@ -287,23 +264,14 @@ class _CurationWorkers:
                 return
 
     def _judged(self, row: RewardRow, attempt: int, sent: Sent) -> tuple[Reason, ...]:
-        known = Known(row.label and _spelled(row), vocabulary(row), row.action_units)
-        answer = sent.answer
+        known, answer = Known.of(row), sent.answer
         reasons = judge(answer.text, known, self._plan.filter, answer.finish_reason)
-        found: Json = {"temperature": self._plan.temperature_at(attempt)}
+        judged: Json = {"temperature": self._plan.temperature_at(attempt)}
         if not reasons:
-            found["reasoning"] = grade(answer.text, known.candidate_labels).reasoning
-            earlier = self._memory.seen(row.image_path, found["reasoning"])
+            judged["reasoning"] = grade(answer.text, known.candidate_labels).reasoning
+            earlier = self._memory.seen(row.image_path, judged["reasoning"])
             if earlier is not None:
-                reasons, found["duplicate_of"] = ("near_duplicate",), earlier
-        found["reasons"] = list(reasons)
-        self._ledger.replied(row.key, attempt, sent, found)
+                reasons, judged["duplicate_of"] = ("near_duplicate",), earlier
+        judged["reasons"] = list(reasons)
+        self._ledger.replied(row.key, attempt, sent, judged)
         return reasons
-
-
-def _spelled(row: RewardRow) -> str:
-    """The row's label as its vocabulary spells it."""
-    from unifer.emotions import spelled_in
-
-    labels = vocabulary(row)
-    return row.label if row.label in labels else str(spelled_in(row.label or "", labels))

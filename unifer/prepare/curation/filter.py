@@ -1,9 +1,8 @@
-"""THE filter of machine-written reasoning: one reply -> the reasons not to train on it. CoT curation and
-synthesis both ask here.
+"""THE filter of machine-written reasoning: one reply -> the reasons not to train on it.
 
-Knows the known label, the known AUs and the bounds; not who wrote the reply, nor what becomes of it. Form and
-label are judged by the grader (`dialogue/answers`) alone, so that what is kept here is what reward and metric
-call right.
+CoT curation and synthesis both ask here. Knows the known label, the known AUs and the bounds; not who wrote
+the reply, nor what becomes of it. Form and label are judged by the grader (`dialogue/answers`) alone, so that
+what passes here is what reward and metric call right.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ from types import MappingProxyType
 from typing import Literal
 
 from unifer.action_units import f1
-from unifer.dialogue.answers import grade
-from unifer.dialogue.au_mentions import stated
+from unifer.dialogue.answers import grade, is_correct
+from unifer.dialogue.au_mentions import affirmations
 from unifer.dialogue.label_mentions import concluded
-from unifer.prepare.curation.betrayal import betrayal
-from unifer.prepare.curation.hedging import hedging
-from unifer.records import Json, Verdict
+from unifer.dialogue.vocabulary import vocabulary
+from unifer.emotions import spelled_in
+from unifer.prepare.curation.phrases import betrayal, hedging
+from unifer.records import Json, RewardRow, Verdict
 
 VERSION = "filter-1"
 """Changes whenever the filter would keep other replies at the same settings; written in every manifest."""
@@ -83,6 +83,17 @@ class Known:
         if self.label is None and self.action_units is None:
             raise ValueError("neither a label nor Action Units are known: no reply could be judged")
 
+    @classmethod
+    def of(cls, row: RewardRow) -> Known:
+        """What `row` knows, its label as its vocabulary spells it."""
+        labels = vocabulary(row)
+        label = row.label if row.label is None or row.label in labels else spelled_in(row.label, labels)
+        return cls(label, labels, row.action_units)
+
+    def is_label_of(self, verdict: Verdict) -> bool:
+        """Whether a reply is correct, as reward and metric decide it too."""
+        return is_correct(verdict, self.label)
+
 
 @dataclass(frozen=True)
 class FilterSettings:
@@ -92,15 +103,17 @@ class FilterSettings:
     max_words: int = 400
     """Words of the reasoning, both bounds included."""
     min_au_f1: float = 0.6
-    """F1 between the AUs that the reasoning affirms and the known ones; 1 asks for exactly them, 0 compares
-    nothing.
+    """F1 between the AUs that the reasoning affirms and the known ones.
+
+    1 asks for exactly them, 0 compares nothing.
     """
     allow_hedging: bool = False
     similarity: float = 0.85
     """Jaccard similarity of word 3-grams from which two texts are near-duplicates; above 1 there are none."""
     repeats: int | None = 3
-    """Near-identical texts that may be kept over different faces; None does not compare faces. Of one face a
-    second is never kept.
+    """Near-identical texts that may be kept over different faces; None does not compare faces.
+
+    Of one face a second is never kept.
     """
 
     def __post_init__(self) -> None:
@@ -132,42 +145,42 @@ def judge(
     (`near_duplicates.NearDuplicates`).
     """
     verdict = grade(reply, known.candidate_labels, known.aliases)
-    found: list[Reason] = []
+    reasons: list[Reason] = []
     if finish_reason in _CUT:
-        found.append("cut")
-    found += _form_and_label(verdict, known)
+        reasons.append("cut")
+    reasons += _form_and_label(verdict, known)
     if (
         known.action_units is not None
         and settings.min_au_f1 > 0
         and not _units_agree(verdict, known, settings.min_au_f1)
     ):
-        found.append("aus_disagree")
+        reasons.append("aus_disagree")
     if betrayal(verdict.reasoning):
-        found.append("betrays")
+        reasons.append("betrays")
     if not settings.allow_hedging and _hedges(verdict, known):
-        found.append("hedges")
+        reasons.append("hedges")
     if verdict.label is not None and concluded(
         verdict.reasoning, known.candidate_labels, known.aliases
     ) not in (None, verdict.label):
-        found.append("contradicts")
+        reasons.append("contradicts")
     words = len(verdict.reasoning.split())
     if words < settings.min_words:
-        found.append("too_short")
+        reasons.append("too_short")
     if words > settings.max_words:
-        found.append("too_long")
-    return tuple(found)
+        reasons.append("too_long")
+    return tuple(reasons)
 
 
 def _form_and_label(verdict: Verdict, known: Known) -> list[Reason]:
     if verdict.outcome == "no_answer":
         return ["no_answer"]
-    found: list[Reason] = [] if verdict.well_formed else ["malformed"]
+    reasons: list[Reason] = [] if verdict.well_formed else ["malformed"]
     if known.label is not None:
         if verdict.outcome == "off_list":
-            found.append("off_list")
-        elif verdict.label != known.label:
-            found.append("wrong_label")
-    return found
+            reasons.append("off_list")
+        elif not known.is_label_of(verdict):
+            reasons.append("wrong_label")
+    return reasons
 
 
 def _hedges(verdict: Verdict, known: Known) -> bool:
@@ -178,12 +191,13 @@ def _hedges(verdict: Verdict, known: Known) -> bool:
 
 
 def _units_agree(verdict: Verdict, known: Known, least: float) -> bool:
-    """Whether the reasoning affirms the known AUs (F1) and denies none of them; without a label the answer
-    must list them too.
+    """Whether the reasoning affirms the known AUs (F1) and denies none of them.
+
+    Without a label the answer must list them too.
     """
     truth = frozenset(known.action_units or ())
-    said = stated(verdict.reasoning)
-    affirmed = [number for number, active in said.items() if active]
-    if any(not said.get(number, True) for number in truth) or f1(affirmed, truth) < least:
+    mentions = affirmations(verdict.reasoning)
+    affirmed = [number for number, active in mentions.items() if active]
+    if any(not mentions.get(number, True) for number in truth) or f1(affirmed, truth) < least:
         return False
     return known.label is not None or f1(verdict.action_units, truth) >= least

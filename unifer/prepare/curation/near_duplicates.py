@@ -1,8 +1,8 @@
-"""A memory of kept reasoning that finds near-duplicates: word 3-grams, MinHash with locality-sensitive
-hashing, then the true Jaccard.
+"""A memory of accepted reasoning that finds near-duplicates.
 
-Knows words alone. Memory grows linearly with what is kept, some 2 kB a text of a hundred words, so 230,000
-texts fit in half a GB.
+It compares word 3-grams: MinHash with locality-sensitive hashing, then the true Jaccard. Knows words alone.
+Memory grows linearly with what is kept, some 2 kB a text of a hundred words, so 230,000 texts fit in half a
+GB.
 
 Of one face, every kept text is compared. Over different faces at most `repeats` near-identical texts are
 kept: reasoning may resemble other reasoning, but a template that fits every face teaches nothing. Candidates
@@ -16,20 +16,20 @@ import re
 import zlib
 from array import array
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unifer.prepare.curation.filter import FilterSettings
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _WORDS = re.compile(r"\w+")
 _SHINGLE = 3
 _BANDS, _ROWS = 8, 6
 _MOST_COMPARED = 256
-"""Candidates compared before a text is taken as new: bounds the time where thousands of texts share a band
-but not their wording.
+"""Candidates compared before a text is taken as new.
+
+This bounds the time where thousands of texts share a band but not their wording.
 """
 
 
@@ -50,8 +50,9 @@ class NearDuplicates:
         return len(self._keys)
 
     def seen(self, key: str, reasoning: str) -> str | None:
-        """The face whose kept reasoning this one nearly repeats; None: it is new, and remembered as kept for
-        the face `key`.
+        """The face whose kept reasoning this one nearly repeats.
+
+        None: it is new, and remembered as kept for the face `key`.
         """
         shingles = _shingled(reasoning)
         if any(
@@ -93,8 +94,6 @@ class NearDuplicates:
 
 def _shingled(text: str) -> NDArray[np.uint32]:
     """Sorted hashes of the word 3-grams of `text`; of a shorter text, the one of all its words."""
-    import numpy as np
-
     words = _WORDS.findall(text.casefold())
     grams = (" ".join(words[at : at + _SHINGLE]) for at in range(max(1, len(words) - _SHINGLE + 1)))
     return np.unique(
@@ -103,16 +102,12 @@ def _shingled(text: str) -> NDArray[np.uint32]:
 
 
 def _jaccard(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
-    import numpy as np
-
     both = len(np.intersect1d(one, other, assume_unique=True))
     return both / (len(one) + len(other) - both)
 
 
 def _bands(shingles: NDArray[np.uint32]) -> list[int]:
     """A hash of each band of the MinHash signature (multiply-shift hashing modulo 2^64, upper half)."""
-    import numpy as np
-
     factors, offsets = _permutations()
     signature = ((factors[:, None] * shingles.astype(np.uint64) + offsets[:, None]) >> np.uint64(32)).min(
         axis=1
@@ -125,8 +120,6 @@ def _bands(shingles: NDArray[np.uint32]) -> list[int]:
 
 @cache
 def _permutations() -> tuple[Any, Any]:
-    import numpy as np
-
     rng = np.random.default_rng(0)
     drawn = rng.integers(1, 2**63, size=(2, _BANDS * _ROWS), dtype=np.uint64)
     return drawn[0] * np.uint64(2) + np.uint64(1), drawn[1]

@@ -1,5 +1,4 @@
-"""What a curation run leaves: kept rows in the published CoT schema, rejected replies with their reasons, a
-report for people and programs.
+"""What a curation run leaves: rows in the published CoT schema, rejected replies with reasons, a report.
 
 All of it is made from the log, so that it can be made again. Knows files and counts; nothing is asked here.
 """
@@ -7,12 +6,12 @@ All of it is made from the log, so that it can be made again. Knows files and co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from unifer import files
-from unifer.models.api.ledger import read_log
+from unifer.models.api.budget import read_log
 from unifer.prepare.curation.filter import REASONS
 from unifer.records import CoTRow, Json, RewardRow
 
@@ -58,17 +57,14 @@ class Rewrite:
 
 @dataclass
 class GroupCount:
-    """Rows of one class or dataset."""
+    """Rows of one class or dataset: those that are done with, and of them the accepted ones."""
 
-    asked: int = 0
-    kept: int = 0
+    rows: int = 0
+    accepted: int = 0
 
     def to_json(self) -> Json:
-        return {
-            "asked": self.asked,
-            "kept": self.kept,
-            "acceptance": round(self.kept / self.asked, 4) if self.asked else None,
-        }
+        share = round(self.accepted / self.rows, 4) if self.rows else None
+        return {"asked": self.rows, "kept": self.accepted, "acceptance": share}
 
 
 @dataclass
@@ -77,7 +73,7 @@ class CurationSummary:
 
     out: Path
     rows: int
-    kept: int = 0
+    accepted: int = 0
     exhausted: int = 0
     """Rows whose every attempt was rejected."""
     failed: int = 0
@@ -101,7 +97,7 @@ class CurationSummary:
     def counts(self) -> Json:
         return {
             "rows": self.rows,
-            "kept": self.kept,
+            "kept": self.accepted,
             "exhausted": self.exhausted,
             "failed": self.failed,
             "open": self.open,
@@ -127,20 +123,18 @@ class CurationSummary:
 def write(
     out: Path, rows: Sequence[RewardRow], rewrite: Rewrite, attempts: int, stopped: str | None
 ) -> CurationSummary:
-    """Write kept rows (in the order of `rows`), rejected replies and both reports from the log beside
-    `out`.
-    """
-    asked = {row.key: row for row in rows}
+    """Write accepted rows (in the order of `rows`), rejected replies and both reports from the log."""
+    by_key = {row.key: row for row in rows}
     summary = CurationSummary(out, len(rows), stopped=stopped)
-    kept: dict[str, tuple[str, int]] = {}
+    accepted: dict[str, tuple[str, int]] = {}
     rejected: list[Json] = []
     replies: Counter[str] = Counter()
     errors: dict[str, str] = {}
     for _, line in read_log(log_path(out)):
         _tally(line, summary)
-        if line["id"] not in asked or line["event"] == "sent":
+        row = by_key.get(line["id"])
+        if row is None or line["event"] == "sent":
             continue
-        row = asked[line["id"]]
         if line["event"] == "failed":
             if line["final"]:
                 errors[row.key] = line["error"]
@@ -150,14 +144,16 @@ def write(
         if line["reasons"]:
             rejected.append(_rejected(line, row, rewrite))
         else:
-            kept[row.key] = line["reply"], line["attempt"]
-    made = [(row, rewrite.row(row, *kept[row.key])) for row in rows if row.key in kept]
+            accepted[row.key] = line["reply"], line["attempt"]
     rejected += [
-        {"id": key, "image_path": asked[key].image_path, "error": error} for key, error in errors.items()
+        {"id": key, "image_path": by_key[key].image_path, "error": error} for key, error in errors.items()
     ]
-    _count_rows(summary, rows, kept, {key for key, count in replies.items() if count >= attempts}, errors)
-    summary.samples = _samples([cot for _, cot in made], rejected)
-    files.write_rows(out, [cot.to_json() for _, cot in made])
+    attempts_of = {key: attempt for key, (_, attempt) in accepted.items()}
+    exhausted = {key for key, count in replies.items() if count >= attempts}
+    _count_rows(summary, rows, attempts_of, exhausted, errors)
+    output = [rewrite.row(row, *accepted[row.key]) for row in rows if row.key in accepted]
+    summary.samples = _samples(output, rejected)
+    files.write_rows(out, [row.to_json() for row in output])
     files.write_rows(rejected_path(out), rejected)
     as_json, as_text = report_paths(out)
     files.write_json(as_json, summary.to_json())
@@ -166,6 +162,7 @@ def write(
 
 
 def _tally(line: Json, summary: CurationSummary) -> None:
+    """Add what one line of the log says of requests, tokens and money."""
     if line["event"] == "sent":
         summary.requests += 1
         return
@@ -180,39 +177,37 @@ def _tally(line: Json, summary: CurationSummary) -> None:
 
 
 def _rejected(line: Json, row: RewardRow, rewrite: Rewrite) -> Json:
-    told = {key: line[key] for key in ("reasons", "attempt", "temperature", "duplicate_of") if key in line}
-    known = {
-        "label": row.label,
-        "AUs": None if row.action_units is None else [f"AU{number}" for number in row.action_units],
+    units = None if row.action_units is None else [f"AU{number}" for number in row.action_units]
+    of_line: Json = {
+        key: line[key] for key in ("reasons", "attempt", "temperature", "duplicate_of") if key in line
     }
-    return (
-        {
-            "id": row.key,
-            "image_path": row.image_path,
-            "question": rewrite.question(row),
-            "response": line["reply"],
-        }
-        | told
-        | known
-    )
+    return {
+        "id": row.key,
+        "image_path": row.image_path,
+        "question": rewrite.question(row),
+        "response": line["reply"],
+        **of_line,
+        "label": row.label,
+        "AUs": units,
+    }
 
 
 def _count_rows(
     summary: CurationSummary,
     rows: Iterable[RewardRow],
-    kept: dict[str, tuple[str, int]],
+    accepted: Mapping[str, int],
     exhausted: set[str],
-    errors: dict[str, str],
+    errors: Mapping[str, str],
 ) -> None:
+    """Put every row into one count; `accepted` maps a key to the attempt that brought its reply."""
     for row in rows:
-        shares = (
+        groups = (
             summary.classes.setdefault(row.label or NO_LABEL, GroupCount()),
             summary.datasets.setdefault(row.dataset or _NO_DATASET, GroupCount()),
         )
-        is_kept = row.key in kept
-        if is_kept:
-            summary.kept += 1
-            summary.attempts[kept[row.key][1]] += 1
+        if row.key in accepted:
+            summary.accepted += 1
+            summary.attempts[accepted[row.key]] += 1
         elif row.key in exhausted:
             summary.exhausted += 1
         elif row.key in errors:
@@ -221,75 +216,66 @@ def _count_rows(
         else:
             summary.open += 1
             continue
-        for share in shares:
-            share.asked += 1
-            share.kept += is_kept
+        for group in groups:
+            group.rows += 1
+            group.accepted += row.key in accepted
 
 
-def _samples(made: Sequence[CoTRow], rejected: Sequence[Json]) -> list[Json]:
-    """A few kept rows, and the first rejected reply of each reason."""
-    found: list[Json] = [
-        {"image_path": row.image_path, "response": row.response, "reasons": []} for row in made[:_SAMPLES]
+def _samples(output: Sequence[CoTRow], rejected: Sequence[Json]) -> list[Json]:
+    """A few accepted rows, and the first rejected reply of each reason."""
+    samples: list[Json] = [
+        {"image_path": row.image_path, "response": row.response, "reasons": []} for row in output[:_SAMPLES]
     ]
     for reason in REASONS:
         line = next((line for line in rejected if reason in line.get("reasons", ())), None)
         if line is not None:
-            found.append(
-                {"image_path": line["image_path"], "response": line["response"], "reasons": line["reasons"]}
-            )
-    return found
+            samples.append({key: line[key] for key in ("image_path", "response", "reasons")})
+    return samples
 
 
 def markdown(summary: CurationSummary) -> str:
     """The report for people."""
-    counts = summary.counts()
-    lines = [
-        f"# Curation of {summary.out.name}",
-        "",
-        "| Rows | Kept | Exhausted | Failed | Open |",
-        "|---|---|---|---|---|",
-    ]
-    lines.append("| " + " | ".join(f"{count:,}" for count in counts.values()) + " |")
+    lines = [f"# Curation of {summary.out.name}", ""]
+    counts = [f"{count:,}" for count in summary.counts().values()]
+    lines += _table(("Rows", "Kept", "Exhausted", "Failed", "Open"), [counts])
     if summary.stopped:
         lines += ["", f"Stopped by the {summary.stopped}; with more of it the same command goes on."]
-    spent = (
-        f"{summary.requests:,} requests, {summary.replies:,} replies, {summary.tokens_in:,} tokens "
-        "in, "
-        f"{summary.tokens_out:,} out"
-    )
+    tokens = f"{summary.tokens_in:,} tokens in, {summary.tokens_out:,} out"
+    spent = f"{summary.requests:,} requests, {summary.replies:,} replies, {tokens}"
     lines += ["", f"{spent}; {summary.cost:.4f} USD at the prices given.", "", "## Acceptance", ""]
-    for title, shares in (("Class", summary.classes), ("Dataset", summary.datasets)):
-        lines += [f"| {title} | Asked | Kept | Share |", "|---|---|---|---|"]
-        lines += [
-            "| "
-            f"{_cell(name)} | {share.asked:,} | {share.kept:,} | "
-            f"{f'{share.kept / share.asked:.1%}' if share.asked else '-'} |"
-            for name, share in sorted(shares.items())
+    for title, groups in (("Class", summary.classes), ("Dataset", summary.datasets)):
+        rows = [
+            (_cell(name), f"{group.rows:,}", f"{group.accepted:,}", _share(group))
+            for name, group in sorted(groups.items())
         ]
-        lines.append("")
-    lines += ["## Why replies were rejected", "", "| Reason | Replies | Meaning |", "|---|---|---|"]
-    lines += [
-        f"| `{reason}` | {summary.reasons[reason]:,} | {meaning} |"
+        lines += [*_table((title, "Asked", "Kept", "Share"), rows), ""]
+    reasons = [
+        (f"`{reason}`", f"{summary.reasons[reason]:,}", meaning)
         for reason, meaning in REASONS.items()
         if summary.reasons[reason]
     ]
+    lines += ["## Why replies were rejected", "", *_table(("Reason", "Replies", "Meaning"), reasons)]
     if summary.faults:
-        lines += [
-            "",
-            "Failed requests: "
-            + ", ".join(f"{fault} {count:,}" for fault, count in sorted(summary.faults.items()))
-            + ".",
-        ]
+        faults = ", ".join(f"{fault} {count:,}" for fault, count in sorted(summary.faults.items()))
+        lines += ["", f"Failed requests: {faults}."]
     lines += ["", "## Samples"]
     for sample in summary.samples:
         verdict = ", ".join(sample["reasons"]) or "kept"
-        lines += [
-            "",
-            f"{_cell(sample['image_path'])}: **{verdict}**",
-            "",
-            *(f"    {line}" for line in sample["response"].splitlines()),
-        ]
+        reply = [f"    {line}" for line in sample["response"].splitlines()]
+        lines += ["", f"{_cell(sample['image_path'])}: **{verdict}**", "", *reply]
     return "\n".join(lines) + "\n"
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(titles)} |",
+        "|" + "---|" * len(titles),
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _share(group: GroupCount) -> str:
+    return f"{group.accepted / group.rows:.1%}" if group.rows else "-"
 
 
 def _cell(text: str) -> str:

@@ -7,11 +7,9 @@ image is synthetic.
 from __future__ import annotations
 
 from unifer.prepare.faces.conditions import Conditions
-from unifer.prepare.faces.drawing import draw
-from unifer.prepare.faces.expressions import Expression
+from unifer.prepare.faces.drawing import contact_sheet, draw
+from unifer.prepare.faces.expressions import Expression, sample_expression, sample_free
 from unifer.prepare.faces.identity import Identity
-from unifer.prepare.faces.sampling import sample_expression, sample_free
-from unifer.prepare.faces.sheet import contact_sheet
 
 GENERATOR = "unifer.faces/1"
 """Written as the provenance of every drawn face; changes whenever the same arguments draw another face."""

@@ -19,9 +19,12 @@ OCCLUSION_RATE = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """One scene. Angles in degrees; `shift` in hundred-and-twelfths of the frame; `light` is where the light
-    comes from, in degrees anticlockwise from the right of the image; `noise` and `blur` are in grey levels
-    and pixels of a 112-pixel image."""
+    """One scene.
+
+    Angles in degrees; `shift` in hundred-and-twelfths of the frame; `light` is where the light comes from, in
+    degrees anticlockwise from the right of the image; `noise` and `blur` are in grey levels and pixels of a
+    112-pixel image.
+    """
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -48,8 +51,9 @@ class Conditions:
 
     @classmethod
     def sample(cls, rng: Random) -> Conditions:
-        """A random scene: modest pose, some light, mild noise and blur, a partial occlusion on 12 % of the
-        faces.
+        """A random scene: modest pose, some light, mild noise and blur, and sometimes an occluder.
+
+        12 % of the faces are partly hidden.
         """
         grey = rng.randint(80, 215)
         tone = tuple(grey + rng.randint(-28, 28) for _ in range(3))

@@ -1,4 +1,4 @@
-"""From an expression, a person and a scene to pixels.
+"""From an expression, a person and a scene to pixels; and pictures in captioned rows on one sheet.
 
 Knows projection, painting and light; nothing of AUs (`geometry`) or of how a feature looks (`upper_face`,
 `lower_face`, `head`).
@@ -6,21 +6,20 @@ Knows projection, painting and light; nothing of AUs (`geometry`) or of how a fe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import cos, radians, sin
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from unifer.prepare.faces import head
 from unifer.prepare.faces.conditions import Conditions
 from unifer.prepare.faces.expressions import Expression
 from unifer.prepare.faces.geometry import measure
-from unifer.prepare.faces.identity import Identity
+from unifer.prepare.faces.identity import Identity, palette
 from unifer.prepare.faces.lower_face import lower_face
-from unifer.prepare.faces.palette import palette
 from unifer.prepare.faces.shapes import DrawnShape, Points, ellipse, rgba
 from unifer.prepare.faces.upper_face import upper_face
 
@@ -71,10 +70,10 @@ def _paint(
     placed: Points,
     side: int,
 ) -> None:
-    """Fill the shapes in order; `placed` holds all their points, one shape after the other, in units of the
-    frame.
+    """Fill the shapes in order.
 
-    The first brush covers, the second blends: blending is the slower by far, and most shapes are opaque.
+    `placed` holds all their points, one shape after the other, in units of the frame. The first brush covers,
+    the second blends: blending is the slower by far, and most shapes are opaque.
     """
     cover, blend = brushes
     pixels = (placed + FRAME / 2) * (side / FRAME)
@@ -90,8 +89,9 @@ def _paint(
 
 
 def _posed(points: Points, lifts: NDArray[np.float64], conditions: Conditions) -> Points:
-    """Points on the head after its turn: the head's surface is half an ellipsoid, seen from the front without
-    perspective.
+    """Points on the head after its turn.
+
+    The head's surface is half an ellipsoid, seen from the front without perspective.
     """
     yaw, pitch, roll = radians(conditions.yaw), radians(conditions.pitch), radians(conditions.roll)
     x, y = points[:, 0], points[:, 1]
@@ -145,3 +145,34 @@ def _developed(image: Image.Image, conditions: Conditions) -> Image.Image:
         grain = np.random.default_rng(conditions.seed).standard_normal(light.shape, dtype=np.float32)
         pixels = pixels + grain[:, :, None] * np.float32(conditions.noise)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+_INK = (38, 38, 42)
+
+
+def contact_sheet(
+    rows: Sequence[tuple[str, Sequence[Image.Image]]],
+    title: str = "",
+    gap: int = 6,
+    caption_width: int = 96,
+    font_size: int = 15,
+) -> Image.Image:
+    """One row of images per (caption, images), on white.
+
+    Rows may differ in length; the tallest image sets a row's height.
+    """
+    widths = [sum(image.width + gap for image in images) for _, images in rows]
+    heights = [max((image.height for image in images), default=font_size) + gap for _, images in rows]
+    top = gap + (2 * font_size if title else 0)
+    sheet = Image.new("RGB", (caption_width + max(widths, default=0) + gap, top + sum(heights)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(font_size)
+    if title:
+        pen.text((gap, gap), title, fill=_INK, font=font)
+    for (caption, images), height in zip(rows, heights, strict=True):
+        pen.text((gap, top + (height - gap) // 2), caption, fill=_INK, font=font, anchor="lm")
+        left = caption_width
+        for image in images:
+            sheet.paste(image, (left, top))
+            left += image.width + gap
+        top += height
+    return sheet

@@ -1,9 +1,8 @@
-"""From AU intensities to the measures of a face: where brows, lids, lips and jaw are, and how deep each
-furrow is.
+"""From AU intensities to the measures of a face.
 
-Knows what each AU moves (FACS manual, 2002, appearance changes) and by how much; not how the result is drawn
-(`upper_face`, `lower_face`, `head`). Lengths are in hundred-and-twelfths of the frame, y downwards, (0, 0)
-the frame's centre.
+They say where brows, lids, lips and jaw are, and how deep each furrow is. Knows what each AU moves (FACS
+manual, 2002, appearance changes) and by how much; not how the result is drawn (`upper_face`, `lower_face`,
+`head`). Lengths are in hundred-and-twelfths of the frame, y downwards, (0, 0) the frame's centre.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ _NUMBERS = tuple(range(100))
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """One side of the face; x counts outwards from the middle of the face. Furrows run from 0 (absent) to
-    about 1 (deep).
+    """One side of the face; x counts outwards from the middle of the face.
+
+    Furrows run from 0 (absent) to about 1 (deep).
     """
 
     sign: int
@@ -40,8 +40,9 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """The middle of the mouth: its line, the gap above and below that line, lip thickness, and what shows in
-    the gap.
+    """The middle of the mouth: its line and the gap around it.
+
+    The gap above and below that line, lip thickness, and what shows in the gap.
     """
 
     x: float
@@ -133,8 +134,9 @@ def _half(sign: int, a: Amounts, both: Amounts, jaw: Jaw, identity: Identity) ->
 
 
 def _brow(a: Amounts, identity: Identity) -> tuple[Pair, Pair, Pair, Pair]:
-    """Inner end, inner body, peak and tail. AU4 pulls a raised inner end (AU1) together rather than down: the
-    oblique brow.
+    """Inner end, inner body, peak and tail.
+
+    AU4 pulls a raised inner end (AU1) together rather than down: the oblique brow.
     """
     arch = 1.6 * identity.brow_arch
     inner = -7.5 * a[1] + 5.6 * a[4] * (1.0 - 0.85 * a[1]) + 2.6 * a[9]

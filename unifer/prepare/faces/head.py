@@ -1,7 +1,7 @@
-"""What surrounds the features: neck, hair, ears, the outline of the face, beard, glasses, and what hides a
-part of it.
+"""What surrounds the features of a face.
 
-Knows people's looks; the only expression that reaches it is the jaw's.
+Neck, hair, ears, the outline of the face, beard, glasses, and what hides a part of it. Knows people's looks;
+the only expression that reaches it is the jaw's.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 from unifer.prepare.faces.conditions import Conditions
 from unifer.prepare.faces.geometry import FaceGeometry, Jaw
-from unifer.prepare.faces.identity import Identity
-from unifer.prepare.faces.palette import Palette, shadow
+from unifer.prepare.faces.identity import Identity, Palette, shadow
 from unifer.prepare.faces.shapes import (
     DrawnShape,
     Pair,
@@ -83,8 +82,9 @@ def behind(identity: Identity, colours: Palette) -> Iterator[DrawnShape]:
 
 
 def _symmetric(top: Pair, right: list[Pair]) -> Points:
-    """The closed outline through a point on the middle line, the right half downwards, and its mirror
-    image.
+    """The closed outline through a point on the middle line.
+
+    `points` go down the right half; the left half mirrors it.
     """
     return curve([top, *right, *reversed(mirrored(right, -1))], closed=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unifer.prepare.faces.geometry import FaceGeometry, Half, Mouth
-from unifer.prepare.faces.palette import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
+from unifer.prepare.faces.identity import FAINTEST, INSIDE, TEETH, TONGUE, Palette, bulge, furrow, shadow
 from unifer.prepare.faces.shapes import (
     DrawnShape,
     Points,
@@ -34,8 +34,9 @@ _SNEER = np.exp(-(((_ABS - 0.38) / 0.3) ** 2)) * (1 - _ABS**4)
 
 
 class Lips:
-    """The four edges of the mouth from left to right: outer and inner edge of the upper lip, inner and outer
-    of the lower.
+    """The four edges of the mouth from left to right.
+
+    Outer and inner edge of the upper lip, inner and outer edge of the lower lip.
     """
 
     def __init__(self, face: FaceGeometry) -> None:
@@ -91,8 +92,9 @@ def _mouth(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShape]:
 
 
 def _inside(mouth: Mouth, lips: Lips, height: float) -> Iterator[DrawnShape]:
-    """Teeth hang from the upper edge, stand on the lower one, and the tongue lies at the bottom of a wide
-    mouth.
+    """Teeth and tongue in the open mouth.
+
+    Teeth hang from the upper edge and stand on the lower one; the tongue lies at the bottom of a wide mouth.
     """
     upper, lower = lips.upper_inner[2:-2], lips.lower_inner[2:-2]
     if height > 7.0:
@@ -171,7 +173,9 @@ def _lip_lines(mouth: Mouth, lips: Lips, colours: Palette) -> Iterator[DrawnShap
 
 
 def _folds(half: Half, mouth_x: float, colours: Palette) -> Iterator[DrawnShape]:
-    """Nasolabial fold in its three parts, dimple, puffed cheek, pouch, and the pull beside a stretched
+    """What moves in the cheeks.
+
+    The nasolabial fold in its three parts, dimple, puffed cheek, pouch, and the pull beside a stretched
     mouth.
     """
     s, (wing_x, wing_y), f = half.sign, half.wing, half.furrows

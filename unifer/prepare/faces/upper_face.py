@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from unifer.prepare.faces.geometry import FaceGeometry, Half
-from unifer.prepare.faces.identity import Identity
-from unifer.prepare.faces.palette import FAINTEST, SCLERA, Palette, bulge, furrow, shadow
+from unifer.prepare.faces.identity import FAINTEST, SCLERA, Identity, Palette, bulge, furrow, shadow
 from unifer.prepare.faces.shapes import (
     DrawnShape,
     Points,

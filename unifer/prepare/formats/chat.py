@@ -1,10 +1,10 @@
-"""Chat rows with an `images` column: ShareGPT as LLaMA-Factory reads it (`conversations`), `messages` as
-ms-swift does.
+"""Chat rows with an `images` column, as LLaMA-Factory and ms-swift read them.
 
-One user turn that begins with `<image>`, one assistant turn with the reply. A row without a reply is a GRPO
-row of ms-swift, whose reward functions get the other columns; LLaMA-Factory has no such row. Both tools load
-JSON through Arrow, whose columns must keep one type: what has no column goes as JSON text into the column
-`unifer`. Images are written below the tool's image folder, that is without the leading `/`.
+LLaMA-Factory reads ShareGPT (`conversations`), ms-swift reads `messages`. One user turn that begins with
+`<image>`, one assistant turn with the reply. A row without a reply is a GRPO row of ms-swift, whose reward
+functions get the other columns; LLaMA-Factory has no such row. Both tools load JSON through Arrow, whose
+columns must keep one type: what has no column goes as JSON text into the column `unifer`. Images are written
+below the tool's image folder, that is without the leading `/`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unifer.prepare.formats.sample import KEPT, Format, Sample
+from unifer.prepare.formats.sample import CARRIED_KEY, Format, Sample
 from unifer.records import Json
 
 _IMAGE = "<image>"
@@ -56,18 +56,18 @@ def _write(sample: Sample, spelling: _Spelling) -> Json:
 
 
 def _read(row: Json, spelling: _Spelling) -> Sample:
-    said = _turns(row, spelling)
+    words = _turns(row, spelling)
     return Sample.checked(
         image_path=_image(row),
-        question=_question(said[0]),
-        response=said[1] if len(said) > 1 else None,
+        question=_question(words[0]),
+        response=words[1] if len(words) > 1 else None,
         extra={name: value for name, value in row.items() if name not in _known(spelling)},
         **{name: row.get(name) for name in _COLUMNS},
     )
 
 
 def _known(spelling: _Spelling) -> tuple[str, ...]:
-    return (spelling.turns, "images", KEPT, *_COLUMNS)
+    return (spelling.turns, "images", CARRIED_KEY, *_COLUMNS)
 
 
 def _turns(row: Json, spelling: _Spelling) -> list[str]:
@@ -84,10 +84,10 @@ def _turns(row: Json, spelling: _Spelling) -> list[str]:
             "one question and its reply are expected in "
             f"{spelling.turns!r}, without a system turn, not turns of {speakers}"
         )
-    said = [turn.get(spelling.words) for turn in turns]
-    if not all(isinstance(words, str) and words.strip() for words in said):
+    texts = [turn.get(spelling.words) for turn in turns]
+    if not all(isinstance(words, str) and words.strip() for words in texts):
         raise ValueError(f"{spelling.words!r} of each turn must be a non-empty string")
-    return [str(words) for words in said]
+    return [str(words) for words in texts]
 
 
 def _question(words: str) -> str:
@@ -123,13 +123,13 @@ def unrooted(row: Json, image_root: Path) -> Json:
 
 
 def _attach(row: Json, carried: Json) -> Json:
-    return row | {KEPT: json.dumps(carried, ensure_ascii=False, allow_nan=False)}
+    return row | {CARRIED_KEY: json.dumps(carried, ensure_ascii=False, allow_nan=False)}
 
 
 def _detach(row: Json) -> tuple[Json, Any]:
-    if row.get(KEPT) is None:  # Arrow fills a column that only some rows have with nulls
+    if row.get(CARRIED_KEY) is None:  # Arrow fills a column that only some rows have with nulls
         return row, None
-    return {name: value for name, value in row.items() if name != KEPT}, kept_text(row[KEPT])
+    return {name: value for name, value in row.items() if name != CARRIED_KEY}, kept_text(row[CARRIED_KEY])
 
 
 def kept_text(value: Any) -> Any:
@@ -138,7 +138,8 @@ def kept_text(value: Any) -> Any:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"{KEPT!r} must be the JSON text that a conversion wrote, not {str(value)[:60]!r}; remove it"
+            f"{CARRIED_KEY!r} must be the JSON text that a conversion wrote, not "
+            f"{str(value)[:60]!r}; remove it"
         ) from None
 
 

@@ -1,27 +1,28 @@
-"""From one row file to another format: which format a file is in, row by row through `Sample`, a manifest
-beside the result.
+"""From one row file to another, row by row through `Sample`, with a manifest beside the result.
 
-Knows the formats by name and how a file is taken over; what a row says is the formats' own. One row is held
-at a time.
+Knows the formats by name, how a file is taken over, and where its images lie then: `dialogue/images` decides
+what a path means, below the image root with one, else beside the row file. What a row says is the formats'
+own. One row is held at a time.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from unifer import files, runs
+from unifer.dialogue import images
 from unifer.errors import InputError
-from unifer.prepare.formats import chat, parquet, places
+from unifer.prepare.formats import chat, parquet
 from unifer.prepare.formats.chat import SHAREGPT, SWIFT
-from unifer.prepare.formats.facial_r1 import FACIAL_R1
-from unifer.prepare.formats.own import COT, QUESTIONS, RLVR
 from unifer.prepare.formats.parquet import DATASETS, Pictured
-from unifer.prepare.formats.sample import Format
+from unifer.prepare.formats.row_files import COT, FACIAL_R1, QUESTIONS, RLVR
+from unifer.prepare.formats.sample import Format, Sample
 from unifer.records import Json
 
 FORMATS = {each.name: each for each in (COT, RLVR, QUESTIONS, FACIAL_R1, SHAREGPT, SWIFT, DATASETS)}
@@ -41,8 +42,9 @@ _CHAT = ("sharegpt", "swift")
 
 @dataclass(frozen=True)
 class Conversion:
-    """What is to be read and written. `image_root` as everywhere: with it every image path lies below that
-    folder.
+    """What is to be read and written.
+
+    `image_root` as everywhere: with it every image path lies below that folder.
     """
 
     source: Path
@@ -55,12 +57,14 @@ class Conversion:
 
 @dataclass
 class ConversionResult:
-    """What was done: rows written, how often each field had to be kept beside its row, pictures taken out of
-    a Parquet folder.
+    """What a conversion did.
+
+    Rows written, how often each field had to be carried beside its row, pictures taken out of a Parquet
+    folder.
     """
 
     rows: int = 0
-    kept: Counter[str] = field(default_factory=Counter)
+    carried: Counter[str] = field(default_factory=Counter)
     unpacked: int = 0
 
 
@@ -86,18 +90,18 @@ def detect(source: Path) -> Format:
     fitting = [name for name, marks in _MARKS.items() if marks <= keys]
     if len(fitting) != 1:
         which = f"fits {' and '.join(fitting)}" if fitting else "is of no known format"
-        shown = ", ".join(map(repr, sorted(keys, key=str)))[:200] or repr(first[1])[:60]
+        names = ", ".join(map(repr, sorted(keys, key=str)))[:200] or repr(first[1])[:60]
         raise InputError.at(
-            source, first[0], f"this row {which}: it has {shown}; say which with --from {'|'.join(_MARKS)}"
+            source, first[0], f"this row {which}: it has {names}; say which with --from {'|'.join(_MARKS)}"
         )
     return FORMATS[fitting[0]]
 
 
-def plan(conversion: Conversion, force: bool = False) -> int:
+def plan(conversion: Conversion, overwrite: bool = False) -> int:
     """Check a conversion before anything is written; the number of rows to read.
 
     Raises InputError: nothing to read, a name that does not suit the format, something there already without
-    `force`.
+    `overwrite`.
     """
     source, target, to = conversion.source, conversion.target, conversion.write_as
     if conversion.embed and to is not DATASETS:
@@ -113,8 +117,8 @@ def plan(conversion: Conversion, force: bool = False) -> int:
         )
     if source.resolve() == target.resolve():
         raise InputError(f"{target}: is also what is read; give --out another name")
-    if target.exists() and not force:
-        raise InputError(f"{target}: is there already; give --out another name, or --force to replace it")
+    if target.exists() and not overwrite:
+        raise InputError(f"{target}: is there already; give --out another name, or --overwrite to replace it")
     if target.exists() and target.is_dir() != (to is DATASETS):
         raise InputError(
             f"{target}: is {'a folder' if target.is_dir() else 'a file'}, which {to.name} cannot "
@@ -169,22 +173,22 @@ def _read(conversion: Conversion) -> Iterator[tuple[Path, int, Pictured]]:
             yield conversion.source, number, Pictured(row, None)
 
 
-def _converted(conversion: Conversion, outcome: ConversionResult, found: Pictured) -> Pictured:
+def _converted(conversion: Conversion, outcome: ConversionResult, pictured: Pictured) -> Pictured:
     root, to = conversion.image_root, conversion.write_as
-    row: Any = found.row
+    row: Any = pictured.row
     if root is not None and conversion.read_as.name in _CHAT and isinstance(row, dict):
         row = chat.unrooted(row, root)
     sample = conversion.read_as.decode(row)
-    picture = found.picture
+    picture = pictured.picture
     if conversion.embed and picture is None:
-        picture = places.picture(sample, conversion.source, root)
+        picture = _picture_bytes(sample, conversion.source, root)
     if picture is None:  # a picture that comes along is put where the path will look for it
-        sample = places.moved(sample, conversion.source, conversion.target, root)
+        sample = _moved(sample, conversion.source, conversion.target, root)
     written = to.encode(sample)
     if picture is not None and not conversion.embed:
-        outcome.unpacked += places.unpack(sample, picture, conversion.target, root)
+        outcome.unpacked += _unpacked(sample, picture, conversion.target, root)
     _, carried = to.detach(written)
-    outcome.kept.update(list((carried or {}).get("kept", ())))
+    outcome.carried.update(list((carried or {}).get("kept", ())))
     return Pictured(chat.rooted(written, root) if root is not None and to.name in _CHAT else written, picture)
 
 
@@ -202,5 +206,59 @@ def _manifest(conversion: Conversion, outcome: ConversionResult) -> Json:
         "image_root": conversion.image_root is not None,
     }
     return runs.manifest(
-        "data convert", identity, rows=outcome.rows, kept=dict(outcome.kept), unpacked=outcome.unpacked
+        "data convert", identity, rows=outcome.rows, kept=dict(outcome.carried), unpacked=outcome.unpacked
     )
+
+
+def _moved(sample: Sample, source: Path, target: Path, image_root: Path | None) -> Sample:
+    """`sample` with the image path that means the same picture in a row file `target` as it did in `source`.
+
+    Paths below an image root stay as they are. Raises ValueError where the picture does not lie below the
+    target's folder.
+    """
+    path = sample.image_path
+    if image_root is not None or path.startswith("/") or source.parent.resolve() == target.parent.resolve():
+        return sample
+    from_target = Path(os.path.relpath(source.parent.resolve() / path, target.parent.resolve()))
+    if from_target.parts[0] == os.pardir:
+        raise ValueError(
+            "image "
+            f"{path!r} lies beside {source.name}, and no path from {target.parent} leads down to it; "
+            "write the file there or above it, or say with --image-root DIR which folder image paths "
+            "lie below"
+        )
+    return replace(sample, image_path=from_target.as_posix())
+
+
+def _picture_bytes(sample: Sample, source: Path, image_root: Path | None) -> bytes:
+    """The bytes of the sample's image file. Raises ValueError: missing, unreadable, empty."""
+    try:
+        content = images.resolve(sample.image_path, image_root, source.parent).read_bytes()
+    except OSError as error:
+        raise ValueError(
+            "image "
+            f"{sample.image_path!r} cannot be embedded: {error.strerror}; give --image-root, or leave "
+            "--embed out"
+        ) from None
+    if not content:
+        raise ValueError(f"image {sample.image_path!r} is empty (0 bytes)")
+    return content
+
+
+def _unpacked(sample: Sample, content: bytes, target: Path, image_root: Path | None) -> bool:
+    """Write an embedded picture to where the row's path means it; whether it was not there yet.
+
+    Raises ValueError where another picture lies there, or the path climbs out.
+    """
+    path = images.resolve(sample.image_path, image_root, target.parent)
+    if path.exists():
+        if path.read_bytes() != content:
+            raise ValueError(
+                "image "
+                f"{sample.image_path!r}: another picture is there already ({path}); move it, or "
+                "convert elsewhere"
+            )
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return True

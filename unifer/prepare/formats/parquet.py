@@ -1,9 +1,8 @@
-"""A folder of Parquet shards that `datasets.load_dataset` and the hub's viewer open: a column a field, the
-picture inside if wanted.
+"""A folder of Parquet shards that `datasets.load_dataset` and the hub's viewer open.
 
-Objects are JSON text (`provenance`, `unifer`): Arrow would merge the keys of all rows into one, so that every
-row had every key. A lone surrogate, which UTF-8 cannot hold, stands as `?` in its column and exactly,
-escaped, in `unifer`.
+A column per field, with the picture inside if wanted. Objects are JSON text (`provenance`, `unifer`): Arrow
+would merge the keys of all rows into one, so that every row had every key. A lone surrogate, which UTF-8
+cannot hold, stands as `?` in its column and exactly, escaped, in `unifer`.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any, NamedTuple
 
 from unifer.errors import InputError
 from unifer.prepare.formats.chat import kept_text
-from unifer.prepare.formats.sample import FIELDS, KEPT, Format, Sample
+from unifer.prepare.formats.sample import CARRIED_KEY, FIELDS, Format, Sample
 from unifer.records import Json
 
 SHARD_BYTES = 400 * 2**20
 """A shard is closed at this size, at the next group of rows."""
 
 _GROUP = 1000
-_TEXTS = ("image_path", "question", "response", "solution", "id", "dataset", "provenance", KEPT)
+_TEXTS = ("image_path", "question", "response", "solution", "id", "dataset", "provenance", CARRIED_KEY)
 _LISTS = ("candidate_labels", "AUs")
 _COLUMNS = (*_TEXTS, *_LISTS)
 
@@ -54,11 +53,11 @@ def _read(row: Json) -> Sample:
 
 
 def _attach(row: Json, carried: Json) -> Json:
-    return row | {KEPT: _json_text(carried)}
+    return row | {CARRIED_KEY: _json_text(carried)}
 
 
 def _detach(row: Json) -> tuple[Json, Any]:
-    return row, None if row.get(KEPT) is None else kept_text(row[KEPT])
+    return row, None if row.get(CARRIED_KEY) is None else kept_text(row[CARRIED_KEY])
 
 
 def _json_text(value: Any) -> str:
@@ -85,10 +84,10 @@ DATASETS = Format(
 
 
 def write(folder: Path, rows: Iterable[Pictured], embed: bool) -> None:
-    """Write the shards `folder/data/train-*.parquet`; a folder that is there already is replaced once all are
-    written.
+    """Write the shards `folder/data/train-*.parquet`.
 
-    With `embed` the first column is an `Image` feature that holds the picture's own bytes, name included.
+    A folder that is there already is replaced once all are written. With `embed` the first column is an
+    `Image` feature that holds the picture's own bytes, name included.
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -146,12 +145,12 @@ def _schema(embed: bool) -> Any:
 
 def shards(source: Path) -> list[Path]:
     """The Parquet files of a folder (or the one file), by name. Raises InputError if there is none."""
-    found = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
-    if not found:
+    paths = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
+    if not paths:
         raise InputError(
             f"{source}: is a folder without a .parquet file; name a row file, or a folder of Parquet shards"
         )
-    return found
+    return paths
 
 
 def count(source: Path) -> int:

@@ -1,10 +1,9 @@
-"""What every format speaks of: one face, one question, the answer that is wanted; and how nothing of it gets
-lost.
+"""What every format speaks of: one face, one question, the answer that is wanted.
 
-A format writes a sample in its own words. What reads back otherwise than it was is kept beside the row:
-`kept` holds fields that the format has no words for, `instead` those it spells otherwise, as [what the format
-says, what it was]. Reading takes `instead` back only while the format still says the same: who edits a
-converted row is right. Knows no format and no file.
+And how nothing of it gets lost. A format writes a sample in its own words. What reads back otherwise than it
+was is kept beside the row: `kept` holds fields that the format has no words for, `instead` those it spells
+otherwise, as [what the format says, what it was]. Reading takes `instead` back only while the format still
+says the same: who edits a converted row is right. Knows no format and no file.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from unifer.dialogue.answers import grade
 from unifer.records import CoTRow, Json, RewardRow
 
-KEPT = "unifer"
+CARRIED_KEY = "unifer"
 """The key under which a row carries what its format has no field for."""
 
 _ANSWER = re.compile(r"<answer>(.*?)</answer>\s*\Z", re.DOTALL)
@@ -26,8 +25,9 @@ _AU_LISTING = re.compile(r"(?:AU ?\d{1,2}(?:, ?)?)+|none", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row of any format, in JSON values; None where its row said nothing. AUs are spelled as on disk:
-    `["AU6", "AU12"]`.
+    """A row of any format, in JSON values; None where its row says nothing.
+
+    AUs are spelled as on disk: `["AU6", "AU12"]`.
     """
 
     image_path: str
@@ -52,14 +52,17 @@ class Sample:
         # Whether a row may be without a reply is its format's business: here an absent one stands as a word
         # that passes.
         reply = "-" if response is None else response
-        stated = CoTRow.from_json({"question": values["question"], "response": reply, **common}).to_json()
-        row = {name: stated.get(name) for name in FIELDS}
+        values_read = CoTRow.from_json(
+            {"question": values["question"], "response": reply, **common}
+        ).to_json()
+        row = {name: values_read.get(name) for name in FIELDS}
         return cls(**row | {"response": response, "solution": solution, "extra": values.get("extra") or None})
 
     @property
     def label(self) -> str | None:
-        """The bare label it teaches: of the solution, else the one that the reply answers; None where only
-        AUs are coded.
+        """The bare label it teaches: of the solution, else the one that the reply answers.
+
+        None where only AUs are coded.
         """
         if self.solution is not None:
             return RewardRow(self.image_path, self.question, self.solution).label
@@ -67,8 +70,8 @@ class Sample:
             return None
         if self.candidate_labels is not None:
             return grade(self.response, self.candidate_labels).label
-        found = _ANSWER.search(self.response)
-        text = found[1].strip() if found else ""
+        match = _ANSWER.search(self.response)
+        text = match[1].strip() if match else ""
         return None if not text or _AU_LISTING.fullmatch(text) else text
 
 
@@ -76,51 +79,54 @@ _COMMON = ("image_path", "candidate_labels", "id", "dataset", "AUs", "provenance
 FIELDS = tuple(field.name for field in fields(Sample))
 
 
-def difference(sample: Sample, said: Sample) -> Json:
-    """What a row that reads as `said` must keep of `sample` beside it: empty, or `kept` and `instead`."""
+def difference(sample: Sample, native: Sample) -> Json:
+    """What a row must carry beside it so that `sample` comes back, where alone it reads as `native`.
+
+    Empty, or `kept` (fields that the row has no words for) and `instead` (fields that it spells otherwise).
+    """
     kept, instead = {}, {}
     for name in FIELDS:
-        own, native = getattr(sample, name), getattr(said, name)
-        if own != native and native is None:
+        own, alone = getattr(sample, name), getattr(native, name)
+        if own != alone and alone is None:
             kept[name] = own
-        elif own != native:
-            instead[name] = [native, own]
+        elif own != alone:
+            instead[name] = [alone, own]
     return {key: value for key, value in (("kept", kept), ("instead", instead)) if value}
 
 
-def restored(said: Sample, carried: Any) -> Sample:
-    """`said` with what was kept beside its row. Raises ValueError where that is no work of `difference`."""
+def restored(native: Sample, carried: Any) -> Sample:
+    """`native` with what was kept beside its row. Raises ValueError where that is no work of `difference`."""
     if (
         not isinstance(carried, dict)
         or not carried.keys() <= {"kept", "instead"}
         or not all(isinstance(v, dict) for v in carried.values())
     ):
         raise ValueError(
-            f"{KEPT!r} is where conversions keep what a format has no field for, not "
+            f"{CARRIED_KEY!r} is where conversions keep what a format has no field for, not "
             f"{str(carried)[:60]!r}; rename that key"
         )
     kept, instead = carried.get("kept", {}), carried.get("instead", {})
     strangers = [name for name in (*kept, *instead) if name not in FIELDS]
     if strangers or not all(isinstance(pair, list) and len(pair) == 2 for pair in instead.values()):
         raise ValueError(
-            f"{KEPT!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source"
+            f"{CARRIED_KEY!r} was changed: {str(carried)[:60]!r}; remove it, or convert again from the source"
         )
-    values = {name: getattr(said, name) for name in FIELDS}
+    values = {name: getattr(native, name) for name in FIELDS}
     if "response" in kept and "solution" in instead and values["solution"] != instead["solution"][0]:
         raise ValueError(
             "the label was "
             f"{instead['solution'][0]!r} when the reply was kept beside it and is "
-            f"{values['solution']!r} now; remove {KEPT!r} from this row, or set the label back"
+            f"{values['solution']!r} now; remove {CARRIED_KEY!r} from this row, or set the label back"
         )
     values |= {name: value for name, value in kept.items() if values[name] is None}
-    values |= {name: own for name, (native, own) in instead.items() if values[name] == native}
+    values |= {name: own for name, (alone, own) in instead.items() if values[name] == alone}
     return Sample(**values)
 
 
 class Format(NamedTuple):
-    """One row format: `write` and `read` say a sample in its words, `attach` and `detach` put beside a row
-    what must be kept.
+    """One row format.
 
+    `write` and `read` say a sample in its words, `attach` and `detach` put beside a row what must be carried.
     `write` raises ValueError where the format cannot hold the sample at all, `read` where a row is none of
     this format.
     """
@@ -149,22 +155,22 @@ class Format(NamedTuple):
         if not isinstance(row, dict):
             raise ValueError(f"a row must be a JSON object, not {type(row).__name__} ({str(row)[:60]!r})")
         bare, carried = self.detach(row)
-        said = self.read(bare)
-        return said if carried is None else restored(said, carried)
+        native = self.read(bare)
+        return native if carried is None else restored(native, carried)
 
 
 def text(row: Json, field: str) -> str:
     """The non-empty string in `row[field]`. Raises ValueError where there is none."""
     value = row.get(field)
     if not isinstance(value, str) or not value.strip():
-        found = f"not {str(value)[:60]!r}" if field in row else "and is missing"
-        raise ValueError(f"{field!r} must be a non-empty string, {found}")
+        problem = f"not {str(value)[:60]!r}" if field in row else "and is missing"
+        raise ValueError(f"{field!r} must be a non-empty string, {problem}")
     return value
 
 
 def attach_inside(field: str) -> Callable[[Json, Json], Json]:
     """`attach` of a format whose rows have an object `field` for things of their own."""
-    return lambda row, carried: row | {field: (row.get(field) or {}) | {KEPT: carried}}
+    return lambda row, carried: row | {field: (row.get(field) or {}) | {CARRIED_KEY: carried}}
 
 
 def detach_inside(field: str) -> Callable[[Json], tuple[Json, Any]]:
@@ -172,9 +178,9 @@ def detach_inside(field: str) -> Callable[[Json], tuple[Json, Any]]:
 
     def detach(row: Json) -> tuple[Json, Any]:
         inside = row.get(field)
-        if not isinstance(inside, dict) or KEPT not in inside:
+        if not isinstance(inside, dict) or CARRIED_KEY not in inside:
             return row, None
-        left = {name: value for name, value in inside.items() if name != KEPT}
-        return row | {field: left or None}, inside[KEPT]
+        left = {name: value for name, value in inside.items() if name != CARRIED_KEY}
+        return row | {field: left or None}, inside[CARRIED_KEY]
 
     return detach

@@ -1,3 +1,4 @@
-"""Rows of several builders -> one file of reward rows: no copies, nothing of a test set, classes and datasets
-in chosen shares.
+"""Rows of several builders -> one file of reward rows.
+
+It holds no copies and nothing of a test set, with classes and datasets in chosen shares.
 """

@@ -1,7 +1,7 @@
-"""Builder outputs in, one reward file out, with its manifest and the list of dropped rows. Knows files; which
-rows stay is `selection`.
+"""Builder outputs in, one reward file out, with its manifest and the list of dropped rows.
 
-Rows are streamed twice, once to decide and once to copy, so that memory does not grow with their text.
+Knows files; which rows stay is `selection`. Rows are streamed twice, once to decide and once to copy, so that
+memory does not grow with their text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _REFUSED_OF_TESTS = ("json", "schema")
 
 @dataclass(frozen=True)
 class RewardFileResult:
-    """What was made: rows read and written by (dataset, class), dropped by reason, test images that could not
-    be compared by file.
+    """Rows of a reward file: read and written by (dataset, class), dropped by reason.
+
+    `unseen` are test images that could not be compared by file.
     """
 
     read: Counter[Group]
@@ -41,10 +42,10 @@ class RewardFileResult:
 
     def to_json(self) -> Json:
         def tree(counts: Counter[Group]) -> Json:
-            found: dict[str, dict[str, int]] = {}
+            by_dataset: dict[str, dict[str, int]] = {}
             for (dataset, label), count in sorted(counts.items()):
-                found.setdefault(dataset, {})[label] = count
-            return found
+                by_dataset.setdefault(dataset, {})[label] = count
+            return by_dataset
 
         return {
             "rows_in": tree(self.read),
@@ -99,23 +100,23 @@ def write(
     """
     selection, groups = select(tables, prints, copies, shares)
     counts = Counter(reason for reason in selection.reasons if reason)
-    kept = Counter(groups[row] for row in selection.kept())
+    left = Counter(groups[row] for row in selection.rows())
     if counts["image"] == len(groups):
         raise InputError(
             "none of the images of "
             f"{len(groups):,} rows can be opened; name their folder with --image-root, or use "
             "--no-images"
         )
-    if not kept:
+    if not left:
         listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
         raise InputError(f"no row is left of {len(groups):,} ({listed}); `unifer data check` tells more")
-    each = weights(kept) if shares.balance == "weights" else None
+    each = weights(left) if shares.balance == "weights" else None
     writer = _Writer(tables, selection, groups, each, out)
     files.move_aside(out, dropped_path(out), runs.manifest_path(out))
     files.write_rows(out, writer.rows())
     files.write_rows(dropped_path(out), writer.dropped)
     dropped = {reason: counts[reason] for reason in REASONS if counts[reason]}
-    outcome = RewardFileResult(Counter(groups), kept, dropped, _unseen(tables, prints))
+    outcome = RewardFileResult(Counter(groups), left, dropped, _unseen(tables, prints))
     files.write_json(runs.manifest_path(out), _manifest(tables, prints is not None, shares, outcome, each))
     return outcome
 
@@ -185,18 +186,18 @@ class _Writer:
                         self._drop(row, table, at, raw)
 
     def _row(self, row: int, table: RowTable, raw: Json, own: DatasetSpec | None) -> Json:
-        made = raw if "problem" in raw else self._of_cot(raw, own)
+        reward_row = raw if "problem" in raw else self._of_cot(raw, own)
         changed: Json = {
-            "image_path": image_path(made["image_path"], table.path, self._out, self._tables.image_root)
+            "image_path": image_path(reward_row["image_path"], table.path, self._out, self._tables.image_root)
         }
-        if made.get("id") is not None:
-            changed["id"] = self._own_id(made["id"], table)
+        if reward_row.get("id") is not None:
+            changed["id"] = self._own_id(reward_row["id"], table)
         if self._weight is not None:
             changed["provenance"] = {
-                **(made.get("provenance") or {}),
+                **(reward_row.get("provenance") or {}),
                 "weight": self._weight[self._groups[row]],
             }
-        return made | changed
+        return reward_row | changed
 
     def _of_cot(self, raw: Json, own: DatasetSpec | None) -> Json:
         parsed = parse(raw, self._tables.specs, own)

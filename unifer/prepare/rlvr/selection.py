@@ -1,5 +1,6 @@
-"""Which rows are kept, and why each other one is not: decided on columns alone. Knows tables and copies of
-pictures; writes nothing.
+"""Which rows are kept, and why each other one is not: decided on columns alone.
+
+Knows tables and copies of pictures; writes nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ _COPY = {"exact": "duplicate", "near": "near_duplicate", "mirror": "mirror"}
 
 @dataclass
 class RowSelection:
-    """For every row of the training tables, one after the other: why it is dropped (None: kept), and the
-    place that is the cause.
+    """For every row of the training tables, one after the other: why it is dropped.
+
+    None: it stays. `because_of` names the place that is the cause.
     """
 
     tables: list[RowTable]
@@ -43,7 +45,7 @@ class RowSelection:
         if cause:
             self.because_of[row] = cause
 
-    def kept(self) -> Iterator[int]:
+    def rows(self) -> Iterator[int]:
         return (row for row, reason in enumerate(self.reasons) if reason is None)
 
 
@@ -57,18 +59,18 @@ class _PooledRows:
         ]
         self.pictures = [table.pictures[position] for table, position in self.places]
         self.shows = [NONE if picture == NONE else copies.same[picture] for picture in self.pictures]
-        labels, datasets = tables.labels, tables.datasets
-        self.labels = [
-            "" if table.labels[at] == NONE else labels[table.labels[at]] for table, at in self.places
-        ]
         self.groups: list[Group] = [
-            (datasets[table.datasets[at]], label)
-            for (table, at), label in zip(self.places, self.labels, strict=True)
+            (
+                tables.datasets[table.datasets[at]],
+                "" if table.labels[at] == NONE else tables.labels[table.labels[at]],
+            )
+            for table, at in self.places
         ]
+        self.labels = [label for _, label in self.groups]
 
     def place(self, row: int) -> str:
         table, position = self.places[row]
-        return f"{table.name}:{table.rows[position]}"
+        return table.place(position)
 
 
 def select(
@@ -87,10 +89,10 @@ def select(
     _drop_conflicts(rows, selection, copies)
     _drop_copies(rows, selection, copies)
     groups: dict[Group, list[int]] = {}
-    for row in selection.kept():
+    for row in selection.rows():
         groups.setdefault(rows.groups[row], []).append(row)
     chosen = set(take(groups, shares))
-    for row in list(selection.kept()):
+    for row in list(selection.rows()):
         if row not in chosen:
             selection.drop(row, "shares")
     return selection, rows.groups
@@ -109,14 +111,9 @@ def _drop_unusable(rows: _PooledRows, selection: RowSelection, prints: Fingerpri
 
 
 def _drop_leaks(tables: Tables, rows: _PooledRows, selection: RowSelection, copies: Copies) -> None:
-    tested: dict[int, str] = {}
-    for table in tables.tables:
-        if table.test:
-            for number, picture in zip(table.rows, table.pictures, strict=True):
-                tested.setdefault(picture, f"{table.name}:{number}")
-    tested.pop(NONE, None)
+    tested = tables.tested("pictures")
     leaked = {pair.first: pair.second for pair in leaks(copies, set(rows.pictures) - {NONE}, tested)}
-    for row in list(selection.kept()):
+    for row in list(selection.rows()):
         if rows.pictures[row] in leaked:
             selection.drop(row, "leak", tested[leaked[rows.pictures[row]]])
 
@@ -124,14 +121,14 @@ def _drop_leaks(tables: Tables, rows: _PooledRows, selection: RowSelection, copi
 def _drop_conflicts(rows: _PooledRows, selection: RowSelection, copies: Copies) -> None:
     """Of copies with different labels none is kept: which label is right is not known."""
     labelled: dict[int, dict[str, int]] = {}
-    for row in selection.kept():
+    for row in selection.rows():
         if rows.labels[row]:
             labelled.setdefault(rows.shows[row], {}).setdefault(rows.labels[row], row)
     near = {
         picture: [other for other, _ in others if other in labelled]
         for picture, others in copies.neighbours().items()
     }
-    for row in list(selection.kept()):
+    for row in list(selection.rows()):
         own = rows.labels[row]
         others = (labelled[picture] for picture in (rows.shows[row], *near.get(rows.shows[row], ())) if own)
         cause = next((first for labels in others for label, first in labels.items() if label != own), None)
@@ -142,7 +139,7 @@ def _drop_conflicts(rows: _PooledRows, selection: RowSelection, copies: Copies) 
 def _drop_copies(rows: _PooledRows, selection: RowSelection, copies: Copies) -> None:
     near = copies.neighbours()
     first: dict[tuple[int, bool], int] = {}
-    for row in list(selection.kept()):
+    for row in list(selection.rows()):
         picture, labelled = rows.shows[row], bool(rows.labels[row])
         same = first.get((picture, labelled))
         close = [

@@ -1,5 +1,6 @@
-"""How many rows of each dataset and class to take, and which, by a seed. Knows counts; no rows, no
-pictures.
+"""How many rows of each dataset and class to take, and which, by a seed.
+
+Knows counts; no rows, no pictures.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 Balance = Literal["none", "classes", "weights"]
-BALANCES: tuple[Balance, ...] = ("none", "classes", "weights")
 
 Group = tuple[str, str]
 """Dataset and canonical class; the class is '' for rows of AUs alone."""
@@ -99,8 +99,9 @@ def _by_class(groups: Mapping[Group, Sequence[int]]) -> dict[str, list[int]]:
 
 
 def _available(part: Mapping[str, Sequence[int]], shares: Shares) -> int:
-    """Rows that can be taken of a part: with classes to balance and no `count` to reach, as many of each as
-    the smallest has.
+    """Rows that can be taken of a part.
+
+    With classes to balance and no `count` to reach, as many of each class as the smallest has.
     """
     if not part:
         return 0
@@ -109,10 +110,10 @@ def _available(part: Mapping[str, Sequence[int]], shares: Shares) -> int:
 
 
 def even(sizes: Mapping[str, int], total: int) -> dict[str, int]:
-    """`total` in parts as equal as `sizes` allow: a class that has too few gives all, the others share what
-    is missing.
+    """`total` in parts as equal as `sizes` allow.
 
-    `even({"happy": 90, "fear": 5, "sad": 40}, 65)` -> fear 5, sad 30, happy 30.
+    A class that has too few gives all, the others share what is missing. `even({"happy": 90, "fear": 5,
+    "sad": 40}, 65)` -> fear 5, sad 30, happy 30.
     """
     quotas, left = {}, total
     ascending = sorted(sizes.items(), key=lambda item: (item[1], item[0]))
@@ -132,8 +133,9 @@ def apportioned(portions: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def weights(counts: Mapping[Group, int]) -> dict[Group, float]:
-    """Group -> weight of each of its rows, so that every class weighs the same and the mean over rows is 1;
-    rows of AUs alone weigh 1.
+    """Group -> weight of each of its rows, so that every class weighs the same and the mean over rows is 1.
+
+    Rows of AUs alone weigh 1.
     """
     sizes: dict[str, int] = {}
     for (_, label), count in counts.items():

@@ -1,6 +1,6 @@
-"""Self-synthesis: a trained model reasons about labelled faces, and what passes the filter becomes the next
-training set.
+"""Self-synthesis: a trained model reasons about labelled faces; what passes the filter is trained on next.
 
-`generating` asks, `quality` judges, `selection` chooses, `mixing` writes the training files, `leaks` keeps
-held-out faces out of it all. How a round is trained and scored is the command line's business.
+`pool` asks, `quality` and `correcting` judge, `choosing` and `selection` choose, `mixing` writes the training
+rows and keeps held-out faces out of them, `review` shows rows to people. How a round is trained and scored is
+the command line's business.
 """

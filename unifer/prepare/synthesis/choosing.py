@@ -18,8 +18,11 @@ from unifer.records import Json, Prediction
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a round trains on. `test` rows are for people to look at, each with what they should know of it;
-    `withheld` are the faces of the test part, accepted or not, of which nothing is trained on."""
+    """What a round trains on.
+
+    `test` rows are for people to look at, each with what they should know of it; `withheld` are the faces of
+    the test part, accepted or not, of which nothing is trained on.
+    """
 
     candidates: list[Candidate]
     faces: list[PoolFace]
@@ -32,8 +35,9 @@ class Choice:
 def choose(
     faces: Mapping[str, PoolFace], replies: Iterable[Prediction], config: Synthesis, reject: Reject
 ) -> Choice:
-    """By the loop that `config` names; every reply that is not accepted goes to `reject`, with its
-    reasons.
+    """By the loop that `config` names.
+
+    Every reply that is not accepted goes to `reject`, with its reasons.
     """
     return (_corrected if config.loop == "facial-r1" else _blind)(faces, replies, config, reject)
 

@@ -1,26 +1,26 @@
-"""The published loop of Facial-R1: a model is shown the gold and writes; a reply that departs from it is
-handed back with its faults.
+"""The published loop of Facial-R1: a model is shown the gold and writes.
 
-Knows replies and what is known of a face; not how they are asked, nor what is learnt from them. Written from
-a description of the released code, in words of our own. A reply is accepted if its AUs are exactly the known
-ones (where AUs are known) and its label is right (where one is). AUs are read as that code reads them: every
-text `AU<digits>` of the whole reply, a denied one too. A label is right by the one grader. Tags that are
-missing or empty are faults, and alone they refuse no reply.
+A reply that departs from it is handed back with its faults. Knows replies and what is known of a face; not
+how they are asked, nor what is learnt from them. Written from a description of the released code, in words of
+our own. A reply is accepted if its AUs are exactly the known ones (where AUs are known) and its label is
+right (where one is). AUs are read as that code reads them: every text `AU<digits>` of the whole reply, a
+denied one too. A label is right by the one grader. Tags that are missing or empty are faults, and alone they
+refuse no reply.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from unifer.dialogue.answers import grade
-from unifer.dialogue.facial_r1 import ANSWER, THINK, blocks, facial_r1_written
 from unifer.dialogue.prompts import quotable
+from unifer.dialogue.published import ANSWER, THINK, blocks, facial_r1_written
 from unifer.prepare.curation.filter import FilterSettings, Known, judge
-from unifer.prepare.synthesis.asking import ask, face_of, guided_text
-from unifer.prepare.synthesis.pool import Links, PoolFace, shuffled
+from unifer.prepare.synthesis.pool import Links, PoolFace, ask, face_of, guided_text, shuffled
 from unifer.prepare.synthesis.quality import Candidate, Reject, rejected
 from unifer.prepare.synthesis.settings import GenerateSettings
 from unifer.records import Json, Prediction, Question
@@ -48,35 +48,30 @@ class Fault(NamedTuple):
     refuses: bool
 
 
+_BLOCKS: tuple[tuple[Reason, Reason, str, tuple[re.Pattern[str], re.Pattern[str]]], ...] = (
+    ("no_think", "empty_think", "think", THINK),
+    ("no_answer", "empty_answer", "answer", ANSWER),
+)
+
+
 def faults_of(reply: str, known: Known) -> tuple[Fault, ...]:
     """Every fault of `reply`; it is accepted if none refuses it."""
-    found = []
+    faults = []
     if known.action_units is not None:
         gold, written = {f"AU{number}" for number in known.action_units}, facial_r1_written(reply)
         words = [f"it names {_listed(written - gold)}, not active here"] * bool(written - gold)
         words += [f"it does not name {_listed(gold - written)}"] * bool(gold - written)
-        found += [Fault("aus_differ", "; ".join(words), True)] * bool(words)
-    if known.label is not None and grade(reply, known.candidate_labels, known.aliases).label != known.label:
-        found.append(Fault("wrong_label", f"its answer is not {known.label}", True))
-    for name, tags in (("think", THINK), ("answer", ANSWER)):
+        faults += [Fault("aus_differ", "; ".join(words), True)] * bool(words)
+    verdict = grade(reply, known.candidate_labels, known.aliases)
+    if known.label is not None and not known.is_label_of(verdict):
+        faults.append(Fault("wrong_label", f"its answer is not {known.label}", True))
+    for missing, empty, name, tags in _BLOCKS:
         block = next(blocks(reply, tags), None)
         if block is None:
-            found.append(
-                Fault(
-                    "no_think" if name == "think" else "no_answer",
-                    f"it has no <{name}></{name}> block",
-                    False,
-                )
-            )
+            faults.append(Fault(missing, f"it has no <{name}></{name}> block", False))
         elif not block.strip():
-            found.append(
-                Fault(
-                    "empty_think" if name == "think" else "empty_answer",
-                    f"its <{name}></{name}> block is empty",
-                    False,
-                )
-            )
-    return tuple(found)
+            faults.append(Fault(empty, f"its <{name}></{name}> block is empty", False))
+    return tuple(faults)
 
 
 def _listed(units: Iterable[str]) -> str:
@@ -107,8 +102,9 @@ class Trial:
 
 @dataclass
 class Trials:
-    """Every face of a round by its key, and what became of the replies. `replies = failed + refused +
-    accepted`.
+    """Every face of a round by its key, and what became of the replies.
+
+    `replies = failed + refused + accepted`.
     """
 
     of: dict[str, Trial]
@@ -131,8 +127,9 @@ class Trials:
         return [trial for trial in self.of.values() if trial.accepted]
 
     def hear(self, replies: Iterable[Prediction], reject: Reject) -> None:
-        """Judge the replies of one attempt. A request that failed leaves the last reply and its faults as
-        they were.
+        """Judge the replies of one attempt.
+
+        A request that failed leaves the last reply and its faults as they were.
         """
         for reply in replies:
             trial = self.of[face_of(reply.question.key)[0]]
@@ -178,9 +175,7 @@ class Trials:
 def corrected_questions(
     trials: Iterable[Trial], attempt: int, generation: GenerateSettings, links: Links
 ) -> Iterator[Question]:
-    """A question for each trial: what is known of the face and, once a reply came, that reply with its
-    faults.
-    """
+    """A question per trial: what is known of the face and, once a reply came, its faults."""
     for trial in trials:
         text = guided_text(trial.face, generation)
         if trial.faults:
@@ -190,7 +185,8 @@ def corrected_questions(
 
 
 def is_test(face: PoolFace, share: float, seed: int) -> bool:
-    """Whether a face belongs to the test part: in every round the same ones, and all pictures of a subject or
-    none.
+    """Whether a face belongs to the test part.
+
+    It is the same part in every round, and holds all pictures of a subject or none.
     """
     return int.from_bytes(shuffled(seed, f"test:{face.subject}")[:8], "big") < share * 2**64

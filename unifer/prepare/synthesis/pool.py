@@ -1,26 +1,29 @@
-"""The labelled faces that a model reasons about: reward rows of several files, and what the filter knows of
-each.
+"""The labelled faces that a model reasons about, and the questions that it is asked about each of them.
 
-Knows rows and where their pictures lie; not what a model says about them.
+Knows reward rows, where their pictures lie, and what the filter knows of each; not what a model says. Each
+question's id says whose it is: `face#0`, `face#1`, ... blind, `face#guided-0` guided (shown label and AUs),
+`face#try-0`, `face#try-1`, ... guided and, where an earlier reply was wrong, corrected (`correcting`).
+`unifer infer` asks them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unifer import files
-from unifer.dialogue.vocabulary import vocabulary
-from unifer.emotions import canonical, spelled_in
+from unifer.dialogue import prompts
+from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.prepare.curation.filter import Known
 from unifer.prepare.curation.outcome import NO_LABEL
-from unifer.records import RewardRow
+from unifer.prepare.synthesis.settings import GenerateSettings
+from unifer.records import Question, RewardRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,9 @@ class PoolFace:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The faces, keys unique, in the order of their files; `unlabelled` counts rows of AUs alone that were
-    left out.
+    """The faces, keys unique, in the order of their files.
+
+    `unlabelled` counts rows of AUs alone that were left out.
     """
 
     faces: tuple[PoolFace, ...]
@@ -62,11 +66,11 @@ class Pool:
 
 
 def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
-    """The faces of `paths`. Rows of AUs alone are counted and left out, for no reply to them is right or
-    wrong by its label, unless `of_units_alone` keeps them.
+    """The faces of `paths`.
 
-    Raises InputError: a row that is none, a vocabulary that lacks its label, a key that stands in two rows,
-    no labelled row at all.
+    Rows of AUs alone are counted and left out, for no reply to them is right or wrong by its label, unless
+    `of_units_alone` keeps them. Raises InputError: a row that is none, a vocabulary that lacks its label, a
+    key that stands in two rows, no labelled row at all.
     """
     faces: dict[str, PoolFace] = {}
     unlabelled = 0
@@ -92,11 +96,8 @@ def read_pool(paths: Sequence[Path], *, of_units_alone: bool = False) -> Pool:
 
 def _face(raw: Any, path: Path) -> PoolFace:
     row = RewardRow.from_json(raw)
-    if row.label is None:
-        return PoolFace(row, path, Known(None, (), row.action_units))
-    candidates = vocabulary(row)
-    label = row.label if row.label in candidates else spelled_in(row.label, candidates)
-    return PoolFace(row, path, Known(label, candidates, row.action_units))
+    # A row of AUs alone may list candidates, of which none is asked for.
+    return PoolFace(row, path, Known(None, (), row.action_units) if row.label is None else Known.of(row))
 
 
 def drawn(faces: Sequence[PoolFace], count: int | None, seed: int) -> tuple[PoolFace, ...]:
@@ -112,10 +113,10 @@ def shuffled(seed: int, key: str) -> bytes:
 
 
 class Links:
-    """Rows of several folders in one: a relative image path goes through a link to the folder that it was
-    relative to.
+    """Rows of several folders in one.
 
-    With an image root, and for paths that start with `/`, nothing changes: they mean the same from anywhere.
+    A relative image path goes through a link to the folder that it was relative to. With an image root, and
+    for paths that start with `/`, nothing changes: they mean the same from anywhere.
     """
 
     def __init__(self, folder: Path, image_root: Path | None, sources: Iterable[Path]) -> None:
@@ -133,3 +134,95 @@ class Links:
         if self._as_they_are or image_path.startswith("/"):
             return image_path
         return f"{self._names[source.parent.resolve()]}/{image_path}"
+
+
+GUIDANCE = "guided-1"
+"""Version of the words that show the label; in the provenance of every guided reply."""
+
+_GUIDED = (
+    "{question}\nFor this face {known}. Go by what can be seen in the image and let it lead to that "
+    "answer; write as one who was not told."
+)
+
+
+def question_of(face: PoolFace, generation: GenerateSettings) -> str:
+    """What a face is asked, in the row's own words or those of the template.
+
+    A row that comes of it asks the same.
+    """
+    template = _template(face, generation)
+    return face.row.problem if template is None else prompts.question(template, face.known.candidate_labels)
+
+
+def _template(face: PoolFace, generation: GenerateSettings) -> str | None:
+    """The template in which a face is asked; None: its row's own words.
+
+    A face of AUs alone has none where the template asks for a label.
+    """
+    template = generation.template
+    return (
+        None
+        if template is None or (face.label is None and prompts.TEMPLATES[template].needs_labels)
+        else template
+    )
+
+
+def prompt_version(face: PoolFace, generation: GenerateSettings) -> str | None:
+    """The version of the words in which a face is asked; None where its row does not say."""
+    template = _template(face, generation)
+    if template is not None:
+        return prompts.version(template)
+    version: str | None = (face.row.provenance or {}).get("prompt")
+    return version
+
+
+def blind_questions(
+    faces: Sequence[PoolFace], generation: GenerateSettings, links: Links
+) -> Iterator[Question]:
+    """`generation.samples` questions a face."""
+    for face in faces:
+        for sample in range(generation.samples):
+            yield ask(face, question_of(face, generation), f"{face.key}#{sample}", links)
+
+
+def guided_questions(
+    faces: Sequence[PoolFace], generation: GenerateSettings, links: Links
+) -> Iterator[Question]:
+    """`generation.guided_samples` questions per face, which show its label, and its AUs if known."""
+    for face in faces:
+        for sample in range(generation.guided_samples):
+            yield ask(face, guided_text(face, generation), f"{face.key}#guided-{sample}", links)
+
+
+def face_of(key: str) -> tuple[str, bool]:
+    """(key of the face, whether guided) of a question's id."""
+    face, _, sample = key.rpartition("#")
+    return face, sample.startswith(("guided-", "try-"))
+
+
+def guided_text(face: PoolFace, generation: GenerateSettings) -> str:
+    """A face's question with what is known of it."""
+    units, known = face.known.action_units, []
+    if face.label is not None:
+        known.append(f"the expression is {face.label}")
+    if units is not None:
+        known.append(
+            "the action units are " + (", ".join(f"AU{number}" for number in units) or "all at rest")
+        )
+    return _GUIDED.format(question=question_of(face, generation), known=" and ".join(known))
+
+
+def ask(face: PoolFace, text: str, key: str, links: Links) -> Question:
+    """The question `text` about a face."""
+    row = face.row
+    path = links.path(row.image_path, face.source)
+    return Question(
+        path,
+        face.label,
+        text,
+        face.known.candidate_labels,
+        key,
+        row.dataset,
+        row.action_units,
+        row.provenance,
+    )

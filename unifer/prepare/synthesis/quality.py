@@ -1,5 +1,4 @@
-"""Quality control of a round's replies: what the filter keeps, what it rejects and why, and how often each
-face was read right.
+"""Quality control of a round's replies: what the filter rejects and why, and how often faces are read right.
 
 The filter is `curation/filter`, the same as for a teacher's replies. Blind and guided replies are never
 counted together.
@@ -13,8 +12,7 @@ from dataclasses import dataclass, field
 
 from unifer.dialogue.answers import grade
 from unifer.prepare.curation.filter import FilterSettings, judge
-from unifer.prepare.synthesis.asking import face_of
-from unifer.prepare.synthesis.pool import PoolFace
+from unifer.prepare.synthesis.pool import PoolFace, face_of
 from unifer.records import Json, Prediction
 
 Reject = Callable[[Json], None]
@@ -38,8 +36,9 @@ class Candidate:
 
 @dataclass(slots=True)
 class Rate:
-    """How often a face's blind replies gave its label (`right`), passed the filter (`passed`), out of those
-    that came (`answered`).
+    """How often a face was read right, out of its blind replies that came (`answered`).
+
+    `right` replies gave its label, `passed` ones passed the filter.
     """
 
     answered: int = 0
@@ -57,11 +56,12 @@ class Rate:
 
 @dataclass
 class Count:
-    """Where replies of one kind went: `asked = failed + rejected + passed`. A reply may be rejected for
-    several reasons.
+    """Where replies of one kind went: `questions = failed + rejected + passed`.
+
+    A reply may be rejected for several reasons.
     """
 
-    asked: int = 0
+    questions: int = 0
     failed: int = 0
     rejected: int = 0
     passed: int = 0
@@ -71,7 +71,7 @@ class Count:
 
     def to_json(self) -> Json:
         counts = {
-            "asked": self.asked,
+            "asked": self.questions,
             "failed": self.failed,
             "rejected": self.rejected,
             "passed": self.passed,
@@ -85,7 +85,7 @@ class Count:
 
 @dataclass
 class QualityResult:
-    """What quality control found. `rates` has every face with a blind question."""
+    """What quality control result. `rates` has every face with a blind question."""
 
     candidates: list[Candidate] = field(default_factory=list)
     rates: dict[str, Rate] = field(default_factory=dict)
@@ -93,20 +93,23 @@ class QualityResult:
     guided: Count = field(default_factory=Count)
 
     def to_json(self) -> Json:
-        return {"blind": self.blind.to_json(), "guided": self.guided.to_json() if self.guided.asked else None}
+        return {
+            "blind": self.blind.to_json(),
+            "guided": self.guided.to_json() if self.guided.questions else None,
+        }
 
 
 def judge_replies(
     faces: Mapping[str, PoolFace], replies: Iterable[Prediction], settings: FilterSettings, reject: Reject
 ) -> QualityResult:
     """Judge every reply about `faces` (by key), and hand what is not kept to `reject`, with its reasons."""
-    found = QualityResult()
+    result = QualityResult()
     for reply in replies:
         key, guided = face_of(reply.question.key)
-        _judge(faces[key], guided, reply, settings, found, reject)
+        _judge(faces[key], guided, reply, settings, result, reject)
     # Replies stand in the order in which they came, which is another on every run.
-    found.candidates.sort(key=lambda candidate: candidate.key)
-    return found
+    result.candidates.sort(key=lambda candidate: candidate.key)
+    return result
 
 
 def _judge(
@@ -114,13 +117,13 @@ def _judge(
     guided: bool,
     reply: Prediction,
     settings: FilterSettings,
-    found: QualityResult,
+    result: QualityResult,
     reject: Reject,
 ) -> None:
-    count = found.guided if guided else found.blind
+    count = result.guided if guided else result.blind
     of_class = count.classes.setdefault(face.emotion, [0, 0])
-    rate = Rate() if guided else found.rates.setdefault(face.key, Rate())
-    count.asked += 1
+    rate = Rate() if guided else result.rates.setdefault(face.key, Rate())
+    count.questions += 1
     of_class[1] += 1
     if reply.failed:
         count.failed += 1
@@ -128,7 +131,7 @@ def _judge(
         return
     verdict = grade(reply.reply, face.known.candidate_labels)
     rate.answered += 1
-    rate.right += verdict.label == face.label
+    rate.right += face.known.is_label_of(verdict)
     reasons = judge(reply.reply, face.known, settings, reply.finish_reason)
     if reasons:
         count.rejected += 1
@@ -140,7 +143,7 @@ def _judge(
     rate.passed += 1
     known = face.known.action_units
     units = verdict.action_units if known is None else frozenset(known)
-    found.candidates.append(
+    result.candidates.append(
         Candidate(face, reply.question.key, reply.reply, verdict.reasoning, units, guided)
     )
 

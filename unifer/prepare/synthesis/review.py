@@ -1,8 +1,7 @@
-"""Synthesised test rows before a person, and what that person said: `review.jsonl`, verdicts by row, the rows
-that were accepted.
+"""Synthesised test rows before a person, and that person's verdicts.
 
-Knows rows and verdicts; the page that asks is `report/review`. A verdict counts for the very file that it was
-given on.
+`review.jsonl`, the verdicts by row, and the rows that were accepted. Knows rows and verdicts; the page that
+asks is `report/page/review`. A verdict counts for the very file that it was given on.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """A synthesised row with an id, the known label (None: AUs alone are known), and what a reader should
-    know of its reply.
+    """A synthesised row for a person to judge.
+
+    It has an id, the known label (None: AUs alone are known), and what a reader should know of its reply.
     """
 
     row: CoTRow
@@ -107,33 +107,33 @@ def read_verdicts(
             "judge them on the page and save again, or give --partial to go on without them"
         )
     return ReviewResult(
-        *(tuple(row for row in rows if verdicts.get(row.key) == said) for said in (*VERDICTS, None))
+        *(tuple(row for row in rows if verdicts.get(row.key) == verdict) for verdict in (*VERDICTS, None))
     )
 
 
 def _verdicts(path: Path, reviewed: Path) -> Mapping[str, str]:
     remedy = "give the file that the page saved"
-    found = files.read_json(path, remedy)
+    content = files.read_json(path, remedy)
     if (
-        not isinstance(found, dict)
-        or not isinstance(found.get("file"), dict)
-        or not isinstance(found.get("verdicts"), dict)
+        not isinstance(content, dict)
+        or not isinstance(content.get("file"), dict)
+        or not isinstance(content.get("verdicts"), dict)
     ):
         raise InputError(f"{path}: holds no verdicts ('file' and 'verdicts' are needed); {remedy}")
-    said, there = found["file"].get("sha256"), runs.describe_file(reviewed)["sha256"]
+    said, there = content["file"].get("sha256"), runs.describe_file(reviewed)["sha256"]
     if said != there:
         raise InputError(
-            f"{path}: its verdicts are on another file, {found['file'].get('name')!r} with SHA-256 "
+            f"{path}: its verdicts are on another file, {content['file'].get('name')!r} with SHA-256 "
             f"{str(said)[:12]}..., and {reviewed} has {there[:12]}...; give the file that was "
             "reviewed, or write a new page and review this one"
         )
-    for key, verdict in found["verdicts"].items():
+    for key, verdict in content["verdicts"].items():
         if verdict not in VERDICTS:
             raise InputError(
                 f"{path}: the verdict on {key!r} is {fields.short(verdict)}; allowed are "
                 f"{' and '.join(VERDICTS)}"
             )
-    verdicts: Mapping[str, str] = found["verdicts"]
+    verdicts: Mapping[str, str] = content["verdicts"]
     return verdicts
 
 

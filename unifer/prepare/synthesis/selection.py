@@ -1,8 +1,7 @@
-"""Which of the replies that passed are learned from, and which faces GRPO trains on: by difficulty, balanced
-by class and by AU.
+"""Which of the replies that passed are learned from, and which faces GRPO trains on.
 
-Knows candidates and rates; nothing of files. The same candidates, settings and seed choose the same rows, in
-whatever order they come.
+They are chosen by difficulty, balanced by class and by AU. Knows candidates and rates; nothing of files. The
+same candidates, settings and seed choose the same rows, in whatever order they come.
 
 The rules, in words:
 - A face teaches something if its rate of right blind replies lies between the bounds. Faces always right may
@@ -32,8 +31,9 @@ from unifer.records import Json
 
 Stratum = Literal["between", "guided", "always"]
 STRATA: tuple[Stratum, ...] = ("between", "guided", "always")
-"""In the order of preference: faces sometimes right, replies that were shown the label, faces always
-right.
+"""In the order of preference.
+
+Faces sometimes right, replies that were shown the label, faces always right.
 """
 
 _NO_UNIT = 0
@@ -115,8 +115,9 @@ def choose_rows(
 def choose_faces(
     faces: Sequence[PoolFace], rates: Mapping[str, Rate], settings: SelectSettings, seed: int
 ) -> ChosenItems:
-    """The faces for GRPO: those sometimes right. A group of replies that are all right, or all wrong, has no
-    advantage to learn from.
+    """The faces for GRPO: those sometimes right.
+
+    A group of replies that are all right, or all wrong, has no advantage to learn from.
     """
     items = [
         Item(face.key, face.key, face.emotion, frozenset(face.known.action_units or ()), "between")
@@ -127,8 +128,9 @@ def choose_faces(
 
 
 def difficulty(rates: Iterable[Rate]) -> Json:
-    """How many faces were read right how often: `{"0/4": 12, "1/4": 30, ...}`; `none` counts faces without
-    any reply.
+    """How many faces were read right how often: `{"0/4": 12, "1/4": 30, ...}`.
+
+    `none` counts faces without any reply.
     """
     counts = Counter(rates_as_text(rate) for rate in rates)
     return {name: counts[name] for name in sorted(counts, key=lambda name: (name == "none", name))}
@@ -209,7 +211,8 @@ class _Class:
             heapq.heapify(heap)
 
     def next(self, strata: Iterable[Stratum], of_unit: Mapping[int, int]) -> Item | None:
-        """The next item of the first of `strata` that has any, from the group whose AUs were chosen least;
+        """The next item of the first of `strata` that has any, from the group whose AUs were chosen least.
+
         None if none has.
         """
         for stratum in strata:

@@ -20,8 +20,9 @@ Loop = Literal["blind", "facial-r1"]
 Guidance = Literal["none", "failed", "always"]
 
 _FREE = ("tensor_parallel_size", "gpu_memory_utilization", "shards", "batch_size", "replies", "url")
-"""Flags of `unifer infer` that change how fast a reply comes and from where, not which (the replies file of a
-dry run is its model).
+"""Flags of `unifer infer` that change how fast a reply comes and from where, not which one.
+
+The replies file of a dry run is its model.
 """
 
 
@@ -42,14 +43,16 @@ class GenerateSettings:
     """How the model is asked about each face of the pool."""
 
     samples: int = 4
-    """Blind replies a face: the model sees the picture and the question alone. They decide how difficult a
-    face is.
+    """Blind replies a face: the model sees the picture and the question alone.
+
+    They decide how difficult a face is.
     """
     faces: int | None = None
     """Faces of the pool to ask about, drawn by the seed; None asks about all."""
     guidance: Guidance = "none"
-    """Whether the known label and AUs are shown: never, where no blind reply passed the filter, or once more
-    for every face.
+    """When the known label and AUs are shown.
+
+    Never, where no blind reply passed the filter, or once more for every face.
     """
     guided_samples: int = 2
     temperature: float = 0.9
@@ -77,15 +80,14 @@ class GenerateSettings:
 
 @dataclass(frozen=True)
 class Correction:
-    """What the loop `facial-r1` does with a reply that is not accepted, and what it keeps for people to look
-    at.
-    """
+    """What the loop `facial-r1` does with a reply that is not accepted, and its part for people to review."""
 
     retries: int = 5
     """How often a face is asked again, shown its last reply and that reply's faults."""
     test_share: float = 0.0
-    """Share of the faces that is never trained on but looked at (`unifer synthesize review`): drawn by the
-    seed, subjects whole.
+    """Share of the faces that people look at (`unifer synthesize review`) and nothing is trained on.
+
+    They are drawn by the seed, subjects whole.
     """
 
     def __post_init__(self) -> None:
@@ -98,8 +100,9 @@ class Correction:
 
 @dataclass(frozen=True)
 class SelectSettings:
-    """What is chosen out of the replies that passed, and which faces GRPO trains on. Rates count right blind
-    replies of a face.
+    """What is chosen out of the replies that passed, and which faces GRPO trains on.
+
+    Rates count right blind replies of a face.
     """
 
     rows: int = 400
@@ -107,8 +110,9 @@ class SelectSettings:
     per_face: int = 1
     min_rate: float = 0.0
     max_rate: float = 1.0
-    """A face teaches something if its rate lies between the two, both excluded: neither never nor always
-    right.
+    """A face teaches something if its rate lies between the two, both excluded.
+
+    It is read right neither never nor always.
     """
     easy_share: float = 0.2
     """Most of the rows that may come from faces always right; the rarest classes choose first."""
@@ -138,14 +142,16 @@ class SelectSettings:
 
 @dataclass(frozen=True)
 class SftSettings:
-    """The round's SFT: a config of `unifer sft`, what of it to change, where it starts, and how many original
-    rows are mixed in.
+    """The round's SFT: a config of `unifer sft`, what of it to change, and where it starts.
+
+    Original rows are mixed in.
     """
 
     config: Path
     start: Literal["current", "base"] = "current"
-    """`current`: the round's own model; `base`: the checkpoint that `sft.base` names, so that rounds do not
-    pile up.
+    """`current`: the round's own model.
+
+    `base`: the checkpoint that `sft.base` names, so that rounds do not pile up.
     """
     base: str | None = None
     original: float = 1.0
@@ -165,8 +171,9 @@ class SftSettings:
 
 @dataclass(frozen=True)
 class GrpoSettings:
-    """The round's GRPO: a config of `unifer grpo` and what of it to change. It starts from the round's
-    SFT.
+    """The round's GRPO: a config of `unifer grpo` and what of it to change.
+
+    It starts from the round's SFT.
     """
 
     config: Path
@@ -196,8 +203,9 @@ class Synthesis:
     cot: Path
     """Original CoT rows, mixed into every round's SFT."""
     heldout: Path
-    """A dataset folder whose questions decide whether a round helped. None of its images may be trained
-    on.
+    """A dataset folder whose questions decide whether a round helped.
+
+    None of its images may be trained on.
     """
     sft: SftSettings
     grpo: GrpoSettings
@@ -206,8 +214,9 @@ class Synthesis:
     faces: Faces | None = None
     """Faces drawn for the pool before the first round."""
     loop: Loop = "blind"
-    """`blind`: our own, several blind replies per face and a filter; `facial-r1`: the published one, gold
-    shown and faults fed back.
+    """`blind`: our own, several blind replies per face and a filter.
+
+    `facial-r1`: the published one, gold shown and faults fed back.
     """
     image_root: Path | None = None
     rounds: int = 1
@@ -245,8 +254,9 @@ class Synthesis:
         return (*self.pool, *((self.drawn / "rlvr.json",) if self.faces else ()))
 
     def identity(self) -> Json:
-        """The settings that a resumed run must share, free of paths: what they name is described by its
-        content elsewhere.
+        """The settings that a resumed run must share, free of paths.
+
+        What paths name is described by its content elsewhere.
         """
         plain = asdict(self)
         for name in ("out", "model", "cot", "heldout", "pool", "image_root", "rounds"):

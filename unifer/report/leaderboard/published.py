@@ -1,5 +1,6 @@
-"""`benchmark/published.yaml`: results of others, each with its source and protocol -> typed rows. Knows no
-run and computes nothing.
+"""`eval_more/published.yaml`: results of others, each with its source and protocol -> typed rows.
+
+Knows no run and computes nothing.
 """
 
 from __future__ import annotations
@@ -34,9 +35,7 @@ _TABLE = ("source", "protocol", "metric", "setting", "columns", "rows")
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """Where a number stands; `unconfirmed` is why it is not to be relied on, None where nothing speaks
-    against it.
-    """
+    """Where a number stands; `unconfirmed` is why not to rely on it, None without objections."""
 
     key: str
     title: str
@@ -45,8 +44,9 @@ class PublishedSource:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a number was made. `grading` is the protocol of ours that computes the same, None where there is
-    none.
+    """How a number was made.
+
+    `grading` is the protocol of ours that computes the same, None without one.
 
     `au_set` names the AUs of the dataset that it runs over; None where it is not about AUs, or they are not
     stated.
@@ -72,8 +72,9 @@ class PublishedResult:
 
 
 def read_published(path: Path) -> list[PublishedResult]:
-    """All results of the file, in its order. Raises InputError naming the entry, the key, its value and what
-    is allowed.
+    """All results of the file, in its order.
+
+    Raises InputError naming the entry, the key, its value and what is allowed.
     """
     raw = files.read_yaml(path)
     try:
@@ -98,8 +99,7 @@ def read_published(path: Path) -> list[PublishedResult]:
 def beside(
     results: Sequence[PublishedResult], specs: Mapping[str, DatasetSpec]
 ) -> tuple[list[PublishedResult], list[str]]:
-    """The results that may stand beside scores over the AU sets of `specs` (datasets by name), and what to
-    say of those left out.
+    """The results comparable with scores over the AU sets of `specs`, and notes on those left out.
 
     A score of AUs over another AU set, or over one that is not stated, is a score of something else.
     """

@@ -1,5 +1,4 @@
-"""Who is ahead, and who cannot be told apart: places from scores, shared wherever the difference may be
-noise.
+"""Places from scores, shared by models whose difference may be noise.
 
 Models that answered the same questions are compared question by question (paired bootstrap): hard questions
 cancel out. Everything else is compared by whether intervals overlap, which shares places more readily. Knows
@@ -11,22 +10,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import add
 
 import numpy as np
 
 from unifer.emotions import canonical
-from unifer.evaluate.metrics import HEADLINE, LEVEL, UNNAMED, headline_of
+from unifer.evaluate.metrics import LEVEL, UNNAMED
 from unifer.evaluate.statistics.bootstrap import Drawn, clusters_of, percentile_interval
+from unifer.evaluate.statistics.gains import table_statistic
 from unifer.evaluate.statistics.paired import Sums, Units
 from unifer.records import Question
-from unifer.report.leaderboard.entries import QuestionOutcome, Value
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+from unifer.report.leaderboard.cells import QuestionOutcome, Value
 
 Tied = Callable[[str, str], bool]
 
@@ -41,9 +36,11 @@ class Place:
 
 
 def places(scores: Mapping[str, float], tied: Tied) -> dict[str, Place]:
-    """Ranks of models by score, best first. A model shares the rank of the best of its group as long as
-    `tied` says so; the first that is told apart opens the next group, at the number of models before it plus
-    one."""
+    """Ranks of models by score, best first.
+
+    A model shares the rank of the best of its group as long as `tied` says so; the first that is told apart
+    opens the next group, at the number of models before it plus one.
+    """
     order = sorted(scores, key=lambda name: (-scores[name], name))
     ranks: dict[str, int] = {}
     leader = ""
@@ -52,10 +49,10 @@ def places(scores: Mapping[str, float], tied: Tied) -> dict[str, Place]:
             leader, ranks[name] = name, index + 1
         else:
             ranks[name] = ranks[leader]
-    held = list(ranks.values())
+    taken = list(ranks.values())
     return {
         name: Place(
-            rank, held.count(rank) > 1, rank == 1 or scores[name] == scores[order[0]] or tied(order[0], name)
+            rank, taken.count(rank) > 1, rank == 1 or scores[name] == scores[order[0]] or tied(order[0], name)
         )
         for name, rank in ranks.items()
     }
@@ -72,49 +69,41 @@ def overlap(values: Mapping[str, Value]) -> Tied:
 
 
 class Pairs:
-    """Paired comparison of models that answered the same questions: `said` holds, by dataset, model and
-    question, what may be compared.
+    """Paired comparison of models that answered the same questions.
 
-    Datasets are resampled each on its own, whole subjects where a dataset names them. What was drawn once
-    serves every metric.
+    `outcomes` holds, by dataset, model and key of the question, what is comparable. Datasets are resampled
+    each on its own, whole subjects where a dataset names them. One drawing serves every metric.
     """
 
     def __init__(
-        self, said: Mapping[str, Mapping[str, Mapping[str, QuestionOutcome]]], resamples: int
+        self, outcomes: Mapping[str, Mapping[str, Mapping[str, QuestionOutcome]]], resamples: int
     ) -> None:
         self._resamples = resamples
-        rows = [row for models in said.values() for found in models.values() for row in found.values()]
+        rows = [row for models in outcomes.values() for run in models.values() for row in run.values()]
         named = {label for row in rows for label in (row.question.true_label, row.label) if label is not None}
         self._labels = sorted({canonical(label) for label in named})
-        self._answered = {dataset: _Answered(models, self._labels) for dataset, models in said.items()}
+        self._answered = {dataset: _Answered(models, self._labels) for dataset, models in outcomes.items()}
         self._drawn: dict[tuple[str, str, str], tuple[Sums, int | None]] = {}
 
     def tied(self, metric: str, datasets: Sequence[str], pool: bool) -> Tied:
-        """Two models are tied where 0 lies in the 95 % interval of their difference of `metric` (war, uar or
-        macro_f1) over `datasets`.
+        """Models are tied where the 95 % interval of their difference of `metric` over `datasets` holds 0.
 
-        With `pool` their counts are added under canonical names, else the metric is averaged over them.
+        `metric` is war, uar or macro_f1. With `pool` the counts of the datasets are added under canonical
+        names, else the metric is averaged over them.
         """
 
         def tied(one: str, other: str) -> bool:
             drawn = [self._sums(dataset, one, other) for dataset in datasets]
             sums = [each for each, _ in drawn]
-            together = [reduce(Sums.__add__, sums)] if pool else sums
-            differences = np.mean(
-                [each.differences(partial(self._statistic, metric)) for each in together], axis=0
-            )
+            together = [reduce(add, sums)] if pool else sums
+            statistic = table_statistic(metric, len(self._labels))
+            differences = np.mean([each.differences(statistic) for each in together], axis=0)
             low, high = percentile_interval(
                 differences, LEVEL, Drawn.together([clusters for _, clusters in drawn]).clusters
             )
             return low <= 0 <= high
 
         return tied
-
-    def _statistic(self, metric: str, sums: Floats, rows: Floats) -> Floats:
-        size = len(self._labels)
-        return headline_of(sums.reshape(len(sums), size, size + len(UNNAMED)), rows)[
-            :, HEADLINE.index(metric)
-        ]
 
     def _sums(self, dataset: str, one: str, other: str) -> tuple[Sums, int | None]:
         if (dataset, one, other) not in self._drawn:
@@ -127,18 +116,16 @@ class Pairs:
 
 
 class _Answered:
-    """Into which cell of truth x outcome each question of one dataset falls, for each model; `missing` where
-    it has no row.
-    """
+    """The cell of truth x outcome of each question of one dataset, per model; `missing` without a row."""
 
     def __init__(self, models: Mapping[str, Mapping[str, QuestionOutcome]], labels: Sequence[str]) -> None:
         self._place = {label: index for index, label in enumerate(labels)}
         self._columns = len(labels) + len(UNNAMED)
-        questions = {key: row.question for found in models.values() for key, row in found.items()}
+        questions = {key: row.question for run in models.values() for key, row in run.items()}
         self._clusters = clusters_of(list(questions.values()))
         self._cells = {
-            name: np.array([self._cell(question, found.get(key)) for key, question in questions.items()])
-            for name, found in models.items()
+            name: np.array([self._cell(question, run.get(key)) for key, question in questions.items()])
+            for name, run in models.items()
         }
 
     def units(self, one: str, other: str) -> Units:

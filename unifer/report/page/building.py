@@ -1,36 +1,26 @@
-"""The page as one file: template, style, scripts and data put together, nothing to be fetched.
+"""The page as one file: scores, replies, images and scripts put together, nothing to be fetched.
 
-Knows the template and the order of its scripts. Two rules keep replies data: they go into the file compressed
-and in base64, so none can end an element; and the page's content security policy admits its own script and
-style by their hashes, and no network at all.
+Knows the order of its scripts. Two rules keep replies data: they go into the file compressed and in base64,
+so none can end an element; and the page's content security policy (`document`) admits no other script.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from unifer import files
-from unifer.dialogue.images import ImageError, resolve
 from unifer.emotions import in_order
 from unifer.errors import InputError
-from unifer.evaluate.asked import read_stated
 from unifer.evaluate.scoring import DatasetScores
-from unifer.places import project_root
-from unifer.records import Json
+from unifer.report.page.browser import SampleRow, gather, samples_json
 from unifer.report.page.charts import radars_of, write_figures
-from unifer.report.page.document import document, embedded
+from unifer.report.page.document import document, embedded, packed
 from unifer.report.page.pairs import baseline_of, held_against
-from unifer.report.page.samples import SampleRow, gather, samples_json
-from unifer.report.page.summary import summary
-from unifer.report.page.thumbnails import PageImage, Thumbnails, pack
-from unifer.report.page.training import curves_json, training_of
+from unifer.report.page.summary import summary, training_json
+from unifer.report.page.thumbnails import PageImage, Thumbnails, image_file, pack
 
 NAME = "index.html"
 BUDGET = 15_000_000
@@ -63,9 +53,11 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a page is made. `image_root` is as for inference; `training` are checkpoint folders whose curves
-    are wanted too; `baseline` is the run that all others are held against.
+class ReportSettings:
+    """How a page is made.
+
+    `image_root` is as for inference; `training` are checkpoint folders whose curves are wanted too;
+    `baseline` is the run that all others are compared with.
     """
 
     title: str = "How well do they read faces?"
@@ -78,9 +70,10 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written: the page, its bytes, how many questions and warnings it shows, what it says of its
-    images; PNG files beside it, and why no radar chart is among them.
+class ReportSummary:
+    """The page on disk: its bytes, number of questions, warnings, and what it says of its images.
+
+    `figures` are the PNG files beside it, `no_radar` is why no radar chart is among them.
     """
 
     path: Path
@@ -93,8 +86,8 @@ class Written:
 
 
 def write_report(
-    results: Sequence[DatasetScores], out: Path, settings: Settings, progress: Progress
-) -> Written:
+    results: Sequence[DatasetScores], out: Path, settings: ReportSettings, progress: Progress
+) -> ReportSummary:
     """Write `out/index.html` about `results`, and its two charts as PNG files beside it.
 
     Raises InputError: nothing given, one model twice on a dataset, datasets that disagree, a baseline that is
@@ -102,26 +95,36 @@ def write_report(
     """
     _check(results)
     models = list(dict.fromkeys(result.run.name for result in results))
-    asked = gather(results, models, list(dict.fromkeys(result.spec.name for result in results)))
+    questions = gather(results, models, list(dict.fromkeys(result.spec.name for result in results)))
     baseline = baseline_of(models, settings.baseline)
     pairs = held_against(results, models, baseline, settings.resamples)
     radars = radars_of(results, models)
-    about = summary(results, asked, models, settings.resamples)
+    about = summary(results, questions, models, settings.resamples)
     about |= {"baseline": baseline, "gains": [pair.to_json() for pair in pairs]}
     about["radars"] = {scope: radar.to_json() for scope, radar in radars.items()}
-    about["training"] = _training(results, settings.training)
+    about["training"] = training_json(results, settings.training)
     about["emotions"] = in_order(label for result in results for label in result.spec.labels)
-    samples = packed(samples_json(asked))
-    thumbnails, shown, about["images"] = _images(
-        results, asked, settings, settings.budget - len(samples), progress
+    samples = packed(samples_json(questions))
+    thumbnails, places, about["images"] = _images(
+        results, questions, settings, settings.budget - len(samples), progress
     )
-    page = _assembled(settings.title, about, samples, packed(shown), thumbnails.text)
+    values = {
+        "summary": embedded(about),
+        "samples": samples,
+        "shown": packed(places),
+        "images": thumbnails.text,
+    }
     path = out / NAME
-    files.write_text(path, page)
-    drawn = write_figures(out, radars, pairs, {result.spec.name: result.spec.title for result in results})
-    left_out = next((radar.refusal for radar in radars.values()), "")
-    return Written(
-        path, path.stat().st_size, len(asked), tuple(about["warnings"]), about["images"], drawn, left_out
+    files.write_text(path, document("page", values, title=settings.title, scripts=_SCRIPTS))
+    titles = {result.spec.name: result.spec.title for result in results}
+    return ReportSummary(
+        path,
+        path.stat().st_size,
+        len(questions),
+        tuple(about["warnings"]),
+        about["images"],
+        figures=write_figures(out, radars, pairs, titles),
+        no_radar=next((radar.refusal for radar in radars.values()), ""),
     )
 
 
@@ -134,9 +137,7 @@ def _check(results: Sequence[DatasetScores]) -> None:
         if before is not result:
             raise InputError(
                 f"{result.run.path}: is a second run {result.run.name!r} on {result.spec.name}, "
-                "beside "
-                f"{before.run.path}; "
-                "rename one of the files, or leave one out"
+                f"beside {before.run.path}; rename one of the files, or leave one out"
             )
         first = next(each for each in results if each.spec.name == result.spec.name)
         if first.spec.labels != result.spec.labels:
@@ -147,40 +148,18 @@ def _check(results: Sequence[DatasetScores]) -> None:
             )
 
 
-def _training(results: Sequence[DatasetScores], wanted: Sequence[Path]) -> list[Json]:
-    """Curves of the checkpoints behind `results` that lie where checkpoints lie, and of the folders that are
-    wanted besides.
-    """
-    folders = {folder.resolve(): None for folder in wanted}
-    for result in results:
-        root, above = project_root(result.spec.folder), result.spec.folder.absolute().parent
-        near = (above, root / "runs", root / "runs" / "quickstart", root / "model")
-        found = training_of(_model(result), near)
-        if found is not None:
-            folders[found.resolve()] = None
-    return [curves_json(folder, folder.name) for folder in folders]
-
-
-def _model(result: DatasetScores) -> Json:
-    stated = read_stated(result.run.path)
-    model = None if stated is None else stated.identity.get("model")
-    return model if isinstance(model, dict) else {}
-
-
 def _images(
     results: Sequence[DatasetScores],
-    asked: Sequence[SampleRow],
-    settings: Settings,
+    questions: Sequence[SampleRow],
+    settings: ReportSettings,
     left: int,
     progress: Progress,
 ) -> tuple[Thumbnails, list[object], str]:
-    """The packed thumbnails, what to show of each question (its place in them, or why there is none), and a
-    sentence about them.
-    """
+    """The packed thumbnails, the place of each question's image in them or why none, and a sentence."""
     if not settings.images:
         return (
             Thumbnails(),
-            ["left out of this page (--images none)"] * len(asked),
+            ["left out of this page (--images none)"] * len(questions),
             "Images were left out of this page (--images none).",
         )
     specs = list({result.spec.name: result.spec for result in results}.values())
@@ -188,47 +167,29 @@ def _images(
         tuple(dict.fromkeys((spec.questions.parent, *([spec.sample.parent] if spec.sample else ()))))
         for spec in specs
     ]
-    found = [image_file(one.question.image_path, settings.image_root, folders[one.dataset]) for one in asked]
-    order = sorted(range(len(asked)), key=lambda at: asked[at].telling)
+    paths = [
+        image_file(each.question.image_path, settings.image_root, folders[each.dataset]) for each in questions
+    ]
+    order = sorted(range(len(questions)), key=lambda at: questions[at].telling)
     wanted = dict.fromkeys(
-        PageImage(path, asked[at].question.image_path) for at in order if isinstance(path := found[at], Path)
+        PageImage(path, questions[at].question.image_path)
+        for at in order
+        if isinstance(path := paths[at], Path)
     )
     with progress(len(wanted)) as advance:
         thumbnails = pack(list(wanted), max(_LEAST, left - _PAGE), advance)
-    shown = [shown_as(each, thumbnails) for each in found]
-    return thumbnails, shown, _about_images(thumbnails, shown)
+    places = [thumbnails.place_of(path) for path in paths]
+    return thumbnails, places, _about_images(thumbnails, places)
 
 
-def image_file(name: str, root: Path | None, folders: Sequence[Path]) -> Path | str:
-    """The image file that a row means, looked for beside each of the dataset's question files; or why its
-    path is refused.
-    """
-    try:
-        places = [resolve(name, root, folder) for folder in folders]
-    except ImageError as error:
-        return str(error)
-    return next((place for place in places if place.is_file()), places[0])
-
-
-def shown_as(found: Path | str, thumbnails: Thumbnails) -> object:
-    """Where the copy of an image stands among the thumbnails, or why there is none; `found` is its file or
-    what is wrong with its path.
-    """
-    if isinstance(found, str):
-        return found
-    place = thumbnails.places.get(found)
-    return (
-        list(place) if place is not None else thumbnails.faults.get(found, "left out to keep this page small")
-    )
-
-
-def _about_images(thumbnails: Thumbnails, shown: Sequence[object]) -> str:
-    number = sum(isinstance(each, list) for each in shown)
-    kept = (
-        f"{number:,} of {len(shown):,} questions show their image, at most {thumbnails.side} pixels "
-        "wide or high"
-    )
-    parts = [kept if number else "No image is shown"]
+def _about_images(thumbnails: Thumbnails, places: Sequence[object]) -> str:
+    number = sum(isinstance(place, list) for place in places)
+    parts = ["No image is shown"]
+    if number:
+        parts = [
+            f"{number:,} of {len(places):,} questions show their image, at most {thumbnails.side} pixels "
+            "wide or high"
+        ]
     if thumbnails.left_out:
         parts.append(
             f"{thumbnails.left_out:,} did not fit (questions on which models disagree went first, "
@@ -238,18 +199,3 @@ def _about_images(thumbnails: Thumbnails, shown: Sequence[object]) -> str:
         missing = next(iter(thumbnails.faults.values()))
         parts.append(f"{len(thumbnails.faults):,} cannot be shown, the first because {missing}")
     return "; ".join(parts) + "."
-
-
-def packed(value: object) -> str:
-    """JSON, compressed, in base64. ASCII JSON: a lone surrogate, which UTF-8 cannot hold, stays an escape."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
-
-
-def _assembled(title: str, about: Json, samples: str, shown: str, images: str) -> str:
-    """The whole page."""
-    here = resources.files("unifer.report.page")
-    template, style = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css"))
-    script = "\n".join(here.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
-    values = {"summary": embedded(about), "samples": samples, "shown": shown, "images": images}
-    return document(template, values, title=title, style=style, script=script)

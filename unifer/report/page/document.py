@@ -1,5 +1,4 @@
-"""One HTML file that fetches nothing: the head, the style and the script that report, leaderboard and review
-page share.
+"""One HTML file that fetches nothing: what report, leaderboard and review page are put together with.
 
 The content security policy admits the page's own script and style by their hashes, and no network at all.
 What is filled in is never searched for further marks, so a reply that spells `{{title}}` stays a reply.
@@ -8,10 +7,11 @@ What is filled in is never searched for further marks, so a reply that spells `{
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
@@ -19,28 +19,40 @@ from typing import Any
 from unifer import __version__
 
 
-def document(body: str, values: Mapping[str, str], *, title: str, style: str, script: str) -> str:
-    """The whole file: `body`, its marks `{{name}}` filled in from `values` (HTML; `title` is among them),
-    with `style` and `script`.
+def document(
+    name: str, values: Mapping[str, str], *, title: str, scripts: Sequence[str], style: str = ""
+) -> str:
+    """The whole file: the template `name`.html of this folder, its marks `{{mark}}` filled in from `values`.
 
-    Raises KeyError for a mark without a value.
+    `title` is among the marks. `scripts` are files of this folder without `.js`, in order; `style` is one
+    without `.css` that is added to `style.css`. Raises KeyError for a mark without a value.
     """
-    frame = resources.files("unifer.report.page").joinpath("document.html").read_text(encoding="utf-8")
+    sheet = _read("style.css") + (_read(f"{style}.css") if style else "")
+    script = "\n".join(_read(f"{each}.js") for each in scripts)
     named = {"title": escape(title)}
     around = {
-        "policy": _policy(script, style),
+        "policy": _policy(script, sheet),
         "generator": f"unifer {__version__}",
-        "style": style,
+        "style": sheet,
         "script": script,
     }
-    return _filled(frame, {**named, **around, "body": _filled(body.rstrip("\n"), {**named, **values})})
+    body = _filled(_read(f"{name}.html").rstrip("\n"), {**named, **values})
+    return _filled(_read("document.html"), {**named, **around, "body": body})
 
 
 def embedded(data: Any) -> str:
-    """`data` as JSON within a script element: only `<` could end it there, and JSON spells it otherwise
-    too.
-    """
+    """`data` as JSON within a script element; only `<` could end it, and JSON can spell that otherwise."""
     return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def packed(data: Any) -> str:
+    """JSON, compressed, in base64. ASCII JSON: a lone surrogate, which UTF-8 cannot hold, stays an escape."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
+
+
+def _read(name: str) -> str:
+    return resources.files("unifer.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
@@ -48,11 +60,10 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    def hashed(text: str) -> str:
+    def digest(text: str) -> str:
         return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
     return (
-        "default-src 'none'; script-src "
-        f"{hashed(script)}; style-src {hashed(style)}; img-src data:; base-uri 'none'; form-action "
-        "'none'"
+        f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )

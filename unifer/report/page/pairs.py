@@ -1,5 +1,4 @@
-"""Models held against each other, two and two: the gain on each dataset and on all of them, and what it did
-to each label.
+"""Pairs of models: the gain on each dataset and on all of them, and its effect on each label.
 
 Computes nothing that `evaluate/statistics` computes; says which models are held against which, and on what.
 """
@@ -14,7 +13,7 @@ from itertools import combinations
 from unifer.emotions import in_order
 from unifer.errors import InputError
 from unifer.evaluate.scoring import DatasetScores
-from unifer.evaluate.statistics.compare import Gain, gain_of, holm, pair_up
+from unifer.evaluate.statistics.gains import Gain, gain_of, holm, pair_up
 from unifer.evaluate.statistics.matching import match
 from unifer.evaluate.statistics.recalls import LabelChange, changes_over
 from unifer.records import Json
@@ -30,8 +29,7 @@ Both = tuple[DatasetScores, DatasetScores]
 
 @dataclass(frozen=True)
 class Versus:
-    """Two models on one dataset, or on `ALL` with labels together: what `after` gained, or the `problem` that
-    forbids to say so.
+    """Two models on one dataset, or on `ALL`: the gain of `after`, or the `problem` that forbids it.
 
     `measure` is WAR, or AU F1 where the dataset asks for AUs alone; then `labels` is empty. `holm` is the
     gain's p, corrected for the pairs of the same scope.
@@ -62,8 +60,9 @@ class Versus:
 
 
 def baseline_of(models: Sequence[str], wanted: str | None) -> str | None:
-    """The model that all others are held against; None where every pair is. Raises InputError where nothing
-    is called `wanted`.
+    """The model that all others are held against; None where every pair is.
+
+    Raises InputError where nothing is called `wanted`.
     """
     if wanted is not None and wanted not in models:
         raise InputError(f"--baseline {wanted}: is none of the runs; there are {', '.join(models)}")
@@ -73,8 +72,7 @@ def baseline_of(models: Sequence[str], wanted: str | None) -> str | None:
 def held_against(
     results: Sequence[DatasetScores], models: Sequence[str], baseline: str | None, resamples: int
 ) -> list[Versus]:
-    """Every pair of `models` (with a `baseline`: each other model and that), on all datasets that both
-    answered and on each.
+    """Every pair of `models`, or each with the `baseline`, on all datasets of both and on each.
 
     The baseline stands before; of another pair the model that is worse on the first scope does.
     """
@@ -112,18 +110,14 @@ def _corrected(found: Sequence[Versus]) -> list[Versus]:
 
 
 def _on_each(both: Sequence[Both], resamples: int) -> list[Versus]:
-    """A pair of models on its datasets with labels together, if there are several, and on each of its
-    datasets.
-    """
+    """A pair of models on its labelled datasets together, if several, and on each of its datasets."""
     labelled = [pair for pair in both if pair[0].spec.labels]
     together = [_versus(labelled, ALL, resamples)] if len(labelled) > 1 else []
     return together + [_versus([pair], pair[0].spec.name, resamples) for pair in both]
 
 
 def _versus(pairs: Sequence[Both], scope: str, resamples: int) -> Versus:
-    """One pair of models over one or several datasets, by WAR, or by AU F1 where a dataset asks for AUs
-    alone.
-    """
+    """One pair of models over datasets, by WAR, or by AU F1 where a dataset asks for AUs alone."""
     specs = [before.spec for before, _ in pairs]
     names = [result.run.name for result in pairs[0]]
     row = Versus(names[0], names[1], scope, "war" if specs[0].labels else "au_f1")

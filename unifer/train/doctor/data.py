@@ -1,6 +1,4 @@
-"""Are the data there? Row files read row by row, and a sample of their images decoded by the image rule's own
-functions.
-"""
+"""Are the data there? Row files read row by row, and a sample of their images decoded by the image rule."""
 
 from __future__ import annotations
 
@@ -32,12 +30,12 @@ def published(root: Path, image_root: Path | None) -> list[DoctorFinding]:
         (root / "data/UniFER_CoT_230K.json", CoTRow.from_json),
         (root / "data/UniFER_RLVR_360K.json", RewardRow.from_json),
     ]
-    found: list[DoctorFinding] = []
+    findings: list[DoctorFinding] = []
     for path, parse in wanted:
         if path.is_file():
-            found += rows_and_images(path, parse, image_root)
+            findings += rows_and_images(path, parse, image_root)
         else:
-            found.append(
+            findings.append(
                 DoctorFinding(
                     "warning",
                     path.name,
@@ -45,7 +43,7 @@ def published(root: Path, image_root: Path | None) -> list[DoctorFinding]:
                     f"data/README.md says where{hint(path.name)}",
                 )
             )
-    return found
+    return findings
 
 
 def of_run(stage: str, fer: Any) -> list[DoctorFinding]:
@@ -65,9 +63,7 @@ def of_run(stage: str, fer: Any) -> list[DoctorFinding]:
 
 
 def rows_and_images(path: Path, parse: Callable[[Any], Any], image_root: Path | None) -> list[DoctorFinding]:
-    """Two lines: the rows of `path` (all are parsed), and how many of `SAMPLE` images can be decoded, the
-    first that cannot named.
-    """
+    """Two findings: the rows of `path` (all are parsed), and how many of `SAMPLE` images can be decoded."""
     try:
         names = [record.image_path for record in files.read_records(path, parse)]
     except InputError as error:

