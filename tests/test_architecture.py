@@ -28,7 +28,7 @@ RANKS = {
     "cli": 6,
     "__main__": 7,
 }
-"""Room -> height: files import from their own and lower rooms. The package's front doors stand above all."""
+"""Room -> height: a file imports from its own room and from lower ones only; the stages never meet."""
 
 TRAINING_STACK = {
     "torch",
