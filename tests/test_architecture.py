@@ -1,6 +1,4 @@
-"""The rules of design.md about which code may know which, checked on the syntax tree: nothing is imported or
-run.
-"""
+"""The rules of design.md about which code may know which, checked on syntax trees: nothing is run."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ RANKS = {
     "cli": 6,
     "__main__": 7,
 }
-"""Room -> height: a file imports from its own room and from lower ones only; the stages never meet."""
+"""Room -> height: files import from their own and lower rooms. The package's front doors stand above all."""
 
 TRAINING_STACK = {
     "torch",

@@ -24,6 +24,8 @@ answered, and nowhere else. Without --host only this machine can reach the serve
 can. What a reading is not, and how far it can be trusted: docs/use.md.
 """
 _SOME = 1_000_000
+_PATIENCE = 10
+"""Seconds that requests under way have left when the server is told to end."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -101,10 +103,17 @@ def _run(
     access: Access,
     limits: ServerLimits,
 ) -> None:
-    import uvicorn
+    try:
+        import uvicorn
 
-    from unifer.serving.app import create_app
-    from unifer.serving.service import ReadingService
+        from unifer.serving.app import create_app
+        from unifer.serving.service import ReadingService
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("unifer"):
+            raise
+        raise InputError(
+            f"unifer serve needs {error.name}; requirements.txt has it: install as README says"
+        ) from None
 
     service = ReadingService(recognizers, limits)
     # A request to end (`kill`, a container that stops) is taken as Ctrl-C: engines have processes to end.
@@ -118,6 +127,7 @@ def _run(
             access_log=False,
             server_header=False,
             lifespan="off",
+            timeout_graceful_shutdown=_PATIENCE,
         )
         _announce(args, service.recognizers, listening, access)
         uvicorn.Server(config).run(sockets=[listening])

@@ -75,7 +75,7 @@
 
   // What the request says about the faces: their boxes where the page knows them, else their numbers.
   const which = (entry, faces) => {
-    if (entry.photo.boxes.length) return { boxes: (faces ?? entry.faces.keys().toArray()).map((at) => entry.photo.boxes[at].box) };
+    if (entry.photo.boxes.length) return { boxes: (faces ?? [...entry.faces.keys()]).map((at) => entry.photo.boxes[at].box) };
     return { detector: entry.detector, which: "all", faces: entry.faces.length > 1 ? faces : null };
   };
 
