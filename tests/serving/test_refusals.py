@@ -116,13 +116,13 @@ def test_a_key_opens_readings_and_counts_and_nothing_else_needs_it() -> None:
         files = {"file": photo()}
         refused = ask.post("/v1/read", files=files)
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        for headers in ({b"x-api-key": b"s"}, {b"authorization": b"Bearer \xff"}):
-            assert ask.post("/v1/read", files=files, headers=headers).status_code == 401
+        for wrong in ({b"x-api-key": b"s"}, {b"authorization": b"Bearer \xff"}):
+            assert ask.post("/v1/read", files=files, headers=wrong).status_code == 401
         assert ask.get("/metrics").status_code == 401
         for path in ("/", "/health", "/docs", "/samples/anger.png"):
             assert ask.get(path).status_code == 200
-        for headers in ({"x-api-key": "sesame"}, {"authorization": "Bearer sesame"}):
-            assert ask.post("/v1/read", files=files, headers=headers).status_code == 200
+        for right in ({"x-api-key": "sesame"}, {"authorization": "Bearer sesame"}):
+            assert ask.post("/v1/read", files=files, headers=right).status_code == 200
 
 
 def test_other_sites_and_other_names_are_turned_away() -> None:
