@@ -31,6 +31,7 @@ from unifer.cli import (
     report,
     rewards,
     score,
+    serve,
     synthesize,
     train,
 )
@@ -39,6 +40,7 @@ from unifer.errors import FULL_DISK, INTERRUPTED, InputError, Interrupted
 _GROUPS = (
     quickstart,
     predict,
+    serve,
     data,
     doctor,
     train,

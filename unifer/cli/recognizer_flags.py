@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from unifer.recognition.recognizer import Recognizer
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """All of them."""
+def add(parser: argparse.ArgumentParser, more: str = "", **model: Any) -> None:
+    """All of them. `more` is added to the help of `--model`, `model` to what argparse knows of it."""
     parser.add_argument(
         "--model",
         metavar="DIR",
-        help="checkpoint folder or hub id (default: model/UniFER-7B, else the quickstart's UniFER-Tiny)",
+        help="checkpoint folder or hub id (default: model/UniFER-7B, else the quickstart's UniFER-Tiny)"
+        + more,
+        **model,
     )
     _add_question(parser)
     _add_faces(parser)

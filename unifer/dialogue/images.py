@@ -122,11 +122,11 @@ def decode_stored(path: Path, name: str | None = None, *, least: int | None = No
     return _decoded(path, name, least)
 
 
-def decode_bytes(data: bytes, name: str) -> Image:
-    """What `decode` gives for a file that is in memory: an upload, say."""
+def decode_bytes(data: bytes, name: str, most: int = MAX_PIXELS) -> Image:
+    """What `decode` gives for a file that is in memory: an upload, say. `most`: pixels allowed."""
     if not data:
         raise ImageError(name, "is empty (0 bytes)")
-    return _decoded(io.BytesIO(data), name, None)[0]
+    return _decoded(io.BytesIO(data), name, None, most)[0]
 
 
 def upright(image: Image, name: str) -> Image:
@@ -135,12 +135,14 @@ def upright(image: Image, name: str) -> Image:
     return _turned(_rgb(image, name), _orientation(image))
 
 
-def _decoded(stored: Path | IO[bytes], name: str, least: int | None) -> tuple[Image, str]:
+def _decoded(
+    stored: Path | IO[bytes], name: str, least: int | None, most: int = MAX_PIXELS
+) -> tuple[Image, str]:
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(stored, formats=_FORMATS) as image:
-            _check_size(image, name)
+            _check_size(image, name, most)
             if least is not None:
                 image.draft(None, (least, least))
             image.load()
@@ -150,7 +152,7 @@ def _decoded(stored: Path | IO[bytes], name: str, least: int | None) -> tuple[Im
     except UnidentifiedImageError:
         raise ImageError(name, f"is not an image of a known format ({', '.join(_FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(name, f"has more than the {MAX_PIXELS:,} pixels allowed") from None
+        raise ImageError(name, f"has more than the {most:,} pixels allowed") from None
     # Decoders of broken files raise whatever they stumble on; here is the one boundary where that becomes a
     # record.
     except Exception as error:
@@ -189,11 +191,9 @@ def _check_file(path: Path, name: str) -> None:
         raise ImageError(name, "is empty (0 bytes)")
 
 
-def _check_size(image: Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(
-            name, f"has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are allowed"
-        )
+def _check_size(image: Image, name: str, most: int = MAX_PIXELS) -> None:
+    if image.width * image.height > most:
+        raise ImageError(name, f"has {image.width} x {image.height} pixels; at most {most:,} are allowed")
 
 
 def _rgb(image: Image, name: str) -> Image:

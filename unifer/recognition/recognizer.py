@@ -66,7 +66,7 @@ class Recognizer:
             name = name or found
         self.spec = spec
         self.model = name or spec.path.name
-        self.warnings = (DRAWN_FACES_ONLY,) if knows_drawn_faces_only(spec.path) else ()
+        self.warnings: tuple[str, ...] = (DRAWN_FACES_ONLY,) if knows_drawn_faces_only(spec.path) else ()
         """What every reading of this model is marked with."""
         self._preparer = Preparer(None if spec.name == "scripted" else spec.image_rule, yunet)
         self._make_engine = make_engine or spec.open

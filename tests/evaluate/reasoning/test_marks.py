@@ -65,7 +65,7 @@ def test_the_scores_of_two_judges_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_without_references_there_is_nothing_to_judge(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"provenance\.description"):
+    with pytest.raises(InputError, match=r"a reference \(its description\)"):
         run(task(tmp_path, (graded("happiness", "A smile."),)), good)
 
 

@@ -1,0 +1,231 @@
+"""`unifer serve` under load: clients, faults, memory; its throughput by processor time against one batch.
+
+  predict   one process, all photos in one stream, as `unifer predict` reads them: processor seconds per photo
+  serve     a server in a process of its own, `--clients` at once, each asking again after a 429
+  faults    cut connections, bodies of 50 MB, bombs, truncated JPEGs, wrong types; none may get a 500
+
+Loading is counted nowhere. Processor time and memory of the server are those that its own /metrics tells.
+
+    python benchmarks/serve_load.py --model runs/quickstart/UniFER-Tiny --requests 2000 --clients 64
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from unifer.places import QUICKSTART_MODEL
+from unifer.prepare import corpus
+
+TARGETS = {"serve_over_predict": 0.9, "status_500": 0, "first_reading_seconds": 2.0, "page_seconds": 1.0}
+_DRAWN = 64
+_LARGE = 50_000_000
+
+
+def draw_photos(folder: Path) -> list[Path]:
+    """Drawn faces as JPEG files, large enough that decoding and fitting are real work."""
+    paths = [folder / f"{index}.jpg" for index in range(_DRAWN)]
+    for index, (emotion, path) in enumerate(zip(corpus.balanced(_DRAWN), paths, strict=True)):
+        corpus.emotional_face("load", index, emotion).draw(448).save(path, quality=90)
+    return paths
+
+
+def predict_part(args: argparse.Namespace) -> None:
+    """What one batch costs: printed as JSON, in a process of its own."""
+    from unifer import Recognizer
+
+    settings: dict[str, Any] = {"engine": args.engine} if args.engine else {}
+    photos = sorted(Path(args.part).iterdir())
+    with Recognizer(
+        args.model, detector="whole", max_new_tokens=args.max_new_tokens, **settings
+    ) as recognizer:
+        recognizer.load()
+        for _ in recognizer.stream(photos[:8]):
+            pass
+        wanted = [photos[at % len(photos)] for at in range(args.requests)]
+        started, processor = time.perf_counter(), time.process_time()
+        count = sum(1 for _ in recognizer.stream(wanted))
+        print(json.dumps({"photos": count, "seconds": time.perf_counter() - started,
+                          "processor": time.process_time() - processor}))  # fmt: skip
+
+
+@contextmanager
+def server(args: argparse.Namespace) -> Iterator[str]:
+    command = [sys.executable, "-m", "unifer", "serve", "--port", "0", "--detector", "whole"]
+    command += ["--model", args.model, "--max-new-tokens", str(args.max_new_tokens)]
+    command += ["--queue", str(args.queue), "--time-limit", "600"]
+    process = subprocess.Popen(
+        command + (["--engine", args.engine] if args.engine else []), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        address = next(line.split()[2] for line in process.stderr if line.startswith("serving on "))
+        yield address.rstrip("/")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def counts(url: str) -> dict[str, float]:
+    """Processor seconds, resident MB, and answers with a 500 so far."""
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
+
+    def value(name: str) -> float:
+        return sum(float(each) for each in re.findall(rf"^{name} (\S+)$", text, re.MULTILINE))
+
+    return {
+        "processor": value("process_cpu_seconds_total"),
+        "memory_mb": value("process_resident_memory_bytes") / 1e6,
+        "status_500": value(r'unifer_requests_total\{[^}]*status="500"\}'),
+        "queue": value("unifer_queue_length"),
+    }
+
+
+async def load(url: str, photos: list[bytes], args: argparse.Namespace) -> dict[str, Any]:
+    """All requests by `clients` at once; each is repeated until it is answered."""
+    waits: list[float] = []
+    statuses: Counter[int] = Counter()
+    todo = iter(range(args.requests))
+    limits = httpx.Limits(max_connections=args.clients, max_keepalive_connections=args.clients)
+    async with httpx.AsyncClient(limits=limits, timeout=900, trust_env=False) as client:
+
+        async def work() -> None:
+            for number in todo:
+                started = time.perf_counter()
+                while True:
+                    files = {"file": (f"{number}.jpg", photos[number % len(photos)])}
+                    answer = await client.post(f"{url}/v1/read", files=files)
+                    statuses[answer.status_code] += 1
+                    if answer.status_code != 429:
+                        break
+                    await asyncio.sleep(int(answer.headers["retry-after"]))
+                if answer.status_code == 200:
+                    waits.append(time.perf_counter() - started)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(args.clients)))
+        seconds = time.perf_counter() - began
+    waits.sort()
+    return {
+        "answered": len(waits),
+        "statuses": dict(statuses),
+        "seconds": seconds,
+        "p50": statistics.median(waits),
+        "p95": waits[int(0.95 * (len(waits) - 1))],
+    }
+
+
+def fault(url: str, photo: bytes, rng: random.Random, client: httpx.Client) -> int:
+    """One bad request; the status it got, 0 for a connection that was cut."""
+    kind = rng.choices(("cut", "large", "bomb", "truncated", "type", "json"), (20, 2, 20, 20, 20, 20))[0]
+    send = f"{url}/v1/read"
+    if kind == "cut":
+        place = urlsplit(url)
+        head = "POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        with socket.create_connection((str(place.hostname), place.port or 80)) as connection:
+            connection.sendall(f"{head}Content-Length: 99999\r\n\r\n{{".encode() + rng.randbytes(500))
+        return 0
+    files: dict[str, bytes] = {
+        "large": b"\xff" * _LARGE if kind == "large" else b"",
+        "bomb": bomb(rng.randrange(7_000, 60_000)),
+        "truncated": photo[: rng.randrange(1, len(photo) - 1000)],
+        "type": rng.randbytes(rng.randrange(1, 5000)),
+    }
+    if kind == "json":
+        body = rng.choice([b"{", b"[]", b'{"image": 5}', b'{"image": "/etc/passwd"}', rng.randbytes(300)])
+        return client.post(send, content=body, headers={"content-type": "application/json"}).status_code
+    return client.post(send, files={"file": files[kind]}).status_code
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of few bytes that claims `side` x `side` pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    paths = draw_photos(folder)
+    photos = [path.read_bytes() for path in paths]
+    part = [sys.executable, __file__, *sys.argv[1:], "--part", str(folder)]
+    alone = json.loads(
+        subprocess.run(part, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    )
+    with server(args) as url, httpx.Client(trust_env=False, timeout=900) as client:
+        started = time.perf_counter()
+        page = client.get(url)
+        opened = time.perf_counter()
+        client.post(f"{url}/v1/read", files={"file": photos[0]}).raise_for_status()
+        first = time.perf_counter() - opened
+        before = counts(url)
+        loaded = asyncio.run(load(url, photos, args))
+        after = counts(url)
+        rng = random.Random(15)
+        for _ in range(20):  # what the first few leave behind is no growth
+            fault(url, photos[0], rng, client)
+        warm = counts(url)
+        statuses = Counter(fault(url, photos[0], rng, client) for _ in range(args.faults))
+        end = counts(url)
+    processor = (after["processor"] - before["processor"]) / loaded["answered"]
+    return {
+        "requests": args.requests,
+        "clients": args.clients,
+        "page_seconds": opened - started,
+        "page_bytes": len(page.content),
+        "first_reading_seconds": first,
+        "predict": alone | {"processor_per_photo": alone["processor"] / alone["photos"]},
+        "serve": loaded | {"processor_per_photo": processor},
+        "serve_over_predict": alone["processor"] / alone["photos"] / processor,
+        "fault_statuses": {str(status): count for status, count in sorted(statuses.items())},
+        "status_500": end["status_500"],
+        "queue_afterwards": end["queue"],
+        "memory_mb": {"before": before["memory_mb"], "loaded": after["memory_mb"],
+                      "faults_begun": warm["memory_mb"], "faults_done": end["memory_mb"]},
+        "targets": TARGETS,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default=str(QUICKSTART_MODEL))
+    parser.add_argument("--engine", choices=("vllm", "transformers"))
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--queue", type=int, default=48, help="fewer than clients: some hear 429")
+    parser.add_argument("--faults", type=int, default=500)
+    parser.add_argument("--max-new-tokens", type=int, default=128)
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.part:
+        predict_part(args)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(args, Path(folder)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
