@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import math
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,10 @@ class ReadingService:
         self.limits = limits
         self.metrics = metrics or ServerMetrics()
         self.metrics.watch_queue(lambda: self._inside)
-        self._workers = {name: BatchWorker(each) for name, each in self.recognizers.items()}
+        # Two of vLLM's engines that compute within one process, as on CPU, end it.
+        inside = [each for each in recognizers if each.spec.name == "vllm" and not each.spec.has_processes]
+        turn = threading.Lock() if len(inside) > 1 else None
+        self._workers = {name: BatchWorker(each, turn) for name, each in self.recognizers.items()}
         self._preparing = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1), "prepare")
         self._inside = 0
         self._between = 0.0

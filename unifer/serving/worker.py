@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from unifer.recognition.answering import PhotoReadings, PreparedPhoto
@@ -34,10 +35,13 @@ class _Job:
 
 
 class BatchWorker:
-    """Answers photos by one recognizer, in a thread that loads it, asks it and closes it."""
+    """Answers photos by one recognizer, in a thread that loads it, asks it and closes it.
 
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer = recognizer
+    Workers that share a `turn` ask their engines one after the other.
+    """
+
+    def __init__(self, recognizer: Recognizer, turn: threading.Lock | None = None) -> None:
+        self._recognizer, self._turn = recognizer, turn
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._loaded: Future[None] = Future()
@@ -77,7 +81,8 @@ class BatchWorker:
         while not self._ending.is_set():
             first = self._jobs.get()
             if first is not None:
-                self._answer(first)
+                with self._turn or nullcontext():
+                    self._answer(first)
         self._turn_away()
         self._recognizer.close()
 
@@ -110,7 +115,8 @@ class BatchWorker:
         still.
         """
         while True:
-            busy_elsewhere = threading.current_thread() is not self._thread and open_jobs
+            alone = self._turn is None
+            busy_elsewhere = alone and threading.current_thread() is not self._thread and open_jobs
             try:
                 return self._jobs.get(timeout=_PATIENCE) if busy_elsewhere else self._jobs.get_nowait()
             except queue.Empty:
