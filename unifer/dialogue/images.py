@@ -122,8 +122,8 @@ def decode_stored(path: Path, name: str | None = None, *, least: int | None = No
     return _decoded(path, name, least)
 
 
-def decode_bytes(data: bytes, name: str, most: int = MAX_PIXELS) -> Image:
-    """What `decode` gives for a file that is in memory: an upload, say. `most`: pixels allowed."""
+def decode_bytes(data: bytes, name: str, most: int | None = None) -> Image:
+    """What `decode` gives for a file that is in memory: an upload, say. `most`: pixels allowed (None: `MAX_PIXELS`)."""
     if not data:
         raise ImageError(name, "is empty (0 bytes)")
     return _decoded(io.BytesIO(data), name, None, most)[0]
@@ -136,7 +136,7 @@ def upright(image: Image, name: str) -> Image:
 
 
 def _decoded(
-    stored: Path | IO[bytes], name: str, least: int | None, most: int = MAX_PIXELS
+    stored: Path | IO[bytes], name: str, least: int | None, most: int | None = None
 ) -> tuple[Image, str]:
     from PIL import Image, UnidentifiedImageError
 
@@ -191,7 +191,8 @@ def _check_file(path: Path, name: str) -> None:
         raise ImageError(name, "is empty (0 bytes)")
 
 
-def _check_size(image: Image, name: str, most: int = MAX_PIXELS) -> None:
+def _check_size(image: Image, name: str, most: int | None = None) -> None:
+    most = MAX_PIXELS if most is None else most
     if image.width * image.height > most:
         raise ImageError(name, f"has {image.width} x {image.height} pixels; at most {most:,} are allowed")
 
