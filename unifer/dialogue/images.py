@@ -123,7 +123,7 @@ def decode_stored(path: Path, name: str | None = None, *, least: int | None = No
 
 
 def decode_bytes(data: bytes, name: str, most: int | None = None) -> Image:
-    """What `decode` gives for a file that is in memory: an upload, say. `most`: pixels allowed (None: `MAX_PIXELS`)."""
+    """What `decode` gives for a file in memory. `most`: pixels allowed; None: `MAX_PIXELS`."""
     if not data:
         raise ImageError(name, "is empty (0 bytes)")
     return _decoded(io.BytesIO(data), name, None, most)[0]
@@ -152,7 +152,7 @@ def _decoded(
     except UnidentifiedImageError:
         raise ImageError(name, f"is not an image of a known format ({', '.join(_FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(name, f"has more than the {most:,} pixels allowed") from None
+        raise ImageError(name, f"has more than the {most or MAX_PIXELS:,} pixels allowed") from None
     # Decoders of broken files raise whatever they stumble on; here is the one boundary where that becomes a
     # record.
     except Exception as error:
