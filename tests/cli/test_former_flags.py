@@ -7,13 +7,14 @@ import argparse
 import pytest
 
 from unifer.cli import main
-from unifer.cli.data import build, convert, cot, fetch, rlvr
+from unifer.cli.data import build, check, convert, cot, fetch, rlvr
 
 REQUIRED = {
     "fetch": ["cot"],
     "build": ["ferplus"],
     "rlvr": ["rows.json", "--out", "out.json"],
     "convert": ["in.json", "--to", "cot", "--out", "out.json"],
+    "check": ["rows.json"],
     "cot": ["rows.json", "--teacher", "a/b", "--out", "out.json"],
 }
 
@@ -27,6 +28,9 @@ REQUIRED = {
         ("convert", "--force", "--overwrite", ()),
         ("build", "--votes", "--vote-rule", ("majority",)),
         ("cot", "--image-side", "--image-size", ("512",)),
+        ("cot", "--min-length", "--min-words", ("7",)),
+        ("cot", "--max-length", "--max-words", ("700",)),
+        ("check", "--votes", "--vote-file", ("votes.csv",)),
     ],
 )
 def test_both_names_mean_the_same_and_the_former_one_says_so(
@@ -34,7 +38,7 @@ def test_both_names_mean_the_same_and_the_former_one_says_so(
 ) -> None:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers()
-    for module in (fetch, build, rlvr, convert, cot):
+    for module in (fetch, build, rlvr, convert, cot, check):
         module.register(commands)
     plain = parser.parse_args([command, *REQUIRED[command]])
     now = parser.parse_args([command, *REQUIRED[command], current, *value])

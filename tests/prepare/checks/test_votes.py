@@ -77,7 +77,8 @@ def test_the_command_warns_and_the_file_stays_fit_for_use(
     source = tmp_path / "ferplus_qa.json"
     source.write_text(json.dumps([question("sad").to_json(), question("sad", "/other/b.png").to_json()]))
     assert (
-        main(["data", "check", str(source), "--no-images", "--votes", str(tmp_path / "fer2013new.csv")]) == 0
+        main(["data", "check", str(source), "--no-images", "--vote-file", str(tmp_path / "fer2013new.csv")])
+        == 0
     )
     shown = capsys.readouterr().out
     assert "label is not the vote's" in shown

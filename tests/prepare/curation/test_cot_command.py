@@ -51,7 +51,7 @@ def cot(rows: Path, server: ApiServer, *more: str) -> int:
         "small-vlm",
         "--out",
         str(rows.with_name("cot.json")),
-        "--min-length",
+        "--min-words",
         "5",
         "--repeats",
         "0",

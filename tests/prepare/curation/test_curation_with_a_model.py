@@ -34,7 +34,7 @@ def test_a_checkpoint_as_teacher_answers_every_row_and_a_second_run_asks_nothing
     ]
     # An untrained model writes bytes: every bound is as wide as it goes, and still nothing of it is
     # well-formed.
-    command += ["--attempts", "2", "--max-tokens", "16", "--min-length", "0", "--min-au-f1", "0"]
+    command += ["--attempts", "2", "--max-tokens", "16", "--min-words", "0", "--min-au-f1", "0"]
     assert main(command) == 0
     report = json.loads((tmp_path / "cot.report.json").read_text())
     assert (report["rows"], report["kept"], report["exhausted"], report["failed"], report["open"]) == (

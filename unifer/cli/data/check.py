@@ -52,12 +52,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="DIR",
         help="folders with a dataset.yaml (default: FERBench's four)",
     )
-    check.add_argument(
-        "--votes",
+    votes = check.add_argument(
+        "--vote-file",
         type=Path,
         metavar="FILE",
         help="FERPlus's fer2013new.csv: name questions whose label is not the vote's",
     )
+    flags.add_former_name(check, "--votes", votes)
     check.add_argument("--json", type=Path, metavar="FILE", help="write every finding there")
     check.set_defaults(run=_check)
 
@@ -96,11 +97,11 @@ def _check(args: argparse.Namespace) -> int:
             tables.read(path, test=path in args.test)
             advance()
     report = conclude(tables, *look(tables, args))
-    if args.votes is not None:
+    if args.vote_file is not None:
         from unifer.prepare.checks.votes import outvoted
 
         report.findings.extend(
-            finding for path in (*args.files, *args.test) for finding in outvoted(path, args.votes)
+            finding for path in (*args.files, *args.test) for finding in outvoted(path, args.vote_file)
         )
     _show(report)
     if args.json:

@@ -113,10 +113,12 @@ def _budget(group: argparse._ArgumentGroup) -> None:
 
 
 def _filter(group: argparse._ArgumentGroup) -> None:
+    for bound, words in (("min", 15), ("max", 400)):
+        text = f"of the reasoning (default {words})"
+        flag = group.add_argument(f"--{bound}-words", type=int, default=words, metavar="WORDS", help=text)
+        flags.add_former_name(group, f"--{bound}-length", flag)
     flags.add_values(
         group,
-        ("--min-length", int, 15, "WORDS", "of the reasoning (default 15)"),
-        ("--max-length", int, 400, "WORDS", "of the reasoning (default 400)"),
         ("--min-au-f1", float, 0.6, "F1", "AUs against the known ones; 1: exactly (default 0.6)"),
         ("--similarity", float, 0.85, "J", "Jaccard of word 3-grams: near-copies (default 0.85)"),
         ("--repeats", int, 3, "N", "near-copies kept over different faces; 0: any (default 3)"),
@@ -163,7 +165,7 @@ def _plan(args: argparse.Namespace) -> tuple[CurationPlan, CurationLimits]:
             args.out,
             teacher,
             FilterSettings(
-                args.min_length, args.max_length, args.min_au_f1, similarity=args.similarity, repeats=repeats
+                args.min_words, args.max_words, args.min_au_f1, similarity=args.similarity, repeats=repeats
             ),
             args.image_root,
             args.template,
