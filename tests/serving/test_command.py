@@ -122,3 +122,13 @@ def test_the_small_model_reads_a_drawn_face_and_says_what_it_does_not_know(train
     assert answer["warnings"][0] == DRAWN_FACES_ONLY
     assert DRAWN_FACES_ONLY in page
     assert str(QUICKSTART_MODEL) not in page
+
+
+def test_a_client_that_comes_with_the_address_waits_and_is_answered(tmp_path: Path) -> None:
+    """The address was told before anything listened there: on a busy machine the first request was refused."""
+    with serving(scripted(tmp_path)) as (url, process):
+        process.send_signal(signal.SIGSTOP)
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5):
+            process.send_signal(signal.SIGCONT)
+        assert httpx.get(f"{url}/health", timeout=30, trust_env=False).status_code == 200

@@ -24,6 +24,7 @@ answered, and nowhere else. Without --host only this machine can reach the serve
 can. What a reading is not, and how far it can be trusted: docs/use.md.
 """
 _SOME = 1_000_000
+_BACKLOG = 2048
 _PATIENCE = 10
 """Seconds that requests under way have left when the server is told to end."""
 
@@ -129,6 +130,7 @@ def _run(
             lifespan="off",
             timeout_graceful_shutdown=_PATIENCE,
         )
+        listening.listen(_BACKLOG)  # who reads the address below may come before uvicorn's loop turns
         _announce(args, service.recognizers, listening, access)
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:

@@ -116,6 +116,9 @@
       if (error.name !== "AbortError") throw error;
     });
     if (signal.aborted) return;
+    // In the order of the list, whoever answered first.
+    const names = Object.keys(page.about.models);
+    entry.answers = new Map([...entry.answers].sort(([a], [b]) => names.indexOf(a) - names.indexOf(b)));
     page.at("main").removeAttribute("aria-busy");
     if ([...entry.answers.values()].every((answer) => answer.error)) {
       entry.answers.clear();
