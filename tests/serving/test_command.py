@@ -125,7 +125,7 @@ def test_the_small_model_reads_a_drawn_face_and_says_what_it_does_not_know(train
 
 
 def test_a_client_that_comes_with_the_address_waits_and_is_answered(tmp_path: Path) -> None:
-    """The address was told before anything listened there: on a busy machine the first request was refused."""
+    """The address was told before anything listened: on a busy machine the first request was refused."""
     with serving(scripted(tmp_path)) as (url, process):
         process.send_signal(signal.SIGSTOP)
         host, port = url.removeprefix("http://").split(":")
