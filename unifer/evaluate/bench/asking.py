@@ -18,7 +18,7 @@ from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.inference.outputs import Output
 from unifer.models.api.asking import Asker, Sent, ask_all
-from unifer.models.api.budget import Budget, BudgetSpent, RequestLedger
+from unifer.models.api.budget import Budget, BudgetSpent, FailedTry, RequestLedger
 from unifer.models.api.client import ApiSpec
 from unifer.models.api.requests import ReadyModel
 from unifer.records import Json, Prediction, Question
@@ -150,29 +150,9 @@ class Questioning:
         self._ledger.sent(self._request(key, number), bound)
         self._cells[key.partition("/")[0]].requests += 1
 
-    def failed(
-        self,
-        key: str,
-        attempt: int,
-        number: int,
-        *,
-        error: str,
-        fault: str,
-        bound: float,
-        cost: float,
-        seconds: float,
-        final: bool,
-    ) -> None:
+    def failed(self, key: str, attempt: int, number: int, why: FailedTry) -> None:
         """Try `number` brought no reply."""
-        self._ledger.failed(
-            self._request(key, number),
-            error=error,
-            fault=fault,
-            bound=bound,
-            cost=cost,
-            seconds=seconds,
-            final=final,
-        )
+        self._ledger.failed(self._request(key, number), why)
 
 
 def _finish_reason(stop: str | None) -> str | None:

@@ -23,7 +23,7 @@ from unifer.evaluate.reasoning import rubric
 from unifer.evaluate.reasoning.marks import Judgement, judged_path, read_rows, reasoning_of
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Journal, ask_all
-from unifer.models.api.budget import Budget
+from unifer.models.api.budget import Budget, FailedTry
 from unifer.models.api.client import ApiModel, ApiSpec
 from unifer.models.api.requests import NoReply, ReadyModel
 from unifer.records import Json
@@ -228,19 +228,7 @@ class _JudgeWorkers:
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
         """Nothing to note: there is no budget to charge."""
 
-    def failed(
-        self,
-        key: str,
-        attempt: int,
-        number: int,
-        *,
-        error: str,
-        fault: str,
-        bound: float,
-        cost: float,
-        seconds: float,
-        final: bool,
-    ) -> None:
+    def failed(self, key: str, attempt: int, number: int, why: FailedTry) -> None:
         """A request that brought no reply, and is not sent again, leaves its question without a score."""
-        if final:
-            self._log.append(self._without(key, fault, error).to_json())
+        if why.final:
+            self._log.append(self._without(key, why.fault, why.error).to_json())

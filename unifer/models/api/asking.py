@@ -16,7 +16,7 @@ from random import Random
 from typing import Protocol, TypeVar
 
 from unifer.errors import InputError
-from unifer.models.api.budget import FREE, Budget, BudgetSpent, Prices
+from unifer.models.api.budget import FREE, Budget, BudgetSpent, FailedTry, Prices
 from unifer.models.api.requests import Answer, Ask, NoReply, ReadyModel
 
 HOPELESS = 8
@@ -32,19 +32,7 @@ class Journal(Protocol):
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None:
         """Try `number` of the request is about to leave, and can cost `bound` dollars."""
 
-    def failed(
-        self,
-        key: str,
-        attempt: int,
-        number: int,
-        *,
-        error: str,
-        fault: str,
-        bound: float,
-        cost: float,
-        seconds: float,
-        final: bool,
-    ) -> None:
+    def failed(self, key: str, attempt: int, number: int, why: FailedTry) -> None:
         """That try brought no reply; `final` where it is not sent again."""
 
 
@@ -130,15 +118,7 @@ class Asker:
         out_of_reach = error.fault == "refused" and not self._answered
         final = final or error.ends_the_run or out_of_reach
         self._journal.failed(
-            key,
-            attempt,
-            number,
-            error=str(error),
-            fault=error.fault,
-            bound=bound,
-            cost=cost,
-            seconds=seconds,
-            final=final,
+            key, attempt, number, FailedTry(str(error), error.fault, bound, cost, seconds, final)
         )
         if error.ends_the_run:
             raise InputError(

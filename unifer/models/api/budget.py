@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unifer import files
@@ -105,6 +105,21 @@ class Budget:
             self._freed.notify_all()
 
 
+@dataclass(frozen=True, slots=True)
+class FailedTry:
+    """Why one try of a request brought no reply."""
+
+    error: str
+    fault: str
+    bound: float = 0.0
+    """Dollars that it could have cost."""
+    cost: float = 0.0
+    """Dollars that it did cost."""
+    seconds: float = 0.0
+    final: bool = True
+    """Whether the request is not sent again."""
+
+
 class RequestLedger:
     """The open file; one event loop writes it.
 
@@ -145,19 +160,9 @@ class RequestLedger:
         """
         self._append("sent", request, {"bound": bound})
 
-    def failed(
-        self, request: Json, *, error: str, fault: str, bound: float, cost: float, seconds: float, final: bool
-    ) -> Json:
-        """That try brought no reply; `final` where it is not sent again. Returns the line."""
-        outcome = {
-            "error": error,
-            "fault": fault,
-            "bound": bound,
-            "cost": cost,
-            "seconds": round(seconds, 3),
-            "final": final,
-        }
-        return self._append("failed", request, outcome)
+    def failed(self, request: Json, why: FailedTry) -> Json:
+        """That try brought no reply. Returns the line."""
+        return self._append("failed", request, asdict(why) | {"seconds": round(why.seconds, 3)})
 
     def replied(self, request: Json, answer: Answer, *, bound: float, cost: float, **more: object) -> Json:
         """A reply came; `more` is what else its line keeps of it. Returns the line."""

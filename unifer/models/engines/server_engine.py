@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.models.api.asking import Asker
-from unifer.models.api.budget import Budget
+from unifer.models.api.budget import Budget, FailedTry
 from unifer.models.api.replicas import Replicas
 from unifer.models.api.requests import Answer, Ask, NoReply
 from unifer.models.engines.base import GenerationSettings, Reply, Request
@@ -207,19 +207,7 @@ class _NoJournal:
 
     def sent(self, key: str, attempt: int, number: int, bound: float) -> None: ...
 
-    def failed(
-        self,
-        key: str,
-        attempt: int,
-        number: int,
-        *,
-        error: str,
-        fault: str,
-        bound: float,
-        cost: float,
-        seconds: float,
-        final: bool,
-    ) -> None: ...
+    def failed(self, key: str, attempt: int, number: int, why: FailedTry) -> None: ...
 
 
 def _with_picture(message: Json, picture: Image) -> Json:

@@ -23,7 +23,7 @@ from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.locks import locked
 from unifer.models.api.asking import Asker, Sent, ask_all
-from unifer.models.api.budget import FREE, Budget, RequestLedger
+from unifer.models.api.budget import FREE, Budget, FailedTry, RequestLedger
 from unifer.models.api.requests import NoReply
 from unifer.prepare.curation import outcome
 from unifer.prepare.curation.filter import Known, Reason, judge
@@ -88,26 +88,9 @@ class CurationLedger:
         """Before the request leaves."""
         self.spent.sent({"id": key, "attempt": attempt, "try": number}, bound)
 
-    def failed(
-        self,
-        key: str,
-        attempt: int,
-        number: int,
-        *,
-        error: str,
-        fault: str,
-        bound: float = 0.0,
-        cost: float = 0.0,
-        seconds: float = 0.0,
-        final: bool = True,
-    ) -> None:
+    def failed(self, key: str, attempt: int, number: int, why: FailedTry) -> None:
         """Try `number` brought no reply; 0: nothing was sent, there is no picture."""
-        request = {"id": key, "attempt": attempt, "try": number}
-        self._count(
-            self.spent.failed(
-                request, error=error, fault=fault, bound=bound, cost=cost, seconds=seconds, final=final
-            )
-        )
+        self._count(self.spent.failed({"id": key, "attempt": attempt, "try": number}, why))
 
     def replied(self, key: str, attempt: int, sent: Sent, judged: Json) -> None:
         """`judged` is what the filter made of the reply.
@@ -250,7 +233,7 @@ class _CurationWorkers:
             path = images.resolve(row.image_path, plan.image_root, plan.rows_file.parent)
             picture = await asyncio.to_thread(teacher.picture, path, row.image_path)
         except ImageError as error:
-            self._ledger.failed(row.key, state.attempts + 1, 0, error=str(error), fault="image")
+            self._ledger.failed(row.key, state.attempts + 1, 0, FailedTry(str(error), "image"))
             return
         reasons = state.last_reasons
         for attempt in range(state.attempts + 1, plan.attempts + 1):
