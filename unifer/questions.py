@@ -31,7 +31,7 @@ def find_questions(spec: DatasetSpec, given: Path | None, flag: str = "--questio
         if spec.sample is None:
             raise InputError(
                 f"{spec.questions}: the questions of {spec.title} are not there. Make them with "
-                "`unifer data build --rows questions`"
+                f"`unifer data build {spec.name.partition('_')[0]} --rows questions`"
             )
         release = release_of(spec.questions.name)
         where = f", in the hub dataset {release.hub} ({TERMS}): {release.commands}, or" if release else ":"
