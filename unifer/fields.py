@@ -31,8 +31,8 @@ def check(row: Any, required: Sequence[str], optional: Sequence[str]) -> None:
         near = difflib.get_close_matches(str(extra[0]), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            "unknown "
-            f"{named(extra)}{hint}; allowed are {named(known)} (put anything else inside 'provenance')"
+            f"unknown {named(extra)}{hint}; allowed are {named(known)} (put anything else inside "
+            "'provenance')"
         )
 
 

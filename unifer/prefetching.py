@@ -17,9 +17,7 @@ AHEAD = 64
 
 
 def prefetched(items: Iterable[T], work: Callable[[T], R], workers: int, ahead: int) -> Iterator[tuple[T, R]]:
-    """(item, work(item)) in order, `work` running in threads on at most `ahead` items before they are asked
-    for.
-    """
+    """(item, work(item)) in order; `work` runs in threads on at most `ahead` items in advance."""
     source = iter(items)
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         window: deque[tuple[T, Future[R]]] = deque(

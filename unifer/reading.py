@@ -102,8 +102,7 @@ def _dataclass(kind: Any, value: Any, at: str) -> Any:
     for key in value:
         if key not in fields:
             raise ValueError(
-                "unknown key "
-                f"{prefix + str(key)!r}; "
+                f"unknown key {prefix + str(key)!r}; "
                 f"{_nearest(str(key), [prefix + name for name in fields], prefix)}"
             )
     for name, field in fields.items():

@@ -39,9 +39,8 @@ class Release:
     def commands(self) -> str:
         """Both ways to fetch it."""
         return (
-            "`unifer data fetch "
-            f"{self.name}` (or `hf download {self.hub} --repo-type dataset --local-dir DIR`, and move "
-            "the files)"
+            f"`unifer data fetch {self.name}` (or `hf download {self.hub} --repo-type dataset "
+            "--local-dir DIR`, and move the files)"
         )
 
     def folder_of(self, name: str) -> str | None:

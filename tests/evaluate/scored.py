@@ -77,8 +77,7 @@ def au_dataset(root: Path, name: str, units: Sequence[int] | str = "all") -> Dat
     folder = root / f"eval_{name}"
     (folder / "results").mkdir(parents=True)
     facts = (
-        "name: "
-        f"{name}\ntitle: Set {name}\nquestions: data/{name}_qa.json\naction_units: "
+        f"name: {name}\ntitle: Set {name}\nquestions: data/{name}_qa.json\naction_units: "
         f"{units if units == 'all' else list(units)}\n"
     )
     (folder / "dataset.yaml").write_text(facts, encoding="utf-8")

@@ -120,8 +120,8 @@ def test_the_slurm_job_gives_each_node_its_rank(checkout: Path) -> None:
     told = " ".join(run.stdout.split())
     for rank in "01":
         assert (
-            "--nnodes 2 --node_rank "
-            f"{rank} --master_addr n7 --master_port 29500 --rdzv-conf timeout=900 --nproc_per_node 8" in told
+            f"--nnodes 2 --node_rank {rank} --master_addr n7 --master_port 29500 --rdzv-conf timeout=900 "
+            "--nproc_per_node 8" in told
         )
     assert told.count("--beta 0") == 2
     assert "requeue" not in told

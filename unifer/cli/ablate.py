@@ -1,5 +1,4 @@
-"""`unifer ablate`: a table of variants, each trained, asked the held-out questions, and compared with one of
-them.
+"""`unifer ablate`: a table of variants, each trained, asked, and compared with one of them.
 
 Reads the table; the trainings that follow from it are `ablation_plan`, doing them `ablation_study`.
 """

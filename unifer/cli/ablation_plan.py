@@ -1,5 +1,6 @@
-"""What `unifer ablate` is told, and which trainings follow from it: each named by a fingerprint of all it
-depends on.
+"""What `unifer ablate` is told, and which trainings follow from it.
+
+Each training is named by a fingerprint of all that it depends on.
 
 Variants whose first stage has one fingerprint share that stage. Knows configs and checkpoints; running them
 is `ablate`.

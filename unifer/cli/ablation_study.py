@@ -1,5 +1,6 @@
-"""The variants of `unifer ablate` on their way: trained, asked, compared, each stage in a process of its own
-and done once.
+"""The variants of `unifer ablate` trained, asked and compared.
+
+Each stage runs in a process of its own, and once.
 
 Knows the order of the work and its files; which trainings there are, `ablation_plan` says.
 """
@@ -59,8 +60,8 @@ def study(run: Ablations, config: Path, names: Sequence[str]) -> None:
             this.compare(names[:number])
     work, took = sum(this.stages.seconds.values()) - before, time.monotonic() - started
     print(
-        "trainings and answers took "
-        f"{work:.0f} s of the {took:.0f} s of this command; wrote {os.path.relpath(run.out)}"
+        f"trainings and answers took {work:.0f} s of the {took:.0f} s of this command; wrote "
+        f"{os.path.relpath(run.out)}"
     )
 
 

@@ -1,6 +1,4 @@
-"""How far a benchmark has come, while it runs: one live table on a terminal, a line now and then
-elsewhere.
-"""
+"""How far a benchmark is: one live table on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What the stages of a long command look like: a live table on a terminal, else a line a stage and one every
-half minute.
+"""The stages of a long command on screen: a live table, or a line per stage and per half minute.
 
 Knows names, counts and seconds; runs nothing.
 """

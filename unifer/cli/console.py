@@ -1,6 +1,4 @@
-"""What commands show while they work: a progress bar with speed and time left, and plain lines where there is
-no terminal.
-"""
+"""What commands show while they work: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

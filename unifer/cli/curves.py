@@ -1,5 +1,6 @@
-"""`unifer curves`: the training curves of a run, finished or in progress, as a figure and a few lines. Needs
-no torch.
+"""`unifer curves`: the training curves of a run as a figure and a few lines.
+
+The run may be in progress. Needs no torch.
 """
 
 from __future__ import annotations
@@ -33,9 +34,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def _curves(args: argparse.Namespace) -> int:
     if args.out is not None and len(args.runs) > 1:
         raise InputError(
-            "--out "
-            f"{args.out}: is one figure, and {len(args.runs)} runs are given; leave it out, each gets "
-            f"RUN/{FIGURE}"
+            f"--out {args.out}: is one figure, and {len(args.runs)} runs are given; leave it out, each "
+            f"gets RUN/{FIGURE}"
         )
     if args.out is not None and args.out.suffix != ".png":
         raise InputError(f"--out {args.out}: the figure is a PNG; name it *.png")

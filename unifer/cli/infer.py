@@ -115,8 +115,8 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     models = [(call, model) for call in calls for model in call.model or [None]]
     if args.out and len(models) > 1:
         raise InputError(
-            "--out names one file, but "
-            f"{len(models)} models are to be asked; leave --out away, or ask them one by one"
+            f"--out names one file, but {len(models)} models are to be asked; leave --out away, or ask "
+            "them one by one"
         )
     jobs = [_job(call, model, alone=len(models) == 1) for call, model in models]
     shards = args.shards or min(default_shards(job.spec) for job in jobs)

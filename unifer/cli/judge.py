@@ -1,6 +1,4 @@
-"""`unifer judge`: another model grades how well the reasoning of a run agrees with the reference descriptions
-of its dataset.
-"""
+"""`unifer judge`: another model grades how well reasoning agrees with reference descriptions."""
 
 from __future__ import annotations
 
@@ -104,14 +102,13 @@ def _run(args: argparse.Namespace) -> tuple[DatasetSpec, PredictionFile]:
     if args.predictions is not None:
         if args.run_name is not None:
             raise InputError(
-                "--run "
-                f"{args.run_name}: --predictions {args.predictions} names the run already; leave one "
-                "out"
+                f"--run {args.run_name}: --predictions {args.predictions} names the run already; leave "
+                "one out"
             )
         if not args.predictions.is_file():
             raise InputError(
-                "--predictions "
-                f"{args.predictions}: no such file; `unifer infer` writes DIR/results/NAME.jsonl"
+                f"--predictions {args.predictions}: no such file; `unifer infer` writes "
+                "DIR/results/NAME.jsonl"
             )
         (chosen,) = select([str(args.predictions)], Path.cwd(), args.dataset_dir)
         return chosen.spec, chosen.run
@@ -137,9 +134,8 @@ def _who(args: argparse.Namespace) -> ApiSpec:
     if args.url is not None:
         if args.judge is not None or args.model is None:
             raise InputError(
-                "--url "
-                f"{args.url}: goes with --model NAME, the name that the server has for the model, and "
-                "without --judge"
+                f"--url {args.url}: goes with --model NAME, the name that the server has for the model, "
+                "and without --judge"
             )
         url = without_secrets(args.url, "--url", KEY_VARIABLE)
         return ApiSpec(args.model, url, KEY_VARIABLE, remedy="check --model and the URL's /v1", **common)
@@ -149,9 +145,8 @@ def _who(args: argparse.Namespace) -> ApiSpec:
         )
     if "/" not in args.judge:
         raise InputError(
-            "--judge "
-            f"{args.judge}: is no provider/model, such as openai/gpt-4o-mini; a server of yours goes "
-            "with --url"
+            f"--judge {args.judge}: is no provider/model, such as openai/gpt-4o-mini; a server of yours "
+            "goes with --url"
         )
     return ApiSpec(args.judge, flag="--judge", remedy="check the model's name in --judge", **common)
 
@@ -162,8 +157,8 @@ def _picture(spec: DatasetSpec, root: Path | None) -> Picture:
 
     if root is not None and not root.is_dir():
         raise InputError(
-            "--image-root "
-            f"{root}: no such folder; give the folder that image paths such as /RAF-DB/1.jpg are below"
+            f"--image-root {root}: no such folder; give the folder that image paths such as "
+            "/RAF-DB/1.jpg are below"
         )
 
     def picture(row: Graded) -> str:
@@ -193,8 +188,7 @@ def _report(summary: JudgeSummary, run: PredictionFile, graded: tuple[Graded, ..
         if found.mean.value is not None:
             silent = f" and {found.silent:,} without reasoning, which are 1" if found.silent else ""
             print(
-                "mean "
-                f"{found.mean.value:.2f} of 10 over {found.judged:,} judged{silent}; `unifer eval` "
+                f"mean {found.mean.value:.2f} of 10 over {found.judged:,} judged{silent}; `unifer eval` "
                 "adds the interval",
                 flush=True,
             )

@@ -116,9 +116,8 @@ def _check_sort(sort: str | None) -> None:
 
     if sort is not None and sort.partition(":")[0] not in ("name", *METRICS):
         raise InputError(
-            "--sort "
-            f"{sort}: name or a metric is expected, of {', '.join(METRICS)}, with a dataset after a "
-            "colon if wanted"
+            f"--sort {sort}: name or a metric is expected, of {', '.join(METRICS)}, with a dataset after "
+            "a colon if wanted"
         )
 
 

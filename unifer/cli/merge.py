@@ -64,9 +64,8 @@ def _merge(args: argparse.Namespace) -> int:
         raise InputError(f"one file, {args.parts[0]}, is nothing to merge; name two or more")
     if out.suffix != ".jsonl":
         raise InputError(
-            "--out "
-            f"{out}: merged predictions are one row a line; name it *.jsonl (`unifer export` writes "
-            "the published format)"
+            f"--out {out}: merged predictions are one row a line; name it *.jsonl (`unifer export` "
+            "writes the published format)"
         )
     if any(out.absolute() == part.absolute() for part in args.parts):
         raise InputError(

@@ -24,16 +24,12 @@ _MOST_ROWS = 200
 
 
 def print_row(reading: Reading) -> None:
-    """One reading as a line of JSON on standard output, at once: the next program in the pipe waits for
-    it.
-    """
+    """One reading as a line of JSON on standard output, at once: the next program waits for it."""
     print(json.dumps(reading.to_json(), ensure_ascii=False), flush=True)
 
 
 def table(readings: Sequence[Reading]) -> Iterator[str]:
-    """Photo, face, label and AUs of every reading, within 80 columns; the photos' common folder is left
-    out.
-    """
+    """Photo, face, label and AUs of every reading in 80 columns, without the photos' common folder."""
     yield f"{'photo':<{_PHOTO}} {'face':<{_FACE}} {'label':<{_LABEL}} AUs"
     for reading in readings[:_MOST_ROWS]:
         cells = (

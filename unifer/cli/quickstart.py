@@ -1,5 +1,4 @@
-"""`unifer quickstart`: the whole pipeline on the embedded default, each stage the very command a user would
-type.
+"""`unifer quickstart`: the whole pipeline on the embedded default, each stage as a user types it.
 
 A finished stage is skipped when the command runs again; an unfinished one goes on where it stopped, as its
 command does. The screen shows how far each stage is; what its commands say goes to runs/quickstart/logs.

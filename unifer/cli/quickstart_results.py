@@ -1,5 +1,4 @@
-"""What a quickstart ends with: scores, figures, a report page, summary.json, and tables of base, SFT and GRPO
-with what GRPO gained.
+"""The end of a quickstart: scores, figures, a page, summary.json, and what GRPO gained.
 
 Everything is computed from the predictions on disk, by the same functions as `unifer eval`.
 """
@@ -153,8 +152,8 @@ def _print(
         for stage in scored
     }
     say(
-        "\nUniFER-Tiny on "
-        f"{asked:,} held-out faces of {labels} emotions (synthetic; chance {100 / labels:.1f} %)\n"
+        f"\nUniFER-Tiny on {asked:,} held-out faces of {labels} emotions (synthetic; chance "
+        f"{100 / labels:.1f} %)\n"
     )
     say(models_text({titles[stage]: each for stage, each in scored.items()}))
     say("the base was taught another question, to list AUs; this one it never saw\n")

@@ -1,5 +1,6 @@
-"""`unifer report`: one self-contained HTML page about runs. Needs no model and no torch: prediction files
-and, if there are any, images.
+"""`unifer report`: one self-contained HTML page about runs.
+
+Needs no model and no torch: prediction files and, if there are any, images.
 """
 
 from __future__ import annotations

@@ -91,10 +91,8 @@ def _text(result: DryRun) -> str:
     failed = f", {_counted(result.failed, 'failed row', 'failed rows')} left out" if result.failed else ""
     lines = [
         f"{_counted(result.replies, 'reply', 'replies')} to {_counted(result.rows, 'row', 'rows')}{failed}",
-        "  "
-        f"{counts['answered']:,} answered · {counts['off_list']:,} off list · {counts['no_answer']:,} "
-        "no answer · "
-        f"{counts['well_formed']:,} of exact form",
+        f"  {counts['answered']:,} answered · {counts['off_list']:,} off list · {counts['no_answer']:,} "
+        f"no answer · {counts['well_formed']:,} of exact form",
         "",
         _line(_HEAD),
         "─" * WIDTH,

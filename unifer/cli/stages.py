@@ -1,5 +1,4 @@
-"""Stages of a long command: which are done, and the processes that do them, one after the other or side by
-side.
+"""Stages of a long command: which are done, and the processes that do them.
 
 Knows command lines and seconds; not what any stage is for.
 """
@@ -45,8 +44,7 @@ class Stages:
         found = files.read_json(path, remedy) if path.exists() else {"recipe": recipe, "seconds": {}}
         if found.get("recipe") != recipe:
             raise InputError(
-                f"{path}: tells of a run with another recipe, {found.get('recipe')} where this one "
-                "has "
+                f"{path}: tells of a run with another recipe, {found.get('recipe')} where this one has "
                 f"{recipe}; {remedy}"
             )
         self.seconds: dict[str, float] = found["seconds"]

@@ -1,5 +1,4 @@
-"""What a round of self-synthesis is worth: before against after on the held-out questions, and what is said
-of it on screen and disk.
+"""What a round of self-synthesis is worth: before against after on the held-out questions.
 
 Knows predictions and reports on disk; how they came to be is `synthesis_rounds`.
 """
@@ -91,16 +90,14 @@ def _corrected_text(report: Json) -> str:
     reasons = ", ".join(f"{name} {number:,}" for name, number in list(quality["reasons"].items())[:4])
     failed = f", {quality['failed']:,} failed" if quality["failed"] else ""
     lines = [
-        "faces, gold shown: "
-        f"{quality['accepted']:,} of {quality['faces']:,} accepted, in {quality['replies']:,} "
-        f"replies{failed}",
+        f"faces, gold shown: {quality['accepted']:,} of {quality['faces']:,} accepted, in "
+        f"{quality['replies']:,} replies{failed}",
         *([f"  {tries}"] * bool(tries)),
         f"  faults of the others: {reasons or 'none'}",
         "  the filter of the loop blind would reject "
         f"{quality['filter_would_reject']:,} of {quality['accepted']:,}",
-        "rows chosen: "
-        f"{report['rows']['taken']:,} of {report['rows']['available']:,}; test rows to review: "
-        f"{report['test']:,}",
+        f"rows chosen: {report['rows']['taken']:,} of {report['rows']['available']:,}; test rows to "
+        f"review: {report['test']:,}",
         f"  beside them {mixed['original']:,} of {mixed['original_available']:,} original rows",
         f"faces chosen for GRPO: {report['faces']['taken']:,} of {report['faces']['available']:,}",
     ]
@@ -122,9 +119,8 @@ def _blind_text(report: Json) -> str:
     }
     parts = ", ".join(f"{count['taken']:,} {words[name]}" for name, count in rows["strata"].items())
     lines.append(
-        "rows chosen: "
-        f"{rows['taken']:,} of {rows['available']:,} ({rows['near_duplicates']:,} near-duplicates "
-        "passed over)"
+        f"rows chosen: {rows['taken']:,} of {rows['available']:,} ({rows['near_duplicates']:,} "
+        "near-duplicates passed over)"
     )
     lines += [f"  {parts}"] * bool(parts)
     lines.append(f"  beside them {mixed['original']:,} of {mixed['original_available']:,} original rows")
@@ -137,9 +133,8 @@ def _quality_line(kind: str, count: Json) -> str:
     failed = f", {count['failed']:,} failed" if count["failed"] else ""
     reasons = ", ".join(f"{name} {number:,}" for name, number in list(count["reasons"].items())[:4])
     return (
-        "replies, "
-        f"{kind}: {count['passed']:,} of {count['asked']:,} passed{share}{failed}\n  rejected for: "
-        f"{reasons or 'nothing'}"
+        f"replies, {kind}: {count['passed']:,} of {count['asked']:,} passed{share}{failed}\n  rejected "
+        f"for: {reasons or 'nothing'}"
     )
 
 

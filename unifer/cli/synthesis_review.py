@@ -1,6 +1,4 @@
-"""`unifer synthesize review`: the page on which a person judges synthesised test rows, and the rows that came
-through.
-"""
+"""`unifer synthesize review`: a person judges synthesised test rows on a page."""
 
 from __future__ import annotations
 

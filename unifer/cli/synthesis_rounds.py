@@ -1,5 +1,6 @@
-"""One round of self-synthesis: a folder, and the stages that fill it. Training and asking are commands in
-processes of their own.
+"""One round of self-synthesis: a folder, and the stages that fill it.
+
+Training and asking are commands in processes of their own.
 
 Knows the order of a round and its files; what is asked, kept and chosen is `prepare/synthesis`, what a round
 is worth `synthesis_results`.

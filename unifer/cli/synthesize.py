@@ -1,5 +1,4 @@
-"""`unifer synthesize`: rounds in which a model writes its own training data, is trained on what passes, and
-must prove that it helped.
+"""`unifer synthesize`: a model writes its own training data, is trained on it, and must prove a gain.
 
 `unifer synthesize review` (`synthesis_review`) has people look at the test rows. Each stage of a round
 (`synthesis_rounds`) is the command a user would type. Run again, it skips what is done and goes on where it

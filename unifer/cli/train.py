@@ -20,9 +20,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="cold-start supervised fine-tuning on CoT rows",
         description="Supervised fine-tuning on CoT rows with trl.SFTTrainer. Run it through "
         "train_unifer/src/scripts/run_sft_fer.sh.",
-        epilog="Every key of the config is a flag: those of trl.SFTConfig and trl.ModelConfig, and "
-        "rows, image_root, image_size, freeze_vision_tower, fresh. `unifer sft --flags` lists "
-        "them all.",
+        epilog="Every key of the config is a flag: those of trl.SFTConfig and trl.ModelConfig, and rows, "
+        "image_root, image_size, freeze_vision_tower, fresh. `unifer sft --flags` lists them all.",
     )
     sft.add_argument("--flags", action="store_true", help="list every flag (imports torch)")
     sft.set_defaults(run=_sft, passes_flags_on=True)

@@ -1,5 +1,6 @@
-"""A fixed piece of work whose seconds say how fast this machine is right now, so that times of two runs can
-be compared.
+"""A fixed piece of work whose seconds say how fast this machine is right now.
+
+With it the times of two runs can be compared.
 
 Shared machines slow down by half within minutes. The work is like that of a training step in small: Python
 objects by one thread, products of small matrices by two. It is the same on every machine and in every

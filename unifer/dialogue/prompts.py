@@ -64,13 +64,11 @@ _EXPRESSION = (
 )
 _ACTION_UNIT_LIST = "Look closely at the face in this image. Which facial action units are active?"
 _ACTION_UNITS = (
-    "Look closely at the face in this image. Which action units (AUs) of this table are active in "
-    "it?\n"
+    "Look closely at the face in this image. Which action units (AUs) of this table are active in it?\n"
     f"{_facs_table()}\n"
-    "Go over the face from the brows down to the jaw inside <think></think>: describe each movement "
-    "that you can see and name it by its AU code, leaving out what is at rest. Then list the codes "
-    "of the active AUs, separated by commas, inside <answer></answer>; where no AU is active, write "
-    "none there."
+    "Go over the face from the brows down to the jaw inside <think></think>: describe each movement that "
+    "you can see and name it by its AU code, leaving out what is at rest. Then list the codes of the "
+    "active AUs, separated by commas, inside <answer></answer>; where no AU is active, write none there."
 )
 _JOINT = (
     "Look closely at the face in this image. Which of the following expressions does it show most "
@@ -110,9 +108,8 @@ def question(template: str, labels: Sequence[str] = ()) -> str:
         )
     if labels and not chosen.needs_labels:
         raise InputError(
-            "the template "
-            f"{template!r} asks for no label, so {', '.join(labels)} would be lost; leave the labels "
-            "out"
+            f"the template {template!r} asks for no label, so {', '.join(labels)} would be lost; leave "
+            "the labels out"
         )
     return chosen.text.replace(LABELS, ", ".join(labels))
 
@@ -131,8 +128,8 @@ def _template(name: str) -> Template:
     near = difflib.get_close_matches(name, TEMPLATES, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise InputError(
-        "no template is called "
-        f"{name!r}{hint}; there are {', '.join(TEMPLATES)} (`unifer data prompts` prints them)"
+        f"no template is called {name!r}{hint}; there are {', '.join(TEMPLATES)} (`unifer data prompts` "
+        "prints them)"
     )
 
 

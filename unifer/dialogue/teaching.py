@@ -38,15 +38,13 @@ _REMARKS: Mapping[str, str] = MappingProxyType(
     {
         "cut": "be brief; the reply ran into the length limit.",
         "malformed": "write exactly one think block, then exactly one answer block, the tags spelled as "
-        "above "
-        "and nothing outside of them.",
+        "above and nothing outside of them.",
         "no_answer": "put the answer into exactly one <answer></answer> block.",
         "off_list": "answer with one of the candidates, spelled as in the question, and nothing else in the "
         "answer block.",
         "wrong_label": "look again; the answer did not fit the face.",
-        "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each active "
-        "AU by "
-        "its code, and no other.",
+        "aus_disagree": "look again at which muscles move; the AUs did not fit the face. Name each "
+        "active AU by its code, and no other.",
         "betrays": "speak of the face alone; do not refer to a label, an annotation, a given answer or "
         "anything you were told.",
         "hedges": "settle on one expression; do not leave a second one standing.",

@@ -44,10 +44,8 @@ def vocabulary(row: RewardRow) -> tuple[str, ...]:
             "" if canonical(row.label) in EMOTIONS else f"; emotions known by name are {', '.join(EMOTIONS)}"
         )
         raise ValueError(
-            "'solution' "
-            f"{row.label!r} is none of the labels that {source} offers, {listed}{known}; correct it, "
-            "or "
-            f"{remedy}"
+            f"'solution' {row.label!r} is none of the labels that {source} offers, {listed}{known}; "
+            f"correct it, or {remedy}"
         )
     return labels
 

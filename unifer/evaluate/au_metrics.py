@@ -1,5 +1,4 @@
-"""Action Units claimed against Action Units shown: per AU, macro, micro and per face, with bootstrap
-intervals.
+"""Action Units claimed against those of the face: per AU, macro, micro, per face, intervals.
 
 Knows sets of FACS numbers; no files and no replies. Everything follows from one row of counts a face.
 

@@ -102,9 +102,8 @@ def accepted_differences(parts: Sequence[PredictionPart], allow: Collection[str]
         )
         listed = "\n".join(line for _, line in refused)
         raise InputError(
-            "these files are not parts of one run; against "
-            f"{first.path}:\n{listed}\nleave the odd one out, or accept and record it with --allow "
-            f"{keys}{told}"
+            f"these files are not parts of one run; against {first.path}:\n{listed}\nleave the odd one "
+            f"out, or accept and record it with --allow {keys}{told}"
         )
     return found
 
@@ -135,8 +134,7 @@ def refuse_other_datasets(parts: Sequence[PredictionPart]) -> None:
         labels, others = _offered(first), _offered(part)
         if labels != others and first.questions.get("sha256") != part.questions.get("sha256", ""):
             said = (
-                "its questions offer "
-                f"{', '.join(others) or 'no label'}, those of {first.path.name} "
+                f"its questions offer {', '.join(others) or 'no label'}, those of {first.path.name} "
                 f"{', '.join(labels) or 'no label'}"
             )
             raise InputError(

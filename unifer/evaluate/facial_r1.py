@@ -1,5 +1,4 @@
-"""Scores of one run by protocol `facial-r1`: AU F1, emotion accuracy, ROUGE-L and REGE as Facial-R1's
-released evaluation has them.
+"""Scores by protocol `facial-r1`: AU F1, accuracy, ROUGE-L and REGE as in Facial-R1's evaluation.
 
 Reading a reply is `dialogue/published`. Known of that evaluation, from a description: F1 per AU, the mean
 over the AUs that the gold of the test file (or of the chosen AU set) shows; a predicted AU outside them
@@ -190,9 +189,8 @@ def _unit_notes(spec: DatasetSpec, scores: ActionUnitScores | None) -> list[str]
     if scores is None or not absent:
         return []
     return [
-        "no face shows "
-        f"{', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over the other "
-        f"{len(scores.units)}"
+        f"no face shows {', '.join(f'AU{unit}' for unit in absent)} of the AU set: the mean runs over "
+        f"the other {len(scores.units)}"
     ]
 
 
@@ -204,8 +202,7 @@ def _unread(predictions: Sequence[Prediction]) -> list[str]:
     if not other:
         return []
     return [
-        f"{other:,} of {len(asked):,} replies name AUs only outside the first think block, or in "
-        "another spelling than AU12: "
-        f"{PROTOCOL} "
-        "reads none there and counts their AUs as missed; --protocol strict reads them"
+        f"{other:,} of {len(asked):,} replies name AUs only outside the first think block, or in another "
+        f"spelling than AU12: {PROTOCOL} reads none there and counts their AUs as missed; --protocol "
+        "strict reads them"
     ]

@@ -1,5 +1,4 @@
-"""Scores of each fold of a cross-validation, beside the scores over all rows together: their mean and range
-over folds.
+"""Scores per fold of a cross-validation, beside the scores over all rows: mean and range.
 
 A fold's scores are those of its rows alone: macro F1 is a mean over the labels or AUs that its own faces
 show. Knows questions and which fold each is in; what is scored on them is the caller's.
@@ -122,9 +121,8 @@ def _refuse_leaks(path: Path, questions: Sequence[Question]) -> None:
         before = first.setdefault(question.subject, question)
         if before.fold != question.fold:
             raise InputError(
-                f"{path}: subject {question.subject!r} is in fold {question.fold} ({question.key!r}) "
-                "and in fold "
-                f"{before.fold} ({before.key!r}): each fold would be scored on somebody whom the "
+                f"{path}: subject {question.subject!r} is in fold {question.fold} ({question.key!r}) and "
+                f"in fold {before.fold} ({before.key!r}): each fold would be scored on somebody whom the "
                 "other was trained on; build the questions in one go"
             )
 

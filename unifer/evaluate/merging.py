@@ -1,5 +1,4 @@
-"""Prediction files of one model and one dataset -> one file: parts of a question file, shards of machines,
-retried failures.
+"""Prediction files of one model and one dataset -> one file: parts, shards, retried failures.
 
 Knows rows and manifests, and which differences between parts matter; no scores. An answer wins over a
 failure, and nothing else is decided here: two answers to one question, two truths, another model, prompt or
@@ -116,8 +115,7 @@ def _joined(parts: Sequence[PredictionPart], first_wins: bool) -> tuple[dict[str
         )
         raise InputError(
             f"{more} has two different answers ({', '.join(part.path.name for part in parts)}); leave "
-            "one file out, or keep the answer of the file named first with --allow "
-            f"{ANSWERS}"
+            f"one file out, or keep the answer of the file named first with --allow {ANSWERS}"
         )
     return rows, twice
 

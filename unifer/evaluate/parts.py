@@ -1,5 +1,4 @@
-"""A part of a question file, `3/8`: which questions it holds, what its results file is called, and whether
-some parts make a whole.
+"""A part of a question file, `3/8`: its questions, its results file, and whether parts make a whole.
 
 The K-th of N parts is every N-th question from the K-th on: parts differ by one question at most, each looks
 like the whole, and a `--limit` that is widened later moves no question to another part. Knows numbers and

@@ -46,9 +46,7 @@ def newest_run(spec: DatasetSpec) -> tuple[PredictionFile, int]:
     if not found:
         raise InputError(
             f"{spec.results}: holds no predictions of {spec.title}; make some with `python "
-            "infer_unifer.py` in "
-            f"{spec.folder / 'code'}, "
-            "or give a file with --predictions"
+            f"infer_unifer.py` in {spec.folder / 'code'}, or give a file with --predictions"
         )
     return found[0], len(found)
 
@@ -63,9 +61,9 @@ def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[Pr
         if not found or (name is not None and name not in found):
             has = f"there are {', '.join(found)}" if found else "it holds no predictions"
             raise InputError(
-                f"{spec.results}: has no run{'' if name is None else f' {name!r}'} ({has}); make it "
-                "with `python infer_unifer.py` in "
-                f"{spec.folder / 'code'}, or leave {spec.folder.name} out with --datasets"
+                f"{spec.results}: has no run{'' if name is None else f' {name!r}'} ({has}); make it with "
+                f"`python infer_unifer.py` in {spec.folder / 'code'}, or leave {spec.folder.name} out "
+                "with --datasets"
             )
     shared = [key for key in named[0] if all(key in found for found in named)] if name is None else [name]
     if not shared:
@@ -73,8 +71,8 @@ def common_run(specs: Sequence[DatasetSpec], name: str | None = None) -> list[Pr
             f"{spec.folder.name}: {', '.join(found)}" for spec, found in zip(specs, named, strict=True)
         )
         raise InputError(
-            "no run has predictions in all "
-            f"{len(specs)} folders ({listed}); finish one, or choose folders with --datasets"
+            f"no run has predictions in all {len(specs)} folders ({listed}); finish one, or choose "
+            "folders with --datasets"
         )
     newest = max(shared, key=lambda key: (max(found[key].path.stat().st_mtime_ns for found in named), key))
     return [found[newest] for found in named]

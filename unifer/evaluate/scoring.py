@@ -1,5 +1,4 @@
-"""Predictions -> verdicts -> strict scores, for one run on one dataset: the only place where evaluation calls
-the grader.
+"""Predictions -> verdicts -> strict scores of one run: here alone evaluation calls the grader.
 
 Prints nothing. Nothing is averaged in silence: what is missing or odd comes back as notes. The protocols
 `unifer` and `facial-r1` are `published` and `facial_r1`; several datasets together are `overall`.

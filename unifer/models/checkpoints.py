@@ -31,9 +31,8 @@ _MODEL_FILES = (
 
 def _help(flag: str) -> str:
     return (
-        "download UniFER-7B into model/UniFER-7B, or give "
-        f"{flag} a checkpoint folder, a hub id such as Qwen/Qwen2.5-VL-7B-Instruct, or "
-        f"{QUICKSTART_MODEL}, which scripts/quickstart.sh trains"
+        f"download UniFER-7B into model/UniFER-7B, or give {flag} a checkpoint folder, a hub id such as "
+        f"Qwen/Qwen2.5-VL-7B-Instruct, or {QUICKSTART_MODEL}, which scripts/quickstart.sh trains"
     )
 
 
@@ -91,8 +90,7 @@ def usable_checkpoint(model: str | None, flag: str = "--model") -> Checkpoint:
 
 
 def knows_drawn_faces_only(path: Path) -> bool:
-    """Whether the checkpoint at `path` is a UniFER-Tiny, by the sizes in its config, whatever its folder is
-    called.
+    """Whether the checkpoint is a UniFER-Tiny, by the sizes in its config and not by its name.
 
     Nobody makes a model that small for photographs: what it was shown are this project's drawn faces.
     """

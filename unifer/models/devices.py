@@ -108,8 +108,7 @@ def refuse_full(share: float | None, first: int | None = None) -> None:
                 "asked for"
             )
             raise InputError(
-                "GPU "
-                f"{number} ({gpu.name}): {have}; held by {holder}. End it, choose other GPUs with "
+                f"GPU {number} ({gpu.name}): {have}; held by {holder}. End it, choose other GPUs with "
                 "CUDA_VISIBLE_DEVICES, or ask for less with --gpu-memory-utilization "
                 f"{max(0.05, free / gpu.total - 0.03):.2f}"
             )

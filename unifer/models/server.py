@@ -171,9 +171,8 @@ class LocalServer:
                 return True
         if time.monotonic() > self._deadline:
             raise ServerLost(
-                "the vLLM server of "
-                f"{self.served} did not answer within {self.options.start_seconds:.0f} s; "
-                f"{self._last_words()}"
+                f"the vLLM server of {self.served} did not answer within "
+                f"{self.options.start_seconds:.0f} s; {self._last_words()}"
             )
         return False
 

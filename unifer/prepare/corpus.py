@@ -142,9 +142,8 @@ def dataset_shares(specs: Sequence[DatasetSpec], which: str) -> dict[str, int]:
     if not any(shares.values()):
         names = ", ".join(spec.folder.name for spec in specs)
         raise InputError(
-            "--shares "
-            f"{which}: the dataset.yaml of {names} state no `{SHARES[which]}` counts of emotions; use "
-            "--shares equal"
+            f"--shares {which}: the dataset.yaml of {names} state no `{SHARES[which]}` counts of "
+            "emotions; use --shares equal"
         )
     return shares
 

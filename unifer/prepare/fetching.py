@@ -80,17 +80,15 @@ def look_up(release: Release, project: Path, revision: str | None = None) -> Lis
         raise InputError(
             f"{release.hub} at version {str(info.sha)[:12]} has no "
             f"{', '.join(missing) or 'row files (*.jsonl)'}; it holds {holds}. Choose another version "
-            "with --revision, see "
-            f"{release.page}"
+            f"with --revision, see {release.page}"
         )
     doubled = sorted(
         {str(each.place) for each in wanted if [other.place for other in wanted].count(each.place) > 1}
     )
     if doubled:
         raise InputError(
-            f"{release.hub} holds two files called {Path(doubled[0]).name}; download the one you mean "
-            "by hand: "
-            f"{release.page}"
+            f"{release.hub} holds two files called {Path(doubled[0]).name}; download the one you mean by "
+            f"hand: {release.page}"
         )
     return Listing(release, str(info.sha), wanted)
 

@@ -1,3 +1,1 @@
-"""A photo in, a reading out: faces are found and cropped, the model is asked, its reply is graded and
-typed.
-"""
+"""A photo in, a reading out: find faces, crop, ask the model, grade and type its reply."""

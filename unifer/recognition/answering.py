@@ -1,5 +1,4 @@
-"""Photos prepared -> requests -> replies -> readings: every vote of every face in one stream through one
-engine.
+"""Prepared photos -> requests -> replies -> readings, all votes in one stream through one engine.
 
 Knows no detectors and no files. The prompt, the image rule and the grader are those of the benchmark
 (`dialogue`).

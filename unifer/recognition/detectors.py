@@ -33,9 +33,7 @@ class Detector(Protocol):
     name: str
 
     def detect(self, image: Image) -> Sequence[Face]:
-        """Boxes in pixels of `image` with scores, and five points where the detector gives them; empty:
-        none.
-        """
+        """Boxes in pixels of `image` with scores, and five points where there are any; empty: no face."""
         ...
 
 
@@ -49,8 +47,9 @@ class Whole:
 
 
 def detector(name: str, yunet: Path | None = None) -> Detector:
-    """The detector called `name`; `yunet` is its model file. Raises InputError: unknown, or what it needs is
-    not there.
+    """The detector called `name`; `yunet` is its model file.
+
+    Raises InputError: unknown, or what it needs is not there.
     """
     if name in (WHOLE, BOXES):
         return Whole()

@@ -1,5 +1,4 @@
-"""A photo with its readings drawn on it: boxes, labels, Action Units on the regions of the face, and what to
-beware of.
+"""A photo with its readings drawn on it: boxes, labels, Action Units on their regions, warnings.
 
 Where a detector gave five points the regions are placed by them, else by the proportions of the box, which is
 a guess; the line below the picture says which. Warnings stand there too, so that a picture passed on carries
@@ -39,9 +38,7 @@ _BOX, _INK, _PAPER = "#FFFFFF", "#222222", "#FFFFFF"
 
 
 class _Ellipse(NamedTuple):
-    """A region in face coordinates: middle and half axes, where (0, 0) is the box's corner and (1, 1) the
-    opposite one.
-    """
+    """A region in face coordinates: middle and half axes; (0, 0) and (1, 1) are corners of the box."""
 
     x: float
     y: float
@@ -138,8 +135,7 @@ def placeable(reading: Reading) -> bool:
 def regions(
     reading: Reading, size: tuple[float, float]
 ) -> dict[str, tuple[float, float, float, float, float]]:
-    """Region -> (x, y, half width, half height, angle in degrees) of its ellipse, in pixels of the whole
-    photo.
+    """Region -> (x, y, half width, half height, degrees) of its ellipse, in pixels of the photo.
 
     `size` is the photo's, for readings of the whole picture.
     """

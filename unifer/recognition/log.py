@@ -1,6 +1,4 @@
-"""A file of readings that grows line by line: its lock, its manifest, and which photos it holds whole
-already.
-"""
+"""A file of readings that grows line by line: its lock, its manifest, and which photos it holds."""
 
 from __future__ import annotations
 

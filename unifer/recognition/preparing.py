@@ -24,8 +24,9 @@ PREVIEW = 1600
 
 
 class Preparer:
-    """Prepares photos in any number of threads. `rule` None: the engine looks at no pictures; `yunet`: its
-    model file.
+    """Prepares photos in any number of threads.
+
+    `rule` None: the engine looks at no pictures; `yunet`: its model file.
     """
 
     def __init__(self, rule: ImageRule | None, yunet: Path | None) -> None:
@@ -47,15 +48,14 @@ class Preparer:
             return self._detectors[name]
 
     def faces(self, photo: Photo, image: Image, name: str) -> tuple[Face, ...]:
-        """Those that the photo brings along, else those that the detector `name` finds; from left to
-        right.
-        """
+        """The faces that the photo brings, else those that detector `name` finds; from left to right."""
         found = photo.faces if photo.faces is not None else self.detector(name).detect(image)
         return tuple(sorted(found, key=lambda face: face.box[0]))
 
     def prepare(self, photo: Photo, settings: ReadingSettings, preview: bool) -> PreparedPhoto:
-        """The photo with its questions; one that cannot be read has an `error`. `preview`: with a copy to
-        draw on.
+        """The photo with its questions; one that cannot be read has an `error`.
+
+        `preview`: with a copy to draw on.
         """
         prepared = PreparedPhoto(
             photo.name,

@@ -93,9 +93,7 @@ class VoteShares:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the model says about one face of one photo, and what there is to know about how it came to say
-    so.
-    """
+    """What the model says about one face of one photo, and how it came to say so."""
 
     photo: str
     label: str | None

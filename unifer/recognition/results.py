@@ -29,9 +29,7 @@ class Readings(list[Reading]):
         return [reading.to_json() for reading in self]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per reading: what is flat of it, a column `share_<label>` per label, a column `AU12` per
-        claimed AU.
-        """
+        """One row per reading: its flat fields, `share_<label>` per label, `AU12` per claimed AU."""
         import pandas
 
         return pandas.DataFrame([flat(reading) for reading in self])

@@ -1,5 +1,4 @@
-"""Several replies about one face: shares, entropy, agreement of the AU claims, and when they are too few to
-be sure.
+"""Several replies about one face: shares, entropy, agreement of AU claims, and "not sure".
 
 Definitions, for n votes of which n_y name label y:
 - share of y: s_y = n_y / n. Replies that name no label are `unanswered`, a share of their own.
@@ -68,8 +67,9 @@ def shares(
     calibration: Calibration | None,
     threshold: float | None,
 ) -> VoteShares:
-    """What `verdicts` say together. `threshold` outweighs the calibration's; without either it is
-    `THRESHOLD`.
+    """What `verdicts` say together.
+
+    `threshold` outweighs the calibration's; without either it is `THRESHOLD`.
     """
     total = len(verdicts)
     counts = Counter(verdict.label for verdict in verdicts)
@@ -93,9 +93,7 @@ def shares(
 
 
 def winner(tally: VoteShares) -> str | None:
-    """The label with the largest share, the earlier in the question of two equal ones; None where no vote
-    has one.
-    """
+    """The label with the largest share, of two equal ones the earlier; None: no vote has a label."""
     label = max(tally.shares, key=lambda each: tally.shares[each])
     return label if tally.shares[label] else None
 

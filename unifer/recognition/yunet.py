@@ -1,5 +1,4 @@
-"""The detector YuNet (Wu, Peng and Yu, 2023) through OpenCV: small and turned faces, five points, 0.2 MB of
-weights.
+"""The detector YuNet (Wu, Peng and Yu, 2023) through OpenCV: small and turned faces, five points.
 
 OpenCV's wheel does not hold the model file. It is named by its user, or fetched once from the publisher's hub
 and checked by the digest that the publisher states. OpenCV's zoo has the same weights twice: `2023mar` with a
@@ -116,8 +115,9 @@ def place() -> Path:
 
 
 def fetch() -> Path:
-    """Bring the publisher's file to its place, unless it is there; its place. Raises InputError: not
-    reached, damaged.
+    """Bring the publisher's file to its place, unless it is there; its place.
+
+    Raises InputError: not reached, damaged.
     """
     path = place()
     if path.is_file() and files.sha256(path) == SHA256:

@@ -1,6 +1,4 @@
-"""A video's readings over time as a PNG: per face a strip of labels, and below it the AUs that are
-claimed.
-"""
+"""A video's readings over time as a PNG: per face a strip of labels, below it the claimed AUs."""
 
 from __future__ import annotations
 

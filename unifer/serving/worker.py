@@ -1,5 +1,4 @@
-"""One model in one thread, which answers whatever waits for it together: the photos of many clients in one
-stream of requests.
+"""One model in one thread, which answers the photos of many clients in one stream of requests.
 
 Knows recognizers and photos that are prepared; nothing of HTTP.
 """

@@ -30,8 +30,7 @@ def check_pixels(checkpoint: Path, processor: Any, rule: ImageRule, *, rescales:
         raise InputError(
             f"{checkpoint}: was trained on images of size {trained.get('size')} (rule "
             f"{trained.get('version')}), this run asks for {rule.size} ({rule.to_json()['version']}); "
-            "give --image_size "
-            f"{trained.get('size') or 0}, or start from another checkpoint"
+            f"give --image_size {trained.get('size') or 0}, or start from another checkpoint"
         )
     least, most = _limits(processor)
     if rule.size is not None and not rescales and not least <= rule.size**2 <= most:
@@ -75,9 +74,8 @@ def check_context(checkpoint: Path, prompt: int, completion: int, engine_limit: 
     for limit, what in ((longest, "the model's context"), (engine_limit, "--vllm_max_model_length")):
         if limit is not None and needed > limit:
             raise InputError(
-                "the longest prompt takes "
-                f"{prompt:,} tokens and --max_completion_length {completion:,}: together {needed:,}, "
-                "above "
-                f"{what} of {limit:,}; lower --max_completion_length or --image_size"
+                f"the longest prompt takes {prompt:,} tokens and --max_completion_length {completion:,}: "
+                f"together {needed:,}, above {what} of {limit:,}; lower --max_completion_length or "
+                "--image_size"
             )
     return needed

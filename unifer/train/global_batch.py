@@ -37,8 +37,7 @@ def derive(given: Mapping[str, Any], processes: int) -> int | None:
     if given_steps is not None and _number(given, ACCUMULATION, 1) != steps:
         raise InputError(
             f"--{ACCUMULATION} {given_steps} with --global_batch {wanted}: {processes} x {each} need "
-            f"{steps}, which is derived: leave it out, "
-            "or --global_batch 0 to set it yourself"
+            f"{steps}, which is derived: leave it out, or --global_batch 0 to set it yourself"
         )
     return steps
 

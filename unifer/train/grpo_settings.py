@@ -180,8 +180,7 @@ def _set_mode(fer: GrpoArguments, config: Any) -> None:
         )
     if config.vllm_mode != "colocate" and config.vllm_mode != fer.rollouts:
         raise InputError(
-            "--vllm_mode "
-            f"{config.vllm_mode} with --rollouts {fer.rollouts}: say --rollouts alone "
+            f"--vllm_mode {config.vllm_mode} with --rollouts {fer.rollouts}: say --rollouts alone "
             f"({', '.join(MODES)})"
         )
     names, reason = _UNREAD[fer.rollouts]
@@ -209,9 +208,8 @@ def _changed(config: Any, names: Iterable[str]) -> Iterable[str]:
 def _refuse_other_distributions(config: Any) -> None:
     if config.temperature <= 0:
         raise InputError(
-            "--temperature "
-            f"{config.temperature}: greedy replies of a group are all alike and teach nothing; 1.0 is "
-            "usual"
+            f"--temperature {config.temperature}: greedy replies of a group are all alike and teach "
+            "nothing; 1.0 is usual"
         )
     for name, neutral in _NEUTRAL.items():
         if getattr(config, name) not in neutral:
@@ -232,11 +230,9 @@ def _refuse_torn_windows(config: Any) -> None:
     window = config.steps_per_generation * config.num_iterations
     if config.save_strategy == "steps" and (config.save_steps * config.gradient_accumulation_steps) % window:
         raise InputError(
-            "--save_steps "
-            f"{config.save_steps} falls inside a generation window: {config.steps_per_generation} "
-            "batches a generation x "
-            f"{config.num_iterations} iterations are used before the next one, a step takes "
-            f"{config.gradient_accumulation_steps}; choose a "
+            f"--save_steps {config.save_steps} falls inside a generation window: "
+            f"{config.steps_per_generation} batches a generation x {config.num_iterations} iterations "
+            f"are used before the next one, a step takes {config.gradient_accumulation_steps}; choose a "
             "multiple, or a resumed run would train on other rollouts than the run it goes on with"
         )
 

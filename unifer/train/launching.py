@@ -43,6 +43,5 @@ def _not_together(argv: Sequence[str], reason: str) -> str:
     who = f"machine {given.get('--node_rank', '0')} of {given.get('--nnodes', '?')}"
     return (
         f"{who}: {reason.splitlines()[0].rstrip('.')}. Start the same line on every machine, each with "
-        "its own NODE_RANK, and see that all reach "
-        f"{first}; RENDEZVOUS_MINUTES is how long they wait"
+        f"its own NODE_RANK, and see that all reach {first}; RENDEZVOUS_MINUTES is how long they wait"
     )

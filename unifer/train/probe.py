@@ -69,9 +69,8 @@ def check(trainer: Any, inputs: Any, output: Any) -> None:
         else _SERVER
     )
     raise InputError(
-        "sampler and trainer disagree: mean |log-probability difference| "
-        f"{mean:.2g} a token on {len(ours)} replies of the first batch, {trainer.probe_limit:.2g} is "
-        "allowed for "
+        f"sampler and trainer disagree: mean |log-probability difference| {mean:.2g} a token on "
+        f"{len(ours)} replies of the first batch, {trainer.probe_limit:.2g} is allowed for "
         f"{_dtype(trainer.model)}. {reasons}"
     )
 
@@ -102,9 +101,8 @@ def _refuse_other_pixels(trainer: Any, row: Any) -> None:
     if bool(trainer.accelerator.gather(differs).any()):
         where = seen if seen != _EQUAL_PIXELS else "on another rank pixels differ"
         raise InputError(
-            "sampler and trainer do not see the same image: "
-            f"{where}. Look at preprocessor_config.json of --model_name_or_path, and at "
-            "--image_size and --processor_rescales"
+            f"sampler and trainer do not see the same image: {where}. Look at preprocessor_config.json "
+            "of --model_name_or_path, and at --image_size and --processor_rescales"
         )
 
 
@@ -208,8 +206,8 @@ def _pixels(trainer: Any, row: Any) -> str:
     gap = float((_levels(mine, mean, std) - _levels(theirs, mean, std)).abs().max())
     if gap > _SAME_LEVEL:
         return (
-            "pixels differ by up to "
-            f"{gap:.0f} of 255 levels: the two processors scale or normalise images differently"
+            f"pixels differ by up to {gap:.0f} of 255 levels: the two processors scale or normalise "
+            "images differently"
         )
     return _EQUAL_PIXELS
 

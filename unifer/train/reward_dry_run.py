@@ -86,9 +86,8 @@ class _TargetRows:
         name = next((name for name in given if name in self._named), None)
         if name is None:
             raise ValueError(
-                "no row of "
-                f"{self._path} has the id or image_path {given[0]!r}; name the file of these rows "
-                "with --rows"
+                f"no row of {self._path} has the id or image_path {given[0]!r}; name the file of these "
+                "rows with --rows"
             )
         indices = self._named[name]
         if len(indices) > 1:

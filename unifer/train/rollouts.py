@@ -225,10 +225,9 @@ class Sampler(vllm_generation.VLLMGeneration):
         arrived = candidates[0][0, : sent.numel()]
         if not torch.equal(arrived.to(sent), sent.to(arrived.dtype).to(sent)):
             raise InputError(
-                "vLLM kept its old weights: "
-                f"{name} of the sampler differs from the trainer's by up to "
-                f"{float((arrived.to(sent) - sent).abs().max()):.2g} right after a weight sync; it "
-                "would answer with another policy"
+                f"vLLM kept its old weights: {name} of the sampler differs from the trainer's by up to "
+                f"{float((arrived.to(sent) - sent).abs().max()):.2g} right after a weight sync; it would "
+                "answer with another policy"
             )
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -246,11 +245,9 @@ def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: i
         min(len(ours), len(theirs)),
     )
     return (
-        "prompt "
-        f"{index}: vLLM answered other tokens than the trainer would score ({counts}; they part at "
-        "token "
-        f"{at}); "
-        "the two processors resize images differently: give both the same checkpoint folder"
+        f"prompt {index}: vLLM answered other tokens than the trainer would score ({counts}; they part "
+        f"at token {at}); the two processors resize images differently: give both the same checkpoint "
+        "folder"
     )
 
 

@@ -59,9 +59,8 @@ def check_server(url: str, checkpoint: Path, dtype: str, context: int) -> None:
     except httpx.HTTPError as error:
         reason = str(error) or type(error).__name__
         raise InputError(
-            f"{url}: no vLLM server answers ({reason}); start one on GPUs of its own, wait until it "
-            "is up: "
-            f"{start}"
+            f"{url}: no vLLM server answers ({reason}); start one on GPUs of its own, wait until it is "
+            f"up: {start}"
         ) from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise InputError(
@@ -69,8 +68,7 @@ def check_server(url: str, checkpoint: Path, dtype: str, context: int) -> None:
         ) from None
     if faults:
         raise InputError(
-            f"{url}: this run cannot sample from that vLLM server: {'; '.join(faults)}. Start it "
-            "again: "
+            f"{url}: this run cannot sample from that vLLM server: {'; '.join(faults)}. Start it again: "
             f"{start}"
         )
 
@@ -84,9 +82,8 @@ def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) ->
     theirs, ours = str(client.get("/version").raise_for_status().json()["version"]), _installed()
     if _release(theirs) != _release(ours):
         yield (
-            "it is vLLM "
-            f"{theirs}, {ours} is installed here, and they speak other protocols; install the same "
-            "from requirements.txt there"
+            f"it is vLLM {theirs}, {ours} is installed here, and they speak other protocols; install the "
+            "same from requirements.txt there"
         )
         return
     model = client.get("/v1/models").raise_for_status().json()["data"][0]["id"]
@@ -96,8 +93,8 @@ def _faults(client: httpx.Client, checkpoint: Path, dtype: str, context: int) ->
         return
     if answer.is_error:
         yield (
-            "it cannot say how it is set (HTTP "
-            f"{answer.status_code} of /server_info): where Python has no pip, uv must be on its PATH"
+            f"it cannot say how it is set (HTTP {answer.status_code} of /server_info): where Python has "
+            "no pip, uv must be on its PATH"
         )
         return
     info = answer.json()["vllm_config"]
@@ -162,8 +159,7 @@ def _setting_faults(info: Mapping[str, Any], dtype: str, context: int) -> Iterat
         yield f"its context holds {served['max_model_len']} tokens, prompt and completion need {context}"
     if served["logprobs_mode"] != "processed_logprobs":
         yield (
-            "it reports "
-            f"{served['logprobs_mode']}, before temperature and bans (--logprobs-mode "
+            f"it reports {served['logprobs_mode']}, before temperature and bans (--logprobs-mode "
             "processed_logprobs)"
         )
     if (info.get("weight_transfer_config") or {}).get("backend") != "nccl":
@@ -199,10 +195,8 @@ def _image_faults(client: httpx.Client, model: str, checkpoint: Path | None, con
     for side, count in counts.items():
         if count != ours[side]:
             yield (
-                "its processor makes "
-                f"{count} tokens of an image of {side}x{side} pixels, the checkpoint's makes "
-                f"{ours[side]}: "
-                "give both the same processor files"
+                f"its processor makes {count} tokens of an image of {side}x{side} pixels, the "
+                f"checkpoint's makes {ours[side]}: give both the same processor files"
             )
             return
 

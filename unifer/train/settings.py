@@ -148,15 +148,13 @@ def check_held_out(fer: FerArguments, config: Any) -> None:
     steps = config.eval_steps
     if steps is None or steps < 1 or steps != int(steps):
         raise InputError(
-            "--eval_questions "
-            f"{fer.eval_questions} with --eval_steps {steps}: say every how many steps, such as "
-            "--eval_steps 20"
+            f"--eval_questions {fer.eval_questions} with --eval_steps {steps}: say every how many steps, "
+            "such as --eval_steps 20"
         )
     if not Path(fer.eval_questions).is_file():
         raise InputError(
-            "--eval_questions "
-            f"{fer.eval_questions}: no such file; a question file is expected (`unifer data build`, "
-            "or a sample)"
+            f"--eval_questions {fer.eval_questions}: no such file; a question file is expected (`unifer "
+            "data build`, or a sample)"
         )
 
 
@@ -182,9 +180,8 @@ def check_time(fer: FerArguments) -> None:
     """Raise InputError for a time limit under which no step could be taken."""
     if fer.max_minutes is not None and fer.max_minutes <= 0:
         raise InputError(
-            "--max_minutes "
-            f"{fer.max_minutes}: minutes above 0 are expected; how long the run may take, from its "
-            "start"
+            f"--max_minutes {fer.max_minutes}: minutes above 0 are expected; how long the run may take, "
+            "from its start"
         )
 
 

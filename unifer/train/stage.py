@@ -91,9 +91,9 @@ def run(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> Path:
     if this.fer.max_minutes is not None and trainer.state.global_step < trainer.state.max_steps:
         _end_ranks(trainer, this)
         raise OutOfTime(
-            "stopped in step "
-            f"{trainer.state.global_step} of {trainer.state.max_steps}, {this.fer.max_minutes:g} "
-            "minutes after the start; a checkpoint is kept, the same command goes on from there"
+            f"stopped in step {trainer.state.global_step} of {trainer.state.max_steps}, "
+            f"{this.fer.max_minutes:g} minutes after the start; a checkpoint is kept, the same command "
+            "goes on from there"
         )
     _finish(trainer, this, {"steps": trainer.state.global_step, "train_loss": result.training_loss})
     return this.out
@@ -109,9 +109,8 @@ def _ranks_connected() -> Iterator[None]:
     except DistBackendError as error:
         reason = " ".join(str(error).split())[-300:]
         raise InputError(
-            "the ranks could not talk to each other: ... "
-            f"{reason}. NCCL_SOCKET_IFNAME names the network interface to use, NCCL_IB_DISABLE=1 "
-            "leaves InfiniBand out, NCCL_DEBUG=INFO says more"
+            f"the ranks could not talk to each other: ... {reason}. NCCL_SOCKET_IFNAME names the network "
+            "interface to use, NCCL_IB_DISABLE=1 leaves InfiniBand out, NCCL_DEBUG=INFO says more"
         ) from None
 
 

@@ -226,8 +226,7 @@ def _summary(built: Built, out: Path, image_root: Path | None) -> None:
     print(f"{built.source.builder.title}, {built.source.split}: {report.rows:,} rows of {report.read:,} read")
     for reason, dropped in sorted(report.dropped.items(), key=lambda item: -item[1].count):
         print(
-            "  dropped "
-            f"{dropped.count:>8,}  {reason} "
+            f"  dropped {dropped.count:>8,}  {reason} "
             f"({', '.join(dropped.examples)}{', ...' if dropped.count > 3 else ''})"
         )
     for note in report.notes:

@@ -163,8 +163,7 @@ def _balance(summary: FileSummary) -> list[str]:
     for label, count in pooled.most_common():
         if most:
             lines.append(
-                "  "
-                f"{label[:14]:<14} {count:>9,} {100 * count / total:>5.1f} %  "
+                f"  {label[:14]:<14} {count:>9,} {100 * count / total:>5.1f} %  "
                 f"{'#' * round(_BAR * count / most)}".rstrip()
             )
     if summary.ratio is not None:

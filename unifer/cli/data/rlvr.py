@@ -128,9 +128,8 @@ def _show(outcome: RewardFileResult, out: Path, tests: int) -> None:
     if outcome.unseen:
         listed = ", ".join(f"{count:,} of {name}" for name, count in outcome.unseen.items())
         text = (
-            "test images not opened: "
-            f"{listed}. Copies of those were looked for by path alone; name their folder with "
-            "--image-root."
+            f"test images not opened: {listed}. Copies of those were looked for by path alone; name "
+            "their folder with --image-root."
         )
         print("\n".join(wrapped(text)))
     print(

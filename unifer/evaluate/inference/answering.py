@@ -60,9 +60,8 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
             failures.append(reply.error or "")
             if len(failures) == HOPELESS:
                 raise InputError(
-                    "the engine failed on each of the first "
-                    f"{HOPELESS} questions: {failures[-1]}. They are recorded as "
-                    "failed; once the cause is gone, --retry-failed asks them again"
+                    f"the engine failed on each of the first {HOPELESS} questions: {failures[-1]}. They "
+                    "are recorded as failed; once the cause is gone, --retry-failed asks them again"
                 )
 
 

@@ -134,9 +134,7 @@ def check_some_image(plan: AnswerPlan) -> None:
     )
     raise InputError(
         f"{plan.questions_file}: none of its {len(plan.questions)} images is there, such as {first!r} "
-        "(looked below "
-        f"{where}); "
-        "give --image-root the folder that holds them"
+        f"(looked below {where}); give --image-root the folder that holds them"
     )
 
 
@@ -192,9 +190,8 @@ def run_jobs(
         except KeyboardInterrupt:
             kept, total = (sum(job.rows() for job in opened), sum(job.total() for job in opened))
             raise Interrupted(
-                "stopped; "
-                f"{kept} of {total} questions have their answer on disk. The same command goes on "
-                "from there"
+                f"stopped; {kept} of {total} questions have their answer on disk. The same command goes "
+                "on from there"
             ) from None
         return [finish(output, before) for output, before in zip(outputs_of_all, resumed, strict=True)]
 

@@ -133,8 +133,7 @@ def opened(
             if plan.out.exists() and plan.out.stat().st_size:
                 raise InputError(
                     f"{plan.out}: has no {plan.manifest.name} beside it, so nothing says which model "
-                    "answered; "
-                    f"{remedy}"
+                    f"answered; {remedy}"
                 )
             manifest = runs.manifest(command, plan.identity, asked=0, profile=plan.profile)
         # Scores count what was asked and not answered; a later call with a smaller --limit asks no less than

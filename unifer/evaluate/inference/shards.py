@@ -63,9 +63,8 @@ def answer_in_processes(shares: Sequence[ModelWork], shards: int) -> None:
     if gpus and shards * widest.tensor_parallel_size > gpus:
         needed = f"{shards} processes of {widest.tensor_parallel_size} GPU(s) each"
         raise InputError(
-            "--shards: "
-            f"{needed} need {shards * widest.tensor_parallel_size} GPUs, {gpus} are visible; ask for "
-            "fewer"
+            f"--shards: {needed} need {shards * widest.tensor_parallel_size} GPUs, {gpus} are visible; "
+            "ask for fewer"
         )
     jobs = [[_job(share, index, shards) for share in shares] for index in range(shards)]
     outputs = [output for share in shares for output in share.outputs]

@@ -107,8 +107,8 @@ def _of_means(before: Sequence[Graded], after: Sequence[Graded], measure: Measur
     told = [(row, second - first) for row, first, second in worth if first is not None and second is not None]
     if not told:
         raise InputError(
-            "none of the "
-            f"{len(worth):,} questions tells: there is nothing to compare (are their AUs annotated?)"
+            f"none of the {len(worth):,} questions tells: there is nothing to compare (are their AUs "
+            "annotated?)"
         )
     differences = np.array([difference for _, difference in told])
     clusters = clusters_of([row.prediction.question for row, _ in told])
@@ -126,9 +126,8 @@ def _of_tables(
     ]
     if not pairs:
         raise InputError(
-            "none of the "
-            f"{len(before):,} questions asks for a label: there is no {measure} to compare; try "
-            "--measure au_f1"
+            f"none of the {len(before):,} questions asks for a label: there is no {measure} to compare; "
+            "try --measure au_f1"
         )
     width = len(labels) + len(UNNAMED)
     clusters = clusters_of([row.prediction.question for row, _ in pairs])

@@ -84,8 +84,8 @@ def in_common(
     whole = {key: [by_dataset[key][name] for name in names] for key, who in lacking.items() if not who}
     if not whole:
         raise InputError(
-            "no dataset was answered by all of "
-            f"{', '.join(names)}: there are no predictions of {'; '.join(problems)}"
+            f"no dataset was answered by all of {', '.join(names)}: there are no predictions of "
+            f"{'; '.join(problems)}"
         )
     if problems and not common:
         remedy = "make them, name single files, or give --common to compare over the datasets that all have"

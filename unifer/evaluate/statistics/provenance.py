@@ -37,9 +37,8 @@ def differing(selected: Sequence[Selected]) -> list[str]:
     bare = [_named(one, selected) for one, identity in stated if identity is None]
     known = [(one, identity) for one, identity in stated if identity is not None]
     warnings = [
-        "no manifest says how "
-        f"{_listed(bare)} came to be (published results have none): prompt, image rule and sampling "
-        "unknown"
+        f"no manifest says how {_listed(bare)} came to be (published results have none): prompt, image "
+        "rule and sampling unknown"
     ]
     warnings = warnings if bare and len(selected) > 1 else []
     conditions = [(one, dict(_conditions(identity))) for one, identity in known]

@@ -134,8 +134,7 @@ class Asker:
             if self._failed_in_a_row >= HOPELESS:
                 raise InputError(
                     f"{HOPELESS} rows in a row got no reply, the last: {_unpointed(error)}. They are "
-                    "recorded; once the cause is gone, "
-                    f"{self._again}"
+                    f"recorded; once the cause is gone, {self._again}"
                 )
 
     async def _wait_for_turn(self) -> None:

@@ -164,9 +164,8 @@ def without_secrets(url: str, flag: str, variable: str) -> str:
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
         raise InputError(
-            f"{flag}: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a "
-            "key goes into "
-            f"{variable}"
+            f"{flag}: the URL of {parts.hostname or 'a server'} must be http://host:port/v1 alone; a key "
+            f"goes into {variable}"
         )
     return url.rstrip("/")
 

@@ -136,8 +136,8 @@ class Replicas:
         if not left:
             reasons = "; ".join(f"{replica.served.url}: {replica.lost}" for replica in self._replicas)
             raise InputError(
-                "no server is left "
-                f"({reasons}); every answer so far is kept: start one again, and the same command goes on"
+                f"no server is left ({reasons}); every answer so far is kept: start one again, and the "
+                "same command goes on"
             )
         return min(left, key=lambda replica: replica.load)
 

@@ -131,8 +131,7 @@ def _folds(source: DatasetSource) -> Folds | None:
         folds = read_folds(file, source.frames)
         if fold is not None and folds.count != fold.of:
             raise InputError(
-                "--fold "
-                f"{fold}: {file} has {folds.count} folds; say --fold "
+                f"--fold {fold}: {file} has {folds.count} folds; say --fold "
                 f"{min(fold.number, folds.count)}/{folds.count}"
             )
         return folds
@@ -157,8 +156,8 @@ def _own_labels(faces: Sequence[SourceRow]) -> tuple[str, ...]:
         )
     if len(spellings) == 1:
         raise InputError(
-            "all rows have the label "
-            f"{next(iter(spellings))!r}, nothing to choose from; list all with --labels a,b,..."
+            f"all rows have the label {next(iter(spellings))!r}, nothing to choose from; list all with "
+            "--labels a,b,..."
         )
     order = sorted(
         spellings, key=lambda label: (EMOTIONS.index(label) if label in EMOTIONS else len(EMOTIONS), label)

@@ -75,8 +75,8 @@ def _turn(row: dict[str, Any], who: str) -> str:
     )
     if not words or not isinstance(words[0], str) or not words[0].strip():
         raise ValueError(
-            "'conversations' holds no text from "
-            f"{who!r}; each row needs a question from 'human' and an answer from 'gpt'"
+            f"'conversations' holds no text from {who!r}; each row needs a question from 'human' and an "
+            "answer from 'gpt'"
         )
     return words[0].replace("<image>", "").strip()
 

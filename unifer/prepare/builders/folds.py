@@ -197,8 +197,7 @@ def refuse_leak(subjects: Collection[str], fold: Fold, other: Path, out: Path) -
         if subject in subjects:
             folds = about.get("folds", "another assignment")
             raise InputError(
-                f"{out}: would hold subject {subject!r} for fold {fold}, whom {other}:{number} "
-                f"({folds}) has on the other side of that "
-                "fold: a model would be tested on people it was trained on; build both files with "
-                "the same --folds, or move that one away"
+                f"{out}: would hold subject {subject!r} for fold {fold}, whom {other}:{number} ({folds}) "
+                "has on the other side of that fold: a model would be tested on people it was trained "
+                "on; build both files with the same --folds, or move that one away"
             )

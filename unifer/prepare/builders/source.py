@@ -228,8 +228,8 @@ class DatasetSource:
         raise InputError(
             f"{self.options.root}: {self.builder.title} is not whole there; missing are\n  "
             + "\n  ".join([*missing[:_NAMED], *more])
-            + "\n--root holds "
-            f"{holds}; complete it, or point --root at the folder that holds {self.builder.layout}"
+            + f"\n--root holds {holds}; complete it, or point --root at the folder that holds "
+            f"{self.builder.layout}"
         )
 
 

@@ -177,8 +177,7 @@ def _check_some_image(plan: CurationPlan) -> None:
             continue
     raise InputError(
         f"{plan.rows_file}: none of its {len(plan.rows)} images is there, such as "
-        f"{plan.rows[0].image_path!r}; give "
-        "--image-root the folder that holds them"
+        f"{plan.rows[0].image_path!r}; give --image-root the folder that holds them"
     )
 
 

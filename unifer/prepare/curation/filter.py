@@ -75,8 +75,8 @@ class Known:
     def __post_init__(self) -> None:
         if self.label is not None and self.label not in self.candidate_labels:
             raise ValueError(
-                "the known label "
-                f"{self.label!r} is not among the candidates {', '.join(self.candidate_labels)}"
+                f"the known label {self.label!r} is not among the candidates "
+                f"{', '.join(self.candidate_labels)}"
             )
         if self.label is None and self.action_units is None:
             raise ValueError("neither a label nor Action Units are known: no reply could be judged")
@@ -117,9 +117,8 @@ class FilterSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.min_words <= self.max_words:
             raise ValueError(
-                "min_words "
-                f"{self.min_words} and max_words {self.max_words}: 0 <= min_words <= max_words is "
-                "needed"
+                f"min_words {self.min_words} and max_words {self.max_words}: 0 <= min_words <= max_words "
+                "is needed"
             )
         if not 0 <= self.min_au_f1 <= 1:
             raise ValueError(f"min_au_f1 {self.min_au_f1} must be from 0 to 1")

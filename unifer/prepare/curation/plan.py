@@ -60,9 +60,8 @@ class CurationPlan:
             raise ValueError(f"attempts {self.attempts} must be at least 1")
         if not 0 <= self.temperature <= 1 or self.temperature_step < 0:
             raise ValueError(
-                "temperature "
-                f"{self.temperature} must be from 0 to 1, and its step {self.temperature_step} not "
-                "negative"
+                f"temperature {self.temperature} must be from 0 to 1, and its step "
+                f"{self.temperature_step} not negative"
             )
 
     def identity(self) -> Json:

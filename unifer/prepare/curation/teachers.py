@@ -126,10 +126,9 @@ def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
             return TeacherSpec(checkpoint.name, checkpoint=checkpoint.path, **settings)
         if not re.fullmatch(r"[a-z0-9_.-]+/[^\s]+", text):
             raise InputError(
-                "--teacher "
-                f"{text}: is no folder, no URL and no provider/model; give openai/gpt-4o-mini, "
-                "anthropic/..., google/..., http://127.0.0.1:8000/v1 with --model NAME, or a "
-                "checkpoint folder"
+                f"--teacher {text}: is no folder, no URL and no provider/model; give openai/gpt-4o-mini, "
+                "anthropic/..., google/..., http://127.0.0.1:8000/v1 with --model NAME, or a checkpoint "
+                "folder"
             )
         return TeacherSpec(text, **settings)
     except ValueError as error:
@@ -139,9 +138,8 @@ def find_teacher(text: str, served: str | None, **settings: Any) -> TeacherSpec:
 def _served(url: str, served: str | None) -> str:
     if not served:
         raise InputError(
-            "--teacher "
-            f"{urlsplit(url).hostname}: a server needs --model NAME, the name it serves the model "
-            "under"
+            f"--teacher {urlsplit(url).hostname}: a server needs --model NAME, the name it serves the "
+            "model under"
         )
     return served
 

@@ -19,9 +19,7 @@ RGB = tuple[int, int, int]
 
 
 class DrawnShape(NamedTuple):
-    """A filled polygon; `lift` is how far it stands out of the head's surface, which matters when the head
-    turns.
-    """
+    """A filled polygon; `lift` is how far it stands out of the head's surface, for turned heads."""
 
     points: Points
     colour: tuple[int, int, int, int]

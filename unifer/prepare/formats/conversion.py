@@ -74,8 +74,8 @@ def named(name: str) -> Format:
         return FORMATS[name]
     near = difflib.get_close_matches(name, FORMATS, n=1)
     raise InputError(
-        "no format is called "
-        f"{name!r}{f'; did you mean {near[0]!r}?' if near else ''}; there are {', '.join(FORMATS)}"
+        f"no format is called {name!r}{f'; did you mean {near[0]!r}?' if near else ''}; there are "
+        f"{', '.join(FORMATS)}"
     )
 
 
@@ -222,9 +222,8 @@ def _moved(sample: Sample, source: Path, target: Path, image_root: Path | None) 
     from_target = Path(os.path.relpath(source.parent.resolve() / path, target.parent.resolve()))
     if from_target.parts[0] == os.pardir:
         raise ValueError(
-            "image "
-            f"{path!r} lies beside {source.name}, and no path from {target.parent} leads down to it; "
-            "write the file there or above it, or say with --image-root DIR which folder image paths "
+            f"image {path!r} lies beside {source.name}, and no path from {target.parent} leads down to "
+            "it; write the file there or above it, or say with --image-root DIR which folder image paths "
             "lie below"
         )
     return replace(sample, image_path=from_target.as_posix())
@@ -236,9 +235,8 @@ def _picture_bytes(sample: Sample, source: Path, image_root: Path | None) -> byt
         content = images.resolve(sample.image_path, image_root, source.parent).read_bytes()
     except OSError as error:
         raise ValueError(
-            "image "
-            f"{sample.image_path!r} cannot be embedded: {error.strerror}; give --image-root, or leave "
-            "--embed out"
+            f"image {sample.image_path!r} cannot be embedded: {error.strerror}; give --image-root, or "
+            "leave --embed out"
         ) from None
     if not content:
         raise ValueError(f"image {sample.image_path!r} is empty (0 bytes)")
@@ -254,8 +252,7 @@ def _unpacked(sample: Sample, content: bytes, target: Path, image_root: Path | N
     if path.exists():
         if path.read_bytes() != content:
             raise ValueError(
-                "image "
-                f"{sample.image_path!r}: another picture is there already ({path}); move it, or "
+                f"image {sample.image_path!r}: another picture is there already ({path}); move it, or "
                 "convert elsewhere"
             )
         return False

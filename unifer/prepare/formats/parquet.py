@@ -44,8 +44,8 @@ def _read(row: Json) -> Sample:
     missing = [name for name in ("image_path", "question") if name not in row]
     if missing:
         raise ValueError(
-            "has no column "
-            f"{missing[0]!r}; a folder that `unifer data convert --to datasets` wrote is expected"
+            f"has no column {missing[0]!r}; a folder that `unifer data convert --to datasets` wrote is "
+            "expected"
         )
     provenance = row.get("provenance")
     values = {name: row.get(name) for name in FIELDS if name != "extra"}

@@ -114,8 +114,7 @@ def restored(native: Sample, carried: Any) -> Sample:
     values = {name: getattr(native, name) for name in FIELDS}
     if "response" in kept and "solution" in instead and values["solution"] != instead["solution"][0]:
         raise ValueError(
-            "the label was "
-            f"{instead['solution'][0]!r} when the reply was kept beside it and is "
+            f"the label was {instead['solution'][0]!r} when the reply was kept beside it and is "
             f"{values['solution']!r} now; remove {CARRIED_KEY!r} from this row, or set the label back"
         )
     values |= {name: value for name, value in kept.items() if values[name] is None}

@@ -103,9 +103,8 @@ def write(
     left = Counter(groups[row] for row in selection.rows())
     if counts["image"] == len(groups):
         raise InputError(
-            "none of the images of "
-            f"{len(groups):,} rows can be opened; name their folder with --image-root, or use "
-            "--no-images"
+            f"none of the images of {len(groups):,} rows can be opened; name their folder with "
+            "--image-root, or use --no-images"
         )
     if not left:
         listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
@@ -242,8 +241,6 @@ def image_path(name: str, source: Path, out: Path, image_root: Path | None) -> s
     if moved.split("/")[0] == "..":
         raise InputError(
             f"{source}: its image {name!r} would lie outside the folder of {out}; write --out at or "
-            "above "
-            f"{source.parent}, "
-            "or keep the images below one folder and name it with --image-root"
+            f"above {source.parent}, or keep the images below one folder and name it with --image-root"
         )
     return moved

@@ -74,9 +74,8 @@ def _parts(groups: Mapping[Group, Sequence[int]], shares: Shares) -> list[tuple[
     if set(shares.mix) != set(datasets):
         named = ", ".join(sorted(name or "(rows without a dataset)" for name in datasets))
         raise InputError(
-            "--mix names "
-            f"{', '.join(shares.mix)}; the rows left are of {named}: name each once, NAME=0 leaves "
-            "one out"
+            f"--mix names {', '.join(shares.mix)}; the rows left are of {named}: name each once, NAME=0 "
+            "leaves one out"
         )
     parts = {
         name: _by_class({group: rows for group, rows in groups.items() if group[0] == name})

@@ -162,9 +162,8 @@ def refuse_held_out(trained: Iterable[RowImage], held_out: Iterable[RowImage]) -
         first, other, why = leaked[0]
         raise InputError(
             f"{first.source}: {len(leaked):,} of its faces or of the other files' are held out, the "
-            "first "
-            f"{first.image_path!r}: {why} as {other.image_path!r} of {other.source}. Scores on faces "
-            "that were trained on say nothing; take them out of either"
+            f"first {first.image_path!r}: {why} as {other.image_path!r} of {other.source}. Scores on "
+            "faces that were trained on say nothing; take them out of either"
         )
     return Compared(looked, len(images), missing)
 

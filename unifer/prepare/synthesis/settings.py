@@ -129,9 +129,8 @@ class SelectSettings:
         _least("faces", self.faces, 1)
         if not 0 <= self.min_rate < self.max_rate <= 1:
             raise ValueError(
-                "min_rate "
-                f"{self.min_rate} and max_rate {self.max_rate}: 0 <= min_rate < max_rate <= 1 is "
-                "needed"
+                f"min_rate {self.min_rate} and max_rate {self.max_rate}: 0 <= min_rate < max_rate <= 1 "
+                "is needed"
             )
         for name in ("easy_share", "guided_share"):
             if not 0 <= getattr(self, name) <= 1:
@@ -235,9 +234,8 @@ class Synthesis:
             )
         if self.loop == "blind" and self.correction != Correction():
             raise ValueError(
-                "correction "
-                f"{asdict(self.correction)} is for the loop facial-r1; set loop: facial-r1, or leave "
-                "it out"
+                f"correction {asdict(self.correction)} is for the loop facial-r1; set loop: facial-r1, "
+                "or leave it out"
             )
         if self.loop == "blind" and self.generation.temperature == 0:
             raise ValueError(

@@ -14,13 +14,12 @@ from unifer.report.leaderboard.lines import Leaderboard, Ranking, RankingLine
 NAME_WIDTH = 60
 _NO_SHARES = ("rege", "judge")
 EXPLAINED = (
-    "Shares in percent; brackets hold 95 % bootstrap intervals. Bold: the best of a column, and "
-    "every model whose difference from it may be noise (the 95 % interval of the paired difference "
-    "holds 0; where scores cannot be paired, intervals overlap). Such models share a rank, marked =. "
-    "A tilde marks a score over other or fewer questions, which has no rank. Lines marked published "
-    "are copied from papers and repositories, made under the protocol they name, and are never "
-    "ranked. A run that stands beside them and was asked with another prompt than the published one "
-    "says so behind its name."
+    "Shares in percent; brackets hold 95 % bootstrap intervals. Bold: the best of a column, and every "
+    "model whose difference from it may be noise (the 95 % interval of the paired difference holds 0; "
+    "where scores cannot be paired, intervals overlap). Such models share a rank, marked =. A tilde "
+    "marks a score over other or fewer questions, which has no rank. Lines marked published are copied "
+    "from papers and repositories, made under the protocol they name, and are never ranked. A run that "
+    "stands beside them and was asked with another prompt than the published one says so behind its name."
 )
 
 

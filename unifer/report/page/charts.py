@@ -88,8 +88,8 @@ def dumbbells_png(path: Path, changes: Sequence[LabelChange], before: str, after
         f"{plain(before, 36)} → {plain(after, 36)}\n{plain(about, 80)}", x=0.01, ha="left", fontsize=11
     )
     rule = (
-        "won, lost: p ≤ "
-        f"{ALPHA} after Holm's correction over the labels (McNemar; swaps, where there are subjects)"
+        f"won, lost: p ≤ {ALPHA} after Holm's correction over the labels (McNemar; swaps, where there "
+        "are subjects)"
     )
     figure.supxlabel(rule, fontsize=8, color="#5d6167")
     save_png(figure, path)
@@ -151,8 +151,8 @@ class Radar:
         if len(self.axes) >= FEWEST:
             return ""
         return (
-            "No radar chart: it needs at least "
-            f"{FEWEST} axes, and {self.what} has {len(self.axes)} here ({', '.join(self.axes)})."
+            f"No radar chart: it needs at least {FEWEST} axes, and {self.what} has {len(self.axes)} here "
+            f"({', '.join(self.axes)})."
         )
 
     @property

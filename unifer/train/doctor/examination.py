@@ -133,8 +133,8 @@ def read_plan(stage: str, argv: Sequence[str], processes: int = 1) -> tuple[Any,
     if stage == "grpo":
         if fer.rollouts not in grpo_settings.MODES:
             raise InputError(
-                "--rollouts "
-                f"{fer.rollouts}: no such way to sample; allowed are {', '.join(grpo_settings.MODES)}"
+                f"--rollouts {fer.rollouts}: no such way to sample; allowed are "
+                f"{', '.join(grpo_settings.MODES)}"
             )
         grpo_settings.check_choices(fer, config)
         config.use_vllm, config.vllm_mode = fer.rollouts != "none", fer.rollouts

@@ -124,8 +124,8 @@ def changes(plan: MemoryPlan) -> Iterator[tuple[str, MemoryPlan]]:
     if plan.batch > 1:
         smaller = replace(plan, batch=plan.batch // 2, accumulation=plan.accumulation * 2)
         yield (
-            "--per_device_train_batch_size "
-            f"{smaller.batch} --gradient_accumulation_steps {smaller.accumulation}",
+            f"--per_device_train_batch_size {smaller.batch} --gradient_accumulation_steps "
+            f"{smaller.accumulation}",
             smaller,
         )
     if plan.vllm and not plan.vllm.sleeps:
