@@ -1,4 +1,4 @@
-"""Names that a newcomer can tell apart: one noun, one meaning, and no participle in a noun's place."""
+"""What a newcomer reads first: names that can be told apart, and docstrings that open with one line."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def test_no_public_name_is_a_participle(path: Path) -> None:
     assert path.stem not in PARTICIPLES
     names = public_names(ast.parse(path.read_text(encoding="utf-8")))
     assert not [f"{path.name}:{line}: {name}" for name, line in names if name.lower() in PARTICIPLES]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_docstring_opens_with_one_line(path: Path) -> None:
+    """A first sentence over two lines is read twice, and no list of functions can show it."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented)]
+    assert not [text for text in texts if "\n" in text.partition("\n\n")[0]]
 
 
 def near(one: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
@@ -10,11 +11,12 @@ from typing import Any, Self
 from unifer.files import line_of
 
 
-class ClosedAtExit:
+class ClosedAtExit(ABC):
     """A log as a `with` block: closed at its end, whatever happens."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Write what is left, and give the file back."""
 
     def __enter__(self) -> Self:
         return self

@@ -36,25 +36,21 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
+def draw_held_out(folder: Path) -> Path:
+    """A dataset folder of eight held-out faces."""
+    held = folder / "heldout"
+    held.mkdir()
+    (held / "dataset.yaml").write_text(HELD_OUT)
+    series = ["--count", "8", "--seed", "held"]
+    unifer("data", "faces", *series, "--out", str(held / "data"), "--datasets", str(held))
+    return held
+
+
 def make_config(folder: Path, corpus: Path, trained: Path) -> Path:
     """Eight held-out faces, and a round of a model that has learnt the corpus somewhat, small enough for a
     test.
     """
-    held = folder / "heldout"
-    held.mkdir()
-    (held / "dataset.yaml").write_text(HELD_OUT)
-    unifer(
-        "data",
-        "faces",
-        "--count",
-        "8",
-        "--seed",
-        "held",
-        "--out",
-        str(held / "data"),
-        "--datasets",
-        str(held),
-    )
+    held = draw_held_out(folder)
     small = {"max_steps": 2, "per_device_train_batch_size": 8, "report_to": "none"}
     config = {
         "out": str(folder / "run"),

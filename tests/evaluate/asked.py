@@ -27,6 +27,12 @@ def silent(total: int, done: int) -> Iterator[Advance]:
     yield lambda amount=1: None
 
 
+def asking(dataset: Path, *flags: str) -> list[str]:
+    """The command that asks the questions of `make_dataset` and takes the scripted replies beside them."""
+    base = ["infer", "--dataset-dir", str(dataset), "--engine", "scripted"]
+    return [*base, "--replies", str(dataset / "replies.json"), *flags]
+
+
 def reply_to(request: Request) -> str:
     return f"<think>{request.key}</think>\n<answer>neutral</answer>"
 

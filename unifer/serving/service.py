@@ -148,7 +148,7 @@ class ReadingService:
                 f"{prepared.faces} faces found; at most {self.limits.faces} are read at once: name some by "
                 "'faces', or ask for the largest by 'which'",
             )
-        # The key seeds sampled replies: the same photo gets the same votes, whoever else is asking.
+        # The key seeds sampled replies: a photo gets the same votes again, unless it comes twice at once.
         return prepared.but(key=hashlib.sha256(upload.data).hexdigest()[:16])
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

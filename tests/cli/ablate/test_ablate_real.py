@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.test_synthesis_real import HELD_OUT
-from tests.shared import ROOT, unifer
+from tests.cli.test_synthesis_real import draw_held_out
+from tests.shared import ROOT
 from unifer.cli import ablation_plan
 from unifer.cli.ablation_plan import Ablations, plan
 from unifer.cli.ablation_study import Study
@@ -31,21 +31,7 @@ CONFIGS = ROOT / "train_unifer/configs"
 
 def make_table(folder: Path, corpus: Path, trained: Path) -> Path:
     """Eight held-out faces; a reference of two steps each, its SFT alone, and a variant with a KL term."""
-    held = folder / "heldout"
-    held.mkdir()
-    (held / "dataset.yaml").write_text(HELD_OUT)
-    unifer(
-        "data",
-        "faces",
-        "--count",
-        "8",
-        "--seed",
-        "held",
-        "--out",
-        str(held / "data"),
-        "--datasets",
-        str(held),
-    )
+    held = draw_held_out(folder)
     small = {"max_steps": 2, "per_device_train_batch_size": 8, "report_to": "none", "save_steps": 1}
     table = {
         "out": str(folder / "run"),

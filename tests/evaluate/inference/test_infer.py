@@ -10,6 +10,7 @@ import pytest
 
 from tests.evaluate.asked import (
     COUNT,
+    asking,
     assert_each_answered_once,
     lines,
     make_plan,
@@ -187,17 +188,7 @@ def test_full_disk_says_what_is_kept_and_the_run_goes_on_later(
 
 
 def test_limit_is_widened_without_asking_twice(dataset: Path) -> None:
-    base = [
-        "infer",
-        "--dataset-dir",
-        str(dataset),
-        "--engine",
-        "scripted",
-        "--replies",
-        str(dataset / "replies.json"),
-        "--model",
-        "model",
-    ]
+    base = asking(dataset, "--model", "model")
     assert main([*base, "--limit", "7"]) == 0
     assert len(rows_of(dataset)) == 7
     assert main(base) == 0
@@ -235,15 +226,7 @@ def test_ctrl_c_says_how_to_go_on(dataset: Path) -> None:
 
 def test_missing_question_file_says_how_to_try_now(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "data/toy_qa.json").rename(dataset / "data/sample_qa.json")
-    base = [
-        "infer",
-        "--dataset-dir",
-        str(dataset),
-        "--engine",
-        "scripted",
-        "--replies",
-        str(dataset / "replies.json"),
-    ]
+    base = asking(dataset)
     assert main(base) == 2
     assert "--questions data/sample_qa.json" in capsys.readouterr().err
     assert main([*base, "--questions", "data/sample_qa.json"]) == 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests.evaluate.asked import (
     COUNT,
+    asking,
     lines,
     make_dataset,
 )
@@ -15,22 +16,9 @@ from unifer import files
 from unifer.cli import main
 
 
-def _asking(dataset: Path, *flags: str) -> list[str]:
-    return [
-        "infer",
-        "--dataset-dir",
-        str(dataset),
-        "--engine",
-        "scripted",
-        "--replies",
-        str(dataset / "replies.json"),
-        *flags,
-    ]
-
-
 @pytest.mark.parametrize("shards", ["1", "2"])
 def test_several_models_get_a_results_file_and_a_manifest_each(dataset: Path, shards: str) -> None:
-    assert main(_asking(dataset, "--shards", shards, "--model", "one", "two")) == 0
+    assert main(asking(dataset, "--shards", shards, "--model", "one", "two")) == 0
     for name in ("one", "two"):
         assert lines(dataset / f"results/{name}.jsonl") == COUNT
         assert files.read_json(dataset / f"results/{name}.manifest.json")["identity"]["model"]["name"] == name
@@ -51,7 +39,7 @@ def test_flags_after_then_are_for_the_next_model_and_the_others_stay(dataset: Pa
         "--limit",
         "2",
     ]
-    assert main(_asking(dataset, *more, "--then", "--model", "least", "--limit", "1")) == 0
+    assert main(asking(dataset, *more, "--then", "--model", "least", "--limit", "1")) == 0
     asked = {
         folder.name: {path.stem: lines(path) for path in (folder / "results").glob("*.jsonl")}
         for folder in (dataset, other)
@@ -73,12 +61,12 @@ def test_flags_after_then_are_for_the_next_model_and_the_others_stay(dataset: Pa
 def test_several_models_that_cannot_be_asked_together_are_refused(
     flags: list[str], said: str, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(_asking(dataset, *flags)) == 2
+    assert main(asking(dataset, *flags)) == 2
     assert said in capsys.readouterr().err
     assert not (dataset / "results").exists()
 
 
 def test_results_of_another_run_are_refused_before_the_first_model_is_asked(dataset: Path) -> None:
-    assert main(_asking(dataset, "--model", "two", "--seed", "1")) == 0
-    assert main(_asking(dataset, "--model", "one", "two")) == 2
+    assert main(asking(dataset, "--model", "two", "--seed", "1")) == 0
+    assert main(asking(dataset, "--model", "one", "two")) == 2
     assert lines(dataset / "results/one.jsonl") == 0

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluate.asked import COUNT, assert_each_answered_once, lines, rows_of
+from tests.evaluate.asked import COUNT, asking, assert_each_answered_once, lines, rows_of
 from unifer import files
 from unifer.cli import main
 from unifer.datasets import load_dataset
@@ -25,9 +25,8 @@ from unifer.evaluate.parts import QuestionPart, missing_parts
 from unifer.evaluate.run_files import find_runs
 
 
-def asking(dataset: Path, *flags: str) -> list[str]:
-    base = ["infer", "--dataset-dir", str(dataset), "--engine", "scripted", "--model", "model"]
-    return [*base, "--replies", str(dataset / "replies.json"), *flags]
+def by_model(dataset: Path, *flags: str) -> list[str]:
+    return asking(dataset, "--model", "model", *flags)
 
 
 def part_file(dataset: Path, number: int, of: int = 3) -> Path:
@@ -43,7 +42,7 @@ def test_three_jobs_two_of_them_killed_and_run_again_answer_every_question_once(
 ) -> None:
     slow = {1: "0.5", 2: "0.5", 3: "0"}
     flags = {
-        number: asking(dataset, "--part", f"{number}/3", "--reply-seconds", slow[number]) for number in slow
+        number: by_model(dataset, "--part", f"{number}/3", "--reply-seconds", slow[number]) for number in slow
     }
     jobs = {
         number: subprocess.Popen([sys.executable, "-m", "unifer", *flags[number]], stderr=subprocess.DEVNULL)
@@ -60,7 +59,7 @@ def test_three_jobs_two_of_them_killed_and_run_again_answer_every_question_once(
     for number in (1, 2):
         kept = lines(part_file(dataset, number))
         assert kept < 13
-        assert main(asking(dataset, "--part", f"{number}/3")) == 0
+        assert main(by_model(dataset, "--part", f"{number}/3")) == 0
         said = capsys.readouterr().err
         assert f"{kept} of them before" in said
         assert (
@@ -76,7 +75,7 @@ def test_the_merged_run_is_the_whole_run(dataset: Path, capsys: pytest.CaptureFi
     """`unifer infer` without --part takes it for its own, and scores find nothing missing."""
     parts = [part_file(dataset, number) for number in (1, 2, 3)]
     for number in (1, 2, 3):
-        assert main(asking(dataset, "--part", f"{number}/3")) == 0
+        assert main(by_model(dataset, "--part", f"{number}/3")) == 0
     spec = load_dataset(dataset)
     assert find_runs(spec) == [], "a part is no run that a board would show"
     assert main(merging(dataset, *parts)) == 0
@@ -89,7 +88,7 @@ def test_the_merged_run_is_the_whole_run(dataset: Path, capsys: pytest.CaptureFi
     assert main(["eval", "--dataset-dir", str(dataset), "--resamples", "0"]) == 0
     assert json.loads((dataset / "results/model.metrics.json").read_text())["war"] == 1
     capsys.readouterr()
-    assert main(asking(dataset)) == 0
+    assert main(by_model(dataset)) == 0
     assert f"{COUNT} of them before" in capsys.readouterr().err
 
 
@@ -97,17 +96,17 @@ def test_a_missing_part_is_named_and_its_questions_count_as_missing(
     dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in (1, 3):
-        assert main(asking(dataset, "--part", f"{number}/3")) == 0
+        assert main(by_model(dataset, "--part", f"{number}/3")) == 0
     assert main(merging(dataset, part_file(dataset, 1), part_file(dataset, 3))) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "27 of 40 questions, 27 answered, 13 missing" in said
     assert "part 2/3 is missing" in said
-    assert main(asking(dataset)) == 0, "inference goes on with what is missing"
+    assert main(by_model(dataset)) == 0, "inference goes on with what is missing"
     assert_each_answered_once(rows_of(dataset))
 
 
 def test_a_part_that_stopped_early_lacks_its_own_questions(dataset: Path) -> None:
-    assert main(asking(dataset, "--part", "2/3")) == 0
+    assert main(by_model(dataset, "--part", "2/3")) == 0
     path, spec = part_file(dataset, 2), load_dataset(dataset)
     kept = path.read_text().splitlines(keepends=True)
     path.write_text("".join(kept[:5]))
@@ -120,7 +119,7 @@ def test_a_part_that_stopped_early_lacks_its_own_questions(dataset: Path) -> Non
 def test_a_wider_limit_moves_no_question_to_another_part(dataset: Path) -> None:
     for flags in (["--limit", "9"], []):
         for number in (1, 2):
-            assert main(asking(dataset, "--part", f"{number}/2", *flags)) == 0
+            assert main(by_model(dataset, "--part", f"{number}/2", *flags)) == 0
     assert main(merging(dataset, part_file(dataset, 1, 2), part_file(dataset, 2, 2))) == 0
     assert_each_answered_once(rows_of(dataset))
 
@@ -139,7 +138,7 @@ def test_a_wider_limit_moves_no_question_to_another_part(dataset: Path) -> None:
 def test_a_part_that_does_not_exist_is_one_line(
     part: str, said: str, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(asking(dataset, f"--part={part}")) == 2
+    assert main(by_model(dataset, f"--part={part}")) == 2
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
@@ -150,7 +149,7 @@ def test_parts_of_two_splits_and_two_files_of_one_part_are_refused(
     dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for part in ("1/3", "2/3", "1/2"):
-        assert main(asking(dataset, "--part", part)) == 0
+        assert main(by_model(dataset, "--part", part)) == 0
     first, second, half = part_file(dataset, 1), part_file(dataset, 2), part_file(dataset, 1, 2)
     copy = dataset / "results/copy.jsonl"
     copy.write_bytes(first.read_bytes())
@@ -168,17 +167,17 @@ def test_parts_of_two_splits_and_two_files_of_one_part_are_refused(
 
 
 def test_the_file_of_a_part_is_of_that_part_alone(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(asking(dataset, "--part", "1/3")) == 0
+    assert main(by_model(dataset, "--part", "1/3")) == 0
     for end in (".jsonl", ".manifest.json"):
         part_file(dataset, 1).with_suffix(end).rename(part_file(dataset, 2).with_suffix(end))
-    assert main(asking(dataset, "--part", "2/3")) == 2
+    assert main(by_model(dataset, "--part", "2/3")) == 2
     assert "part.number: 1 -> 2" in capsys.readouterr().err
 
 
 def test_parts_go_for_the_whole_command(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(asking(dataset, "--part", "1/3", "--then", "--part", "2/3")) == 2
+    assert main(by_model(dataset, "--part", "1/3", "--then", "--part", "2/3")) == 2
     assert "--part is meant for the whole command" in capsys.readouterr().err
-    assert main(asking(dataset, "--part", "1/3", "--then", "--model", "other")) == 0
+    assert main(by_model(dataset, "--part", "1/3", "--then", "--model", "other")) == 0
     assert sorted(path.name for path in (dataset / "results").glob("*.jsonl")) == [
         "model.part-1-of-3.jsonl",
         "other.part-1-of-3.jsonl",
