@@ -182,7 +182,7 @@ def _figures(root: Path, work: Path, model: str, scored: Mapping[str, DatasetSco
     bars_png(
         work / "scores.png",
         bars + [_bar(part["title"], part) for part in sets],
-        ("WAR", "AU F1 a face"),
+        ("WAR", "AU F1 per face"),
         title,
         sections,
     )

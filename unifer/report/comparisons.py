@@ -14,8 +14,8 @@ from unifer.evaluate.statistics.gains import Gain
 from unifer.evaluate.statistics.recalls import LabelChange
 from unifer.report.layout import HEADINGS, grid, interval_text, notes_text, percent, plain
 
-_TITLES = {**HEADINGS, "face_f1": "AU F1 a face", "micro_f1": "micro"}
-_MEASURES = {**HEADINGS, "au_f1": "AU F1 a face"}
+_TITLES = {**HEADINGS, "face_f1": "AU F1 per face", "micro_f1": "micro"}
+_MEASURES = {**HEADINGS, "au_f1": "AU F1 per face"}
 _LEAST_P = 0.0001
 HELPED, NO_DIFFERENCE, HURT = "helped", "no difference", "hurt"
 

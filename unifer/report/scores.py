@@ -101,7 +101,7 @@ def models_text(scored: Mapping[str, DatasetScores]) -> str:
         scores = result.labelled
         war = percent(scores.war) + interval_text(scores.intervals.get("war"))
         rows.append((plain(name, 16), war, percent(scores.uar), claimed, f"{result.counts['no_answer']:,}"))
-    return grid(("percent, 95 %", "WAR", "UAR", "AU F1 a face", "no answer"), rows)
+    return grid(("percent, 95 %", "WAR", "UAR", "AU F1 per face", "no answer"), rows)
 
 
 def class_grid(scores: Scores) -> str:

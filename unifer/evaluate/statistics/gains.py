@@ -76,7 +76,7 @@ def face_f1(graded: Graded) -> float | None:
 
 
 MEASURES = (*HEADLINE, "au_f1")
-"""By name: WAR, UAR, macro-F1, and AU F1 a face."""
+"""By name: WAR, UAR, macro-F1, and AU F1 per face."""
 
 
 @dataclass(frozen=True)

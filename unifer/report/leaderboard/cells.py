@@ -33,7 +33,7 @@ METRICS = {
     "macro_f1": "macro-F1",
     "au_macro_f1": "AU macro-F1",
     "au_micro_f1": "AU micro-F1",
-    "au_face_f1": "AU F1 a face",
+    "au_face_f1": "AU F1 per face",
     "rouge_l": "ROUGE-L",
     "rege": "REGE",
     "judge": "judge, 1 to 10",

@@ -43,7 +43,7 @@
     if (!rows.length) return page.section("differences", null);
     const limit = Math.max(1, ...rows.filter((row) => row.gain).flatMap((row) => row.gain.ci95.map(Math.abs)));
     const heads = ["Model", "Dataset", `±${short(Number(limit.toFixed(1)))} points`, "gain, points", "questions", "fixed", "broken", "p"];
-    const units = rows.some((row) => row.measure === "au_f1") ? " (AU F1 a face where AUs alone are asked for)" : "";
+    const units = rows.some((row) => row.measure === "au_f1") ? " (AU F1 per face where AUs alone are asked for)" : "";
     const { baseline } = page.summary;
     const many = baseline ? ` Each is held against ${baseline}.` : "";
     const about = `Gain in WAR${units}, paired over the same questions: 95 % bootstrap interval; p of McNemar's exact test (of a swap test over all datasets together, and over subjects where there are any), by Holm for the pairs of a dataset. Fixed: questions that only the model named first got right; broken: only the other.${many}`;
