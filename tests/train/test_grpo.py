@@ -97,8 +97,9 @@ def test_two_ranks_roll_out_with_vllm_under_zero(stage: str, corpus: Path, tmp_p
     """And `unifer infer` loads what they save."""
     out = tmp_path / stage
     zero = ROOT / f"train_unifer/configs/deepspeed/{stage}.json"
-    argv = flags(corpus, BASE, out, config=ROOT / "train_unifer/configs/grpo_tiny.yaml", max_steps=10,
-                 per_device_train_batch_size=4, trained_completions=2, deepspeed=zero, save_steps=100)  # fmt: skip
+    recipe = ROOT / "train_unifer/configs/grpo_tiny.yaml"  # with its KL term, of the completions trained on
+    sizes = {"max_steps": 10, "per_device_train_batch_size": 4, "trained_completions": 2, "save_steps": 100}
+    argv = flags(corpus, BASE, out, config=recipe, deepspeed=zero, **sizes)
     environment = os.environ | {"NPROC": "2", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     launcher = ROOT / "train_unifer/src/scripts/run_grpo_vllm.sh"
     subprocess.run(["bash", str(launcher), *argv], env=environment, check=True, timeout=1800)
