@@ -11,7 +11,7 @@ import pytest
 
 from tests.prepare.builders import mini
 from unifer.errors import InputError
-from unifer.prepare.builders.fer2013 import decide
+from unifer.ballots import decide
 from unifer.prepare.builders.image_root import lay_out
 
 HAPPY = (0, 10, 0, 0, 0, 0, 0, 0, 0, 0)
