@@ -5,9 +5,10 @@ and the gap too wide, the more groups the more so, and the plain bootstrap repea
 groups do not differ its interval of the gap never holds 0. Both are directionally differentiable functions of
 the scores, so the deviations of the samples are read through the derivative at the estimated contenders (Fang
 and Santos, Review of Economic Studies 86(1), 2019): the groups within `NEAR` standard errors of the lowest,
-and of the highest. The bound towards chance takes all contenders together, the other one the furthest pair of
-them, so that either is right whichever contenders are truly tied. benchmarks/group_coverage.py measures it,
-beside the plain percentile, basic, m-out-of-n and simultaneous intervals.
+and of the highest. The bound towards chance holds for all contenders at once (studentised, so that a small
+group does not widen it for large ones), the other one for the furthest pair of them: either is right
+whichever contenders are truly tied. benchmarks/group_coverage.py measures it, beside the plain percentile,
+basic, m-out-of-n and simultaneous intervals.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 NEAR = 2.0
 """Groups this many standard errors of the difference from an extreme may well be the true extreme."""
+_TINY = 1e-12
+"""A standard error is never 0: a score that no sample moves is sure, and divides nothing."""
 
 
 @dataclass(frozen=True)
@@ -53,28 +56,31 @@ def extremes(scores: Floats, samples: Floats) -> Extremes:
     """
     if len(scores) < 2 or not len(samples):
         raise ValueError("a gap needs two groups and bootstrap samples of them")
-    moves = samples - scores
-    apart = (moves[:, :, None] - moves[:, None, :]).std(axis=0)
+    moves, (tail, head) = samples - scores, (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
+    errors = np.maximum(moves.std(axis=0), _TINY)
+    apart = moves[:, :, None] - moves[:, None, :]
+    error_of = np.maximum(apart.std(axis=0), _TINY)
     worst, best = int(scores.argmin()), int(scores.argmax())
-    low = scores <= scores[worst] + NEAR * apart[worst]
-    high = scores >= scores[best] - NEAR * apart[best]
-    gap, tails = float(scores[best] - scores[worst]), (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
-    spread = moves[:, high].max(axis=1) - moves[:, low].min(axis=1)
-    widest = max(
-        scores[one] - scores[other] - np.percentile(moves[:, one] - moves[:, other], tails[0])
-        for one in np.flatnonzero(high)
-        for other in np.flatnonzero(low)
-    )
-    least = min(scores[one] - np.percentile(moves[:, one], tails[1]) for one in np.flatnonzero(low))
-    most = scores[worst] - np.percentile(moves[:, low].min(axis=1), tails[0])
+    low = np.flatnonzero(scores <= scores[worst] + NEAR * error_of[worst])
+    high = np.flatnonzero(scores >= scores[best] - NEAR * error_of[best])
+    pairs = np.ix_(high, low)
+    gaps, reach = (scores[:, None] - scores)[pairs], error_of[pairs]
+    over = np.percentile((apart[:, *pairs] / reach).max(axis=(1, 2)), head)
+    under = np.percentile((-moves[:, low] / errors[low]).max(axis=1), head)
     chance = np.ptp(moves, axis=1)
     return Extremes(
         worst,
         best,
         float(scores[worst]),
-        (max(0.0, float(least)), min(1.0, float(most))),
-        gap,
-        (max(0.0, gap - float(np.percentile(spread, tails[1]))), min(1.0, float(widest))),
+        (
+            max(0.0, float((scores - np.percentile(moves, head, axis=0))[low].min())),
+            min(1.0, float((scores + under * errors)[low].min())),
+        ),
+        float(scores[best] - scores[worst]),
+        (
+            max(0.0, float((gaps - over * reach).max())),
+            min(1.0, float((gaps - np.percentile(apart, tail, axis=0)[pairs]).max())),
+        ),
         float(chance.mean()),
-        float((1 + np.count_nonzero(chance >= gap - 1e-12)) / (1 + len(chance))),
+        float((1 + np.count_nonzero(chance >= scores[best] - scores[worst] - _TINY)) / (1 + len(chance))),
     )

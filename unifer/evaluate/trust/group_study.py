@@ -58,14 +58,34 @@ class PeopleGroup:
     table: ConfusionTable
     samples: NDArray[np.int64]
     clusters: int | None = None
+    seed: int = 0
 
     @property
     def stretch(self) -> float:
-        """What deviations of few subjects are multiplied by, as `bootstrap.percentile_interval` does."""
+        """What deviations of few subjects are multiplied by, as in `bootstrap.percentile_interval`; else 1."""
         if self.clusters is None:
             return 1.0
-        quantile = t_quantile(LEVEL, self.clusters - 1) / NormalDist().inv_cdf((1 + LEVEL) / 2)
-        return quantile * math.sqrt(self.clusters / (self.clusters - 1))
+        return _t_over_z(self.clusters - 1) * math.sqrt(self.clusters / (self.clusters - 1))
+
+    def moves(self, common: Sequence[int]) -> Floats:
+        """Deviations of UAR over the labels `common` from its truth, as chance would have them: (resamples,).
+
+        Of subjects those of the bootstrap. Of rows a parametric bootstrap given how often each label is
+        shown: the recall of a label with few faces, all right by luck, would not vary under the plain one. So
+        it is drawn about (hits + 1) / (n + 2), widened by n / (n - 1) and to Student's t with the degrees of
+        freedom of Welch and Satterthwaite.
+        """
+        if self.clusters is not None:
+            score = recall_mean(self.table.counts[None], common)[0]
+            return self.stretch * (recall_mean(self.samples, common) - score)
+        places = list(common)
+        faces = self.table.counts.sum(axis=1)[places]
+        recall = (self.table.counts.diagonal()[places] + 1) / (faces + 2)
+        drawn = np.random.default_rng(self.seed).binomial(faces, recall, (len(self.samples), len(places)))
+        parts = recall * (1 - recall) / (faces - 1)
+        freedom = parts.sum() ** 2 / (parts**2 / (faces - 1)).sum()
+        moves: Floats = ((drawn / faces - recall) * np.sqrt(faces / (faces - 1))).mean(axis=1)
+        return _t_over_z(max(1, int(freedom))) * moves
 
     def bounded(self, value: float, samples: Floats) -> Bounded:
         """The value with its percentile interval; without, where nothing was drawn."""
@@ -104,12 +124,8 @@ class GroupStudy:
 
     @property
     def samples(self) -> Floats:
-        """Bootstrap samples of them, stretched for few subjects: (resamples, groups)."""
-        columns = [
-            score + group.stretch * (recall_mean(group.samples, self.common) - score)
-            for score, group in zip(self.scores, self.groups, strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        """Them as chance would have them, each about itself (`PeopleGroup.moves`): (resamples, groups)."""
+        return self.scores + np.stack([group.moves(self.common) for group in self.groups], axis=1)
 
     @property
     def extremes(self) -> Extremes | None:
@@ -128,6 +144,10 @@ class GroupStudy:
                 p = 2 * NormalDist().cdf(-gap / error) if error > 0 else 1.0
                 found.append(PairGap(self.groups[high].name, self.groups[low].name, gap, p))
         return found
+
+
+def _t_over_z(freedom: int) -> float:
+    return t_quantile(LEVEL, freedom) / NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
 def recall_mean(counts: NDArray[np.int64], labels: Sequence[int]) -> Floats:
@@ -190,8 +210,8 @@ def study(
     if len(large) < 2:
         listed = ", ".join(f"{name} {size:,}" for name, size in sizes.most_common(12)) or "none"
         raise InputError(
-            f"--group {column}: {len(large)} of {len(sizes)} groups has {least} faces or more ({listed}); two "
-            "are needed for a gap: name another column, or fewer faces by --group-least N"
+            f"--group {column}: {len(large)} of {len(sizes)} groups has {least} faces or more ({listed}); "
+            "two are needed for a gap: name another column, or fewer faces by --group-least N"
         )
     groups = _drawn(labels, rows, names, large, subjects, resamples, seed)
     supports = np.array([group.table.counts.sum(axis=1) for group in groups])
@@ -213,7 +233,7 @@ def _drawn(
     resamples: int,
     seed: int,
 ) -> tuple[PeopleGroup, ...]:
-    """The groups with samples: rows or subjects within each; subjects of several groups with all their rows."""
+    """The groups with samples: rows or subjects of each; subjects of several groups with all their rows."""
     members = {name: [at for at, each in enumerate(names) if each == name] for name in large}
     tables = {
         name: tally(
@@ -230,7 +250,9 @@ def _drawn(
     )
     if clusters is None or sum(map(len, clusters.values())) == len(set.union(*clusters.values())):
         return tuple(
-            PeopleGroup(name, table, table.resampled(resamples, seed + index)[0], table.clusters)
+            PeopleGroup(
+                name, table, table.resampled(resamples, seed + index)[0], table.clusters, seed + index
+            )
             for index, (name, table) in enumerate(tables.items())
         )
     everyone = sorted(set.union(*clusters.values()))
