@@ -121,6 +121,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
+    sheets = people.make_sheets(result, args)
     say(dataset_text(result))
     _say_folds(result.folds)
     written = [out]
@@ -134,7 +135,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
         with writing(graded):
             files.write_rows(graded, [row.to_json() for row in result.graded])
         written.append(graded)
-    return wrote([*written, *people.write_sheets(result, args)])
+    return wrote([*written, *people.write_sheets(sheets, run.path)])
 
 
 def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:

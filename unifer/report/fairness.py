@@ -15,6 +15,7 @@ def fairness_text(sheet: Sheet) -> str:
     lines = [f"groups of people · {plain(sheet.dataset)} · {plain(sheet.model)}"]
     for column in sheet.details["columns"]:
         lines += ["", *_column_lines(column, sheet)]
+    lines += _flip_lines(sheet)
     lines += ["", "percent, 95 % intervals; p by Holm over all pairs of groups, and over all confusions"]
     return "\n".join([*lines, *filter(None, [notes_text(sheet.notes)])])
 
@@ -46,6 +47,19 @@ def _column_lines(column: Json, sheet: Sheet) -> list[str]:
         others = ", ".join(plain(each, 24) for each in column["not_told_from_worst"])
         lines.append(wrapped(f"not surely better than the worst: {others}", "  ", "    "))
     return [*lines, *_confusion_lines(column["confusions"], column["tests"])]
+
+
+def _flip_lines(sheet: Sheet) -> list[str]:
+    """Answers that change with the person alone; nothing where that was not asked."""
+    rates = [rate for rate in sheet.rates if rate.name in ("person flips", "person silences")]
+    if not rates:
+        return []
+    lines = [""]
+    for rate in rates:
+        value = _bounded((rate.value, rate.low, rate.high))
+        lines.append(f"  {rate.name:<17}{value:<22}of {rate.n:,} {plain(rate.of, 70)}")
+    changes = [f"{plain(name, 40)} {times:,}" for name, times in sheet.details["person_changes"].items()]
+    return [*lines, wrapped(f"commonest: {', '.join(changes[:5]) or 'none'}", "  ", "    ")]
 
 
 def _confusion_lines(confusions: Sequence[Json], tests: int) -> list[str]:

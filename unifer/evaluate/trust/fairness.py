@@ -29,6 +29,7 @@ from unifer.evaluate.trust.group_study import (
     recall_mean,
     study,
 )
+from unifer.evaluate.trust.person_flips import pairs_by, person_flips
 from unifer.evaluate.trust.sheets import Sheet, TrustRate
 from unifer.records import Json
 
@@ -39,13 +40,15 @@ def fairness_sheet(
     result: DatasetScores,
     columns: Mapping[str, Sequence[str | None]],
     *,
+    twin: str | None = None,
     least: int = LEAST,
     resamples: int = RESAMPLES,
 ) -> Sheet:
     """The rates of a run by group; docs/trust.md describes each, and `details`.
 
-    `columns`: name -> group of each of `answered(result)`, None where it is not known. Raises InputError as
-    `group_study.study`.
+    `columns`: name -> group of each of `answered(result)`, None where it is not known. `twin`: the column
+    that names the row of the same expression on another person. Raises InputError as `group_study.study`
+    and `person_flips.pairs_by`.
     """
     rows, labels, seed = answered(result), result.spec.labels, seed_of(result.spec.name)
     studies = [
@@ -60,13 +63,23 @@ def fairness_sheet(
         rates += _rates(each, ends, least)
         details.append(_details(each, ends, labels, tested, surest(confused)) | {"tests": len(confused)})
         notes += _notes(each, rows, labels, least)
+    changes: Json = {}
+    if twin is not None:
+        pairs_of_people, families = pairs_by(result.graded, twin)
+        flips, changes = person_flips(pairs_of_people, units=families, seed=seed, resamples=resamples)
+        rates += flips
     return Sheet(
         "fairness",
         result.run.name,
         result.spec.name,
         tuple(rates),
         tuple(notes),
-        {"least": least, "least_faces_of_a_label": LEAST_FACES, "columns": details},
+        {
+            "least": least,
+            "least_faces_of_a_label": LEAST_FACES,
+            "columns": details,
+            "person_changes": changes,
+        },
     )
 
 

@@ -62,7 +62,7 @@ class PeopleGroup:
 
     @property
     def stretch(self) -> float:
-        """What deviations of few subjects are multiplied by, as in `bootstrap.percentile_interval`; else 1."""
+        """What deviations of few subjects are multiplied by, as `bootstrap.percentile_interval` does."""
         if self.clusters is None:
             return 1.0
         return _t_over_z(self.clusters - 1) * math.sqrt(self.clusters / (self.clusters - 1))

@@ -8,7 +8,7 @@ voter, the tenth voter, and the other five.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -51,13 +51,15 @@ def agreement(votes: Votes) -> Agreement:
         return Agreement(None, None, None, voter)
     pair = sum(count * (count - 1) for count in emotions.values()) / (voters * (voters - 1))
     one, by_others = _one_against_others(votes, voters)
-    five, by_five = _five_against_five(votes) if voters == 2 * FIVE else (None, Counter[str]())
+    if voters != 2 * FIVE:
+        return Agreement(pair, one, None, voter, by_others)
+    five, by_five = _five_against_five(votes)
     return Agreement(pair, one, five, voter, by_others, by_five)
 
 
-def _one_against_others(votes: Votes, voters: int) -> tuple[float, Counter[str]]:
+def _one_against_others(votes: Votes, voters: int) -> tuple[float, dict[str, float]]:
     """How often one voter names the label of the others, and how often that label is which."""
-    agree, labels = 0.0, Counter[str]()
+    agree, labels = 0.0, defaultdict[str, float](float)
     for column, count in enumerate(votes):
         if count:
             others = [number - (index == column) for index, number in enumerate(votes)]
@@ -68,9 +70,9 @@ def _one_against_others(votes: Votes, voters: int) -> tuple[float, Counter[str]]
     return agree, labels
 
 
-def _five_against_five(votes: Votes) -> tuple[float, Counter[str]]:
+def _five_against_five(votes: Votes) -> tuple[float, dict[str, float]]:
     """How often five voters and the other five give one label, and how often that of five is which."""
-    agree, labels = 0.0, Counter[str]()
+    agree, labels = 0.0, defaultdict[str, float](float)
     for side, chance in _halves(votes):
         label, _ = decide(side, "published")
         other, _ = decide([total - part for total, part in zip(votes, side, strict=True)], "published")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
-from unifer.dialogue.answers import Verdict, is_correct
+from unifer.dialogue.answers import Verdict
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.evaluate.grading import Graded
@@ -52,14 +52,6 @@ def person_flips(
     ), dict(changes.most_common())
 
 
-def right_on_one(pairs: Sequence[VerdictPair], truths: Sequence[str]) -> int:
-    """How many pairs are answered rightly for one of the two people only."""
-    return sum(
-        is_correct(one, truth) != is_correct(other, truth)
-        for (one, other), truth in zip(pairs, truths, strict=True)
-    )
-
-
 def pairs_by(graded: Sequence[Graded], column: str) -> tuple[list[VerdictPair], list[str]]:
     """Each pair (row, twin) once, and the family of each: rows that twins join, by the key of the first.
 
@@ -75,7 +67,7 @@ def pairs_by(graded: Sequence[Graded], column: str) -> tuple[list[VerdictPair], 
     if strange:
         raise InputError(
             f"{len(strange):,} of {len(named):,} rows name a twin that is no other row, the first is "
-            f"{strange[0]!r} with {named[strange[0]]!r}; {column!r} holds the 'id' or 'image_path' of the twin"
+            f"{strange[0]!r} with {named[strange[0]]!r}; {column!r} holds the 'id' or 'image_path' of a twin"
         )
     family = {key: key for key in rows}
 

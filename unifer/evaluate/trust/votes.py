@@ -229,9 +229,6 @@ def _rate(line: _Line, faces: Sequence[VotedFace], resamples: int, seed: int) ->
         (value, face.question) for value, face in zip(line.values, faces, strict=True) if value is not None
     ]
     values = [value for value, _ in pairs]
-    if values and not resamples:
-        mean = math.fsum(values) / len(values)
-        return TrustRate(line.name, mean, None, None, len(values), line.of, line.better)
     units = clusters_of([question for _, question in pairs]) if pairs else None
     return share(line.name, values, line.of, units=units, better=line.better, seed=seed, resamples=resamples)
 
