@@ -65,7 +65,7 @@ def extremes(scores: Floats, samples: Floats) -> Extremes:
     high = np.flatnonzero(scores >= scores[best] - NEAR * error_of[best])
     pairs = np.ix_(high, low)
     gaps, reach = (scores[:, None] - scores)[pairs], error_of[pairs]
-    over = np.percentile((apart[:, *pairs] / reach).max(axis=(1, 2)), head)
+    over = np.percentile((apart[:, high][:, :, low] / reach).max(axis=(1, 2)), head)
     under = np.percentile((-moves[:, low] / errors[low]).max(axis=1), head)
     chance = np.ptp(moves, axis=1)
     return Extremes(

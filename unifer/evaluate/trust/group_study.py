@@ -76,8 +76,8 @@ class PeopleGroup:
         freedom of Welch and Satterthwaite.
         """
         if self.clusters is not None:
-            score = recall_mean(self.table.counts[None], common)[0]
-            return self.stretch * (recall_mean(self.samples, common) - score)
+            apart: Floats = recall_mean(self.samples, common) - recall_mean(self.table.counts[None], common)
+            return self.stretch * apart
         places = list(common)
         faces = self.table.counts.sum(axis=1)[places]
         recall = (self.table.counts.diagonal()[places] + 1) / (faces + 2)

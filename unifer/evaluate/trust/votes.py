@@ -20,7 +20,7 @@ from unifer.evaluate.metrics import RESAMPLES
 from unifer.evaluate.scoring import DatasetScores, seed_of
 from unifer.evaluate.statistics.bootstrap import clusters_of
 from unifer.evaluate.trust.people import Agreement, agreement
-from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate, share
+from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate, Unit, share
 from unifer.records import Json, Question
 
 SMOOTHING = 0.1
@@ -68,6 +68,7 @@ class _Line(NamedTuple):
     values: Sequence[float | None]
     of: str
     better: Better = "higher"
+    unit: Unit = "share"
 
 
 def match_votes(
@@ -187,8 +188,8 @@ def _agreements(faces: Sequence[VotedFace]) -> list[_Line]:
 def _surprises(faces: Sequence[VotedFace], surprise: Sequence[float]) -> list[_Line]:
     floor = [-sum(p * math.log(p) for p in _emotions(face).values()) for face in faces]
     return [
-        _Line("cross-entropy", surprise, "faces with votes", "lower"),
-        _Line("entropy of the votes", floor, "faces with votes", "neither"),
+        _Line("cross-entropy", surprise, "faces with votes, in nats", "lower", "number"),
+        _Line("entropy of the votes", floor, "faces with votes, in nats", "neither", "number"),
     ]
 
 
@@ -230,7 +231,16 @@ def _rate(line: _Line, faces: Sequence[VotedFace], resamples: int, seed: int) ->
     ]
     values = [value for value, _ in pairs]
     units = clusters_of([question for _, question in pairs]) if pairs else None
-    return share(line.name, values, line.of, units=units, better=line.better, seed=seed, resamples=resamples)
+    return share(
+        line.name,
+        values,
+        line.of,
+        units=units,
+        better=line.better,
+        unit=line.unit,
+        seed=seed,
+        resamples=resamples,
+    )
 
 
 def _details(faces: Sequence[VotedFace], resamples: int, seed: int) -> Json:
