@@ -194,6 +194,18 @@ def test_what_cannot_be_compared_is_refused_and_nothing_is_written(
     assert {path.name for path in spec.results.iterdir()} == {"tiny.jsonl"}
 
 
+def test_without_drawing_there_is_no_interval_and_no_p(
+    spec: DatasetSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A p of 1 that nobody computed would say that the groups are alike."""
+    write(spec.results / "tiny.jsonl", rows(BIASED))
+    assert evaluate(spec, "--group", "gender", "--resamples", "0") == 0
+    column = sheet_of(spec).details["columns"][0]
+    assert (column["pairs"], column["not_told_from_worst"], column["p_no_gap"]) == ([], [], None)
+    assert sheet_of(spec).rates[0].low is None
+    assert "not surely better" not in capsys.readouterr().out
+
+
 def test_fishers_test_is_scipys() -> None:
     """Two-sided p of small tables, the large end of the tail included."""
     from scipy.stats import fisher_exact

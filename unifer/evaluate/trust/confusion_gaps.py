@@ -47,7 +47,12 @@ class ConfusionGap(NamedTuple):
 def confusion_gaps(
     groups: Sequence[PeopleGroup], labels: Sequence[str], least: int
 ) -> Iterator[ConfusionGap]:
-    """Every wrong answer to every true label in every two groups that show it on `least` faces each."""
+    """Every wrong answer to every true label in every two groups that show it on `least` faces each.
+
+    None where subjects are to be drawn and nothing was.
+    """
+    if any(group.clusters is not None and not len(group.samples) for group in groups):
+        return
     answers = (*labels, NO_LABEL)
     tables = [_by_answer(group.table.counts, len(labels)) for group in groups]
     for one, other in combinations(range(len(groups)), 2):
@@ -113,8 +118,6 @@ def _p(
 ) -> float:
     if pair[0].clusters is None and pair[1].clusters is None:
         return fisher(hits[0], sizes[0], hits[1], sizes[1])
-    if not len(pair[0].samples):
-        return 1.0
     moves = []
     for group, hit, size in zip(pair, hits, sizes, strict=True):
         drawn = _by_answer(group.samples[:, truth], group.samples.shape[1])

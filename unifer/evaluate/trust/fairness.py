@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from unifer.evaluate.metrics import RESAMPLES
 from unifer.evaluate.scoring import DatasetScores, seed_of
-from unifer.evaluate.statistics.bootstrap import FEW
+from unifer.evaluate.statistics.bootstrap import FEW, cluster_notes
 from unifer.evaluate.statistics.extremes import Extremes
 from unifer.evaluate.statistics.gains import holm
 from unifer.evaluate.statistics.recalls import ALPHA
@@ -57,7 +57,8 @@ def fairness_sheet(
     ]
     pairs = _corrected([each.pairs() for each in studies])
     confusions = _corrected([list(confusion_gaps(each.groups, labels, LEAST_FACES)) for each in studies])
-    rates, details, notes = [], [], []
+    rates, details = [], []
+    notes = cluster_notes([row.question for row in rows])
     for each, tested, confused in zip(studies, pairs, confusions, strict=True):
         ends = each.extremes
         rates += _rates(each, ends, least)
@@ -144,7 +145,9 @@ def _details(
         "unknown": each.unknown,
         "worst": worst,
         "best": best,
-        "not_told_from_worst": [group.name for group in each.groups if group.name not in {worst, *sure}],
+        "not_told_from_worst": [group.name for group in each.groups if group.name not in {worst, *sure}]
+        if pairs
+        else [],
         "gap_by_chance": None if ends is None else ends.by_chance,
         "p_no_gap": None if ends is None else ends.p,
         "pairs": [pair._asdict() | {"p_holm": p} for pair, p in pairs],

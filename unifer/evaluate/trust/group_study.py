@@ -134,13 +134,18 @@ class GroupStudy:
         return extremes(self.scores, samples[~np.isnan(samples).any(axis=1)]) if len(samples) else None
 
     def pairs(self) -> list[PairGap]:
-        """Every two groups, the better one first; z test on the bootstrap deviations of the difference."""
+        """Every two groups, the better one first; z test on the deviations of the difference.
+
+        None where nothing was drawn.
+        """
         samples, scores, found = self.samples, self.scores, []
+        if not len(samples):
+            return []
         for one in range(len(scores)):
             for other in range(one + 1, len(scores)):
                 high, low = (one, other) if scores[one] >= scores[other] else (other, one)
                 gap = float(scores[high] - scores[low])
-                error = float(np.nanstd(samples[:, high] - samples[:, low])) if len(samples) else math.nan
+                error = float(np.nanstd(samples[:, high] - samples[:, low]))
                 p = 2 * NormalDist().cdf(-gap / error) if error > 0 else 1.0
                 found.append(PairGap(self.groups[high].name, self.groups[low].name, gap, p))
         return found

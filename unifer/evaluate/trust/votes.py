@@ -18,7 +18,7 @@ from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.evaluate.metrics import RESAMPLES
 from unifer.evaluate.scoring import DatasetScores, seed_of
-from unifer.evaluate.statistics.bootstrap import clusters_of
+from unifer.evaluate.statistics.bootstrap import cluster_notes, clusters_of
 from unifer.evaluate.trust.people import Agreement, agreement
 from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate, Unit, share
 from unifer.records import Json, Question
@@ -266,7 +266,7 @@ def _details(faces: Sequence[VotedFace], resamples: int, seed: int) -> Json:
 
 
 def _notes(faces: Sequence[VotedFace], counted: Sequence[VotedFace], several: bool) -> list[str]:
-    notes = []
+    notes = cluster_notes([face.question for face in faces])
     if len(counted) < len(faces):
         notes.append(f"{len(faces) - len(counted):,} faces left out: nobody named an emotion")
     silent = sum(face.answer is None for face in counted)
