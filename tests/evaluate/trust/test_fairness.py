@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ def spec(tmp_path: Path) -> DatasetSpec:
     return dataset(tmp_path, "people", LABELS)
 
 
-def rows(counts: dict[tuple[str | None, str, str], int], **more: Any) -> list[dict[str, Any]]:
+def rows(counts: Mapping[tuple[Any, str, str], int], **more: Any) -> list[dict[str, Any]]:
     """Prediction rows of (group, truth, answer) and how often."""
-    made = []
+    made: list[dict[str, Any]] = []
     for (group, truth, answer), number in counts.items():
         for _ in range(number):
             facts = {} if group is None else {"gender": group}
@@ -105,7 +106,7 @@ def test_a_label_all_right_by_luck_still_varies(spec: DatasetSpec) -> None:
 def test_subjects_are_drawn_whole(spec: DatasetSpec) -> None:
     """Frames of one person are alike: as strangers, four women and four men would be surely told apart."""
     draw = random.Random(1)
-    made = []
+    made: list[dict[str, Any]] = []
     for group in ("female", "male"):
         for person in range(4):
             chance = (0.5, 0.7, 0.9, 0.99)[person] if group == "male" else (0.4, 0.6, 0.85, 0.95)[person]
@@ -132,7 +133,7 @@ def test_subjects_are_drawn_whole(spec: DatasetSpec) -> None:
 
 def test_a_subject_may_belong_to_several_groups(spec: DatasetSpec) -> None:
     """Poses: each person shows both. Drawn apart, what they have in common would count as a difference."""
-    made = []
+    made: list[dict[str, Any]] = []
     for person in range(12):
         for pose in ("left", "right"):
             for at in range(12):
