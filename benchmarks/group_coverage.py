@@ -7,7 +7,7 @@ m out of n (a quarter of the rows; Bickel, Goetze and van Zwet 1997), and simult
 (max |t|, the sharp form of Bonferroni's). The labels compared are those that every group shows often enough
 in an experiment, and so is its truth. Printed are percent and mean width in points.
 
-Run: python benchmarks/group_coverage.py [--experiments 600]
+Run: python benchmarks/group_coverage.py [--experiments 300]
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _settings() -> Iterator[tuple[str, Groups]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--experiments", type=int, default=600)
+    parser.add_argument("--experiments", type=int, default=300)
     parser.add_argument("--only", default="", help="settings whose name holds this")
     args = parser.parse_args()
     experiments = args.experiments
