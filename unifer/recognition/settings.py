@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from unifer.dialogue import prompts
+from unifer.dialogue.votes import TEMPERATURE, Calibration
 from unifer.emotions import EMOTIONS
 from unifer.errors import InputError
 from unifer.recognition.crops import CropSettings
 from unifer.recognition.detectors import CASCADE
 from unifer.recognition.readings import Which
-from unifer.recognition.votes import Calibration
 from unifer.records import Json
-
-VOTING_TEMPERATURE = 0.7
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,7 @@ class ReadingSettings:
     @property
     def sampling(self) -> float:
         """The temperature that is meant."""
-        return (
-            self.temperature
-            if self.temperature is not None
-            else VOTING_TEMPERATURE
-            if self.votes > 1
-            else 0.0
-        )
+        return self.temperature if self.temperature is not None else TEMPERATURE if self.votes > 1 else 0.0
 
     def but(self, changes: Mapping[str, Any]) -> ReadingSettings:
         """These settings with some others, as keywords of a call give them.

@@ -1,6 +1,10 @@
-"""Several replies about one face: shares, entropy, agreement of AU claims, and "not sure".
+"""Several replies to one question: the winner, shares, entropy, agreement of AU claims, and "not sure".
+
+Shared by readings of photos and by benchmark rows with votes. Knows labels and verdicts; asks nobody.
 
 Definitions, for n votes of which n_y name label y:
+- winner: the label with most votes; of several with as many, the one that was voted for first. Votes are
+  drawn alike, so that is a draw among them that favours no label, and a seed makes it again.
 - share of y: s_y = n_y / n. Replies that name no label are `unanswered`, a share of their own.
 - entropy: -sum s log2 s over labels and `unanswered`.
 - confidence: s_w^(1/T) / sum s^(1/T) for the winner w, where T is the calibration's temperature (Guo et al.,
@@ -13,7 +17,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -21,11 +25,35 @@ from unifer import files, reading
 from unifer.action_units import f1
 from unifer.dialogue.answers import Verdict
 from unifer.errors import InputError
-from unifer.recognition.readings import VoteShares
+from unifer.records import Json
 
 FORMAT = 1
+TEMPERATURE = 0.7
+"""At which votes are sampled, unless told otherwise."""
 THRESHOLD = 0.5
 """Below this confidence a label is "not sure", unless a setting or a calibration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoteShares:
+    """What several sampled replies to one question say together."""
+
+    labels: tuple[str | None, ...]
+    """The label of each vote; None where a reply names none of the list."""
+    shares: dict[str, float]
+    """Candidate -> its share of all votes, in the order asked; they add up to 1 less `unanswered`."""
+    unanswered: float
+    entropy: float
+    """In bits, over the labels and `unanswered`: 0 where all votes agree."""
+    confidence: float
+    """The share of the winner, after the calibration's temperature."""
+    au_shares: dict[str, float]
+    """`AU12` -> the share of votes that claim it, for every AU that one of them claims."""
+    au_agreement: float
+    """Mean F1 of the AU claims of two votes, over all pairs of them."""
+    temperature: float = 1.0
+    """Of the vote shares, from a calibration; 1 changes nothing."""
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +75,10 @@ class Calibration:
             )
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"'threshold' is {self.threshold}; a confidence from 0 to 1 is allowed")
+
+    def to_json(self) -> Json:
+        """As `read_calibration` reads it."""
+        return asdict(self)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -72,19 +104,18 @@ def shares(
     `threshold` outweighs the calibration's; without either it is `THRESHOLD`.
     """
     total = len(verdicts)
-    counts = Counter(verdict.label for verdict in verdicts)
-    by_label = {label: counts[label] / total for label in labels}
-    unanswered = counts[None] / total
+    votes = tuple(verdict.label for verdict in verdicts)
+    counts = Counter(votes)
     temperature = calibration.temperature if calibration else 1.0
     claims = [verdict.action_units for verdict in verdicts]
     units = Counter(number for claim in claims for number in claim)
     pairs = [f1(one, other) for one, other in combinations(claims, 2)]
     return VoteShares(
-        labels=tuple(verdict.label for verdict in verdicts),
-        shares=by_label,
-        unanswered=unanswered,
-        entropy=_entropy([*by_label.values(), unanswered]),
-        confidence=_confidence([*by_label.values(), unanswered], max(by_label.values()), temperature),
+        labels=votes,
+        shares={label: counts[label] / total for label in labels},
+        unanswered=counts[None] / total,
+        entropy=sum(-count / total * math.log2(count / total) for count in counts.values()),
+        confidence=confidence(votes, temperature),
         au_shares={f"AU{number}": units[number] / total for number in sorted(units)},
         au_agreement=sum(pairs) / len(pairs) if pairs else 1.0,
         temperature=temperature,
@@ -92,24 +123,27 @@ def shares(
     )
 
 
-def winner(tally: VoteShares) -> str | None:
-    """The label with the largest share, of two equal ones the earlier; None: no vote has a label."""
-    label = max(tally.shares, key=lambda each: tally.shares[each])
-    return label if tally.shares[label] else None
+def ties(votes: Sequence[str | None]) -> tuple[str, ...]:
+    """The labels with most votes, in the order of their first; none where no vote has a label."""
+    counts = Counter(label for label in votes if label is not None)
+    most = max(counts.values(), default=0)
+    return tuple(label for label, count in counts.items() if count == most)
 
 
-def ties(tally: VoteShares) -> tuple[str, ...]:
-    """The labels that share the largest share."""
-    most = max(tally.shares.values())
-    return tuple(label for label, share in tally.shares.items() if share == most and share)
+def winner(votes: Sequence[str | None]) -> str | None:
+    """The label with most votes, of several the one that was voted for first; None: no vote has a label."""
+    return next(iter(ties(votes)), None)
 
 
-def _entropy(parts: Sequence[float]) -> float:
-    return sum(-part * math.log2(part) for part in parts if part)
+def standing(votes: Sequence[str | None]) -> int:
+    """Which of the replies stands for all of them: the first vote for the winner; 0 where nobody wins."""
+    return votes.index(winner(votes))
 
 
-def _confidence(parts: Sequence[float], best: float, temperature: float) -> float:
-    # Shares are divided by the largest first: a small temperature makes the powers vanish otherwise.
-    top = max(parts)
-    powers = [(part / top) ** (1 / temperature) if part else 0.0 for part in parts]
-    return (best / top) ** (1 / temperature) / sum(powers) if best else 0.0
+def confidence(votes: Sequence[str | None], temperature: float = 1.0) -> float:
+    """The winner's share after `temperature`, replies without a label being one more choice; 0: no winner."""
+    best = winner(votes)
+    counts = Counter(votes)
+    # Counts are divided by the winner's first: a small temperature makes the powers vanish otherwise.
+    powers = [math.log(count / counts[best]) / temperature for count in counts.values()]
+    return 0.0 if best is None else 1 / sum(math.exp(min(power, 700.0)) for power in powers)
