@@ -141,9 +141,12 @@ def standing(votes: Sequence[str | None]) -> int:
 
 
 def confidence(votes: Sequence[str | None], temperature: float = 1.0) -> float:
-    """The winner's share after `temperature`, replies without a label being one more choice; 0: no winner."""
+    """The winner's share after `temperature`, replies without a label being one more choice; 0: no winner.
+
+    Equal counts give equal numbers, in whatever order the votes came: it is rounded to 12 places.
+    """
     best = winner(votes)
     counts = Counter(votes)
     # Counts are divided by the winner's first: a small temperature makes the powers vanish otherwise.
     powers = [math.log(count / counts[best]) / temperature for count in counts.values()]
-    return 0.0 if best is None else 1 / sum(math.exp(min(power, 700.0)) for power in powers)
+    return 0.0 if best is None else round(1 / math.fsum(math.exp(min(power, 700.0)) for power in powers), 12)
