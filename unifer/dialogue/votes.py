@@ -7,8 +7,10 @@ Definitions, for n votes of which n_y name label y:
   drawn alike, so that is a draw among them that favours no label, and a seed makes it again.
 - share of y: s_y = n_y / n. Replies that name no label are `unanswered`, a share of their own.
 - entropy: -sum s log2 s over labels and `unanswered`.
-- confidence: s_w^(1/T) / sum s^(1/T) for the winner w, where T is the calibration's temperature (Guo et al.,
-  2017, on shares in place of logits); T above 1 makes it humbler. With T = 1 it is the winner's share.
+- confidence: p_w^(1/T) / sum p^(1/T) for the winner w, over all candidates and "none of them", each with
+  p = n_y + S. T is the calibration's temperature (Guo et al., 2017, on shares in place of logits): above 1 it
+  makes the confidence humbler. S is its smoothing, votes that every choice has beforehand: without them, n
+  votes of n are a confidence of 1 at every temperature. With T = 1 and S = 0 it is the winner's share.
 - AU agreement: the mean F1 of the AU sets of two votes over all pairs.
 """
 
@@ -46,7 +48,7 @@ class VoteShares:
     entropy: float
     """In bits, over the labels and `unanswered`: 0 where all votes agree."""
     confidence: float
-    """The share of the winner, after the calibration's temperature."""
+    """The share of the winner, after the calibration."""
     au_shares: dict[str, float]
     """`AU12` -> the share of votes that claim it, for every AU that one of them claims."""
     au_agreement: float
@@ -54,6 +56,8 @@ class VoteShares:
     temperature: float = 1.0
     """Of the vote shares, from a calibration; 1 changes nothing."""
     threshold: float = 0.0
+    smoothing: float = 0.0
+    """Votes that every choice has beforehand, from a calibration; 0 changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Calibration:
     threshold: float
     fitted_on: str = ""
     """The questions it was fitted on, for readers."""
+    smoothing: float = 0.0
+    """Votes that every choice has beforehand."""
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -72,6 +78,10 @@ class Calibration:
         if not 0 < self.temperature < math.inf:
             raise ValueError(
                 f"'temperature' is {self.temperature}; a number above 0 is allowed, 1 changes nothing"
+            )
+        if not 0 <= self.smoothing < math.inf:
+            raise ValueError(
+                f"'smoothing' is {self.smoothing}; a number of votes from 0 is allowed, 0 changes nothing"
             )
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"'threshold' is {self.threshold}; a confidence from 0 to 1 is allowed")
@@ -106,7 +116,6 @@ def shares(
     total = len(verdicts)
     votes = tuple(verdict.label for verdict in verdicts)
     counts = Counter(votes)
-    temperature = calibration.temperature if calibration else 1.0
     claims = [verdict.action_units for verdict in verdicts]
     units = Counter(number for claim in claims for number in claim)
     pairs = [f1(one, other) for one, other in combinations(claims, 2)]
@@ -115,11 +124,12 @@ def shares(
         shares={label: counts[label] / total for label in labels},
         unanswered=counts[None] / total,
         entropy=sum(-count / total * math.log2(count / total) for count in counts.values()),
-        confidence=confidence(votes, temperature),
+        confidence=confidence(votes, len(labels), calibration),
         au_shares={f"AU{number}": units[number] / total for number in sorted(units)},
         au_agreement=sum(pairs) / len(pairs) if pairs else 1.0,
-        temperature=temperature,
+        temperature=calibration.temperature if calibration else 1.0,
         threshold=threshold if threshold is not None else calibration.threshold if calibration else THRESHOLD,
+        smoothing=calibration.smoothing if calibration else 0.0,
     )
 
 
@@ -140,13 +150,17 @@ def standing(votes: Sequence[str | None]) -> int:
     return votes.index(winner(votes))
 
 
-def confidence(votes: Sequence[str | None], temperature: float = 1.0) -> float:
-    """The winner's share after `temperature`, replies without a label being one more choice; 0: no winner.
+def confidence(votes: Sequence[str | None], candidates: int, calibration: Calibration | None = None) -> float:
+    """The winner's share of the votes for so many `candidates`, calibrated; 0 where nobody wins.
 
     Equal counts give equal numbers, in whatever order the votes came: it is rounded to 12 places.
     """
-    best = winner(votes)
-    counts = Counter(votes)
-    # Counts are divided by the winner's first: a small temperature makes the powers vanish otherwise.
-    powers = [math.log(count / counts[best]) / temperature for count in counts.values()]
-    return 0.0 if best is None else round(1 / math.fsum(math.exp(min(power, 700.0)) for power in powers), 12)
+    temperature, smoothing = (calibration.temperature, calibration.smoothing) if calibration else (1.0, 0.0)
+    counts, best = Counter(votes), winner(votes)
+    if best is None:
+        return 0.0
+    # Divided by the winner's first: a small temperature makes the powers vanish otherwise.
+    ratios = [(count + smoothing) / (counts[best] + smoothing) for count in counts.values()]
+    if smoothing:
+        ratios += [smoothing / (counts[best] + smoothing)] * (candidates + 1 - len(counts))
+    return round(1 / math.fsum(math.exp(min(math.log(each) / temperature, 700)) for each in ratios), 12)

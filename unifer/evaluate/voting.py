@@ -43,26 +43,26 @@ def check_votable(questions: Sequence[Question], votes: int, path: Path) -> None
             )
 
 
-def prediction_of(question: Question, replies: Sequence[Reply]) -> Prediction:
-    """The row of a question from its replies, one or all of its votes in order.
+def prediction_of(question: Question, replies: Sequence[Reply], votes: int) -> Prediction:
+    """The row of a question from its replies in order: as many as there are votes, or up to one that failed.
 
     Several: the first vote for the winner stands for the row, tokens are those of all. A vote that failed
     makes the row a failure, so that every row of a run has as many votes as were asked for.
     """
     for number, reply in enumerate(replies, 1):
         if reply.error is not None:
-            which = f"vote {number} of {len(replies)}: " if len(replies) > 1 else ""
+            which = f"vote {number} of {votes}: " if votes > 1 else ""
             return Prediction(question, "", error=which + reply.error)
-    if len(replies) == 1:
+    if votes == 1:
         reply = replies[0]
         return Prediction(
             question, reply.text, None, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens
         )
-    votes = tuple(_vote(reply, grade(reply.text, question.candidate_labels)) for reply in replies)
-    reply = replies[standing([vote.label for vote in votes])]
+    ballots = tuple(_vote(reply, grade(reply.text, question.candidate_labels)) for reply in replies)
+    reply = replies[standing([vote.label for vote in ballots])]
     counts = [each.completion_tokens for each in replies if each.completion_tokens is not None]
     tokens = sum(counts) if counts else None
-    return Prediction(question, reply.text, None, reply.finish_reason, reply.prompt_tokens, tokens, votes)
+    return Prediction(question, reply.text, None, reply.finish_reason, reply.prompt_tokens, tokens, ballots)
 
 
 def _vote(reply: Reply, verdict: Verdict) -> ReplyVote:

@@ -27,7 +27,11 @@ _WHOLE = (
     ("refusals", "questions without an answer"),
 )
 _HALF = (("ece", "ECE, bias corrected"), ("brier", "Brier score"), ("aurc", "AURC"))
-_SURE = (("sure", "answers that are sure"), ("accuracy_sure", "right, of the sure answers"))
+_SURE = (
+    ("brier_gain", "Brier score won, paired"),
+    ("sure", "answers that are sure"),
+    ("accuracy_sure", "right, of the sure answers"),
+)
 
 
 def calibration_text(sheet: Sheet) -> str:
@@ -44,10 +48,10 @@ def calibration_text(sheet: Sheet) -> str:
     blocks = [
         f"{plain(sheet.model)} · {plain(sheet.dataset)} · {sheet.details['votes']} votes\nquestions: {asked}",
         grid(("percent", "", "95 %"), whole),
-        f"temperature {fit['temperature']:g}, fitted on {halves['fit']:,} answers; judged on the other "
-        f"{halves['judge']:,} ({halves['units']} drawn):",
+        f"temperature {fit['temperature']:g}, smoothing {fit['smoothing']:g}, fitted on {halves['fit']:,} "
+        f"answers; judged on the\nother {halves['judge']:,} ({halves['units']} drawn):",
         grid(("percent", "before", "95 %", "after", "95 %"), half),
-        f"threshold {fit['threshold']:g}, on the judged half:",
+        f"threshold {fit['threshold']:g}; on the judged half:",
         grid(("percent", "", "95 %"), sure),
         notes_text(sheet.notes),
     ]

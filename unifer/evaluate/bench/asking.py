@@ -117,10 +117,11 @@ class Questioning:
         except ValueError as error:
             self._record(cell, output, Prediction(question, "", error=str(error)))
             return
+        votes = output.plan.votes
         replies: list[Reply] = []
-        while len(replies) < output.plan.votes and not (replies and replies[-1].error):
+        while len(replies) < votes and not (replies and replies[-1].error):
             replies.append(await self._vote(cell, question, picture, len(replies)))
-        self._record(cell, output, prediction_of(question, replies))
+        self._record(cell, output, prediction_of(question, replies, votes))
 
     async def _vote(self, cell: BenchCell, question: Question, picture: str, vote: int) -> Reply:
         """One reply to a question; in the ledger without its text, which goes into the results file."""

@@ -39,7 +39,8 @@ class _OpenQuestion:
         """Its row, once the last vote is in."""
         if len(self.replies) < self.output.plan.votes:
             return None
-        return prediction_of(self.question, [self.replies[vote] for vote in sorted(self.replies)])
+        replies = [self.replies[vote] for vote in sorted(self.replies)]
+        return prediction_of(self.question, replies, self.output.plan.votes)
 
 
 def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: Advance) -> None:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from unifer.dialogue.votes import confidence, standing, winner
+from unifer.dialogue.votes import Calibration, confidence, standing, winner
 from unifer.errors import InputError
 from unifer.evaluate.loading import LoadedRun
 from unifer.evaluate.statistics.bootstrap import clusters_of
@@ -37,6 +37,9 @@ class Ballot:
     @property
     def correct(self) -> bool:
         return self.winner is not None and self.winner == self.question.true_label
+
+    def confidence(self, calibration: Calibration | None = None) -> float:
+        return confidence(self.votes, len(self.question.candidate_labels), calibration)
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ def read_ballots(loaded: LoadedRun) -> VotedRun:
     answers = tuple(ballot for ballot in ballots if ballot.winner is not None)
     if not answers:
         raise InputError(
-            f"{path}: none of the {len(rows):,} questions has a vote for a label of its list, so no answer is "
-            "there to be sure of; see what the replies say with `unifer report`"
+            f"{path}: none of the {len(rows):,} questions has a vote for a label of its list, so there "
+            "is no answer to be sure of; see what the replies say with `unifer report`"
         )
     lost = len(loaded.missing.questions) + loaded.missing.unplaced
     refusals = tuple(ballot for ballot in ballots if ballot.winner is None)
@@ -124,11 +127,11 @@ def _ballot(row: Prediction, loaded: LoadedRun) -> Ballot:
     return Ballot(row.question, votes)
 
 
-def sure_answers(ballots: Sequence[Ballot], temperature: float = 1.0) -> SureAnswers:
-    """The winners of `ballots`, each with its confidence after `temperature`; all of them have one."""
+def sure_answers(ballots: Sequence[Ballot], calibration: Calibration | None = None) -> SureAnswers:
+    """The winners of `ballots`, each with its calibrated confidence; all of them have one."""
     most = [sum(vote == ballot.winner for vote in ballot.votes) for ballot in ballots]
     return SureAnswers(
-        np.array([confidence(ballot.votes, temperature) for ballot in ballots]),
+        np.array([ballot.confidence(calibration) for ballot in ballots]),
         np.array([float(ballot.correct) for ballot in ballots]),
         np.array(most, dtype=np.int64),
         clusters_of([ballot.question for ballot in ballots]),

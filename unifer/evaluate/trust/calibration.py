@@ -5,7 +5,7 @@ and each its own sheet, judged on its other half. Refusals, questions without a 
 wrong answers here: they stand apart, and everything else is over questions that have an answer.
 
 `details` of a sheet: `votes` and `sampling_temperature`; `counts` (asked, answered, refused, failed,
-missing); `plug_in_ece`, with the bias of chance; `calibration` (temperature, threshold, fitted_on); `halves`
+missing); `plug_in_ece`, with the bias of chance; `calibration` (the file of --out); `halves`
 (fit, judge, units, seed); `bins` of all answers and `bins_before`, `bins_after` of the judged half, a row
 per number of votes for the winner: votes, n, confidence (mean), accuracy, low, high; `risk_coverage` and
 `risk_coverage_before`, `risk_coverage_after`, rows of confidence, coverage, risk, the surest first.
@@ -14,7 +14,7 @@ per number of votes for the winner: votes, n, confidence (mean), accuracy, low, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,12 +35,11 @@ from unifer.evaluate.trust.confidences import (
     risk_area,
 )
 from unifer.evaluate.trust.fitting import (
-    COLDEST,
-    HOTTEST,
     Halves,
     SureTarget,
     chosen_threshold,
-    fitted_temperature,
+    fit_calibration,
+    fit_notes,
     halves,
 )
 from unifer.evaluate.trust.sheets import Sheet, TrustRate, share
@@ -74,11 +73,11 @@ def calibrate(
     _refuse_mixed(runs)
     parts = [_halves(run, seed) for run in runs]
     to_fit = [ballot for part in parts for ballot in part.fit]
-    temperature = fitted_temperature(to_fit)
-    threshold = chosen_threshold(to_fit, temperature, target)
+    fit = fit_calibration(to_fit)
+    threshold = chosen_threshold(to_fit, fit, target)
     names = ", ".join(dict.fromkeys(run.loaded.spec.name for run in runs))
     about = f"{runs[0].model}, {names}: half of the answers ({len(to_fit):,}), {runs[0].votes} votes"
-    calibration = Calibration(temperature, threshold, about)
+    calibration = replace(fit, threshold=threshold, fitted_on=about)
     sheets = tuple(
         _sheet(run, part, calibration, seed, resamples) for run, part in zip(runs, parts, strict=True)
     )
@@ -110,13 +109,14 @@ def _halves(run: VotedRun, seed: int) -> Halves:
 
 def _sheet(run: VotedRun, part: Halves, calibration: Calibration, seed: int, resamples: int) -> Sheet:
     everything, before = sure_answers(run.answers), sure_answers(part.judge)
-    after = sure_answers(part.judge, calibration.temperature)
+    after = sure_answers(part.judge, calibration)
     rated = partial(_rates, seed=seed_of(run.loaded.spec.name), resamples=resamples)
     rates = [
         *rated(everything, f"questions with an answer by {run.votes} votes", coverage=True),
         _refusals(run, resamples),
         *rated(before, "answers of the judged half", "_before"),
         *rated(after, "answers of the judged half", "_after"),
+        _gain(before, after, resamples),
         *_sure(after, calibration.threshold, resamples),
     ]
     details: Json = {
@@ -136,7 +136,7 @@ def _sheet(run: VotedRun, part: Halves, calibration: Calibration, seed: int, res
         details |= {f"bins{ending}": _bins(answers), f"risk_coverage{ending}": _curve(answers)}
     questions = [ballot.question for ballot in run.answers]
     notes = [*run.loaded.notes, *run.loaded.missing.notes, *cluster_notes(questions)]
-    notes += _fit_notes(calibration, before)
+    notes += fit_notes(calibration)
     return Sheet("calibration", run.model, run.loaded.spec.name, tuple(rates), tuple(notes), details)
 
 
@@ -172,6 +172,14 @@ def _rates(
         name = "accuracy" if share_asked == 1 else f"accuracy_at_{round(100 * share_asked)}"
         rates.append(rate(name, *of_levels(partial(accuracy_at, coverage=share_asked)), "higher"))
     return rates
+
+
+def _gain(before: SureAnswers, after: SureAnswers, resamples: int) -> TrustRate:
+    """By how much the calibration lowers the Brier score, paired by answer."""
+    squares = [(each.confidence - each.correct) ** 2 for each in (before, after)]
+    of = "answers of the judged half"
+    gains = list(squares[0] - squares[1])
+    return share("brier_gain", gains, of, units=before.units, resamples=resamples)
 
 
 def _refusals(run: VotedRun, resamples: int) -> TrustRate:
@@ -236,20 +244,3 @@ def _curve(answers: SureAnswers) -> list[Json]:
         {"confidence": float(sure), "coverage": float(each / size[-1]), "risk": float(errors / each)}
         for sure, each, errors in zip(levels.confidence, size, wrong, strict=True)
     ]
-
-
-def _fit_notes(calibration: Calibration, judged: SureAnswers) -> list[str]:
-    notes = []
-    if not COLDEST * 1.01 < calibration.temperature < HOTTEST / 1.01:
-        notes.append(
-            f"the temperature {calibration.temperature:g} is at the end of what was tried ({COLDEST:g} to "
-            f"{HOTTEST:g}): the shares say little of what is right"
-        )
-    unanimous = judged.confidence >= 1
-    if unanimous.any():
-        right = judged.correct[unanimous].mean()
-        notes.append(
-            f"{unanimous.mean():.1%} of the judged answers have all votes, and {right:.1%} of those are right; "
-            "their confidence is 1 at every temperature"
-        )
-    return notes

@@ -1,4 +1,4 @@
-"""A calibration of vote shares: its temperature and threshold, fitted on half of the questions.
+"""A calibration of vote shares: temperature, smoothing and threshold, fitted on half of the questions.
 
 Knows ballots; reads and writes no file.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from unifer.dialogue.votes import confidence
+from unifer.dialogue.votes import THRESHOLD, Calibration
 from unifer.errors import InputError
 from unifer.evaluate.trust.ballots import HOW, Ballot, sure_answers
 from unifer.evaluate.trust.confidences import SureLevels
@@ -21,7 +21,9 @@ FEWEST = 20
 """Answers that either half needs."""
 COLDEST, HOTTEST = 0.1, 10.0
 """Temperatures are looked for between these."""
-_GRID = 201
+SMOOTHINGS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+"""Votes beforehand that are tried."""
+_GRID = 61
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -64,46 +66,54 @@ def halves(ballots: Sequence[Ballot], *, by_subject: bool, seed: int) -> Halves:
     return Halves(fit, judge)
 
 
-def fitted_temperature(ballots: Sequence[Ballot]) -> float:
-    """The temperature from 0.1 to 10 at which the Brier score of the winners is least, to 4 places.
+def fit_calibration(ballots: Sequence[Ballot]) -> Calibration:
+    """The temperature and smoothing at which the Brier score of the winners is least; threshold 0.5.
 
-    The Brier score is proper (Brier, 1950) and, unlike the likelihood of Guo et al. (2017), finite where all
-    votes are wrong. Of equally good temperatures it is the one nearest to 1.
+    The Brier score is proper (Gneiting and Raftery, 2007) and, unlike the likelihood of Guo et al. (2017),
+    finite where all votes are wrong. Of equally good ones the least change: no smoothing, temperature 1.
     """
-    alike = Counter((_shape(ballot), ballot.correct) for ballot in ballots)
-    first = {_shape(ballot): ballot.votes for ballot in ballots}
+    groups = Counter((_shape(ballot), ballot.correct) for ballot in ballots)
+    example = {_shape(ballot): ballot for ballot in ballots}
 
-    def loss(heat: float) -> float:
-        sure = {shape: confidence(votes, math.exp(heat)) for shape, votes in first.items()}
-        return math.fsum(number * (sure[shape] - correct) ** 2 for (shape, correct), number in alike.items())
+    def loss(heat: float, smoothing: float) -> float:
+        calibration = Calibration(math.exp(heat), THRESHOLD, smoothing=smoothing)
+        sure = {shape: ballot.confidence(calibration) for shape, ballot in example.items()}
+        return math.fsum(number * (sure[shape] - right) ** 2 for (shape, right), number in groups.items())
 
+    best = (loss(0.0, 0.0), 0.0, 0.0)
+    for smoothing in SMOOTHINGS:
+        heat = _least(lambda heat, votes=smoothing: loss(heat, votes))  # type: ignore[misc]
+        if (least := loss(heat, smoothing)) < best[0] - 1e-9:
+            best = (least, heat, smoothing)
+    return Calibration(round(math.exp(best[1]), 4), THRESHOLD, smoothing=best[2])
+
+
+def _least(loss: Callable[[float], float]) -> float:
+    """The logarithm of the best temperature: a grid, for the loss may have several valleys, then halving."""
     grid = np.linspace(math.log(COLDEST), math.log(HOTTEST), _GRID)
     losses = [loss(float(heat)) for heat in grid]
     least = min(losses)
-    # Flat where all votes agree: no temperature moves a share of 1.
     at = min((at for at in range(_GRID) if losses[at] <= least + 1e-12), key=lambda at: abs(grid[at]))
-    if math.isclose(losses[at], losses[_GRID // 2], abs_tol=1e-12):
-        return 1.0
     low, high = float(grid[max(0, at - 1)]), float(grid[min(_GRID - 1, at + 1)])
-    for _ in range(40):
+    for _ in range(24):
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         low, high = (low, right) if loss(left) <= loss(right) else (left, high)
-    return round(math.exp((low + high) / 2), 4)
+    return (low + high) / 2
 
 
 def _shape(ballot: Ballot) -> tuple[int, ...]:
-    """What the confidence depends on: the votes of the winner, then of each other choice."""
+    """What the confidence depends on: the candidates, the votes of the winner, then of each other choice."""
     counts = Counter(ballot.votes)
-    return counts.pop(ballot.winner), *sorted(counts.values())
+    return len(ballot.question.candidate_labels), counts.pop(ballot.winner), *sorted(counts.values())
 
 
-def chosen_threshold(ballots: Sequence[Ballot], temperature: float, target: SureTarget) -> float:
+def chosen_threshold(ballots: Sequence[Ballot], calibration: Calibration, target: SureTarget) -> float:
     """The confidence from which answers count as sure.
 
     For a coverage: the largest that leaves at least that share of the answers. For an accuracy: the smallest
     from which on at least that share of them is right. Raises InputError where no confidence does.
     """
-    levels = SureLevels.of(sure_answers(ballots, temperature))
+    levels = SureLevels.of(sure_answers(ballots, calibration))
     size, right = np.cumsum(levels.size), np.cumsum(levels.size - levels.wrong)
     if target.accuracy is None:
         wanted = 1.0 if target.coverage is None else target.coverage
@@ -117,3 +127,13 @@ def chosen_threshold(ballots: Sequence[Ballot], temperature: float, target: Sure
             "Ask for less, or for a share of sure answers with --coverage"
         )
     return float(levels.confidence[reached[-1]])
+
+
+def fit_notes(calibration: Calibration) -> list[str]:
+    """What a reader must know beside a calibration whose fit reached an end of what was tried."""
+    if COLDEST * 1.01 < calibration.temperature < HOTTEST / 1.01:
+        return []
+    return [
+        f"the temperature {calibration.temperature:g} is at the end of what was tried ({COLDEST:g} to "
+        f"{HOTTEST:g}): the shares say little of what is right"
+    ]
