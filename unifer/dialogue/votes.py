@@ -70,6 +70,8 @@ class Calibration:
     """The questions it was fitted on, for readers."""
     smoothing: float = 0.0
     """Votes that every choice has beforehand."""
+    votes: int | None = None
+    """How many votes each of the questions had; None: any number."""
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ class Calibration:
             raise ValueError(
                 f"'smoothing' is {self.smoothing}; a number of votes from 0 is allowed, 0 changes nothing"
             )
+        if self.votes is not None and self.votes < 2:
+            raise ValueError(f"'votes' is {self.votes}; 2 or more are allowed, or null for any number")
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"'threshold' is {self.threshold}; a confidence from 0 to 1 is allowed")
 

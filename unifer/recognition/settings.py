@@ -53,6 +53,12 @@ class ReadingSettings:
             raise ValueError(f"temperature {self.temperature} is not a number from 0 (greedy) to 10")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold} is not a confidence from 0 to 1")
+        fitted = None if self.calibration is None else self.calibration.votes
+        if self.votes > 1 and fitted not in (None, self.votes):
+            raise ValueError(
+                f"votes {self.votes}: the calibration was fitted on {fitted} votes and says nothing of "
+                f"{self.votes}; ask for {fitted}, or leave the calibration away"
+            )
         prompts.check_prompt(self.question)
 
     @property

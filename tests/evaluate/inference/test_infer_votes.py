@@ -12,6 +12,7 @@ from unifer.cli import main
 from unifer.datasets import load_dataset
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer
+from unifer.evaluate.inference.outputs import AnswerPlan
 from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
 from unifer.models.engines import EngineSpec, Request
@@ -36,7 +37,7 @@ def run(dataset: Path, reply: object = happy_twice, votes: int = 4, limit: int =
     return infer.run_inference([plan], spec, progress=silent, make_engine=lambda: engine)[0]
 
 
-def voted_plan(dataset: Path, votes: int, limit: int) -> tuple[infer.AnswerPlan, EngineSpec]:
+def voted_plan(dataset: Path, votes: int, limit: int) -> tuple[AnswerPlan, EngineSpec]:
     _, spec = make_plan(dataset)
     path, out = dataset / "data/toy_qa.json", dataset / "results/model.jsonl"
     questions = read_questions(path)[:limit]

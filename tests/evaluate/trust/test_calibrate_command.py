@@ -43,7 +43,7 @@ def test_a_boaster_is_humbled_and_predict_reads_the_file(tmp_path: Path, capsys:
     assert path.with_name("tiny.votes.calibration.png").is_file()
     read = read_calibration(out)
     assert read.to_json() == sheet.details["calibration"]
-    assert "toy: half of the answers (200), 8 votes" in read.fitted_on
+    assert (read.fitted_on, read.votes) == ("tiny.votes, toy: half of the answers (200)", 8)
     assert main(["calibrate", str(path), "--out", str(out), *FAST]) == 2
     assert "--overwrite" in capsys.readouterr().err
 
@@ -65,7 +65,8 @@ def test_refusals_stand_apart_from_wrong_answers(tmp_path: Path) -> None:
     refusals, ece = sheet.rate("refusals"), sheet.rate("ece")
     assert refusals is not None
     assert ece is not None
-    assert (refusals.value, refusals.n, ece.n) == (pytest.approx(20 / 120), 120, 100)
+    assert refusals.value == pytest.approx(20 / 120)
+    assert (refusals.n, ece.n) == (120, 100)
 
 
 def test_no_subject_is_in_both_halves(tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_by_hand() -> None:
     assert float(accuracy_at(SureLevels.of(given), 0.25)) == pytest.approx(1 / 2)
 
 
+def test_the_worked_example_of_the_docs() -> None:
+    given = answers(*[(1.0, 1)] * 3, (1.0, 0), *[(0.5, 1)] * 2, *[(0.5, 0)] * 2)
+    levels = SureLevels.of(given)
+    assert plug_in_error(given) == pytest.approx(0.125)
+    assert calibration_error(given) == pytest.approx(0.012, abs=5e-4)
+    assert brier(given) == pytest.approx(0.25)
+    assert float(risk_area(levels)) == pytest.approx(0.296, abs=5e-4)
+    assert float(accuracy_at(levels, 0.8)) == pytest.approx(4.5 / 7)
+
+
 def test_ties_are_averaged_and_not_sorted_by_luck() -> None:
     right_first = answers((0.5, 1), (0.5, 1), (0.5, 0))
     wrong_first = answers((0.5, 0), (0.5, 1), (0.5, 1))
@@ -124,18 +134,16 @@ def test_subjects_that_vary_together_make_intervals_wider() -> None:
     votes = np.full(400, 5)
     alone = SureAnswers(votes / 8, right, votes)
     together = SureAnswers(votes / 8, right, votes, people.tolist())
-    widths = [
-        np.diff(interval(given))[0]
-        for interval in (
-            lambda given: error_interval(given, 300, 0),
-            lambda given: level_interval(given, risk_area, 300, 0),
-        )
-        for given in (alone, together)
-    ]
-    assert widths[1] > 2 * widths[0]
-    assert widths[3] > 2 * widths[2]
+    for interval in (error_interval, _area_interval):
+        (low, high), (least, most) = (interval(given, 300, 0) for given in (alone, together))
+        assert most - least > 2 * (high - low)
+
+
+def _area_interval(given: SureAnswers, resamples: int, seed: int) -> tuple[float, float]:
+    return level_interval(given, risk_area, resamples, seed)
 
 
 def test_a_bin_without_any_noise_needs_no_correction() -> None:
     given = answers(*[(1.0, 1)] * 5)
-    assert (calibration_error(given), error_interval(given, 100, 0)) == (0.0, (0.0, pytest.approx(0.0)))
+    assert calibration_error(given) == 0.0
+    assert error_interval(given, 100, 0) == pytest.approx((0.0, 0.0))

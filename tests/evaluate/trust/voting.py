@@ -39,7 +39,7 @@ def voted_rows(number: int, *, boast: float = 1.0, seed: int = 0, people: int = 
     for index in range(number):
         most = int(draw.integers(5, 9))
         right = draw.random() < boast * most / 8
-        votes: list[str | None] = ["happy"] * most + ["sad"] * (8 - most)
+        votes = ["happy"] * most + ["sad"] * (8 - most)
         who = f"person {index % people}" if people else None
         rows.append(row(index, "happy" if right else "angry", votes, who))
     return rows

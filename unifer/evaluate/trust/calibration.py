@@ -76,8 +76,8 @@ def calibrate(
     fit = fit_calibration(to_fit)
     threshold = chosen_threshold(to_fit, fit, target)
     names = ", ".join(dict.fromkeys(run.loaded.spec.name for run in runs))
-    about = f"{runs[0].model}, {names}: half of the answers ({len(to_fit):,}), {runs[0].votes} votes"
-    calibration = replace(fit, threshold=threshold, fitted_on=about)
+    about = f"{runs[0].model}, {names}: half of the answers ({len(to_fit):,})"
+    calibration = replace(fit, threshold=threshold, fitted_on=about, votes=runs[0].votes)
     sheets = tuple(
         _sheet(run, part, calibration, seed, resamples) for run, part in zip(runs, parts, strict=True)
     )
