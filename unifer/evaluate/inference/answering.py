@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from unifer.dialogue import images, prompts
+from unifer.dialogue.damage.effects import change_for
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, reporting_full_disk
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
@@ -70,11 +71,9 @@ def _image(question: Question, *, rule: ImageRule | None, plan: AnswerPlan) -> I
     try:
         prompts.check_prompt(question.prompt)
         path = images.resolve(question.image_path, plan.image_root, plan.questions_file.parent)
-        return (
-            images.decode(path, question.image_path)
-            if rule is None
-            else images.load(path, rule, question.image_path)
-        )
+        if rule is None:
+            return images.decode(path, question.image_path)
+        return images.load(path, rule, question.image_path, change_for(plan.damage, question.key, rule))
     except ValueError as error:
         return error
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unifer import files, runs
 from unifer.dialogue import images, prompts
+from unifer.dialogue.damage.kinds import KEY as DAMAGE
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate import parts
@@ -77,11 +79,13 @@ def plan(
     spec: EngineSpec,
     image_root: Path | None = None,
     part: QuestionPart | None = None,
+    damage: Damage | None = None,
     profile: str = "default",
 ) -> AnswerPlan:
     """What to answer into which file: with a `part`, its share of `questions` beside `out`.
 
-    `profile` is the name of the inference profile, for readers of the manifest.
+    With a `damage`, its own file beside `out`. `profile` is the name of the inference profile, for readers of
+    the manifest.
 
     Raises InputError if `out` is not JSONL, or the part holds no question.
     """
@@ -95,22 +99,24 @@ def plan(
         "prompt": prompts.VERSION,
         **spec.identity(),
     }
+    if damage is not None:
+        identity[DAMAGE], out = damage.to_json(), damage.path(out)
+    whole = AnswerPlan(
+        questions_file, tuple(questions), out, image_root, identity, profile=profile, damage=damage
+    )
     if part is None:
-        return AnswerPlan(questions_file, tuple(questions), out, image_root, identity, profile=profile)
+        return whole
     if part.of > len(questions):
         asked = f"{len(questions)} questions of {questions_file} are asked for"
         raise InputError(
             f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}"
         )
-    shared = tuple(part.questions(questions))
-    return AnswerPlan(
-        questions_file,
-        shared,
-        part.path(out),
-        image_root,
-        identity | {parts.KEY: part.to_json()},
-        len(questions),
-        profile,
+    return replace(
+        whole,
+        questions=tuple(part.questions(questions)),
+        out=part.path(out),
+        identity=identity | {parts.KEY: part.to_json()},
+        whole=len(questions),
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from unifer import files, runs
 from unifer.append_log import AppendLog
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError, reporting_full_disk
 from unifer.locks import locked
@@ -36,6 +37,8 @@ class AnswerPlan:
     """Where `questions` are a part of those asked for: how many those are."""
     profile: str = "default"
     """Name of the inference profile."""
+    damage: Damage | None = None
+    """What is done to each picture before it is asked about; None: nothing."""
 
     @property
     def manifest(self) -> Path:
