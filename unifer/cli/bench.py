@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
 from unifer.cli.console import say
+from unifer.dialogue.damage.kinds import parse_damages
 from unifer.errors import InputError
 from unifer.places import FERBENCH
 
@@ -46,6 +47,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--limit", type=flags.positive, metavar="N", help="ask the first N questions of each dataset only"
     )
+    flags.add_damage(parser)
     flags.add_image_root(parser, "default: data/images")
     flags.folder(parser, "--log-dir", "logs, and what was spent (default: runs/bench)")
     flags.switch(parser, "--retry-failed", "ask the questions again whose row is a failure")
@@ -96,7 +98,7 @@ def _plan(args: argparse.Namespace) -> Bench:
     root = current_project()
     entries = read_models(renamed(args.models) if args.models else root / _MODELS, args.models_only)
     datasets = read_datasets(_datasets(args.datasets, root), sample=args.sample, limit=args.limit)
-    cells = make_cells(entries, datasets, args.image_root)
+    cells = make_cells(entries, datasets, args.image_root, parse_damages(args.damage))
     limits = BenchLimits(args.max_requests, args.max_cost, args.retries)
     return Bench(cells, args.log_dir or root / "runs" / "bench", limits, args.retry_failed)
 

@@ -152,7 +152,9 @@ def run_name(path: Path, spec: DatasetSpec) -> str:
     if is_log(path):
         manifest = read_manifest(path)
         model = (manifest.identity if manifest else {}).get("model", {})
-        return str(model.get("name", path.stem)).rsplit("/", 1)[-1]
+        name = str(model.get("name", path.stem)).rsplit("/", 1)[-1]
+        damage = None if manifest is None else manifest.damage
+        return name if damage is None else f"{name}.damage-{damage.replace(':', '-')}"
     if path.name.endswith(PUBLISHED_RESULTS):
         return path.name.removesuffix(PUBLISHED_RESULTS).removeprefix(f"{spec.name}_")
     return path.stem

@@ -123,7 +123,10 @@ def _glare(image: Image, stops: float, draw: Generator) -> Image:
     white is added, in linear light.
     """
     short, angle = min(image.size), draw.uniform(0, 2 * math.pi)
-    middle = image.width / 2 + 0.45 * short * math.cos(angle), image.height / 2 + 0.45 * short * math.sin(angle)
+    middle = (
+        image.width / 2 + 0.45 * short * math.cos(angle),
+        image.height / 2 + 0.45 * short * math.sin(angle),
+    )
     across, down = (
         np.exp(-np.square((np.arange(length) + 0.5 - at) / (0.4 * short)) / 2).astype(np.float32)
         for length, at in zip(image.size, middle, strict=True)
@@ -150,7 +153,7 @@ def _rotate(image: Image, degrees: float, draw: Generator) -> Image:
     pixels = np.asarray(image)
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).mean(axis=0)
     sign = 1 if draw.random() < 0.5 else -1
-    colour = tuple(int(round(value)) for value in edge.tolist())
+    colour = tuple(round(value) for value in edge.tolist())
     return image.rotate(sign * degrees, Resampling.BICUBIC, fillcolor=colour)
 
 
@@ -158,9 +161,7 @@ def _crop(image: Image, share: float, draw: Generator) -> Image:
     """Cut at the left or right, and at the top or bottom, by that share; proportions stay."""
     width, height = image.size
     across, down = (max(1, round(side * (1 - share / 100))) for side in image.size)
-    left, top = (
-        gap if draw.random() < 0.5 else 0 for gap in (width - across, height - down)
-    )
+    left, top = (gap if draw.random() < 0.5 else 0 for gap in (width - across, height - down))
     return image.crop((left, top, left + across, top + down))
 
 

@@ -25,7 +25,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class DamageKind:
-    """One damage: the quantity that its levels set, its unit, the value of each level, and where it occurs."""
+    """One damage: the quantity that its levels set, its unit, their values, and where a person meets it."""
 
     quantity: str
     unit: str
@@ -49,7 +49,9 @@ KINDS: Mapping[str, DamageKind] = {
     "occlude-eyes": DamageKind("bar", " % of the height", (6, 10, 14, 18, 24), "glasses, hair, a hand"),
     "occlude-mouth": DamageKind("bar", " % of the height", (8, 14, 20, 28, 36), "a hand, a cup, a mask"),
     "rotate": DamageKind("turn", " degrees", (10, 20, 30, 45, 60), "a tilted head, a phone held askew"),
-    "crop": DamageKind("cut", " % of width and height", (5, 10, 15, 20, 30), "a detector's box beside the face"),
+    "crop": DamageKind(
+        "cut", " % of width and height", (5, 10, 15, 20, 30), "a detector's box beside the face"
+    ),
 }
 _TAG = re.compile(r"\.damage-([a-z-]+)-([1-5])(?=\.)")
 _WRITTEN = re.compile(r"([a-z-]+)(?::([0-9]{1,9}))?")
@@ -90,7 +92,7 @@ class Damage:
         return cls(row["name"], row["level"])
 
     def path(self, out: Path) -> Path:
-        """Where its rows lie, beside those of the untouched pictures: `M.jsonl` -> `M.damage-jpeg-2.jsonl`."""
+        """Where its rows lie, beside those of the clean run: `M.jsonl` -> `M.damage-jpeg-2.jsonl`."""
         return out.with_name(f"{out.stem}.damage-{self.name}-{self.level}{out.suffix}")
 
 
@@ -117,7 +119,8 @@ def damage_of(identity: Mapping[str, object]) -> str | None:
 def parse_damages(texts: Sequence[str], flag: str = "--damage") -> tuple[Damage | None, ...]:
     """The damages that `defocus:3`, `jpeg` (its five levels) and `all` mean, each once; None is level 0.
 
-    Nothing is level 0 alone.     Raises InputError: no such damage (the nearest name is given), no such level, other text.
+    No text means level 0 alone. Raises InputError: no such damage (the nearest name is given), no such level,
+    other text.
     """
     damages: dict[Damage | None, None] = {} if texts else {None: None}
     for text in texts:
@@ -138,7 +141,9 @@ def _parsed(text: str, flag: str) -> tuple[Damage | None, ...]:
     if name not in KINDS:
         near = difflib.get_close_matches(name, [*KINDS, ALL], n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise InputError(f"{flag} {text}: there is no such damage; {hint}There are {', '.join(KINDS)}, and {ALL}")
+        raise InputError(
+            f"{flag} {text}: there is no such damage; {hint}There are {', '.join(KINDS)}, and {ALL}"
+        )
     if level is None:
         return tuple(Damage(name, each) for each in LEVELS)
     if int(level) not in (0, *LEVELS):

@@ -79,7 +79,7 @@ class Questioning:
         retries: int,
     ) -> None:
         self._entry, self._work, self._ledger = entry, work, ledger
-        self._cells = {cell.dataset.spec.name: cell for cell, _ in work}
+        self._cells = {cell.title: cell for cell, _ in work}
         self._asker = Asker(
             model,
             budget,
@@ -115,7 +115,7 @@ class Questioning:
         except ValueError as error:
             self._record(cell, output, Prediction(question, "", error=str(error)))
             return
-        key = f"{cell.dataset.spec.name}/{question.key}"
+        key = f"{cell.title}/{question.key}"
         reply = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
         if not isinstance(reply, Sent):
             self._record(cell, output, Prediction(question, "", error=str(reply)))
@@ -135,7 +135,8 @@ class Questioning:
         from unifer.evaluate.harness.tasks import picture_uri
 
         plan = output.plan
-        return picture_uri(question, plan.questions_file.parent, plan.image_root, self._entry.image_rule)
+        beside, rule = plan.questions_file.parent, self._entry.image_rule
+        return picture_uri(question, beside, plan.image_root, rule, plan.damage)
 
     def _record(self, cell: BenchCell, output: Output, prediction: Prediction) -> None:
         with reporting_full_disk(output.plan.out):

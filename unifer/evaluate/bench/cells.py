@@ -15,6 +15,7 @@ from typing import Literal
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import prompts
+from unifer.dialogue.damage.kinds import Damage
 from unifer.errors import InputError
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.grading import Graded
@@ -45,7 +46,10 @@ class DatasetQuestions:
 
 @dataclass
 class BenchCell:
-    """One model on one dataset: counts of all its rows; tokens, cost and requests of this run alone."""
+    """One model on one dataset, as it is or damaged.
+
+    Counts are of all its rows; tokens, cost and requests of this run alone.
+    """
 
     entry: ModelEntry
     dataset: DatasetQuestions
@@ -66,6 +70,12 @@ class BenchCell:
     """From the first request to the last answer of this run."""
     keys: set[str] = field(default_factory=set)
     """Questions that have a row."""
+
+    @property
+    def title(self) -> str:
+        """The dataset, and the damage to its pictures: `rafdb`, `rafdb defocus:3`; no model has it twice."""
+        name, damage = self.dataset.spec.name, self.plan.damage
+        return name if damage is None else f"{name} {damage}"
 
     @property
     def total(self) -> int:
@@ -143,9 +153,12 @@ def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | No
 
 
 def make_cells(
-    entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestions], image_root: Path | None
+    entries: Sequence[ModelEntry],
+    datasets: Sequence[DatasetQuestions],
+    image_root: Path | None,
+    damages: Sequence[Damage | None] = (None,),
 ) -> list[BenchCell]:
-    """A cell per model and dataset, with the rows of earlier runs; those that cannot be planned are lost."""
+    """A cell per model, dataset and damage, with the rows of earlier runs; some are lost at once."""
     cells = []
     for entry in entries:
         about: Json = {}
@@ -158,9 +171,10 @@ def make_cells(
             out = dataset.spec.results / out_name(entry.name, dataset.path, dataset.spec)
             made_with = {"questions": runs.describe_file(dataset.path), **about}
             plan = AnswerPlan(dataset.path, dataset.questions, out, image_root, made_with)
-            cell = BenchCell(entry, dataset, plan)
-            _resume(cell, reason)
-            cells.append(cell)
+            for damage in damages:
+                cell = BenchCell(entry, dataset, plan.damaged(damage))
+                _resume(cell, reason)
+                cells.append(cell)
     return cells
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from unifer import files, runs
 from unifer.dialogue import images, prompts
-from unifer.dialogue.damage.kinds import KEY as DAMAGE
 from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
@@ -99,10 +98,8 @@ def plan(
         "prompt": prompts.VERSION,
         **spec.identity(),
     }
-    if damage is not None:
-        identity[DAMAGE], out = damage.to_json(), damage.path(out)
-    whole = AnswerPlan(
-        questions_file, tuple(questions), out, image_root, identity, profile=profile, damage=damage
+    whole = AnswerPlan(questions_file, tuple(questions), out, image_root, identity, profile=profile).damaged(
+        damage
     )
     if part is None:
         return whole
@@ -114,8 +111,8 @@ def plan(
     return replace(
         whole,
         questions=tuple(part.questions(questions)),
-        out=part.path(out),
-        identity=identity | {parts.KEY: part.to_json()},
+        out=part.path(whole.out),
+        identity=whole.identity | {parts.KEY: part.to_json()},
         whole=len(questions),
     )
 

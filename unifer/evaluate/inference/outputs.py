@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unifer import files, runs
 from unifer.append_log import AppendLog
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.damage import kinds
 from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError, reporting_full_disk
@@ -43,6 +44,13 @@ class AnswerPlan:
     @property
     def manifest(self) -> Path:
         return runs.manifest_path(self.out)
+
+    def damaged(self, damage: Damage | None) -> AnswerPlan:
+        """The same questions over damaged pictures, in a file of their own; None: this plan."""
+        if damage is None:
+            return self
+        identity = self.identity | {kinds.KEY: damage.to_json()}
+        return replace(self, out=damage.path(self.out), identity=identity, damage=damage)
 
     def shard(self, index: int) -> Path:
         """Where worker `index` keeps its rows until they are merged."""

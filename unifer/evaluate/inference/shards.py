@@ -236,9 +236,7 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
         questions = tuple(Question.from_json(row) for row in work["questions"])
         root = None if work["image_root"] is None else Path(work["image_root"])
         damage = None if work["damage"] is None else Damage.from_json(work["damage"])
-        plan = AnswerPlan(
-            Path(work["questions_file"]), questions, Path(work["out"]), root, {}, damage=damage
-        )
+        plan = AnswerPlan(Path(work["questions_file"]), questions, Path(work["out"]), root, {}, damage=damage)
         with AppendLog(plan.out) as log:
             answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
 
