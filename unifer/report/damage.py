@@ -91,8 +91,8 @@ def _panel(axes: Axes, damage: Json, clean: Json) -> None:
     places = [place for place, _, _ in points]
     values: list[Any] = [100 * score["value"] for _, _, score in points]
     if all(score["low"] is not None for _, _, score in points):
-        bounds = [[100 * score[end] for _, _, score in points] for end in ("low", "high")]
-        axes.fill_between(places, *bounds, color=PALETTE[4], alpha=0.35, linewidth=0)
+        low, high = ([100 * score[end] for _, _, score in points] for end in ("low", "high"))
+        axes.fill_between(places, low, high, color=PALETTE[4], alpha=0.35, linewidth=0)
     axes.axhline(values[0], color=INK, linewidth=0.8, linestyle="--")
     axes.plot(places, values, color=PALETTE[0], marker="o", markersize=3.5, linewidth=1.5)
     axes.set_xticks(places, [text for _, text, _ in points])

@@ -142,7 +142,7 @@ def _parsed(text: str, flag: str) -> tuple[Damage | None, ...]:
         near = difflib.get_close_matches(name, [*KINDS, ALL], n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise InputError(
-            f"{flag} {text}: there is no such damage; {hint}There are {', '.join(KINDS)}, and {ALL}"
+            f"{flag} {text}: there is no such damage; {hint}there are {', '.join(KINDS)}, and {ALL}"
         )
     if level is None:
         return tuple(Damage(name, each) for each in LEVELS)

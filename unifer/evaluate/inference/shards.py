@@ -233,12 +233,21 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
     spec = EngineSpec.from_json(job["spec"])
     engine = slot.engine_for(spec)
     for work in job["work"]:
-        questions = tuple(Question.from_json(row) for row in work["questions"])
-        root = None if work["image_root"] is None else Path(work["image_root"])
-        damage = None if work["damage"] is None else Damage.from_json(work["damage"])
-        plan = AnswerPlan(Path(work["questions_file"]), questions, Path(work["out"]), root, {}, damage=damage)
+        plan = _plan_of(work)
         with AppendLog(plan.out) as log:
             answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
+
+
+def _plan_of(work: Json) -> AnswerPlan:
+    """What `_work` wrote down."""
+    return AnswerPlan(
+        Path(work["questions_file"]),
+        tuple(Question.from_json(row) for row in work["questions"]),
+        Path(work["out"]),
+        None if work["image_root"] is None else Path(work["image_root"]),
+        {},
+        damage=None if work["damage"] is None else Damage.from_json(work["damage"]),
+    )
 
 
 def _end_with_parent() -> None:

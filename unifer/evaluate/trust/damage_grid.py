@@ -17,11 +17,11 @@ from unifer.datasets import DatasetSpec
 from unifer.dialogue.damage import kinds
 from unifer.dialogue.damage.kinds import Damage
 from unifer.errors import InputError
-from unifer.evaluate.au_metrics import f1
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.loading import LoadedRun, PredictionFile, RunManifest, open_run
 from unifer.evaluate.parts import is_part
 from unifer.evaluate.scoring import grade_prediction
+from unifer.proportions import f1
 from unifer.records import Question
 
 if TYPE_CHECKING:
