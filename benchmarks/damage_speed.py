@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="checkpoint; without it only the damages are timed")
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--cells", type=int, default=11, help="cells of the grid, one of each damage first")
+    parser.add_argument(
+        "--cells", type=int, default=11, help="cells of the grid, level 3 of each damage first"
+    )
     args = parser.parse_args()
     result: dict[str, Any] = {"milliseconds": _milliseconds(args.rounds)}
     result["most"] = max(max(levels) for levels in result["milliseconds"].values())
@@ -65,20 +67,23 @@ def _milliseconds(rounds: int, faces: int = 4) -> dict[str, list[float]]:
 
 
 def _throughput(model: Path, faces: int, cells: int, rounds: int) -> dict[str, Any]:
-    """Plain inference and a grid of the same number of pictures, in turns, by one engine."""
+    """Plain inference, one file, and cells of the grid with as many pictures, in turns, by one engine."""
     spec = EngineSpec(default_engine(), model, GenerationSettings())
     ordered = sorted(GRID, key=lambda damage: damage.level != 3)[:cells]
     rates: dict[str, list[tuple[float, float]]] = {"plain": [], "grid": []}
     with tempfile.TemporaryDirectory() as name, EngineSlot() as slot:
         folder = Path(name)
-        file = _draw(folder, faces)
+        file, long_file = _draw(folder, faces), folder / "plain.json"
+        rows = files.read_json(file)
+        copies = [row | {"id": f"{at}-{copy}"} for copy in range(cells) for at, row in enumerate(rows)]
+        files.write_rows(long_file, copies)
         slot.engine_for(spec)
         for number in range(rounds + 1):  # the first warms up
-            for kind, damages in (("plain", [None] * cells), ("grid", ordered)):
+            for kind, asked, damages in (("plain", long_file, [None]), ("grid", file, ordered)):
                 plans = [
                     plan(
-                        file,
-                        read_questions(file),
+                        asked,
+                        read_questions(asked),
                         folder / f"{kind}-{number}-{at}.jsonl",
                         model=runs.describe_checkpoint(model),
                         spec=spec,

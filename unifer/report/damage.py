@@ -119,4 +119,4 @@ def examples(picture: Image, key: str = "example") -> Image:
         values = ", ".join(f"{value:g}" for value in kind.values)
         caption = f"{name}\n{kind.quantity}\n{values}{kind.unit.split(' of ')[0]}"
         rows.append((caption, [each.resize(size, Resampling.BICUBIC) for each in series]))
-    return faces.contact_sheet(rows, "as it is, then levels 1 to 5", caption_width=170)
+    return faces.contact_sheet(rows, "as it is, then levels 1 to 5", caption_width=186)

@@ -12,7 +12,7 @@ paired with the clean run. Knows the table of `damage_grid`; no files and no rep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from unifer.evaluate.statistics.bootstrap import (
 )
 from unifer.evaluate.trust.damage_grid import COLUMNS, DamageGrid
 from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate
+from unifer.proportions import wilson
 from unifer.records import Json
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _AT = {name: index for index, name in enumerate(COLUMNS)}
 _ROWS = len(COLUMNS)
 """Column of the number of rows, after those of the table."""
+_SHARES = ("no_answer", "malformed", "failed")
 RELATIVE_DROP = "relative drop"
 """The headline: None unless every damage was asked at every level."""
 
@@ -55,6 +57,9 @@ class Bounded(NamedTuple):
         return self._asdict()
 
 
+NOTHING = Bounded(None, None, None)
+
+
 class _Sums:
     """Sums over all questions, and over bootstrap samples of them."""
 
@@ -67,12 +72,23 @@ class _Sums:
         self._clusters = None if clusters is None else len(set(clusters))
         self._whole, self._samples = (_shaped(sums, cells, columns) for sums in (whole, samples))
 
+    def share(self, column: str, cells: list[int], over: int = _ROWS) -> Bounded:
+        """The mean of a column over rows and `cells`, with its interval (`_share`).
+
+        Where it is 0 or 1 all samples are alike: the bounds are Wilson's of as many units as were drawn.
+        """
+        figure = self.figure(_share(_AT[column], cells, over))
+        if figure.value not in (0, 1) or figure.low != figure.high:
+            return figure
+        units = self._clusters or int(self._whole[0, 0, _ROWS])
+        return Bounded(figure.value, *wilson(round(figure.value * units), units))
+
     def figure(self, statistic: Statistic) -> Bounded:
         """The statistic of everything, with its 95 % interval."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value, samples = float(statistic(self._whole)[0]), statistic(self._samples)
         if not np.isfinite(value):
-            return Bounded(None, None, None)
+            return NOTHING
         return Bounded(value, *percentile_interval(samples[np.isfinite(samples)], LEVEL, self._clusters))
 
 
@@ -86,26 +102,23 @@ def _shaped(sums: Floats, cells: int, columns: int) -> Floats:
 def damage_sheet(grid: DamageGrid, model: str, resamples: int = RESAMPLES) -> Sheet:
     """The sheet of a grid.
 
-    `details`: `score` (its name), `clean` (figures by name), `damages` (per damage its quantity, unit, mean
-    drop and, per level asked, quantity, score, drop and shares, each with bounds), `cells`, `questions`.
+    `details`: `version`, `score` (its name), `questions`, `cells`, `clean` (shares by name) and `damages`:
+    per damage `name`, `quantity`, `unit`, `drop` (nulls unless all five levels were asked) and
+    `levels`, per level `level`, `value` (of the quantity), `score`, `drop`, `answer_kept`,
+    `claimed_aus_kept`, `no_answer`, `malformed`, `failed`. Each figure has `value`, `low`, `high`.
     """
     sums = _Sums(grid, resamples)
     cells = {damage: at for at, damage in enumerate(grid.damages, 1)}
-    whole = {name: at for name in KINDS if len(at := _places(cells, name)) == len(LEVELS)}
     details = {
         "version": VERSION,
         "score": score_name(grid),
         "questions": len(grid.questions),
         "cells": len(cells),
-        "clean": {name: sums.figure(_share(_AT[name], [0])).to_json() for name in ("score", *_SHARES)},
+        "clean": {name: sums.share(name, [0]).to_json() for name in ("score", *_SHARES)},
         "damages": [_damage_json(sums, cells, name) for name in KINDS if _places(cells, name)],
     }
-    return Sheet(
-        "damage", model, grid.spec.name, _rates(grid, sums, cells, whole), _notes(grid, cells), details
-    )
-
-
-_SHARES = ("no_answer", "malformed", "failed")
+    rates = (*_rates(grid, sums, cells), *_drop_rates(grid, sums, cells))
+    return Sheet("damage", model, grid.spec.name, rates, _notes(grid, cells), details)
 
 
 def score_name(grid: DamageGrid) -> str:
@@ -133,61 +146,56 @@ def _relative_drop(cells: list[int]) -> Statistic:
     return lambda sums: drop(sums) / clean(sums)
 
 
-def _rates(
-    grid: DamageGrid, sums: _Sums, cells: dict[Damage, int], whole: dict[str, list[int]]
-) -> tuple[TrustRate, ...]:
+def _rate(name: str, figure: Bounded, n: int, of: str, better: Better) -> TrustRate:
+    return TrustRate(name, *figure, n if figure.value is not None else 0, of, better)
+
+
+def _rates(grid: DamageGrid, sums: _Sums, cells: dict[Damage, int]) -> Iterator[TrustRate]:
     every, score, count = list(cells.values()), score_name(grid), len(grid.questions)
-    replies = f"replies: {count:,} questions in {len(every)} damaged ways"
-    questions = f"questions, each under {len(every)} damages and as it is"
-
-    def rate(name: str, statistic: Statistic | None, of: str, better: Better, n: int = count) -> TrustRate:
-        figure = Bounded(None, None, None) if statistic is None else sums.figure(statistic)
-        return TrustRate(name, *figure, n if figure.value is not None else 0, of, better)
-
-    agreement, many = _share(_AT["au_f1"], every, _AT["au_faces"]), count * len(every)
+    questions, many = f"questions, each as it is and in {len(every)} damaged ways", count * len(every)
+    replies = f"replies, to {count:,} questions in {len(every)} damaged ways"
     claiming = int(grid.table[:, 1:, _AT["au_faces"]].sum())
-    rates = [
-        rate(RELATIVE_DROP, _relative_drop(every) if len(cells) == len(GRID) else None, questions, "lower"),
-        rate(f"clean {score}", _share(_AT["score"], [0]), "questions", "higher"),
-        rate(f"damaged {score}", _share(_AT["score"], every), replies, "higher", many),
-        rate("answer kept", _share(_AT["answer_kept"], every), replies, "higher", many),
-        rate(
-            "claimed AUs kept",
-            agreement,
-            "replies to damaged pictures where they or the clean run claim an AU",
-            "higher",
-            claiming,
-        ),
-    ]
+    relative = sums.figure(_relative_drop(every)) if len(cells) == len(GRID) else NOTHING
+    yield _rate(RELATIVE_DROP, relative, count, questions, "lower")
+    yield _rate(f"clean {score}", sums.share("score", [0]), count, "questions", "higher")
+    yield _rate(f"damaged {score}", sums.share("score", every), many, replies, "higher")
+    yield _rate("answer kept", sums.share("answer_kept", every), many, replies, "higher")
+    kept = sums.share("au_f1", every, _AT["au_faces"])
+    yield _rate("claimed AUs kept", kept, claiming, f"{replies}, where either claims an AU", "higher")
     for name in _SHARES:
         title = name.replace("_", " ")
-        rates += [
-            rate(f"{title}, clean", _share(_AT[name], [0]), "questions", "lower"),
-            rate(f"{title}, damaged", _share(_AT[name], every), replies, "lower", many),
-        ]
-    for name, places in whole.items():
-        rates.append(rate(f"drop: {name}", _drop(places), "questions, each at five levels", "lower"))
-    return tuple(rates)
+        yield _rate(f"{title}, clean", sums.share(name, [0]), count, "questions", "lower")
+        yield _rate(f"{title}, damaged", sums.share(name, every), many, replies, "lower")
+
+
+def _drop_rates(grid: DamageGrid, sums: _Sums, cells: dict[Damage, int]) -> Iterator[TrustRate]:
+    """The drop under each damage that was asked at all five levels."""
+    for name in KINDS:
+        drop = _mean_drop(sums, cells, name)
+        if drop is not NOTHING:
+            yield _rate(f"drop: {name}", drop, len(grid.questions), "questions, each at five levels", "lower")
+
+
+def _mean_drop(sums: _Sums, cells: dict[Damage, int], name: str) -> Bounded:
+    places = _places(cells, name)
+    return sums.figure(_drop(places)) if len(places) == len(LEVELS) else NOTHING
 
 
 def _damage_json(sums: _Sums, cells: dict[Damage, int], name: str) -> Json:
-    kind = KINDS[name]
     levels = [_level_json(sums, damage, at) for damage, at in cells.items() if damage.name == name]
-    drop = sums.figure(_drop(_places(cells, name)))
-    return {
-        "name": name,
-        "quantity": kind.quantity,
-        "unit": kind.unit.strip(),
-        "drop": drop.to_json(),
-        "levels": levels,
-    }
+    kind, drop = KINDS[name], _mean_drop(sums, cells, name)
+    about = {"name": name, "quantity": kind.quantity, "unit": kind.unit.strip()}
+    return about | {"drop": drop.to_json(), "levels": levels}
 
 
 def _level_json(sums: _Sums, damage: Damage, at: int) -> Json:
-    figures = {name: _share(_AT[name], [at]) for name in ("score", "answer_kept", *_SHARES)}
-    figures |= {"drop": _drop([at]), "claimed_aus_kept": _share(_AT["au_f1"], [at], _AT["au_faces"])}
+    shares = {name: sums.share(name, [at]) for name in ("score", "answer_kept", *_SHARES)}
+    shares |= {
+        "claimed_aus_kept": sums.share("au_f1", [at], _AT["au_faces"]),
+        "drop": sums.figure(_drop([at])),
+    }
     return {"level": damage.level, "value": damage.value} | {
-        name: sums.figure(statistic).to_json() for name, statistic in figures.items()
+        name: figure.to_json() for name, figure in shares.items()
     }
 
 
@@ -195,9 +203,8 @@ def _notes(grid: DamageGrid, cells: dict[Damage, int]) -> tuple[str, ...]:
     notes = list(cluster_notes(grid.questions))
     lacking = [damage for damage in GRID if damage not in cells]
     if lacking:
-        named = ", ".join(map(str, lacking[:4])) + (
-            f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
-        )
+        more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
+        named = ", ".join(map(str, lacking[:4])) + more
         notes.append(
             f"{len(cells)} of the {len(GRID)} cells of the grid were asked, {named} not: no relative drop; "
             "means are over those asked, and stand beside no other grid's"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unifer import runs
+from unifer.action_units import f1
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.damage import kinds
 from unifer.dialogue.damage.kinds import Damage
@@ -21,7 +22,6 @@ from unifer.evaluate.grading import Graded
 from unifer.evaluate.loading import LoadedRun, PredictionFile, RunManifest, open_run
 from unifer.evaluate.parts import is_part
 from unifer.evaluate.scoring import grade_prediction
-from unifer.proportions import f1
 from unifer.records import Question
 
 if TYPE_CHECKING:
