@@ -190,20 +190,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     args = applied(args)
     part = None if args.part is None else QuestionPart.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
-    if not folders and not (args.questions and args.out and not args.sample):
-        raise InputError(
-            "say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for "
-            "questions of no dataset"
-        )
-    if args.out and len(folders) > 1:
-        raise InputError(
-            "--out names one file, but --dataset-dir names "
-            f"{len(folders)} folders; leave --out away, or run them one by one"
-        )
-    if args.sample and args.questions:
-        raise InputError(
-            f"--sample names the questions already; leave it or --questions {args.questions} away"
-        )
+    _refuse_unclear(args, folders)
     damages = parse_damages(args.damage)
     asked = [_asked(folder, args) for folder in folders] or [
         (args.questions, read_questions(args.questions)[: args.limit])
@@ -225,6 +212,24 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
         for damage in damages
     )
     return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
+
+
+def _refuse_unclear(args: argparse.Namespace, folders: Sequence[DatasetSpec]) -> None:
+    """Raises InputError where the flags leave open which questions are asked, or where replies go."""
+    if not folders and not (args.questions and args.out and not args.sample):
+        raise InputError(
+            "say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for "
+            "questions of no dataset"
+        )
+    if args.out and len(folders) > 1:
+        raise InputError(
+            "--out names one file, but --dataset-dir names "
+            f"{len(folders)} folders; leave --out away, or run them one by one"
+        )
+    if args.sample and args.questions:
+        raise InputError(
+            f"--sample names the questions already; leave it or --questions {args.questions} away"
+        )
 
 
 def _wording(job: Job) -> str:
