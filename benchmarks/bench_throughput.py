@@ -1,10 +1,12 @@
-"""`unifer bench` against a real vLLM server on this machine: its requests per second beside those of a plain
-load client, in one run.
+"""Requests per second of `unifer bench` and of a plain load client against one real vLLM server.
 
 Both ask the same questions about the same drawn faces over as many connections, greedily, and take turns; the
-  median round counts: plain    httpx alone, request bodies made beforehand, replies thrown away: the server's
-  own throughput unifer   `run_bench`: questions and image files in; decoded, encoded, budgeted, journalled,
-  appended, graded; .eval log and manifest out
+median round counts:
+
+- `plain`: httpx alone, request bodies written beforehand, replies thrown away: the server's own throughput;
+- `unifer`: `run_bench`, questions and image files in; decoded, encoded, budgeted, journalled, appended,
+  graded; .eval log and manifest out.
+
 The server keeps no prefix and no picture from round to round. Where other work takes the processor, rates
 waver; so the processor time of a request is counted too, of the server and of each client, which the rates of
 a machine of its own would follow. Then the command is killed in the middle and started again: no question

@@ -1,10 +1,11 @@
-"""CoT curation against a real vLLM server on this machine: its requests per second beside those of a plain
-load client, in one run.
+"""Requests per second of CoT curation and of a plain load client against one real vLLM server.
 
 Both send the same prompts and pictures over as many connections, greedily, and take turns; the median round
-  counts: plain    httpx alone, request bodies made beforehand, replies thrown away: the server's own
-  throughput unifer   `curate`: rows and image files in; decoded, encoded, logged, filtered, reports and
-  manifest written
+counts:
+
+- `plain`: httpx alone, request bodies written beforehand, replies thrown away: the server's own throughput;
+- `unifer`: `curate`, rows and image files in; decoded, encoded, logged, filtered, reports and manifest out.
+
 The server keeps no prefix and no picture from round to round. Then a curation process is killed in the middle
 and started again: no row that was kept or exhausted may be asked a second time.
 

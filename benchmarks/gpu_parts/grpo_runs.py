@@ -2,11 +2,11 @@
 
 What the run's metrics and its process say.
 
-tiny    UniFER-Tiny in bfloat16, asleep while it trains: do the weights arrive, is anything NaN, how far are
-        sampler and trainer apart; again with vLLM's V1 runner, once in float32
-3b      a random 3B by grpo_7b.yaml under ZeRO-3: peak memory against `unifer doctor`, time split of a step,
-tensors/s of a sync lora    a random 7B (without a GPU: the tiny one) with LoRA: largest change of the base
-after the syncs
+- `tiny`: UniFER-Tiny in bfloat16, asleep while it trains: do the weights arrive, is anything NaN, how far are
+  sampler and trainer apart; again with vLLM's V1 runner, once in float32;
+- `3b`: a random 3B by grpo_7b.yaml under ZeRO-3: peak memory against `unifer doctor`, time split of a step,
+  tensors/s of a sync;
+- `lora`: a random 7B (without a GPU: the tiny one) with LoRA: largest change of the base after the syncs.
 """
 
 from __future__ import annotations
