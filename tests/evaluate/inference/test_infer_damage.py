@@ -18,18 +18,23 @@ from unifer.dialogue.damage.kinds import GRID, Damage
 from unifer.evaluate.inference import infer, shards
 from unifer.evaluate.inference.infer import Job
 from unifer.evaluate.run_files import find_runs
-from unifer.models.engines import Reply, Request
+from unifer.models.engines import GenerationSettings, Reply, Request
 from unifer.models.engines.succession import EngineSlot
 from unifer.records import Json
 
 
 class Watching:
-    """An engine that says how dark each picture is."""
+    """An engine that says how dark each picture is, and keeps the keys of each stream."""
 
     shows_images = True
 
+    def __init__(self) -> None:
+        self.streams: list[list[str]] = []
+
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        self.streams.append([])
         for request in requests:
+            self.streams[-1].append(request.key)
             brightness = np.asarray(request.image).mean()
             yield Reply(request.key, f"<answer>neutral</answer> {brightness:.2f}", "stop", 1, 1)
 
@@ -160,8 +165,17 @@ def test_parts_of_a_damaged_run_merge(dataset: Path) -> None:
     assert manifest(dataset, "model.damage-crop-4")["identity"]["damage"]["name"] == "crop"
 
 
+def test_runs_of_two_damages_are_not_merged(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(by_model(dataset, "--damage", "jpeg:1", "jpeg:2", "--limit", "3")) == 0
+    results = dataset / "results"
+    files = [str(results / f"model.damage-jpeg-{level}.jsonl") for level in (1, 2)]
+    assert main(["merge", *files, "--out", str(results / "model.jsonl")]) == 2
+    assert "damage" in capsys.readouterr().err
+    assert not (results / "model.jsonl").exists()
+
+
 def test_one_engine_is_shown_the_damaged_pixels_of_every_cell(dataset: Path) -> None:
-    """With the cells in one stream, a reply to a key would be filed under whichever cell came last."""
+    """All cells are one stream: by the question's key alone, replies would be filed under the last cell."""
     for number in range(COUNT):
         Image.new("RGB", (8, 8), (240, 240, 240)).save(dataset / f"data/faces/{number}.png")
     plan, spec = make_plan(dataset)
@@ -182,6 +196,18 @@ def test_one_engine_is_shown_the_damaged_pixels_of_every_cell(dataset: Path) -> 
     assert [len(values) for values in shown] == [1, 1, 1]
     clean, dark, darkest = (values.pop() for values in shown)
     assert clean == 240 > dark > darkest > 0
+
+
+def test_all_cells_are_one_stream_and_share_their_seeds(dataset: Path) -> None:
+    """Cell by cell the engine runs empty 55 times; with other seeds, sampled cells are no longer paired."""
+    plan, spec = make_plan(dataset)
+    plans = tuple(plan.damaged(damage) for damage in (None, *GRID[:3]))
+    engine = Watching()
+    infer.run_jobs([Job(plans, spec, silent)], slot=EngineSlot(lambda _: engine))  # type: ignore[arg-type]
+    assert len(engine.streams) == 1
+    settings = GenerationSettings(temperature=1.0)
+    seeds = {settings.seed_of(key) for key in engine.streams[0]}
+    assert (len(engine.streams[0]), len(seeds)) == (4 * COUNT, COUNT)
 
 
 def test_workers_are_told_the_damage(dataset: Path) -> None:

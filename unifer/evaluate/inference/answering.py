@@ -15,6 +15,7 @@ from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, reporting_full_disk
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.models.engines import Engine, Reply, Request
+from unifer.models.engines.base import AGAIN
 from unifer.prefetching import AHEAD, DECODERS, prefetched
 from unifer.progress import Advance
 from unifer.records import Prediction, Question
@@ -49,8 +50,9 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
             if isinstance(image, ValueError):
                 record(output, Prediction(question, "", error=str(image)))
                 continue
-            asked[question.key] = output, question
-            yield Request(question.key, question.prompt, image)
+            key = stream_key(output.plan, question)
+            asked[key] = output, question
+            yield Request(key, question.prompt, image)
 
     succeeded = False
     for reply in engine.stream(requests()):
@@ -64,6 +66,11 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
                     f"the engine failed on each of the first {HOPELESS} questions: {failures[-1]}. They "
                     "are recorded as failed; once the cause is gone, --retry-failed asks them again"
                 )
+
+
+def stream_key(plan: AnswerPlan, question: Question) -> str:
+    """What tells a request apart from those about other pictures of the same question."""
+    return question.key if plan.damage is None else f"{question.key}{AGAIN}{plan.damage}"
 
 
 def _image(question: Question, *, rule: ImageRule | None, plan: AnswerPlan) -> Image | ValueError:

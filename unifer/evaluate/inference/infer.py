@@ -19,7 +19,7 @@ from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
 from unifer.evaluate import parts
 from unifer.evaluate.inference import outputs
-from unifer.evaluate.inference.answering import answer
+from unifer.evaluate.inference.answering import answer, stream_key
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.evaluate.inference.shards import ModelWork, answer_in_processes
 from unifer.evaluate.parts import QuestionPart
@@ -265,7 +265,7 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
 
 def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:
     """All files in one stream, or one by one where a key stands in two: a reply would not say whose it is."""
-    keys = [question.key for output in opened for question in output.todo()]
+    keys = [stream_key(output.plan, question) for output in opened for question in output.todo()]
     return [opened] if len(set(keys)) == len(keys) else [[output] for output in opened]
 
 
