@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
 from unifer.cli.console import say
+from unifer.dialogue.damage.kinds import parse_damages
 from unifer.errors import InputError
 from unifer.places import FERBENCH
 
@@ -55,6 +56,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="T",
         help="of the votes (default: each entry's, 0.7 for 0)",
     )
+    flags.add_damage(parser)
     flags.add_image_root(parser, "default: data/images")
     flags.folder(parser, "--log-dir", "logs, and what was spent (default: runs/bench)")
     flags.switch(parser, "--retry-failed", "ask the questions again whose row is a failure")
@@ -106,7 +108,7 @@ def _plan(args: argparse.Namespace) -> Bench:
     entries = read_models(renamed(args.models) if args.models else root / _MODELS, args.models_only)
     entries = tuple(_voting(entry, args.votes, args.temperature) for entry in entries)
     datasets = read_datasets(_datasets(args.datasets, root), sample=args.sample, limit=args.limit)
-    cells = make_cells(entries, datasets, args.image_root, args.votes)
+    cells = make_cells(entries, datasets, args.image_root, parse_damages(args.damage), args.votes)
     limits = BenchLimits(args.max_requests, args.max_cost, args.retries)
     return Bench(cells, args.log_dir or root / "runs" / "bench", limits, args.retry_failed)
 

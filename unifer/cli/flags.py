@@ -69,6 +69,12 @@ def add_stray_dataset(parser: argparse._ActionsContainer) -> None:
     folder(parser, "--dataset-dir", "dataset folder of prediction files that lie elsewhere")
 
 
+def add_damage(parser: argparse._ActionsContainer) -> None:
+    """`--damage`, of commands that show pictures to a model."""
+    text = "damage the pictures: NAME:LEVEL (1 to 5), NAME for five levels, all for every one and none"
+    parser.add_argument("--damage", nargs="+", default=(), metavar="DAMAGE", help=text)
+
+
 def add_overwrite(parser: argparse._ActionsContainer, what: str = "an existing --out") -> None:
     """`--overwrite`: nothing is deleted, the old file stays beside the new one."""
     switch(parser, "--overwrite", f"move {what} aside (.1) and start anew")

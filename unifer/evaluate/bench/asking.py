@@ -81,7 +81,7 @@ class Questioning:
         retries: int,
     ) -> None:
         self._entry, self._work, self._ledger = entry, work, ledger
-        self._cells = {cell.dataset.spec.name: cell for cell, _ in work}
+        self._cells = {cell.title: cell for cell, _ in work}
         self._asker = Asker(
             model,
             budget,
@@ -125,7 +125,7 @@ class Questioning:
 
     async def _vote(self, cell: BenchCell, question: Question, picture: str, vote: int) -> Reply:
         """One reply to a question; in the ledger without its text, which goes into the results file."""
-        key = f"{cell.dataset.spec.name}/{vote_key(question.key, vote)}"
+        key = f"{cell.title}/{vote_key(question.key, vote)}"
         sent = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
         if not isinstance(sent, Sent):
             return Reply(key, error=str(sent))
@@ -139,7 +139,8 @@ class Questioning:
         from unifer.evaluate.harness.tasks import picture_uri
 
         plan = output.plan
-        return picture_uri(question, plan.questions_file.parent, plan.image_root, self._entry.image_rule)
+        beside, rule = plan.questions_file.parent, self._entry.image_rule
+        return picture_uri(question, beside, plan.image_root, rule, plan.damage)
 
     def _record(self, cell: BenchCell, output: Output, prediction: Prediction) -> None:
         with reporting_full_disk(output.plan.out):

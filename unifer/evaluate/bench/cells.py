@@ -15,6 +15,7 @@ from typing import Literal
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import prompts
+from unifer.dialogue.damage.kinds import Damage
 from unifer.errors import InputError
 from unifer.evaluate import voting
 from unifer.evaluate.bench.entries import ModelEntry
@@ -46,7 +47,10 @@ class DatasetQuestions:
 
 @dataclass
 class BenchCell:
-    """One model on one dataset: counts of all its rows; tokens, cost and requests of this run alone."""
+    """One model on one dataset, as it is or damaged.
+
+    Counts are of all its rows; tokens, cost and requests of this run alone.
+    """
 
     entry: ModelEntry
     dataset: DatasetQuestions
@@ -67,6 +71,12 @@ class BenchCell:
     """From the first request to the last answer of this run."""
     keys: set[str] = field(default_factory=set)
     """Questions that have a row."""
+
+    @property
+    def title(self) -> str:
+        """The dataset, and the damage to its pictures: `rafdb`, `rafdb defocus:3`; no model has it twice."""
+        name, damage = self.dataset.spec.name, self.plan.damage
+        return name if damage is None else f"{name} {damage}"
 
     @property
     def total(self) -> int:
@@ -153,9 +163,10 @@ def make_cells(
     entries: Sequence[ModelEntry],
     datasets: Sequence[DatasetQuestions],
     image_root: Path | None,
+    damages: Sequence[Damage | None] = (None,),
     votes: int = 1,
 ) -> list[BenchCell]:
-    """A cell per model and dataset, with the rows of earlier runs; those that cannot be planned are lost.
+    """A cell per model, dataset and damage, with the rows of earlier runs; some are lost at once.
 
     Raises InputError for questions that nobody can vote on, where `votes` are several.
     """
@@ -174,9 +185,10 @@ def make_cells(
             made_with = {"questions": runs.describe_file(dataset.path), **about}
             made_with |= {voting.KEY: votes} if votes > 1 else {}
             plan = AnswerPlan(dataset.path, dataset.questions, out, image_root, made_with, votes=votes)
-            cell = BenchCell(entry, dataset, plan)
-            _resume(cell, reason)
-            cells.append(cell)
+            for damage in damages:
+                cell = BenchCell(entry, dataset, plan.damaged(damage))
+                _resume(cell, reason)
+                cells.append(cell)
     return cells
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unifer.dialogue import images, prompts
+from unifer.dialogue.damage.effects import change_for
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, reporting_full_disk
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.evaluate.voting import prediction_of, vote_key
 from unifer.models.engines import Engine, Reply, Request
+from unifer.models.engines.base import AGAIN
 from unifer.prefetching import AHEAD, DECODERS, prefetched
 from unifer.progress import Advance
 from unifer.records import Prediction, Question
@@ -69,7 +71,7 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
                 continue
             state = _OpenQuestion(output, question)
             for vote in range(output.plan.votes):
-                key = vote_key(question.key, vote)
+                key = stream_key(output.plan, question, vote)
                 under_way[key] = state, vote
                 yield Request(key, question.prompt, image)
 
@@ -89,15 +91,19 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
             )
 
 
+def stream_key(plan: AnswerPlan, question: Question, vote: int = 0) -> str:
+    """What tells a request apart from other votes, and from those about other pictures of the question."""
+    key = vote_key(question.key, vote)
+    return key if plan.damage is None else f"{key}{AGAIN}{plan.damage}"
+
+
 def _image(question: Question, *, rule: ImageRule | None, plan: AnswerPlan) -> Image | ValueError:
     """The picture of a question, or why there is none. Without a rule it is decoded only."""
     try:
         prompts.check_prompt(question.prompt)
         path = images.resolve(question.image_path, plan.image_root, plan.questions_file.parent)
-        return (
-            images.decode(path, question.image_path)
-            if rule is None
-            else images.load(path, rule, question.image_path)
-        )
+        if rule is None:
+            return images.decode(path, question.image_path)
+        return images.load(path, rule, question.image_path, change_for(plan.damage, question.key, rule))
     except ValueError as error:
         return error

@@ -8,12 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unifer import files, runs
 from unifer.append_log import AppendLog
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.damage import kinds
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError, reporting_full_disk
 from unifer.locks import locked
@@ -38,10 +40,19 @@ class AnswerPlan:
     """Name of the inference profile."""
     votes: int = 1
     """Replies to each question."""
+    damage: Damage | None = None
+    """What is done to each picture before it is asked about; None: nothing."""
 
     @property
     def manifest(self) -> Path:
         return runs.manifest_path(self.out)
+
+    def damaged(self, damage: Damage | None) -> AnswerPlan:
+        """The same questions over damaged pictures, in a file of their own; None: this plan."""
+        if damage is None:
+            return self
+        identity = self.identity | {kinds.KEY: damage.to_json()}
+        return replace(self, out=damage.path(self.out), identity=identity, damage=damage)
 
     def shard(self, index: int) -> Path:
         """Where worker `index` keeps its rows until they are merged."""

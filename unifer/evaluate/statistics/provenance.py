@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _CONDITIONS = {
     "prompt": "prompt",
     "image_rule": "image rule",
+    "damage": "damage to the pictures",
     "generation": "sampling",
     "votes": "votes",
     "dtype": "precision",
