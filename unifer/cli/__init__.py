@@ -34,6 +34,7 @@ from unifer.cli import (
     serve,
     synthesize,
     train,
+    trust,
 )
 from unifer.errors import FULL_DISK, INTERRUPTED, InputError, Interrupted
 
@@ -55,6 +56,7 @@ _GROUPS = (
     merge,
     convert_log,
     report,
+    trust,
     synthesize,
     ablate,
 )
