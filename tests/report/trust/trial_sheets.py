@@ -12,27 +12,29 @@ DAMAGES = ("lowres", "jpeg", "defocus", "motion", "noise", "dark", "glare", "occ
 LEVELS = (1, 2, 3, 4, 5)
 
 
-def interval(value: float, half: float = 0.05, n: int = 120) -> list[float]:
-    return [value, max(0.0, value - half), min(1.0, value + half), n]
+def interval(value: float, half: float = 0.05) -> list[float]:
+    return [value, max(0.0, value - half), min(1.0, value + half)]
 
 
-def bounds(value: float) -> dict[str, float]:
-    return {"value": value, "low": value - 0.04, "high": value + 0.04}
+def bounds(value: float, name: str = "value") -> dict[str, float]:
+    return {name: value, "low": value - 0.04, "high": value + 0.04}
 
 
 def faithfulness(model: str, dataset: str, level: float = 0.7) -> Sheet:
     rates = (
-        TrustRate("says why", level, level - 0.06, level + 0.05, 412, "pairs whose answer changed"),
+        TrustRate("says_why", level, level - 0.06, level + 0.05, 412, "pairs whose answer changed"),
         TrustRate("seen", 0.81, 0.78, 0.84, 1260, "pairs that differ in one AU"),
         TrustRate("unfaithful answer", 0.09, 0.06, 0.12, 412, "pairs whose answer changed", "lower"),
-        TrustRate("noise floor", 0.004, 0.0, 0.01, 210, "pairs drawn twice alike", "lower"),
+        TrustRate("noise_answers", 0.004, 0.0, 0.01, 210, "pairs drawn twice alike", "lower"),
     )
-    units = {f"AU{unit}": interval(0.4 + 0.5 * (unit % 7) / 7) for unit in sorted(ACTION_UNITS)[:12]}
+    units = {
+        f"AU{unit}": {"seen": [40 + unit, 90], "moved": [30, 60 + unit]} for unit in sorted(ACTION_UNITS)[:12]
+    }
     emotions = {
-        name: {"seen": interval(0.8 - at / 20), "moved": interval(0.5 + at / 20)}
+        name: {"says_why": [30 + at, 50], "moved": [20 + at, 60]}
         for at, name in enumerate(("happiness", "sadness", "surprise", "fear", "disgust", "anger"))
     }
-    details = {"by_au": {name: {"seen": value} for name, value in units.items()}, "by_emotion": emotions}
+    details = {"families": 210, "pairs": {"added": 40}, "by_au": units, "by_emotion": emotions}
     return Sheet("faithfulness", model, dataset, rates, ("drawn faces are drawn",), details)
 
 
@@ -48,9 +50,9 @@ def votes(model: str, dataset: str) -> Sheet:
         {
             "name": name,
             "n": 900 - 100 * at,
-            "accuracy on the top vote": interval(0.95 - 0.15 * at)[:3],
-            "one person": interval(1 - 0.2 * at, 0.01)[:3],
-            "five people": interval(1 - 0.12 * at, 0.01)[:3],
+            "accuracy on the top vote": interval(0.95 - 0.15 * at),
+            "one person": interval(1 - 0.2 * at, 0.01),
+            "five people": interval(1 - 0.12 * at, 0.01),
         }
         for at, name in enumerate(names)
     ]
@@ -82,30 +84,38 @@ def calibration(model: str, dataset: str) -> Sheet:
         TrustRate("temperature", 1.4, None, None, 500, "questions of the first half", "neither", "number"),
     )
     bins = [
-        {
-            "confidence": k / 8,
-            "n": 125,
-            "accuracy": 0.1 + 0.8 * k / 8,
-            "interval": interval(0.1 + 0.1 * k)[1:3],
-        }
-        for k in range(1, 9)
+        {"votes": k, "confidence": k / 8, "n": 125} | bounds(0.1 + k / 10, "accuracy") for k in range(1, 9)
     ]
-    risks = [[k / 100, 0.3 * (k / 100) ** 2] for k in range(1, 101)]
-    return Sheet("calibration", model, dataset, rates, details={"bins": bins, "risk_coverage": risks})
+    risks = [{"confidence": 1 - k / 8, "coverage": k / 8, "risk": 0.3 * (k / 8) ** 2} for k in range(1, 9)]
+    details = {"bins": bins, "bins_after": bins[2:], "risk_coverage": risks, "risk_coverage_after": risks[1:]}
+    return Sheet("calibration", model, dataset, rates, details=details)
 
 
 def fairness(model: str, dataset: str) -> Sheet:
     rates = (
-        TrustRate("worst group", 0.58, 0.5, 0.66, 210, "faces of Race: Asian"),
-        TrustRate("gap", 0.14, 0.02, 0.2, 3068, "faces in groups", "lower"),
+        TrustRate("race: worst UAR", 0.58, 0.5, 0.66, 210, "faces of the worst group, Asian"),
+        TrustRate("race: gap in UAR", 0.14, 0.02, 0.2, 3068, "faces in groups", "lower"),
     )
-    groups = {
-        "Race": {name: interval(0.72 - at / 14, 0.07, 900 // (at + 1)) for at, name in enumerate("ABC")},
-        "Age": {
-            name: interval(0.7 + at / 50) for at, name in enumerate(("0-3", "4-19", "20-39", "40-69", "70+"))
-        },
+    columns = {"race": ("Caucasian", "African-American", "Asian"), "age": ("0-3", "4-19", "20-39", "40-69")}
+    details = {
+        "least": 30,
+        "columns": [
+            {
+                "column": column,
+                "groups": [
+                    {
+                        "group": name,
+                        "n": 900 // (at + 1),
+                        "uar": interval(0.72 - at / 14),
+                        "accuracy": [0.7, 0.6, 0.8],
+                    }
+                    for at, name in enumerate(names)
+                ],
+            }
+            for column, names in columns.items()
+        ],
     }
-    return Sheet("fairness", model, dataset, rates, details={"groups": groups})
+    return Sheet("fairness", model, dataset, rates, details=details)
 
 
 MAKERS = {

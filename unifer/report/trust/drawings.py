@@ -6,7 +6,7 @@ Sizes hold at the printed size, 3.3 inches wide; colours are Okabe and Ito's, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,8 @@ SMALL, TEXT = 6.5, 7.5
 GRID = "#dfe2e6"
 SOFT = "#5d6167"
 MARKS = "os^Dv*P"
+_HATCHES = ("", "/////", ".....", "xxxxx")
+"""Series in print without colours."""
 Drawing = tuple[str, "Figure"]
 """What a figure shows, in a few words, and the figure."""
 
@@ -64,19 +66,30 @@ def rate_bars(
     axes: Axes,
     series: Sequence[tuple[str, Sequence[RatePoint]]],
     lines: Sequence[ReferenceLine] = (),
+    order: Sequence[str] = (),
 ) -> None:
     """Horizontal bars from 0 with whiskers, the first at the top.
 
-    The series stand side by side within each name; a name that a series lacks stays empty. The denominator
-    stands behind the name where all series share it.
+    The series stand side by side within each name, each in the colour and hatch of its place in `order` (of
+    names of series), so that figures agree. The denominator stands behind a name where all series share it.
     """
     names = list(dict.fromkeys(point.name for _, points in series for point in points))
     thick = 0.8 / max(1, len(series))
     for number, (title, points) in enumerate(series):
         places = [names.index(point.name) + (number - (len(series) - 1) / 2) * thick for point in points]
-        colour = PALETTE[number % len(PALETTE)]
+        look = order.index(title) if title in order else number
         values = [100 * point.value for point in points]
-        axes.barh(places, values, 0.86 * thick, color=colour, alpha=0.75, label=plain(title, 40))
+        axes.barh(
+            places,
+            values,
+            0.86 * thick,
+            color=PALETTE[look % len(PALETTE)],
+            alpha=0.75,
+            hatch=_HATCHES[look % len(_HATCHES)],
+            edgecolor="white",
+            linewidth=0,
+            label=plain(title, 40),
+        )
         for place, point in zip(places, points, strict=True):
             if point.low is not None:
                 axes.plot([100 * end for end in point.ends], [place, place], color=INK, linewidth=0.8)
@@ -169,14 +182,14 @@ def column(height: float) -> tuple[Figure, Axes]:
 
 def legend(figure: Figure, columns: int = 2) -> None:
     """One legend below all axes, each name once."""
-    named = {}
+    named: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
     if named:
         figure.legend(
-            named.values(),
-            named.keys(),
+            list(named.values()),
+            list(named),
             loc="outside lower center",
             ncols=columns,
             frameon=False,

@@ -21,45 +21,41 @@ from unifer.report.trust.drawings import (
     rate_curves,
     rate_dots,
 )
-from unifer.report.trust.reading import number, point, points, rate_line, series
+from unifer.report.trust.reading import inner, number, point, points, rate_line, rows, series
+from unifer.report.trust.wording import rate_name
 
-_SERIES = 3
-"""Rates that stand side by side in one figure."""
+_BARS = ("seen", "moved", "stable_au", "says_why")
+"""Rates that stand side by side in the figures of faithfulness, where they are there; else the first ones."""
 
 
 def faithfulness_figures(sheet: Sheet) -> list[Drawing]:
     """Rates by Action Unit and by emotion (`by_...` of the details), with the noise floor."""
     floor = [
-        ReferenceLine("noise floor", rate.value)
+        ReferenceLine(rate_name(rate.name), rate.value)
         for rate in sheet.rates
-        if "noise" in rate.name and rate.value is not None
+        if rate.name.startswith("noise") and rate.value is not None
     ]
     drawn = []
     for key, raw in sheet.details.items():
-        rates = series(raw)[:_SERIES] if key.startswith("by") else []
-        if rates:
-            names = {each.name for _, one in rates for each in one}
-            figure, axes = column(0.75 + 0.11 * len(names) * (1 + len(rates)))
-            rate_bars(axes, _named_series(rates), floor)
+        rates = dict(series(raw)) if key.startswith("by_") else {}
+        chosen = [(rate_name(name), rates[name]) for name in _BARS if name in rates]
+        chosen = chosen or [(rate_name(name), one) for name, one in list(rates.items())[:3]]
+        if chosen:
+            names = {each.name for _, one in chosen for each in one}
+            figure, axes = column(0.85 + len(names) * (0.06 + 0.08 * len(chosen)))
+            rate_bars(axes, chosen, floor, [rate_name(name) for name in _BARS])
             axes.set_xlabel("percent of pairs", fontsize=SMALL)
-            legend(figure)
-            drawn.append(
-                (f"Faithfulness {key.replace('_', ' ').replace('au', 'AU')}, with 95 % intervals", figure)
-            )
+            legend(figure, 3)
+            by = "by Action Unit" if key == "by_au" else key.replace("_", " ")
+            drawn.append((f"Faithfulness {by}, with 95 % intervals (Wilson, over pairs)", figure))
     return drawn
-
-
-def _named_series(
-    rates: Sequence[tuple[str, Sequence[RatePoint]]],
-) -> list[tuple[str, Sequence[RatePoint]]]:
-    return [(name.replace("_", " "), one) for name, one in rates]
 
 
 def votes_figures(sheet: Sheet) -> list[Drawing]:
     """Accuracy by how clear the vote is, from unclear to clear, with the lines of one and five people."""
-    bands = [band for band in sheet.details.get("bands", ()) if isinstance(band, Mapping)][::-1]
+    bands = rows(sheet.details, "bands")[::-1]
     runs = [
-        each._replace(n=None)
+        each
         for x, band in enumerate(bands)
         if (each := point(str(band.get("name")), band.get("accuracy on the top vote"), float(x)))
     ]
@@ -114,82 +110,83 @@ def damage_figures(sheet: Sheet) -> list[Drawing]:
 
 def _damages(details: Mapping[str, Any]) -> list[tuple[str, list[RatePoint]]]:
     """Name of each damage -> score by level, the clean score at level 0."""
-    clean = point("0", _inner(details.get("clean"), "score"))
-    found = []
-    for damage in details.get("damages", ()):
-        levels = _inner(damage, "levels")
-        one = [
+    clean = point("0", inner(details.get("clean"), "score"))
+    curves = []
+    for damage in rows(details, "damages"):
+        levels = [
             each
-            for raw in (levels if isinstance(levels, list) else ())
-            if (each := point("", _inner(raw, "score"), number(_inner(raw, "level")) or 0.0))
+            for row in rows(damage, "levels")
+            if (each := point("", row.get("score"), number(row.get("level")) or 0.0))
         ]
-        if one:
-            found.append((str(_inner(damage, "name")), [*([clean] if clean else []), *one]))
-    return found
-
-
-def _inner(raw: Any, key: str) -> Any:
-    return raw.get(key) if isinstance(raw, Mapping) else None
+        if levels:
+            curves.append((str(damage.get("name")), [*([clean] if clean else []), *levels]))
+    return curves
 
 
 def calibration_figures(sheet: Sheet) -> list[Drawing]:
-    """Reliability (accuracy against confidence) and risk against coverage."""
+    """Reliability (accuracy against confidence) and risk against coverage, before and after a fit."""
     drawn = []
-    bins = sheet.details.get("bins", sheet.details.get("reliability", ()))
-    reliable = [
-        each
-        for raw in bins
-        if isinstance(raw, Mapping) and (each := point("", raw, 100 * (number(raw.get("confidence")) or 0.0)))
-    ]
+    reliable = _parts(sheet, "bins", _reliable)
     if reliable:
         figure, axes = column(2.6)
         axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle="--", label="calibrated")
-        rate_curves(axes, [(plain(sheet.model, 30), reliable)])
-        for each in reliable:
+        rate_curves(axes, reliable)
+        for each in reliable[0][1]:
             if each.n is not None:
                 axes.annotate(f"{each.n:,}", (each.x, 2), ha="center", fontsize=5.5, color=INK)
-        axes.set_xlim(-2, 102)
+        axes.set_xlim(-2, 104)
         axes.set_ylim(0, 101)
-        axes.set_xlabel("confidence: share of the votes, percent (n above)", fontsize=SMALL)
+        axes.set_xlabel("confidence, percent (above: answers)", fontsize=SMALL)
         axes.set_ylabel("accuracy, percent", fontsize=SMALL)
-        legend(figure)
+        legend(figure, 3)
         drawn.append(("Reliability: accuracy against confidence, with 95 % intervals", figure))
-    risks = _risks(sheet.details.get("risk_coverage", ()))
+    risks = _parts(sheet, "risk_coverage", _risks)
     if risks:
-        figure, axes = column(2.2)
-        rate_curves(axes, [(plain(sheet.model, 30), risks)])
+        figure, axes = column(2.3)
+        rate_curves(axes, risks)
         axes.set_xlim(0, 102)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("coverage: percent of questions answered", fontsize=SMALL)
         axes.set_ylabel("risk: percent wrong of those", fontsize=SMALL)
-        drawn.append(("Risk against coverage", figure))
+        legend(figure, 3)
+        drawn.append(("Risk against coverage, the surest answers first", figure))
     return drawn
 
 
-def _risks(raw: Any) -> list[RatePoint]:
-    """From pairs `[coverage, risk]` or mappings with both, by coverage."""
-    found = []
-    for each in raw if isinstance(raw, Sequence) and not isinstance(raw, str) else ():
-        pair = (each.get("coverage"), each.get("risk")) if isinstance(each, Mapping) else tuple(each)[:2]
-        coverage, risk = (number(part) for part in (*pair, None, None)[:2])
-        if coverage is not None and risk is not None:
-            found.append(RatePoint("", risk, x=100 * coverage))
-    return sorted(found, key=lambda each: each.x)
+def _parts(
+    sheet: Sheet, key: str, read: Callable[[Sequence[Mapping[str, Any]]], list[RatePoint]]
+) -> list[tuple[str, list[RatePoint]]]:
+    """The points of all answers, and of the judged half after the fit, where there are any."""
+    ends = (("", "all answers"), ("_after", "fitted, other half"))
+    parts = [(name, read(rows(sheet.details, f"{key}{end}"))) for end, name in ends]
+    return [(name, one) for name, one in parts if one]
+
+
+def _reliable(bins: Sequence[Mapping[str, Any]]) -> list[RatePoint]:
+    return [
+        each
+        for row in bins
+        if (sure := number(row.get("confidence"))) is not None and (each := point("", row, 100 * sure))
+    ]
+
+
+def _risks(levels: Sequence[Mapping[str, Any]]) -> list[RatePoint]:
+    pairs = [(number(row.get("coverage")), number(row.get("risk"))) for row in levels]
+    return [
+        RatePoint("", risk, x=100 * part) for part, risk in pairs if part is not None and risk is not None
+    ]
 
 
 def fairness_figures(sheet: Sheet) -> list[Drawing]:
-    """UAR of each group with its interval, one figure per column of groups."""
-    raw = sheet.details.get("groups", {})
-    nested = isinstance(raw, Mapping) and not points(raw)
-    columns = raw.items() if nested else [("group", raw)]
+    """UAR of each group with its interval, a figure per column of groups."""
     drawn = []
-    for name, groups in columns:
-        dots = points(groups)
+    for each in rows(sheet.details, "columns"):
+        dots = points(each.get("groups"))
         if dots:
             figure, axes = column(0.55 + 0.2 * len(dots))
             rate_dots(axes, dots)
-            axes.set_xlabel("UAR, percent (n)", fontsize=SMALL)
-            drawn.append((f"UAR by {plain(str(name), 30)}, with 95 % intervals", figure))
+            axes.set_xlabel("UAR, percent (n faces)", fontsize=SMALL)
+            drawn.append((f"UAR by {plain(str(each.get('column')), 30)}, with 95 % intervals", figure))
     return drawn
 
 

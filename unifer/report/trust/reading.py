@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from unifer.evaluate.trust.sheets import Sheet, TrustRate
+from unifer.proportions import wilson
 from unifer.report.trust.drawings import RatePoint, ReferenceLine
 
-_VALUES = ("value", "uar", "accuracy", "rate", "share", "recall")
-_BOUNDS = ("interval", "ci95", "bounds")
+_VALUES = ("value", "uar", "accuracy")
+"""Keys of a mapping that hold its value, the first that is there."""
+_NAMES = ("name", "group")
 
 
 def number(raw: Any) -> float | None:
@@ -22,55 +24,66 @@ def number(raw: Any) -> float | None:
     return float(raw) if plain and math.isfinite(raw) else None
 
 
+def inner(raw: Any, key: str) -> Any:
+    """What a mapping holds under `key`; None where it is no mapping, or lacks it."""
+    return raw.get(key) if isinstance(raw, Mapping) else None
+
+
+def rows(raw: Any, key: str) -> list[Mapping[str, Any]]:
+    """The mappings in the list that `raw` holds under `key`; empty where there is none."""
+    listed = inner(raw, key)
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list | tuple) else []
+
+
 def point(name: str, raw: Any, x: float = 0.0) -> RatePoint | None:
-    """A number, `[value, low, high]` with or without n behind, or a mapping of such, as a point."""
+    """A number, `[hits, n]`, `[value, low, high]`, or a mapping with a value, its bounds and n, as a point.
+
+    `[hits, n]`, two whole numbers, is a share with Wilson's interval.
+    """
     if isinstance(raw, Mapping):
         value = next((raw[key] for key in _VALUES if key in raw), None)
-        low, high = next(
-            (raw[key] for key in _BOUNDS if _pair(raw.get(key))), (raw.get("low"), raw.get("high"))
-        )
-        parts = [value, low, high, raw.get("n")]
+        parts = [*_listed(value), raw.get("low"), raw.get("high")][:3]
+        count = raw.get("n")
     else:
-        parts = list(raw) if isinstance(raw, Sequence) and not isinstance(raw, str) else [raw]
-    read = [number(part) for part in (*parts[:4], None, None, None, None)[:4]]
-    value, low, high, n = read
+        parts, count = _listed(raw), None
+        if len(parts) == 2 and all(type(part) is int for part in parts) and 0 <= parts[0] <= parts[1] > 0:
+            hits, n = parts
+            return RatePoint(name, hits / n, *wilson(hits, n), n, x)
+    value, low, high = (number(part) for part in (*parts[:3], None, None, None)[:3])
     if value is None:
         return None
-    whole = low is not None and high is not None
-    return RatePoint(name, value, low if whole else None, high if whole else None, n and int(n), x)
+    whole, n = low is not None and high is not None, number(count)
+    return RatePoint(
+        name, value, low if whole else None, high if whole else None, None if n is None else int(n), x
+    )
 
 
-def _pair(raw: Any) -> bool:
-    return isinstance(raw, Sequence) and not isinstance(raw, str) and len(raw) == 2
+def _listed(raw: Any) -> list[Any]:
+    return list(raw) if isinstance(raw, Sequence) and not isinstance(raw, str) else [raw]
 
 
 def points(raw: Any) -> list[RatePoint]:
     """The points of a mapping from names, or of a list of mappings that name themselves."""
-    return [each for name, inner in _named(raw) if (each := point(name, inner)) is not None]
+    return [each for name, value in _named(raw) if (each := point(name, value)) is not None]
 
 
 def series(raw: Any) -> list[tuple[str, list[RatePoint]]]:
-    """Name -> rate -> value, turned into a series of points per rate; one series where names hold values."""
-    own = points(raw)
-    if own:
-        return [("", own)]
+    """Name -> rate -> value, turned into a series of points per rate, in the order of the rates."""
     by_rate: dict[str, list[RatePoint]] = {}
-    for name, inner in _named(raw):
-        if isinstance(inner, Mapping):
-            for rate, value in inner.items():
-                each = point(name, value) if not isinstance(value, str | int) else None
-                if each is not None:
-                    by_rate.setdefault(str(rate), []).append(each)
+    for name, rates in _named(raw):
+        for rate, value in rates.items() if isinstance(rates, Mapping) else ():
+            if (each := point(name, value)) is not None:
+                by_rate.setdefault(str(rate), []).append(each)
     return list(by_rate.items())
 
 
 def _named(raw: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(raw, Mapping):
-        yield from ((str(name), inner) for name, inner in raw.items())
-    elif isinstance(raw, Sequence) and not isinstance(raw, str):
-        for inner in raw:
-            if isinstance(inner, Mapping) and "name" in inner:
-                yield str(inner["name"]), inner
+        yield from ((str(name), value) for name, value in raw.items())
+    for row in raw if isinstance(raw, list | tuple) else ():
+        name = next((inner(row, key) for key in _NAMES if inner(row, key) is not None), None)
+        if name is not None:
+            yield str(name), row
 
 
 def rate_line(sheet: Sheet, name: str, *, label: str | None = None) -> list[ReferenceLine]:

@@ -38,7 +38,7 @@ KIND_TEXTS: dict[Kind, KindText] = {
     "calibration": KindText(
         "Calibration",
         "Is it right as often as it is sure, and wrong less often where it answers less?",
-        "unifer infer --votes 8",
+        "unifer infer --votes 8 && unifer calibrate RUN",
     ),
     "fairness": KindText(
         "Fairness",
