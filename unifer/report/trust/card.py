@@ -72,7 +72,9 @@ def make_card(results: Sequence[DatasetScores], stray: Sequence[Sheet] = ()) -> 
     for kind in KINDS:
         lines = [line for sheet in sheets if sheet.kind == kind for line in _sheet_lines(sheet, titles)]
         blocks.append(_block(*KIND_TEXTS[kind], lines, _MOST_SHEETS))
-    return TrustCard(model, tuple(blocks), tuple(_facts(results)), tuple(_notes(results, sheets)))
+    return TrustCard(
+        model, tuple(blocks), tuple(_facts(results)), tuple(dict.fromkeys(_notes(results, sheets)))
+    )
 
 
 def _model_of(results: Sequence[DatasetScores], stray: Sequence[Sheet]) -> str:

@@ -24,6 +24,8 @@ _WIDE, _HIGH, _EDGE = 595.0, 842.0, 40.0
 _RATES, _AXIS, _LAST = 178.0, 336.0, 416.0
 """Where the rates begin, and the axis from 0 to 100 and its end."""
 _RIGHT = _WIDE - _EDGE
+_NOTES, _QUESTIONS = 3, 4
+"""Notes, and question files, that the page holds; the HTML holds all."""
 _FOOT = (
     "Faithfulness is measured on drawn faces: it says how the model reads drawings. No figure here says how "
     "it reads a face of a person or place that is not in its questions."
@@ -67,7 +69,16 @@ class _Page(NamedTuple):
 
 
 def card_figure(card: TrustCard) -> Figure:
-    """The page, on white."""
+    """The page, on white; small print goes where it would run over the foot."""
+    for room in (2, 1, 0):
+        figure, end = _drawn(card, room)
+        if end <= _HIGH - _EDGE / 2:
+            break
+    return figure
+
+
+def _drawn(card: TrustCard, room: int) -> tuple[Figure, float]:
+    """The page with up to `room` lines of small print per headline, and where it ends."""
     figure = new_figure(_WIDE / 72, _HIGH / 72, layout=None)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
@@ -80,16 +91,15 @@ def card_figure(card: TrustCard) -> Figure:
     page.text(_EDGE, 88, about, 7.5, SOFT)
     y = 100.0
     for block in card.blocks:
-        y = _block(page, block, y)
-    _provenance(page, card, y)
-    return figure
+        y = _block(page, block, y, room if len(block.lines) < 3 else 0)
+    return figure, _provenance(page, card, y)
 
 
 def _rule(page: _Page, y: float) -> None:
     page.axes.plot([_EDGE, _RIGHT], [y, y], color=GRID, linewidth=0.8)
 
 
-def _block(page: _Page, block: CardBlock, y: float) -> float:
+def _block(page: _Page, block: CardBlock, y: float, room: int) -> float:
     _rule(page, y)
     page.text(_EDGE, y + 16, block.title, 10.5, bold=True)
     below = page.lines(_EDGE, y + 27, block.question, 34)
@@ -99,15 +109,15 @@ def _block(page: _Page, block: CardBlock, y: float) -> float:
         return max(below, y + 30) + 6
     at = y + 16
     for line in block.lines:
-        at = _line(page, line, at, sparse=len(block.lines) > 2)
+        at = _line(page, line, at, room)
     if block.left:
         page.text(_RATES, at - 3, f"and {block.left} more, in the report", 6.6, SOFT)
         at += 9
     return max(below, at) + 2
 
 
-def _line(page: _Page, line: CardLine, y: float, *, sparse: bool) -> float:
-    """Name, axis and value, the dataset and the denominator below, and other rates where there is room."""
+def _line(page: _Page, line: CardLine, y: float, room: int) -> float:
+    """Name, axis and value, dataset and denominator below, and other rates on up to `room` lines."""
     rate = line.rate
     page.text(_RATES, y, f"{plain(rate_name(rate.name), 24)} {ARROWS[rate.better]}", 8.5, bold=True)
     _whisker(page, rate, y - 3)
@@ -123,10 +133,8 @@ def _line(page: _Page, line: CardLine, y: float, *, sparse: bool) -> float:
     page.text(_RATES, y + 10, plain(line.dataset, 32), 6.6, SOFT)
     page.text(_RIGHT, y + 10, plain(denominator(rate), 58), 6.6, SOFT, end=True)
     y += 19
-    if not sparse:
-        others = " · ".join(_short(other) for other in line.others)
-        y = page.lines(_RATES, y, others, 96, most=2)
-    return y + 6
+    others = " · ".join(_short(other) for other in line.others)
+    return page.lines(_RATES, y, others, 96, most=room) + 5
 
 
 def _short(rate: TrustRate) -> str:
@@ -149,12 +157,21 @@ def _whisker(page: _Page, rate: TrustRate, y: float) -> None:
     page.axes.plot([at(rate.value)] * 2, [y - 4, y + 4], color=PALETTE[0], linewidth=1.6)
 
 
-def _provenance(page: _Page, card: TrustCard, y: float) -> None:
+def _provenance(page: _Page, card: TrustCard, y: float) -> float:
+    """Notes, facts and the foot; where they end."""
     _rule(page, y)
     y += 13
-    for note in card.notes[:3]:
+    for note in card.notes[:_NOTES]:
         y = page.lines(_EDGE, y, f"! {plain(note, 240)}", 138, most=2)
+    questions = [fact for fact in card.facts if fact[0] == "questions"]
+    left = questions[_QUESTIONS:]
     for name, text in card.facts:
-        page.text(_EDGE, y, name, 6.6, INK)
-        y = page.lines(_EDGE + 52, y, text, 122, most=2)
-    page.lines(_EDGE, y + 3, _FOOT, 138)
+        if (name, text) not in left:
+            page.text(_EDGE, y, name, 6.6, INK)
+            more = (
+                f"; {len(left)} more in the HTML"
+                if left and (name, text) == questions[_QUESTIONS - 1]
+                else ""
+            )
+            y = page.lines(_EDGE + 52, y, text + more, 122, most=2)
+    return page.lines(_EDGE, y + 3, _FOOT, 138)
