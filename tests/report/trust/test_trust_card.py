@@ -16,9 +16,10 @@ from unifer.cli import main
 from unifer.datasets import DatasetSpec
 from unifer.evaluate.loading import PredictionFile
 from unifer.evaluate.scoring import score_strict
-from unifer.evaluate.trust.sheets import write_sheet
+from unifer.evaluate.trust.sheets import TrustRate, write_sheet
 from unifer.report.trust.card import make_card
 from unifer.report.trust.card_figure import card_figure
+from unifer.report.trust.wording import bounds_text, number_text, rate_name
 
 LABELS = ("happiness", "sadness", "anger")
 Card = Callable[..., int]
@@ -211,3 +212,34 @@ def test_the_card_is_one_page_in_print_and_readable_in_the_dark(
     pdf = page.pdf(prefer_css_page_size=True)
     assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") == 1
     assert wrong == []
+
+
+def test_votes_of_a_model_are_not_another_model(
+    spec: DatasetSpec, card: Card, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(spec, "tiny.votes", 3)
+    write_sheet(spec.results / "tiny.votes.calibration.json", MAKERS["calibration"]("tiny", "nouns"))
+    assert card(str(spec.results / "tiny.votes.jsonl")) == 0
+    out = capsys.readouterr().out
+    assert out.count("WAR ↑") == 1, "its accuracy is that of the greedy replies"
+    assert "ECE ↓" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ece_after", "ECE after"),
+        ("accuracy_at_80", "accuracy of the surest 80 %"),
+        ("accuracy at 80 % coverage", "accuracy of the surest 80 %"),
+        ("stable_au", "stable AU"),
+        ("race: worst UAR", "race: worst UAR"),
+    ],
+)
+def test_rates_are_named_as_they_are_read(name: str, words: str) -> None:
+    assert rate_name(name) == words
+
+
+def test_what_cannot_be_a_share_is_no_percentage() -> None:
+    """A cross-entropy of 1.83 nats stood as 182.6 %."""
+    rate = TrustRate("cross-entropy", 1.826, 1.789, 1.862, 3573, "faces", "lower")
+    assert (number_text(rate, rate.value), bounds_text(rate)) == ("1.83", "1.79 to 1.86")

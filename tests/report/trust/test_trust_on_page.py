@@ -39,7 +39,8 @@ def test_sheets_become_sections_and_svg_files(
     sections = summary_of((out / "index.html").read_text())["trust"]
     assert [section["kind"] for section in sections] == SECTIONS
     for section in sections:
-        assert section["lacking"] == [{"run": "bare", "dataset": "nouns"}]
+        of = "" if section["kind"] == "faithfulness" else "nouns"
+        assert section["lacking"] == [{"run": "bare", "dataset": of}], "drawn pairs are a set of their own"
         assert "unifer " in section["command"]
         (sheet,) = section["sheets"]
         assert sheet["rates"][0]["n"] > 0
@@ -86,10 +87,7 @@ def test_sections_are_drawn_in_a_browser_and_sheets_are_data(spec: DatasetSpec, 
         for kind in SECTIONS:
             assert page.locator(f"#{kind} table.rates").count() == 1
             assert page.locator(f'#links a[href="#{kind}"]').count() == 1
-        assert (
-            "Not measured: bare on Set nouns. unifer counterfactual"
-            in page.locator("#faithfulness").inner_text()
-        )
+        assert "Not measured: bare. unifer counterfactual" in page.locator("#faithfulness").inner_text()
         assert evil in page.locator("#fairness table.rates").inner_text()
         for image in page.locator(".paper img").all():
             image.scroll_into_view_if_needed()
@@ -101,3 +99,13 @@ def test_sections_are_drawn_in_a_browser_and_sheets_are_data(spec: DatasetSpec, 
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         browser.close()
     assert wrong == []
+
+
+def test_votes_of_a_run_lend_it_their_sheet_once(spec: DatasetSpec, tmp_path: Path) -> None:
+    """`unifer infer --votes 8` writes `full.votes.jsonl`; its calibration is the model's."""
+    (spec.results / "full.calibration.json").rename(spec.results / "full.votes.calibration.json")
+    write_run(spec, "full.votes", 3)
+    assert report(spec, tmp_path / "out") == 0
+    sections = {each["kind"]: each for each in summary_of((tmp_path / "out/index.html").read_text())["trust"]}
+    assert [sheet["run"] for sheet in sections["calibration"]["sheets"]] == ["full"]
+    assert sections["calibration"]["lacking"] == [{"run": "bare", "dataset": "nouns"}]

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from unifer.errors import InputError
 from unifer.evaluate.loading import open_run
 from unifer.evaluate.run_files import Selected
-from unifer.evaluate.trust.sheets import KINDS, Better, Kind, Sheet, TrustRate, Unit, sheets_of
+from unifer.evaluate.trust.sheets import KINDS, Better, Kind, Sheet, TrustRate, Unit
 from unifer.report.leaderboard import ranks
 from unifer.report.leaderboard.cells import Value
 from unifer.report.leaderboard.entries import questions_name
 from unifer.report.leaderboard.ranks import Place
-from unifer.report.trust.wording import KIND_TEXTS
+from unifer.report.trust.gathering import model_name, sheets_near, without_votes
+from unifer.report.trust.wording import KIND_TEXTS, is_share
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def rank_by_trust(selected: Sequence[Selected], wanted: str) -> list[RateRanking
     Raises InputError where no run has a sheet, for a name that no sheet has (with the nearest), and for a
     sheet that cannot be read.
     """
-    runs = [_sheets(each) for each in selected]
+    runs = [_sheets(each) for each in without_votes(selected)]
     present = {
         (kind, rate.name): rate.better != "neither"
         for run in runs
@@ -91,7 +92,8 @@ def _sheets(each: Selected) -> _RunSheets:
     other, source = questions_name(loaded), loaded.source.path
     title = each.spec.title if other is None else f"{each.spec.title}: questions of {other}"
     model = each.run.name if source is None else each.run.name.removesuffix(f".{source.stem}")
-    return _RunSheets(model, title, {sheet.kind: sheet for sheet in sheets_of(each.run.path)})
+    sheets = {sheet.kind: sheet for sheet in sheets_near(each.run.path)}
+    return _RunSheets(model_name(model), title, sheets)
 
 
 def _headlines(runs: Sequence[_RunSheets]) -> list[tuple[Kind, str]]:
@@ -162,7 +164,8 @@ def _ranking(kind: Kind, name: str, dataset: str, runs: Sequence[_RunSheets]) ->
         for model in sorted(values, key=lambda model: (-scores[model], model))
     ]
     lines += [RateLine(run.model, rates.get(run.model), None) for run in runs if run.model not in valued]
-    return RateRanking(kind, name, dataset, first.better, first.unit, tuple(lines))
+    unit: Unit = "share" if all(map(is_share, valued.values())) else "number"
+    return RateRanking(kind, name, dataset, first.better, unit, tuple(lines))
 
 
 def _value(rate: TrustRate, sign: float) -> Value:

@@ -78,9 +78,9 @@
   };
 
   const lacking = (section, inScope) => {
-    const runs = section.lacking.filter(inScope);
+    const runs = section.lacking.filter((each) => !each.dataset || inScope(each));
     if (!runs.length) return null;
-    const names = runs.map((each) => `${each.run} on ${title(each.dataset)}`).join(", ");
+    const names = runs.map((each) => (each.dataset ? `${each.run} on ${title(each.dataset)}` : each.run)).join(", ");
     return h("p", { class: "about" }, `Not measured: ${names}. `, h("code", null, section.command), " measures it.");
   };
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from unifer import __version__, files, runs
 from unifer.errors import InputError
+from unifer.evaluate.run_files import Selected
 from unifer.evaluate.scoring import DatasetScores
-from unifer.evaluate.trust.sheets import KINDS, Sheet, TrustRate, sheets_of
+from unifer.evaluate.trust.sheets import KINDS, Sheet, TrustRate
 from unifer.records import Json
 from unifer.report.layout import plain
+from unifer.report.trust.gathering import model_name, sheets_near, without_votes
 from unifer.report.trust.wording import KIND_TEXTS, rate_name
 
 _OTHERS = 3
@@ -65,8 +67,10 @@ def make_card(results: Sequence[DatasetScores], stray: Sequence[Sheet] = ()) -> 
     Raises InputError for runs or sheets of several models, and for a sheet that cannot be read.
     """
     model = _model_of(results, stray)
+    paths = {each.run.path for each in without_votes([Selected(row.spec, row.run) for row in results])}
+    results = [result for result in results if result.run.path in paths]
     titles = {result.spec.name: result.spec.title for result in results}
-    sheets = [sheet for result in results for sheet in sheets_of(result.run.path)]
+    sheets = [sheet for result in results for sheet in sheets_near(result.run.path)]
     sheets += [sheet for sheet in stray if sheet not in sheets]
     blocks = [_block("Accuracy", "How often is it right?", "unifer infer", _accuracy(results), _MOST_SETS)]
     for kind in KINDS:
@@ -78,7 +82,9 @@ def make_card(results: Sequence[DatasetScores], stray: Sequence[Sheet] = ()) -> 
 
 
 def _model_of(results: Sequence[DatasetScores], stray: Sequence[Sheet]) -> str:
-    names = dict.fromkeys([*(each.run.name for each in results), *(sheet.model for sheet in stray)])
+    names = dict.fromkeys(
+        [*(model_name(each.run.name) for each in results), *(sheet.model for sheet in stray)]
+    )
     if len(names) != 1:
         raise InputError(
             f"a trust card is of one model, and these are of {len(names)}: {', '.join(names)}; give the "

@@ -13,7 +13,7 @@ from unifer.report.figures import INK, PALETTE, new_figure
 from unifer.report.layout import plain
 from unifer.report.trust.card import CardBlock, CardLine, TrustCard
 from unifer.report.trust.drawings import GRID, SOFT
-from unifer.report.trust.wording import ARROWS, bounds_text, denominator, number_text, rate_name
+from unifer.report.trust.wording import ARROWS, bounds_text, denominator, is_share, number_text, rate_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,7 +144,7 @@ def _short(rate: TrustRate) -> str:
 
 
 def _whisker(page: _Page, rate: TrustRate, y: float) -> None:
-    if rate.value is None or rate.unit != "share" or not 0 <= rate.value <= 1:
+    if rate.value is None or not is_share(rate) or rate.value < 0:
         return
     page.axes.plot([_AXIS, _LAST], [y, y], color="#b8bcc2", linewidth=0.8)
 

@@ -8,7 +8,7 @@ from unifer.evaluate.trust.sheets import TrustRate
 from unifer.report.layout import plain
 from unifer.report.page.document import document
 from unifer.report.trust.card import CardBlock, CardLine, TrustCard
-from unifer.report.trust.wording import ARROWS, bounds_text, denominator, number_text, rate_name
+from unifer.report.trust.wording import ARROWS, bounds_text, denominator, is_share, number_text, rate_name
 
 _LONG = 300
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "neither": ""}
@@ -67,7 +67,7 @@ def _in_words(rate: TrustRate) -> str:
 
 def _whisker(rate: TrustRate) -> str:
     """Value and interval of a share on an axis from 0 to 100; the numbers stand beside it."""
-    if rate.value is None or rate.unit != "share" or not 0 <= rate.value <= 1:
+    if rate.value is None or not is_share(rate) or rate.value < 0:
         return '<span class="whisker"></span>'
     span = ""
     if rate.low is not None and rate.high is not None:

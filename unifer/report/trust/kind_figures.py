@@ -24,7 +24,7 @@ from unifer.report.trust.drawings import (
 from unifer.report.trust.reading import inner, number, point, points, rate_line, rows, series
 from unifer.report.trust.wording import rate_name
 
-_BARS = ("seen", "moved", "stable_au", "says_why")
+_BARS = ("seen", "moved", "says_why")
 """Rates that stand side by side in the figures of faithfulness, where they are there; else the first ones."""
 
 
@@ -74,7 +74,7 @@ def votes_figures(sheet: Sheet) -> list[Drawing]:
         axes.axhline(100 * line.value, color=INK, linewidth=0.9, linestyle=dashes, label=label)
     names = [f"{plain(str(band.get('name')), 20)}\n({number(band.get('n')) or 0:,.0f})" for band in bands]
     axes.set_xticks(range(len(bands)), names)
-    axes.margins(x=0.14)
+    axes.margins(x=0.2)
     axes.set_xlabel("votes for the top emotion (faces)", fontsize=SMALL)
     axes.set_ylabel("accuracy, percent", fontsize=SMALL)
     axes.set_ylim(0, 101)

@@ -12,6 +12,7 @@ from typing import Any
 from unifer.evaluate.trust.sheets import Sheet, TrustRate
 from unifer.proportions import wilson
 from unifer.report.trust.drawings import RatePoint, ReferenceLine
+from unifer.report.trust.wording import is_share
 
 _VALUES = ("value", "uar", "accuracy")
 """Keys of a mapping that hold its value, the first that is there."""
@@ -94,6 +95,6 @@ def rate_line(sheet: Sheet, name: str, *, label: str | None = None) -> list[Refe
 
 def rate_point(rate: TrustRate) -> RatePoint | None:
     """A share of the sheet as a point; None for what has no value or is no share."""
-    if rate.value is None or rate.unit != "share" or abs(rate.value) > 1:
+    if rate.value is None or not is_share(rate):
         return None
     return RatePoint(rate.name, rate.value, rate.low, rate.high, rate.n)

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
+from unifer.evaluate.run_files import Selected
 from unifer.evaluate.scoring import DatasetScores
-from unifer.evaluate.trust.sheets import KINDS, Kind, Sheet, sheets_of
+from unifer.evaluate.trust.sheets import KINDS, Kind, Sheet, TrustRate
 from unifer.records import Json
 from unifer.report.trust.figures import TrustFigure, figures_of, write_svgs
-from unifer.report.trust.wording import KIND_TEXTS, rate_name
+from unifer.report.trust.gathering import model_name, sheets_near, without_votes
+from unifer.report.trust.wording import KIND_TEXTS, is_share, rate_name
 
 
 class RunSheet(NamedTuple):
@@ -24,10 +26,13 @@ class RunSheet(NamedTuple):
 
 def run_sheets(results: Sequence[DatasetScores]) -> list[RunSheet]:
     """Every sheet beside the runs, with its figures. Raises InputError for a sheet that cannot be read."""
+    kept = without_votes([Selected(result.spec, result.run) for result in results])
+    paths = {each.run.path for each in kept}
     return [
         RunSheet(result, sheet, tuple(figures_of(_named(sheet, result))))
         for result in results
-        for sheet in sheets_of(result.run.path)
+        if result.run.path in paths
+        for sheet in sheets_near(result.run.path)
     ]
 
 
@@ -45,24 +50,39 @@ def sections_json(found: Sequence[RunSheet], results: Sequence[DatasetScores]) -
 
 
 def _section(kind: Kind, found: Sequence[RunSheet], results: Sequence[DatasetScores]) -> Json:
-    measured = {id(each.result) for each in found}
-    lacking = [result for result in results if id(result) not in measured]
     return {
         "kind": kind,
         **KIND_TEXTS[kind]._asdict(),
         "sheets": [_sheet(each) for each in found],
-        "lacking": [{"run": result.run.name, "dataset": result.spec.name} for result in lacking],
+        "lacking": _lacking(kind, found, results),
     }
+
+
+def _lacking(kind: Kind, found: Sequence[RunSheet], results: Sequence[DatasetScores]) -> list[Json]:
+    """Runs without the sheet on the datasets where others have it; models, where it is a set of its own."""
+    if kind == "faithfulness":
+        measured = {model_name(each.result.run.name) for each in found}
+        models = dict.fromkeys(model_name(result.run.name) for result in results)
+        return [{"run": name, "dataset": ""} for name in models if name not in measured]
+    pairs = {(model_name(each.result.run.name), each.result.spec.name) for each in found}
+    datasets = {dataset for _, dataset in pairs}
+    rest = [(model_name(row.run.name), row.spec.name) for row in results if row.spec.name in datasets]
+    return [{"run": name, "dataset": at} for name, at in dict.fromkeys(rest) if (name, at) not in pairs]
 
 
 def _sheet(each: RunSheet) -> Json:
     return {
         "run": each.result.run.name,
         "dataset": each.result.spec.name,
-        "rates": [asdict(rate) | {"name": rate_name(rate.name)} for rate in each.sheet.rates],
+        "rates": [_rate(rate) for rate in each.sheet.rates],
         "notes": list(each.sheet.notes),
         "figures": [figure._asdict() for figure in each.figures],
     }
+
+
+def _rate(rate: TrustRate) -> Json:
+    shown = {"name": rate_name(rate.name), "unit": "share" if is_share(rate) else "number"}
+    return asdict(rate) | shown
 
 
 def write_figures(out: Path, found: Sequence[RunSheet]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from unifer.evaluate.trust.sheets import Kind, TrustRate
@@ -23,7 +24,7 @@ KIND_TEXTS: dict[Kind, KindText] = {
     "faithfulness": KindText(
         "Faithfulness",
         "Does the answer follow the Action Units that it names? On drawn faces that differ in one thing.",
-        "unifer counterfactual",
+        "unifer counterfactual --out DIR --model MODEL",
     ),
     "votes": KindText(
         "Human votes",
@@ -48,16 +49,26 @@ KIND_TEXTS: dict[Kind, KindText] = {
 }
 
 
+_SPELLINGS = {"ece": "ECE", "aurc": "AURC", "au": "AU", "uar": "UAR", "brier": "Brier score"}
+_COVERAGE = re.compile(r"^accuracy at (\d+)(?: % coverage)?(?!\d)")
+
+
 def rate_name(name: str) -> str:
-    """The name of a rate as it is read: `worst_group_uar` -> `worst group uar`."""
-    return name.replace("_", " ")
+    """The name of a rate as it is read: `ece_after` -> `ECE after`."""
+    words = " ".join(_SPELLINGS.get(word, word) for word in name.replace("_", " ").split(" "))
+    return _COVERAGE.sub(r"accuracy of the surest \1 %", words)
+
+
+def is_share(rate: TrustRate) -> bool:
+    """Whether a rate is shown in percent: a share, and none that cannot be one."""
+    return rate.unit == "share" and abs(rate.value or 0.0) <= 1
 
 
 def number_text(rate: TrustRate, value: float | None) -> str:
     """A value or bound of `rate`: a share in percent (`68.8 %`), a number with three digits."""
     if value is None:
         return "–"
-    return f"{percent(value)} %" if rate.unit == "share" else f"{value:.3g}"
+    return f"{percent(value)} %" if is_share(rate) else f"{value:.3g}"
 
 
 def bounds_text(rate: TrustRate) -> str:
