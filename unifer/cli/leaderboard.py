@@ -60,6 +60,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="BY",
         help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb",
     )
+    _add_trust(parser)
+    parser.add_argument("--no-published", action="store_true", help="leave published results out")
+    flags.file(parser, "--published", "published results (default: eval_more/published.yaml)")
+    flags.add_resamples(parser)
+    parser.set_defaults(run=_leaderboard)
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         nargs="?",
@@ -68,10 +76,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="rank by trust sheets instead: a kind (faithfulness, votes, damage, calibration, fairness), a "
         "rate, or kind:rate; without RATE, the headline of each kind. Name runs before it",
     )
-    parser.add_argument("--no-published", action="store_true", help="leave published results out")
-    flags.file(parser, "--published", "published results (default: eval_more/published.yaml)")
-    flags.add_resamples(parser)
-    parser.set_defaults(run=_leaderboard)
 
 
 def _leaderboard(args: argparse.Namespace) -> int:
