@@ -36,6 +36,7 @@ from unifer.cli import (
     serve,
     synthesize,
     train,
+    trust,
 )
 from unifer.errors import FULL_DISK, INTERRUPTED, InputError, Interrupted
 
@@ -59,6 +60,7 @@ _GROUPS = (
     merge,
     convert_log,
     report,
+    trust,
     synthesize,
     ablate,
 )
