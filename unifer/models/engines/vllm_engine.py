@@ -26,6 +26,10 @@ from unifer.records import Json
 
 _TEXT_TOKENS = 2048
 _MOST_IMAGE_TOKENS = 16384
+_NEWCOMERS_SHARE = 8
+"""Newcomers join at once where they are at least this part of those under way."""
+_NEWCOMERS_WAIT = 8
+"""Steps of the engine after which even one newcomer joins."""
 _CPU_ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 _GPU_TALK = ("vllm.triton_utils.importing", "torch.utils.cpp_extension")
 """Loggers that, without a GPU, warn of what only a GPU has: Triton's backends, CUDA's runtime."""
@@ -70,9 +74,14 @@ class VllmEngine:
             with _Feeder(
                 self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4
             ) as feeder:
+                waited = 0
                 while not feeder.ended or in_flight:
-                    while len(in_flight) < self._in_flight_limit and (
-                        item := feeder.next(wait=not in_flight)
+                    joining = _join(feeder.ready, len(in_flight), waited)
+                    waited = 0 if joining else waited + bool(feeder.ready)
+                    while (
+                        joining
+                        and len(in_flight) < self._in_flight_limit
+                        and (item := feeder.next(wait=not in_flight))
                     ):
                         request, prepared = item
                         reply = self._submit(request, prepared, in_flight)
@@ -129,6 +138,14 @@ class VllmEngine:
         return Reply(key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
 
 
+def _join(newcomers: int, in_flight: int, waited: int) -> bool:
+    """Whether `newcomers` that `waited` so many steps are put among those `in_flight` now.
+
+    Prompts read one by one cost more than prompts read together, and halt those under way each time.
+    """
+    return newcomers * _NEWCOMERS_SHARE >= in_flight or waited >= _NEWCOMERS_WAIT
+
+
 class _Feeder:
     """Prepares requests in the one thread of `pool`, at most `ahead` of their use.
 
@@ -152,6 +169,11 @@ class _Feeder:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._working.result()
+
+    @property
+    def ready(self) -> int:
+        """Requests that are prepared, and the end of all where it has come."""
+        return self._ready.qsize()
 
     def next(self, *, wait: bool) -> tuple[Request, Any] | None:
         """The next request with its prepared input or the exception that preparing it raised.
