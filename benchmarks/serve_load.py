@@ -1,11 +1,11 @@
 """`unifer serve` under load: clients, faults, memory; its throughput by processor time against one batch.
 
   predict   one process, a round's photos in one stream to rows of JSON, as in `unifer predict`
-  serve     a server in processes of its own, `--clients` at once, each asking again after a 429
+  serve     a server in a process of its own, `--clients` at once, each asking again after a 429
   faults    cut connections, bodies of 50 MB, bombs, truncated JPEGs, wrong types; none may get a 500
 
 Both run at once and take turns, round by round; the ratio is the median of the rounds' ratios. Loading is
-counted nowhere. Processor time and memory are those of a process and its children, as the system tells.
+counted nowhere. Processor time and memory of the server are those that its own /metrics tells.
 
     python benchmarks/serve_load.py --model runs/quickstart/UniFER-Tiny --requests 2000 --clients 64
 """
@@ -33,7 +33,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import psutil
 
 from unifer.places import QUICKSTART_MODEL
 from unifer.prepare import corpus
@@ -96,7 +95,7 @@ def predicting(folder: Path) -> Iterator[Callable[[int], dict[str, Any]]]:
 
 
 @contextmanager
-def server(args: argparse.Namespace) -> Iterator[tuple[str, psutil.Process]]:
+def server(args: argparse.Namespace) -> Iterator[str]:
     command = [sys.executable, "-m", "unifer", "serve", "--port", "0", "--detector", "whole"]
     command += ["--model", args.model, "--max-new-tokens", str(args.max_new_tokens)]
     command += ["--queue", str(args.queue), "--time-limit", "600"]
@@ -106,23 +105,22 @@ def server(args: argparse.Namespace) -> Iterator[tuple[str, psutil.Process]]:
     assert process.stderr is not None
     try:
         address = next(line.split()[2] for line in process.stderr if line.startswith("serving on "))
-        yield address.rstrip("/"), psutil.Process(process.pid)
+        yield address.rstrip("/")
     finally:
         process.terminate()
         process.communicate(timeout=60)
 
 
-def counts(url: str, process: psutil.Process) -> dict[str, float]:
-    """Processor seconds and resident MB of all its processes, and answers with a 500 so far."""
+def counts(url: str) -> dict[str, float]:
+    """Processor seconds, resident MB, and answers with a 500 so far."""
     text = httpx.get(f"{url}/metrics", trust_env=False).text
 
     def value(name: str) -> float:
         return sum(float(each) for each in re.findall(rf"^{name} (\S+)$", text, re.MULTILINE))
 
-    processes = [process, *process.children(recursive=True)]
     return {
-        "processor": sum(sum(each.cpu_times()[:2]) for each in processes),
-        "memory_mb": sum(each.memory_info().rss for each in processes) / 1e6,
+        "processor": value("process_cpu_seconds_total"),
+        "memory_mb": value("process_resident_memory_bytes") / 1e6,
         "status_500": value(r'unifer_requests_total\{[^}]*status="500"\}'),
         "queue": value("unifer_queue_length"),
     }
@@ -194,9 +192,7 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
 
 
-def rounds(
-    url: str, process: psutil.Process, read: Callable[[int], dict[str, Any]], args: argparse.Namespace
-) -> dict[str, Any]:
+def rounds(url: str, read: Callable[[int], dict[str, Any]], args: argparse.Namespace) -> dict[str, Any]:
     """Both in turns: seconds of waiting, processor seconds per photo, their ratio."""
     photos = [path.read_bytes() for path in sorted(Path(args.part).iterdir())]
     asyncio.run(load(url, photos, args.clients, args.clients))
@@ -204,9 +200,9 @@ def rounds(
     rows = []
     for _ in range(args.rounds):
         alone = read(each)
-        before = counts(url, process)["processor"]
+        before = counts(url)["processor"]
         loaded = asyncio.run(load(url, photos, each, args.clients))
-        processor = counts(url, process)["processor"] - before
+        processor = counts(url)["processor"] - before
         rows.append(
             {"predict_ms": 1000 * alone["processor"] / alone["photos"],
              "serve_ms": 1000 * processor / loaded["answered"],
@@ -222,7 +218,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     photo = draw_photos(folder)[0].read_bytes()
     with (
         predicting(folder) as read,
-        server(args) as (url, process),
+        server(args) as url,
         httpx.Client(trust_env=False, timeout=900) as client,
     ):
         started = time.perf_counter()
@@ -230,15 +226,15 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         opened = time.perf_counter()
         client.post(f"{url}/v1/read", files={"file": photo}).raise_for_status()
         first = time.perf_counter() - opened
-        before = counts(url, process)
-        turns = rounds(url, process, read, args)
-        after = counts(url, process)
+        before = counts(url)
+        turns = rounds(url, read, args)
+        after = counts(url)
         rng = random.Random(15)
         for _ in range(min(20, args.faults)):  # what the first few leave behind is no growth
             fault(url, photo, rng, client)
-        warm = counts(url, process)
+        warm = counts(url)
         statuses = Counter(fault(url, photo, rng, client) for _ in range(args.faults))
-        end = counts(url, process)
+        end = counts(url)
     return {
         "requests": args.requests,
         "clients": args.clients,

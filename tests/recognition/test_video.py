@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -26,7 +27,7 @@ def write_video(path: Path, seconds: float = 3.0, rate: int = 10) -> Path:
     return path
 
 
-def encode(path: Path, pictures: Sequence[np.ndarray], rate: int) -> None:
+def encode(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], rate: int) -> None:
     """The pictures, 64 x 96 x RGB, as a film."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
