@@ -17,6 +17,7 @@ from unifer import __version__
 from unifer.cli import (
     ablate,
     bench,
+    calibrate,
     compare,
     convert_log,
     curves,
@@ -50,6 +51,7 @@ _GROUPS = (
     score,
     bench,
     compare,
+    calibrate,
     judge,
     leaderboard,
     merge,

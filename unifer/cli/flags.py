@@ -86,6 +86,32 @@ def add_resamples(parser: argparse.ArgumentParser, least: int = 0) -> None:
     )
 
 
+def add_votes(parser: argparse._ActionsContainer, per: str = "question") -> None:
+    """`--votes`, of every command that may sample several replies."""
+    parser.add_argument(
+        "--votes",
+        type=positive,
+        default=1,
+        metavar="N",
+        help=f"replies per {per} (default: 1), the temperature then being 0.7 unless told otherwise",
+    )
+
+
+def voting_temperature(votes: int, temperature: float | None) -> float | None:
+    """The temperature that is meant with so many votes; None: not given, and one reply.
+
+    Raises InputError for votes that would all be the same.
+    """
+    from unifer.dialogue.votes import TEMPERATURE
+
+    if votes > 1 and temperature == 0:
+        raise InputError(
+            f"--votes {votes} --temperature 0: {votes} greedy replies are {votes} times the same; leave "
+            f"--temperature away, or give one such as {TEMPERATURE}"
+        )
+    return TEMPERATURE if votes > 1 and temperature is None else temperature
+
+
 def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path | None:
     """The folder that image paths are below. Raises InputError where it is none."""
     if given is not None and not given.is_dir():

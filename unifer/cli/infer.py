@@ -32,6 +32,9 @@ and counts as wrong; the exit status stays 0, the last lines say so, and
 elsewhere, in place of an engine of this process.
 On a cluster each job of an array answers one part, --part 3/8, into
 RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
+--votes 8 samples eight replies to each question into RESULTS/<model>.votes.jsonl;
+the first vote for the commonest label stands for the row, and `unifer calibrate`
+says how much the shares of the votes are worth.
 """
 _THEN = (
     "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "
@@ -76,6 +79,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="processes, one engine each (default: one a GPU, 1 on CPU)",
     )
     generation = engine_flags.add_generation(parser)
+    flags.add_votes(generation)
     generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
     engine_flags.add_engine(parser)
     parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
@@ -122,7 +126,8 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     shards = args.shards or min(default_shards(job.spec) for job in jobs)
     for job in jobs:
         processes = f"{shards} processes" if shards > 1 else None
-        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, processes, _wording(job))
+        votes = f"{job.plans[0].votes} votes" if job.plans[0].votes > 1 else None
+        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, votes, processes, _wording(job))
         note(", ".join(filter(None, parts)))
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
@@ -176,7 +181,7 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     from unifer.evaluate.inference.outputs import out_name
     from unifer.evaluate.parts import QuestionPart
 
-    args = applied(args)
+    args = applied(_voting(args))
     part = None if args.part is None else QuestionPart.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
     if not folders and not (args.questions and args.out and not args.sample):
@@ -201,16 +206,31 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
         infer.plan(
             path,
             questions,
-            args.out or folders[index].results / out_name(model["name"], path, folders[index]),
+            args.out or folders[index].results / out_name(model["name"], path, folders[index], args.votes),
             model=model,
             spec=spec,
             image_root=flags.existing_image_root(args.image_root),
             part=part,
             profile=args.profile,
+            votes=args.votes,
         )
         for index, (path, questions) in enumerate(asked)
     )
     return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
+
+
+def _voting(args: argparse.Namespace) -> argparse.Namespace:
+    """`args` with the temperature that votes mean.
+
+    Raises InputError for votes that would be alike, and by a profile that asks once.
+    """
+    if args.votes > 1 and args.profile != DEFAULT:
+        raise InputError(
+            f"--votes {args.votes} contradicts --profile {args.profile}, which asks once, greedily; leave "
+            "one of them away"
+        )
+    temperature = flags.voting_temperature(args.votes, args.temperature)
+    return argparse.Namespace(**vars(args) | {"temperature": temperature})
 
 
 def _wording(job: Job) -> str:

@@ -41,9 +41,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="ask as this question file does: its prompt and its labels",
     )
-    question.add_argument(
-        "--votes", type=flags.positive, default=1, metavar="N", help="replies per face (default: 1)"
-    )
+    flags.add_votes(question, "face")
     question.add_argument(
         "--threshold",
         type=flags.between(0, 1),
@@ -82,10 +80,10 @@ def _add_faces(parser: argparse.ArgumentParser) -> None:
 
 def recognizer(args: argparse.Namespace) -> Recognizer:
     """The recognizer that the flags mean. Raises InputError for all that can be known before it loads."""
+    from unifer.dialogue.votes import read_calibration
     from unifer.models.checkpoints import usable_checkpoint
     from unifer.models.engines import default_engine
     from unifer.recognition.recognizer import Recognizer
-    from unifer.recognition.votes import read_calibration
 
     filled = applied(argparse.Namespace(**vars(args) | {"profile": DEFAULT, "temperature": 0.0}))
     name = filled.engine or default_engine()

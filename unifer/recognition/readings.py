@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from unifer import reading
 from unifer.dialogue.answers import Outcome
+from unifer.dialogue.votes import VoteShares
 from unifer.records import Json
 
 FORMAT = 1
@@ -67,28 +68,6 @@ class AuClaim:
     """`reasoning[start:end]` of each place that affirms it."""
     share: float | None = None
     """The share of the votes that claim it; None without votes."""
-
-
-@dataclass(frozen=True, slots=True)
-class VoteShares:
-    """What several sampled replies about one face say together. The definitions are in `votes`."""
-
-    labels: tuple[str | None, ...]
-    """The label of each vote; None where a reply names none of the list."""
-    shares: dict[str, float]
-    """Candidate -> its share of all votes, in the order asked; they add up to 1 less `unanswered`."""
-    unanswered: float
-    entropy: float
-    """In bits, over the labels and `unanswered`: 0 where all votes agree."""
-    confidence: float
-    """The share of the winner, after the calibration's temperature."""
-    au_shares: dict[str, float]
-    """`AU12` -> the share of votes that claim it, for every AU that one of them claims."""
-    au_agreement: float
-    """Mean F1 of the AU claims of two votes, over all pairs of them."""
-    temperature: float = 1.0
-    """Of the vote shares, from a calibration; 1 changes nothing."""
-    threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,11 +78,11 @@ def plan_text(cells: Sequence[BenchCell]) -> str:
                 plain(cell.entry.name, 24),
                 plain(cell.dataset.spec.name, 12),
                 plain(state, 24),
-                f"{len(cell.open):,}",
+                f"{cell.open_requests:,}",
                 cost,
             )
         )
-    requests, most = sum(len(cell.open) for cell in cells), sum(cell.ceiling for cell in cells)
+    requests, most = sum(cell.open_requests for cell in cells), sum(cell.ceiling for cell in cells)
     rows.append(("all", "", "", f"{requests:,}", f"{most:,.2f}"))
     return grid(
         ("model", "dataset", "asked through", "requests", "USD at most"), rows, rule_before=len(rows) - 1

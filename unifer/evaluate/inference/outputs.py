@@ -36,6 +36,8 @@ class AnswerPlan:
     """Where `questions` are a part of those asked for: how many those are."""
     profile: str = "default"
     """Name of the inference profile."""
+    votes: int = 1
+    """Replies to each question."""
 
     @property
     def manifest(self) -> Path:
@@ -55,10 +57,14 @@ class AnswerPlan:
         )
 
 
-def out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
-    """`UniFER-7B.jsonl`, or `UniFER-7B.sample_qa.jsonl` for another file than the dataset's own."""
+def out_name(model: str, questions: Path, spec: DatasetSpec, votes: int = 1) -> str:
+    """`UniFER-7B.jsonl`, or `UniFER-7B.sample_qa.jsonl` for another file than the dataset's own.
+
+    `UniFER-7B.votes.jsonl` with several votes, so that they stand beside the greedy replies.
+    """
     default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
-    return f"{model}{SUFFIX}" if default else f"{model}.{questions.stem}{SUFFIX}"
+    parts = [model, *([] if default else [questions.stem]), *(["votes"] if votes > 1 else [])]
+    return ".".join(parts) + SUFFIX
 
 
 class Output:

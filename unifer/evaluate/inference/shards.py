@@ -207,6 +207,7 @@ def _work(plan: AnswerPlan, index: int, questions: list[Question]) -> Json:
         "questions_file": str(plan.questions_file),
         "questions": [question.to_json() for question in questions],
         "out": str(plan.shard(index)),
+        "votes": plan.votes,
         "image_root": None if plan.image_root is None else str(plan.image_root),
     }
 
@@ -233,7 +234,8 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
     for work in job["work"]:
         questions = tuple(Question.from_json(row) for row in work["questions"])
         root = None if work["image_root"] is None else Path(work["image_root"])
-        plan = AnswerPlan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
+        out, votes = Path(work["out"]), work["votes"]
+        plan = AnswerPlan(Path(work["questions_file"]), questions, out, root, {}, votes=votes)
         with AppendLog(plan.out) as log:
             answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
 
