@@ -11,6 +11,7 @@ from unifer.cli.profiles import DEFAULT, applied
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
+    from unifer.models.engines import EngineSpec
     from unifer.recognition.recognizer import Recognizer
 
 
@@ -109,6 +110,19 @@ def recognizer(args: argparse.Namespace) -> Recognizer:
         **settings,
         **faces,
         **_question(args),
+    )
+
+
+def idle_gpus(spec: EngineSpec) -> str | None:
+    """Which GPUs the one engine of `spec` takes, where it leaves others idle; None where it leaves none."""
+    from unifer.models.devices import visible_gpus
+
+    gpus, taken = visible_gpus(), spec.tensor_parallel_size
+    if spec.name not in ("vllm", "transformers") or len(gpus) <= taken:
+        return None
+    return (
+        f"reading on GPU {', '.join(gpus[:taken])} alone, {len(gpus)} are visible: CUDA_VISIBLE_DEVICES "
+        "chooses; to use all, start a command on each, with its part of the photos"
     )
 
 

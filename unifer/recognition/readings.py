@@ -8,7 +8,7 @@ words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from unifer import reading
@@ -122,7 +122,7 @@ class Reading:
 
     def to_json(self) -> Json:
         """The reading as JSON holds it, every key always there."""
-        row: Json = _plain(asdict(self))
+        row: Json = _plain(self)
         return row
 
     @classmethod
@@ -137,8 +137,10 @@ class Reading:
 
 
 def _plain(value: Any) -> Any:
-    """`value` with lists for its tuples."""
-    if isinstance(value, dict):
+    """`value` with mappings for its dataclasses and lists for its tuples."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
