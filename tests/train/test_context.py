@@ -10,6 +10,7 @@ import pytest
 
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
+from unifer.models.families import family_named
 from unifer.train import context
 
 
@@ -42,6 +43,7 @@ class Processor:
 
 PROCESSOR = Processor(Images())
 RULE = ImageRule(224)
+FAMILY = family_named("qwen2.5-vl")
 
 
 def checkpoint(folder: Path, **identity: Any) -> Path:
@@ -52,8 +54,8 @@ def checkpoint(folder: Path, **identity: Any) -> Path:
 
 
 def test_the_longest_prompt_counts_its_image_tokens() -> None:
-    assert context.longest_prompt(["one two", "one two three"], PROCESSOR, RULE) == 3 + 64
-    assert context.image_tokens(PROCESSOR, ImageRule(None)) == 1_003_520 // 784
+    assert context.longest_prompt(["one two", "one two three"], PROCESSOR, RULE, FAMILY) == 3 + 64
+    assert context.image_tokens(PROCESSOR, ImageRule(None), FAMILY) == 1_003_520 // 784
 
 
 @pytest.mark.parametrize(("prompt", "completion", "engine"), [(80, 21, None), (50, 20, 69)])
@@ -76,14 +78,14 @@ def test_a_processor_with_other_pixel_limits_is_refused_unless_that_is_meant(tmp
         InputError,
         match=r"784 to 12,544 pixels and would scale each 224 x 224 image again.*--processor_rescales true",
     ):
-        context.check_pixels(checkpoint(tmp_path), small, RULE, rescales=False)
-    context.check_pixels(checkpoint(tmp_path), small, RULE, rescales=True)
-    context.check_pixels(checkpoint(tmp_path), PROCESSOR, RULE, rescales=False)
-    context.check_pixels(checkpoint(tmp_path), small, ImageRule(None), rescales=False)
+        context.check_pixels(checkpoint(tmp_path), small, RULE, FAMILY, rescales=False)
+    context.check_pixels(checkpoint(tmp_path), small, RULE, FAMILY, rescales=True)
+    context.check_pixels(checkpoint(tmp_path), PROCESSOR, RULE, FAMILY, rescales=False)
+    context.check_pixels(checkpoint(tmp_path), small, ImageRule(None), FAMILY, rescales=False)
 
 
 def test_a_checkpoint_trained_on_other_pixels_is_refused(tmp_path: Path) -> None:
     trained = checkpoint(tmp_path, image_rule=ImageRule(448).to_json())
     with pytest.raises(InputError, match=r"was trained on images of size 448 .* give --image_size 448"):
-        context.check_pixels(trained, PROCESSOR, RULE, rescales=True)
-    context.check_pixels(trained, PROCESSOR, ImageRule(448), rescales=False)
+        context.check_pixels(trained, PROCESSOR, RULE, FAMILY, rescales=True)
+    context.check_pixels(trained, PROCESSOR, ImageRule(448), FAMILY, rescales=False)

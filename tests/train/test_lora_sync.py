@@ -97,7 +97,7 @@ def test_the_watched_tensor_is_the_one_that_is_sent() -> None:
     sent = dict(synced._iter_named_params())
     assert synced._watched is not None
     name, first = synced._watched
-    assert name == "0.self_attn.o_proj.weight"
+    assert name == "layers.0.self_attn.o_proj.weight"
     assert torch.equal(first, sent["layers.0.self_attn.o_proj.weight"][0, :64])
 
 
