@@ -85,10 +85,7 @@ def _untrained(family: Family, out: Path) -> int:
 
 
 def _tiny_base(args: argparse.Namespace) -> int:
-    from unifer.cli import main
-    from unifer.models import tiny
     from unifer.models.families import family_named
-    from unifer.train import sft, stage
 
     family = family_named(args.family)
     if args.untrained:
@@ -98,6 +95,14 @@ def _tiny_base(args: argparse.Namespace) -> int:
             f"--family {family.name}: UniFER-Tiny is trained as a qwen2.5-vl alone; --untrained makes the "
             "random model"
         )
+    return _taught(args)
+
+
+def _taught(args: argparse.Namespace) -> int:
+    from unifer.cli import main
+    from unifer.models import tiny
+    from unifer.train import sft, stage
+
     stage.speak()
     rows, untrained, trained = (
         args.work / "faces" / "action_units.json",

@@ -187,7 +187,8 @@ def _pixels(trainer: Any, row: Any) -> str:
     # and of one that was rendered it expects the engine to have them, which never got it
     trainer.vllm_generation.llm.reset_mm_cache()
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()
-    mine = torch.as_tensor(ours["pixel_values"]).float()
+    # without being asked for tensors a processor may give a list of tiles
+    mine = torch.stack([torch.as_tensor(rows) for rows in ours["pixel_values"]]).float()
     if theirs.shape != mine.shape:
         return f"pixels differ: {tuple(mine.shape)} for the trainer, {tuple(theirs.shape)} for vLLM"
     processor = trainer.processing_class.image_processor

@@ -162,14 +162,18 @@ class SharedPrompts:
             return self._stock(input_ids=input_ids, attention_mask=attention_mask, **inputs)
         length = self.length
         images = {name: inputs.pop(name) for name in image_rows.FIELDS if name in inputs}
+        if "image_grid_thw" not in images:
+            images["num_tiles"] = _tiles(input_ids == backbone.config.image_token_id, images["pixel_values"])
         kinds = inputs.pop("mm_token_type_ids", None)
         inputs = {name: value for name, value in inputs.items() if value is not None and name != "use_cache"}
         firsts, which = _groups(input_ids[:, :length], images)
+        distinct_images = image_rows.chosen(images, firsts)
+        distinct_images.pop("num_tiles", None)
         prompt = self._stock(
             input_ids=input_ids[firsts, :length],
             attention_mask=attention_mask[firsts, :length],
             use_cache=True,
-            **image_rows.chosen(images, firsts),
+            **distinct_images,
             **({} if kinds is None else {"mm_token_type_ids": kinds[firsts, :length]}),
             **inputs,
         )
@@ -197,6 +201,13 @@ class SharedPrompts:
             return {}
         positions = mask.long().cumsum(dim=-1)[:, length:] - 1 + backbone.rope_deltas[places]
         return {"position_ids": positions.expand(3, -1, -1)}
+
+
+def _tiles(stands_for_image: torch.Tensor, pixels: torch.Tensor) -> list[int]:
+    """Tiles of each row's image: each tile has the same number of placeholders, (rows, tokens) of them."""
+    placeholders = stands_for_image.sum(dim=1)
+    counts: list[int] = (placeholders * len(pixels) // placeholders.sum()).tolist()
+    return counts
 
 
 def _groups(prompts: torch.Tensor, images: dict[str, Any]) -> tuple[list[int], list[int]]:
