@@ -49,12 +49,18 @@ def requests() -> Iterator[Request]:
         yield Request(f"q{number}", "What does this face show? " * (1 + number % 3), Image.fromarray(pixels))
 
 
+def any_text(prompts: Any, completions: Any, **_: Any) -> list[float]:
+    """Pays whatever an untrained model says, each reply another sum: all would earn 0 for emotions."""
+    return [sum(map(ord, reply[0]["content"])) % 97 / 97 for reply in completions]
+
+
 def test_ten_grpo_steps_agree_and_leave_a_model_that_both_engines_answer_alike(
-    family: Family, small: Path, corpus: Path, tmp_path: Path
+    family: Family, small: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from unifer.train import grpo
 
-    out = grpo.run(grpo_flags.flags(corpus, small, tmp_path / "out", max_steps=10))
+    monkeypatch.setattr(grpo, "trainer_rewards", lambda *_, **__: [any_text])
+    out = grpo.run(grpo_flags.flags(corpus, small, tmp_path / "out", max_steps=10, rewards="accuracy"))
     gaps = [row["sampling/sampling_logp_difference/mean"] for row in read_metrics(out)]
     assert len(gaps) == 10
     assert max(gaps) < 1e-3, gaps
@@ -103,11 +109,12 @@ def test_sft_learns_the_reply_alone_from_the_prompt_of_inference(
     argv = sft_flags.flags(corpus, small, tmp_path / "out")
     trainer: Any = stage.make_trainer(sft.SftStage(), *stage.begin(sft.SftStage(), sft.types(), argv))
     row, processor = trainer.train_dataset[0], trainer.processing_class
+    question, reply = row["prompt"][0]["content"], row["completion"][0]["content"]
     batch = trainer.data_collator([row])
     labels, ids = batch["labels"][0], batch["input_ids"][0]
     learnt = processor.tokenizer.decode(labels[labels != -100])
-    assert learnt.removesuffix("\n").removesuffix("<|im_end|>") == row["completion"][0]["content"]
-    text = render_prompt(processor, row["prompt"][0]["content"])
+    assert learnt.removesuffix("\n").removesuffix("<|im_end|>") == reply
+    text = render_prompt(processor, question)
     shown = processor(text=[text], images=[row["image"]], return_tensors="pt")
     assert ids[labels == -100].tolist() == shown["input_ids"][0].tolist()
     assert batch["pixel_values"].equal(shown["pixel_values"])
@@ -146,10 +153,13 @@ def test_lora_is_merged_into_whole_weights(
 
 
 @pytest.mark.matrix
-def test_grpo_by_lora_samples_from_the_merged_weights(small: Path, corpus: Path, tmp_path: Path) -> None:
+def test_grpo_by_lora_samples_from_the_merged_weights(
+    small: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from unifer.train import grpo
 
-    argv = grpo_flags.flags(corpus, small, tmp_path / "out", max_steps=3, use_peft="true")
+    monkeypatch.setattr(grpo, "trainer_rewards", lambda *_, **__: [any_text])
+    argv = grpo_flags.flags(corpus, small, tmp_path / "out", max_steps=3, use_peft="true", rewards="accuracy")
     gaps = [row["sampling/sampling_logp_difference/mean"] for row in read_metrics(grpo.run(argv))]
     assert max(gaps) < 1e-3, gaps
 

@@ -189,12 +189,18 @@ def family_of(checkpoint: Path) -> Family:
     )
 
 
+def described(checkpoint: Path | None) -> Family | None:
+    """The family of a checkpoint, None where it is of none of them or nothing here tells it."""
+    if checkpoint is None or not (checkpoint / "config.json").is_file():
+        return None
+    kind = files.read_json(checkpoint / "config.json").get("model_type")
+    return next((family for family in FAMILIES if family.model_type == kind), None)
+
+
 def unit_of(checkpoint: Path | None, default: int) -> int:
     """The size unit of a checkpoint's family; `default` where nothing here tells it."""
-    if checkpoint is None or not (checkpoint / "config.json").is_file():
-        return default
-    kind = files.read_json(checkpoint / "config.json").get("model_type")
-    return next((family.unit for family in FAMILIES if family.model_type == kind), default)
+    family = described(checkpoint)
+    return default if family is None else family.unit
 
 
 def token_id(tokenizer: Any, text: str) -> int:
