@@ -148,3 +148,21 @@ def test_an_adapter_of_another_family_beside_a_model_is_refused(tmp_path: Path) 
     adapter.write_text(json.dumps({"base_model_name_or_path": str(base)}))
     with pytest.raises(InputError, match=r"of qwen2-vl, and lies beside a model of qwen3-vl"):
         family_of(folder)
+
+
+def test_a_family_that_the_installed_vllm_does_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM says so after the trainer's weights have loaded, in a page of traceback."""
+    import sys
+
+    pytest.importorskip("trl", reason="training needs the full environment")
+    from unifer.train.rollouts import check_engine
+
+    registry = SimpleNamespace(get_supported_archs=lambda: {"Qwen2VLForConditionalGeneration"})
+    monkeypatch.setitem(
+        sys.modules,
+        "vllm",
+        SimpleNamespace(ModelRegistry=registry, __version__="0.31.0"),  # type: ignore[arg-type]
+    )
+    check_engine(family_named("qwen2-vl"))
+    with pytest.raises(InputError, match=r"vLLM 0\.31\.0 does not run Qwen3VL.*--rollouts none samples"):
+        check_engine(THREE)

@@ -28,10 +28,11 @@ def policy(dtype: torch.dtype) -> Any:
 
 
 def sampler(model: Any) -> Any:
+    from unifer.models.families import family_named
     from unifer.train.rollouts import Sampler
 
     made: Any = Sampler.__new__(Sampler)
-    made.model, made._watched = model, None
+    made.model, made._watched, made.family = model, None, family_named("qwen2.5-vl")
     made._dist = SimpleNamespace(is_fsdp=False, gather_params=lambda params: nullcontext())
     return made
 
