@@ -116,7 +116,8 @@ class Questioning:
             self._record(cell, output, Prediction(question, "", error=str(error)))
             return
         key = f"{cell.dataset.spec.name}/{question.key}"
-        reply = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
+        temperature, start = self._entry.generation.temperature, question.reply_start or ""
+        reply = await self._asker.ask(key, 1, question.prompt, picture, temperature, start)
         if not isinstance(reply, Sent):
             self._record(cell, output, Prediction(question, "", error=str(reply)))
             return

@@ -49,7 +49,7 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
                 record(output, Prediction(question, "", error=str(image)))
                 continue
             asked[question.key] = output, question
-            yield Request(question.key, question.prompt, image)
+            yield Request(question.key, question.prompt, image, start=question.reply_start or "")
 
     succeeded = False
     for reply in engine.stream(requests()):

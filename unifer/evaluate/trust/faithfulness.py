@@ -4,8 +4,9 @@ Each face of a family is compared with the family's base: what changed in the dr
 answer. Whole families are drawn for intervals, since the faces of one are alike. Grades by `scoring`; knows
 no engine. docs/trust.md works each rate out by hand.
 
-The sheet's `details`: `by_au` and `by_emotion` map a name to rates as `[hits, n]`; `base_right` and
-`without_answer` are counts of faces.
+The sheet's `details`: `by_au` and `by_emotion` map a name to rates as `[hits, n]`, `pairs` a change to its
+pairs; `families`, `faces` and `without_answer` are counts; `reader` says how many base faces the rule-based
+reader names; `text`, where replies were continued, is that of `continuations`.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class Comparison:
     families: int
     faces: int
     without_answer: int
+    reader_right: int
+    """Base faces that the rule-based reader names as they were meant."""
     base_answers: tuple[bool, ...]
     """Of each base face that was answered: the answer is the reader's."""
 
@@ -80,7 +83,8 @@ def compare_pairs(
     ]
     bases = [family.base for family in families if family.base.id in answered]
     right = tuple(canonical(answered[base.id].label or "") == base.reading for base in bases)
-    return Comparison(tuple(pairs), len(families), len(verdicts), len(verdicts) - len(answered), right)
+    named = sum(family.base.reading == family.base.emotion for family in families)
+    return Comparison(tuple(pairs), len(families), len(verdicts), len(verdicts) - len(answered), named, right)
 
 
 def _matched(
@@ -195,6 +199,7 @@ _RULES = (
         "noise_claims", _changed_by(("control",)), lambda pair: bool(pair.claims), "identical pairs", "lower"
     ),
 )  # fmt: skip
+_NAMES = tuple(rule.name for rule in _RULES)
 _BY_UNIT = ("seen", "moved", "stable_au", "says_why")
 
 
@@ -212,6 +217,7 @@ def faithfulness_sheet(model: str, dataset: str, comparison: Comparison, *, seed
             "families": comparison.families,
             "faces": comparison.faces,
             "without_answer": comparison.without_answer,
+            "reader": [comparison.reader_right, comparison.families],
             "pairs": dict(Counter(pair.face.change for pair in comparison.pairs)),
             "by_au": _grouped(comparison.pairs, lambda pair: _unit_name(pair), _BY_UNIT),
             "by_emotion": _grouped(comparison.pairs, lambda pair: pair.face.emotion),
@@ -239,7 +245,7 @@ def _unit_name(pair: AnsweredPair) -> str | None:
 def _grouped(
     pairs: Sequence[AnsweredPair],
     key: Callable[[AnsweredPair], str | None],
-    names: Sequence[str] = tuple(rule.name for rule in _RULES),
+    names: Sequence[str] = _NAMES,
 ) -> Json:
     """Group -> rate -> [hits, n]; rates without a pair are left out."""
     groups: dict[str, list[AnsweredPair]] = {}

@@ -20,10 +20,11 @@ from unifer.au_reader import core_units, read_units
 from unifer.counterfactuals import SIZE, Change, CounterfactualFace
 from unifer.emotions import EMOTIONS
 from unifer.prepare import faces
-from unifer.prepare.faces.expressions import IMPOSSIBLE, ActiveUnit, Expression
+from unifer.prepare.faces.conditions import Backdrop
+from unifer.prepare.faces.expressions import IMPOSSIBLE, ActiveUnit, Expression, Side
 from unifer.prepare.faces.geometry import measure
 from unifer.prepare.faces.head import outline
-from unifer.prepare.faces.identity import HAIR_COLOURS, Identity
+from unifer.prepare.faces.identity import HAIR_COLOURS, HairStyle, Identity
 
 EMOTIONAL = EMOTIONS[1:]
 """The emotions of base faces; neutral is what the removal of a core AU leaves of most."""
@@ -103,7 +104,10 @@ def make_family(seed: str, index: int, emotion: str) -> list[Variant]:
     base = _base(emotion, rng)
     identity = replace(Identity.sample(rng), glasses="none")
     scene = replace(faces.Conditions.sample(rng), occluder="none", blur=0.0)
-    drawn = [(change, unit, base, identity, scene) for change, unit in (("base", None), ("control", None))]
+    drawn: list[tuple[Change, int | None, Expression, Identity, faces.Conditions]] = [
+        ("base", None, base, identity, scene),
+        ("control", None, base, identity, scene),
+    ]
     for change, number in _unit_changes(emotion, base, rng):
         drawn.append((change, number, _with_change(base, change, number, rng), identity, scene))
     for change in (*_LOOKS, _NUISANCES[index % len(_NUISANCES)]):
@@ -119,7 +123,7 @@ def make_family(seed: str, index: int, emotion: str) -> list[Variant]:
 
 def _base(emotion: str, rng: Random) -> Expression:
     units = rng.choice(clear_variants(emotion))
-    side = rng.choice(("L", "R")) if emotion == "contempt" else "both"
+    side: Side = rng.choice(("L", "R")) if emotion == "contempt" else "both"
     level = rng.uniform(3.4, 4.6)
     return Expression(
         tuple(ActiveUnit(n, round(min(5.0, level + rng.uniform(-0.4, 0.4)), 1), side) for n in units)
@@ -154,6 +158,8 @@ def _with_change(base: Expression, change: Change, number: int | None, rng: Rand
     )
 
 
+_HAIR_STYLES: tuple[HairStyle, ...] = ("bald", "short", "side", "long", "bun", "curly")
+_BACKDROPS: tuple[Backdrop, ...] = ("plain", "split", "stripes", "discs")
 Look = tuple[Identity, faces.Conditions]
 
 
@@ -184,18 +190,16 @@ def _glasses(identity: Identity, scene: faces.Conditions, rng: Random) -> Look:
 
 
 def _hair(identity: Identity, scene: faces.Conditions, rng: Random) -> Look:
-    styles = [
-        style for style in ("bald", "short", "side", "long", "bun", "curly") if style != identity.hair_style
-    ]
+    styles = [style for style in _HAIR_STYLES if style != identity.hair_style]
     colours = [colour for colour in HAIR_COLOURS if abs(sum(colour) - sum(identity.hair)) >= 60]
     return replace(identity, hair_style=rng.choice(styles), hair=rng.choice(colours)), scene
 
 
 def _background(identity: Identity, scene: faces.Conditions, rng: Random) -> Look:
-    backdrops = [each for each in ("plain", "split", "stripes", "discs") if each != scene.backdrop]
     grey = 90 if sum(scene.background[0]) > 450 else 200
-    tones = tuple((grey + rng.randint(-25, 25), grey, grey + rng.randint(-25, 25)) for _ in range(2))
-    return identity, replace(scene, backdrop=rng.choice(backdrops), background=tones)
+    tones = [(grey + rng.randint(-25, 25), grey, grey + rng.randint(-25, 25)) for _ in range(2)]
+    backdrop = rng.choice([each for each in _BACKDROPS if each != scene.backdrop])
+    return identity, replace(scene, backdrop=backdrop, background=(tones[0], tones[1]))
 
 
 _CHANGED: dict[Change, Callable[[Identity, faces.Conditions, Random], Look]] = {
