@@ -1,4 +1,4 @@
-"""Families of counterfactual faces -> a dataset folder: dataset.yaml, questions, families, pictures.
+"""Families of counterfactual faces -> a dataset folder: dataset.yaml, questions, families, pictures, a sheet.
 
 The folder is a test set like any other: `unifer infer`, `unifer bench` and `unifer eval` take it as it is.
 The true label of a face is what the rule-based reader makes of its AUs.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from PIL.Image import Image
+
 from unifer import files, runs
-from unifer.counterfactuals import FAMILIES
+from unifer.counterfactuals import FAMILIES, SIZE
 from unifer.dialogue import prompts
 from unifer.emotions import EMOTIONS
 from unifer.errors import InputError
@@ -22,6 +24,8 @@ from unifer.records import Json, Question
 
 NAME = "counterfactual"
 QUESTIONS = f"{NAME}_qa.json"
+SHEET = "families.jpg"
+"""What families look like, beside dataset.yaml."""
 VERSION = "counterfactual/1"
 """Changes whenever the same arguments make other families."""
 _DATASET = f"""\
@@ -59,10 +63,19 @@ def draw_families(
     pictures = [(variant, data / image_name(variant)) for variant in variants]
     for _ in in_chunks(_save, pictures, workers, advance):
         pass
+    save_picture(sheet(variants), folder / SHEET)
     files.write_rows(data / QUESTIONS, [_question(variant, seed).to_json() for variant in variants])
     files.write_rows(data / FAMILIES, [variant.face.to_json() for variant in variants])
     files.write_json(manifest, runs.manifest(NAME, identity))
     return True
+
+
+def sheet(variants: Sequence[Variant]) -> Image:
+    """The first family of each emotion, a row per family, the base face first."""
+    rows: dict[str, list[Variant]] = {}
+    for variant in variants:
+        rows.setdefault(variant.face.emotion, []).append(variant)
+    return faces.contact_sheet([(name, [each.draw() for each in row[:SIZE]]) for name, row in rows.items()])
 
 
 def _is_ours(folder: Path) -> bool:
