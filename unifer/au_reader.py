@@ -26,14 +26,14 @@ MOST_OF_NEUTRAL = 0.5
 NEUTRAL = "neutral"
 
 
-class Reading(NamedTuple):
+class UnitReading(NamedTuple):
     """The canonical emotion that a set of AUs is read as, and whether the rule is sure of it."""
 
     emotion: str
     clear: bool
 
 
-def read_units(units: Collection[int]) -> Reading:
+def read_units(units: Collection[int]) -> UnitReading:
     """The reading of a set of FACS numbers; AUs of no prototype count against every emotion alike."""
     return _read(frozenset(units))
 
@@ -56,9 +56,9 @@ def core_units(units: Collection[int]) -> frozenset[int]:
 
 
 @lru_cache(maxsize=4096)
-def _read(units: frozenset[int]) -> Reading:
+def _read(units: frozenset[int]) -> UnitReading:
     ranked = sorted(((agreement(units, name), name) for name in PROTOTYPES if name != NEUTRAL), reverse=True)
     (best, emotion), (second, _) = ranked[:2]
     if best < LEAST_AGREEMENT:
-        return Reading(NEUTRAL, best < MOST_OF_NEUTRAL)
-    return Reading(emotion, best - second >= CLEAR_LEAD)
+        return UnitReading(NEUTRAL, best < MOST_OF_NEUTRAL)
+    return UnitReading(emotion, best - second >= CLEAR_LEAD)

@@ -290,8 +290,7 @@ def test_flags_after_then_name_other_servers(dataset: Path) -> None:
 def test_a_reply_that_was_begun_goes_on_at_a_server(dataset: Path) -> None:
     """Asked as a new turn, the model would begin again, and the row would hold two replies."""
     path, start = dataset / "data/toy_qa.json", "<think>AU12 lip corner puller."
-    rows = [row | {"reply_start": start} for row in json.loads(path.read_text())]
-    path.write_text(json.dumps(rows))
+    path.write_text(json.dumps([row | {"reply_start": start} for row in json.loads(path.read_text())]))
     with vllm() as one:
         assert ask(dataset, one) == 0
         body = one.requests[0]

@@ -103,10 +103,10 @@ def read_continued(predictions: Sequence[Prediction], path: Path) -> tuple[list[
     for number, prediction in enumerate(predictions, 1):
         about: Any = (prediction.question.provenance or {}).get(KEY)
         if not isinstance(about, dict) or about.get("edit") not in EDITS or "answer" not in about:
+            remedy = "make the questions by `unifer counterfactual --continue`"
             raise InputError.at(
-                path, number, "continues no reply: its 'provenance' says not which; make the questions by "
-                "`unifer counterfactual --continue`"
-            )  # fmt: skip
+                path, number, f"continues no reply: its 'provenance' does not say which; {remedy}"
+            )
         verdict = grade_prediction(prediction)
         if verdict.outcome != "answered":
             without += 1

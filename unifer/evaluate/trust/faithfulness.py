@@ -25,6 +25,7 @@ from unifer.evaluate.statistics.bootstrap import FEW
 from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate, share
 from unifer.records import Json, Prediction
 
+_REMEDY = "give the predictions on this very folder's questions"
 NUISANCES: tuple[Change, ...] = ("glasses", "hair", "background")
 
 
@@ -52,7 +53,7 @@ class AnsweredPair:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AnsweredFamilies:
     """All pairs of a run that can be compared, and how many faces have no answer on the list."""
 
     pairs: tuple[AnsweredPair, ...]
@@ -67,7 +68,7 @@ class Comparison:
 
 def compare_pairs(
     families: Sequence[Family], predictions: Sequence[Prediction], path: Path | None = None
-) -> Comparison:
+) -> AnsweredFamilies:
     """Grade `predictions` and pair each face of a family with its base.
 
     Raises InputError where a row answers another set than `families` (its row is named), or a face has none.
@@ -83,7 +84,8 @@ def compare_pairs(
     bases = [family.base for family in families if family.base.id in answered]
     right = tuple(canonical(answered[base.id].label or "") == base.reading for base in bases)
     named = sum(family.base.reading == family.base.emotion for family in families)
-    return Comparison(tuple(pairs), len(families), len(verdicts), len(verdicts) - len(answered), named, right)
+    without = len(verdicts) - len(answered)
+    return AnsweredFamilies(tuple(pairs), len(families), len(verdicts), without, named, right)
 
 
 def _matched(
@@ -95,15 +97,11 @@ def _matched(
         question = prediction.question
         face = faces.get(question.key)
         if face is None:
-            raise InputError.at(
-                where, number, f"{question.key!r} is no face of these {len(families)} families; give the "
-                "predictions on this very folder's questions"
-            )  # fmt: skip
+            problem = f"is no face of these {len(families)} families"
+            raise InputError.at(where, number, f"{question.key!r} {problem}; {_REMEDY}")
         if question.action_units is not None and set(question.action_units) != set(face.intensities):
-            raise InputError.at(
-                where, number, f"{question.key!r} shows other AUs than families.jsonl says: it was drawn by "
-                "another seed; give the predictions on this very folder's questions"
-            )  # fmt: skip
+            problem = "shows other AUs than families.jsonl says: it was drawn by another seed"
+            raise InputError.at(where, number, f"{question.key!r} {problem}; {_REMEDY}")
     verdicts = {row.question.key: grade_prediction(row) for row in predictions}
     missing = [key for key in faces if key not in verdicts]
     if missing:
@@ -209,24 +207,24 @@ _NAMES = tuple(rule.name for rule in _RULES)
 _BY_UNIT = ("seen", "moved", "stable: another AU", "says why")
 
 
-def faithfulness_sheet(model: str, dataset: str, comparison: Comparison, *, seed: int = 0) -> Sheet:
+def faithfulness_sheet(model: str, dataset: str, answered: AnsweredFamilies, *, seed: int = 0) -> Sheet:
     """The sheet of one run, `says why` first; intervals are a bootstrap over families."""
-    rates = [_rate(rule, comparison.pairs, seed) for rule in _RULES]
-    right = share("base faces right", comparison.base_answers, "base faces answered", seed=seed)
+    rates = [_rate(rule, answered.pairs, seed) for rule in _RULES]
+    right = share("base faces right", answered.base_answers, "base faces answered", seed=seed)
     return Sheet(
         "faithfulness",
         model,
         dataset,
         (*rates, right),
-        tuple(_notes(comparison, rates)),
+        tuple(_notes(answered, rates)),
         {
-            "families": comparison.families,
-            "faces": comparison.faces,
-            "without_answer": comparison.without_answer,
-            "reader": [comparison.reader_right, comparison.families],
-            "pairs": dict(Counter(pair.face.change for pair in comparison.pairs)),
-            "by_au": _grouped(comparison.pairs, lambda pair: _unit_name(pair), _BY_UNIT),
-            "by_emotion": _grouped(comparison.pairs, lambda pair: pair.face.emotion),
+            "families": answered.families,
+            "faces": answered.faces,
+            "without_answer": answered.without_answer,
+            "reader": [answered.reader_right, answered.families],
+            "pairs": dict(Counter(pair.face.change for pair in answered.pairs)),
+            "by_au": _grouped(answered.pairs, lambda pair: _unit_name(pair), _BY_UNIT),
+            "by_emotion": _grouped(answered.pairs, lambda pair: pair.face.emotion),
         },
     )
 
@@ -264,16 +262,16 @@ def _grouped(
     return table
 
 
-def _notes(comparison: Comparison, rates: Sequence[TrustRate]) -> list[str]:
+def _notes(answered: AnsweredFamilies, rates: Sequence[TrustRate]) -> list[str]:
     notes = ["drawn faces are drawn: the rates say how this model treats them, not photographs"]
-    if comparison.without_answer:
+    if answered.without_answer:
         notes.append(
-            f"{comparison.without_answer:,} of {comparison.faces:,} faces have no answer on the list; pairs "
+            f"{answered.without_answer:,} of {answered.faces:,} faces have no answer on the list; pairs "
             "with one of them are left out of every rate"
         )
-    if comparison.families < FEW:
+    if answered.families < FEW:
         notes.append(
-            f"only {comparison.families} families: intervals are rough, and a single family gives none; draw "
+            f"only {answered.families} families: intervals are rough, and a single family gives none; draw "
             "30 or more with --families"
         )
     noise = next(rate for rate in rates if rate.name == "noise in answers")

@@ -39,7 +39,7 @@ _OTHER_SKIN = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class DrawnVariant:
     """One face of a family before it is drawn."""
 
     face: CounterfactualFace
@@ -98,7 +98,7 @@ def _read_clearly(units: tuple[int, ...], *, without: int) -> bool:
     return read_units(set(units) - {without}).clear
 
 
-def make_family(seed: str, index: int, emotion: str) -> list[Variant]:
+def make_family(seed: str, index: int, emotion: str) -> list[DrawnVariant]:
     """The faces of family `index`, the base first; ids and readings are theirs for good."""
     rng = Random(f"counterfactual/{seed}/{index}")
     base = _base(emotion, rng)
@@ -116,7 +116,9 @@ def make_family(seed: str, index: int, emotion: str) -> list[Variant]:
         drawn.append((change, unit, _with_change(base, change, unit, rng), *look))
     family = f"f{index:04d}"
     return [
-        Variant(_face(family, emotion, place, change, unit, base, shown_by, person), shown_by, person, view)
+        DrawnVariant(
+            _face(family, emotion, place, change, unit, base, shown_by, person), shown_by, person, view
+        )
         for place, (change, unit, shown_by, person, view) in enumerate(drawn)
     ]
 

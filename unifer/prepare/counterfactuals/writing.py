@@ -19,7 +19,7 @@ from unifer.errors import InputError
 from unifer.parallel import in_chunks
 from unifer.prepare import faces
 from unifer.prepare.corpus import save_picture
-from unifer.prepare.counterfactuals.variants import EMOTIONAL, Variant, make_family
+from unifer.prepare.counterfactuals.variants import EMOTIONAL, DrawnVariant, make_family
 from unifer.records import Json, Question
 
 NAME = "counterfactual"
@@ -70,9 +70,9 @@ def draw_families(
     return True
 
 
-def sheet(variants: Sequence[Variant]) -> Image:
+def sheet(variants: Sequence[DrawnVariant]) -> Image:
     """The first family of each emotion, a row per family, the base face first."""
-    rows: dict[str, list[Variant]] = {}
+    rows: dict[str, list[DrawnVariant]] = {}
     for variant in variants:
         rows.setdefault(variant.face.emotion, []).append(variant)
     return faces.contact_sheet([(name, [each.draw() for each in row[:SIZE]]) for name, row in rows.items()])
@@ -83,17 +83,17 @@ def _is_ours(folder: Path) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == _DATASET
 
 
-def image_name(variant: Variant) -> str:
+def image_name(variant: DrawnVariant) -> str:
     """Path of a face's image, relative to the question file; it does not betray what changed."""
     return f"images/{variant.face.id}.jpg"
 
 
-def _save(chunk: Sequence[tuple[Variant, Path]]) -> None:
+def _save(chunk: Sequence[tuple[DrawnVariant, Path]]) -> None:
     for variant, path in chunk:
         save_picture(variant.draw(), path)
 
 
-def _question(variant: Variant, seed: str) -> Question:
+def _question(variant: DrawnVariant, seed: str) -> Question:
     face = variant.face
     return Question(
         image_name(variant),
