@@ -96,6 +96,9 @@ def test_flags_that_contradict_and_folders_without_families(
     assert "--predictions asks nothing" in capsys.readouterr().err
     assert main(["counterfactual", "--out", str(tmp_path / "none"), *predictions]) == 2
     assert "no such folder" in capsys.readouterr().err
+    two = ["--continue", "--model", "A", "B", "--engine", "scripted"]
+    assert main(["counterfactual", "--out", str(tmp_path / "new"), *SMALL, *two]) == 2
+    assert "run the command once per model" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["counterfactual", "--out", str(tmp_path / "new"), *SMALL, "--no-such-flag"])
     assert not (tmp_path / "new").exists()

@@ -74,11 +74,10 @@ def _counterfactual(args: argparse.Namespace) -> int:
             )
         return _score(args, args.predictions)
     asking = ["--dataset-dir", str(args.out), *args.rest]
-    models = (
-        infer.parsed(asking)[1].model or []
-    )  # a flag that does not exist is said before anything is drawn
-    if args.continue_replies and len(models) > 1:
-        raise InputError(f"--continue: asks one model to go on with its own replies, not {len(models)}")
+    # Here already, so that a flag that does not exist is said before anything is drawn.
+    models = infer.parsed(asking)[1].model or []
+    if args.continue_replies and (len(models) > 1 or "--then" in args.rest):
+        raise InputError("--continue: one model goes on with its own replies; run the command once per model")
     _draw(args)
     if args.draw_only:
         return 0

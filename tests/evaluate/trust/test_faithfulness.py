@@ -11,6 +11,7 @@ from unifer.errors import InputError
 from unifer.evaluate.trust.faithfulness import compare_pairs, faithfulness_sheet
 from unifer.evaluate.trust.sheets import Sheet
 from unifer.records import Prediction
+from unifer.report.faithfulness import faithfulness_text
 
 DRAWN = planted.drawn_families(42)
 FAMILIES = planted.families_of(DRAWN)
@@ -71,6 +72,7 @@ def test_answers_by_the_skin_change_with_the_person_alone_and_no_claim_says_so()
     assert answers == 1.0
     headline = sheet.rates[0]
     assert (headline.value, headline.n) == (None, 0)  # no answer changed with an AU: nothing to say why
+    assert "\nno answer changed with an AU\n" in faithfulness_text(sheet)
 
 
 def test_each_rate_by_au_and_by_emotion_adds_up_to_the_whole() -> None:
