@@ -18,7 +18,7 @@ from unifer.reply_votes import ReplyVote, read_votes
 Json = dict[str, Any]
 OWN_FOLDS = "own folds"
 """What rows say of folds that this project made, since no published assignment was given."""
-_SAME = ("subject", "fold", "folds", "coded")
+_SAME = ("subject", "fold", "folds", "coded", "reply_start")
 FACTS = {name: name for name in _SAME} | {"description": "reference"}
 """What a dataset knows of a question's face: name on disk -> attribute."""
 
@@ -51,6 +51,8 @@ class Question:
     """The dataset's own description of the face, which a reply's reasoning can be compared with."""
     coded: frozenset[int] | None = None
     """The AUs that coders looked for on this face, present or absent; None: every AU."""
+    reply_start: str | None = None
+    """What the reply begins with: the model goes on from there."""
 
     def __post_init__(self) -> None:
         """Rows written before these were fields hold them in `provenance`."""
@@ -143,12 +145,8 @@ class CoTRow:
     @classmethod
     def from_json(cls, row: Any) -> Self:
         fields.check(row, ("image_path", "question", "response"), _TRAINING_FIELDS)
-        return cls(
-            fields.text(row, "image_path"),
-            fields.text(row, "question"),
-            fields.text(row, "response"),
-            **_training_extras(row),
-        )
+        path, question = fields.text(row, "image_path"), fields.text(row, "question")
+        return cls(path, question, fields.text(row, "response"), **_training_extras(row))
 
     def to_json(self) -> Json:
         row: Json = {"image_path": self.image_path, "question": self.question, "response": self.response}

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.shared import BASE
+from unifer.dialogue.prompts import action_unit_question
 from unifer.errors import InputError
 from unifer.models.engines import EngineSpec, GenerationSettings, Reply, Request
 from unifer.models.engines.feeding import join
@@ -166,3 +168,17 @@ def test_checkpoint_that_lacks_a_weight_is_refused_not_filled_at_random(tiny: Pa
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="lacks 1 weights"):
         load_model(folder, "float32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["transformers", "vllm"])
+def test_a_reply_continued_from_its_own_beginning_ends_as_it_did(name: str) -> None:
+    """A token more or less at the seam, and every continued reply would be of another text."""
+    spec = EngineSpec(name, BASE, GenerationSettings(max_new_tokens=120), batch_size=3)  # type: ignore[arg-type]
+    engine = spec.open()
+    asked = [replace(each, prompt=action_unit_question()) for each in requests(3)]
+    whole = {reply.key: reply.text for reply in engine.stream(asked)}
+    begun = [replace(each, start=whole[each.key].partition(".")[0] + ".") for each in asked]
+    assert {reply.key: reply.text for reply in engine.stream(begun)} == whole
+    assert all("Jaw" in text for text in whole.values())
+    engine.close()

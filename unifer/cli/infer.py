@@ -119,6 +119,10 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
 
 
 def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    return 1 if any(summary.missing for summary in _summaries(parser, args)) else 0
+
+
+def _summaries(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[InferenceSummary]:
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.shards import default_shards
 
@@ -145,7 +149,26 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         note(f"{len(summaries)} files: {rows:,} answered, {sum(each.resumed for each in summaries):,} before")
     if args.part:
         _say_how_to_merge([summary.out for summary in summaries])
-    return 1 if any(summary.missing for summary in summaries) else 0
+    return summaries
+
+
+def parsed(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """The parser of `unifer infer`, and what it makes of ARGV.
+
+    Raises SystemExit, its message printed, for flags that do not exist.
+    """
+    parser = argparse.ArgumentParser(prog="unifer")
+    commands = parser.add_subparsers()
+    register(commands)
+    return commands.choices["infer"], parser.parse_args(["infer", *argv])
+
+
+def ask(argv: Sequence[str]) -> list[InferenceSummary]:
+    """`unifer infer ARGV` in this process: what each of its results files holds.
+
+    Raises InputError as it does; SystemExit, its message printed, for flags that do not exist.
+    """
+    return _summaries(*parsed(argv))
 
 
 def refuse(argv: Sequence[str]) -> None:
@@ -157,9 +180,7 @@ def refuse(argv: Sequence[str]) -> None:
     """
     from unifer.evaluate.inference.infer import check_some_image
 
-    parser = argparse.ArgumentParser(prog="unifer")
-    register(parser.add_subparsers())
-    args = parser.parse_args(["infer", *argv])
+    _, args = parsed(argv)
     for plan in _job(args, args.model[0], alone=True).plans:
         check_some_image(plan)
 

@@ -126,7 +126,8 @@ class Questioning:
     async def _vote(self, cell: BenchCell, question: Question, picture: str, vote: int) -> Reply:
         """One reply to a question; in the ledger without its text, which goes into the results file."""
         key = f"{cell.title}/{vote_key(question.key, vote)}"
-        sent = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
+        temperature, start = self._entry.generation.temperature, question.reply_start or ""
+        sent = await self._asker.ask(key, 1, question.prompt, picture, temperature, start)
         if not isinstance(sent, Sent):
             return Reply(key, error=str(sent))
         answer = sent.answer

@@ -73,7 +73,7 @@ def answer(outputs: Sequence[Output], engine: Engine, rule: ImageRule, advance: 
             for vote in range(output.plan.votes):
                 key = stream_key(output.plan, question, vote)
                 under_way[key] = state, vote
-                yield Request(key, question.prompt, image)
+                yield Request(key, question.prompt, image, start=question.reply_start or "")
 
     succeeded = False
     for reply in engine.stream(requests()):

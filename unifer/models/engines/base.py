@@ -35,6 +35,8 @@ class Request:
 
     The transformers engine answers those of one temperature together.
     """
+    start: str = ""
+    """What the reply begins with: the model goes on from there, and the reply holds it."""
 
 
 AGAIN = "\x1f"

@@ -65,7 +65,7 @@ class VllmEngine:
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
         engine = self.llm.llm_engine
-        in_flight: dict[str, str] = {}
+        in_flight: dict[str, Request] = {}
         try:
             with Feeder(self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
                 waited = 0
@@ -104,12 +104,12 @@ class VllmEngine:
     def _prepare(self, request: Request) -> Any:
         """Tokens and pixel values of one request, as vLLM's scheduler takes them."""
         prompt = {
-            "prompt": render_prompt(self.processor, request.prompt),
+            "prompt": render_prompt(self.processor, request.prompt, request.start),
             "multi_modal_data": {"image": request.image},
         }
         return render_for_engine(self.llm, prompt)
 
-    def _submit(self, request: Request, prepared: Any, in_flight: dict[str, str]) -> Reply | None:
+    def _submit(self, request: Request, prepared: Any, in_flight: dict[str, Request]) -> Reply | None:
         if isinstance(prepared, Exception):
             return Reply.failed(request.key, prepared)
         request_id = request.key
@@ -120,16 +120,16 @@ class VllmEngine:
             ValueError
         ) as error:  # vLLM's word for a request that it will not take, one too long for instance
             return Reply.failed(request.key, error)
-        in_flight[request_id] = request.key
+        in_flight[request_id] = request
         return None
 
-    def _reply(self, key: str, output: Any) -> Reply:
+    def _reply(self, request: Request, output: Any) -> Reply:
         completion = output.outputs[0]
         ids = list(completion.token_ids)
         # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out
         # of the text.
-        text = decode_reply(self.processor.tokenizer, ids)
-        return Reply(key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
+        text = request.start + decode_reply(self.processor.tokenizer, ids)
+        return Reply(request.key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
 
 
 def _image_tokens(path: Path, processor: Any, side: int | None) -> int:
