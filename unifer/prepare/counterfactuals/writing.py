@@ -6,10 +6,11 @@ The true label of a face is what the rule-based reader makes of its AUs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from unifer import files, runs
+from unifer.au_reader import read_units
 from unifer.counterfactuals import FAMILIES
 from unifer.dialogue import prompts
 from unifer.emotions import EMOTIONS
@@ -18,10 +19,12 @@ from unifer.parallel import in_chunks
 from unifer.prepare import faces
 from unifer.prepare.corpus import save_picture
 from unifer.prepare.counterfactuals.variants import EMOTIONAL, Variant, make_family
-from unifer.records import Json, Question
+from unifer.records import Json, Question, RewardRow
 
 NAME = "counterfactual"
 QUESTIONS = f"{NAME}_qa.json"
+REWARD_ROWS = "rlvr.json"
+"""To train on, if drawn by another seed than the families that are measured."""
 VERSION = "counterfactual/1"
 """Changes whenever the same arguments make other families."""
 _DATASET = f"""\
@@ -59,7 +62,9 @@ def draw_families(
     pictures = [(variant, data / image_name(variant)) for variant in variants]
     for _ in in_chunks(_save, pictures, workers, advance):
         pass
-    files.write_rows(data / QUESTIONS, [_question(variant, seed).to_json() for variant in variants])
+    questions = [_question(variant, seed) for variant in variants]
+    files.write_rows(data / QUESTIONS, [question.to_json() for question in questions])
+    files.write_rows(data / REWARD_ROWS, [row.to_json() for row in _reward_rows(questions)])
     files.write_rows(data / FAMILIES, [variant.face.to_json() for variant in variants])
     files.write_json(manifest, runs.manifest(NAME, identity))
     return True
@@ -78,6 +83,23 @@ def image_name(variant: Variant) -> str:
 def _save(chunk: Sequence[tuple[Variant, Path]]) -> None:
     for variant, path in chunk:
         save_picture(variant.draw(), path)
+
+
+def _reward_rows(questions: Sequence[Question]) -> Iterator[RewardRow]:
+    """The faces whose label the AUs settle, as reward rows; the second of two identical faces is left out."""
+    for question in questions:
+        units = question.action_units or ()
+        if read_units(units).clear and not question.key.endswith("-01"):
+            yield RewardRow(
+                question.image_path,
+                question.prompt,
+                question.true_label,
+                id=question.key,
+                dataset=NAME,
+                candidate_labels=EMOTIONS,
+                action_units=units,
+                provenance=question.provenance,
+            )
 
 
 def _question(variant: Variant, seed: str) -> Question:
