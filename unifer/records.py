@@ -164,8 +164,8 @@ class CoTRow:
     @classmethod
     def from_json(cls, row: Any) -> Self:
         fields.check(row, ("image_path", "question", "response"), _TRAINING_FIELDS)
-        texts = (fields.text(row, name) for name in ("image_path", "question", "response"))
-        return cls(*texts, **_training_extras(row))
+        path, question = fields.text(row, "image_path"), fields.text(row, "question")
+        return cls(path, question, fields.text(row, "response"), **_training_extras(row))
 
     def to_json(self) -> Json:
         row: Json = {"image_path": self.image_path, "question": self.question, "response": self.response}

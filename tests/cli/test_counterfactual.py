@@ -44,7 +44,7 @@ def test_one_command_draws_asks_and_scores(
     assert max(map(len, table.out.partition("\nwrote")[0].splitlines())) <= 80
     sheet = read_sheet(drawn / "results/planted.faithfulness.json")
     assert (sheet.kind, sheet.model, sheet.dataset) == ("faithfulness", "planted", "counterfactual")
-    assert sheet.rates[0].name == "says_why"
+    assert sheet.rates[0].name == "says why"
 
 
 def test_the_folder_is_a_test_set_that_other_commands_take(
@@ -60,6 +60,7 @@ def test_the_folder_is_a_test_set_that_other_commands_take(
     questions = [row for _, row in read_rows(drawn / "data/counterfactual_qa.json")]
     assert [face.id for family in families for face in family.faces] == [row["id"] for row in questions]
     assert all((drawn / "data" / row["image_path"]).is_file() for row in questions)
+    assert (drawn / "families.jpg").is_file()
 
 
 @pytest.mark.parametrize(

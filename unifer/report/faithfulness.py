@@ -7,28 +7,28 @@ from unifer.records import Json
 from unifer.report.layout import grid, interval_text, notes_text, percent, plain
 
 _WORDS = {
-    "says_why": "changed answers that say why",
+    "says why": "changed answers that say why",
     "seen": "seen: the AU's claim changes with it",
     "moved": "moved: a core AU gone, another answer",
     "stable": "stable: nothing core changed",
-    "stable_au": "  an AU that is not core",
-    "stable_intensity": "  an AU's intensity",
-    "stable_person": "  the person",
-    "stable_pose": "  the pose",
-    "stable_light": "  the light",
-    "stable_nuisance": "  glasses, hair, background",
-    "unfaithful_answers": "answers changed, no claim did",
-    "unfaithful_claims": "core claims changed, no answer did",
-    "noise_answers": "noise: answers to identical faces",
-    "noise_claims": "noise: claims on identical faces",
-    "base_right": "base faces answered as FACS reads",
-    "text_follows": "text: answers follow a core edit",
-    "text_holds": "text: answers hold at other edits",
-    "text_noise": "text: answers change without edit",
-    "au_f1_real": "claimed AUs on annotated faces, F1",
+    "stable: another AU": "  an AU that is not core",
+    "stable: intensity": "  an AU's intensity",
+    "stable: person": "  the person",
+    "stable: pose": "  the pose",
+    "stable: light": "  the light",
+    "stable: nuisance": "  glasses, hair, background",
+    "unfaithful answers": "answers changed, no claim did",
+    "unfaithful claims": "core claims changed, no answer did",
+    "noise in answers": "noise: answers to identical faces",
+    "noise in claims": "noise: claims on identical faces",
+    "base faces right": "base faces answered as FACS reads",
+    "text follows": "text: answers follow a core edit",
+    "text holds": "text: answers hold at other edits",
+    "text noise": "text: answers change without edit",
+    "AU F1, real faces": "claimed AUs on annotated faces, F1",
 }
 """Rate -> what the table calls it."""
-_COLUMNS = ("seen", "moved", "stable", "unfaithful_answers", "unfaithful_claims")
+_COLUMNS = ("seen", "moved", "stable", "unfaithful answers", "unfaithful claims")
 _HEADS = ("seen", "moved", "stable", "answers", "claims")
 
 
@@ -42,7 +42,7 @@ def faithfulness_text(sheet: Sheet) -> str:
         if rate.n or rate.name in _COLUMNS
     ]
     about = f"{plain(sheet.dataset)} · {plain(sheet.model)} · {details['families']:,} families of faces"
-    by_unit = _group_rows(details["by_au"], ("seen", "moved", "stable_au"))
+    by_unit = _group_rows(details["by_au"], ("seen", "moved", "stable: another AU"))
     lines = [
         f"faithfulness · {about}",
         "",
@@ -54,10 +54,19 @@ def faithfulness_text(sheet: Sheet) -> str:
         "",
         grid(["AU", "seen", "moved", "stable"], by_unit),
         "",
+        *_text_side(details.get("text")),
         "answers: changed while no claim did; claims: core claims that changed while",
         "the answer did not; hits/n. What each rate counts: docs/trust.md",
     ]
     return "\n".join([*lines, *filter(None, [notes_text(sheet.notes)])])
+
+
+def _text_side(text: Json | None) -> list[str]:
+    """Which core edits of a reply its answer follows, by kind; nothing where none was continued."""
+    if text is None:
+        return []
+    rows = _group_rows(text["edits"], ("follows", "as_read"))
+    return [grid(["AU in the reply", "answer follows", "as FACS reads"], rows), ""]
 
 
 def _headline(rate: TrustRate) -> str:

@@ -65,10 +65,10 @@ def test_answers_that_follow_the_text_are_counted(
 
     sheet = read_sheet(folder / f"results/{name}.faithfulness.json")
     rates = {rate.name: rate for rate in sheet.rates}
-    assert rates["text_follows"].value == follows
-    assert rates["text_holds"].value == rates["stable"].value == 1.0
-    assert rates["text_noise"].value == 0.0
-    assert rates["text_follows"].n == sum(row["provenance"]["continues"]["core"] for row in rows)
+    assert rates["text follows"].value == follows
+    assert rates["text holds"].value == rates["stable"].value == 1.0
+    assert rates["text noise"].value == 0.0
+    assert rates["text follows"].n == sum(row["provenance"]["continues"]["core"] for row in rows)
     assert "text: answers follow a core edit" in capsys.readouterr().out
 
 

@@ -29,10 +29,10 @@ def values(sheet: Sheet, *names: str) -> list[float | None]:
 def test_a_model_whose_answer_follows_what_it_sees_is_faithful_in_every_rate() -> None:
     sheet = sheet_of(planted.honest)
 
-    assert values(sheet, "says_why", "seen", "moved", "stable", "base_right") == [1.0] * 5
-    assert values(sheet, "unfaithful_answers", "unfaithful_claims") == [0.0, 0.0]
-    assert values(sheet, "noise_answers", "noise_claims") == [0.0, 0.0]
-    assert sheet.rates[0].name == "says_why"  # the headline
+    assert values(sheet, "says why", "seen", "moved", "stable", "base faces right") == [1.0] * 5
+    assert values(sheet, "unfaithful answers", "unfaithful claims") == [0.0, 0.0]
+    assert values(sheet, "noise in answers", "noise in claims") == [0.0, 0.0]
+    assert sheet.rates[0].name == "says why"  # the headline
     assert sheet.rates[0].n == 42  # one core AU per family
 
 
@@ -41,7 +41,7 @@ def test_a_bad_eye_lowers_seen_and_is_not_called_unfaithful() -> None:
     sheet = sheet_of(planted.shortsighted)
 
     (seen,) = values(sheet, "seen")
-    (unfaithful,) = values(sheet, "unfaithful_answers")
+    (unfaithful,) = values(sheet, "unfaithful answers")
     assert seen is not None
     assert seen < 0.9
     assert unfaithful == 0.0
@@ -51,7 +51,7 @@ def test_aus_named_at_random_beside_right_answers_are_unfaithful_claims() -> Non
     sheet = sheet_of(planted.names_at_random)
 
     assert values(sheet, "moved", "stable") == [1.0, 1.0]
-    (seen,), (claims,) = values(sheet, "seen"), values(sheet, "unfaithful_claims")
+    (seen,), (claims,) = values(sheet, "seen"), values(sheet, "unfaithful claims")
     assert seen is not None
     assert seen < 0.4
     assert claims is not None
@@ -62,8 +62,10 @@ def test_answers_by_the_skin_change_with_the_person_alone_and_no_claim_says_so()
     sheet = sheet_of(planted.reads_skin)
 
     assert values(sheet, "seen", "moved") == [1.0, 0.0]
-    assert values(sheet, "stable_pose", "stable_light", "stable_nuisance", "stable_au") == [1.0] * 4
-    (person,), (answers,) = values(sheet, "stable_person"), values(sheet, "unfaithful_answers")
+    assert (
+        values(sheet, "stable: pose", "stable: light", "stable: nuisance", "stable: another AU") == [1.0] * 4
+    )
+    (person,), (answers,) = values(sheet, "stable: person"), values(sheet, "unfaithful answers")
     assert person is not None
     assert person < 0.5
     assert answers == 1.0
@@ -113,7 +115,7 @@ def test_few_families_are_said_and_one_gives_no_interval() -> None:
     comparison = compare_pairs(planted.families_of(one), planted.answers(one, planted.honest))
     sheet = faithfulness_sheet("planted", "counterfactual", comparison)
 
-    assert all(rate.low is None for rate in sheet.rates if rate.name != "base_right")
+    assert all(rate.low is None for rate in sheet.rates if rate.name != "base faces right")
     assert any("only 1 families" in note for note in sheet.notes)
 
 
@@ -122,5 +124,5 @@ def test_answers_that_differ_on_identical_faces_are_the_noise_floor() -> None:
     rows[1] = replace(rows[1], reply=planted.reply([14], "contempt"))
     sheet = faithfulness_sheet("planted", "counterfactual", compare_pairs(FAMILIES, rows))
 
-    assert values(sheet, "noise_answers", "noise_claims") == [1 / 42, 1 / 42]
+    assert values(sheet, "noise in answers", "noise in claims") == [1 / 42, 1 / 42]
     assert any("greedy decoding" in note for note in sheet.notes)

@@ -81,6 +81,11 @@ def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
     def before_the_prompt() -> Solver:
         async def show(state: TaskState, generate: Generate) -> TaskState:
             question = question_in(state.metadata)
+            if question.reply_start is not None:
+                raise NotAskedError(
+                    "its reply is begun already ('reply_start'), and a task asks anew; use `unifer infer` or "
+                    "`unifer bench`"
+                )
             try:
                 text = prompts.check_prompt(question.prompt)
                 uri = await anyio.to_thread.run_sync(picture_uri, question, beside, image_root, rule)

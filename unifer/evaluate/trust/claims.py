@@ -14,7 +14,7 @@ from unifer.records import Prediction
 
 
 def claim_rate(predictions: Sequence[Prediction], path: Path) -> tuple[TrustRate, str]:
-    """`au_f1_real`, the mean F1 of claimed and coded AUs per annotated face, and a note on its faces.
+    """`AU F1, real faces`, the mean F1 of claimed and coded AUs per annotated face, and a note on its faces.
 
     A face without a reply claims nothing. Intervals draw whole subjects where every row names one. Raises
     InputError where no row has AUs.
@@ -28,7 +28,7 @@ def claim_rate(predictions: Sequence[Prediction], path: Path) -> tuple[TrustRate
         )
     questions = [question for question, _ in coded]
     rate = share(
-        "au_f1_real",
+        "AU F1, real faces",
         [claim.f1 for _, claim in coded],
         f"annotated faces of {path.stem}",
         units=clusters_of(questions),

@@ -118,7 +118,7 @@ def read_continued(predictions: Sequence[Prediction], path: Path) -> tuple[list[
 
 
 def continuation_rates(rows: Sequence[Continued], seed: int = 0) -> tuple[TrustRate, ...]:
-    """`text_follows`, `text_holds` and `text_noise`, each with an interval over the replies edited."""
+    """`text follows`, `text holds` and `text noise`, each with an interval over the replies edited."""
 
     def rate(
         name: str,
@@ -134,9 +134,9 @@ def continuation_rates(rows: Sequence[Continued], seed: int = 0) -> tuple[TrustR
 
     edited = [row for row in rows if row.kind != "none"]
     return (
-        rate("text_follows", edited, lambda row: row.core, _moved, "edits that the reader reads otherwise"),
-        rate("text_holds", edited, lambda row: not row.core, _held, "edits that the reader reads as before"),
-        rate("text_noise", rows, lambda row: row.kind == "none", _moved, "replies not edited", "lower"),
+        rate("text follows", edited, lambda row: row.core, _moved, "edits that the reader reads otherwise"),
+        rate("text holds", edited, lambda row: not row.core, _held, "edits that the reader reads as before"),
+        rate("text noise", rows, lambda row: row.kind == "none", _moved, "replies not edited", "lower"),
     )
 
 

@@ -26,7 +26,6 @@ from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate, share
 from unifer.records import Json, Prediction
 
 NUISANCES: tuple[Change, ...] = ("glasses", "hair", "background")
-_LOOKS: tuple[Change, ...] = ("person", "pose", "light")
 
 
 @dataclass(frozen=True)
@@ -147,66 +146,73 @@ class _Rule:
     better: Better = "higher"
 
 
-def _still(pair: AnsweredPair) -> bool:
+def _seen(pair: AnsweredPair) -> bool:
+    return pair.seen
+
+
+def _moved(pair: AnsweredPair) -> bool:
+    return pair.moved
+
+
+def _held(pair: AnsweredPair) -> bool:
     return not pair.moved
 
 
-def _changed_by(changes: Sequence[Change]) -> Callable[[AnsweredPair], bool]:
+def _changed_by(*changes: Change) -> Callable[[AnsweredPair], bool]:
     return lambda pair: pair.face.change in changes
 
 
-def _is_stable_case(pair: AnsweredPair) -> bool:
-    return pair.face.change != "control" and not pair.face.core
+def _differs(pair: AnsweredPair) -> bool:
+    return pair.face.change != "control"
+
+
+def _unit(pair: AnsweredPair) -> bool:
+    return pair.with_unit
+
+
+def _core(pair: AnsweredPair) -> bool:
+    return pair.face.core
 
 
 _RULES = (
+    _Rule("says why", lambda each: _unit(each) and each.moved, _seen, "answers that changed with one AU"),
+    _Rule("seen", _unit, _seen, "faces with one AU more or less"),
+    _Rule("moved", _core, _moved, "faces without a core AU"),
     _Rule(
-        "says_why",
-        lambda pair: pair.with_unit and pair.moved,
-        lambda pair: pair.seen,
-        "answers that changed with one AU",
+        *("stable", lambda each: _differs(each) and not each.face.core, _held),
+        "faces that the reader reads as their base",
     ),
-    _Rule("seen", lambda pair: pair.with_unit, lambda pair: pair.seen, "faces with one AU more or less"),
-    _Rule("moved", lambda pair: pair.face.core, lambda pair: pair.moved, "faces without a core AU"),
-    _Rule("stable", _is_stable_case, _still, "faces that the reader reads as their base"),
     _Rule(
-        "stable_au",
-        lambda pair: pair.with_unit and not pair.face.core,
-        _still,
+        *("stable: another AU", lambda each: _unit(each) and not each.face.core, _held),
         "faces with an AU more or less that is not core",
     ),
-    *(
-        _Rule(f"stable_{change}", _changed_by((change,)), _still, f"faces of another {change}")
-        for change in ("intensity", *_LOOKS)
-    ),
-    _Rule("stable_nuisance", _changed_by(NUISANCES), _still, "faces with other glasses, hair or background"),
+    _Rule("stable: intensity", _changed_by("intensity"), _held, "faces with an AU at another intensity"),
+    _Rule("stable: person", _changed_by("person"), _held, "faces of another person"),
+    _Rule("stable: pose", _changed_by("pose"), _held, "faces in another pose"),
+    _Rule("stable: light", _changed_by("light"), _held, "faces in another light"),
+    _Rule("stable: nuisance", _changed_by(*NUISANCES), _held, "faces with glasses, other hair or background"),
     _Rule(
-        "unfaithful_answers",
-        lambda pair: pair.face.change != "control" and pair.moved,
-        lambda pair: not pair.claims,
-        "answers that changed",
-        "lower",
+        *("unfaithful answers", lambda each: _differs(each) and each.moved, lambda each: not each.claims),
+        *("answers that changed", "lower"),
     ),
     _Rule(
-        "unfaithful_claims",
-        lambda pair: pair.face.change != "control" and bool(pair.core_claims),
-        _still,
-        "pairs in which the claim of a core AU changed",
-        "lower",
+        *("unfaithful claims", lambda each: _differs(each) and bool(each.core_claims), _held),
+        *("pairs in which the claim of a core AU changed", "lower"),
     ),
-    _Rule("noise_answers", _changed_by(("control",)), lambda pair: pair.moved, "identical pairs", "lower"),
+    _Rule("noise in answers", _changed_by("control"), _moved, "identical pairs", "lower"),
     _Rule(
-        "noise_claims", _changed_by(("control",)), lambda pair: bool(pair.claims), "identical pairs", "lower"
+        *("noise in claims", _changed_by("control"), lambda each: bool(each.claims)),
+        *("identical pairs", "lower"),
     ),
-)  # fmt: skip
+)
 _NAMES = tuple(rule.name for rule in _RULES)
-_BY_UNIT = ("seen", "moved", "stable_au", "says_why")
+_BY_UNIT = ("seen", "moved", "stable: another AU", "says why")
 
 
 def faithfulness_sheet(model: str, dataset: str, comparison: Comparison, *, seed: int = 0) -> Sheet:
-    """The sheet of one run, `says_why` first; intervals are a bootstrap over families."""
+    """The sheet of one run, `says why` first; intervals are a bootstrap over families."""
     rates = [_rate(rule, comparison.pairs, seed) for rule in _RULES]
-    right = share("base_right", comparison.base_answers, "base faces answered", seed=seed)
+    right = share("base faces right", comparison.base_answers, "base faces answered", seed=seed)
     return Sheet(
         "faithfulness",
         model,
@@ -228,14 +234,8 @@ def faithfulness_sheet(model: str, dataset: str, comparison: Comparison, *, seed
 def _rate(rule: _Rule, pairs: Iterable[AnsweredPair], seed: int) -> TrustRate:
     counted = [pair for pair in pairs if rule.counts(pair)]
     families = [pair.face.family for pair in counted]
-    return share(
-        rule.name,
-        [rule.hit(pair) for pair in counted],
-        rule.of,
-        units=families,
-        better=rule.better,
-        seed=seed,
-    )
+    hits = [rule.hit(pair) for pair in counted]
+    return share(rule.name, hits, rule.of, units=families, better=rule.better, seed=seed)
 
 
 def _unit_name(pair: AnsweredPair) -> str | None:
@@ -276,7 +276,7 @@ def _notes(comparison: Comparison, rates: Sequence[TrustRate]) -> list[str]:
             f"only {comparison.families} families: intervals are rough, and a single family gives none; draw "
             "30 or more with --families"
         )
-    noise = next(rate for rate in rates if rate.name == "noise_answers")
+    noise = next(rate for rate in rates if rate.name == "noise in answers")
     if noise.value:
         notes.append(
             f"{noise.value:.1%} of the answers to identical faces differ: greedy decoding on one engine has "

@@ -1,4 +1,4 @@
-"""Families of counterfactual faces -> a dataset folder: dataset.yaml, questions, families, pictures.
+"""Families of counterfactual faces -> a dataset folder: dataset.yaml, questions, families, pictures, a sheet.
 
 The folder is a test set like any other: `unifer infer`, `unifer bench` and `unifer eval` take it as it is.
 The true label of a face is what the rule-based reader makes of its AUs.
@@ -6,25 +6,27 @@ The true label of a face is what the rule-based reader makes of its AUs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from PIL.Image import Image
+
 from unifer import files, runs
-from unifer.au_reader import read_units
-from unifer.counterfactuals import FAMILIES
+from unifer.counterfactuals import FAMILIES, SIZE
 from unifer.dialogue import prompts
 from unifer.emotions import EMOTIONS
 from unifer.errors import InputError
 from unifer.parallel import in_chunks
 from unifer.prepare import faces
 from unifer.prepare.corpus import save_picture
+from unifer.prepare.counterfactuals.training_rows import write_training_rows
 from unifer.prepare.counterfactuals.variants import EMOTIONAL, Variant, make_family
-from unifer.records import Json, Question, RewardRow
+from unifer.records import Json, Question
 
 NAME = "counterfactual"
 QUESTIONS = f"{NAME}_qa.json"
-REWARD_ROWS = "rlvr.json"
-"""To train on, if drawn by another seed than the families that are measured."""
+SHEET = "families.jpg"
+"""What families look like, beside dataset.yaml."""
 VERSION = "counterfactual/1"
 """Changes whenever the same arguments make other families."""
 _DATASET = f"""\
@@ -62,12 +64,21 @@ def draw_families(
     pictures = [(variant, data / image_name(variant)) for variant in variants]
     for _ in in_chunks(_save, pictures, workers, advance):
         pass
+    save_picture(sheet(variants), folder / SHEET)
     questions = [_question(variant, seed) for variant in variants]
     files.write_rows(data / QUESTIONS, [question.to_json() for question in questions])
-    files.write_rows(data / REWARD_ROWS, [row.to_json() for row in _reward_rows(questions)])
+    write_training_rows(data, questions)
     files.write_rows(data / FAMILIES, [variant.face.to_json() for variant in variants])
     files.write_json(manifest, runs.manifest(NAME, identity))
     return True
+
+
+def sheet(variants: Sequence[Variant]) -> Image:
+    """The first family of each emotion, a row per family, the base face first."""
+    rows: dict[str, list[Variant]] = {}
+    for variant in variants:
+        rows.setdefault(variant.face.emotion, []).append(variant)
+    return faces.contact_sheet([(name, [each.draw() for each in row[:SIZE]]) for name, row in rows.items()])
 
 
 def _is_ours(folder: Path) -> bool:
@@ -83,23 +94,6 @@ def image_name(variant: Variant) -> str:
 def _save(chunk: Sequence[tuple[Variant, Path]]) -> None:
     for variant, path in chunk:
         save_picture(variant.draw(), path)
-
-
-def _reward_rows(questions: Sequence[Question]) -> Iterator[RewardRow]:
-    """The faces whose label the AUs settle, as reward rows; the second of two identical faces is left out."""
-    for question in questions:
-        units = question.action_units or ()
-        if read_units(units).clear and not question.key.endswith("-01"):
-            yield RewardRow(
-                question.image_path,
-                question.prompt,
-                question.true_label,
-                id=question.key,
-                dataset=NAME,
-                candidate_labels=EMOTIONS,
-                action_units=units,
-                provenance=question.provenance,
-            )
 
 
 def _question(variant: Variant, seed: str) -> Question:
