@@ -15,19 +15,20 @@ from peft import PeftModel
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
+from unifer.models.families import Family, placeholder_ids
 from unifer.records import Json
-from unifer.train import down_sampling, probe
+from unifer.train import continuing, down_sampling, image_rows, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.mends import ResumesWholeModels, score_labelled_tokens
 from unifer.train.rewards import WeightedRewards, total
-from unifer.train.rollouts import ban, placeholders
+from unifer.train.rollouts import ban
 from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixels
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
 """Losses that divide by the rows they are given; others divide by the tokens of the generation batch."""
-_SEEN = ("pixel_values", "image_grid_thw", "num_images", "token_type_ids", "mm_token_type_ids")
+_SEEN = (*image_rows.FIELDS, "token_type_ids", "mm_token_type_ids")
 """What a forward needs beside the tokens, by TRL's names."""
 
 
@@ -44,16 +45,18 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     def __init__(
         self,
         *args: Any,
+        family: Family,
         rollout_log: RolloutLog,
         probe_limit: float,
         curriculum: Curriculum | None = None,
         trained: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self.curriculum, self.trained = curriculum, trained
+        self.family, self.curriculum, self.trained = family, curriculum, trained
         super().__init__(*args, **kwargs)
         self.rollout_log, self.probe_limit = rollout_log, probe_limit
         share_pixels(self.processing_class.image_processor)
+        banned = placeholder_ids(family, self.processing_class.tokenizer)
         score_labelled_tokens()
         self._probed = not self.use_vllm
         self._scored: torch.Tensor | None = None
@@ -64,10 +67,10 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
             if model is not None:
                 bare = self.accelerator.unwrap_model(model)
                 bare = bare.get_base_model() if isinstance(bare, PeftModel) else bare
-                self._heads.append(ban(bare, placeholders(bare.config.to_dict())))
-                share_images(bare)
+                self._heads.append(ban(bare, banned))
+                share_images(bare, family)
                 if not self.args.gradient_checkpointing and not is_deepspeed_zero3_enabled():
-                    self._sharing.append(SharedPrompts(bare))
+                    self._sharing.append(SharedPrompts(bare, family))
 
     def tokenize(self, messages: Any) -> tuple[list[list[int]], Any]:
         """Token ids of each conversation in `messages`, and what a forward needs of their images."""
@@ -103,17 +106,22 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         before = self.vllm_generation.sync_seconds if self.use_vllm else 0.0
         started = time.perf_counter()
+        self._prompts = args[:2]
         turn = super()._generate_single_turn(*args, **kwargs)
-        synced = (
-            self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
-        )  # TRL synchronises inside
+        # TRL synchronises inside.
+        synced = self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
         self._seconds["sync"] += synced
         self._seconds["generate"] += time.perf_counter() - started - synced
         return turn
 
-    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, ids: Any) -> Any:
         started = time.perf_counter()
-        rewards = super()._calculate_rewards(*args, **kwargs)
+        if "faithful" in self.reward_func_names:
+            tokenizer = self.processing_class.tokenizer
+            inputs = continuing.continued_rows(
+                self.vllm_generation, tokenizer, self._prompts, inputs, completions
+            )
+        rewards = super()._calculate_rewards(inputs, prompts, completions, ids)
         self._seconds["rewards"] += time.perf_counter() - started
         return rewards
 
@@ -134,15 +142,12 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
         TRL looks at the batch's spread instead where it scales by that.
         """
-        values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
-        totals = (
-            (torch.tensor(values) * self.reward_weights.cpu().unsqueeze(1))
-            .nansum(dim=0)
-            .view(-1, self.num_generations)
-        )
-        equal = (totals - totals[:, :1]).abs().amax(dim=1) < 1e-6
         if self.model.training:
-            self._metrics["train"]["frac_reward_zero_std"][-1] = equal.float().mean().item()
+            values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
+            equal = down_sampling.equal_share(
+                torch.tensor(values), self.reward_weights.cpu(), self.num_generations
+            )
+            self._metrics["train"]["frac_reward_zero_std"][-1] = equal
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         return self.curriculum or super()._get_train_sampler(dataset)
@@ -172,9 +177,8 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         if is_deepspeed_zero3_enabled():
             from deepspeed.runtime.zero.partition_parameters import ZeroParamStatus
 
-            for (
-                head
-            ) in self._heads:  # TRL gathers weight and bias of the head, and the ban is whole on every rank
+            # TRL gathers weight and bias of the head, and the ban is whole on every rank.
+            for head in self._heads:
                 head.bias.ds_status = ZeroParamStatus.AVAILABLE
         if model is self.ref_model and self._defers_reference:
             return input_ids.new_zeros((len(input_ids), logits_to_keep), dtype=torch.float32), None, None

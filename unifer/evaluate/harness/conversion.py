@@ -12,7 +12,9 @@ from pathlib import Path
 
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
-from unifer.dialogue.images import ImageRule
+from unifer.dialogue.damage import kinds
+from unifer.dialogue.damage.kinds import Damage
+from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.evaluate.harness.logs import ENGINE, read_log
 from unifer.evaluate.loading import PredictionFile, open_run
@@ -79,7 +81,11 @@ def to_log(
     if images:
         source = loaded.source.path or spec.questions
         picture = partial(
-            picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity)
+            picture_uri,
+            beside=source.parent,
+            image_root=image_root,
+            rule=_rule(run.path, identity),
+            damage=_damage(run.path, identity),
         )
     files.move_aside(out)
     write_log(out, spec, predictions, identity, total=total, picture=picture)
@@ -93,10 +99,20 @@ def _summary(
     return ConversionSummary(out, len(predictions), failed, total, tuple(notes))
 
 
+def _damage(path: Path, identity: Json) -> Damage | None:
+    stated = identity.get(kinds.KEY)
+    if stated is None or stated in [damage.to_json() for damage in kinds.GRID]:
+        return None if stated is None else Damage.from_json(stated)
+    raise InputError(
+        f"{path}: its pictures were damaged in another way than here ({runs.short(stated)}); "
+        "leave --images away"
+    )
+
+
 def _rule(path: Path, identity: Json) -> ImageRule:
     rule = identity.get("image_rule")
     try:
-        return ImageRule(rule["size"])  # type: ignore[index]
+        return ImageRule(rule["size"], rule.get("unit", PATCH))  # type: ignore[index,union-attr]
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: no manifest says at which size its pictures were shown; leave --images away"

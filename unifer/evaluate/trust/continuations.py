@@ -14,10 +14,10 @@ from typing import Any
 
 from unifer import files
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.rewording import EDITS, edits_of
 from unifer.emotions import canonical
 from unifer.errors import InputError
 from unifer.evaluate.scoring import grade_prediction
-from unifer.evaluate.trust.rewording import EDITS, edits_of
 from unifer.evaluate.trust.sheets import Better, Sheet, TrustRate, share
 from unifer.records import Json, Prediction, Question
 

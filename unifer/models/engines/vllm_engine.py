@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
-import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from unifer.dialogue.images import PATCH
+from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.base import GenerationSettings, Reply, Request
+from unifer.models.engines.feeding import Feeder, join
 from unifer.models.engines.vllm_weights import exchange_weights
+from unifer.models.families import described
+from unifer.models.image_limits import image_tokens
 from unifer.models.loading import decode_reply, load_processor, render_prompt
 from unifer.records import Json
 
@@ -47,8 +48,8 @@ class VllmEngine:
         tensor_parallel_size: int = 1,
     ) -> None:
         self.processor: Any = load_processor(path)
-        image_tokens = _MOST_IMAGE_TOKENS if image_side is None else (image_side // PATCH) ** 2
-        context = image_tokens + _TEXT_TOKENS + settings.max_new_tokens
+        room = _image_tokens(path, self.processor, image_side) + _TEXT_TOKENS
+        context = room + settings.max_new_tokens
         options: dict[str, Any] = {"tensor_parallel_size": tensor_parallel_size}
         if gpu_memory_utilization is not None:
             options["gpu_memory_utilization"] = gpu_memory_utilization
@@ -59,20 +60,22 @@ class VllmEngine:
         limit = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
         self._in_flight_limit = 2 * limit
-        # One thread for the engine's life: what torch keeps for a thread that computed stays resident when
-        # the thread is gone.
+        # One thread for the engine's life: what torch keeps for one that computed stays when it is gone.
         self._preparing = ThreadPoolExecutor(1, thread_name_prefix="prepare-images")
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
         engine = self.llm.llm_engine
         in_flight: dict[str, Request] = {}
         try:
-            with _Feeder(
-                self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4
-            ) as feeder:
+            with Feeder(self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
+                waited = 0
                 while not feeder.ended or in_flight:
-                    while len(in_flight) < self._in_flight_limit and (
-                        item := feeder.next(wait=not in_flight)
+                    joining = join(feeder.ready, len(in_flight), waited)
+                    waited = 0 if joining else waited + bool(feeder.ready)
+                    while (
+                        joining
+                        and len(in_flight) < self._in_flight_limit
+                        and (item := feeder.next(wait=not in_flight))
                     ):
                         request, prepared = item
                         reply = self._submit(request, prepared, in_flight)
@@ -129,71 +132,14 @@ class VllmEngine:
         return Reply(request.key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
 
 
-class _Feeder:
-    """Prepares requests in the one thread of `pool`, at most `ahead` of their use.
-
-    One thread, because vLLM's processor is not meant for several; `next` raises what the source of requests
-    raised.
-    """
-
-    def __init__(
-        self, pool: ThreadPoolExecutor, requests: Iterable[Request], prepare: Any, ahead: int
-    ) -> None:
-        self._pool = pool
-        self._ready: queue.Queue[Any] = queue.Queue(maxsize=max(2, ahead))
-        self._stop = threading.Event()
-        self._requests, self._prepare = requests, prepare
-        self.ended = False
-
-    def __enter__(self) -> _Feeder:
-        self._working = self._pool.submit(self._work)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._working.result()
-
-    def next(self, *, wait: bool) -> tuple[Request, Any] | None:
-        """The next request with its prepared input or the exception that preparing it raised.
-
-        None: none is ready, or no more.
-        """
-        if self.ended:
-            return None
-        try:
-            item = self._ready.get(block=wait)
-        except queue.Empty:
-            return None
-        if isinstance(item, tuple):
-            return item
-        self.ended = True
-        if item is not None:
-            raise item
-        return None
-
-    def _work(self) -> None:
-        last: BaseException | None = None
-        try:
-            for request in self._requests:
-                prepared: Any
-                try:
-                    prepared = self._prepare(request)
-                except Exception as error:
-                    prepared = error
-                if not self._put((request, prepared)):
-                    return
-        except BaseException as error:
-            last = error
-        self._put(last)
-
-    def _put(self, item: Any) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
+def _image_tokens(path: Path, processor: Any, side: int | None) -> int:
+    """Tokens to keep free for an image; what a processor rounds up or down, the text's share covers."""
+    family = described(path)
+    if side is None:
+        return _MOST_IMAGE_TOKENS
+    if family is None or family.limits == "area":
+        return int(side // PATCH) ** 2
+    return image_tokens(processor, ImageRule(side, family.unit), family)
 
 
 def prepare_environment() -> None:

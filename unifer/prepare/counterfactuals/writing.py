@@ -19,6 +19,7 @@ from unifer.errors import InputError
 from unifer.parallel import in_chunks
 from unifer.prepare import faces
 from unifer.prepare.corpus import save_picture
+from unifer.prepare.counterfactuals.training_rows import write_training_rows
 from unifer.prepare.counterfactuals.variants import EMOTIONAL, DrawnVariant, make_family
 from unifer.records import Json, Question
 
@@ -64,7 +65,9 @@ def draw_families(
     for _ in in_chunks(_save, pictures, workers, advance):
         pass
     save_picture(sheet(variants), folder / SHEET)
-    files.write_rows(data / QUESTIONS, [_question(variant, seed).to_json() for variant in variants])
+    questions = [_question(variant, seed) for variant in variants]
+    files.write_rows(data / QUESTIONS, [question.to_json() for question in questions])
+    write_training_rows(data, questions)
     files.write_rows(data / FAMILIES, [variant.face.to_json() for variant in variants])
     files.write_json(manifest, runs.manifest(NAME, identity))
     return True

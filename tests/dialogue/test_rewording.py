@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from unifer.dialogue.au_mentions import mentioned
+from unifer.dialogue.rewording import Edit, edits_of
 from unifer.emotions import EMOTIONS
-from unifer.evaluate.trust.rewording import Edit, edits_of
 
 LISTING = "<think>Brows: at rest. Eyes: AU6 cheek raiser. Mouth: {}. Jaw: at rest. Together these suggest {}."
 PROSE = "<think>The lip corner puller (AU12) and cheek raiser (AU6) stand out. No AU4. This looks {}."
