@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from unifer.evaluate.trust.claims import claim_rate
 from unifer.evaluate.trust.continuations import continuation_questions, read_continued
 from unifer.evaluate.trust.sheets import read_sheet
 from unifer.files import read_json
+from unifer.models.api import client
 from unifer.models.api.client import ApiModel, ApiSpec
 from unifer.models.api.requests import Ask, NoReply
 from unifer.records import Json, Prediction, Question
@@ -86,6 +88,26 @@ def test_a_provider_that_cannot_go_on_with_a_reply_is_named() -> None:
     with pytest.raises(NoReply, match="mockllm cannot go on with a reply that was begun") as refusal:
         asyncio.run(model.ask(Ask("q1", "Which?", None, None, start="<think>AU12.")))
     assert not refusal.value.worth_retrying
+
+
+def test_a_provider_that_can_is_given_the_beginning_and_the_row_holds_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from inspect_ai.model import ModelOutput
+
+    monkeypatch.setattr(client, "CONTINUING", ("mockllm",))
+    model, start = ApiModel(ApiSpec("mockllm/model")), "<think>AU12."
+    turns: list[str] = []
+
+    async def watched(input: list[Any], **more: Any) -> Any:
+        turns.extend(turn.role for turn in input)
+        return ModelOutput.from_content("mockllm/model", " So.</think><answer>happiness</answer>")
+
+    monkeypatch.setattr(model._model.api, "generate", watched)
+    answer = asyncio.run(model.ask(Ask("q1", "Which?", None, None, start=start)))
+
+    assert turns == ["user", "assistant"]
+    assert answer.text == "<think>AU12. So.</think><answer>happiness</answer>"
 
 
 def coded(number: int, reply: str, units: tuple[int, ...] | None, subject: str) -> Prediction:
