@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from unifer import fields
+from unifer.reply_votes import ReplyVote, read_votes
 
 Json = dict[str, Any]
 OWN_FOLDS = "own folds"
@@ -69,7 +70,7 @@ class Question:
             ("id", "dataset", "AUs", "votes", *FACTS, "provenance"),
         )
         units = fields.action_units(row.get("AUs"))
-        truth, labels = _truth(row, units)
+        truth, labels = fields.question_labels(row, units)
         made = cls(
             image_path=fields.text(row, "image_path"),
             true_label=truth,
@@ -111,26 +112,6 @@ class Question:
         facts: Json = {name: getattr(self, attribute) for name, attribute in FACTS.items()}
         facts["coded"] = None if self.coded is None else [f"AU{number}" for number in sorted(self.coded)]
         return {name: value for name, value in facts.items() if name not in (self.provenance or {})}
-
-
-def _truth(row: Mapping[str, Any], units: tuple[int, ...] | None) -> tuple[str | None, tuple[str, ...]]:
-    """The true label of a question and its candidates; None and none where it asks for AUs alone."""
-    truth = None if row["true_label"] is None else fields.text(row, "true_label")
-    if truth is None and units is None:
-        raise ValueError(
-            "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
-            "label, or its AUs"
-        )
-    offered = row["candidate_labels"]
-    labels = () if truth is None and offered == [] else fields.labels(offered)
-    if truth is None and labels:
-        raise ValueError(
-            f"'true_label' is null beside the candidate_labels {fields.named(labels)}; a question of AUs "
-            "has none: []"
-        )
-    if truth is not None and truth not in labels:
-        raise ValueError(f"'true_label' {truth!r} is not among its candidate_labels {fields.named(labels)}")
-    return truth, labels
 
 
 def facts_in(row: Mapping[str, Any]) -> Json:
@@ -249,7 +230,7 @@ def _with_training_extras(row: Json, record: CoTRow | RewardRow) -> Json:
 
 
 _MEASURED = ("finish_reason", "prompt_tokens", "completion_tokens")
-_PREDICTION_FIELDS = ("model_response", "error", "error_message", *_MEASURED)
+_PREDICTION_FIELDS = ("model_response", "error", "error_message", "replies", *_MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +247,9 @@ class Prediction:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    """Of all votes together."""
+    votes: tuple[ReplyVote, ...] = ()
+    """Every sampled reply, `reply` among them; empty where one reply was asked for."""
 
     @property
     def failed(self) -> bool:
@@ -290,11 +274,13 @@ class Prediction:
         counts = fields.count(own, "prompt_tokens"), fields.count(own, "completion_tokens")
         if failed:
             return cls(question, "", message or reply or "failed", reason, *counts)
-        return cls(question, reply, None, reason, *counts)
+        votes = read_votes(own, question.candidate_labels)
+        return cls(question, reply, None, reason, *counts, votes)
 
     def to_json(self) -> Json:
         row = self.question.to_json() | {"model_response": self.reply}
         if self.error is not None:
             return row | {"error": True, "error_message": self.error}
         counts = {name: getattr(self, name) for name in _MEASURED}
-        return row | {name: value for name, value in counts.items() if value is not None}
+        row |= {name: value for name, value in counts.items() if value is not None}
+        return row | {"replies": [vote.to_json() for vote in self.votes]} if self.votes else row

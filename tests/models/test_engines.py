@@ -16,6 +16,7 @@ from PIL import Image
 
 from unifer.errors import InputError
 from unifer.models.engines import EngineSpec, GenerationSettings, Reply, Request
+from unifer.models.engines.feeding import join
 from unifer.models.engines.scripted import ScriptedEngine, replies_from
 
 
@@ -54,6 +55,24 @@ def test_scripted_replies_file_of_another_shape_is_refused(tmp_path: Path) -> No
     path.write_text('["happy"]')
     with pytest.raises(InputError, match="a JSON object"):
         replies_from(path)
+
+
+@pytest.mark.parametrize(
+    ("newcomers", "in_flight", "waited", "joins"),
+    [
+        (0, 0, 0, True),
+        (1, 8, 0, True),
+        (1, 64, 0, False),
+        (7, 64, 7, False),
+        (8, 64, 0, True),
+        (1, 64, 8, True),
+    ],
+)
+def test_newcomers_join_an_engine_together_but_wait_few_steps(
+    newcomers: int, in_flight: int, waited: int, joins: bool
+) -> None:
+    """With 64 clients, 42 of the 52 steps that read prompts read fewer than four, while 53 replies waited."""
+    assert join(newcomers, in_flight, waited) is joins
 
 
 def test_cli_help_and_scripted_engine_import_no_torch() -> None:

@@ -12,6 +12,7 @@ from unifer.cli import console, engine_flags, flags
 from unifer.cli.console import note
 from unifer.cli.profiles import DEFAULT, PROFILES, applied, own_generation
 from unifer.datasets import DatasetSpec, load_dataset
+from unifer.dialogue.damage.kinds import parse_damages
 from unifer.errors import InputError
 from unifer.questions import find_questions, read_questions
 
@@ -32,6 +33,12 @@ and counts as wrong; the exit status stays 0, the last lines say so, and
 elsewhere, in place of an engine of this process.
 On a cluster each job of an array answers one part, --part 3/8, into
 RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
+--votes 8 samples eight replies to each question into RESULTS/<model>.votes.jsonl;
+the first vote for the commonest label stands for the row, and `unifer calibrate`
+says how much the shares of the votes are worth.
+--damage defocus:3 asks about damaged pictures, --damage all about the whole
+grid, by one engine start, each cell into RESULTS/<model>.damage-defocus-3.jsonl;
+`unifer damage` says how the model bears them.
 """
 _THEN = (
     "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "
@@ -43,6 +50,8 @@ _PROFILE = (
 )
 _OF_THE_RUN = ("out", "part", "shards", "overwrite", "retry_failed")
 """Flags that mean every model of a command."""
+_MANY = 12
+"""More results files than this are reported in one line, but for those with failures."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -63,6 +72,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="K/N",
         help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`",
     )
+    flags.add_damage(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew"
     )
@@ -76,6 +86,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="processes, one engine each (default: one a GPU, 1 on CPU)",
     )
     generation = engine_flags.add_generation(parser)
+    flags.add_votes(generation)
     generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
     engine_flags.add_engine(parser)
     parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
@@ -122,11 +133,16 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     shards = args.shards or min(default_shards(job.spec) for job in jobs)
     for job in jobs:
         processes = f"{shards} processes" if shards > 1 else None
-        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, processes, _wording(job))
+        votes = f"{job.plans[0].votes} votes" if job.plans[0].votes > 1 else None
+        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, votes, processes, _wording(job))
         note(", ".join(filter(None, parts)))
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
-        _report(summary)
+        if len(summaries) <= _MANY or summary.failed or summary.missing:
+            _report(summary)
+    if len(summaries) > _MANY:
+        rows = sum(summary.answered for summary in summaries)
+        note(f"{len(summaries)} files: {rows:,} answered, {sum(each.resumed for each in summaries):,} before")
     if args.part:
         _say_how_to_merge([summary.out for summary in summaries])
     return 1 if any(summary.missing for summary in summaries) else 0
@@ -176,9 +192,36 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
     from unifer.evaluate.inference.outputs import out_name
     from unifer.evaluate.parts import QuestionPart
 
-    args = applied(args)
+    args = applied(_voting(args))
     part = None if args.part is None else QuestionPart.parse(args.part)
     folders = [load_dataset(folder) for folder in args.dataset_dir]
+    _refuse_unclear(args, folders)
+    damages = parse_damages(args.damage)
+    asked = [_asked(folder, args) for folder in folders] or [
+        (args.questions, read_questions(args.questions)[: args.limit])
+    ]
+    spec, model = _engine(args, named)
+    plans = tuple(
+        infer.plan(
+            path,
+            questions,
+            args.out or folders[index].results / out_name(model["name"], path, folders[index], args.votes),
+            model=model,
+            spec=spec,
+            image_root=flags.existing_image_root(args.image_root),
+            part=part,
+            damage=damage,
+            profile=args.profile,
+            votes=args.votes,
+        )
+        for index, (path, questions) in enumerate(asked)
+        for damage in damages
+    )
+    return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
+
+
+def _refuse_unclear(args: argparse.Namespace, folders: Sequence[DatasetSpec]) -> None:
+    """Raises InputError where the flags leave open which questions are asked, or where replies go."""
     if not folders and not (args.questions and args.out and not args.sample):
         raise InputError(
             "say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for "
@@ -193,24 +236,20 @@ def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
         raise InputError(
             f"--sample names the questions already; leave it or --questions {args.questions} away"
         )
-    asked = [_asked(folder, args) for folder in folders] or [
-        (args.questions, read_questions(args.questions)[: args.limit])
-    ]
-    spec, model = _engine(args, named)
-    plans = tuple(
-        infer.plan(
-            path,
-            questions,
-            args.out or folders[index].results / out_name(model["name"], path, folders[index]),
-            model=model,
-            spec=spec,
-            image_root=flags.existing_image_root(args.image_root),
-            part=part,
-            profile=args.profile,
+
+
+def _voting(args: argparse.Namespace) -> argparse.Namespace:
+    """`args` with the temperature that votes mean.
+
+    Raises InputError for votes that would be alike, and by a profile that asks once.
+    """
+    if args.votes > 1 and args.profile != DEFAULT:
+        raise InputError(
+            f"--votes {args.votes} contradicts --profile {args.profile}, which asks once, greedily; leave "
+            "one of them away"
         )
-        for index, (path, questions) in enumerate(asked)
-    )
-    return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
+    temperature = flags.voting_temperature(args.votes, args.temperature)
+    return argparse.Namespace(**vars(args) | {"temperature": temperature})
 
 
 def _wording(job: Job) -> str:

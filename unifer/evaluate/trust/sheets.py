@@ -102,13 +102,14 @@ def share(
 ) -> TrustRate:
     """The mean of `hits` (n,), its interval a percentile bootstrap over rows, or over whole `units` (n,).
 
-    A unit is what is alike: a subject, a family of drawn faces. A single unit gives no interval.
+    A unit is what is alike: a subject, a family of drawn faces. A single unit gives no interval, nor do 0
+    resamples.
     """
     if not len(hits):
         return TrustRate(name, None, None, None, 0, of, better, unit)
     values = np.asarray(hits, dtype=float)
     distinct = None if units is None else len(set(units))
-    if distinct == 1:
+    if distinct == 1 or not resamples:
         return TrustRate(name, float(values.mean()), None, None, len(values), of, better, unit)
     sums = resampled_sums(values[:, None], units, resamples, seed)
     low, high = percentile_interval(sums[:, 0] / sums[:, 1], LEVEL, Drawn(distinct).clusters)
