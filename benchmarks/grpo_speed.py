@@ -124,10 +124,11 @@ def _bare(args: argparse.Namespace, out: Path) -> None:
     from trl import GRPOTrainer
 
     from unifer.append_log import AppendLog
+    from unifer.models.families import placeholder_ids
     from unifer.models.loading import load_processor
     from unifer.train import grpo, stage
     from unifer.train.rewards import trainer_rewards
-    from unifer.train.rollouts import ban, open_engine, placeholders, vllm_ban
+    from unifer.train.rollouts import ban, open_engine, vllm_ban
 
     class Recorder(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -135,23 +136,23 @@ def _bare(args: argparse.Namespace, out: Path) -> None:
                 log.append({"step": state.global_step, **logs})
 
     this, dataset = stage.begin(grpo.GrpoStage(), grpo.types(), _flags(args, out))
-    config = this.config
-    config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
+    config, processor = this.config, load_processor(this.start.path)
+    config.generation_kwargs = {"logit_bias": vllm_ban(this.family, processor.tokenizer)}
     config.remove_unused_columns = False
     config.model_init_kwargs = {
         "dtype": this.model.dtype,
         "attn_implementation": this.model.attn_implementation,
     }
-    with open_engine(this.model.dtype):
+    with open_engine(this.family, this.model.dtype):
         trainer = GRPOTrainer(
             model=this.model.model_name_or_path,
             reward_funcs=trainer_rewards(this.fer.rewards, completion_limit=config.max_completion_length),
             args=config,
             train_dataset=dataset,
-            processing_class=load_processor(this.start.path),
+            processing_class=processor,
             callbacks=[Recorder()],
         )
-    ban(trainer.model, placeholders(trainer.model.config.to_dict()))
+    ban(trainer.model, placeholder_ids(this.family, processor.tokenizer))
     with AppendLog(out / "metrics.jsonl") as log:
         trainer.train()
 

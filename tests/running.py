@@ -20,6 +20,8 @@ IN_ONE_PROCESS = (
     "tests/test_end_to_end.py",
     "tests/train/test_rollouts.py",
     "tests/train/test_shared_groups.py",
+    "tests/train/test_family_stack.py",
+    "tests/train/test_family_runs.py",
     "tests/models/test_engines.py",
     "tests/prepare/curation/test_curation_with_a_model.py",
     "tests/evaluate/harness/test_real_server.py",

@@ -4,6 +4,7 @@ them, without torch.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from unifer.configs import files_of, read_config
 from unifer.errors import InputError
+from unifer.models.families import FAMILIES, Family
 from unifer.train import rewards
 from unifer.train.global_batch import derive
 
@@ -23,6 +25,12 @@ RECIPES = (
     "facial_r1_grpo_tiny",
     "sft_3b",
     "grpo_3b",
+    "sft_qwen3vl_8b",
+    "grpo_qwen3vl_8b",
+    "sft_internvl3_8b",
+    "grpo_internvl3_8b",
+    "sft_72b",
+    "grpo_72b",
 )
 
 
@@ -121,6 +129,20 @@ def test_the_3b_differs_from_the_7b_in_checkpoints_alone(stage: str) -> None:
     small, large = recipe(f"{stage}_3b"), recipe(f"{stage}_7b")
     assert {key for key in large if small[key] != large[key]} == {"model_name_or_path", "output_dir"}
     assert recipe("grpo_3b")["model_name_or_path"] == recipe("sft_3b")["output_dir"]
+
+
+@pytest.mark.parametrize("base", ["qwen3vl_8b", "internvl3_8b", "72b"])
+def test_another_base_starts_its_grpo_from_its_sft_and_shows_both_the_same_pixels(base: str) -> None:
+    sft, grpo = recipe(f"sft_{base}"), recipe(f"grpo_{base}")
+    assert grpo["model_name_or_path"] == sft["output_dir"]
+    assert grpo["image_size"] == sft["image_size"]
+    published = family_of_hub(sft["model_name_or_path"])
+    assert sft["image_size"] % published.unit == 0
+
+
+def family_of_hub(hub_id: str) -> Family:
+    (family,) = (each for each in FAMILIES if re.search(each.hub, hub_id))
+    return family
 
 
 @pytest.mark.slow

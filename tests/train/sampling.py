@@ -41,7 +41,9 @@ def score_with_gradients(trainer: Any, output: Any) -> tuple[Any, dict[str, Any]
     """Log-probabilities of the completions in `output`, and the gradients of a weighted sum of them."""
     import torch
 
-    names = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
+    from unifer.train import image_rows
+
+    names = (*image_rows.FIELDS, "mm_token_type_ids")
     ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)
     mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)
     scored = output["completion_mask"]
@@ -51,7 +53,7 @@ def score_with_gradients(trainer: Any, output: Any) -> tuple[Any, dict[str, Any]
         mask,
         scored.size(1),
         compute_entropy=True,
-        **{name: output[name] for name in names},
+        **{name: output[name] for name in names if name in output},
     )
     ((logps + entropies) * scored * torch.linspace(-1, 1, scored.numel()).view_as(scored)).sum().backward()
     named = trainer.model.named_parameters()

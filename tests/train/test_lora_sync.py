@@ -28,10 +28,11 @@ def policy(dtype: torch.dtype) -> Any:
 
 
 def sampler(model: Any) -> Any:
+    from unifer.models.families import family_named
     from unifer.train.rollouts import Sampler
 
     made: Any = Sampler.__new__(Sampler)
-    made.model, made._watched = model, None
+    made.model, made._watched, made.family = model, None, family_named("qwen2.5-vl")
     made._dist = SimpleNamespace(is_fsdp=False, gather_params=lambda params: nullcontext())
     return made
 
@@ -97,7 +98,7 @@ def test_the_watched_tensor_is_the_one_that_is_sent() -> None:
     sent = dict(synced._iter_named_params())
     assert synced._watched is not None
     name, first = synced._watched
-    assert name == "0.self_attn.o_proj.weight"
+    assert name == "layers.0.self_attn.o_proj.weight"
     assert torch.equal(first, sent["layers.0.self_attn.o_proj.weight"][0, :64])
 
 

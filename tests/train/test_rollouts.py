@@ -16,6 +16,7 @@ from tests.train.sampling import (
     score_with_gradients,
 )
 from unifer.errors import InputError
+from unifer.models.families import Family, placeholder_ids
 
 pytestmark = pytest.mark.slow
 
@@ -57,9 +58,7 @@ def test_stock_trl_answers_a_prompt_that_is_expanded_twice_and_ours_does_not(
 def test_another_prompt_in_the_sampler_stops_the_run(
     trainer: Any, batch: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unifer.train import rollouts
-
-    monkeypatch.setattr(rollouts, "collapse", lambda ids, _: list(ids))
+    monkeypatch.setattr(Family, "collapse", lambda self, ids, _: list(ids))
     with pytest.raises(
         InputError,
         match=r"prompt 0: vLLM answered other tokens .*16 image tokens of \d+ for the trainer, 31 of",
@@ -101,13 +100,11 @@ def test_placeholders_are_out_of_both_distributions(trainer: Any) -> None:
     """A ban in the sampler alone would leave the trainer with other probabilities for every token."""
     import torch
 
-    from unifer.train.rollouts import placeholders
-
     head, hidden = (
         trainer.model.get_output_embeddings(),
         torch.randn(5, trainer.model.config.text_config.hidden_size),
     )
-    banned = placeholders(trainer.model.config.to_dict())
+    banned = placeholder_ids(trainer.family, trainer.processing_class.tokenizer)
     assert len(banned) == 4
     chances = torch.softmax(head(hidden), dim=-1)
     assert chances[:, banned].max() < 1e-30

@@ -98,15 +98,16 @@ def spec(
 
     Raises InputError: out of range.
     """
-    from unifer.dialogue.images import ImageRule
+    from unifer.dialogue.images import PATCH, ImageRule
     from unifer.models.engines import EngineSpec, GenerationSettings
+    from unifer.models.families import unit_of
 
     penalty = args.repetition_penalty if repetition_penalty is None else repetition_penalty
     try:
         settings = GenerationSettings(
             args.max_new_tokens, args.temperature, args.top_p, penalty, args.seed, more
         )
-        rule = ImageRule(args.image_size or None)
+        rule = ImageRule(args.image_size or None, unit_of(path, PATCH))
     except ValueError as error:
         raise InputError(str(error)) from None
     return EngineSpec(

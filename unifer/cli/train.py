@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
+from unifer.errors import InputError
 from unifer.places import project_root
+
+if TYPE_CHECKING:
+    from unifer.models.families import Family
 
 _CONFIGS = project_root(Path(__file__).parent) / "train_unifer" / "configs"
 
@@ -40,8 +44,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "tiny-base",
         help="pre-train UniFER-Tiny, the embedded default",
         description="Build UniFER-Tiny and teach it to name the active AUs of drawn faces. Further flags go "
-        "to the trainer.",
+        "to the trainer. With --untrained: the random model alone, of any family that training knows "
+        "(docs/families.md).",
     )
+    base.add_argument("--family", default="qwen2.5-vl", metavar="NAME", help="model family, such as qwen3-vl")
+    base.add_argument("--untrained", action="store_true", help="write random weights, train nothing")
     flags.folder(base, "--out", "folder of the finished base checkpoint (bfloat16)", required=True)
     flags.folder(base, "--work", "faces and training state", default=Path("runs/tiny_base"))
     base.add_argument("--faces", type=int, default=24_000, metavar="N", help="number of faces to draw")
@@ -67,7 +74,31 @@ def _grpo(args: argparse.Namespace) -> int:
     return 0
 
 
+def _untrained(family: Family, out: Path) -> int:
+    from unifer.models import tiny_families
+
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(f"--out {out}: is not empty; name a new folder")
+    weights = tiny_families.build(family, out)
+    print(f"untrained {family.name}: {out} ({weights:,} weights)")
+    return 0
+
+
 def _tiny_base(args: argparse.Namespace) -> int:
+    from unifer.models.families import family_named
+
+    family = family_named(args.family)
+    if args.untrained:
+        return _untrained(family, args.out)
+    if family.name != "qwen2.5-vl":
+        raise InputError(
+            f"--family {family.name}: UniFER-Tiny is trained as a qwen2.5-vl alone; --untrained makes the "
+            "random model"
+        )
+    return _taught(args)
+
+
+def _taught(args: argparse.Namespace) -> int:
     from unifer.cli import main
     from unifer.models import tiny
     from unifer.train import sft, stage

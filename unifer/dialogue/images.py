@@ -44,18 +44,25 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class ImageRule:
-    """Side in pixels to which every image is forced; None keeps proportions (sides rounded to `PATCH`)."""
+    """Side in pixels to which every image is forced; None keeps proportions (sides rounded to `unit`)."""
 
     size: int | None = 224
+    unit: int = PATCH
+    """Side of the square that the model's family turns into one token."""
 
     def __post_init__(self) -> None:
-        if self.size is not None and (self.size < PATCH or self.size % PATCH):
+        if self.size is not None and (self.size < self.unit or self.size % self.unit):
+            low = 4 * self.unit
             raise ValueError(
-                f"image size {self.size} is not a multiple of {PATCH}, such as 112, 224 (published) or 448"
+                f"image size {self.size} is not a multiple of {self.unit}, such as {low}, 224 (published) "
+                "or 448"
             )
 
     def to_json(self) -> Json:
-        return {"version": VERSION, "size": self.size}
+        # Where `PATCH` would give the same pixels, the rule is the same whatever family it was made for.
+        same = self.unit == PATCH or (self.size is not None and self.size % PATCH == 0)
+        own = {} if same else {"unit": self.unit}
+        return {"version": VERSION, "size": self.size, **own}
 
 
 def resolve(image_path: str, root: Path | None, beside: Path) -> Path:
@@ -177,7 +184,7 @@ def fit(image: Image, rule: ImageRule, name: str = "image") -> Image:
 
     wanted = {} if rule.size is None else {"resized_height": rule.size, "resized_width": rule.size}
     try:
-        fitted: Image = fetch_image({"image": image, **wanted}, image_patch_size=PATCH // 2)
+        fitted: Image = fetch_image({"image": image, **wanted}, image_patch_size=rule.unit // 2)
     except ValueError as error:
         raise ImageError(name, f"cannot be resized: {error}") from None
     return fitted

@@ -8,8 +8,9 @@ training it is `train/sft`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -52,7 +53,7 @@ _SPECIAL_TOKENS = (
     "<|video_pad|>",
 )
 
-_CHAT_TEMPLATE = """\
+CHAT_TEMPLATE = """\
 {%- if messages[0]['role'] != 'system' -%}
 <|im_start|>system
 You are a helpful assistant.<|im_end|>
@@ -104,7 +105,11 @@ def _vocabulary() -> Iterator[str]:
             yield prompts.reply(prompts.reasoning([number], label), label)
 
 
-def _tokenizer() -> Qwen2TokenizerFast:
+def small_tokenizer(more: Sequence[str] = (), **own: Any) -> Qwen2TokenizerFast:
+    """A byte-level BPE tokenizer of our own prompts and replies.
+
+    `more` special tokens follow those of Qwen2.5-VL; `own` are further arguments of the tokenizer's class.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -113,9 +118,13 @@ def _tokenizer() -> Qwen2TokenizerFast:
         vocab_size=1000, min_frequency=2, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(_vocabulary(), trainer)
-    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in _SPECIAL_TOKENS])
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in (*_SPECIAL_TOKENS, *more)])
     return Qwen2TokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=2048
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        model_max_length=2048,
+        **own,
     )
 
 
@@ -125,9 +134,9 @@ def _processor() -> Qwen2_5_VLProcessor:
         image_processor=Qwen2VLImageProcessor(
             patch_size=_PATCH, merge_size=_MERGE, temporal_patch_size=2, **limits
         ),
-        tokenizer=_tokenizer(),
+        tokenizer=small_tokenizer(),
         video_processor=Qwen2VLVideoProcessor(patch_size=_PATCH),
-        chat_template=_CHAT_TEMPLATE,
+        chat_template=CHAT_TEMPLATE,
     )
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from unifer.train import image_rows
+
 _PER_ROW = (
     "prompt_ids",
     "prompt_mask",
@@ -74,14 +76,7 @@ def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], fl
             taken[name] = taken[name][:, :width]
     _cut_kinds(taken, inputs, width)
     places = chosen.tolist()
-    if inputs.get("pixel_values") is not None:
-        patches = inputs["image_grid_thw"].prod(dim=-1).tolist()
-        blocks = torch.split(inputs["pixel_values"], patches)
-        taken["pixel_values"] = torch.cat([blocks[place] for place in places])
-        taken["image_grid_thw"] = inputs["image_grid_thw"][chosen]
-    if inputs.get("num_images") is not None:
-        taken["num_images"] = [inputs["num_images"][place] for place in places]
-    return taken, len(chosen) / rows
+    return taken | image_rows.chosen(inputs, places), len(chosen) / rows
 
 
 def _cut_kinds(taken: dict[str, Any], inputs: dict[str, Any], width: int) -> None:

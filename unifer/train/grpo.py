@@ -17,7 +17,7 @@ from unifer.models.loading import load_processor
 from unifer.processes import free_port
 from unifer.questions import read_questions
 from unifer.records import Json
-from unifer.train import context, grpo_settings, mends, rows, settings, stage
+from unifer.train import context, grpo_settings, mends, rows, stage, trained_parts
 from unifer.train.alarms import AlarmLimits, Alarms
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import MetricsLog, RolloutLog, read_metrics
@@ -33,14 +33,21 @@ class GrpoStage:
         return grpo_settings.check(fer, config)
 
     def rows(self, this: stage.TrainingRun) -> Any:
-        rule, config = settings.image_rule(this.fer), this.config
+        rule, config = this.image_rule, this.config
+        if config.use_vllm:
+            from unifer.train.rollouts import check_engine
+
+            check_engine(this.family)
         processor = load_processor(this.start.path)
-        context.check_pixels(this.start.path, processor, rule, rescales=this.fer.processor_rescales)
+        context.check_processor(this.start.path, processor, this.family)
+        context.check_pixels(
+            this.start.path, processor, rule, this.family, rescales=this.fer.processor_rescales
+        )
         dataset = rows.reward_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
         texts = rows.distinct(dataset, "problem")
         if this.fer.eval_questions:
             texts = [*texts, *{question.prompt for question in read_questions(Path(this.fer.eval_questions))}]
-        prompt = context.longest_prompt(texts, processor, rule)
+        prompt = context.longest_prompt(texts, processor, rule, this.family)
         needed = context.check_context(
             this.start.path, prompt, config.max_completion_length, config.vllm_max_model_length
         )
@@ -58,26 +65,29 @@ class GrpoStage:
         from unifer.train.rollouts import open_engine, vllm_ban
         from unifer.train.trainer import FerGrpoTrainer
 
-        config = this.config
+        config, processor = this.config, load_processor(this.start.path)
         limit = this.fer.probe_limit
         if limit is None:
             limit = probe.limit(this.model.dtype, config.device.type)
         if config.use_vllm:
-            config.generation_kwargs = {"logit_bias": vllm_ban(this.start.path)}
+            config.generation_kwargs = {"logit_bias": vllm_ban(this.family, processor.tokenizer)}
         if this.fer.rollouts == "colocate":
             config.generation_kwargs["detokenize"] = (
                 False  # TRL decodes the tokens itself; a sixth of vLLM's time on CPU
             )
         metrics, rollouts, alarms = _logs(this, limit)
-        side = settings.image_rule(this.fer).size
-        with open_engine(this.model.dtype, side) if this.fer.rollouts == "colocate" else nullcontext():
+        side = this.image_rule.size
+        with open_engine(this.family, this.model.dtype, side) if config.use_vllm else nullcontext():
             return FerGrpoTrainer(
                 model=this.model.model_name_or_path,
                 reward_funcs=trainer_rewards(this.fer.rewards, completion_limit=config.max_completion_length),
                 args=config,
                 train_dataset=dataset,
-                processing_class=load_processor(this.start.path),
-                peft_config=stage.lora(this),
+                processing_class=processor,
+                peft_config=trained_parts.lora(
+                    this.model, this.family, freezes_vision=this.fer.freeze_vision_tower
+                ),
+                family=this.family,
                 callbacks=[MetricsRecorder(metrics, rollouts, alarms)],
                 rollout_log=rollouts,
                 probe_limit=limit,

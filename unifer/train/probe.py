@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from unifer.errors import InputError
-from unifer.train.rollouts import collapse
+from unifer.train import image_rows
 
 NAN_SHARE = 0.01
 """Most tokens of replies, as a share, that may be without a log-probability.
@@ -117,18 +117,15 @@ def _scored(trainer: Any, output: Any, chosen: slice) -> Any:
     if output.get("old_per_token_logps") is not None:
         return output["old_per_token_logps"][chosen]
     count = len(output["completion_ids"][chosen])
-    grids = output["image_grid_thw"][:count]
-    pixels = output["pixel_values"][: int(grids.prod(dim=-1).sum())]
+    seen = image_rows.chosen(output, range(count))
     with torch.no_grad():
         return trainer.score_tokens(
             trainer.model,
             torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)[chosen],
             torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)[chosen],
             output["completion_ids"].size(1),
-            pixel_values=pixels,
-            image_grid_thw=grids,
-            num_images=output["num_images"][chosen],
             mm_token_type_ids=output["mm_token_type_ids"][chosen] if "mm_token_type_ids" in output else None,
+            **seen,
         )
 
 
@@ -152,22 +149,16 @@ def _weights(sampler: Any) -> str:
     """
     if sampler.enable_sleep_mode:
         return "weights are not compared, vLLM's are asleep (--vllm_enable_sleep_mode false compares them)"
-    theirs_by_tail = {_tail(name): value for name, value in sampler.weights().items()}
-    gaps = {}
+    running, gaps = sampler.weights(), {}
     for layer in sampler.layers():
         for name, ours in layer:
-            theirs = theirs_by_tail.get(_tail(name))
+            theirs = running.get(sampler.family.vllm_name(name))
             if theirs is not None and theirs.shape == ours.shape:
                 gaps[name] = float((theirs.to(ours) - ours).detach().abs().max())
     worst = max(gaps, key=gaps.__getitem__, default=None)
     if worst is not None and gaps[worst] > 0:
         return f"weights differ: {worst} by up to {gaps[worst]:.2g}"
     return f"weights are equal ({len(gaps)} tensors compared)"
-
-
-def _tail(name: str) -> str:
-    """The part of a tensor's name on which trainer and vLLM agree."""
-    return name.rpartition("visual" if "visual" in name else "layers")[2]
 
 
 def _pixels(trainer: Any, row: Any) -> str:
@@ -187,7 +178,7 @@ def _pixels(trainer: Any, row: Any) -> str:
     ]
     (ids,), ours = trainer.tokenize(prompts)
     request = {
-        "prompt_token_ids": collapse(ids, trainer.processing_class.image_token_id),
+        "prompt_token_ids": trainer.family.collapse(ids, trainer.processing_class.tokenizer),
         "multi_modal_data": {"image": row["image"]},
     }
     # of an image that it knows vLLM hands out a reference, not pixels
@@ -196,7 +187,8 @@ def _pixels(trainer: Any, row: Any) -> str:
     # and of one that was rendered it expects the engine to have them, which never got it
     trainer.vllm_generation.llm.reset_mm_cache()
     theirs = rendered["mm_kwargs"].get_data()["pixel_values"].float()
-    mine = torch.as_tensor(ours["pixel_values"]).float()
+    # without being asked for tensors a processor may give a list of tiles
+    mine = torch.stack([torch.as_tensor(rows) for rows in ours["pixel_values"]]).float()
     if theirs.shape != mine.shape:
         return f"pixels differ: {tuple(mine.shape)} for the trainer, {tuple(theirs.shape)} for vLLM"
     processor = trainer.processing_class.image_processor

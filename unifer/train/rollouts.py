@@ -1,12 +1,12 @@
 """The bridge between TRL's GRPOTrainer and vLLM: what TRL 1.16 leaves undone for image prompts.
 
 Each piece and why it exists:
-- `PLACEHOLDERS` are never sampled, and `ban` takes them out of the trainer's distribution as well: a reply
-  with an image token in it would not match its image features, and a ban on one side alone would make the two
-  distributions differ.
-- `collapse`: vLLM expands one placeholder an image; TRL hands it prompts that the processor has expanded
-  already, so vLLM would expand them twice and answer, without an error, another prompt than the one that the
-  trainer scores (huggingface/trl#6294).
+- A family's placeholders are never sampled, and `ban` takes them out of the trainer's distribution as well:
+  a reply with an image token in it would not match its image features, and a ban on one side alone would
+  make the two distributions differ.
+- `Family.collapse`: vLLM expands one placeholder an image; TRL hands it prompts that the processor has
+  expanded already, so vLLM would expand them twice and answer, without an error, another prompt than the one
+  that the trainer scores (huggingface/trl#6294).
 - `Sampler.generate` asserts on every call that both hold the same prompt tokens, and gives an empty
   completion its end token.
 - `Sampler.sync_weights` drops vLLM's cached image features with the weights that made them, and looks whether
@@ -21,41 +21,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 from trl.generation import vllm_generation
 from trl.trainer import grpo_trainer
 
-from unifer import files
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.vllm_engine import one_image
 from unifer.models.engines.vllm_weights import running_model
+from unifer.models.families import Family, placeholder_ids
 from unifer.train import weight_sync
 from unifer.train.mends import keep_cpu_weights_loadable
 
 BAN = -100.0
 """Added to the logit of a token that must not be sampled: vLLM's largest bias, 4e-44 as a factor."""
 
-_PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 _WATCHED = 64
 _CPU_BLOCK = 32
 """Tokens a block of vLLM's KV cache on CPU, the fewest that its attention takes."""
 
 
-def placeholders(config: Mapping[str, Any]) -> list[int]:
-    """Ids of a checkpoint's image and video placeholders and of the marks around them."""
-    return sorted({token for name in _PLACEHOLDERS if (token := config.get(name)) is not None})
-
-
-def vllm_ban(checkpoint: Path) -> dict[int, float]:
-    """The same ban as vLLM's sampling parameter `logit_bias`."""
-    return dict.fromkeys(placeholders(files.read_json(checkpoint / "config.json")), BAN)
+def vllm_ban(family: Family, tokenizer: Any) -> dict[int, float]:
+    """The ban on a family's placeholders as vLLM's sampling parameter `logit_bias`."""
+    return dict.fromkeys(placeholder_ids(family, tokenizer), BAN)
 
 
 def ban(model: Any, token_ids: Sequence[int]) -> Any:
@@ -76,17 +69,13 @@ def ban(model: Any, token_ids: Sequence[int]) -> Any:
     return head
 
 
-def collapse(ids: Sequence[int], placeholder: int) -> list[int]:
-    """Each run of `placeholder` as a single one: `[7, P, P, P, 8]` -> `[7, P, 8]`."""
-    return [token for key, run in groupby(ids) for token in ([key] if key == placeholder else run)]
-
-
 class Sampler(vllm_generation.VLLMGeneration):
     """TRL's vLLM backend for image prompts; `sync_seconds` adds up what its weight syncs took."""
 
     generation_kwargs: dict[str, Any]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, family: Family, **kwargs: Any) -> None:
+        self.family = family
         self.sync_seconds = 0.0
         self._watched: tuple[str, torch.Tensor] | None = None
         super().__init__(*args, **kwargs)
@@ -98,7 +87,7 @@ class Sampler(vllm_generation.VLLMGeneration):
         """
         requests = prompts
         if self.mode == "colocate" and images is not None:
-            requests = [collapse(ids, self.processing_class.image_token_id) for ids in prompts]
+            requests = [self.family.collapse(ids, self.processing_class.tokenizer) for ids in prompts]
         group = self._group(requests, images, num_generations)
         if group > 1:
             answered, completions, logprobs, token_ids = self._generate_groups(
@@ -198,8 +187,8 @@ class Sampler(vllm_generation.VLLMGeneration):
         for layer in weight_sync.by_layer(self.model, self._dist, self._fix_param_name_to_vllm):
             for name, weight in layer:
                 if name.endswith("self_attn.o_proj.weight"):
-                    self._watched = (name.rpartition("layers.")[2], weight[0, :_WATCHED].detach().clone())
-            yield layer
+                    self._watched = (name, weight[0, :_WATCHED].detach().clone())
+            yield [(name, self.family.vllm_weight(name, weight)) for name, weight in layer]
 
     def _iter_named_params(self) -> Iterator[tuple[str, torch.Tensor]]:
         """What TRL sends to a server, one by one."""
@@ -213,19 +202,11 @@ class Sampler(vllm_generation.VLLMGeneration):
         if self._watched is None or self.accelerator.process_index % self.tensor_parallel_size:
             return  # with tensor parallelism the first columns lie on the first rank of each group
         name, sent = self._watched
-        candidates = [
-            value
-            for key, value in self.weights().items()
-            if key.endswith(f"layers.{name}") and "visual" not in key
-        ]
-        if not candidates:
-            # an architecture whose layers vLLM calls otherwise; the difference of log-probabilities watches
-            # over it
-            return
-        arrived = candidates[0][0, : sent.numel()]
+        short = name.rpartition("layers.")[2]
+        arrived = self.weights()[self.family.vllm_name(name)][0, : sent.numel()]
         if not torch.equal(arrived.to(sent), sent.to(arrived.dtype).to(sent)):
             raise InputError(
-                f"vLLM kept its old weights: {name} of the sampler differs from the trainer's by up to "
+                f"vLLM kept its old weights: {short} of the sampler differs from the trainer's by up to "
                 f"{float((arrived.to(sent) - sent).abs().max()):.2g} right after a weight sync; it would "
                 "answer with another policy"
             )
@@ -251,8 +232,20 @@ def _other_prompt(index: int, ours: list[int], theirs: list[int], image_token: i
     )
 
 
+def check_engine(family: Family) -> None:
+    """Raise InputError where the installed vLLM does not run `family`."""
+    from vllm import ModelRegistry
+    from vllm import __version__ as version
+
+    if family.architecture not in ModelRegistry.get_supported_archs():
+        raise InputError(
+            f"vLLM {version} does not run {family.architecture} ({family.name}), so it cannot sample for "
+            "this run; --rollouts none samples with transformers, or install the vLLM of requirements.txt"
+        )
+
+
 @contextmanager
-def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
+def open_engine(family: Family, dtype: str, image_side: int | None = None) -> Iterator[None]:
     """While it is open, a new GRPOTrainer gets `Sampler`, in the precision `dtype` of the trainer's weights.
 
     Images are `image_side` pixels wide and high (None: of any size). TRL passes no dtype; vLLM's own choice
@@ -262,7 +255,7 @@ def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
     if not visible_gpus():
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
-        keep_cpu_weights_loadable()
+        keep_cpu_weights_loadable(experts=bool(family.transposed))
         own["enforce_eager"] = True
         # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is
         # longer than short prompts.
@@ -272,7 +265,7 @@ def open_engine(dtype: str, image_side: int | None = None) -> Iterator[None]:
     def engine(*args: Any, **kwargs: Any) -> Any:
         return stock_engine(*args, **kwargs, **own)
 
-    vllm_generation.LLM, grpo_trainer.VLLMGeneration = engine, Sampler
+    vllm_generation.LLM, grpo_trainer.VLLMGeneration = engine, partial(Sampler, family=family)
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from unifer import files, runs
 from unifer.dialogue import prompts
 from unifer.errors import InputError
 from unifer.models.checkpoints import Checkpoint, last_whole
+from unifer.models.families import Family
 from unifer.records import Json
 from unifer.train import rows, settings
 
@@ -41,7 +42,13 @@ _RECORDED = (str, int, float, bool, list, type(None))
 
 
 def manifest(
-    command: str, fer: settings.FerArguments, config: Any, model: Any, start: Checkpoint, own: Json
+    command: str,
+    fer: settings.FerArguments,
+    config: Any,
+    model: Any,
+    start: Checkpoint,
+    own: Json,
+    family: Family,
 ) -> Json:
     """The run's manifest, `own` being what the stage adds to its identity.
 
@@ -51,7 +58,7 @@ def manifest(
         "rows": rows.describe(Path(fer.rows)),
         "checkpoint": start.describe(),
         "prompt": prompts.VERSION,
-        "image_rule": settings.image_rule(fer).to_json(),
+        "image_rule": settings.image_rule(fer, family.unit).to_json(),
         "global_batch": config.per_device_train_batch_size
         * config.gradient_accumulation_steps
         * config.world_size,

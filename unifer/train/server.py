@@ -18,8 +18,11 @@ import httpx
 from PIL import Image
 
 from unifer import files
+from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.models.checkpoints import names_of
+from unifer.models.families import described, family_of, token_id, unit_of
+from unifer.models.image_limits import image_tokens
 from unifer.train.doctor.packages import installed
 
 _QUICK, _SLOW = 10.0, 120.0
@@ -174,7 +177,8 @@ def _setting_faults(info: Mapping[str, Any], dtype: str, context: int) -> Iterat
 def _image_faults(client: httpx.Client, model: str, checkpoint: Path | None, context: int) -> Iterator[str]:
     """Compare the tokens that images of several sizes make there with those of `checkpoint`'s processor."""
     counts = {}
-    for side in dict.fromkeys((28, 224, 28 * max(1, math.isqrt(context // 2)))):
+    unit = unit_of(checkpoint, PATCH)
+    for side in dict.fromkeys((unit, 224, unit * max(1, math.isqrt(context // 2)))):
         answer = client.post("/v1/chat/completions/render", json=_image_request(model, side), timeout=_SLOW)
         if answer.status_code == httpx.codes.NOT_FOUND:
             yield "it does not offer the endpoints that take images and tokens apart (--enable-scale-out)"
@@ -187,7 +191,7 @@ def _image_faults(client: httpx.Client, model: str, checkpoint: Path | None, con
         theirs = answer.json()["token_ids"][place["offset"]]
     if checkpoint is None:
         return
-    token = files.read_json(checkpoint / "config.json")["image_token_id"]
+    token = _first_token(checkpoint)
     if theirs != token:
         yield f"its image token is {theirs}, the checkpoint's {token}: it has another tokenizer"
         return
@@ -209,12 +213,19 @@ def _image_request(model: str, side: int) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": content}], "max_tokens": 1}
 
 
+def _first_token(checkpoint: Path) -> int:
+    """The token that an image begins with: its placeholder, or what the family puts before it."""
+    from unifer.models.loading import load_processor
+
+    family = described(checkpoint)
+    if family is None or family.enclosed is None:
+        return int(files.read_json(checkpoint / "config.json")["image_token_id"])
+    return token_id(load_processor(checkpoint).tokenizer, family.enclosed[0])
+
+
 def _image_tokens(checkpoint: Path, sides: list[int]) -> dict[int, int]:
     """Side in pixels -> image tokens that the checkpoint's own processor makes of a square of it."""
     from unifer.models.loading import load_processor
 
-    processor = load_processor(checkpoint).image_processor
-    return {
-        side: processor.get_number_of_image_patches(side, side, {}) // processor.merge_size**2
-        for side in sides
-    }
+    family, processor = family_of(checkpoint), load_processor(checkpoint)
+    return {side: image_tokens(processor, ImageRule(side, family.unit), family) for side in sides}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from unifer.configs import read_config
-from unifer.dialogue.images import ImageRule
+from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.train import global_batch
 
@@ -185,10 +185,10 @@ def check_time(fer: FerArguments) -> None:
         )
 
 
-def image_rule(fer: FerArguments) -> ImageRule:
-    """The rule that `--image_size` means. Raises InputError for a size that is no multiple of the patch."""
+def image_rule(fer: FerArguments, unit: int = PATCH) -> ImageRule:
+    """The rule that `--image_size` means. Raises InputError for a size that is no multiple of `unit`."""
     try:
-        return ImageRule(fer.image_size or None)
+        return ImageRule(fer.image_size or None, unit)
     except ValueError as error:
         raise InputError(f"--image_size: {error}") from None
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from unifer.models.loading import load_processor
 from unifer.records import Json
-from unifer.train import context, mends, rows, settings, stage
+from unifer.train import context, mends, rows, settings, stage, trained_parts
 
 
 class SftStage:
@@ -24,9 +24,10 @@ class SftStage:
         return {}
 
     def rows(self, this: stage.TrainingRun) -> Any:
-        rule = settings.image_rule(this.fer)
+        rule, processor = this.image_rule, load_processor(this.start.path)
+        context.check_processor(this.start.path, processor, this.family)
         context.check_pixels(
-            this.start.path, load_processor(this.start.path), rule, rescales=this.fer.processor_rescales
+            this.start.path, processor, rule, this.family, rescales=this.fer.processor_rescales
         )
         return rows.cot_rows(Path(this.fer.rows), this.rows_digest, this.image_root, rule)
 
@@ -42,7 +43,9 @@ class SftStage:
             args=this.config,
             train_dataset=dataset,
             processing_class=load_processor(this.start.path),
-            peft_config=stage.lora(this),
+            peft_config=trained_parts.lora(
+                this.model, this.family, freezes_vision=this.fer.freeze_vision_tower
+            ),
             quantization_config=get_quantization_config(this.model),
         )
         # Qwen2.5-VL's own forward does not take the number of tokens in a batch, so transformers does not

@@ -8,23 +8,36 @@ alone are shared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any
 
 import torch
 from PIL.Image import Image
 
+from unifer.models.families import Family
+from unifer.train import image_rows
+
 
 def distinct(pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
-    """(indices of the first of each distinct image, for every image which of them it is).
+    """`distinct_blocks` of images in one tensor.
 
     `pixels` is (patches, values) of all images in turn, `grids` (images, 3) their patch counts (time, height,
     width).
     """
-    blocks = torch.split(pixels, grids.prod(dim=-1).tolist())
+    shapes = list(map(tuple, grids.tolist()))
+    return distinct_blocks(torch.split(pixels, grids.prod(dim=-1).tolist()), shapes)
+
+
+def distinct_blocks(
+    blocks: Sequence[torch.Tensor], shapes: Sequence[tuple[int, ...]]
+) -> tuple[list[int], list[int]]:
+    """(indices of the first of each distinct image, for every image which of them it is).
+
+    `blocks` are the pixels of each image, `shapes` how they are laid out.
+    """
     keys = [
-        (tuple(grid), float(block.sum(dtype=torch.float64)))
-        for grid, block in zip(grids.tolist(), blocks, strict=True)
+        (shape, float(block.sum(dtype=torch.float64))) for shape, block in zip(shapes, blocks, strict=True)
     ]
     firsts: list[int] = []
     known: dict[Any, list[int]] = {}
@@ -41,9 +54,34 @@ def distinct(pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list
     return firsts, which
 
 
-def share_images(model: Any) -> None:
-    """Make the vision tower of a Qwen2.5-VL compute each distinct image of a batch once."""
-    tower = model.model.visual
+def share_images(model: Any, family: Family) -> None:
+    """Make a model of `family` compute each distinct image of a batch once."""
+    if family.limits == "tiles":
+        _share_tiles(model.model, family)
+    else:
+        _share_patches(getattr(model.model, family.tower), family)
+
+
+def _share_tiles(backbone: Any, family: Family) -> None:
+    """Tower and projector take square tiles (tiles, channels, height, width), each for itself."""
+    stock = backbone.get_image_features
+
+    def get_image_features(self: Any, pixel_values: torch.Tensor, **kwargs: Any) -> Any:
+        tiles = pixel_values.split(1)
+        firsts, which = distinct_blocks(tiles, [tuple(tile.shape) for tile in tiles])
+        if len(firsts) == len(which):
+            return stock(pixel_values=pixel_values, **kwargs)
+        output = stock(pixel_values=pixel_values[firsts], **kwargs)
+        for name in family.per_image:
+            output[name] = output[name][which]
+        output.last_hidden_state = None
+        return output
+
+    backbone.get_image_features = MethodType(get_image_features, backbone)
+
+
+def _share_patches(tower: Any, family: Family) -> None:
+    """The tower takes the patches of all images in one tensor, and a grid per image."""
     stock = tower.forward
     merged = tower.spatial_merge_size**2
 
@@ -54,14 +92,23 @@ def share_images(model: Any) -> None:
         patches = grid_thw.prod(dim=-1).tolist()
         blocks = torch.split(hidden_states, patches)
         output = stock(torch.cat([blocks[index] for index in firsts]), grid_thw=grid_thw[firsts], **kwargs)
-        features = torch.split(output.pooler_output, [patches[index] // merged for index in firsts])
-        output.pooler_output = torch.cat([features[place] for place in which])
+        rows = [patches[index] // merged for index in firsts]
+        for name in family.per_image:
+            output[name] = _repeated(output[name], rows, which)
         output.last_hidden_state = (
             None  # per patch; no one reads it, and it would be of another length than the images
         )
         return output
 
     tower.forward = MethodType(forward, tower)
+
+
+def _repeated(features: Any, rows: list[int], which: list[int]) -> Any:
+    """Features of the distinct images, `rows` each, for all images; of each layer where there are several."""
+    if isinstance(features, list):
+        return [_repeated(layer, rows, which) for layer in features]
+    parts = torch.split(features, rows)
+    return torch.cat([parts[place] for place in which])
 
 
 def share_pixels(image_processor: Any) -> None:
@@ -85,9 +132,12 @@ def share_pixels(image_processor: Any) -> None:
         places = {key: place for place, key in enumerate(firsts)}
         which = [places[id(image)] for image in flat]
         output = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
-        patches = torch.split(output["pixel_values"], output["image_grid_thw"].prod(dim=-1).tolist())
+        tiles = output["num_patches"].tolist() if "num_patches" in output else None
+        patches = image_rows.blocks({**output, "num_tiles": tiles})
         output["pixel_values"] = torch.cat([patches[place] for place in which])
-        output["image_grid_thw"] = output["image_grid_thw"][torch.tensor(which)]
+        for name in ("image_grid_thw", "num_patches"):
+            if name in output:
+                output[name] = output[name][torch.tensor(which)]
         return output
 
     image_processor.__class__ = type(
@@ -96,9 +146,10 @@ def share_pixels(image_processor: Any) -> None:
 
 
 class SharedPrompts:
-    """Makes the language model of a Qwen2.5-VL read each distinct prompt once, where `length` is set."""
+    """Makes the language model of a `family` read each distinct prompt once, where `length` is set."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, family: Family) -> None:
+        self._family = family
         self.length: int | None = None
         """Tokens of the (left-padded) prompt at the start of every row; None: rows are read as they are."""
         self._stock = model.model.forward
@@ -109,30 +160,31 @@ class SharedPrompts:
     ) -> Any:
         if self.length is None:
             return self._stock(input_ids=input_ids, attention_mask=attention_mask, **inputs)
-        length, grids = self.length, inputs.pop("image_grid_thw")
-        pixels, kinds = inputs.pop("pixel_values"), inputs.pop("mm_token_type_ids")
-        inputs.pop("use_cache", None)
-        firsts, which = _groups(input_ids[:, :length], pixels, grids)
-        blocks = torch.split(pixels, grids.prod(dim=-1).tolist())
+        length = self.length
+        images = {name: inputs.pop(name) for name in image_rows.FIELDS if name in inputs}
+        if "image_grid_thw" not in images:
+            images["num_tiles"] = _tiles(input_ids == backbone.config.image_token_id, images["pixel_values"])
+        kinds = inputs.pop("mm_token_type_ids", None)
+        inputs = {name: value for name, value in inputs.items() if value is not None and name != "use_cache"}
+        firsts, which = _groups(input_ids[:, :length], images)
+        distinct_images = image_rows.chosen(images, firsts)
+        distinct_images.pop("num_tiles", None)
         prompt = self._stock(
             input_ids=input_ids[firsts, :length],
             attention_mask=attention_mask[firsts, :length],
-            pixel_values=torch.cat([blocks[index] for index in firsts]),
-            image_grid_thw=grids[firsts],
-            mm_token_type_ids=kinds[firsts, :length],
             use_cache=True,
+            **distinct_images,
+            **({} if kinds is None else {"mm_token_type_ids": kinds[firsts, :length]}),
             **inputs,
         )
         places = torch.tensor(which, device=input_ids.device)
         prompt.past_key_values.batch_select_indices(places)
-        # Text after an image counts on from where the image's grid ended, as in generation.
-        positions = attention_mask.long().cumsum(dim=-1)[:, length:] - 1 + backbone.rope_deltas[places]
         reply = backbone.language_model(
             inputs_embeds=backbone.get_input_embeddings()(input_ids[:, length:]),
             attention_mask=attention_mask,
-            position_ids=positions.expand(3, -1, -1),
             past_key_values=prompt.past_key_values,
             use_cache=True,
+            **self._positions(backbone, attention_mask, places, length),
             **inputs,
         )
         reply.last_hidden_state = torch.cat(
@@ -140,10 +192,29 @@ class SharedPrompts:
         )
         return reply
 
+    def _positions(self, backbone: Any, mask: Any, places: torch.Tensor, length: int) -> dict[str, Any]:
+        """Positions of the replies' tokens; in line they follow the prompt's, which a model does by itself.
 
-def _groups(prompts: torch.Tensor, pixels: torch.Tensor, grids: torch.Tensor) -> tuple[list[int], list[int]]:
+        Text after an image in a grid counts on from where the grid ended, as in generation.
+        """
+        if self._family.positions == "line":
+            return {}
+        positions = mask.long().cumsum(dim=-1)[:, length:] - 1 + backbone.rope_deltas[places]
+        return {"position_ids": positions.expand(3, -1, -1)}
+
+
+def _tiles(stands_for_image: torch.Tensor, pixels: torch.Tensor) -> list[int]:
+    """Tiles of each row's image: each tile has the same number of placeholders, (rows, tokens) of them."""
+    placeholders = stands_for_image.sum(dim=1)
+    counts: list[int] = (placeholders * len(pixels) // placeholders.sum()).tolist()
+    return counts
+
+
+def _groups(prompts: torch.Tensor, images: dict[str, Any]) -> tuple[list[int], list[int]]:
     """As `distinct`, of rows with one image each: rows are one where prompt tokens and image are the same."""
-    _, images = distinct(pixels, grids)
-    keys = list(zip(images, map(tuple, prompts.tolist()), strict=True))
+    blocks, grids = image_rows.blocks(images), images.get("image_grid_thw")
+    shapes = [tuple(block.shape) for block in blocks] if grids is None else list(map(tuple, grids.tolist()))
+    _, seen = distinct_blocks(blocks, shapes)
+    keys = list(zip(seen, map(tuple, prompts.tolist()), strict=True))
     order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     return [keys.index(key) for key in order], [order[key] for key in keys]

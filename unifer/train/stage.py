@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError, Interrupted, OutOfTime
 from unifer.models.checkpoints import Checkpoint, check_checkpoint, find_checkpoint, last_whole
+from unifer.models.families import Family, family_of
 from unifer.processes import end_with_parent
 from unifer.questions import read_questions
 from unifer.records import Json
-from unifer.train import mends, run_folder, settings
+from unifer.train import mends, run_folder, settings, trained_parts
 from unifer.train.doctor.examination import preflight
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class TrainingRun:
     config: Any
     model: Any
     start: Checkpoint
+    family: Family
     manifest: Json
     resume: run_folder.Resume = run_folder.START
     started: float = field(default_factory=time.monotonic)
@@ -50,6 +53,10 @@ class TrainingRun:
     def rows_digest(self) -> str:
         digest: str = self.manifest["identity"]["rows"]["sha256"]
         return digest
+
+    @property
+    def image_rule(self) -> ImageRule:
+        return settings.image_rule(self.fer, self.family.unit)
 
     @property
     def image_root(self) -> Path | None:
@@ -127,15 +134,15 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Tra
     own = stage.check(fer, config)
     model.lora_target_modules = model.lora_target_modules or "all-linear"
     start = find_checkpoint(model.model_name_or_path, Path(fer.rows), flag="--model_name_or_path")
+    family = family_of(start.path)
     model.model_name_or_path = str(start.path)
     if fer.global_batch:
         each, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
         log.warning(
             "%d a step: %d processes x %d x %d accumulated", fer.global_batch, config.world_size, each, steps
         )
-    this = TrainingRun(
-        fer, config, model, start, run_folder.manifest(stage.command, fer, config, model, start, own)
-    )
+    manifest = run_folder.manifest(stage.command, fer, config, model, start, own, family)
+    this = TrainingRun(fer, config, model, start, family, manifest)
     _preflight(stage, this)
     dataset = stage.rows(this)
     this.resume = run_folder.claim(this.out, this.manifest, start.path, config, fresh=fer.fresh)
@@ -172,25 +179,13 @@ def _set_common(this: TrainingRun) -> None:
     logging_of_transformers.disable_progress_bar()  # ours stands on the same line
 
 
-def lora(this: TrainingRun) -> Any:
-    """The adapter's settings, None for full fine-tuning."""
-    from trl import get_peft_config
-
-    peft = get_peft_config(this.model)
-    if peft is not None and this.fer.freeze_vision_tower:
-        peft.exclude_modules = r".*\bvisual\b.*"
-    return peft
-
-
 def _dress(trainer: Any, this: TrainingRun, command: str) -> None:
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from unifer.train.callbacks import TimeLimit, TrainingBar
 
     if this.fer.freeze_vision_tower:
-        for name, weight in trainer.model.named_parameters():
-            if ".visual." in f".{name}":
-                weight.requires_grad_(False)
+        trained_parts.freeze_vision(trainer.model, this.family)
     for stock in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(stock)
     trainer.add_callback(TrainingBar(f"{command.upper()} {this.out.name}"))
@@ -214,7 +209,7 @@ def _watch(trainer: Any, this: TrainingRun) -> None:
     path = Path(fer.eval_questions)
     root = Path(fer.eval_image_root) if fer.eval_image_root else this.image_root
     most = fer.eval_max_new_tokens or getattr(this.config, "max_completion_length", None) or _REPLY_TOKENS
-    held_out = heldout.HeldOut(path, read_questions(path), root, settings.image_rule(fer), most)
+    held_out = heldout.HeldOut(path, read_questions(path), root, this.image_rule, most)
     every, best = int(this.config.eval_steps), fer.keep == "best"
     watch = heldout.Watch(held_out, trainer, this.out, every=every, keep_best=best, resumed=this.resume.step)
     trainer.add_callback(watch)

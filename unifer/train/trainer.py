@@ -15,19 +15,20 @@ from peft import PeftModel
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
+from unifer.models.families import Family, placeholder_ids
 from unifer.records import Json
-from unifer.train import down_sampling, probe
+from unifer.train import down_sampling, image_rows, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.mends import ResumesWholeModels, score_labelled_tokens
 from unifer.train.rewards import WeightedRewards, total
-from unifer.train.rollouts import ban, placeholders
+from unifer.train.rollouts import ban
 from unifer.train.shared_prompts import SharedPrompts, share_images, share_pixels
 
 DIFFERENCE = "sampling/sampling_logp_difference"
 _MEAN_OVER_ROWS = ("grpo", "sapo", "dr_grpo", "luspo")
 """Losses that divide by the rows they are given; others divide by the tokens of the generation batch."""
-_SEEN = ("pixel_values", "image_grid_thw", "num_images", "token_type_ids", "mm_token_type_ids")
+_SEEN = (*image_rows.FIELDS, "token_type_ids", "mm_token_type_ids")
 """What a forward needs beside the tokens, by TRL's names."""
 
 
@@ -44,16 +45,18 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     def __init__(
         self,
         *args: Any,
+        family: Family,
         rollout_log: RolloutLog,
         probe_limit: float,
         curriculum: Curriculum | None = None,
         trained: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self.curriculum, self.trained = curriculum, trained
+        self.family, self.curriculum, self.trained = family, curriculum, trained
         super().__init__(*args, **kwargs)
         self.rollout_log, self.probe_limit = rollout_log, probe_limit
         share_pixels(self.processing_class.image_processor)
+        banned = placeholder_ids(family, self.processing_class.tokenizer)
         score_labelled_tokens()
         self._probed = not self.use_vllm
         self._scored: torch.Tensor | None = None
@@ -64,10 +67,10 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
             if model is not None:
                 bare = self.accelerator.unwrap_model(model)
                 bare = bare.get_base_model() if isinstance(bare, PeftModel) else bare
-                self._heads.append(ban(bare, placeholders(bare.config.to_dict())))
-                share_images(bare)
+                self._heads.append(ban(bare, banned))
+                share_images(bare, family)
                 if not self.args.gradient_checkpointing and not is_deepspeed_zero3_enabled():
-                    self._sharing.append(SharedPrompts(bare))
+                    self._sharing.append(SharedPrompts(bare, family))
 
     def tokenize(self, messages: Any) -> tuple[list[list[int]], Any]:
         """Token ids of each conversation in `messages`, and what a forward needs of their images."""

@@ -23,7 +23,7 @@ from peft.tuners.lora import LoraLayer
 Layer = list[tuple[str, torch.Tensor]]
 """(vLLM's name, weight) of what is loaded by one call."""
 
-_IN_A_LAYER = re.compile(r".*?\.(?:layers|blocks)\.\d+(?=\.)")
+_IN_A_LAYER = re.compile(r".*?\.(?:layers|blocks|layer)\.\d+(?=\.)")
 _KEPT_WHOLE = ["modules_to_save.default."]
 
 

@@ -14,7 +14,7 @@ from unifer import files, runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.damage import kinds
 from unifer.dialogue.damage.kinds import Damage
-from unifer.dialogue.images import ImageRule
+from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.evaluate.harness.logs import ENGINE, read_log
 from unifer.evaluate.loading import PredictionFile, open_run
@@ -112,7 +112,7 @@ def _damage(path: Path, identity: Json) -> Damage | None:
 def _rule(path: Path, identity: Json) -> ImageRule:
     rule = identity.get("image_rule")
     try:
-        return ImageRule(rule["size"])  # type: ignore[index]
+        return ImageRule(rule["size"], rule.get("unit", PATCH))  # type: ignore[index,union-attr]
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: no manifest says at which size its pictures were shown; leave --images away"

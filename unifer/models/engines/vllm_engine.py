@@ -14,12 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from unifer.dialogue.images import PATCH
+from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.base import GenerationSettings, Reply, Request
 from unifer.models.engines.feeding import Feeder, join
 from unifer.models.engines.vllm_weights import exchange_weights
+from unifer.models.families import described
+from unifer.models.image_limits import image_tokens
 from unifer.models.loading import decode_reply, load_processor, render_prompt
 from unifer.records import Json
 
@@ -46,8 +48,8 @@ class VllmEngine:
         tensor_parallel_size: int = 1,
     ) -> None:
         self.processor: Any = load_processor(path)
-        image_tokens = _MOST_IMAGE_TOKENS if image_side is None else (image_side // PATCH) ** 2
-        context = image_tokens + _TEXT_TOKENS + settings.max_new_tokens
+        room = _image_tokens(path, self.processor, image_side) + _TEXT_TOKENS
+        context = room + settings.max_new_tokens
         options: dict[str, Any] = {"tensor_parallel_size": tensor_parallel_size}
         if gpu_memory_utilization is not None:
             options["gpu_memory_utilization"] = gpu_memory_utilization
@@ -58,8 +60,7 @@ class VllmEngine:
         limit = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         # Twice what runs at once: the scheduler never waits for us, and memory stays bounded.
         self._in_flight_limit = 2 * limit
-        # One thread for the engine's life: what torch keeps for a thread that computed stays resident when
-        # the thread is gone.
+        # One thread for the engine's life: what torch keeps for one that computed stays when it is gone.
         self._preparing = ThreadPoolExecutor(1, thread_name_prefix="prepare-images")
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
@@ -129,6 +130,16 @@ class VllmEngine:
         # of the text.
         text = decode_reply(self.processor.tokenizer, ids)
         return Reply(key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
+
+
+def _image_tokens(path: Path, processor: Any, side: int | None) -> int:
+    """Tokens to keep free for an image; what a processor rounds up or down, the text's share covers."""
+    family = described(path)
+    if side is None:
+        return _MOST_IMAGE_TOKENS
+    if family is None or family.limits == "area":
+        return int(side // PATCH) ** 2
+    return image_tokens(processor, ImageRule(side, family.unit), family)
 
 
 def prepare_environment() -> None:

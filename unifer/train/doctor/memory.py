@@ -206,9 +206,9 @@ def _layer(shape: ModelShape, plan: MemoryPlan) -> float:
     product.
     """
     e = 2 if plan.bf16 else plan.dtype_bytes
-    kv = shape.hidden if plan.batch > 1 and not plan.flash else shape.kv_width
+    kv = shape.query_width if plan.batch > 1 and not plan.flash else shape.kv_width
     norms = 2 * (4 + (0 if plan.lora else 2 * e)) * shape.hidden
-    attention = e * (2 * shape.hidden + 2 * kv) + 4 * shape.heads
+    attention = e * (2 * shape.query_width + 2 * kv) + 4 * shape.heads
     mlp = (3 if plan.lora else 4) * e * shape.intermediate
     return norms + attention + mlp + _adapter_inputs(shape, plan, vision=False) / shape.layers
 
@@ -229,9 +229,7 @@ def _adapter_inputs(shape: ModelShape, plan: MemoryPlan, vision: bool) -> float:
         return 0.0
     each = (2 if plan.bf16 else plan.dtype_bytes) + (1 if plan.lora.dropout else 0)
     chosen = shape.lora_targets(plan.lora.targets, vision=not plan.freeze_vision)
-    per_token = [
-        linear for linear in chosen if linear.vision is vision and not linear.name.startswith("mlp.")
-    ]
+    per_token = [linear for linear in chosen if linear.vision is vision and not linear.merger]
     return sum(each * linear.inputs * linear.times for linear in per_token)
 
 

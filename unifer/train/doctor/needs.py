@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from unifer.models.families import FAMILIES
 from unifer.places import project_root
 from unifer.train.doctor import memory as sizes
 from unifer.train.doctor.findings import DoctorFinding, size
@@ -58,13 +59,17 @@ def _host(run: PlannedRun) -> list[DoctorFinding]:
 
 def _unknown(run: PlannedRun) -> DoctorFinding:
     if run.stored is None:
-        text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no estimate"
+        text = f"{run.model}: no config.json of a known family is here, so there is no estimate"
         return DoctorFinding(
             "warning", "estimate", text, "download the checkpoint, or give its folder as --model_name_or_path"
         )
     weights = f"weights alone {size(run.stored * run.plan.dtype_bytes)}"
-    text = f"{run.model}: {weights}; the rest is only known for Qwen2.5-VL"
+    text = f"{run.model}: {weights}; the rest is only known for {_families()}"
     return DoctorFinding("warning", "estimate", text, "try a step with the largest batch")
+
+
+def _families() -> str:
+    return ", ".join(family.name for family in FAMILIES)
 
 
 def _fits(need: Estimate, gpu: float) -> bool:

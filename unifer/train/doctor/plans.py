@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from unifer import files
 from unifer.errors import InputError
+from unifer.models.families import family_named
 from unifer.places import project_root
 from unifer.train.doctor.shapes import KNOWN, ModelShape, shape_of, stored_parameters
 
@@ -16,6 +18,7 @@ TEMPLATE_TOKENS = 30
 """Tokens that the chat template adds to a prompt."""
 _ROWS = 256
 _ANY_SIZE = 1024 * 784
+_MOST_TILES = 12
 _MOMENTS = {
     "sgd": 0,
     "adafactor": 0,
@@ -108,7 +111,8 @@ class PlannedRun:
         folder = _local(model.model_name_or_path)
         config_json = _read(folder / "config.json") if folder else KNOWN.get(model.model_name_or_path, {})
         shape = shape_of(config_json)
-        plan = _plan(stage, fer, config, model, gpus, *_lengths(stage, fer, config, folder))
+        patches = image_patches(shape, folder, int(fer.image_size or 0))
+        plan = _plan(stage, fer, config, model, gpus, *_lengths(stage, fer, config, folder), patches)
         stored = stored_parameters(folder) if folder and shape is None else None
         return cls(plan, shape, stored, config.save_total_limit, str(model.model_name_or_path))
 
@@ -194,8 +198,8 @@ def read_deepspeed(given: Any) -> DeepSpeed | None:
     )
 
 
-def _lengths(stage: str, fer: Any, config: Any, folder: Path | None) -> tuple[int, int, int]:
-    """Tokens of the longest prompt text and completion among the first rows, and patches of an image.
+def _lengths(stage: str, fer: Any, config: Any, folder: Path | None) -> tuple[int, int]:
+    """Tokens of the longest prompt text and completion among the first rows.
 
     Counted by the checkpoint's own tokenizer if it is here, else four characters a token.
     """
@@ -210,8 +214,29 @@ def _lengths(stage: str, fer: Any, config: Any, folder: Path | None) -> tuple[in
         longest = [max(count(str(row.get(field, ""))) for row in rows) for field in fields]
     if stage == "grpo":
         longest[1] = config.max_completion_length
-    pixels = fer.image_size**2 or _ANY_SIZE
-    return longest[0] + TEMPLATE_TOKENS, longest[1], min(pixels, _pixel_limit(folder)) // 14**2
+    return longest[0] + TEMPLATE_TOKENS, longest[1]
+
+
+def image_patches(shape: ModelShape | None, folder: Path | None, side: int) -> int:
+    """Patches of an image of `side` x `side` pixels (0: of any size) in the vision tower.
+
+    A family with tiles scales every image to whole tiles, and adds one of the whole image to several.
+    """
+    if shape is None or family_named(shape.family).limits == "area":
+        patch = 14 if shape is None else shape.patch
+        return min(side**2 or _ANY_SIZE, _pixel_limit(folder)) // patch**2
+    tile = round(shape.places**0.5) * shape.patch
+    given = [own["max_patches"] for own in _image_processors(folder) if "max_patches" in own]
+    most = int([_MOST_TILES, *given][-1])
+    return shape.places * (tiles(side, tile, most) if side else most + 1)
+
+
+def tiles(side: int, tile: int, most: int) -> int:
+    """Tiles that a square image is cut into, the overview included (GotOcr2ImageProcessor)."""
+    rows = 1
+    while (rows + 1) ** 2 <= most and 2 * side**2 > (tile * (rows + 1)) ** 2:
+        rows += 1
+    return 1 if rows == 1 else rows**2 + 1
 
 
 def _counter(folder: Path | None) -> Any:
@@ -226,9 +251,14 @@ def _counter(folder: Path | None) -> Any:
 def _pixel_limit(folder: Path | None) -> int:
     """Most pixels that the checkpoint's processor lets through."""
     limit = 12_845_056  # Qwen2.5-VL's own
-    for name in ("preprocessor_config.json", "processor_config.json"):
-        raw = _read(folder / name) if folder and (folder / name).is_file() else {}
-        own = raw.get("image_processor", raw)
+    for own in _image_processors(folder):
         given = own.get("max_pixels") or (own.get("size") or {}).get("longest_edge")
         limit = int(given) if isinstance(given, int) else limit
     return limit
+
+
+def _image_processors(folder: Path | None) -> Iterator[dict[str, Any]]:
+    """What the checkpoint's files say of its image processor, the newer kind of file last."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        raw = _read(folder / name) if folder and (folder / name).is_file() else {}
+        yield raw.get("image_processor", raw)

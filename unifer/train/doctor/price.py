@@ -34,15 +34,24 @@ _SHOWN = 0.01
 """Share of a step below which a part is not shown."""
 
 
+_NAMED = {
+    r"(?:UniFER|Qwen2\.5-VL)-(\d+)B": "Qwen/Qwen2.5-VL-{}B-Instruct",
+    r"Qwen2-?VL-(\d+)B": "Qwen/Qwen2-VL-{}B-Instruct",
+    r"Qwen3-?VL-(\d+)B": "Qwen/Qwen3-VL-{}B-Instruct",
+    r"InternVL3-(\d+)B": "OpenGVLab/InternVL3-{}B-hf",
+}
+"""What a name says of a model's size -> the hub id of that size."""
+
+
 def named(run: PlannedRun) -> tuple[PlannedRun, str]:
     """The run with the shape of the published model that its name means, and what to say of that.
 
     Only where its own config.json is not here.
     """
-    name_of_size = re.search(r"(?:UniFER|Qwen2\.5-VL)-(\d+)B", run.model)
-    if run.shape is not None or run.stored is not None or name_of_size is None:
+    if run.shape is not None or run.stored is not None:
         return run, ""
-    hub_id = f"Qwen/Qwen2.5-VL-{name_of_size[1]}B-Instruct"
+    sizes = ((re.search(name, run.model), hub_id) for name, hub_id in _NAMED.items())
+    hub_id = next((hub_id.format(size[1]) for size, hub_id in sizes if size), "")
     shape = shape_of(KNOWN.get(hub_id, {}))
     return (
         (replace(run, shape=shape), f"{run.model} is not here: the shape of {hub_id}, by its name")
@@ -147,7 +156,7 @@ def _save_steps(config: Any, steps: int) -> int:
 def findings(run: PlannedRun, work: Work, card: Card, assumed: Sequence[str]) -> list[DoctorFinding]:
     """The parts of a step, their sum over the run, the bottleneck with what moves it, the assumptions."""
     if run.shape is None:
-        text = f"{run.model}: no config.json of a Qwen2.5-VL is here, so there is no prediction"
+        text = f"{run.model}: no config.json of a known family is here, so there is no prediction"
         return [
             DoctorFinding(
                 "warning", "cost", text, "download the checkpoint, or give its folder as --model_name_or_path"

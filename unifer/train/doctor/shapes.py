@@ -1,4 +1,4 @@
-"""config.json -> the shape of a Qwen2.5-VL, its exact parameter counts, and the FLOPs of a forward pass.
+"""config.json -> the shape of a model, its exact parameter counts, and the FLOPs of a forward pass.
 
 Knows dimensions alone, no torch and no weights: what training needs beside the weights is `memory`. A
 multiplication and an addition count as two FLOPs (PaLM: Chowdhery et al., arXiv 2204.02311, appendix B): a
@@ -9,88 +9,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from unifer.models.families import FAMILIES
 from unifer.records import Json
-
-_VISION: Json = {
-    "depth": 32,
-    "hidden_size": 1280,
-    "intermediate_size": 3420,
-    "num_heads": 16,
-    "in_channels": 3,
-    "patch_size": 14,
-}
-_VISION |= {
-    "spatial_merge_size": 2,
-    "temporal_patch_size": 2,
-    "window_size": 112,
-    "fullatt_block_indexes": [7, 15, 23, 31],
-}
-
-KNOWN: Mapping[str, Json] = {
-    "Qwen/Qwen2.5-VL-3B-Instruct": {
-        "model_type": "qwen2_5_vl",
-        "tie_word_embeddings": True,
-        "text_config": {
-            "hidden_size": 2048,
-            "intermediate_size": 11008,
-            "num_hidden_layers": 36,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 2,
-            "vocab_size": 151936,
-        },
-        "vision_config": {**_VISION, "out_hidden_size": 2048},
-    },
-    "Qwen/Qwen2.5-VL-7B-Instruct": {
-        "model_type": "qwen2_5_vl",
-        "tie_word_embeddings": False,
-        "text_config": {
-            "hidden_size": 3584,
-            "intermediate_size": 18944,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 28,
-            "num_key_value_heads": 4,
-            "vocab_size": 152064,
-        },
-        "vision_config": {**_VISION, "out_hidden_size": 3584},
-    },
-    "Qwen/Qwen2.5-VL-72B-Instruct": {
-        "model_type": "qwen2_5_vl",
-        "tie_word_embeddings": False,
-        "text_config": {
-            "hidden_size": 8192,
-            "intermediate_size": 29568,
-            "num_hidden_layers": 80,
-            "num_attention_heads": 64,
-            "num_key_value_heads": 8,
-            "vocab_size": 152064,
-        },
-        "vision_config": {**_VISION, "intermediate_size": 3456, "out_hidden_size": 8192},
-    },
-}
-"""Hub id -> the part of its published config.json that decides its size, for machines without the model."""
+from unifer.train.doctor.published_shapes import KNOWN as KNOWN
+from unifer.train.doctor.towers import Linear, patch_embedding, tower_linears, tower_rest
 
 _WINDOW, _FULL_BLOCKS = 64, 4
 """Patches per attention window of the vision tower (112 x 112 pixels); blocks that see the whole image."""
 
 
-class Linear(NamedTuple):
-    """`times` linear layers of one kind: the end of their names, inputs, outputs, whether for vision."""
-
-    name: str
-    inputs: int
-    outputs: int
-    times: int
-    vision: bool
-
-
 @dataclass(frozen=True)
 class ModelShape:
-    """Dimensions of one Qwen2.5-VL, named as in its config.json; `heads` attend, `merge` is per side."""
+    """Dimensions of one model, named as in its config.json; `heads` attend, `merge` is per side."""
 
     hidden: int
     layers: int
@@ -106,11 +41,26 @@ class ModelShape:
     temporal_patch: int = 2
     merge: int = 2
     channels: int = 3
+    family: str = "qwen2.5-vl"
+    head_width: int = 0
+    """Width of a head where it is not `hidden` / `heads`, 0 else."""
+    places: int = 0
+    """Places of an image that have an embedding of their own; 0 where rotation alone tells them apart."""
+    deepstack: int = 0
+    """Vision blocks whose features enter the decoder a second time."""
+    experts: int = 0
+    """Experts of each layer, `intermediate` then being what a token goes through, all of them; 0: none."""
+    expert_width: int = 0
 
     @property
     def kv_width(self) -> int:
         """Width of the keys of one token in one layer; the values are as wide."""
-        return self.kv_heads * (self.hidden // self.heads)
+        return self.kv_heads * (self.head_width or self.hidden // self.heads)
+
+    @property
+    def query_width(self) -> int:
+        """Width of the queries of one token in one layer."""
+        return self.heads * (self.head_width or self.hidden // self.heads)
 
     @property
     def merged(self) -> int:
@@ -119,36 +69,32 @@ class ModelShape:
 
     def linears(self) -> Iterator[Linear]:
         """Every linear layer below the language model's head: what LoRA's `all-linear` adapts."""
-        h, v, n, d = self.hidden, self.vision_hidden, self.layers, self.depth
-        yield Linear("q_proj", h, h, n, False)
+        h, q, n = self.hidden, self.query_width, self.layers
+        yield Linear("q_proj", h, q, n, False)
         yield Linear("k_proj", h, self.kv_width, n, False)
         yield Linear("v_proj", h, self.kv_width, n, False)
-        yield Linear("o_proj", h, h, n, False)
-        for own, width, inner, count in (
-            (False, h, self.intermediate, n),
-            (True, v, self.vision_intermediate, d),
-        ):
-            yield Linear("gate_proj", width, inner, count, own)
-            yield Linear("up_proj", width, inner, count, own)
-            yield Linear("down_proj", inner, width, count, own)
-        yield Linear("qkv", v, 3 * v, d, True)
-        yield Linear("proj", v, v, d, True)
-        yield Linear("mlp.0", self.merged, self.merged, 1, True)
-        yield Linear("mlp.2", self.merged, h, 1, True)
+        yield Linear("o_proj", q, h, n, False)
+        if not self.experts:
+            yield Linear("gate_proj", h, self.intermediate, n, False)
+            yield Linear("up_proj", h, self.intermediate, n, False)
+            yield Linear("down_proj", self.intermediate, h, n, False)
+        yield from tower_linears(self)
 
     @property
     def language_parameters(self) -> int:
         """Embedding, decoder layers and head, which counts once more unless it is tied."""
         weights = sum(each.inputs * each.outputs * each.times for each in self.linears() if not each.vision)
-        biases_and_norms = self.layers * (self.hidden + 2 * self.kv_width + 2 * self.hidden) + self.hidden
+        # Qwen3 has no biases, and norms of queries and keys instead.
+        own = 2 * self.head_width or self.query_width + 2 * self.kv_width
+        own += self.experts * self.hidden * (1 + 3 * self.expert_width)  # the router's row, and an expert
+        biases_and_norms = self.layers * (own + 2 * self.hidden) + self.hidden
         return self.vocabulary * self.hidden * (1 if self.tied else 2) + weights + biases_and_norms
 
     @property
     def vision_parameters(self) -> int:
-        """Patch embedding, blocks (their linear layers have biases) and merger: all below `visual`."""
-        weights = sum((each.inputs + 1) * each.outputs * each.times for each in self.linears() if each.vision)
-        embedding = self.channels * self.temporal_patch * self.patch**2 * self.vision_hidden
-        return embedding + weights + self.depth * 2 * self.vision_hidden + self.vision_hidden
+        """Patch embedding, blocks (their linear layers have biases) and projector: all that sees pixels."""
+        weights = sum((each.inputs + 1) * each.outputs * each.times for each in tower_linears(self))
+        return weights + tower_rest(self)
 
     @property
     def parameters(self) -> int:
@@ -172,24 +118,62 @@ class ModelShape:
 def shape_of(config: Json) -> ModelShape | None:
     """The shape that a config.json states, its text keys nested or flat; None for other architectures."""
     text, vision = {**config, **(config.get("text_config") or {})}, config.get("vision_config") or {}
-    if config.get("model_type") != "qwen2_5_vl" or not {"hidden_size", "depth"} <= vision.keys():
+    family = next((each.name for each in FAMILIES if each.model_type == config.get("model_type")), None)
+    if family is None or not ({"depth", "num_hidden_layers"} & vision.keys() and "hidden_size" in vision):
         return None
     return ModelShape(
         hidden=text["hidden_size"],
         layers=text["num_hidden_layers"],
         heads=text["num_attention_heads"],
         kv_heads=text.get("num_key_value_heads") or text["num_attention_heads"],
-        intermediate=text["intermediate_size"],
+        intermediate=_used_width(text),
         vocabulary=text["vocab_size"],
         tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
-        depth=vision["depth"],
-        vision_hidden=vision["hidden_size"],
-        vision_intermediate=vision["intermediate_size"],
-        patch=vision.get("patch_size", 14),
-        temporal_patch=vision.get("temporal_patch_size", 2),
-        merge=vision.get("spatial_merge_size", 2),
-        channels=vision.get("in_channels", vision.get("in_chans", 3)),
+        channels=vision.get("in_channels", vision.get("in_chans", vision.get("num_channels", 3))),
+        family=family,
+        head_width=(text.get("head_dim") or 128) if family.startswith("qwen3") else 0,
+        experts=_experts(text),
+        expert_width=text.get("moe_intermediate_size", 0),
+        **_tower(family, config, vision),
     )
+
+
+def _experts(text: Json) -> int:
+    return int(text.get("num_experts") or text.get("num_local_experts") or 0)
+
+
+def _used_width(text: Json) -> int:
+    """The inner width that a token goes through: of its MLP, or of the experts that it is sent to."""
+    if _experts(text):
+        return int(text["moe_intermediate_size"]) * int(text["num_experts_per_tok"])
+    return int(text["intermediate_size"])
+
+
+def _tower(family: str, config: Json, vision: Json) -> dict[str, int]:
+    """The dimensions of the tower by the keys that the family's configs have."""
+    if family == "internvl":
+        sides, patches = vision.get("image_size", [448, 448]), vision.get("patch_size", [14, 14])
+        side, patch = (value[0] if isinstance(value, list) else value for value in (sides, patches))
+        return {
+            "depth": vision["num_hidden_layers"],
+            "vision_hidden": vision["hidden_size"],
+            "vision_intermediate": vision["intermediate_size"],
+            "patch": patch,
+            "temporal_patch": 1,
+            "merge": round(1 / config.get("downsample_ratio", 0.5)),
+            "places": (side // patch) ** 2,
+        }
+    width = vision["embed_dim"] if family == "qwen2-vl" else vision["hidden_size"]
+    return {
+        "depth": vision["depth"],
+        "vision_hidden": width,
+        "vision_intermediate": vision.get("intermediate_size") or int(width * vision.get("mlp_ratio", 4)),
+        "patch": vision.get("patch_size", 14),
+        "temporal_patch": vision.get("temporal_patch_size", 2),
+        "merge": vision.get("spatial_merge_size", 2),
+        "places": vision.get("num_position_embeddings", 0),
+        "deepstack": len(vision.get("deepstack_visual_indexes") or ()),
+    }
 
 
 @dataclass(frozen=True)
@@ -209,7 +193,8 @@ def forward_pass(
     `scored` tokens of a sequence go through the head.
     """
     decoder = sum(each.inputs * each.outputs * each.times for each in shape.linears() if not each.vision)
-    attention = 4 * shape.hidden * shape.layers * tokens
+    decoder += 3 * shape.hidden * shape.intermediate * shape.layers if shape.experts else 0
+    attention = 4 * shape.query_width * shape.layers * tokens
     head = 2 * shape.vocabulary * shape.hidden * sequences * scored
     return Pass(sequences * tokens * (2 * decoder + attention), head, images * image_flops(shape, patches))
 
@@ -217,10 +202,10 @@ def forward_pass(
 def image_flops(shape: ModelShape, patches: int) -> float:
     """FLOPs of the vision tower for one image of `patches`."""
     linears = [each for each in shape.linears() if each.vision]
-    merger = sum(each.inputs * each.outputs for each in linears if each.name.startswith("mlp."))
+    merger = sum(each.inputs * each.outputs * each.times for each in linears if each.merger)
     blocks = sum(each.inputs * each.outputs * each.times for each in linears) - merger
-    embedding = shape.channels * shape.temporal_patch * shape.patch**2 * shape.vision_hidden
-    full = min(_FULL_BLOCKS, shape.depth)
+    embedding = patch_embedding(shape)
+    full = min(_FULL_BLOCKS, shape.depth) if shape.family == "qwen2.5-vl" else shape.depth
     seen = full * patches + (shape.depth - full) * min(_WINDOW, patches)
     return patches * (2 * (blocks + embedding) + 2 * merger / shape.merge**2 + 4 * shape.vision_hidden * seen)
 
