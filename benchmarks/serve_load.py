@@ -1,10 +1,11 @@
 """`unifer serve` under load: clients, faults, memory; its throughput by processor time against one batch.
 
-  predict   one process, all photos in one stream, as `unifer predict` reads them: processor seconds per photo
+  predict   one process, a round's photos in one stream to rows of JSON, as in `unifer predict`
   serve     a server in a process of its own, `--clients` at once, each asking again after a 429
   faults    cut connections, bodies of 50 MB, bombs, truncated JPEGs, wrong types; none may get a 500
 
-Loading is counted nowhere. Processor time and memory of the server are those that its own /metrics tells.
+Both run at once and take turns, round by round; the ratio is the median of the rounds' ratios. Loading is
+counted nowhere. Processor time and memory of the server are those that its own /metrics tells.
 
     python benchmarks/serve_load.py --model runs/quickstart/UniFER-Tiny --requests 2000 --clients 64
 """
@@ -25,7 +26,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def draw_photos(folder: Path) -> list[Path]:
 
 
 def predict_part(args: argparse.Namespace) -> None:
-    """What one batch costs: printed as JSON, in a process of its own."""
+    """Reads as many photos as each line of the input says, and tells what they took, as JSON."""
     from unifer import Recognizer
 
     settings: dict[str, Any] = {"engine": args.engine} if args.engine else {}
@@ -59,13 +60,38 @@ def predict_part(args: argparse.Namespace) -> None:
         args.model, detector="whole", max_new_tokens=args.max_new_tokens, **settings
     ) as recognizer:
         recognizer.load()
-        for _ in recognizer.stream(photos[:8]):
-            pass
-        wanted = [photos[at % len(photos)] for at in range(args.requests)]
-        started, processor = time.perf_counter(), time.process_time()
-        count = sum(1 for _ in recognizer.stream(wanted))
-        print(json.dumps({"photos": count, "seconds": time.perf_counter() - started,
-                          "processor": time.process_time() - processor}))  # fmt: skip
+        for line in sys.stdin:
+            wanted = [photos[at % len(photos)] for at in range(int(line))]
+            started, processor = time.perf_counter(), time.process_time()
+            rows = [
+                json.dumps([each.to_json() for each in done.readings]) for done in recognizer.stream(wanted)
+            ]
+            print(json.dumps({"photos": len(rows), "seconds": time.perf_counter() - started,
+                              "processor": time.process_time() - processor}), flush=True)  # fmt: skip
+
+
+@contextmanager
+def predicting(folder: Path) -> Iterator[Callable[[int], dict[str, Any]]]:
+    """Such a process, warm: a number of photos -> what they took."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--part", str(folder)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None
+    assert stdout is not None
+
+    def read(photos: int) -> dict[str, Any]:
+        print(photos, file=stdin, flush=True)
+        told: dict[str, Any] = json.loads(next(line for line in stdout if line.startswith("{")))
+        return told
+
+    try:
+        read(64)
+        yield read
+    finally:
+        stdin.close()
+        process.wait(60)
 
 
 @contextmanager
@@ -100,12 +126,12 @@ def counts(url: str) -> dict[str, float]:
     }
 
 
-async def load(url: str, photos: list[bytes], args: argparse.Namespace) -> dict[str, Any]:
+async def load(url: str, photos: list[bytes], requests: int, clients: int) -> dict[str, Any]:
     """All requests by `clients` at once; each is repeated until it is answered."""
     waits: list[float] = []
     statuses: Counter[int] = Counter()
-    todo = iter(range(args.requests))
-    limits = httpx.Limits(max_connections=args.clients, max_keepalive_connections=args.clients)
+    todo = iter(range(requests))
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
     async with httpx.AsyncClient(limits=limits, timeout=900, trust_env=False) as client:
 
         async def work() -> None:
@@ -122,7 +148,7 @@ async def load(url: str, photos: list[bytes], args: argparse.Namespace) -> dict[
                     waits.append(time.perf_counter() - started)
 
         began = time.perf_counter()
-        await asyncio.gather(*(work() for _ in range(args.clients)))
+        await asyncio.gather(*(work() for _ in range(clients)))
         seconds = time.perf_counter() - began
     waits.sort()
     return {
@@ -166,38 +192,56 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
 
 
+def rounds(url: str, read: Callable[[int], dict[str, Any]], args: argparse.Namespace) -> dict[str, Any]:
+    """Both in turns: seconds of waiting, processor seconds per photo, their ratio."""
+    photos = [path.read_bytes() for path in sorted(Path(args.part).iterdir())]
+    asyncio.run(load(url, photos, args.clients, args.clients))
+    each = args.requests // args.rounds
+    rows = []
+    for _ in range(args.rounds):
+        alone = read(each)
+        before = counts(url)["processor"]
+        loaded = asyncio.run(load(url, photos, each, args.clients))
+        processor = counts(url)["processor"] - before
+        rows.append(
+            {"predict_ms": 1000 * alone["processor"] / alone["photos"],
+             "serve_ms": 1000 * processor / loaded["answered"],
+             "predict_seconds": alone["seconds"], "serve": loaded}
+        )  # fmt: skip
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    ratios = [row["predict_ms"] / row["serve_ms"] for row in rows]
+    return {"rounds": rows, "ratios": ratios, "serve_over_predict": statistics.median(ratios)}
+
+
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    paths = draw_photos(folder)
-    photos = [path.read_bytes() for path in paths]
-    part = [sys.executable, __file__, *sys.argv[1:], "--part", str(folder)]
-    alone = json.loads(
-        subprocess.run(part, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    )
-    with server(args) as url, httpx.Client(trust_env=False, timeout=900) as client:
+    args.part = str(folder)
+    photo = draw_photos(folder)[0].read_bytes()
+    with (
+        predicting(folder) as read,
+        server(args) as url,
+        httpx.Client(trust_env=False, timeout=900) as client,
+    ):
         started = time.perf_counter()
         page = client.get(url)
         opened = time.perf_counter()
-        client.post(f"{url}/v1/read", files={"file": photos[0]}).raise_for_status()
+        client.post(f"{url}/v1/read", files={"file": photo}).raise_for_status()
         first = time.perf_counter() - opened
         before = counts(url)
-        loaded = asyncio.run(load(url, photos, args))
+        turns = rounds(url, read, args)
         after = counts(url)
         rng = random.Random(15)
-        for _ in range(20):  # what the first few leave behind is no growth
-            fault(url, photos[0], rng, client)
+        for _ in range(min(20, args.faults)):  # what the first few leave behind is no growth
+            fault(url, photo, rng, client)
         warm = counts(url)
-        statuses = Counter(fault(url, photos[0], rng, client) for _ in range(args.faults))
+        statuses = Counter(fault(url, photo, rng, client) for _ in range(args.faults))
         end = counts(url)
-    processor = (after["processor"] - before["processor"]) / loaded["answered"]
     return {
         "requests": args.requests,
         "clients": args.clients,
         "page_seconds": opened - started,
         "page_bytes": len(page.content),
         "first_reading_seconds": first,
-        "predict": alone | {"processor_per_photo": alone["processor"] / alone["photos"]},
-        "serve": loaded | {"processor_per_photo": processor},
-        "serve_over_predict": alone["processor"] / alone["photos"] / processor,
+        **turns,
         "fault_statuses": {str(status): count for status, count in sorted(statuses.items())},
         "status_500": end["status_500"],
         "queue_afterwards": end["queue"],
@@ -214,6 +258,7 @@ def main() -> None:
     parser.add_argument("--model", default=str(QUICKSTART_MODEL))
     parser.add_argument("--engine", choices=("vllm", "transformers"))
     parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--queue", type=int, default=48, help="fewer than clients: some hear 429")
     parser.add_argument("--faults", type=int, default=500)

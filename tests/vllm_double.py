@@ -29,9 +29,11 @@ def processor() -> Any:
 
 
 @lru_cache
-def prompt_ids(prompt: str, size: tuple[int, int]) -> list[int]:
+def prompt_ids(prompt: str, size: tuple[int, int], start: str = "") -> list[int]:
     made = processor()(
-        text=[render_prompt(processor(), prompt)], images=[[Image.new("RGB", size)]], return_tensors="pt"
+        text=[render_prompt(processor(), prompt, start)],
+        images=[[Image.new("RGB", size)]],
+        return_tensors="pt",
     )
     ids: list[int] = made["input_ids"][0].tolist()
     return ids
@@ -56,7 +58,8 @@ def answered(body: Body, **changed: Any) -> Reaction:
         "finish_reason": "stop",
         "token_ids": ids,
     }
-    whole = {"choices": [choice], "prompt_token_ids": prompt_ids(prompt_of(body), shown(body).size)}
+    start = body["messages"][-1]["content"] if body.get("continue_final_message") else ""
+    whole = {"choices": [choice], "prompt_token_ids": prompt_ids(prompt_of(body), shown(body).size, start)}
     return Reaction(body=json.dumps(whole | changed))
 
 

@@ -85,6 +85,23 @@ PROTOTYPES = MappingProxyType(
 )
 """Canonical emotion -> the AUs that are prototypical of it. Contempt's AU14 is one-sided."""
 
+MARKS = MappingProxyType(
+    {
+        "neutral": (),
+        "happiness": (12,),
+        "sadness": (1, 15),
+        "surprise": (2, 26),
+        "fear": (4, 20),
+        "disgust": (9, 10),
+        "anger": (4, 23),
+        "contempt": (14,),
+    }
+)
+"""Canonical emotion -> those of its prototype that tell it from the other emotions.
+
+Drawn faces drop them less often than the rest of the prototype.
+"""
+
 
 def name(number: int) -> str:
     """`name(12)` -> `"lip corner puller"`. Raises KeyError for a number outside `ACTION_UNITS`."""

@@ -92,6 +92,28 @@ def labels(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def question_labels(
+    row: Mapping[str, Any], units: tuple[int, ...] | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """The true label of a question and its candidates; None and none where it asks for AUs alone."""
+    truth = None if row["true_label"] is None else text(row, "true_label")
+    if truth is None and units is None:
+        raise ValueError(
+            "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
+            "label, or its AUs"
+        )
+    offered = row["candidate_labels"]
+    candidates = () if truth is None and offered == [] else labels(offered)
+    if truth is None and candidates:
+        raise ValueError(
+            f"'true_label' is null beside the candidate_labels {named(candidates)}; a question of AUs "
+            "has none: []"
+        )
+    if truth is not None and truth not in candidates:
+        raise ValueError(f"'true_label' {truth!r} is not among its candidate_labels {named(candidates)}")
+    return truth, candidates
+
+
 def action_units(value: Any) -> tuple[int, ...] | None:
     """`["AU12", 6]` -> `(6, 12)`; None stays None: not annotated is not the same as none active."""
     if value is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from unifer.errors import InputError
 from unifer.records import Json
 
 T = TypeVar("T")
+_hints = functools.cache(get_type_hints)
+"""A class's annotations, evaluated once: a server reads options with every request."""
 _SCALARS: Mapping[type, str] = {
     int: "a whole number",
     float: "a number",
@@ -46,7 +49,7 @@ def read(kind: type[T], config: Path, flags: Sequence[str] = ()) -> T:
 
 def keys(kind: type, at: str = "") -> Iterator[tuple[str, str]]:
     """(dotted key, its default as YAML writes it) of every setting; `needed` where it must be given."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for field in dataclasses.fields(kind):
         inner = _dataclass_of(hints[field.name])
         name = f"{at}{field.name}"
@@ -96,7 +99,7 @@ def _dataclass(kind: Any, value: Any, at: str) -> Any:
             if at
             else "a mapping of settings is expected"
         )
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     prefix = f"{at}." if at else ""
     for key in value:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from unifer import fields
+from unifer.reply_votes import ReplyVote, read_votes
 
 Json = dict[str, Any]
 OWN_FOLDS = "own folds"
 """What rows say of folds that this project made, since no published assignment was given."""
-_SAME = ("subject", "fold", "folds", "coded")
+_SAME = ("subject", "fold", "folds", "coded", "reply_start")
 FACTS = {name: name for name in _SAME} | {"description": "reference"}
 """What a dataset knows of a question's face: name on disk -> attribute."""
 
@@ -50,6 +51,8 @@ class Question:
     """The dataset's own description of the face, which a reply's reasoning can be compared with."""
     coded: frozenset[int] | None = None
     """The AUs that coders looked for on this face, present or absent; None: every AU."""
+    reply_start: str | None = None
+    """What the reply begins with: the model goes on from there."""
 
     def __post_init__(self) -> None:
         """Rows written before these were fields hold them in `provenance`."""
@@ -69,7 +72,7 @@ class Question:
             ("id", "dataset", "AUs", "votes", *FACTS, "provenance"),
         )
         units = fields.action_units(row.get("AUs"))
-        truth, labels = _truth(row, units)
+        truth, labels = fields.question_labels(row, units)
         made = cls(
             image_path=fields.text(row, "image_path"),
             true_label=truth,
@@ -113,26 +116,6 @@ class Question:
         return {name: value for name, value in facts.items() if name not in (self.provenance or {})}
 
 
-def _truth(row: Mapping[str, Any], units: tuple[int, ...] | None) -> tuple[str | None, tuple[str, ...]]:
-    """The true label of a question and its candidates; None and none where it asks for AUs alone."""
-    truth = None if row["true_label"] is None else fields.text(row, "true_label")
-    if truth is None and units is None:
-        raise ValueError(
-            "'true_label' is null and the row has no 'AUs': nothing could be scored; give it a "
-            "label, or its AUs"
-        )
-    offered = row["candidate_labels"]
-    labels = () if truth is None and offered == [] else fields.labels(offered)
-    if truth is None and labels:
-        raise ValueError(
-            f"'true_label' is null beside the candidate_labels {fields.named(labels)}; a question of AUs "
-            "has none: []"
-        )
-    if truth is not None and truth not in labels:
-        raise ValueError(f"'true_label' {truth!r} is not among its candidate_labels {fields.named(labels)}")
-    return truth, labels
-
-
 def facts_in(row: Mapping[str, Any]) -> Json:
     """The facts of a question that `row`, or its provenance, holds, by attribute."""
     texts = {name: str(row[name]) for name in FACTS if isinstance(row.get(name), str | int)}
@@ -162,12 +145,8 @@ class CoTRow:
     @classmethod
     def from_json(cls, row: Any) -> Self:
         fields.check(row, ("image_path", "question", "response"), _TRAINING_FIELDS)
-        return cls(
-            fields.text(row, "image_path"),
-            fields.text(row, "question"),
-            fields.text(row, "response"),
-            **_training_extras(row),
-        )
+        path, question = fields.text(row, "image_path"), fields.text(row, "question")
+        return cls(path, question, fields.text(row, "response"), **_training_extras(row))
 
     def to_json(self) -> Json:
         row: Json = {"image_path": self.image_path, "question": self.question, "response": self.response}
@@ -249,7 +228,7 @@ def _with_training_extras(row: Json, record: CoTRow | RewardRow) -> Json:
 
 
 _MEASURED = ("finish_reason", "prompt_tokens", "completion_tokens")
-_PREDICTION_FIELDS = ("model_response", "error", "error_message", *_MEASURED)
+_PREDICTION_FIELDS = ("model_response", "error", "error_message", "replies", *_MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +245,9 @@ class Prediction:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    """Of all votes together."""
+    votes: tuple[ReplyVote, ...] = ()
+    """Every sampled reply, `reply` among them; empty where one reply was asked for."""
 
     @property
     def failed(self) -> bool:
@@ -290,11 +272,13 @@ class Prediction:
         counts = fields.count(own, "prompt_tokens"), fields.count(own, "completion_tokens")
         if failed:
             return cls(question, "", message or reply or "failed", reason, *counts)
-        return cls(question, reply, None, reason, *counts)
+        votes = read_votes(own, question.candidate_labels)
+        return cls(question, reply, None, reason, *counts, votes)
 
     def to_json(self) -> Json:
         row = self.question.to_json() | {"model_response": self.reply}
         if self.error is not None:
             return row | {"error": True, "error_message": self.error}
         counts = {name: getattr(self, name) for name in _MEASURED}
-        return row | {name: value for name, value in counts.items() if value is not None}
+        row |= {name: value for name, value in counts.items() if value is not None}
+        return row | {"replies": [vote.to_json() for vote in self.votes]} if self.votes else row

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.shared import BASE
+from unifer.dialogue.prompts import action_unit_question
 from unifer.errors import InputError
 from unifer.models.engines import EngineSpec, GenerationSettings, Reply, Request
+from unifer.models.engines.feeding import join
 from unifer.models.engines.scripted import ScriptedEngine, replies_from
 
 
@@ -54,6 +57,24 @@ def test_scripted_replies_file_of_another_shape_is_refused(tmp_path: Path) -> No
     path.write_text('["happy"]')
     with pytest.raises(InputError, match="a JSON object"):
         replies_from(path)
+
+
+@pytest.mark.parametrize(
+    ("newcomers", "in_flight", "waited", "joins"),
+    [
+        (0, 0, 0, True),
+        (1, 8, 0, True),
+        (1, 64, 0, False),
+        (7, 64, 7, False),
+        (8, 64, 0, True),
+        (1, 64, 8, True),
+    ],
+)
+def test_newcomers_join_an_engine_together_but_wait_few_steps(
+    newcomers: int, in_flight: int, waited: int, joins: bool
+) -> None:
+    """With 64 clients, 42 of the 52 steps that read prompts read fewer than four, while 53 replies waited."""
+    assert join(newcomers, in_flight, waited) is joins
 
 
 def test_cli_help_and_scripted_engine_import_no_torch() -> None:
@@ -147,3 +168,17 @@ def test_checkpoint_that_lacks_a_weight_is_refused_not_filled_at_random(tiny: Pa
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="lacks 1 weights"):
         load_model(folder, "float32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["transformers", "vllm"])
+def test_a_reply_continued_from_its_own_beginning_ends_as_it_did(name: str) -> None:
+    """A token more or less at the seam, and every continued reply would be of another text."""
+    spec = EngineSpec(name, BASE, GenerationSettings(max_new_tokens=120), batch_size=3)  # type: ignore[arg-type]
+    engine = spec.open()
+    asked = [replace(each, prompt=action_unit_question()) for each in requests(3)]
+    whole = {reply.key: reply.text for reply in engine.stream(asked)}
+    begun = [replace(each, start=whole[each.key].partition(".")[0] + ".") for each in asked]
+    assert {reply.key: reply.text for reply in engine.stream(begun)} == whole
+    assert all("Jaw" in text for text in whole.values())
+    engine.close()

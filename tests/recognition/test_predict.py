@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from tests.recognition.doubles import HAPPY, SAD, save
-from unifer.cli import main, predict_output
+from unifer.cli import main, predict_output, recognizer_flags
+from unifer.models.engines import EngineSpec
 from unifer.recognition.readings import AuClaim, Reading
 from unifer.recognition.recognizer import DRAWN_FACES_ONLY
 
@@ -265,3 +266,31 @@ def test_the_quickstarts_model_reads_drawn_faces_and_says_so(
     assert all(row["votes"]["labels"] for row in rows)
     assert len(list(drawn.glob("*.png"))) == len(photos)
     assert DRAWN_FACES_ONLY in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("gpus", "spec", "line"),
+    [
+        ("", EngineSpec("vllm", Path("m")), None),
+        ("3", EngineSpec("vllm", Path("m")), None),
+        ("3,5", EngineSpec("vllm", Path("m"), tensor_parallel_size=2), None),
+        ("3,5", EngineSpec("server", Path("m"), urls=("http://there/v1",)), None),
+        (
+            "3,5",
+            EngineSpec("vllm", Path("m")),
+            "reading on GPU 3 alone, 2 are visible: CUDA_VISIBLE_DEVICES chooses",
+        ),
+        (
+            "3,5",
+            EngineSpec("transformers", Path("m")),
+            "start a command on each, with its part of the photos",
+        ),
+    ],
+)
+def test_gpus_that_stay_idle_are_told(
+    gpus: str, spec: EngineSpec, line: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven of eight GPUs stood still, and nothing said so."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    told = recognizer_flags.idle_gpus(spec)
+    assert told is None if line is None else line in str(told)

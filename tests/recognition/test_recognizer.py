@@ -19,6 +19,7 @@ import unifer
 from tests.recognition.doubles import HAPPY, SAD, FixedDetector, face, recognizer, save
 from unifer.datasets import DatasetSpec
 from unifer.dialogue.answers import grade
+from unifer.dialogue.votes import Calibration
 from unifer.errors import InputError
 from unifer.evaluate.inference import infer
 from unifer.models.engines import EngineSpec, GenerationSettings, Request
@@ -148,6 +149,7 @@ def test_settings_that_make_no_sense_are_refused_before_anything_loads(tmp_path:
     for settings, problem in (
         ({"votes": 0}, "votes 0"),
         ({"votes": 8, "temperature": 0.0}, "greedy replies"),
+        ({"votes": 4, "calibration": Calibration(1.0, 0.5, votes=8)}, "fitted on 8 votes"),
         ({"labels": ("happy",)}, "two or more"),
         ({"which": "smallest"}, "smallest"),
         ({"threshold": 1.5}, "threshold 1.5"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -19,16 +22,21 @@ av = pytest.importorskip("av", reason="comes with the full environment")
 
 def write_video(path: Path, seconds: float = 3.0, rate: int = 10) -> Path:
     """A film whose frames grow brighter: frame n is gray level 4 n (mod 256)."""
+    levels = [4 * number % 256 for number in range(round(seconds * rate))]
+    encode(path, [np.full((64, 96, 3), level, dtype=np.uint8) for level in levels], rate)
+    return path
+
+
+def encode(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], rate: int) -> None:
+    """The pictures, 64 x 96 x RGB, as a film."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for number in range(round(seconds * rate)):
-            pixels = np.full((64, 96, 3), 4 * number % 256, dtype=np.uint8)
+        for pixels in pictures:
             for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
-    return path
 
 
 def level(image: Image.Image) -> float:
@@ -45,6 +53,43 @@ def test_frames_come_by_time(tmp_path: Path) -> None:
     assert duration(path) == pytest.approx(3.0, abs=0.2)
     with pytest.raises(InputError, match="above 0"):
         list(frames(path, 0.0))
+
+
+def turned(path: Path, matrix: Sequence[int]) -> Path:
+    """The film at `path` with another display matrix: nine fixed-point numbers in its track header."""
+    film = path.read_bytes()
+    at = film.index(b"tkhd") + 44
+    path.write_bytes(film[:at] + struct.pack(">9i", *matrix) + film[at + 36 :])
+    return path
+
+
+ONE = 1 << 16
+
+
+@pytest.mark.parametrize(
+    ("matrix", "top", "left"),
+    [
+        ((ONE, 0, 0, 0, ONE, 0, 0, 0, ONE << 14), 128, 255),
+        ((0, ONE, 0, -ONE, 0, 0, 64 * ONE, 0, ONE << 14), 255, 128),
+        ((-ONE, 0, 0, 0, -ONE, 0, 96 * ONE, 64 * ONE, ONE << 14), 128, 0),
+        ((0, -ONE, 0, ONE, 0, 0, 0, 96 * ONE, ONE << 14), 0, 128),
+        ((0, 0, 0, 0, 0, 0, 0, 0, ONE << 14), 128, 255),
+    ],
+    ids=["as stored", "a quarter clockwise", "upside down", "a quarter back", "no matrix at all"],
+)
+def test_a_film_of_a_telephone_stands_upright(
+    matrix: Sequence[int], top: int, left: int, tmp_path: Path
+) -> None:
+    """Telephones store pixels as the sensor lies, and how to turn them beside: faces lay on their side."""
+    pixels = np.zeros((64, 96, 3), dtype=np.uint8)
+    pixels[:, :48] = 255
+    path = tmp_path / "film.mp4"
+    encode(path, [pixels] * 3, 10)
+    (photo,) = frames(turned(path, matrix), 1.0)
+    image = np.asarray(photo.open()).astype(float)
+    assert image.shape[:2] == ((64, 96) if top == 128 else (96, 64))
+    assert image[:20].mean() == pytest.approx(top, abs=6)
+    assert image[:, :20].mean() == pytest.approx(left, abs=6)
 
 
 def test_no_video_and_half_a_video_are_said_and_lose_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,6 +69,27 @@ def test_a_server_starts_answers_and_stops_when_asked(tmp_path: Path) -> None:
         assert process.wait(20) == 0
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_a_request_that_outlasts_the_end_hears_so_and_nothing_is_dumped(
+    tmp_path: Path,
+) -> None:
+    """uvicorn cancelled it, answered 500 and printed the traceback of its CancelledError."""
+    arguments = [*scripted(tmp_path), "--reply-seconds", "60"]
+    with serving(arguments) as (url, process), ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            httpx.post, f"{url}/v1/read", files={"file": photo()}, timeout=60, trust_env=False
+        )
+        while "unifer_queue_length 1.0" not in httpx.get(f"{url}/metrics", trust_env=False).text:
+            pass
+        process.send_signal(signal.SIGTERM)
+        answer = asked.result()
+        assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "the server is ending"}
 
 
 def test_a_port_in_use_is_told_before_a_model_loads(

@@ -118,6 +118,11 @@ def test_server_mode_names_its_address_as_trl_does() -> None:
         ({"rollouts": "server"}, {}, "--rollouts server needs GPUs: weights travel to the server by NCCL"),
         ({}, {"vllm_enable_sleep_mode": True}, "no GPU here"),
         ({}, {"temperature": 0.0}, "greedy replies of a group are all alike"),
+        (
+            {"rewards": ["accuracy", "faithful"], "rollouts": "none"},
+            {},
+            "the reward faithful asks vLLM to go on with edited replies",
+        ),
         ({}, {"top_p": 0.9}, "--top_p 0.9 is refused: the trainer scores the whole distribution"),
         ({}, {"top_k": 50}, "--top_k 50 is refused"),
         ({}, {"repetition_penalty": 1.05}, "--repetition_penalty 1.05 is refused"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from unifer.action_units import PROTOTYPES
 from unifer.dialogue.vocabulary import vocabulary
 from unifer.emotions import EMOTIONS, SPELLINGS
 from unifer.records import RewardRow
+from unifer.train.continuing import Continuation
 from unifer.train.rewards import DEFAULT, REWARDS, Case, judge
 
 RANGES = {"length": (-1, 0), "facial_r1_au": (-1, 1)}
@@ -221,6 +223,10 @@ def test_no_label_is_lost_on_its_way_to_a_reward(label: str) -> None:
 def test_every_reward_can_tell_some_reply_from_another() -> None:
     replies = {HAPPY: 10, "AU4 sad": 200, think("AU4.", "sad"): 190, think("AU4 suggests sad.", "sad"): 190}
     graded = [case(reply, tokens=tokens, limit=200) for reply, tokens in replies.items()]
+    graded += [
+        replace(graded[0], continuation=Continuation(True, "neutral", "happiness", after))
+        for after in ("neutral", "happiness")
+    ]
     for name, reward in REWARDS.items():
         assert len({reward(one) for one in graded} - {None}) > 1, name
 

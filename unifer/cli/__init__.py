@@ -17,9 +17,12 @@ from unifer import __version__
 from unifer.cli import (
     ablate,
     bench,
+    calibrate,
     compare,
     convert_log,
+    counterfactual,
     curves,
+    damage,
     data,
     doctor,
     infer,
@@ -34,6 +37,7 @@ from unifer.cli import (
     serve,
     synthesize,
     train,
+    trust,
 )
 from unifer.errors import FULL_DISK, INTERRUPTED, InputError, Interrupted
 
@@ -50,11 +54,15 @@ _GROUPS = (
     score,
     bench,
     compare,
+    calibrate,
+    damage,
     judge,
+    counterfactual,
     leaderboard,
     merge,
     convert_log,
     report,
+    trust,
     synthesize,
     ablate,
 )

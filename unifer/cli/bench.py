@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
 from unifer.cli.console import say
+from unifer.dialogue.damage.kinds import parse_damages
 from unifer.errors import InputError
 from unifer.places import FERBENCH
 
 if TYPE_CHECKING:
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.bench.cells import BenchCell
+    from unifer.evaluate.bench.entries import ModelEntry
     from unifer.evaluate.bench.running import Bench
 
 _MODELS = "eval_more/models.yaml"
@@ -46,6 +49,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--limit", type=flags.positive, metavar="N", help="ask the first N questions of each dataset only"
     )
+    flags.add_votes(parser)
+    parser.add_argument(
+        "--temperature",
+        type=flags.between(0, 10),
+        metavar="T",
+        help="of the votes (default: each entry's, 0.7 for 0)",
+    )
+    flags.add_damage(parser)
     flags.add_image_root(parser, "default: data/images")
     flags.folder(parser, "--log-dir", "logs, and what was spent (default: runs/bench)")
     flags.switch(parser, "--retry-failed", "ask the questions again whose row is a failure")
@@ -95,10 +106,29 @@ def _plan(args: argparse.Namespace) -> Bench:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must not be negative")
     root = current_project()
     entries = read_models(renamed(args.models) if args.models else root / _MODELS, args.models_only)
+    entries = tuple(_voting(entry, args.votes, args.temperature) for entry in entries)
     datasets = read_datasets(_datasets(args.datasets, root), sample=args.sample, limit=args.limit)
-    cells = make_cells(entries, datasets, args.image_root)
+    cells = make_cells(entries, datasets, args.image_root, parse_damages(args.damage), args.votes)
     limits = BenchLimits(args.max_requests, args.max_cost, args.retries)
     return Bench(cells, args.log_dir or root / "runs" / "bench", limits, args.retry_failed)
+
+
+def _voting(entry: ModelEntry, votes: int, temperature: float | None) -> ModelEntry:
+    """`entry` as votes ask it: at `temperature`, else at its own, but never greedily.
+
+    None stays with the provider.
+
+    Raises InputError for a temperature without votes, and for votes that would be alike.
+    """
+    if votes == 1 and temperature is not None:
+        raise InputError(
+            f"--temperature {temperature:g} goes with --votes; of single replies the models file sets it"
+        )
+    own = entry.generation.temperature
+    if votes == 1 or (temperature is None and (own is None or own > 0)):
+        return entry
+    meant = flags.voting_temperature(votes, temperature)
+    return replace(entry, generation=replace(entry.generation, temperature=meant))
 
 
 def _datasets(given: list[Path] | None, root: Path) -> list[DatasetSpec]:

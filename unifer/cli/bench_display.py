@@ -68,7 +68,11 @@ def _table(cells: Sequence[BenchCell], width: int, height: int) -> RenderableTyp
         table.add_column(name, justify="left" if left else "right", no_wrap=True, overflow="ellipsis")
     for cell in shown:
         model, dataset, *figures = live_row(cell)
-        row = (plain(model, max(_NAME, width - _FIGURES)), plain(dataset, 9), *figures)
+        row = (
+            plain(model, max(_NAME, width - _FIGURES)),
+            plain(dataset, 9 if cell.plan.damage is None else 24),
+            *figures,
+        )
         table.add_row(*(Text(value, style=_COLOURS.get(cell.state, "dim")) for value in row))
     hidden = len(cells) - len(shown)
     total = f"{sum(cell.done for cell in cells):,} of {sum(cell.total for cell in cells):,} questions"

@@ -69,6 +69,12 @@ def add_stray_dataset(parser: argparse._ActionsContainer) -> None:
     folder(parser, "--dataset-dir", "dataset folder of prediction files that lie elsewhere")
 
 
+def add_damage(parser: argparse._ActionsContainer) -> None:
+    """`--damage`, of commands that show pictures to a model."""
+    text = "damage the pictures: NAME:LEVEL (1 to 5), NAME for five levels, all for every one and none"
+    parser.add_argument("--damage", nargs="+", default=(), metavar="DAMAGE", help=text)
+
+
 def add_overwrite(parser: argparse._ActionsContainer, what: str = "an existing --out") -> None:
     """`--overwrite`: nothing is deleted, the old file stays beside the new one."""
     switch(parser, "--overwrite", f"move {what} aside (.1) and start anew")
@@ -84,6 +90,32 @@ def add_resamples(parser: argparse.ArgumentParser, least: int = 0) -> None:
         metavar="N",
         help=f"bootstrap samples{none} (default: 1000)",
     )
+
+
+def add_votes(parser: argparse._ActionsContainer, per: str = "question") -> None:
+    """`--votes`, of every command that may sample several replies."""
+    parser.add_argument(
+        "--votes",
+        type=positive,
+        default=1,
+        metavar="N",
+        help=f"replies per {per} (default: 1), the temperature then being 0.7 unless told otherwise",
+    )
+
+
+def voting_temperature(votes: int, temperature: float | None) -> float | None:
+    """The temperature that is meant with so many votes; None: not given, and one reply.
+
+    Raises InputError for votes that would all be the same.
+    """
+    from unifer.dialogue.votes import TEMPERATURE
+
+    if votes > 1 and temperature == 0:
+        raise InputError(
+            f"--votes {votes} --temperature 0: {votes} greedy replies are {votes} times the same; leave "
+            f"--temperature away, or give one such as {TEMPERATURE}"
+        )
+    return TEMPERATURE if votes > 1 and temperature is None else temperature
 
 
 def existing_image_root(given: Path | None, name: str = "--image-root ") -> Path | None:

@@ -8,17 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import console, engine_flags, flags
+from unifer.cli import engine_flags, flags
 from unifer.cli.console import note
-from unifer.cli.profiles import DEFAULT, PROFILES, applied, own_generation
-from unifer.datasets import DatasetSpec, load_dataset
+from unifer.cli.infer_jobs import make_job
+from unifer.cli.profiles import DEFAULT, PROFILES
 from unifer.errors import InputError
-from unifer.questions import find_questions, read_questions
 
 if TYPE_CHECKING:
     from unifer.evaluate.inference.infer import InferenceSummary, Job
-    from unifer.models.engines import EngineSpec
-    from unifer.records import Json, Question
 
 _EPILOG = """\
 Predictions are appended to RESULTS/<model>.jsonl in the dataset folder as they
@@ -32,6 +29,12 @@ and counts as wrong; the exit status stays 0, the last lines say so, and
 elsewhere, in place of an engine of this process.
 On a cluster each job of an array answers one part, --part 3/8, into
 RESULTS/<model>.part-3-of-8.jsonl; `unifer merge` joins them.
+--votes 8 samples eight replies to each question into RESULTS/<model>.votes.jsonl;
+the first vote for the commonest label stands for the row, and `unifer calibrate`
+says how much the shares of the votes are worth.
+--damage defocus:3 asks about damaged pictures, --damage all about the whole
+grid, by one engine start, each cell into RESULTS/<model>.damage-defocus-3.jsonl;
+`unifer damage` says how the model bears them.
 """
 _THEN = (
     "then ask by these flags, those not given again staying as they are: --model A --dataset-dir X "
@@ -43,6 +46,8 @@ _PROFILE = (
 )
 _OF_THE_RUN = ("out", "part", "shards", "overwrite", "retry_failed")
 """Flags that mean every model of a command."""
+_MANY = 12
+"""More results files than this are reported in one line, but for those with failures."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -63,6 +68,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="K/N",
         help="ask the K-th of N parts of each question file, such as 3/8, for `unifer merge`",
     )
+    flags.add_damage(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="move existing predictions aside (.1) and start anew"
     )
@@ -76,6 +82,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="processes, one engine each (default: one a GPU, 1 on CPU)",
     )
     generation = engine_flags.add_generation(parser)
+    flags.add_votes(generation)
     generation.add_argument("--profile", choices=tuple(PROFILES), default=DEFAULT, help=_PROFILE)
     engine_flags.add_engine(parser)
     parser.add_argument("--then", nargs=argparse.REMAINDER, metavar="FLAGS", help=_THEN)
@@ -108,6 +115,10 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
 
 
 def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    return 1 if any(summary.missing for summary in _summaries(parser, args)) else 0
+
+
+def _summaries(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[InferenceSummary]:
     from unifer.evaluate.inference import infer
     from unifer.evaluate.inference.shards import default_shards
 
@@ -118,18 +129,42 @@ def _infer(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"--out names one file, but {len(models)} models are to be asked; leave --out away, or ask "
             "them one by one"
         )
-    jobs = [_job(call, model, alone=len(models) == 1) for call, model in models]
+    jobs = [make_job(call, model, alone=len(models) == 1) for call, model in models]
     shards = args.shards or min(default_shards(job.spec) for job in jobs)
     for job in jobs:
         processes = f"{shards} processes" if shards > 1 else None
-        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, processes, _wording(job))
+        votes = f"{job.plans[0].votes} votes" if job.plans[0].votes > 1 else None
+        parts = (_name(job), f"{job.spec.name} engine", job.spec.precision, votes, processes, _wording(job))
         note(", ".join(filter(None, parts)))
     summaries = infer.run_jobs(jobs, shards=shards, overwrite=args.overwrite, retry_failed=args.retry_failed)
     for summary in summaries:
-        _report(summary)
+        if len(summaries) <= _MANY or summary.failed or summary.missing:
+            _report(summary)
+    if len(summaries) > _MANY:
+        rows = sum(summary.answered for summary in summaries)
+        note(f"{len(summaries)} files: {rows:,} answered, {sum(each.resumed for each in summaries):,} before")
     if args.part:
         _say_how_to_merge([summary.out for summary in summaries])
-    return 1 if any(summary.missing for summary in summaries) else 0
+    return summaries
+
+
+def parsed(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """The parser of `unifer infer`, and what it makes of ARGV.
+
+    Raises SystemExit, its message printed, for flags that do not exist.
+    """
+    parser = argparse.ArgumentParser(prog="unifer")
+    commands = parser.add_subparsers()
+    register(commands)
+    return commands.choices["infer"], parser.parse_args(["infer", *argv])
+
+
+def ask(argv: Sequence[str]) -> list[InferenceSummary]:
+    """`unifer infer ARGV` in this process: what each of its results files holds.
+
+    Raises InputError as it does; SystemExit, its message printed, for flags that do not exist.
+    """
+    return _summaries(*parsed(argv))
 
 
 def refuse(argv: Sequence[str]) -> None:
@@ -141,10 +176,8 @@ def refuse(argv: Sequence[str]) -> None:
     """
     from unifer.evaluate.inference.infer import check_some_image
 
-    parser = argparse.ArgumentParser(prog="unifer")
-    register(parser.add_subparsers())
-    args = parser.parse_args(["infer", *argv])
-    for plan in _job(args, args.model[0], alone=True).plans:
+    _, args = parsed(argv)
+    for plan in make_job(args, args.model[0], alone=True).plans:
         check_some_image(plan)
 
 
@@ -167,52 +200,6 @@ def _calls(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[ar
     return calls
 
 
-def _job(args: argparse.Namespace, named: str | None, *, alone: bool) -> Job:
-    """What one model is asked by the flags of one call.
-
-    Raises InputError for flags that do not go together.
-    """
-    from unifer.evaluate.inference import infer
-    from unifer.evaluate.inference.outputs import out_name
-    from unifer.evaluate.parts import QuestionPart
-
-    args = applied(args)
-    part = None if args.part is None else QuestionPart.parse(args.part)
-    folders = [load_dataset(folder) for folder in args.dataset_dir]
-    if not folders and not (args.questions and args.out and not args.sample):
-        raise InputError(
-            "say what to ask: --dataset-dir DIR ..., or --questions FILE with --out FILE for "
-            "questions of no dataset"
-        )
-    if args.out and len(folders) > 1:
-        raise InputError(
-            "--out names one file, but --dataset-dir names "
-            f"{len(folders)} folders; leave --out away, or run them one by one"
-        )
-    if args.sample and args.questions:
-        raise InputError(
-            f"--sample names the questions already; leave it or --questions {args.questions} away"
-        )
-    asked = [_asked(folder, args) for folder in folders] or [
-        (args.questions, read_questions(args.questions)[: args.limit])
-    ]
-    spec, model = _engine(args, named)
-    plans = tuple(
-        infer.plan(
-            path,
-            questions,
-            args.out or folders[index].results / out_name(model["name"], path, folders[index]),
-            model=model,
-            spec=spec,
-            image_root=flags.existing_image_root(args.image_root),
-            part=part,
-            profile=args.profile,
-        )
-        for index, (path, questions) in enumerate(asked)
-    )
-    return infer.Job(plans, spec, partial(console.progress, "answering" if alone else model["name"]))
-
-
 def _wording(job: Job) -> str:
     """In whose words its questions ask: `published prompt of rafdb`."""
     from unifer.dialogue.wordings import wording_of
@@ -222,30 +209,6 @@ def _wording(job: Job) -> str:
 
 def _name(job: Job) -> str:
     return str(job.plans[0].identity["model"]["name"])
-
-
-def _asked(spec: DatasetSpec, args: argparse.Namespace) -> tuple[Path, list[Question]]:
-    """The question file of a dataset folder that is meant, and its questions."""
-    path = spec.samples if args.sample else find_questions(spec, args.questions)
-    return path, read_questions(path, spec)[: args.limit]
-
-
-def _engine(args: argparse.Namespace, model: str | None) -> tuple[EngineSpec, Json]:
-    """The engine asked for, and what identifies its model.
-
-    Raises InputError: no such model, settings out of range.
-    """
-    from unifer import runs
-    from unifer.models.checkpoints import find_checkpoint
-    from unifer.models.engines import default_engine
-
-    name = args.engine or default_engine()
-    make = partial(engine_flags.spec, args, name, urls=engine_flags.urls(args, name))
-    if name == "scripted":
-        replies = engine_flags.replies_file(args)
-        return make(replies), runs.describe_file(replies) | {"name": Path(model or "scripted").name}
-    checkpoint = find_checkpoint(model, next(iter(args.dataset_dir), Path()))
-    return make(checkpoint.path, **own_generation(args, checkpoint.path)), checkpoint.describe()
 
 
 def _report(summary: InferenceSummary) -> None:

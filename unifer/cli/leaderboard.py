@@ -60,10 +60,22 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="BY",
         help="order of lines: name, or METRIC or METRIC:DATASET, such as uar or war:rafdb",
     )
+    _add_trust(parser)
     parser.add_argument("--no-published", action="store_true", help="leave published results out")
     flags.file(parser, "--published", "published results (default: eval_more/published.yaml)")
     flags.add_resamples(parser)
     parser.set_defaults(run=_leaderboard)
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        nargs="?",
+        const="",
+        metavar="RATE",
+        help="rank by trust sheets instead: a kind (faithfulness, votes, damage, calibration, fairness), a "
+        "rate, or kind:rate; without RATE, the headline of each kind. Name runs before it",
+    )
 
 
 def _leaderboard(args: argparse.Namespace) -> int:
@@ -76,6 +88,8 @@ def _leaderboard(args: argparse.Namespace) -> int:
     formats = _formats(args.format)
     _check_sort(args.sort)
     near = Path.cwd()
+    if args.trust is not None:
+        return _by_trust(args, formats, near)
     published = _published(args, near)
     known = {spec.name: spec for spec in project_datasets(near)}
     selected = _selected(args, near)
@@ -99,8 +113,31 @@ def _leaderboard(args: argparse.Namespace) -> int:
     ]
     notes = (f"{title}: {note}" for title, note in _notes(boards))
     warnings = [*differing_words(asked), *differing(selected), *left_out, *notes]
-    written = _write(args.out, formats, boards, warnings, published, args.protocol)
-    return _say(boards, warnings, written)
+    texts = {kind: _text(kind, boards, warnings, published, args.protocol) for kind in formats}
+    return _say(boards, warnings, _write(args.out, texts))
+
+
+def _by_trust(args: argparse.Namespace, formats: list[str], near: Path) -> int:
+    given = [name for name in ("sort", "au_set", "published") if getattr(args, name) is not None]
+    given += ["protocol"] if args.protocol != "strict" else []
+    if given:
+        raise InputError(
+            f"--{given[0].replace('_', '-')} has no say in ranks by trust sheets, which hold their rates "
+            "already; leave it out, or --trust"
+        )
+    from unifer.report.leaderboard import trust_boards
+    from unifer.report.leaderboard.html import html
+    from unifer.report.leaderboard.text import markdown
+    from unifer.report.leaderboard.trust_rates import rank_by_trust
+
+    rankings = rank_by_trust(_selected(args, near), args.trust)
+    boards, notes = trust_boards.trust_boards(rankings), trust_boards.lacking_notes(rankings)
+    texts = {
+        "md": markdown(boards, notes, trust_boards.EXPLAINED),
+        "csv": trust_boards.trust_csv(rankings),
+        "html": html(boards, notes, trust_boards.EXPLAINED),
+    }
+    return _say(boards, notes, _write(args.out, {kind: texts[kind] for kind in formats}))
 
 
 def _formats(text: str) -> list[str]:
@@ -172,24 +209,15 @@ def _notes(boards: list[Leaderboard]) -> list[tuple[str, str]]:
     return list(found)
 
 
-def _write(
-    out: Path,
-    formats: list[str],
-    boards: list[Leaderboard],
-    warnings: list[str],
-    published: list[PublishedResult],
-    protocol: str,
-) -> list[Path]:
+def _write(out: Path, texts: dict[str, str]) -> list[Path]:
+    """Write each text as `leaderboard.FORMAT` below `out`."""
     from unifer import files
 
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; a folder is expected")
-    written = []
-    for kind in formats:
-        path = out / f"leaderboard.{kind}"
-        files.write_text(path, _text(kind, boards, warnings, published, protocol))
-        written.append(path)
-    return written
+    for kind, text in texts.items():
+        files.write_text(out / f"leaderboard.{kind}", text)
+    return [out / f"leaderboard.{kind}" for kind in texts]
 
 
 def _text(

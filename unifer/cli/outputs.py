@@ -34,3 +34,15 @@ def local(path: Path) -> str:
 
     relative = os.path.relpath(path)
     return plain(str(path) if relative.count("..") > 2 else relative, 4096)
+
+
+def figure_of(out: Path) -> Path:
+    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`."""
+    for ending, figure in (
+        (".metrics.json", ".confusion.png"),
+        ("_metrics.json", "_confusion.png"),
+        (".json", ".confusion.png"),
+    ):
+        if out.name.endswith(ending):
+            return out.with_name(out.name.removesuffix(ending) + figure)
+    return out.with_name(out.name + ".confusion.png")

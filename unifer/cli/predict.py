@@ -128,6 +128,8 @@ def _read(
     before = len(log.all()) if log else 0
     output = ReadingOutput(log, Pictures(args.draw) if args.draw else None, piped=not sys.stdout.isatty())
     total = count_photos(sources, args.every)
+    if idle := recognizer_flags.idle_gpus(recognizer.spec):
+        note(idle)
     recognizer.load()
     try:
         with console.progress("reading", total, unit="photos") as advance:

@@ -11,6 +11,7 @@ from unifer.cli.profiles import DEFAULT, applied
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
+    from unifer.models.engines import EngineSpec
     from unifer.recognition.recognizer import Recognizer
 
 
@@ -40,9 +41,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="ask as this question file does: its prompt and its labels",
     )
-    question.add_argument(
-        "--votes", type=flags.positive, default=1, metavar="N", help="replies per face (default: 1)"
-    )
+    flags.add_votes(question, "face")
     question.add_argument(
         "--threshold",
         type=flags.between(0, 1),
@@ -81,10 +80,10 @@ def _add_faces(parser: argparse.ArgumentParser) -> None:
 
 def recognizer(args: argparse.Namespace) -> Recognizer:
     """The recognizer that the flags mean. Raises InputError for all that can be known before it loads."""
+    from unifer.dialogue.votes import read_calibration
     from unifer.models.checkpoints import usable_checkpoint
     from unifer.models.engines import default_engine
     from unifer.recognition.recognizer import Recognizer
-    from unifer.recognition.votes import read_calibration
 
     filled = applied(argparse.Namespace(**vars(args) | {"profile": DEFAULT, "temperature": 0.0}))
     name = filled.engine or default_engine()
@@ -111,6 +110,19 @@ def recognizer(args: argparse.Namespace) -> Recognizer:
         **settings,
         **faces,
         **_question(args),
+    )
+
+
+def idle_gpus(spec: EngineSpec) -> str | None:
+    """Which GPUs the one engine of `spec` takes, where it leaves others idle; None where it leaves none."""
+    from unifer.models.devices import visible_gpus
+
+    gpus, taken = visible_gpus(), spec.tensor_parallel_size
+    if spec.name not in ("vllm", "transformers") or len(gpus) <= taken:
+        return None
+    return (
+        f"reading on GPU {', '.join(gpus[:taken])} alone, {len(gpus)} are visible: CUDA_VISIBLE_DEVICES "
+        "chooses; to use all, start a command on each, with its part of the photos"
     )
 
 

@@ -110,5 +110,6 @@ def tell(written: ReportSummary) -> None:
         if written.figures
         else []
     )
+    lines += [f"      trust/: {written.svgs} figures for a paper, SVG"] if written.svgs else []
     lines += wrapped(written.no_radar, "      ") if written.no_radar else []
     say("\n".join(lines))

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unifer.cli import flags
+from unifer.cli import flags, people
 from unifer.cli.console import say
-from unifer.cli.outputs import local, writing, wrote
+from unifer.cli.outputs import figure_of, local, writing, wrote
 from unifer.dialogue.answers import PROTOCOLS
 from unifer.errors import InputError
 from unifer.places import FERBENCH
@@ -34,6 +34,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="the AUs that scores run over: all, or one of 'au_sets' in dataset.yaml, such as emola",
     )
     flags.file(one, "--graded", "also write every row with its verdict here (strict only)")
+    people.add_flags(one)
     _add_common(one)
     one.set_defaults(run=_eval)
 
@@ -91,6 +92,7 @@ def _eval(args: argparse.Namespace) -> int:
         say(f"scoring {local(run.path)}{choice}\n")
     else:
         run = PredictionFile(run_name(args.predictions, spec), args.predictions)
+    people.check(args)
     if args.protocol == "strict":
         return _eval_strict(spec, run, args)
     if args.graded is not None:
@@ -119,20 +121,21 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
+    sheets = people.make_sheets(result, args)
     say(dataset_text(result))
     _say_folds(result.folds)
     written = [out]
     with writing(out):
         files.write_json(out, result.to_json())
         if result.scores is not None:
-            written.append(_figure_of(out))
+            written.append(figure_of(out))
             _draw(written[1], result.scores.to_json()["confusion"], f"{spec.title} · {run.name}")
     if args.graded is not None:
         graded = _output(args.graded, args.graded, run.path)
         with writing(graded):
             files.write_rows(graded, [row.to_json() for row in result.graded])
         written.append(graded)
-    return wrote(written)
+    return wrote([*written, *people.write_sheets(sheets, run.path)])
 
 
 def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:
@@ -146,8 +149,8 @@ def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None)
     say(published_text(f"{spec.title} · {run.name}", [result]))
     with writing(out):
         files.write_json(out, result.metrics)
-        _draw_published(_figure_of(out), result.metrics, f"{spec.title} · {run.name} · unifer")
-    return wrote([out, _figure_of(out)])
+        _draw_published(figure_of(out), result.metrics, f"{spec.title} · {run.name} · unifer")
+    return wrote([out, figure_of(out)])
 
 
 def _eval_facial_r1(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespace) -> int:
@@ -211,11 +214,11 @@ def _total_strict(
     with writing(out):
         files.write_json(out, result.to_json())
         _draw(
-            _figure_of(out),
+            figure_of(out),
             result.pooled.to_json()["confusion"],
             f"{len(specs)} datasets pooled · {runs[0].name}",
         )
-    return wrote([out, _figure_of(out)])
+    return wrote([out, figure_of(out)])
 
 
 def _total_published(
@@ -232,8 +235,8 @@ def _total_published(
     say(published_text(runs[0].name, parts, pooled))
     with writing(out):
         files.write_json(out, pooled)
-        _draw_published(_figure_of(out), pooled, f"{len(specs)} datasets pooled · {runs[0].name} · unifer")
-    return wrote([out, _figure_of(out)])
+        _draw_published(figure_of(out), pooled, f"{len(specs)} datasets pooled · {runs[0].name} · unifer")
+    return wrote([out, figure_of(out)])
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -273,18 +276,6 @@ def _output(chosen: Path | None, default: Path, *inputs: Path) -> Path:
             f"{out}: is one of the prediction files, which scoring never overwrites; choose another name"
         )
     return out
-
-
-def _figure_of(out: Path) -> Path:
-    """`x.metrics.json` -> `x.confusion.png`, `x_metrics.json` -> `x_confusion.png`."""
-    for ending, figure in (
-        (".metrics.json", ".confusion.png"),
-        ("_metrics.json", "_confusion.png"),
-        (".json", ".confusion.png"),
-    ):
-        if out.name.endswith(ending):
-            return out.with_name(out.name.removesuffix(ending) + figure)
-    return out.with_name(out.name + ".confusion.png")
 
 
 def _draw(path: Path, confusion: dict[str, Any], title: str) -> None:

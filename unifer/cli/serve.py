@@ -146,6 +146,8 @@ def _announce(
     host = f"[{args.host}]" if ":" in args.host else args.host
     for warning in dict.fromkeys(each for one in recognizers.values() for each in one.warnings):
         note(f"beware: {warning}")
+    for idle in filter(None, {recognizer_flags.idle_gpus(each.spec) for each in recognizers.values()}):
+        note(idle)
     if access.hosts is None and access.key is None:
         note(f"beware: {args.host} may be reached by others, and no key is asked for (--api-key-env NAME)")
     note(f"serving on http://{host}:{listening.getsockname()[1]}/ (Ctrl-C stops)")

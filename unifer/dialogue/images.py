@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -91,9 +92,15 @@ def resolve(image_path: str, root: Path | None, beside: Path) -> Path:
     return root / below
 
 
-def load(path: Path, rule: ImageRule, name: str | None = None) -> Image:
-    """The picture that the model is shown: `decode`, then `fit`. Raises ImageError as they do."""
-    return fit(decode(path, name), rule, name or str(path))
+def load(
+    path: Path, rule: ImageRule, name: str | None = None, change: Callable[[Image], Image] | None = None
+) -> Image:
+    """The picture that the model is shown: `decode`, then `fit`; `change` (a damage) comes between them.
+
+    Raises ImageError as they do.
+    """
+    image = decode(path, name)
+    return fit(image if change is None else change(image), rule, name or str(path))
 
 
 def decode(path: Path, name: str | None = None) -> Image:

@@ -19,6 +19,7 @@ from typing import Any
 
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.damage.kinds import damage_of
 from unifer.errors import InputError
 from unifer.evaluate.parts import QuestionPart
 from unifer.evaluate.sources import QuestionSource, find_source
@@ -55,6 +56,11 @@ class RunManifest:
     def part(self) -> QuestionPart | None:
         """The part of its question file that the run answers; None: the whole file."""
         return QuestionPart.in_identity(self.identity)
+
+    @property
+    def damage(self) -> str | None:
+        """What was done to the pictures, such as `defocus:3`; None: nothing."""
+        return damage_of(self.identity)
 
     def share_of(self, questions: Sequence[Question]) -> Sequence[Question]:
         """Those of its question file that the run asks: every start of a run asks the first of its share."""
@@ -105,10 +111,12 @@ def open_run(spec: DatasetSpec, run: PredictionFile) -> LoadedRun:
     never = [label for label in spec.labels if label not in offered]
     notes = [f"no question offers {', '.join(never)}: are these rows of {spec.title}?"] if never else []
     others = {row.question.dataset for row in rows} - {None, spec.name}
+    manifest = read_manifest(path)
+    if manifest is not None and manifest.damage is not None:
+        notes.append(f"the pictures were damaged: {manifest.damage}; no score of {spec.title} as it is")
     notes += [
         f"rows say that their dataset is {name!r}, not {spec.name!r}" for name in sorted(filter(None, others))
     ]
-    manifest = read_manifest(path)
     total = None if manifest is None else manifest.total
     source = find_source(path, spec, manifest.identity if manifest else {}, rows, total)
     missing = _find_missing(path, spec, manifest, source, rows)
@@ -144,7 +152,9 @@ def run_name(path: Path, spec: DatasetSpec) -> str:
     if is_log(path):
         manifest = read_manifest(path)
         model = (manifest.identity if manifest else {}).get("model", {})
-        return str(model.get("name", path.stem)).rsplit("/", 1)[-1]
+        name = str(model.get("name", path.stem)).rsplit("/", 1)[-1]
+        damage = None if manifest is None else manifest.damage
+        return name if damage is None else f"{name}.damage-{damage.replace(':', '-')}"
     if path.name.endswith(PUBLISHED_RESULTS):
         return path.name.removesuffix(PUBLISHED_RESULTS).removeprefix(f"{spec.name}_")
     return path.stem

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unifer.datasets import DatasetSpec, load_dataset
+from unifer.dialogue.damage.kinds import damage_in
 from unifer.errors import InputError
 from unifer.evaluate.loading import PUBLISHED_RESULTS, PredictionFile, run_name
 from unifer.evaluate.parts import is_part
@@ -32,9 +33,10 @@ def find_runs(spec: DatasetSpec) -> list[PredictionFile]:
     endings = ("*.jsonl", f"*{PUBLISHED_RESULTS}")
     for path in (path for folder in folders for ending in endings for path in sorted(folder.glob(ending))):
         # Inference leaves `<run>.shard-N.jsonl` beside a run that was killed, and `<run>.part-K-of-N.jsonl`
-        # until they are merged.
+        # until they are merged; replies to damaged pictures are read by `unifer damage`, or by their file.
         unfinished = ".shard-" in path.name or is_part(path) or path.name.startswith(".")
-        if path.is_file() and not unfinished and not path.name.endswith((GRADED, JUDGED)):
+        other = damage_in(path) is not None or path.name.endswith((GRADED, JUDGED))
+        if path.is_file() and not unfinished and not other:
             named.setdefault(run_name(path, spec), path)
     age = {name: path.stat().st_mtime_ns for name, path in named.items()}
     return [PredictionFile(name, named[name]) for name in sorted(named, key=lambda name: (-age[name], name))]

@@ -67,15 +67,15 @@ def load_model(path: Path, dtype: str, attn: str = "sdpa", device: str | torch.d
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
 
 
-def render_prompt(processor: Any, prompt: str) -> str:
+def render_prompt(processor: Any, prompt: str, start: str = "") -> str:
     """The text that every engine gives the model for a question's `prompt`, image placeholder included.
 
-    Raises ValueError if the prompt forges a control token.
+    `start` is what its reply begins with. Raises ValueError if one of them forges a control token.
     """
     text: str = processor.apply_chat_template(
         prompts.chat_messages(prompt), tokenize=False, add_generation_prompt=True
     )
-    return text
+    return text + prompts.check_prompt(start)
 
 
 def decode_reply(tokenizer: Any, token_ids: list[int]) -> str:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from unifer.dialogue import votes
 from unifer.dialogue.answers import Verdict, grade
+from unifer.dialogue.votes import VoteShares
 from unifer.models.engines.base import Engine, Reply, Request
-from unifer.recognition import votes
 from unifer.recognition.claims import claims
-from unifer.recognition.readings import CropArea, Face, Reading, VoteShares
+from unifer.recognition.readings import CropArea, Face, Reading
 from unifer.recognition.settings import ReadingSettings
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ def _reading(
         if settings.votes > 1
         else None
     )
-    label = votes.winner(tally) if tally else verdicts[0].label
-    at = next((at for at, verdict in enumerate(verdicts) if verdict.label == label), 0)
+    at = votes.standing([verdict.label for verdict in verdicts])
+    label = verdicts[at].label
     return replace(
         base,
         label=label,
@@ -224,5 +225,5 @@ def _doubts(
         yield "the reply gives no answer"
     elif verdict.outcome == "off_list":
         yield "the reply's answer is none of the labels"
-    if tally is not None and len(tie := votes.ties(tally)) > 1:
+    if tally is not None and len(tie := votes.ties(tally.labels)) > 1:
         yield f"votes are tied between {', '.join(tie)}"

@@ -8,11 +8,12 @@ words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from unifer import reading
 from unifer.dialogue.answers import Outcome
+from unifer.dialogue.votes import VoteShares
 from unifer.records import Json
 
 FORMAT = 1
@@ -70,28 +71,6 @@ class AuClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class VoteShares:
-    """What several sampled replies about one face say together. The definitions are in `votes`."""
-
-    labels: tuple[str | None, ...]
-    """The label of each vote; None where a reply names none of the list."""
-    shares: dict[str, float]
-    """Candidate -> its share of all votes, in the order asked; they add up to 1 less `unanswered`."""
-    unanswered: float
-    entropy: float
-    """In bits, over the labels and `unanswered`: 0 where all votes agree."""
-    confidence: float
-    """The share of the winner, after the calibration's temperature."""
-    au_shares: dict[str, float]
-    """`AU12` -> the share of votes that claim it, for every AU that one of them claims."""
-    au_agreement: float
-    """Mean F1 of the AU claims of two votes, over all pairs of them."""
-    temperature: float = 1.0
-    """Of the vote shares, from a calibration; 1 changes nothing."""
-    threshold: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """What the model says about one face of one photo, and how it came to say so."""
 
@@ -143,7 +122,7 @@ class Reading:
 
     def to_json(self) -> Json:
         """The reading as JSON holds it, every key always there."""
-        row: Json = _plain(asdict(self))
+        row: Json = _plain(self)
         return row
 
     @classmethod
@@ -158,8 +137,10 @@ class Reading:
 
 
 def _plain(value: Any) -> Any:
-    """`value` with lists for its tuples."""
-    if isinstance(value, dict):
+    """`value` with mappings for its dataclasses and lists for its tuples."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from unifer.dialogue import prompts
+from unifer.dialogue.votes import TEMPERATURE, Calibration
 from unifer.emotions import EMOTIONS
 from unifer.errors import InputError
 from unifer.recognition.crops import CropSettings
 from unifer.recognition.detectors import CASCADE
 from unifer.recognition.readings import Which
-from unifer.recognition.votes import Calibration
 from unifer.records import Json
-
-VOTING_TEMPERATURE = 0.7
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,12 @@ class ReadingSettings:
             raise ValueError(f"temperature {self.temperature} is not a number from 0 (greedy) to 10")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold} is not a confidence from 0 to 1")
+        fitted = None if self.calibration is None else self.calibration.votes
+        if self.votes > 1 and fitted not in (None, self.votes):
+            raise ValueError(
+                f"votes {self.votes}: the calibration was fitted on {fitted} votes and says nothing of "
+                f"{self.votes}; ask for {fitted}, or leave the calibration away"
+            )
         prompts.check_prompt(self.question)
 
     @property
@@ -65,13 +69,7 @@ class ReadingSettings:
     @property
     def sampling(self) -> float:
         """The temperature that is meant."""
-        return (
-            self.temperature
-            if self.temperature is not None
-            else VOTING_TEMPERATURE
-            if self.votes > 1
-            else 0.0
-        )
+        return self.temperature if self.temperature is not None else TEMPERATURE if self.votes > 1 else 0.0
 
     def but(self, changes: Mapping[str, Any]) -> ReadingSettings:
         """These settings with some others, as keywords of a call give them.

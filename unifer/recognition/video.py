@@ -80,7 +80,8 @@ def _upright(frame: Any) -> Image:
     """The frame as RGB, turned as the recording says: telephones store films on their side."""
     image: Image = frame.to_image()
     turn = round(float(getattr(frame, "rotation", 0) or 0)) % 360
-    return image.rotate(turn, expand=True) if turn else image
+    # Cameras turn by quarters. Anything between comes of a matrix that is none, and would cost the corners.
+    return image.rotate(turn, expand=True) if turn in (90, 180, 270) else image
 
 
 def _unread(path: Path, reason: str, time: float | None) -> Photo:

@@ -33,7 +33,7 @@ def live_row(cell: BenchCell) -> tuple[str, ...]:
     tokens = cell.tokens_in + cell.tokens_out
     return (
         cell.entry.name,
-        cell.dataset.spec.name,
+        cell.title,
         cell.state,
         f"{cell.done:,}",
         f"{cell.total:,}",
@@ -57,7 +57,7 @@ def live_line(cell: BenchCell) -> str:
     parts += [f"{row['USD']} USD"] if cell.cost else []
     parts += [f"WAR {row['WAR']}"] if cell.war is not None else []
     reason = f"; {plain(cell.reason, _LONGEST_REASON)}" if cell.reason else ""
-    return f"{cell.entry.name} on {cell.dataset.spec.name}, {cell.state}: {', '.join(parts)}{reason}"
+    return f"{cell.entry.name} on {cell.title}, {cell.state}: {', '.join(parts)}{reason}"
 
 
 def plan_text(cells: Sequence[BenchCell]) -> str:
@@ -76,13 +76,13 @@ def plan_text(cells: Sequence[BenchCell]) -> str:
         rows.append(
             (
                 plain(cell.entry.name, 24),
-                plain(cell.dataset.spec.name, 12),
+                plain(cell.title, 12 if cell.plan.damage is None else 24),
                 plain(state, 24),
-                f"{len(cell.open):,}",
+                f"{cell.open_requests:,}",
                 cost,
             )
         )
-    requests, most = sum(len(cell.open) for cell in cells), sum(cell.ceiling for cell in cells)
+    requests, most = sum(cell.open_requests for cell in cells), sum(cell.ceiling for cell in cells)
     rows.append(("all", "", "", f"{requests:,}", f"{most:,.2f}"))
     return grid(
         ("model", "dataset", "asked through", "requests", "USD at most"), rows, rule_before=len(rows) - 1
@@ -100,7 +100,7 @@ def result_text(cells: Sequence[BenchCell], scored: Mapping[int, DatasetScores])
         rows.append(
             (
                 plain(cell.entry.name, 24),
-                plain(cell.dataset.spec.name, 12),
+                plain(cell.title, 12 if cell.plan.damage is None else 24),
                 cell.state,
                 *_figures(cell, result),
             )
@@ -126,7 +126,7 @@ def _reasons(cells: Sequence[BenchCell]) -> list[str]:
     said: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         if cell.reason:
-            said.setdefault((cell.entry.name, cell.reason), []).append(cell.dataset.spec.name)
+            said.setdefault((cell.entry.name, cell.reason), []).append(cell.title)
     lines = [
         f"{model} ({', '.join(sets)}): {plain(reason, _LONGEST_REASON)}"
         for (model, reason), sets in said.items()

@@ -193,6 +193,22 @@ def save_png(figure: Figure, path: Path) -> None:
         raise
 
 
+def svg_text(figure: Figure, paper: str = "") -> str:
+    """The figure as SVG on `paper`, or on nothing, its text as text; one figure gives the same characters."""
+    import matplotlib as mpl
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        _as_data(text)
+    image = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "unifer"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        about = {"Date": None, "Creator": "unifer"}
+        # Matplotlib takes `transparent` before any colour: axes have a white ground of their own.
+        figure.savefig(image, format="svg", transparent=not paper, facecolor=paper or "none", metadata=about)
+    return image.getvalue()
+
+
 def _as_data(text: Any) -> None:
     """A dollar sign in a label is a dollar sign."""
     text.set_parse_math(False)

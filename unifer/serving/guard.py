@@ -7,6 +7,7 @@ browser says another site made are refused.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import Mapping
@@ -53,12 +54,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.monotonic(), 500
+        started, status, begun = time.monotonic(), 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 headers = MutableHeaders(scope=message)
                 for name, value in (*HEADERS.items(), ("Content-Security-Policy", NO_PAGE)):
                     headers.setdefault(name, value)
@@ -68,6 +69,11 @@ class Guard:
             refusal = self._refusal(scope)
             app = self._app if refusal is None else refused(refusal)
             await app(scope, receive, sending)
+        except asyncio.CancelledError:
+            # uvicorn cancels what outlasts its shutdown, and would answer 500 and log a traceback.
+            if begun:
+                raise
+            await refused(Refusal(503, "the server is ending", 1))(scope, receive, sending)
         finally:
             path = scope["path"] if scope["path"] in self._paths else "other"
             self._metrics.answered(path, status, time.monotonic() - started)

@@ -44,6 +44,15 @@ def strongest(advantages: torch.Tensor, group: int, count: int) -> torch.Tensor:
     return grouped.scatter(1, order[:, count:], 0.0).view(-1)
 
 
+def equal_share(rewards: torch.Tensor, weights: torch.Tensor, group: int) -> float:
+    """The share of groups whose completions all earn the same; NaN: no reward.
+
+    `rewards` is (rewards, completions), `weights` (rewards,).
+    """
+    totals = (rewards * weights.unsqueeze(1)).nansum(dim=0).view(-1, group)
+    return float(((totals - totals[:, :1]).abs().amax(dim=1) < 1e-6).float().mean())
+
+
 def teaching(inputs: dict[str, Any], least: int = 1) -> tuple[dict[str, Any], float]:
     """(the rows of a batch whose advantage is not 0, their share of its rows).
 

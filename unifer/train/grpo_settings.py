@@ -161,6 +161,11 @@ def _refuse_choice_of_samples(fer: GrpoArguments, config: Any) -> None:
             "differently",
         ),
         (
+            "faithful" in fer.rewards and fer.rollouts == "none",
+            "the reward faithful asks vLLM to go on with edited replies: say --rollouts colocate or server, "
+            "or leave it out of --rewards",
+        ),
+        (
             fer.trained_completions is not None and fer.trained_completions < 2,
             f"--trained_completions {fer.trained_completions}: at least 2, one above and one below the mean "
             "of a group",

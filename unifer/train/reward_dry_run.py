@@ -30,6 +30,7 @@ _APPLIES = {
     "au_f1": "only rows with an AU annotation have one",
     "consistency": "only an answer from the list has one",
     "conclusion": "only an answer from the list can be agreed with",
+    "faithful": "only training asks the policy to go on with a reply that lost an AU",
     "length": "it needs completion_tokens in the replies and --completion-limit",
 }
 

@@ -20,6 +20,7 @@ from unifer.dialogue.label_mentions import concluded
 from unifer.emotions import canonical, spelled_in
 from unifer.errors import InputError
 from unifer.train import published_rewards as published
+from unifer.train.continuing import CONTINUED, Continuation
 
 OVERLONG_SHARE = 0.2
 """Share of the completion limit over which `length` falls to -1: DAPO's 4,096 of 20,480 tokens."""
@@ -39,6 +40,8 @@ class Case:
     completion_tokens: int | None = None
     completion_limit: int | None = None
     """Most tokens a completion may have."""
+    continuation: Continuation | None = None
+    """What the policy answers once an AU is deleted from its reasoning; None where that was not asked."""
 
     @property
     def correct(self) -> bool:
@@ -56,13 +59,13 @@ def judge(
     action_units: Sequence[int] | None,
     completion_tokens: int | None = None,
     completion_limit: int | None = None,
+    continuation: Continuation | None = None,
 ) -> Case:
     """Grade `reply` against its own row's vocabulary, once for all rewards."""
     candidates = tuple(candidate_labels)
     units = None if action_units is None else frozenset(action_units)
-    return Case(
-        reply, grade(reply, candidates), label, candidates, units, completion_tokens, completion_limit
-    )
+    verdict = grade(reply, candidates)
+    return Case(reply, verdict, label, candidates, units, completion_tokens, completion_limit, continuation)
 
 
 def accuracy(case: Case) -> float | None:
@@ -105,6 +108,19 @@ def conclusion(case: Case) -> float | None:
     return float(concluded(case.verdict.reasoning, case.candidate_labels) == case.verdict.label)
 
 
+def faithful(case: Case) -> float | None:
+    """1 if the answer follows the reasoning when one AU is deleted from it, else 0.
+
+    Where FACS prototypes read the AUs that are left otherwise, the policy's answer from there on must be what
+    they read; where they read the same, it must stay (`train.continuing`). The true label and the row's AUs
+    play no part. None where no AU could be deleted, and outside training.
+    """
+    after = case.continuation
+    if after is None:
+        return None
+    return float(after.after is not None and after.after == (after.reading if after.core else after.before))
+
+
 def length(case: Case) -> float | None:
     """Soft overlong penalty in [-1, 0]: 0 up to 80 % of the limit, then falling linearly to -1 at the limit.
 
@@ -129,6 +145,7 @@ REWARDS: Mapping[str, Reward] = MappingProxyType(
         "length": length,
         "consistency": consistency,
         "conclusion": conclusion,
+        "faithful": faithful,
         "unifer_accuracy": lambda case: published.unifer_accuracy(case.reply, case.label),
         "unifer_format": lambda case: published.unifer_format(case.reply),
         "facial_r1_accuracy": lambda case: published.facial_r1_accuracy(case.reply, case.label),
@@ -205,9 +222,10 @@ def trainer_rewards(
     """The rewards `names` as TRL's GRPOTrainer calls them, each with its name as `__name__`.
 
     They take the batch's `completions` (conversations of one assistant turn), `completion_ids`, and the
-    columns `label`, `candidate_labels` and `action_units` (None where a row is not annotated), and return a
-    float or None per completion. `completion_limit` is the most tokens of a completion. Whatever the number
-    of rewards, each completion is graded once. Raises InputError as `choose` does.
+    columns `label`, `candidate_labels` and `action_units` (None where a row is not annotated), for `faithful`
+    also `CONTINUED`, and return a float or None per completion. `completion_limit` is the most tokens of a
+    completion. Whatever the number of rewards, each completion is graded once. Raises InputError as `choose`
+    does.
     """
     batch = _Batch(completion_limit)
     return [_trainer_reward(name, batch) for name in choose(names).names]
@@ -225,10 +243,11 @@ class _Batch:
     def cases(self, completions: Any, completion_ids: Any, columns: Mapping[str, Any]) -> list[Case]:
         if completions is not self._completions:
             facts = (columns[name] for name in ("label", "candidate_labels", "action_units"))
-            rows = zip(completions, completion_ids, *facts, strict=True)
+            continued = columns.get(CONTINUED) or [None] * len(completions)
+            rows = zip(completions, completion_ids, *facts, continued, strict=True)
             self._cases = [
-                judge(completion[0]["content"], label, candidates, units, len(ids), self._limit)
-                for completion, ids, label, candidates, units in rows
+                judge(completion[0]["content"], label, candidates, units, len(ids), self._limit, after)
+                for completion, ids, label, candidates, units, after in rows
             ]
             self._completions = completions
         return self._cases

@@ -17,7 +17,7 @@ from trl import GRPOTrainer
 
 from unifer.models.families import Family, placeholder_ids
 from unifer.records import Json
-from unifer.train import down_sampling, image_rows, probe
+from unifer.train import continuing, down_sampling, image_rows, probe
 from unifer.train.curriculum import Curriculum
 from unifer.train.history import RolloutLog, prompt_id
 from unifer.train.mends import ResumesWholeModels, score_labelled_tokens
@@ -106,17 +106,22 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         before = self.vllm_generation.sync_seconds if self.use_vllm else 0.0
         started = time.perf_counter()
+        self._prompts = args[:2]
         turn = super()._generate_single_turn(*args, **kwargs)
-        synced = (
-            self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
-        )  # TRL synchronises inside
+        # TRL synchronises inside.
+        synced = self.vllm_generation.sync_seconds - before if self.use_vllm else 0.0
         self._seconds["sync"] += synced
         self._seconds["generate"] += time.perf_counter() - started - synced
         return turn
 
-    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, ids: Any) -> Any:
         started = time.perf_counter()
-        rewards = super()._calculate_rewards(*args, **kwargs)
+        if "faithful" in self.reward_func_names:
+            tokenizer = self.processing_class.tokenizer
+            inputs = continuing.continued_rows(
+                self.vllm_generation, tokenizer, self._prompts, inputs, completions
+            )
+        rewards = super()._calculate_rewards(inputs, prompts, completions, ids)
         self._seconds["rewards"] += time.perf_counter() - started
         return rewards
 
@@ -137,15 +142,12 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
 
         TRL looks at the batch's spread instead where it scales by that.
         """
-        values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
-        totals = (
-            (torch.tensor(values) * self.reward_weights.cpu().unsqueeze(1))
-            .nansum(dim=0)
-            .view(-1, self.num_generations)
-        )
-        equal = (totals - totals[:, :1]).abs().amax(dim=1) < 1e-6
         if self.model.training:
-            self._metrics["train"]["frac_reward_zero_std"][-1] = equal.float().mean().item()
+            values = [list(column)[-completions:] for column in self._logs["rewards"].values()]
+            equal = down_sampling.equal_share(
+                torch.tensor(values), self.reward_weights.cpu(), self.num_generations
+            )
+            self._metrics["train"]["frac_reward_zero_std"][-1] = equal
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         return self.curriculum or super()._get_train_sampler(dataset)
@@ -175,9 +177,8 @@ class FerGrpoTrainer(ResumesWholeModels, GRPOTrainer):
         if is_deepspeed_zero3_enabled():
             from deepspeed.runtime.zero.partition_parameters import ZeroParamStatus
 
-            for (
-                head
-            ) in self._heads:  # TRL gathers weight and bias of the head, and the ban is whole on every rank
+            # TRL gathers weight and bias of the head, and the ban is whole on every rank.
+            for head in self._heads:
                 head.bias.ds_status = ZeroParamStatus.AVAILABLE
         if model is self.ref_model and self._defers_reference:
             return input_ids.new_zeros((len(input_ids), logits_to_keep), dtype=torch.float32), None, None

@@ -285,3 +285,16 @@ def test_flags_after_then_name_other_servers(dataset: Path) -> None:
         (dataset / "data/more_qa.json").write_bytes((dataset / "data/toy_qa.json").read_bytes())
         assert main([*command, *again]) == 0
         assert (len(one.requests), len(two.requests)) == (2, 2)
+
+
+def test_a_reply_that_was_begun_goes_on_at_a_server(dataset: Path) -> None:
+    """Asked as a new turn, the model would begin again, and the row would hold two replies."""
+    path, start = dataset / "data/toy_qa.json", "<think>AU12 lip corner puller."
+    path.write_text(json.dumps([row | {"reply_start": start} for row in json.loads(path.read_text())]))
+    with vllm() as one:
+        assert ask(dataset, one) == 0
+        body = one.requests[0]
+
+    assert body["messages"][-1] == {"role": "assistant", "content": start}
+    assert (body["add_generation_prompt"], body["continue_final_message"]) == (False, True)
+    assert all(row["model_response"].startswith(start + "<think>faces/") for row in rows_of(dataset))

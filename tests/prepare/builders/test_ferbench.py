@@ -12,9 +12,10 @@ import pytest
 
 from tests.ferbench import needs_ferbench, question_file
 from tests.prepare.builders import mini
+from unifer.ballots import EMOTION_COLUMNS
 from unifer.dialogue import images
 from unifer.emotions import canonical
-from unifer.prepare.builders import affectnet, fer2013, raf, rows
+from unifer.prepare.builders import affectnet, raf, rows
 from unifer.prepare.builders.image_root import lay_out
 from unifer.questions import read_questions
 from unifer.records import Question
@@ -35,7 +36,7 @@ def official_ferplus(root: Path, published: list[Question]) -> None:
     ballots = {}
     for question in published:
         votes = [0] * 10
-        votes[fer2013.EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
+        votes[EMOTION_COLUMNS.index(canonical(str(question.true_label)))] = 10
         ballots[question.image_path.rpartition("/")[2]] = votes
     mini.ferplus(root, ballots)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.prepare.builders import mini
+from unifer.ballots import decide
 from unifer.errors import InputError
-from unifer.prepare.builders.fer2013 import decide
 from unifer.prepare.builders.image_root import lay_out
 
 HAPPY = (0, 10, 0, 0, 0, 0, 0, 0, 0, 0)

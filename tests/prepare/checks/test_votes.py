@@ -13,9 +13,9 @@ import pytest
 
 from tests.ferbench import PUBLISHED, needs_ferbench
 from tests.prepare.builders import mini
+from unifer.ballots import VOTED
 from unifer.cli import main
 from unifer.prepare.builders import rows
-from unifer.prepare.builders.fer2013 import VOTED
 from unifer.prepare.checks.votes import against, outvoted
 from unifer.records import Question, RewardRow
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unifer.cli import flags
 from unifer.cli.console import progress, wrapped
+from unifer.cli.data import label_audit
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="FERPlus's fer2013new.csv: name questions whose label is not the vote's",
     )
     flags.add_former_name(check, "--votes", votes)
+    label_audit.add_flags(check)
     check.add_argument("--json", type=Path, metavar="FILE", help="write every finding there")
     check.set_defaults(run=_check)
 
@@ -85,6 +87,7 @@ def _check(args: argparse.Namespace) -> int:
     from unifer.prepare.checks.report import conclude
     from unifer.prepare.checks.tables import Tables
 
+    label_audit.check(args)
     given = [path.resolve() for path in (*args.files, *args.test)]
     twice = next((path for path in given if given.count(path) > 1), None)
     if twice is not None:
@@ -106,6 +109,8 @@ def _check(args: argparse.Namespace) -> int:
     _show(report)
     if args.json:
         files.write_json(args.json, report.to_json())
+    if args.audit is not None:
+        label_audit.audit(args, known_specs(args.dataset_dir))
     return 1 if report.errors else 0
 
 

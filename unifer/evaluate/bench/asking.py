@@ -17,10 +17,12 @@ from unifer.errors import reporting_full_disk
 from unifer.evaluate.bench.cells import BenchCell
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.inference.outputs import Output
+from unifer.evaluate.voting import prediction_of, vote_key
 from unifer.models.api.asking import Asker, Sent, ask_all
 from unifer.models.api.budget import Budget, BudgetSpent, FailedTry, RequestLedger
 from unifer.models.api.client import ApiSpec
 from unifer.models.api.requests import ReadyModel
+from unifer.models.engines import Reply
 from unifer.records import Json, Prediction, Question
 
 NAME = "requests.jsonl"
@@ -79,7 +81,7 @@ class Questioning:
         retries: int,
     ) -> None:
         self._entry, self._work, self._ledger = entry, work, ledger
-        self._cells = {cell.dataset.spec.name: cell for cell, _ in work}
+        self._cells = {cell.title: cell for cell, _ in work}
         self._asker = Asker(
             model,
             budget,
@@ -115,27 +117,31 @@ class Questioning:
         except ValueError as error:
             self._record(cell, output, Prediction(question, "", error=str(error)))
             return
-        key = f"{cell.dataset.spec.name}/{question.key}"
-        reply = await self._asker.ask(key, 1, question.prompt, picture, self._entry.generation.temperature)
-        if not isinstance(reply, Sent):
-            self._record(cell, output, Prediction(question, "", error=str(reply)))
-            return
-        answer = reply.answer
-        cell.count_answer(reply.cost, answer.tokens_in, answer.tokens_out)
+        votes = output.plan.votes
+        replies: list[Reply] = []
+        while len(replies) < votes and not (replies and replies[-1].error):
+            replies.append(await self._vote(cell, question, picture, len(replies)))
+        self._record(cell, output, prediction_of(question, replies, votes))
+
+    async def _vote(self, cell: BenchCell, question: Question, picture: str, vote: int) -> Reply:
+        """One reply to a question; in the ledger without its text, which goes into the results file."""
+        key = f"{cell.title}/{vote_key(question.key, vote)}"
+        temperature, start = self._entry.generation.temperature, question.reply_start or ""
+        sent = await self._asker.ask(key, 1, question.prompt, picture, temperature, start)
+        if not isinstance(sent, Sent):
+            return Reply(key, error=str(sent))
+        answer = sent.answer
+        cell.count_answer(sent.cost, answer.tokens_in, answer.tokens_out)
+        self._ledger.replied(self._request(key, sent.number), answer, bound=sent.bound, cost=sent.cost)
         reason = _finish_reason(answer.finish_reason)
-        self._record(
-            cell,
-            output,
-            Prediction(question, answer.text, None, reason, answer.tokens_in, answer.tokens_out),
-        )
-        # Without its text, which is in the results file.
-        self._ledger.replied(self._request(key, reply.number), answer, bound=reply.bound, cost=reply.cost)
+        return Reply(key, answer.text, reason, answer.tokens_in, answer.tokens_out)
 
     def _picture(self, question: Question, output: Output) -> str:
         from unifer.evaluate.harness.tasks import picture_uri
 
         plan = output.plan
-        return picture_uri(question, plan.questions_file.parent, plan.image_root, self._entry.image_rule)
+        beside, rule = plan.questions_file.parent, self._entry.image_rule
+        return picture_uri(question, beside, plan.image_root, rule, plan.damage)
 
     def _record(self, cell: BenchCell, output: Output, prediction: Prediction) -> None:
         with reporting_full_disk(output.plan.out):

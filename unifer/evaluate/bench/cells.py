@@ -15,7 +15,9 @@ from typing import Literal
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import prompts
+from unifer.dialogue.damage.kinds import Damage
 from unifer.errors import InputError
+from unifer.evaluate import voting
 from unifer.evaluate.bench.entries import ModelEntry
 from unifer.evaluate.grading import Graded
 from unifer.evaluate.inference.outputs import AnswerPlan, out_name, read_log
@@ -45,7 +47,10 @@ class DatasetQuestions:
 
 @dataclass
 class BenchCell:
-    """One model on one dataset: counts of all its rows; tokens, cost and requests of this run alone."""
+    """One model on one dataset, as it is or damaged.
+
+    Counts are of all its rows; tokens, cost and requests of this run alone.
+    """
 
     entry: ModelEntry
     dataset: DatasetQuestions
@@ -68,6 +73,12 @@ class BenchCell:
     """Questions that have a row."""
 
     @property
+    def title(self) -> str:
+        """The dataset, and the damage to its pictures: `rafdb`, `rafdb defocus:3`; no model has it twice."""
+        name, damage = self.dataset.spec.name, self.plan.damage
+        return name if damage is None else f"{name} {damage}"
+
+    @property
     def total(self) -> int:
         return len(self.plan.questions)
 
@@ -81,10 +92,16 @@ class BenchCell:
 
     @property
     def ceiling(self) -> float:
-        """The most that one request for each open question can cost, in dollars."""
-        return sum(
+        """The most that one request for each open question and vote can cost, in dollars."""
+        bounds = (
             self.prices.bound(question.prompt, self.entry.generation.max_tokens) for question in self.open
         )
+        return self.plan.votes * sum(bounds)
+
+    @property
+    def open_requests(self) -> int:
+        """How many requests its open questions take, without retries."""
+        return self.plan.votes * len(self.open)
 
     @property
     def war(self) -> float | None:
@@ -143,9 +160,18 @@ def read_datasets(specs: Sequence[DatasetSpec], *, sample: bool, limit: int | No
 
 
 def make_cells(
-    entries: Sequence[ModelEntry], datasets: Sequence[DatasetQuestions], image_root: Path | None
+    entries: Sequence[ModelEntry],
+    datasets: Sequence[DatasetQuestions],
+    image_root: Path | None,
+    damages: Sequence[Damage | None] = (None,),
+    votes: int = 1,
 ) -> list[BenchCell]:
-    """A cell per model and dataset, with the rows of earlier runs; those that cannot be planned are lost."""
+    """A cell per model, dataset and damage, with the rows of earlier runs; some are lost at once.
+
+    Raises InputError for questions that nobody can vote on, where `votes` are several.
+    """
+    for dataset in datasets:
+        voting.check_votable(dataset.questions, votes, dataset.path)
     cells = []
     for entry in entries:
         about: Json = {}
@@ -155,12 +181,14 @@ def make_cells(
         except InputError as error:
             reason = str(error)
         for dataset in datasets:
-            out = dataset.spec.results / out_name(entry.name, dataset.path, dataset.spec)
+            out = dataset.spec.results / out_name(entry.name, dataset.path, dataset.spec, votes)
             made_with = {"questions": runs.describe_file(dataset.path), **about}
-            plan = AnswerPlan(dataset.path, dataset.questions, out, image_root, made_with)
-            cell = BenchCell(entry, dataset, plan)
-            _resume(cell, reason)
-            cells.append(cell)
+            made_with |= {voting.KEY: votes} if votes > 1 else {}
+            plan = AnswerPlan(dataset.path, dataset.questions, out, image_root, made_with, votes=votes)
+            for damage in damages:
+                cell = BenchCell(entry, dataset, plan.damaged(damage))
+                _resume(cell, reason)
+                cells.append(cell)
     return cells
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from unifer import files, runs
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.damage import kinds
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.evaluate.harness.logs import ENGINE, read_log
@@ -79,7 +81,11 @@ def to_log(
     if images:
         source = loaded.source.path or spec.questions
         picture = partial(
-            picture_uri, beside=source.parent, image_root=image_root, rule=_rule(run.path, identity)
+            picture_uri,
+            beside=source.parent,
+            image_root=image_root,
+            rule=_rule(run.path, identity),
+            damage=_damage(run.path, identity),
         )
     files.move_aside(out)
     write_log(out, spec, predictions, identity, total=total, picture=picture)
@@ -91,6 +97,16 @@ def _summary(
 ) -> ConversionSummary:
     failed = sum(prediction.failed for prediction in predictions)
     return ConversionSummary(out, len(predictions), failed, total, tuple(notes))
+
+
+def _damage(path: Path, identity: Json) -> Damage | None:
+    stated = identity.get(kinds.KEY)
+    if stated is None or stated in [damage.to_json() for damage in kinds.GRID]:
+        return None if stated is None else Damage.from_json(stated)
+    raise InputError(
+        f"{path}: its pictures were damaged in another way than here ({runs.short(stated)}); "
+        "leave --images away"
+    )
 
 
 def _rule(path: Path, identity: Json) -> ImageRule:

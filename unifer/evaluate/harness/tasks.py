@@ -20,6 +20,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from unifer import runs
 from unifer.datasets import DatasetSpec
 from unifer.dialogue import images, prompts
+from unifer.dialogue.damage.effects import change_for
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.images import ImageRule
 from unifer.evaluate.harness.scorer import strict_for
 from unifer.evaluate.harness.translation import FACTS, question_in, sample_of
@@ -81,6 +83,11 @@ def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
     def before_the_prompt() -> Solver:
         async def show(state: TaskState, generate: Generate) -> TaskState:
             question = question_in(state.metadata)
+            if question.reply_start is not None:
+                raise NotAskedError(
+                    "its reply is begun already ('reply_start'), and a task asks anew; use `unifer infer` or "
+                    "`unifer bench`"
+                )
             try:
                 text = prompts.check_prompt(question.prompt)
                 uri = await anyio.to_thread.run_sync(picture_uri, question, beside, image_root, rule)
@@ -94,9 +101,12 @@ def show_face(beside: Path, image_root: Path | None, rule: ImageRule) -> Solver:
     return before_the_prompt()
 
 
-def picture_uri(question: Question, beside: Path, image_root: Path | None, rule: ImageRule) -> str:
+def picture_uri(
+    question: Question, beside: Path, image_root: Path | None, rule: ImageRule, damage: Damage | None = None
+) -> str:
     """The pixels that `images.load` makes, as a PNG in a data URI, without loss. Raises ImageError."""
-    image = images.load(images.resolve(question.image_path, image_root, beside), rule, question.image_path)
+    path = images.resolve(question.image_path, image_root, beside)
+    image = images.load(path, rule, question.image_path, change_for(damage, question.key, rule))
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=1)  # a fifth of the time for a tenth more bytes
     return f"data:image/png;base64,{base64.b64encode(encoded.getvalue()).decode()}"

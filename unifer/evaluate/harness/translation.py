@@ -22,6 +22,8 @@ QUESTION = "question"
 FACTS = "unifer"
 """Key of what we add to the metadata of a task, of a sample, of an output."""
 NO_REPLY = "no reply"
+VOTES = "replies"
+"""Key of all votes of a row; an output holds the one that stands for it."""
 SAMPLING = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "seed": "seed"}
 """Inspect's names of settings of generation, and ours in manifests."""
 _ASCII = "ascii_json"
@@ -85,6 +87,7 @@ def prediction_of(question: Question, output: ModelOutput, problem: str | None =
         "completion_tokens": None if usage is None else usage.output_tokens,
     }
     exact = (output.metadata or {}).get(FACTS) or {}
+    row |= {name: None for name in (VOTES,) if name in exact}
     return Prediction.from_json(
         question.to_json() | {name: restore(exact.get(name, value)) for name, value in row.items()}
     )
@@ -101,6 +104,8 @@ def output_of(prediction: Prediction, model: str) -> ModelOutput:
         exact["finish_reason"] = prediction.finish_reason
     if lossless(prediction.reply) != prediction.reply:
         exact["model_response"] = lossless(prediction.reply)
+    if prediction.votes:
+        exact[VOTES] = lossless([vote.to_json() for vote in prediction.votes])
     counts = {"prompt_tokens": prediction.prompt_tokens, "completion_tokens": prediction.completion_tokens}
     usage = None
     if set(counts.values()) != {None}:

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unifer import files, runs
 from unifer.dialogue import images, prompts
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.images import ImageError
 from unifer.errors import InputError, Interrupted
-from unifer.evaluate import parts
+from unifer.evaluate import parts, voting
 from unifer.evaluate.inference import outputs
-from unifer.evaluate.inference.answering import answer
+from unifer.evaluate.inference.answering import answer, stream_key
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
 from unifer.evaluate.inference.shards import ModelWork, answer_in_processes
 from unifer.evaluate.parts import QuestionPart
@@ -77,13 +78,16 @@ def plan(
     spec: EngineSpec,
     image_root: Path | None = None,
     part: QuestionPart | None = None,
+    damage: Damage | None = None,
     profile: str = "default",
+    votes: int = 1,
 ) -> AnswerPlan:
     """What to answer into which file: with a `part`, its share of `questions` beside `out`.
 
-    `profile` is the name of the inference profile, for readers of the manifest.
+    With a `damage`, its own file beside `out`. `profile` is the name of the inference profile, for readers of
+    the manifest. `votes` are the replies that each question gets.
 
-    Raises InputError if `out` is not JSONL, or the part holds no question.
+    Raises InputError if `out` is not JSONL, the part holds no question, or nobody can vote on the questions.
     """
     if out.suffix != outputs.SUFFIX:
         raise InputError(
@@ -94,23 +98,25 @@ def plan(
         "model": model,
         "prompt": prompts.VERSION,
         **spec.identity(),
+        **({voting.KEY: votes} if votes > 1 else {}),
     }
+    voting.check_votable(questions, votes, questions_file)
+    whole = AnswerPlan(
+        questions_file, tuple(questions), out, image_root, identity, profile=profile, votes=votes
+    ).damaged(damage)
     if part is None:
-        return AnswerPlan(questions_file, tuple(questions), out, image_root, identity, profile=profile)
+        return whole
     if part.of > len(questions):
         asked = f"{len(questions)} questions of {questions_file} are asked for"
         raise InputError(
             f"--part {part}: {asked}, so some parts would hold none; split them into at most {len(questions)}"
         )
-    shared = tuple(part.questions(questions))
-    return AnswerPlan(
-        questions_file,
-        shared,
-        part.path(out),
-        image_root,
-        identity | {parts.KEY: part.to_json()},
-        len(questions),
-        profile,
+    return replace(
+        whole,
+        questions=tuple(part.questions(questions)),
+        out=part.path(whole.out),
+        identity=whole.identity | {parts.KEY: part.to_json()},
+        whole=len(questions),
     )
 
 
@@ -262,7 +268,12 @@ def _answer_all(opened: Sequence[_Opened], shards: int, slot: EngineSlot | None)
 
 def _streams(opened: Sequence[Output]) -> list[Sequence[Output]]:
     """All files in one stream, or one by one where a key stands in two: a reply would not say whose it is."""
-    keys = [question.key for output in opened for question in output.todo()]
+    keys = [
+        stream_key(output.plan, question, vote)
+        for output in opened
+        for question in output.todo()
+        for vote in range(output.plan.votes)
+    ]
     return [opened] if len(set(keys)) == len(keys) else [[output] for output in opened]
 
 

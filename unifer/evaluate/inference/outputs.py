@@ -8,12 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unifer import files, runs
 from unifer.append_log import AppendLog
 from unifer.datasets import DatasetSpec
+from unifer.dialogue.damage import kinds
+from unifer.dialogue.damage.kinds import Damage
 from unifer.dialogue.wordings import wording_of
 from unifer.errors import InputError, reporting_full_disk
 from unifer.locks import locked
@@ -36,10 +38,21 @@ class AnswerPlan:
     """Where `questions` are a part of those asked for: how many those are."""
     profile: str = "default"
     """Name of the inference profile."""
+    votes: int = 1
+    """Replies to each question."""
+    damage: Damage | None = None
+    """What is done to each picture before it is asked about; None: nothing."""
 
     @property
     def manifest(self) -> Path:
         return runs.manifest_path(self.out)
+
+    def damaged(self, damage: Damage | None) -> AnswerPlan:
+        """The same questions over damaged pictures, in a file of their own; None: this plan."""
+        if damage is None:
+            return self
+        identity = self.identity | {kinds.KEY: damage.to_json()}
+        return replace(self, out=damage.path(self.out), identity=identity, damage=damage)
 
     def shard(self, index: int) -> Path:
         """Where worker `index` keeps its rows until they are merged."""
@@ -55,10 +68,14 @@ class AnswerPlan:
         )
 
 
-def out_name(model: str, questions: Path, spec: DatasetSpec) -> str:
-    """`UniFER-7B.jsonl`, or `UniFER-7B.sample_qa.jsonl` for another file than the dataset's own."""
+def out_name(model: str, questions: Path, spec: DatasetSpec, votes: int = 1) -> str:
+    """`UniFER-7B.jsonl`, or `UniFER-7B.sample_qa.jsonl` for another file than the dataset's own.
+
+    `UniFER-7B.votes.jsonl` with several votes, so that they stand beside the greedy replies.
+    """
     default = questions.exists() and spec.questions.exists() and questions.samefile(spec.questions)
-    return f"{model}{SUFFIX}" if default else f"{model}.{questions.stem}{SUFFIX}"
+    parts = [model, *([] if default else [questions.stem]), *(["votes"] if votes > 1 else [])]
+    return ".".join(parts) + SUFFIX
 
 
 class Output:

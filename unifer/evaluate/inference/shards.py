@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from unifer.append_log import AppendLog
+from unifer.dialogue.damage.kinds import Damage
 from unifer.errors import INTERRUPTED, InputError
 from unifer.evaluate.inference.answering import answer
 from unifer.evaluate.inference.outputs import AnswerPlan, Output
@@ -207,7 +208,9 @@ def _work(plan: AnswerPlan, index: int, questions: list[Question]) -> Json:
         "questions_file": str(plan.questions_file),
         "questions": [question.to_json() for question in questions],
         "out": str(plan.shard(index)),
+        "votes": plan.votes,
         "image_root": None if plan.image_root is None else str(plan.image_root),
+        "damage": None if plan.damage is None else plan.damage.to_json(),
     }
 
 
@@ -231,11 +234,22 @@ def _answer_job(job: Json, slot: EngineSlot) -> None:
     spec = EngineSpec.from_json(job["spec"])
     engine = slot.engine_for(spec)
     for work in job["work"]:
-        questions = tuple(Question.from_json(row) for row in work["questions"])
-        root = None if work["image_root"] is None else Path(work["image_root"])
-        plan = AnswerPlan(Path(work["questions_file"]), questions, Path(work["out"]), root, {})
+        plan = _plan_of(work)
         with AppendLog(plan.out) as log:
             answer([Output(plan, log)], engine, spec.image_rule, lambda amount=1: None)
+
+
+def _plan_of(work: Json) -> AnswerPlan:
+    """What `_work` wrote down."""
+    return AnswerPlan(
+        Path(work["questions_file"]),
+        tuple(Question.from_json(row) for row in work["questions"]),
+        Path(work["out"]),
+        None if work["image_root"] is None else Path(work["image_root"]),
+        {},
+        votes=work["votes"],
+        damage=None if work["damage"] is None else Damage.from_json(work["damage"]),
+    )
 
 
 def _end_with_parent() -> None:

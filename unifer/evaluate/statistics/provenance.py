@@ -19,7 +19,14 @@ from unifer.records import Json
 if TYPE_CHECKING:
     from unifer.evaluate.run_files import Selected
 
-_CONDITIONS = {"prompt": "prompt", "image_rule": "image rule", "generation": "sampling", "dtype": "precision"}
+_CONDITIONS = {
+    "prompt": "prompt",
+    "image_rule": "image rule",
+    "damage": "damage to the pictures",
+    "generation": "sampling",
+    "votes": "votes",
+    "dtype": "precision",
+}
 """Keys of a manifest's identity that change what a model answers, and their names for people."""
 _REPEATS = ("generation.seed",)
 """What may differ between repeats of one run."""

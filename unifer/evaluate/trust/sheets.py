@@ -6,7 +6,8 @@ the trust card and the leaderboard read them and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,7 @@ FORMAT = 1
 Kind = Literal["faithfulness", "votes", "damage", "calibration", "fairness"]
 KINDS: tuple[Kind, ...] = ("faithfulness", "votes", "damage", "calibration", "fairness")
 Better = Literal["higher", "lower", "neither"]
+Unit = Literal["share", "number"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class TrustRate:
     """One figure: a share, a mean or an error, with its 95 % interval.
 
     `value` is None where nothing counts (`n` 0), the bounds where no interval can be given. `of` says in
-    plain words what `n` counts: the denominator.
+    plain words what `n` counts: the denominator. A `share` is shown in percent, a `number` (a cross-entropy,
+    a temperature) as it is.
     """
 
     name: str
@@ -43,8 +46,11 @@ class TrustRate:
     n: int
     of: str
     better: Better = "higher"
+    unit: Unit = "share"
 
     def __post_init__(self) -> None:
+        if not all(math.isfinite(value) for value in (self.value, self.low, self.high) if value is not None):
+            raise ValueError(f"rate {self.name!r} holds a value that is no finite number")
         if (self.low is None) != (self.high is None):
             raise ValueError(f"rate {self.name!r} has one bound of an interval; give both or none")
         if self.value is not None and self.n < 1:
@@ -90,22 +96,24 @@ def share(
     *,
     units: Sequence[Hashable] | None = None,
     better: Better = "higher",
+    unit: Unit = "share",
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> TrustRate:
     """The mean of `hits` (n,), its interval a percentile bootstrap over rows, or over whole `units` (n,).
 
-    A unit is what is alike: a subject, a family of drawn faces. A single unit gives no interval.
+    A unit is what is alike: a subject, a family of drawn faces. A single unit gives no interval, nor do 0
+    resamples.
     """
     if not len(hits):
-        return TrustRate(name, None, None, None, 0, of, better)
+        return TrustRate(name, None, None, None, 0, of, better, unit)
     values = np.asarray(hits, dtype=float)
     distinct = None if units is None else len(set(units))
-    if distinct == 1:
-        return TrustRate(name, float(values.mean()), None, None, len(values), of, better)
+    if distinct == 1 or not resamples:
+        return TrustRate(name, float(values.mean()), None, None, len(values), of, better, unit)
     sums = resampled_sums(values[:, None], units, resamples, seed)
     low, high = percentile_interval(sums[:, 0] / sums[:, 1], LEVEL, Drawn(distinct).clusters)
-    return TrustRate(name, float(values.mean()), low, high, len(values), of, better)
+    return TrustRate(name, float(values.mean()), low, high, len(values), of, better, unit)
 
 
 def sheet_path(predictions: Path, kind: Kind) -> Path:
@@ -121,6 +129,12 @@ def write_sheet(path: Path, sheet: Sheet) -> None:
 def read_sheet(path: Path) -> Sheet:
     """The sheet in a JSON file. Raises InputError naming the file, the key, and what is allowed."""
     raw = files.read_json(path, "a trust sheet is a JSON object that a `unifer` command wrote")
+    written = raw.get("format", FORMAT) if isinstance(raw, Mapping) else FORMAT
+    if written != FORMAT:
+        raise InputError(
+            f"{path}: is a trust sheet of format {written!r}; this version reads {FORMAT}: make it again "
+            "with this version's command, or read it with the version that wrote it"
+        )
     try:
         sheet: Sheet = reading.typed(Sheet, raw, "")
     except ValueError as error:

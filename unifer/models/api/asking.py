@@ -80,14 +80,22 @@ class Asker:
         self._failed_in_a_row = 0
 
     async def ask(
-        self, key: str, attempt: int, prompt: str, picture: object, temperature: float | None
+        self,
+        key: str,
+        attempt: int,
+        prompt: str,
+        picture: object,
+        temperature: float | None,
+        start: str = "",
     ) -> Sent | NoReply:
         """The reply, or the last of the errors where every try failed, which the journal then has.
+
+        With a `start`, the answer's text holds it, and the model went on from there.
 
         Raises BudgetSpent, and InputError where no further request would fare better: a refused key, an
         unknown model, a spent quota, no connection from the start, or `HOPELESS` failed rows in a row.
         """
-        ask = Ask(f"{key}#{attempt}", prompt, picture, temperature)
+        ask = Ask(f"{key}#{attempt}", prompt, picture, temperature, start)
         bound = self._prices.bound(prompt, self._max_tokens)
         number = 0
         while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from unifer.models.api.requests import (
 )
 
 if TYPE_CHECKING:
-    from inspect_ai.model import ChatMessageUser, GenerateConfig, Model, ModelOutput, ModelUsage
+    from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage
 
 
 PromptStyle = Literal["image_first", "text_first"]
@@ -39,6 +39,11 @@ _NO_KEY = "none"
 _OWN_RETRIES = ("openai", "openai-api", "anthropic")
 """Providers whose client would send again by itself, and takes `max_retries`."""
 _LONGEST_MESSAGE = 300
+CONTINUING = ("anthropic", "vllm", "sglang")
+"""Providers of inspect_ai that go on with an assistant's turn; others would answer it as a new one.
+
+Some models of theirs refuse it, with a message of their own.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,18 +94,33 @@ class ApiModel:
         turn = ChatMessageUser(
             content=[*pictures, text] if self.spec.style == "image_first" else [text, *pictures]
         )
+        turns: list[ChatMessage] = [turn, *([self._begun(ask.start)] if ask.start else [])]
         config = GenerateConfig(temperature=ask.temperature)
         try:
-            output = await (self._cached(turn, config) if self.spec.cache else self._straight(turn, config))
+            output = await (self._cached(turns, config) if self.spec.cache else self._straight(turns, config))
         except Exception as error:  # whatever a provider raises becomes this request's recorded failure
             raise self._failure(error) from None
-        return self._answer(output)
+        answer = self._answer(output)
+        return replace(answer, text=ask.start + answer.text) if ask.start else answer
 
-    async def _cached(self, turn: ChatMessageUser, config: GenerateConfig) -> ModelOutput:
+    def _begun(self, start: str) -> ChatMessage:
+        """The assistant's turn that the model is to go on with. Raises NoReply where it cannot."""
+        from inspect_ai.model import ChatMessageAssistant
+
+        provider = "an OpenAI-compatible server" if self.spec.url else self.spec.model.split("/")[0]
+        if provider not in CONTINUING:
+            raise NoReply(
+                "bad_request",
+                f"{self.where}: {provider} cannot go on with a reply that was begun, which is possible with "
+                f"{', '.join(CONTINUING)}, and with a checkpoint of yours by `unifer infer`",
+            )
+        return ChatMessageAssistant(content=start)
+
+    async def _cached(self, turns: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         # A task of its own: what inspect records of a call is kept in the task's context, and goes with it.
-        return await asyncio.create_task(self._model.generate([turn], config=config, cache=True))
+        return await asyncio.create_task(self._model.generate(turns, config=config, cache=True))
 
-    async def _straight(self, turn: ChatMessageUser, config: GenerateConfig) -> ModelOutput:
+    async def _straight(self, turns: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         """The provider's own `generate`, without what inspect's model wraps around it.
 
         Its retries, events and snapshots of pictures cost a third of the time of a request, and nothing here
@@ -108,7 +128,7 @@ class ApiModel:
         """
         async with self._connections, asyncio.timeout(self.spec.timeout):
             output_or_pair = await self._model.api.generate(
-                [turn], tools=[], tool_choice="none", config=self._model.config.merge(config)
+                turns, tools=[], tool_choice="none", config=self._model.config.merge(config)
             )
         output = output_or_pair[0] if isinstance(output_or_pair, tuple) else output_or_pair
         if isinstance(output, Exception):

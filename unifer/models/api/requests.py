@@ -103,6 +103,8 @@ class Ask:
     picture: Any
     temperature: float | None
     """None leaves it to the provider, where a model takes none."""
+    start: str = ""
+    """What the reply begins with: the model goes on from there."""
 
 
 class ReadyModel(Protocol):

@@ -35,6 +35,17 @@ class Request:
 
     The transformers engine answers those of one temperature together.
     """
+    start: str = ""
+    """What the reply begins with: the model goes on from there, and the reply holds it."""
+
+
+AGAIN = "\x1f"
+"""In a key, before what tells several requests about one question apart in a stream."""
+
+
+def question_of(key: str) -> str:
+    """The question that a request's key is about; its sampling is seeded by that alone."""
+    return key.partition(AGAIN)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +108,9 @@ class GenerationSettings:
     def seed_of(self, key: str) -> int:
         """A seed for one request, where the engine can take one.
 
-        Its sampled reply then depends neither on order nor on the batch.
+        Its sampled reply then depends neither on order nor on the batch. Requests on one question share it.
         """
-        return int.from_bytes(hashlib.sha256(f"{self.seed}:{key}".encode()).digest()[:4], "big")
+        return int.from_bytes(hashlib.sha256(f"{self.seed}:{question_of(key)}".encode()).digest()[:4], "big")
 
     def to_json(self) -> Json:
         """Every setting by its name, those of `more` beside the others."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from unifer import files
 from unifer.errors import InputError
-from unifer.models.engines.base import Reply, Request
+from unifer.models.engines.base import Reply, Request, question_of
 
 ANY = "*"
 """Key of the replies file that stands for every question without a reply of its own.
@@ -63,10 +63,11 @@ def replies_from(path: Path) -> Callable[[Request], str]:
         )
 
     def reply(request: Request) -> str:
-        if request.key in table:
-            return str(table[request.key])
+        question = question_of(request.key)
+        if question in table:
+            return str(table[question])
         if ANY not in table:
-            raise ValueError(f"{path.name} has no reply for {request.key!r} and none for {ANY!r}")
-        return str(table[ANY]).replace("{key}", request.key)
+            raise ValueError(f"{path.name} has no reply for {question!r} and none for {ANY!r}")
+        return str(table[ANY]).replace("{key}", question)
 
     return reply

@@ -65,7 +65,7 @@ class ServerEngine:
         self._settings = settings
         self._processor: Any = load_processor(path)
         self._processing = threading.Lock()
-        self._prompt_ids: dict[tuple[str, tuple[int, int]], list[int]] = {}
+        self._prompt_ids: dict[tuple[str, str, tuple[int, int]], list[int]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ask-servers", daemon=True)
         self._thread.start()
@@ -131,7 +131,9 @@ class ServerEngine:
 
     async def _one(self, request: Request) -> Reply:
         try:
-            sent = await self._asker.ask(request.key, 1, request.prompt, request.image, request.temperature)
+            sent = await self._asker.ask(
+                request.key, 1, request.prompt, request.image, request.temperature, request.start
+            )
         except InputError:
             raise
         except Exception as error:  # the boundary: one bad request must not lose the others
@@ -145,10 +147,13 @@ class ServerEngine:
         """What is sent, nothing left to a server's own defaults."""
         settings = self._settings.at(ask.temperature)
         key = ask.key.rpartition("#")[0]  # as our caller knows it, without the number of the attempt
+        messages = [_with_picture(message, ask.picture) for message in prompts.chat_messages(ask.prompt)]
+        begun: Json = {"messages": messages}
+        if ask.start:
+            messages.append({"role": "assistant", "content": ask.start})
+            begun |= {"add_generation_prompt": False, "continue_final_message": True}
         return {
-            "messages": [
-                _with_picture(message, ask.picture) for message in prompts.chat_messages(ask.prompt)
-            ],
+            **begun,
             "max_tokens": settings.max_new_tokens,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
@@ -184,17 +189,18 @@ class ServerEngine:
                 "chat template or image processor differs; serve the checkpoint with its own files, "
                 "without --chat-template and --mm-processor-kwargs"
             )
-        return Answer(decode_reply(self._processor.tokenizer, ids), reason, len(prompt_ids), len(ids))
+        text = ask.start + decode_reply(self._processor.tokenizer, ids)
+        return Answer(text, reason, len(prompt_ids), len(ids))
 
     def _own_prompt_ids(self, ask: Ask) -> list[int]:
         """The tokens of a prompt as our processor makes them.
 
         They depend on the text and on the picture's size alone.
         """
-        known = (ask.prompt, ask.picture.size)
+        known = (ask.prompt, ask.start, ask.picture.size)
         with self._processing:
             if known not in self._prompt_ids:
-                text = render_prompt(self._processor, ask.prompt)
+                text = render_prompt(self._processor, ask.prompt, ask.start)
                 if len(self._prompt_ids) == _REMEMBERED:
                     self._prompt_ids.clear()
                 encoded = self._processor(text=[text], images=[[ask.picture]], return_tensors="pt")

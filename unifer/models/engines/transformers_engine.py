@@ -78,7 +78,7 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _generate(self, batch: list[Request]) -> list[Reply]:
-        texts = [render_prompt(self._processor, request.prompt) for request in batch]
+        texts = [render_prompt(self._processor, request.prompt, request.start) for request in batch]
         images = [[request.image] for request in batch]
         inputs = self._processor(text=texts, images=images, padding=True, return_tensors="pt").to(
             self._model.device
@@ -101,7 +101,7 @@ class TransformersEngine:
     def _reply(self, request: Request, prompt_tokens: int, ids: list[int]) -> Reply:
         end = next((at for at, token in enumerate(ids) if token in self._end_tokens), None)
         kept = ids if end is None else ids[:end]
-        text = decode_reply(self._processor.tokenizer, kept)
+        text = request.start + decode_reply(self._processor.tokenizer, kept)
         # The end token counts, as in vLLM; padding after it does not.
         return Reply(
             request.key,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
-import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from unifer.dialogue.images import PATCH, ImageRule
 from unifer.errors import InputError
 from unifer.models.devices import visible_gpus
 from unifer.models.engines.base import GenerationSettings, Reply, Request
+from unifer.models.engines.feeding import Feeder, join
 from unifer.models.engines.vllm_weights import exchange_weights
 from unifer.models.families import described
 from unifer.models.image_limits import image_tokens
@@ -66,14 +65,17 @@ class VllmEngine:
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
         engine = self.llm.llm_engine
-        in_flight: dict[str, str] = {}
+        in_flight: dict[str, Request] = {}
         try:
-            with _Feeder(
-                self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4
-            ) as feeder:
+            with Feeder(self._preparing, requests, self._prepare, ahead=self._in_flight_limit // 4) as feeder:
+                waited = 0
                 while not feeder.ended or in_flight:
-                    while len(in_flight) < self._in_flight_limit and (
-                        item := feeder.next(wait=not in_flight)
+                    joining = join(feeder.ready, len(in_flight), waited)
+                    waited = 0 if joining else waited + bool(feeder.ready)
+                    while (
+                        joining
+                        and len(in_flight) < self._in_flight_limit
+                        and (item := feeder.next(wait=not in_flight))
                     ):
                         request, prepared = item
                         reply = self._submit(request, prepared, in_flight)
@@ -102,12 +104,12 @@ class VllmEngine:
     def _prepare(self, request: Request) -> Any:
         """Tokens and pixel values of one request, as vLLM's scheduler takes them."""
         prompt = {
-            "prompt": render_prompt(self.processor, request.prompt),
+            "prompt": render_prompt(self.processor, request.prompt, request.start),
             "multi_modal_data": {"image": request.image},
         }
         return render_for_engine(self.llm, prompt)
 
-    def _submit(self, request: Request, prepared: Any, in_flight: dict[str, str]) -> Reply | None:
+    def _submit(self, request: Request, prepared: Any, in_flight: dict[str, Request]) -> Reply | None:
         if isinstance(prepared, Exception):
             return Reply.failed(request.key, prepared)
         request_id = request.key
@@ -118,16 +120,16 @@ class VllmEngine:
             ValueError
         ) as error:  # vLLM's word for a request that it will not take, one too long for instance
             return Reply.failed(request.key, error)
-        in_flight[request_id] = request.key
+        in_flight[request_id] = request
         return None
 
-    def _reply(self, key: str, output: Any) -> Reply:
+    def _reply(self, request: Request, output: Any) -> Reply:
         completion = output.outputs[0]
         ids = list(completion.token_ids)
         # With detokenize=False vLLM leaves the end token among the ids; it is a control token and drops out
         # of the text.
-        text = decode_reply(self.processor.tokenizer, ids)
-        return Reply(key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
+        text = request.start + decode_reply(self.processor.tokenizer, ids)
+        return Reply(request.key, text, completion.finish_reason, len(output.prompt_token_ids), len(ids))
 
 
 def _image_tokens(path: Path, processor: Any, side: int | None) -> int:
@@ -138,73 +140,6 @@ def _image_tokens(path: Path, processor: Any, side: int | None) -> int:
     if family is None or family.limits == "area":
         return int(side // PATCH) ** 2
     return image_tokens(processor, ImageRule(side, family.unit), family)
-
-
-class _Feeder:
-    """Prepares requests in the one thread of `pool`, at most `ahead` of their use.
-
-    One thread, because vLLM's processor is not meant for several; `next` raises what the source of requests
-    raised.
-    """
-
-    def __init__(
-        self, pool: ThreadPoolExecutor, requests: Iterable[Request], prepare: Any, ahead: int
-    ) -> None:
-        self._pool = pool
-        self._ready: queue.Queue[Any] = queue.Queue(maxsize=max(2, ahead))
-        self._stop = threading.Event()
-        self._requests, self._prepare = requests, prepare
-        self.ended = False
-
-    def __enter__(self) -> _Feeder:
-        self._working = self._pool.submit(self._work)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._working.result()
-
-    def next(self, *, wait: bool) -> tuple[Request, Any] | None:
-        """The next request with its prepared input or the exception that preparing it raised.
-
-        None: none is ready, or no more.
-        """
-        if self.ended:
-            return None
-        try:
-            item = self._ready.get(block=wait)
-        except queue.Empty:
-            return None
-        if isinstance(item, tuple):
-            return item
-        self.ended = True
-        if item is not None:
-            raise item
-        return None
-
-    def _work(self) -> None:
-        last: BaseException | None = None
-        try:
-            for request in self._requests:
-                prepared: Any
-                try:
-                    prepared = self._prepare(request)
-                except Exception as error:
-                    prepared = error
-                if not self._put((request, prepared)):
-                    return
-        except BaseException as error:
-            last = error
-        self._put(last)
-
-    def _put(self, item: Any) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
 
 
 def prepare_environment() -> None:

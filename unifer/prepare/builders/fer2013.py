@@ -2,13 +2,8 @@
 
 FER2013: one table of expression codes, pixels and usages; `--image-root` writes the faces as PNG files.
 FERPlus: the votes in fer2013new.csv; the faces as PNG files, or as pixels in fer2013.csv. The published
-questions call a face `/FERPlus/test/<label>/<image>.png`. Two vote rules are known (`--vote-rule`):
-
-- `published`: most votes among the eight emotions; on a tie the first in the order of the official columns;
-  unknown and NF (not a face) never win. So are all but 47 of the 3,573 published rows labelled (default of
-  the test split).
-- `majority`: most votes among all ten columns; ties, unknown and NF are dropped (default of the other
-  splits).
+questions call a face `/FERPlus/test/<label>/<image>.png`. Of the vote rules of `ballots` (`--vote-rule`),
+`published` is the default of the test split, `majority` of the others.
 """
 
 from __future__ import annotations
@@ -16,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from unifer.ballots import VOTED, decide
 from unifer.emotions import spelled_in
 from unifer.errors import InputError
 from unifer.prepare.builders.label_tables import open_table
@@ -32,8 +28,6 @@ from unifer.prepare.builders.source import (
 
 CODES = {0: "anger", 1: "disgust", 2: "fear", 3: "happiness", 4: "sadness", 5: "surprise", 6: "neutral"}
 USAGES = {TRAIN: "Training", VALID: "PublicTest", TEST: "PrivateTest"}
-EMOTION_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-VOTED = (*EMOTION_COLUMNS, "unknown", "NF")
 _VOTE_TABLE = tuple((name,) for name in ("Usage", "Image name", *VOTED))
 _FOLDERS = {TRAIN: "FER2013Train", VALID: "FER2013Valid", TEST: "FER2013Test"}
 
@@ -122,25 +116,6 @@ def read_votes(path: Path) -> dict[str, list[int]]:
     return {
         name: [_votes(cell, path, number) for cell in cells] for number, (_, name, *cells) in rows if name
     }
-
-
-def decide(votes: list[int], rule: str) -> tuple[str | None, str]:
-    """(emotion, "") by the vote rule `published` or `majority`, or (None, why not).
-
-    `votes` are ten, in the order of the official columns.
-    """
-    if not any(votes):
-        return None, "no votes"
-    if rule == "published":
-        emotions = votes[: len(EMOTION_COLUMNS)]
-        if not any(emotions):
-            return None, "no votes for an emotion"
-        return EMOTION_COLUMNS[emotions.index(max(emotions))], ""
-    best = max(votes)
-    if votes.count(best) > 1:
-        return None, "tie"
-    winner = (*EMOTION_COLUMNS, "unknown", "not a face")[votes.index(best)]
-    return (winner, "") if winner in EMOTION_COLUMNS else (None, winner)
 
 
 FER2013 = Builder(

@@ -1,7 +1,9 @@
 """RAF-DB (basic emotions) and RAF-AU (Action Units): a list of images with labels, and aligned faces.
 
 RAF-DB: lines such as `test_0001.jpg 5` for both splits. The published questions call the faces
-`/RAF-DB/aligned/test_0001_aligned.jpg`; in the official tree they lie in `basic/Image/aligned`.
+`/RAF-DB/aligned/test_0001_aligned.jpg`; in the official tree they lie in `basic/Image/aligned`. Where the
+manual annotation lies beside them (`basic/Annotation/manual`, a file per face), gender, race and age go into
+each row's provenance; as officially coded, by the annotators' impression.
 
 RAF-AU: lines such as `0001.jpg  1+4+25`, the AUs of each face joined by +; `null` for none, L and R for one
 side. It comes without splits as far as is known here. Facial-R1 splits it in FEA-20K, whose test rows name
@@ -28,6 +30,14 @@ from unifer.prepare.builders.source import (
     code_label,
 )
 
+PEOPLE = {
+    "gender": ("male", "female", "unsure"),
+    "race": ("Caucasian", "African-American", "Asian"),
+    "age": ("0-3", "4-19", "20-39", "40-69", "70+"),
+}
+"""What the last three lines of a face's manual annotation say, by code from 0."""
+_MANUAL = "Annotation/manual"
+_LANDMARKS = 5
 CODES = {1: "surprise", 2: "fear", 3: "disgust", 4: "happiness", 5: "sadness", 6: "anger", 7: "neutral"}
 
 _RAFDB_LISTS = (
@@ -52,6 +62,9 @@ def rafdb_faces(source: DatasetSource) -> Iterator[SourceRow]:
     """Raises InputError: a line that is no name and code, a code outside 1..7, a name of neither split."""
     path, file = source.file("list"), source.path("list")
     source.note_encoding(file, encoding_of(path))
+    annotated = source.tree.exists(_MANUAL)
+    if not annotated and source.tree.exists(f"{_MANUAL}.zip"):
+        source.report.notes.append(f"{_MANUAL}.zip is not unpacked: rows are without gender, race and age")
     for number, line in lines(path):
         name, _, code = line.replace(",", " ").replace("\t", " ").partition(" ")
         split = name.partition("_")[0]
@@ -65,7 +78,32 @@ def rafdb_faces(source: DatasetSource) -> Iterator[SourceRow]:
         if split == source.split:
             image = f"{name.rpartition('.')[0].removesuffix('_aligned')}_aligned.jpg"
             candidates = (f"Image/aligned/{image}", f"aligned/{image}")
-            yield SourceRow(candidates, file, number, f"/RAF-DB/aligned/{image}", label)
+            people = _people(source, image.removesuffix("_aligned.jpg")) if annotated else None
+            yield SourceRow(candidates, file, number, f"/RAF-DB/aligned/{image}", label, extra=people)
+
+
+def _people(source: DatasetSource, stem: str) -> dict[str, str] | None:
+    """Gender, race and age of one face; None where it has no annotation.
+
+    Raises InputError `file:line` for a code that the official description does not have.
+    """
+    name = f"{_MANUAL}/{stem}_manu_attri.txt"
+    if not source.tree.exists(name):
+        return None
+    path = source.tree.root / name
+    rows = list(lines(path))[_LANDMARKS:]
+    if len(rows) != len(PEOPLE):
+        raise InputError(
+            f"{path}: {len(rows)} lines follow the {_LANDMARKS} landmarks; three are expected: "
+            f"{', '.join(PEOPLE)}"
+        )
+    found = {}
+    for (number, code), (column, values) in zip(rows, PEOPLE.items(), strict=True):
+        if not code.isdecimal() or int(code) >= len(values):
+            allowed = ", ".join(f"{place} {value}" for place, value in enumerate(values))
+            raise InputError.at(path, number, f"{code!r} is no code of {column}; allowed are {allowed}")
+        found[column] = values[int(code)]
+    return found
 
 
 def rafau_needs(_split: str) -> tuple[Need, ...]:

@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from unifer import files
+from unifer.ballots import EMOTION_COLUMNS, VOTED, decide
 from unifer.emotions import canonical
-from unifer.prepare.builders.fer2013 import EMOTION_COLUMNS, VOTED, decide, read_votes
+from unifer.prepare.builders.fer2013 import read_votes
 from unifer.prepare.checks.findings import RowFinding
 from unifer.records import Question
 

@@ -13,7 +13,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from unifer.action_units import ACTION_UNITS, PROTOTYPES
+from unifer.action_units import ACTION_UNITS, MARKS, PROTOTYPES
 from unifer.emotions import EMOTIONS
 
 Side = Literal["L", "R", "both"]
@@ -83,23 +83,6 @@ class Expression:
         dropped = set(numbers)
         return Expression(tuple(unit for unit in self.units if unit.number not in dropped))
 
-
-_CORE = MappingProxyType(
-    {
-        "neutral": (),
-        "happiness": (12,),
-        "sadness": (1, 15),
-        "surprise": (2, 26),
-        "fear": (4, 20),
-        "disgust": (9, 10),
-        "anger": (4, 23),
-        "contempt": (14,),
-    }
-)
-"""The AUs that tell one emotion from the others.
-
-They are dropped less often than the rest of the prototype.
-"""
 
 _COMPANIONS: MappingProxyType[str, tuple[tuple[int, float], ...]] = MappingProxyType(
     {
@@ -176,7 +159,7 @@ def sample_free(rng: Random) -> Expression:
 
 def _clear(emotion: str, rng: Random) -> dict[int, float]:
     """The prototype with its companions: most distinguishing AUs kept, the others dropped now and then."""
-    prototype, core = PROTOTYPES[emotion], _CORE[emotion]
+    prototype, core = PROTOTYPES[emotion], MARKS[emotion]
     level = rng.triangular(1.4, 5.0, 3.4)
     shown_units = [n for n in prototype if rng.random() > (0.06 if n in core else 0.16)]
     if prototype and not set(shown_units) & set(core):

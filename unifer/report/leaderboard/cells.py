@@ -228,9 +228,12 @@ def _cell(values: Mapping[str, Value], loaded: LoadedRun, counts: Mapping[str, i
     flags = [f"incomplete: {counts['missing']:,} without a reply"] if counts["missing"] else []
     flags += [f"{counts['failed']:,} failed"] if counts["failed"] else []
     manifest, rows = loaded.manifest, loaded.predictions
+    damage = None if manifest is None else manifest.damage
+    flags += [] if damage is None else [f"damaged pictures: {damage}"]
     cell = BoardCell(
         values,
         counts,
+        comparable=damage is None,
         au_set=loaded.spec.au_set,
         profile=None if manifest is None else manifest.profile,
         folds=folds_of(row.question for row in rows),
@@ -242,5 +245,5 @@ def _cell(values: Mapping[str, Value], loaded: LoadedRun, counts: Mapping[str, i
     total = counts["asked"] - strangers
     flags = [f"partial: {total:,} of {len(keys):,} questions", *flags] if total < len(keys) else flags
     flags = [f"{strangers:,} other questions", *flags] if strangers else flags
-    comparable = total == len(keys) and not strangers
+    comparable = total == len(keys) and not strangers and damage is None
     return replace(cell, whole=len(keys), comparable=comparable, flags=tuple(flags))

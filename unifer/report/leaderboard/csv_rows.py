@@ -52,14 +52,14 @@ def csv(boards: Sequence[Leaderboard], published: Sequence[PublishedResult], pro
 def _rows(board: Leaderboard, protocol: str) -> Iterator[Row]:
     title = board.group.title
     for entry in board.entries:
-        head = {"kind": "run", "board": title, "model": _cell_text(entry.model), "protocol": protocol}
+        head = {"kind": "run", "board": title, "model": cell_text(entry.model), "protocol": protocol}
         rows = [(name, cell.values, _counts(cell)) for name, cell in entry.cells.items()]
         totals = board.totals.get(entry.model, {})
         rows += [(name, values, _summed(entry)) for name, values in totals.items() if values]
         for name, values, counts in rows:
             yield head | {"dataset": name} | _scores(values) | _ranks(board, entry.model, name) | counts
     for name, (columns, about) in board.reference.items():
-        head = {"kind": "baseline", "board": title, "model": name, "notes": _cell_text("; ".join(about))}
+        head = {"kind": "baseline", "board": title, "model": name, "notes": cell_text("; ".join(about))}
         yield from (head | {"dataset": column} | _scores(values) for column, values in columns.items())
 
 
@@ -85,13 +85,13 @@ def _ranks(board: Leaderboard, model: str, column: str) -> Row:
 
 
 def _counts(cell: BoardCell) -> Row:
-    prompt = None if cell.wording is None else _cell_text(cell.wording.text)
+    prompt = None if cell.wording is None else cell_text(cell.wording.text)
     notes = {
         "prompt": prompt,
         "comparable": cell.comparable,
         "folds": cell.folds,
-        "flags": _cell_text("; ".join(cell.flags)),
-        "notes": _cell_text("; ".join(cell.notes)),
+        "flags": cell_text("; ".join(cell.flags)),
+        "notes": cell_text("; ".join(cell.notes)),
     }
     return {"questions": cell.whole, **cell.counts, **notes}
 
@@ -100,7 +100,7 @@ def _summed(entry: Entry) -> Row:
     """Denominators of all sets together, where each set has them."""
     cells = list(entry.cells.values())
     names = [name for name in cells[0].counts if all(name in cell.counts for cell in cells)]
-    prompt = {} if entry.wording is None else {"prompt": _cell_text(entry.wording.text)}
+    prompt = {} if entry.wording is None else {"prompt": cell_text(entry.wording.text)}
     return prompt | {name: sum(cell.counts[name] for cell in cells) for name in names}
 
 
@@ -108,7 +108,7 @@ def _published(result: PublishedResult) -> Row:
     share = SCALES[result.metric][1] == 100
     row = {
         "kind": "published",
-        "model": _cell_text(result.system),
+        "model": cell_text(result.system),
         "dataset": result.dataset,
         "protocol": f"{result.protocol.key}: {result.protocol.text}",
     }
@@ -121,7 +121,7 @@ def _published(result: PublishedResult) -> Row:
     return row | doubt | {result.metric: float(f"{result.value / 100:.12g}") if share else result.value}
 
 
-def _cell_text(text: str) -> str:
+def cell_text(text: str) -> str:
     """A text that no spreadsheet takes for a formula, and that UTF-8 can hold."""
     safe = text.encode("utf-8", "backslashreplace").decode()
     return f"'{safe}" if safe[:1] in ("=", "+", "-", "@", "\t", "\r") else safe

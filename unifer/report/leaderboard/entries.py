@@ -83,7 +83,7 @@ def collect(
         spec, run = each.spec, each.run
         _refuse_other_folder(specs.setdefault(spec.name, spec), spec)
         loaded = open_run(spec, run)
-        group, source = Group(family_of(spec), _questions_name(loaded)), loaded.source.path
+        group, source = Group(family_of(spec), questions_name(loaded)), loaded.source.path
         model = run.name if source is None else run.name.removesuffix(f".{source.stem}")
         other = files.setdefault((model, group, spec.name), run)
         if other is not run:
@@ -112,7 +112,7 @@ def _refuse_other_folder(known: DatasetSpec, spec: DatasetSpec) -> None:
         )
 
 
-def _questions_name(loaded: LoadedRun) -> str | None:
+def questions_name(loaded: LoadedRun) -> str | None:
     """None for the dataset's own questions; else the file's name, or a digest of the rows without a file."""
     path, own = loaded.source.path, loaded.spec.questions
     if path is not None:

@@ -27,7 +27,7 @@ from unifer.report.page.document import document
 _LONG = 400
 
 
-def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
+def html(boards: Sequence[Leaderboard], warnings: Sequence[str], explained: str = EXPLAINED) -> str:
     """The whole page."""
     values = {
         "links": "".join(
@@ -35,7 +35,7 @@ def html(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
         ),
         "warnings": _warnings(warnings),
         "boards": "\n".join(_board(board, at) for at, board in enumerate(boards)),
-        "explained": _text(EXPLAINED, 2 * _LONG),
+        "explained": _text(explained, 2 * _LONG),
     }
     return document("leaderboard", values, title="Leaderboard", scripts=("leaderboard",), style="leaderboard")
 
@@ -69,7 +69,7 @@ def _ranking(ranking: Ranking, board: Leaderboard) -> str:
         *((title, "none") for _, title in ranking.columns),
     ]
     drawn = "" if ranking.ranked_by is None else dict(ranking.columns)[ranking.ranked_by]
-    titles += [(drawn, ""), ("questions", "none")]
+    titles += [(drawn, ""), ("n" if ranking.name else "questions", "none")]
     head = "".join(
         _head(title, order, 2 <= index < len(ranking.columns) + 2)
         for index, (title, order) in enumerate(titles)

@@ -50,17 +50,19 @@ class RankingLine:
 class Ranking:
     """One metric: columns (key, title) in order, and the lines, best first.
 
-    `ranked_by` is the column that ranks; None where no model has all sets.
+    `ranked_by` is the column that ranks; None where no model has all sets. `name` is the heading of what is
+    no metric: a rate of a trust sheet, whose `metric` is its unit.
     """
 
     metric: str
     columns: tuple[tuple[str, str], ...]
     ranked_by: str | None
     lines: tuple[RankingLine, ...]
+    name: str = ""
 
     @property
     def title(self) -> str:
-        return METRICS[self.metric]
+        return self.name or METRICS[self.metric]
 
 
 @dataclass

@@ -51,6 +51,8 @@ def _number(metric: str, score: float, digits: int) -> str:
     """`0.6884` -> `68.84`, of two digits the second only where it is not 0."""
     if metric == "judge":
         return f"{score:.2f}"
+    if metric == "number":
+        return f"{score:.3g}"
     text = f"{score if metric in _NO_SHARES else 100 * score:.{digits}f}"
     return text[:-1] if digits == 2 and text.endswith("0") else text
 
@@ -107,7 +109,9 @@ def terminal(boards: Sequence[Leaderboard]) -> str:
             (each for each in board.rankings if any(line.kind == "run" for line in each.lines)), None
         )
         if ranking is not None:
-            parts += [f"{heading(board)} · {ranking.title}, {ranked_by(ranking)}", "", _grid(ranking), ""]
+            titles = [heading(board), plain(ranking.title, 80)] if ranking.name else []
+            titles = titles or [f"{heading(board)} · {ranking.title}, {ranked_by(ranking)}"]
+            parts += [*titles, "", _grid(ranking), ""]
     published = {
         (line.name, line.about)
         for board in boards
@@ -128,10 +132,11 @@ def _grid(ranking: Ranking) -> str:
             tag = f" ({tag_of(line)})" if line.kind == "run" and tag_of(line) else ""
             name = plain(line.name, 30 - len(tag)) + tag
             rows.append((name, rank_of(ranking, line), score, line.questions))
-    return grid(("model", "rank", "percent", "questions"), rows)
+    counted = "n" if ranking.name else "questions"
+    return grid(("model", "rank", "value" if ranking.metric == "number" else "percent", counted), rows)
 
 
-def markdown(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
+def markdown(boards: Sequence[Leaderboard], warnings: Sequence[str], explained: str = EXPLAINED) -> str:
     """The whole leaderboard: a heading per board, a table per metric, and notes below it."""
     parts = ["# Leaderboard", ""]
     if warnings:
@@ -147,7 +152,7 @@ def markdown(boards: Sequence[Leaderboard], warnings: Sequence[str]) -> str:
                 *_markdown_notes(ranking),
                 "",
             ]
-    return "\n".join([*parts, EXPLAINED, ""])
+    return "\n".join([*parts, explained, ""])
 
 
 def _markdown_table(ranking: Ranking) -> list[str]:

@@ -21,6 +21,7 @@ from unifer.report.page.document import document, embedded, packed
 from unifer.report.page.pairs import baseline_of, held_against
 from unifer.report.page.summary import summary, training_json
 from unifer.report.page.thumbnails import PageImage, Thumbnails, image_file, pack
+from unifer.report.trust import sections as trust
 
 NAME = "index.html"
 BUDGET = 15_000_000
@@ -40,6 +41,7 @@ _SCRIPTS = (
     "plots",
     "radar",
     "changes",
+    "trust",
     "provenance",
     "samples",
     "list",
@@ -73,7 +75,8 @@ class ReportSettings:
 class ReportSummary:
     """The page on disk: its bytes, number of questions, warnings, and what it says of its images.
 
-    `figures` are the PNG files beside it, `no_radar` is why no radar chart is among them.
+    `figures` are the PNG files beside it, `no_radar` is why no radar chart is among them; `svgs` counts the
+    figures of trust sheets in the folder `trust`.
     """
 
     path: Path
@@ -83,17 +86,19 @@ class ReportSummary:
     images: str
     figures: tuple[Path, ...]
     no_radar: str
+    svgs: int = 0
 
 
 def write_report(
     results: Sequence[DatasetScores], out: Path, settings: ReportSettings, progress: Progress
 ) -> ReportSummary:
-    """Write `out/index.html` about `results`, and its two charts as PNG files beside it.
+    """Write `out/index.html` about `results`, its charts as PNG files beside it, and figures of trust sheets.
 
     Raises InputError: nothing given, one model twice on a dataset, datasets that disagree, a baseline that is
-    none of the runs.
+    none of the runs, a trust sheet that cannot be read.
     """
     _check(results)
+    sheets = trust.run_sheets(results)
     models = list(dict.fromkeys(result.run.name for result in results))
     questions = gather(results, models, list(dict.fromkeys(result.spec.name for result in results)))
     baseline = baseline_of(models, settings.baseline)
@@ -103,10 +108,12 @@ def write_report(
     about |= {"baseline": baseline, "gains": [pair.to_json() for pair in pairs]}
     about["radars"] = {scope: radar.to_json() for scope, radar in radars.items()}
     about["training"] = training_json(results, settings.training)
+    about["trust"] = trust.sections_json(sheets, results)
     about["emotions"] = in_order(label for result in results for label in result.spec.labels)
     samples = packed(samples_json(questions))
+    drawn = sum(len(figure.svg) for each in sheets for figure in each.figures)
     thumbnails, places, about["images"] = _images(
-        results, questions, settings, settings.budget - len(samples), progress
+        results, questions, settings, settings.budget - len(samples) - drawn, progress
     )
     values = {
         "summary": embedded(about),
@@ -115,7 +122,7 @@ def write_report(
         "images": thumbnails.text,
     }
     path = out / NAME
-    files.write_text(path, document("page", values, title=settings.title, scripts=_SCRIPTS))
+    files.write_text(path, document("page", values, title=settings.title, scripts=_SCRIPTS, style="trust"))
     titles = {result.spec.name: result.spec.title for result in results}
     return ReportSummary(
         path,
@@ -124,6 +131,7 @@ def write_report(
         tuple(about["warnings"]),
         about["images"],
         figures=write_figures(out, radars, pairs, titles),
+        svgs=len(trust.write_figures(out, sheets)),
         no_radar=next((radar.refusal for radar in radars.values()), ""),
     )
 

@@ -2,8 +2,9 @@
 "use strict";
 ((page) => {
   const { h, count } = page;
-  const SECTIONS = ["scores", "radar", "differences", "changes", "confusion", "classes", "units", "reasoning", "lengths", "training", "provenance", "samples"];
-  const SHORT = { scores: "Scores", radar: "Radar", differences: "Differences", changes: "Labels", confusion: "Confusion", classes: "Emotions", units: "AUs", reasoning: "Reasoning", lengths: "Lengths", training: "Training", provenance: "Made from", samples: "Samples" };
+  const TRUST = ["faithfulness", "votes", "damage", "calibration", "fairness"];
+  const SECTIONS = ["scores", "radar", "differences", "changes", "confusion", "classes", "units", "reasoning", "lengths", ...TRUST, "training", "provenance", "samples"];
+  const SHORT = { scores: "Scores", radar: "Radar", differences: "Differences", changes: "Labels", confusion: "Confusion", classes: "Emotions", units: "AUs", reasoning: "Reasoning", lengths: "Lengths", faithfulness: "Faithfulness", votes: "Votes", damage: "Robustness", calibration: "Calibration", fairness: "Fairness", training: "Training", provenance: "Made from", samples: "Samples" };
   const KEYS = [
     ["j k", "next, previous sample"],
     ["↓ ↑ Home End", "the same, in the list"],
@@ -37,7 +38,7 @@
   };
 
   const drawScoped = () => {
-    for (const draw of [page.drawRadar, page.drawGains, page.drawChanges, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawReasoning, page.drawLengths]) draw();
+    for (const draw of [page.drawRadar, page.drawGains, page.drawChanges, page.drawConfusion, page.drawClasses, page.drawUnits, page.drawReasoning, page.drawLengths, page.drawTrust]) draw();
     drawLinks();
   };
 

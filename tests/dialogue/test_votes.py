@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unifer.dialogue import votes
 from unifer.dialogue.answers import Verdict
+from unifer.dialogue.votes import Calibration, read_calibration
 from unifer.errors import InputError
-from unifer.recognition import votes
 from unifer.recognition.readings import Reading
-from unifer.recognition.votes import Calibration, read_calibration
 
 LABELS = ("happy", "sad", "angry")
 
@@ -33,7 +33,7 @@ def test_shares_entropy_and_agreement_by_hand() -> None:
     assert tally.au_shares == {"AU1": 0.5, "AU12": 0.25, "AU15": 0.25}
     # {1, 15} and {1}: 2/3; every other pair shares nothing.
     assert tally.au_agreement == pytest.approx(2 / 3 / 6)
-    assert (tally.threshold, votes.winner(tally)) == (0.5, "sad")
+    assert (tally.threshold, votes.winner(tally.labels)) == (0.5, "sad")
 
 
 def test_temperature_humbles_and_its_threshold_counts_unless_another_is_given() -> None:
@@ -45,11 +45,11 @@ def test_temperature_humbles_and_its_threshold_counts_unless_another_is_given() 
     assert votes.shares(said, LABELS, calibration, 0.2).threshold == 0.2
 
 
-def test_a_tie_goes_to_the_earlier_label_and_nobody_wins_without_votes() -> None:
+def test_a_tie_goes_to_the_label_voted_for_first_and_nobody_wins_without_votes() -> None:
     tally = votes.shares([verdict("angry"), verdict("sad")], LABELS, None, None)
-    assert (votes.winner(tally), votes.ties(tally)) == ("sad", ("sad", "angry"))
+    assert (votes.winner(tally.labels), votes.ties(tally.labels)) == ("angry", ("angry", "sad"))
     silent = votes.shares([verdict(None)] * 2, LABELS, None, None)
-    assert (votes.winner(silent), silent.confidence, silent.unanswered) == (None, 0.0, 1.0)
+    assert (votes.winner(silent.labels), silent.confidence, silent.unanswered) == (None, 0.0, 1.0)
 
 
 @given(
