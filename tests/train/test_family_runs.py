@@ -109,13 +109,13 @@ def test_sft_learns_the_reply_alone_from_the_prompt_of_inference(
     argv = sft_flags.flags(corpus, small, tmp_path / "out")
     trainer: Any = stage.make_trainer(sft.SftStage(), *stage.begin(sft.SftStage(), sft.types(), argv))
     row, processor = trainer.train_dataset[0], trainer.processing_class
-    question, reply = row["prompt"][0]["content"], row["completion"][0]["content"]
+    question, reply, image = row["prompt"][0]["content"], row["completion"][0]["content"], row["image"]
     batch = trainer.data_collator([row])
     labels, ids = batch["labels"][0], batch["input_ids"][0]
     learnt = processor.tokenizer.decode(labels[labels != -100])
     assert learnt.removesuffix("\n").removesuffix("<|im_end|>") == reply
     text = render_prompt(processor, question)
-    shown = processor(text=[text], images=[row["image"]], return_tensors="pt")
+    shown = processor(text=[text], images=[image], return_tensors="pt")
     assert ids[labels == -100].tolist() == shown["input_ids"][0].tolist()
     assert batch["pixel_values"].equal(shown["pixel_values"])
 

@@ -140,7 +140,8 @@ def _qwen3(family: Family, **more: Any) -> Any:
 
 
 def _qwen3_moe(family: Family) -> Any:
-    return _qwen3(family, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=_WIDTH // 2)
+    routed = {"num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": True}
+    return _qwen3(family, moe_intermediate_size=_WIDTH // 2, **routed)
 
 
 def _internvl(family: Family) -> Any:

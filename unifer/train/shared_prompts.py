@@ -9,6 +9,7 @@ alone are shared.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from types import MethodType
 from typing import Any
 
@@ -132,17 +133,29 @@ def share_pixels(image_processor: Any) -> None:
         places = {key: place for place, key in enumerate(firsts)}
         which = [places[id(image)] for image in flat]
         output = stock.preprocess(self, list(firsts.values()), *args, **kwargs)
-        tiles = output["num_patches"].tolist() if "num_patches" in output else None
-        patches = image_rows.blocks({**output, "num_tiles": tiles})
-        output["pixel_values"] = torch.cat([patches[place] for place in which])
-        for name in ("image_grid_thw", "num_patches"):
-            if name in output:
-                output[name] = output[name][torch.tensor(which)]
-        return output
+        return _for_all(output, which)
 
     image_processor.__class__ = type(
         stock.__name__, (stock,), {"preprocess": preprocess, "__module__": stock.__module__}
     )
+
+
+def _for_all(output: Any, which: list[int]) -> Any:
+    """What an image processor made of the distinct images, for all images; lists stay lists."""
+    if "num_patches" in output:
+        sizes = [int(count) for count in output["num_patches"]]
+        output["num_patches"] = _taken(output["num_patches"], which)
+    else:
+        sizes = output["image_grid_thw"].prod(dim=-1).tolist()
+        output["image_grid_thw"] = _taken(output["image_grid_thw"], which)
+    ends = list(accumulate(sizes))
+    rows = [row for place in which for row in range(ends[place] - sizes[place], ends[place])]
+    output["pixel_values"] = _taken(output["pixel_values"], rows)
+    return output
+
+
+def _taken(values: Any, places: list[int]) -> Any:
+    return [values[place] for place in places] if isinstance(values, list) else values[places]
 
 
 class SharedPrompts:
