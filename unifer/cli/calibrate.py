@@ -92,7 +92,7 @@ def _write(result: CalibrationResult, args: argparse.Namespace) -> list[Path]:
         say(calibration_text(sheet) + "\n")
         path = sheet_path(run.loaded.file.path, "calibration")
         with writing(path):
-            write_sheet(path, sheet)
+            write_sheet(path, sheet, run.loaded.file.path)
             calibration_png(path.with_suffix(".png"), sheet)
         paths += [path, path.with_suffix(".png")]
     if args.out is not None:

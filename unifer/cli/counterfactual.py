@@ -145,11 +145,11 @@ def _score(args: argparse.Namespace, predictions: list[Path]) -> int:
         sheet = faithfulness_sheet(run, spec.name, compare_pairs(families, read_rows(file), file))
         if real is not None:
             sheet = replace(sheet, rates=(*sheet.rates, real[0]), notes=(*sheet.notes, real[1]))
-        sheets[sheet_path(file, "faithfulness")] = _with_continuations(sheet, args, spec, run, file)
-    for path, sheet in sheets.items():
-        write_sheet(path, sheet)
+        sheets[file] = _with_continuations(sheet, args, spec, run, file)
+    for file, sheet in sheets.items():
+        write_sheet(sheet_path(file, "faithfulness"), sheet, file)
         say(faithfulness_text(sheet))
-    return wrote(list(sheets))
+    return wrote([sheet_path(file, "faithfulness") for file in sheets])
 
 
 def _with_continuations(

@@ -95,7 +95,7 @@ def _score(one: Selected, resamples: int) -> None:
     say(damage_text(sheet))
     figure = out.with_suffix(".png")
     with writing(out):
-        write_sheet(out, sheet)
+        write_sheet(out, sheet, one.run.path)
         damage_png(figure, sheet)
     wrote([out, figure])
 

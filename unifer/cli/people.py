@@ -82,7 +82,7 @@ def write_sheets(sheets: list[Sheet], predictions: Path) -> list[Path]:
         say(f"\n{votes_text(sheet) if sheet.kind == 'votes' else fairness_text(sheet)}")
         written.append(path)
         with writing(path):
-            write_sheet(path, sheet)
+            write_sheet(path, sheet, predictions)
             if sheet.kind == "votes":
                 written.append(path.with_suffix(".png"))
                 votes_png(written[-1], sheet)

@@ -8,6 +8,7 @@ import pytest
 
 from unifer.errors import InputError
 from unifer.evaluate.trust.sheets import (
+    STALE,
     Sheet,
     TrustRate,
     read_sheet,
@@ -64,3 +65,15 @@ def test_alike_rows_widen_the_interval() -> None:
     assert families.low is not None
     assert families.low < rows.low
     assert share("seen", hits, "pairs", units=["one"] * 100).low is None
+
+
+def test_a_sheet_of_replies_that_were_asked_anew_says_so(tmp_path: Path) -> None:
+    predictions = tmp_path / "tiny.jsonl"
+    predictions.write_text("{}\n")
+    sheet = Sheet("calibration", "tiny", "rafdb", (RATE,), ("few rows",))
+    write_sheet(sheet_path(predictions, "calibration"), sheet, predictions)
+    assert sheets_of(predictions)[0].notes == ("few rows",)
+
+    predictions.write_text("{}\n{}\n")
+
+    assert sheets_of(predictions)[0].notes == (STALE, "few rows")

@@ -38,7 +38,7 @@ def test_a_figure_is_a_column_wide_and_its_text_is_text_at_a_size_that_is_read(k
 def test_each_kind_draws_what_it_is_about() -> None:
     drawn = {kind: [texts(each) for each in figures_of(MAKERS[kind]("tiny", "rafdb"))] for kind in KINDS}
     assert "AU12" in drawn["faithfulness"][0]
-    assert "noise answers (0.4)" in drawn["faithfulness"][0]
+    assert "noise in answers (0.4)" in drawn["faithfulness"][0]
     assert "happiness" in drawn["faithfulness"][1]
     assert "one person, all faces: 70.2" in drawn["votes"][0]
     assert "five people, all faces: 81.6" in drawn["votes"][0]

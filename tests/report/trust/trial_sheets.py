@@ -22,16 +22,16 @@ def bounds(value: float, name: str = "value") -> dict[str, float]:
 
 def faithfulness(model: str, dataset: str, level: float = 0.7) -> Sheet:
     rates = (
-        TrustRate("says_why", level, level - 0.06, level + 0.05, 412, "pairs whose answer changed"),
+        TrustRate("says why", level, level - 0.06, level + 0.05, 412, "pairs whose answer changed"),
         TrustRate("seen", 0.81, 0.78, 0.84, 1260, "pairs that differ in one AU"),
-        TrustRate("unfaithful answer", 0.09, 0.06, 0.12, 412, "pairs whose answer changed", "lower"),
-        TrustRate("noise_answers", 0.004, 0.0, 0.01, 210, "pairs drawn twice alike", "lower"),
+        TrustRate("unfaithful answers", 0.09, 0.06, 0.12, 412, "pairs whose answer changed", "lower"),
+        TrustRate("noise in answers", 0.004, 0.0, 0.01, 210, "pairs drawn twice alike", "lower"),
     )
     units = {
         f"AU{unit}": {"seen": [40 + unit, 90], "moved": [30, 60 + unit]} for unit in sorted(ACTION_UNITS)[:12]
     }
     emotions = {
-        name: {"says_why": [30 + at, 50], "moved": [20 + at, 60]}
+        name: {"says why": [30 + at, 50], "moved": [20 + at, 60]}
         for at, name in enumerate(("happiness", "sadness", "surprise", "fear", "disgust", "anger"))
     }
     details = {"families": 210, "pairs": {"added": 40}, "by_au": units, "by_emotion": emotions}

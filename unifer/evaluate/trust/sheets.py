@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 Kind = Literal["faithfulness", "votes", "damage", "calibration", "fairness"]
+STALE = "measured on other predictions than lie here now; measure again"
+"""The first note of a sheet whose predictions have changed since."""
 KINDS: tuple[Kind, ...] = ("faithfulness", "votes", "damage", "calibration", "fairness")
 Better = Literal["higher", "lower", "neither"]
 Unit = Literal["share", "number"]
@@ -72,6 +74,8 @@ class Sheet:
     notes: tuple[str, ...] = ()
     details: Json = field(default_factory=dict)
     format: int = FORMAT
+    predictions: str = ""
+    """SHA-256 of the predictions file that it was measured on; empty where nobody said."""
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
@@ -121,9 +125,10 @@ def sheet_path(predictions: Path, kind: Kind) -> Path:
     return predictions.with_name(f"{predictions.stem}.{kind}.json")
 
 
-def write_sheet(path: Path, sheet: Sheet) -> None:
-    """Write `sheet` as JSON, in one move."""
-    files.write_json(path, sheet.to_json())
+def write_sheet(path: Path, sheet: Sheet, predictions: Path | None = None) -> None:
+    """Write `sheet` as JSON, in one move; with the file that it was measured on, so that age shows."""
+    digest = sheet.predictions if predictions is None else files.sha256(predictions)
+    files.write_json(path, replace(sheet, predictions=digest).to_json())
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -143,6 +148,12 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def sheets_of(predictions: Path) -> list[Sheet]:
-    """The sheets beside a predictions file, in the order of `KINDS`."""
+    """The sheets beside a predictions file, in the order of `KINDS`; those of other replies say so."""
     paths = [path for kind in KINDS for path in (sheet_path(predictions, kind),) if path.is_file()]
-    return [read_sheet(path) for path in paths]
+    sheets = [read_sheet(path) for path in paths]
+    digest = files.sha256(predictions) if any(sheet.predictions for sheet in sheets) else ""
+    aged = [sheet.predictions not in ("", digest) for sheet in sheets]
+    return [
+        replace(sheet, notes=(STALE, *sheet.notes)) if old else sheet
+        for sheet, old in zip(sheets, aged, strict=True)
+    ]

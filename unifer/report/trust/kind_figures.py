@@ -24,7 +24,7 @@ from unifer.report.trust.drawings import (
 from unifer.report.trust.reading import inner, number, point, points, rate_line, rows, series
 from unifer.report.trust.wording import rate_name
 
-_BARS = ("seen", "moved", "says_why")
+_BARS = ("seen", "moved", "says why")
 """Rates that stand side by side in the figures of faithfulness, where they are there; else the first ones."""
 
 

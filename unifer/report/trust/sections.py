@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,9 +38,7 @@ def run_sheets(results: Sequence[DatasetScores]) -> list[RunSheet]:
 
 def _named(sheet: Sheet, result: DatasetScores) -> Sheet:
     """The sheet under the run's own names, so that no two runs' figures share a file."""
-    return Sheet(
-        sheet.kind, result.run.name, result.spec.name, sheet.rates, sheet.notes, sheet.details, sheet.format
-    )
+    return replace(sheet, model=result.run.name, dataset=result.spec.name)
 
 
 def sections_json(found: Sequence[RunSheet], results: Sequence[DatasetScores]) -> list[Json]:
