@@ -58,13 +58,13 @@ def _calibrate(args: argparse.Namespace) -> int:
     from unifer.cli.outputs import wrote
     from unifer.evaluate.loading import open_run
     from unifer.evaluate.run_files import select
-    from unifer.evaluate.trust.ballots import read_ballots
     from unifer.evaluate.trust.calibration import calibrate
     from unifer.evaluate.trust.fitting import SureTarget
+    from unifer.evaluate.trust.voted_answers import read_voted_run
 
     selected = select(args.runs, Path.cwd(), args.dataset_dir)
     _check_out(args, [one.run.path for one in selected])
-    runs = [read_ballots(open_run(one.spec, one.run)) for one in selected]
+    runs = [read_voted_run(open_run(one.spec, one.run)) for one in selected]
     coverage = 0.8 if args.coverage is None and args.accuracy is None else args.coverage
     target = SureTarget(args.accuracy, coverage)
     result = calibrate(runs, target, seed=args.seed, resamples=args.resamples)

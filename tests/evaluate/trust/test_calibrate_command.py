@@ -15,9 +15,9 @@ from unifer.datasets import load_dataset
 from unifer.dialogue.votes import Calibration, read_calibration
 from unifer.errors import InputError
 from unifer.evaluate.loading import PredictionFile, open_run
-from unifer.evaluate.trust.ballots import Ballot, read_ballots
 from unifer.evaluate.trust.fitting import SureTarget, chosen_threshold, fit_calibration, halves
 from unifer.evaluate.trust.sheets import sheets_of
+from unifer.evaluate.trust.voted_answers import VotedAnswer, read_voted_run
 
 Said = pytest.CaptureFixture[str]
 FAST = ["--resamples", "100"]
@@ -72,9 +72,9 @@ def test_refusals_stand_apart_from_wrong_answers(tmp_path: Path) -> None:
 def test_no_subject_is_in_both_halves(tmp_path: Path) -> None:
     spec = dataset(tmp_path, "toy")
     path = save_run(spec, voted_rows(200, people=10))
-    run = read_ballots(open_run(load_dataset(spec.folder), PredictionFile("tiny.votes", path)))
+    run = read_voted_run(open_run(load_dataset(spec.folder), PredictionFile("tiny.votes", path)))
     both = halves(run.answers, by_subject=run.by_subject, seed=0)
-    people = [{ballot.question.subject for ballot in part} for part in (both.fit, both.judge)]
+    people = [{answer.question.subject for answer in part} for part in (both.fit, both.judge)]
     assert [len(each) for each in people] == [5, 5]
     assert not people[0] & people[1]
     again = halves(run.answers[::-1], by_subject=True, seed=0)
@@ -152,12 +152,12 @@ def test_what_cannot_be_calibrated_is_refused_and_nothing_is_written(
     assert not sheets_of(path)
 
 
-def ballots(*counted: tuple[int, bool, int]) -> list[Ballot]:
+def voted(*counted: tuple[int, bool, int]) -> list[VotedAnswer]:
     """Ballots as (votes for the winner of eight, right or not, how many of them)."""
     from unifer.records import Question
 
     return [
-        Ballot(
+        VotedAnswer(
             Question(f"{most}.png", "happy" if right else "angry", "Which?", ADJECTIVES),
             (*["happy"] * most, *["sad"] * (8 - most)),
         )
@@ -167,7 +167,7 @@ def ballots(*counted: tuple[int, bool, int]) -> list[Ballot]:
 
 
 def test_thresholds_are_chosen_for_what_is_asked() -> None:
-    some = ballots((8, True, 45), (8, False, 5), (6, True, 30), (6, False, 20))
+    some = voted((8, True, 45), (8, False, 5), (6, True, 30), (6, False, 20))
     plain = Calibration(1.0, 0.5)
     assert chosen_threshold(some, plain, SureTarget(accuracy=0.9)) == 1.0
     assert chosen_threshold(some, plain, SureTarget(accuracy=0.75)) == 0.75
@@ -179,14 +179,14 @@ def test_thresholds_are_chosen_for_what_is_asked() -> None:
 
 def test_votes_that_all_agree_are_humbled_too() -> None:
     """By temperature alone eight votes of eight stay a confidence of 1, however often they are wrong."""
-    some = ballots((8, True, 30), (8, False, 20))
+    some = voted((8, True, 30), (8, False, 20))
     fit = fit_calibration(some)
     assert fit.smoothing > 0
     assert some[0].confidence(fit) == pytest.approx(0.6, abs=0.01)
 
 
 def test_shares_that_are_right_already_are_left_alone() -> None:
-    fit = fit_calibration(ballots((8, True, 40), (4, True, 1), (4, False, 1)))
+    fit = fit_calibration(voted((8, True, 40), (4, True, 1), (4, False, 1)))
     assert (fit.temperature, fit.smoothing) == (1.0, 0.0)
 
 

@@ -24,7 +24,6 @@ from unifer.dialogue.votes import Calibration
 from unifer.errors import InputError
 from unifer.evaluate.scoring import seed_of
 from unifer.evaluate.statistics.bootstrap import cluster_notes
-from unifer.evaluate.trust.ballots import Ballot, VotedRun, sure_answers
 from unifer.evaluate.trust.confidence_intervals import drawn_units, error_interval, level_interval
 from unifer.evaluate.trust.confidences import (
     SureAnswers,
@@ -43,6 +42,7 @@ from unifer.evaluate.trust.fitting import (
     halves,
 )
 from unifer.evaluate.trust.sheets import Sheet, TrustRate, share
+from unifer.evaluate.trust.voted_answers import VotedAnswer, VotedRun, sure_answers
 from unifer.proportions import wilson
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def calibrate(
     """
     _refuse_mixed(runs)
     parts = [_halves(run, seed) for run in runs]
-    to_fit = [ballot for part in parts for ballot in part.fit]
+    to_fit = [answer for part in parts for answer in part.fit]
     fit = fit_calibration(to_fit)
     threshold = chosen_threshold(to_fit, fit, target)
     names = ", ".join(dict.fromkeys(run.loaded.spec.name for run in runs))
@@ -134,7 +134,7 @@ def _sheet(run: VotedRun, part: Halves, calibration: Calibration, seed: int, res
     }
     for ending, answers in (("", everything), ("_before", before), ("_after", after)):
         details |= {f"bins{ending}": _bins(answers), f"risk_coverage{ending}": _curve(answers)}
-    questions = [ballot.question for ballot in run.answers]
+    questions = [answer.question for answer in run.answers]
     notes = [*run.loaded.notes, *run.loaded.missing.notes, *cluster_notes(questions)]
     notes += fit_notes(calibration)
     return Sheet("calibration", run.model, run.loaded.spec.name, tuple(rates), tuple(notes), details)
@@ -183,9 +183,9 @@ def _gain(before: SureAnswers, after: SureAnswers, resamples: int) -> TrustRate:
 
 
 def _refusals(run: VotedRun, resamples: int) -> TrustRate:
-    ballots: list[Ballot] = [*run.answers, *run.refusals]
-    subjects = [ballot.question.subject for ballot in ballots] if run.by_subject else None
-    refused = [ballot.winner is None for ballot in ballots]
+    rows: list[VotedAnswer] = [*run.answers, *run.refusals]
+    subjects = [answer.question.subject for answer in rows] if run.by_subject else None
+    refused = [answer.winner is None for answer in rows]
     of = "questions that got replies"
     return share("refusals", refused, of, units=subjects, better="lower", resamples=resamples)
 

@@ -1,6 +1,6 @@
 """A calibration of vote shares: temperature, smoothing and threshold, fitted on half of the questions.
 
-Knows ballots; reads and writes no file.
+Knows answers; reads and writes no file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 from unifer.dialogue.votes import THRESHOLD, Calibration
 from unifer.errors import InputError
-from unifer.evaluate.trust.ballots import HOW, Ballot, sure_answers
 from unifer.evaluate.trust.confidences import SureLevels
+from unifer.evaluate.trust.voted_answers import HOW, VotedAnswer, sure_answers
 
 FEWEST = 20
 """Answers that either half needs."""
@@ -39,45 +39,45 @@ class SureTarget:
 class Halves:
     """Ballots on which a calibration is fitted, and those on which it is judged; no subject is in both."""
 
-    fit: tuple[Ballot, ...]
-    judge: tuple[Ballot, ...]
+    fit: tuple[VotedAnswer, ...]
+    judge: tuple[VotedAnswer, ...]
 
 
-def halves(ballots: Sequence[Ballot], *, by_subject: bool, seed: int) -> Halves:
-    """Two halves of `ballots` by chance: of the subjects where `by_subject`, else of the questions.
+def halves(answers: Sequence[VotedAnswer], *, by_subject: bool, seed: int) -> Halves:
+    """Two halves of `answers` by chance: of the subjects where `by_subject`, else of the questions.
 
     Raises InputError where either would have fewer than `FEWEST`.
     """
-    names = [str(ballot.question.subject) if by_subject else ballot.question.key for ballot in ballots]
+    names = [str(answer.question.subject) if by_subject else answer.question.key for answer in answers]
     # Sorted, so that the halves do not depend on the order in which replies came.
     units = sorted(set(names))
     drawn = np.random.default_rng(seed).permutation(len(units))[: len(units) // 2]
     chosen = {units[at] for at in drawn}
     fit, judge = (
-        tuple(ballot for ballot, name in zip(ballots, names, strict=True) if (name in chosen) is first)
+        tuple(answer for answer, name in zip(answers, names, strict=True) if (name in chosen) is first)
         for first in (True, False)
     )
     if min(len(fit), len(judge)) < FEWEST:
         whose = f" of {len(units)} subjects" if by_subject else ""
         raise InputError(
-            f"{len(ballots):,} answered questions{whose} make halves of {len(fit)} and {len(judge)}; "
+            f"{len(answers):,} answered questions{whose} make halves of {len(fit)} and {len(judge)}; "
             f"each needs {FEWEST} to fit or to judge anything: {HOW} on more questions"
         )
     return Halves(fit, judge)
 
 
-def fit_calibration(ballots: Sequence[Ballot]) -> Calibration:
+def fit_calibration(answers: Sequence[VotedAnswer]) -> Calibration:
     """The temperature and smoothing at which the Brier score of the winners is least; threshold 0.5.
 
     The Brier score is proper (Gneiting and Raftery, 2007) and, unlike the likelihood of Guo et al. (2017),
     finite where all votes are wrong. Of equally good ones the least change: no smoothing, temperature 1.
     """
-    groups = Counter((_shape(ballot), ballot.correct) for ballot in ballots)
-    example = {_shape(ballot): ballot for ballot in ballots}
+    groups = Counter((_shape(answer), answer.correct) for answer in answers)
+    example = {_shape(answer): answer for answer in answers}
 
     def loss(heat: float, smoothing: float) -> float:
         calibration = Calibration(math.exp(heat), THRESHOLD, smoothing=smoothing)
-        sure = {shape: ballot.confidence(calibration) for shape, ballot in example.items()}
+        sure = {shape: answer.confidence(calibration) for shape, answer in example.items()}
         return math.fsum(number * (sure[shape] - right) ** 2 for (shape, right), number in groups.items())
 
     best = (loss(0.0, 0.0), 0.0, 0.0)
@@ -101,19 +101,19 @@ def _least(loss: Callable[[float], float]) -> float:
     return (low + high) / 2
 
 
-def _shape(ballot: Ballot) -> tuple[int, ...]:
+def _shape(answer: VotedAnswer) -> tuple[int, ...]:
     """What the confidence depends on: the candidates, the votes of the winner, then of each other choice."""
-    counts = Counter(ballot.votes)
-    return len(ballot.question.candidate_labels), counts.pop(ballot.winner), *sorted(counts.values())
+    counts = Counter(answer.votes)
+    return len(answer.question.candidate_labels), counts.pop(answer.winner), *sorted(counts.values())
 
 
-def chosen_threshold(ballots: Sequence[Ballot], calibration: Calibration, target: SureTarget) -> float:
+def chosen_threshold(answers: Sequence[VotedAnswer], calibration: Calibration, target: SureTarget) -> float:
     """The confidence from which answers count as sure.
 
     For a coverage: the largest that leaves at least that share of the answers. For an accuracy: the smallest
     from which on at least that share of them is right. Raises InputError where no confidence does.
     """
-    levels = SureLevels.of(sure_answers(ballots, calibration))
+    levels = SureLevels.of(sure_answers(answers, calibration))
     size, right = np.cumsum(levels.size), np.cumsum(levels.size - levels.wrong)
     if target.accuracy is None:
         wanted = 1.0 if target.coverage is None else target.coverage

@@ -24,7 +24,7 @@ HOW = "sample votes with `unifer infer --votes 8` or `unifer bench --votes 8`"
 
 
 @dataclass(frozen=True)
-class Ballot:
+class VotedAnswer:
     """One question with the labels of its votes, in order; None for a vote that names none of the list."""
 
     question: Question
@@ -44,12 +44,12 @@ class Ballot:
 
 @dataclass(frozen=True)
 class VotedRun:
-    """A run with `votes` per question: ballots in `answers` have a winner, those in `refusals` none."""
+    """A run with `votes` per question: those in `answers` have a winner, those in `refusals` none."""
 
     loaded: LoadedRun
     votes: int
-    answers: tuple[Ballot, ...]
-    refusals: tuple[Ballot, ...]
+    answers: tuple[VotedAnswer, ...]
+    refusals: tuple[VotedAnswer, ...]
     failed: int
     missing: int
 
@@ -68,7 +68,7 @@ class VotedRun:
     @cached_property
     def by_subject(self) -> bool:
         """Whether every question names its subject, and there are several."""
-        return clusters_of([ballot.question for ballot in (*self.answers, *self.refusals)]) is not None
+        return clusters_of([answer.question for answer in (*self.answers, *self.refusals)]) is not None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -78,7 +78,7 @@ class VotedRun:
         return {"asked": sum(known.values()), **known}
 
 
-def read_ballots(loaded: LoadedRun) -> VotedRun:
+def read_voted_run(loaded: LoadedRun) -> VotedRun:
     """The votes of a run.
 
     Raises InputError: a set of AUs alone, rows of one reply, another number of votes in one row than in
@@ -105,34 +105,34 @@ def read_ballots(loaded: LoadedRun) -> VotedRun:
             f"{path}: {odd.question.key!r} has {len(odd.votes)} votes, most rows have {most}; shares of "
             "different numbers of votes are not comparable: ask them again in a run of their own"
         )
-    ballots = [_ballot(row, loaded) for row in rows]
-    answers = tuple(ballot for ballot in ballots if ballot.winner is not None)
+    whole = [_voted_answer(row, loaded) for row in rows]
+    answers = tuple(answer for answer in whole if answer.winner is not None)
     if not answers:
         raise InputError(
             f"{path}: none of the {len(rows):,} questions has a vote for a label of its list, so there "
             "is no answer to be sure of; see what the replies say with `unifer report`"
         )
     lost = len(loaded.missing.questions) + loaded.missing.unplaced
-    refusals = tuple(ballot for ballot in ballots if ballot.winner is None)
+    refusals = tuple(answer for answer in whole if answer.winner is None)
     return VotedRun(loaded, next(iter(sizes)), answers, refusals, len(loaded.predictions) - len(rows), lost)
 
 
-def _ballot(row: Prediction, loaded: LoadedRun) -> Ballot:
+def _voted_answer(row: Prediction, loaded: LoadedRun) -> VotedAnswer:
     votes = tuple(vote.label for vote in row.votes)
     if row.votes[standing(votes)].reply != row.reply:
         raise InputError(
             f"{loaded.file.path}: the reply of {row.question.key!r} is not the first vote for the winner of "
             "its own votes, so one of them is another row's; ask that question again"
         )
-    return Ballot(row.question, votes)
+    return VotedAnswer(row.question, votes)
 
 
-def sure_answers(ballots: Sequence[Ballot], calibration: Calibration | None = None) -> SureAnswers:
-    """The winners of `ballots`, each with its calibrated confidence; all of them have one."""
-    most = [sum(vote == ballot.winner for vote in ballot.votes) for ballot in ballots]
+def sure_answers(answers: Sequence[VotedAnswer], calibration: Calibration | None = None) -> SureAnswers:
+    """The winners of `answers`, each with its calibrated confidence; all of them have one."""
+    most = [sum(vote == answer.winner for vote in answer.votes) for answer in answers]
     return SureAnswers(
-        np.array([ballot.confidence(calibration) for ballot in ballots]),
-        np.array([float(ballot.correct) for ballot in ballots]),
+        np.array([answer.confidence(calibration) for answer in answers]),
+        np.array([float(answer.correct) for answer in answers]),
         np.array(most, dtype=np.int64),
-        clusters_of([ballot.question for ballot in ballots]),
+        clusters_of([answer.question for answer in answers]),
     )
