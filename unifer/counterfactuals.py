@@ -111,7 +111,7 @@ def _by_unit(row: Mapping[str, Any], name: str) -> dict[int, Any]:
 
 
 @dataclass(frozen=True)
-class Family:
+class FaceFamily:
     """A base face and the faces that differ from it in one thing each."""
 
     base: CounterfactualFace
@@ -122,7 +122,7 @@ class Family:
         return (self.base, *self.others)
 
 
-def read_families(path: Path) -> list[Family]:
+def read_families(path: Path) -> list[FaceFamily]:
     """The families of a `families.jsonl`, in file order.
 
     Raises InputError naming the row that is no face of a family, or the family without its one base face.
@@ -141,5 +141,5 @@ def read_families(path: Path) -> list[Family]:
                 "another face; one base is needed, of which the others name the id under 'of'. Draw them "
                 "again with `unifer counterfactual --out DIR`"
             )
-        families.append(Family(bases[0], tuple(face for face in faces if face is not bases[0])))
+        families.append(FaceFamily(bases[0], tuple(face for face in faces if face is not bases[0])))
     return families

@@ -15,7 +15,7 @@ from unifer.datasets import load_dataset
 from unifer.errors import InputError
 
 if TYPE_CHECKING:
-    from unifer.counterfactuals import Family
+    from unifer.counterfactuals import FaceFamily
     from unifer.datasets import DatasetSpec
     from unifer.evaluate.trust.sheets import Sheet
 
@@ -117,7 +117,7 @@ def _write_continuations(folder: Path, spec: DatasetSpec, run: str, predictions:
     return write_continuations(spec, run, questions)
 
 
-def _families(spec: DatasetSpec) -> list[Family]:
+def _families(spec: DatasetSpec) -> list[FaceFamily]:
     from unifer.counterfactuals import FAMILIES, read_families
 
     path = spec.questions.parent / FAMILIES

@@ -7,7 +7,7 @@ from random import Random
 
 from unifer.action_units import ACTION_UNITS
 from unifer.au_reader import read_units
-from unifer.counterfactuals import Family
+from unifer.counterfactuals import FaceFamily
 from unifer.dialogue import prompts
 from unifer.emotions import EMOTIONS
 from unifer.prepare.counterfactuals.variants import EMOTIONAL, DrawnVariant, make_family
@@ -49,8 +49,8 @@ def drawn_families(count: int, seed: str = "test") -> list[list[DrawnVariant]]:
     return [make_family(seed, index, EMOTIONAL[index % len(EMOTIONAL)]) for index in range(count)]
 
 
-def families_of(drawn: list[list[DrawnVariant]]) -> list[Family]:
-    return [Family(one[0].face, tuple(each.face for each in one[1:])) for one in drawn]
+def families_of(drawn: list[list[DrawnVariant]]) -> list[FaceFamily]:
+    return [FaceFamily(one[0].face, tuple(each.face for each in one[1:])) for one in drawn]
 
 
 def question_of(variant: DrawnVariant) -> Question:

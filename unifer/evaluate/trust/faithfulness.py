@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unifer.counterfactuals import Change, CounterfactualFace, Family
+from unifer.counterfactuals import Change, CounterfactualFace, FaceFamily
 from unifer.dialogue.answers import Verdict
 from unifer.emotions import canonical
 from unifer.errors import InputError
@@ -67,7 +67,7 @@ class AnsweredFamilies:
 
 
 def compare_pairs(
-    families: Sequence[Family], predictions: Sequence[Prediction], path: Path | None = None
+    families: Sequence[FaceFamily], predictions: Sequence[Prediction], path: Path | None = None
 ) -> AnsweredFamilies:
     """Grade `predictions` and pair each face of a family with its base.
 
@@ -89,7 +89,7 @@ def compare_pairs(
 
 
 def _matched(
-    families: Sequence[Family], predictions: Sequence[Prediction], path: Path | None
+    families: Sequence[FaceFamily], predictions: Sequence[Prediction], path: Path | None
 ) -> dict[str, Verdict]:
     faces = {face.id: face for family in families for face in family.faces}
     where = path or "predictions"
@@ -112,7 +112,7 @@ def _matched(
     return verdicts
 
 
-def _pair(family: Family, face: CounterfactualFace, before: Verdict, after: Verdict) -> AnsweredPair:
+def _pair(family: FaceFamily, face: CounterfactualFace, before: Verdict, after: Verdict) -> AnsweredPair:
     core = {other.action_unit for other in family.others if other.core}
     claims = before.action_units ^ after.action_units
     unit = face.action_unit
