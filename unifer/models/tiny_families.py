@@ -141,7 +141,7 @@ def _qwen3(family: Family, **more: Any) -> Any:
 
 def _qwen3_moe(family: Family) -> Any:
     routed = {"num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": True}
-    return _qwen3(family, moe_intermediate_size=_WIDTH // 2, **routed)
+    return _qwen3(family, moe_intermediate_size=_WIDTH // 3, **routed)
 
 
 def _internvl(family: Family) -> Any:
@@ -163,6 +163,7 @@ def _internvl(family: Family) -> Any:
         "num_hidden_layers": 6,
         "num_attention_heads": 4,
         "attention_bias": True,
+        "layer_scale_init_value": 1.0,
         "image_size": [side, side],
         "patch_size": [family.unit // 2, family.unit // 2],
         "initializer_range": _SPREAD,
