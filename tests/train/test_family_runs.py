@@ -60,7 +60,11 @@ def test_ten_grpo_steps_agree_and_leave_a_model_that_both_engines_answer_alike(
     from unifer.train import grpo
 
     monkeypatch.setattr(grpo, "trainer_rewards", lambda *_, **__: [any_text])
-    out = grpo.run(grpo_flags.flags(corpus, small, tmp_path / "out", max_steps=10, rewards="accuracy"))
+    out = grpo.run(
+        grpo_flags.flags(
+            corpus, small, tmp_path / "out", max_steps=10, rewards="accuracy", learning_rate="1e-4"
+        )
+    )
     gaps = [row["sampling/sampling_logp_difference/mean"] for row in read_metrics(out)]
     assert len(gaps) == 10
     assert max(gaps) < 1e-3, gaps

@@ -20,7 +20,6 @@ PUBLISHED = {
     "Qwen/Qwen2.5-VL-72B-Instruct": 73_410_777_344,
     "Qwen/Qwen3-VL-4B-Instruct": 4_437_815_808,
     "Qwen/Qwen3-VL-8B-Instruct": 8_767_123_696,
-    "Qwen/Qwen3-VL-30B-A3B-Instruct": 31_070_754_032,
     "OpenGVLab/InternVL3-8B-hf": 7_944_373_760,
 }
 

@@ -49,8 +49,6 @@ class Family:
     """Outputs of the tower, or of `get_image_features` where tiles go in, that hold rows of every image."""
     positions: Literal["grid", "line"] = "grid"
     """Whether an image's tokens have places in a grid (M-RoPE), or follow one another like text."""
-    transposed: tuple[str, ...] = ()
-    """Ends of the names of weights that checkpoints, and so vLLM, hold transposed (experts in one tensor)."""
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -86,10 +84,6 @@ class Family:
         below = name.removeprefix("model.")
         inner = below.removeprefix("language_model.")
         return f"language_model.model.{inner}" if inner != below else below
-
-    def vllm_weight(self, name: str, weight: Any) -> Any:
-        """The weight `name` of the live model, as a checkpoint would hold it."""
-        return weight.transpose(-1, -2) if name.endswith(self.transposed) else weight
 
     def collapse(self, ids: Sequence[int], tokenizer: Any) -> list[int]:
         """A prompt with one placeholder per image, as vLLM takes it.
@@ -145,17 +139,6 @@ FAMILIES: tuple[Family, ...] = (
         unit=32,
         projectors=("visual.merger", "visual.deepstack_merger_list"),
         per_image=("pooler_output", "deepstack_features"),
-        **_QWEN,  # type: ignore[arg-type]
-    ),
-    Family(
-        name="qwen3-vl-moe",
-        model_type="qwen3_vl_moe",
-        architecture="Qwen3VLMoeForConditionalGeneration",
-        hub=r"Qwen3-VL-.*-A\d+B",
-        unit=32,
-        projectors=("visual.merger", "visual.deepstack_merger_list"),
-        per_image=("pooler_output", "deepstack_features"),
-        transposed=("experts.gate_up_proj", "experts.down_proj"),
         **_QWEN,  # type: ignore[arg-type]
     ),
     Family(

@@ -127,8 +127,8 @@ def _qwen2(family: Family) -> Any:
     )
 
 
-def _qwen3(family: Family, **more: Any) -> Any:
-    text = {"head_dim": 32, "rope_parameters": _rope([6, 5, 5], mrope_interleaved=True), **more}
+def _qwen3(family: Family) -> Any:
+    text = {"head_dim": 32, "rope_parameters": _rope([6, 5, 5], mrope_interleaved=True)}
     vision = {
         "hidden_size": _WIDTH,
         "intermediate_size": 2 * _WIDTH,
@@ -137,11 +137,6 @@ def _qwen3(family: Family, **more: Any) -> Any:
         "deepstack_visual_indexes": [1, 3],
     }
     return _qwen(family, Qwen3VLProcessor, Qwen3VLVideoProcessor, text, vision)
-
-
-def _qwen3_moe(family: Family) -> Any:
-    routed = {"num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": True}
-    return _qwen3(family, moe_intermediate_size=_WIDTH // 2, **routed)
 
 
 def _internvl(family: Family) -> Any:
@@ -163,6 +158,7 @@ def _internvl(family: Family) -> Any:
         "num_hidden_layers": 6,
         "num_attention_heads": 4,
         "attention_bias": True,
+        "layer_scale_init_value": 1.0,
         "image_size": [side, side],
         "patch_size": [family.unit // 2, family.unit // 2],
         "initializer_range": _SPREAD,
@@ -182,6 +178,5 @@ def _line() -> Json:
 _MAKERS: Mapping[str, Callable[[Family], Any]] = {
     "qwen2-vl": _qwen2,
     "qwen3-vl": _qwen3,
-    "qwen3-vl-moe": _qwen3_moe,
     "internvl": _internvl,
 }

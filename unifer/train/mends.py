@@ -78,8 +78,8 @@ def _without_compiled_collectives() -> None:
     backend.build_shm_op = lambda: None
 
 
-def keep_cpu_weights_loadable(*, experts: bool = False) -> None:
-    """Make vLLM on CPU keep weights as they were stored, those of `experts` too: it can be given new ones."""
+def keep_cpu_weights_loadable() -> None:
+    """Make vLLM on CPU keep linear weights as they were stored, so that it can be given new ones."""
     import torch._dynamo
     import vllm._custom_ops as operations
     from vllm.model_executor.layers import utils as linear_layers
@@ -91,28 +91,6 @@ def keep_cpu_weights_loadable(*, experts: bool = False) -> None:
     # with AMX the sgl kernels.
     operations._supports_onednn = False
     linear_layers.check_cpu_sgl_kernel = lambda *_: False
-    if experts:
-        _pack_experts_when_used()
-
-
-def _pack_experts_when_used() -> None:
-    """Pack experts for vLLM's CPU kernel at each call; it does so once, and loses what could be replaced."""
-    from vllm.model_executor.layers.fused_moe.experts import cpu_moe
-
-    kind = cpu_moe.CPUUnquantizedExperts
-    stock = kind.apply
-    if getattr(stock, "packs", False):
-        return
-
-    def apply(self: Any, *args: Any, w1: Any, w2: Any, **more: Any) -> Any:
-        first, second = (cpu_moe.cpu_prepack_moe_weight(weight.data, self.isa) for weight in (w1, w2))
-        return stock(self, *args, w1=first, w2=second, **more)
-
-    def leave(self: Any, layer: Any) -> None:
-        self._use_zentorch = False
-
-    apply.packs = True  # type: ignore[attr-defined]
-    kind.apply, kind.process_weights_after_loading = apply, leave
 
 
 def score_labelled_tokens() -> None:

@@ -188,7 +188,7 @@ class Sampler(vllm_generation.VLLMGeneration):
             for name, weight in layer:
                 if name.endswith("self_attn.o_proj.weight"):
                     self._watched = (name, weight[0, :_WATCHED].detach().clone())
-            yield [(name, self.family.vllm_weight(name, weight)) for name, weight in layer]
+            yield layer
 
     def _iter_named_params(self) -> Iterator[tuple[str, torch.Tensor]]:
         """What TRL sends to a server, one by one."""
@@ -255,7 +255,7 @@ def open_engine(family: Family, dtype: str, image_side: int | None = None) -> It
     if not visible_gpus():
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # ranks share the cores
-        keep_cpu_weights_loadable(experts=bool(family.transposed))
+        keep_cpu_weights_loadable()
         own["enforce_eager"] = True
         # A prompt is shared by its group in whole blocks of the KV cache; the CPU default of 128 tokens is
         # longer than short prompts.

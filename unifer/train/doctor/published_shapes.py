@@ -109,13 +109,6 @@ KNOWN: Mapping[str, Json] = {
         _text(4096, 12288, 36, 32, 8, 151936, head=128),
         {**_VISION_3_LARGE, "out_hidden_size": 4096},
     ),
-    "Qwen/Qwen3-VL-30B-A3B-Instruct": _model(
-        "qwen3_vl_moe",
-        False,
-        _text(2048, 6144, 48, 32, 4, 151936, head=128)
-        | {"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768},
-        {**_VISION_3_LARGE, "out_hidden_size": 2048},
-    ),
     "OpenGVLab/InternVL3-8B-hf": _model(
         "internvl",
         False,

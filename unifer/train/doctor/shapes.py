@@ -48,9 +48,6 @@ class ModelShape:
     """Places of an image that have an embedding of their own; 0 where rotation alone tells them apart."""
     deepstack: int = 0
     """Vision blocks whose features enter the decoder a second time."""
-    experts: int = 0
-    """Experts of each layer, `intermediate` then being what a token goes through, all of them; 0: none."""
-    expert_width: int = 0
 
     @property
     def kv_width(self) -> int:
@@ -74,10 +71,9 @@ class ModelShape:
         yield Linear("k_proj", h, self.kv_width, n, False)
         yield Linear("v_proj", h, self.kv_width, n, False)
         yield Linear("o_proj", q, h, n, False)
-        if not self.experts:
-            yield Linear("gate_proj", h, self.intermediate, n, False)
-            yield Linear("up_proj", h, self.intermediate, n, False)
-            yield Linear("down_proj", self.intermediate, h, n, False)
+        yield Linear("gate_proj", h, self.intermediate, n, False)
+        yield Linear("up_proj", h, self.intermediate, n, False)
+        yield Linear("down_proj", self.intermediate, h, n, False)
         yield from tower_linears(self)
 
     @property
@@ -86,7 +82,6 @@ class ModelShape:
         weights = sum(each.inputs * each.outputs * each.times for each in self.linears() if not each.vision)
         # Qwen3 has no biases, and norms of queries and keys instead.
         own = 2 * self.head_width or self.query_width + 2 * self.kv_width
-        own += self.experts * self.hidden * (1 + 3 * self.expert_width)  # the router's row, and an expert
         biases_and_norms = self.layers * (own + 2 * self.hidden) + self.hidden
         return self.vocabulary * self.hidden * (1 if self.tied else 2) + weights + biases_and_norms
 
@@ -126,27 +121,14 @@ def shape_of(config: Json) -> ModelShape | None:
         layers=text["num_hidden_layers"],
         heads=text["num_attention_heads"],
         kv_heads=text.get("num_key_value_heads") or text["num_attention_heads"],
-        intermediate=_used_width(text),
+        intermediate=text["intermediate_size"],
         vocabulary=text["vocab_size"],
         tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
         channels=vision.get("in_channels", vision.get("in_chans", vision.get("num_channels", 3))),
         family=family,
         head_width=(text.get("head_dim") or 128) if family.startswith("qwen3") else 0,
-        experts=_experts(text),
-        expert_width=text.get("moe_intermediate_size", 0),
         **_tower(family, config, vision),
     )
-
-
-def _experts(text: Json) -> int:
-    return int(text.get("num_experts") or text.get("num_local_experts") or 0)
-
-
-def _used_width(text: Json) -> int:
-    """The inner width that a token goes through: of its MLP, or of the experts that it is sent to."""
-    if _experts(text):
-        return int(text["moe_intermediate_size"]) * int(text["num_experts_per_tok"])
-    return int(text["intermediate_size"])
 
 
 def _tower(family: str, config: Json, vision: Json) -> dict[str, int]:
@@ -193,7 +175,6 @@ def forward_pass(
     `scored` tokens of a sequence go through the head.
     """
     decoder = sum(each.inputs * each.outputs * each.times for each in shape.linears() if not each.vision)
-    decoder += 3 * shape.hidden * shape.intermediate * shape.layers if shape.experts else 0
     attention = 4 * shape.query_width * shape.layers * tokens
     head = 2 * shape.vocabulary * shape.hidden * sequences * scored
     return Pass(sequences * tokens * (2 * decoder + attention), head, images * image_flops(shape, patches))

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-_THREE = ("qwen3-vl", "qwen3-vl-moe")
-
 
 class Linear(NamedTuple):
     """`times` linear layers of one kind: the end of their names, inputs, outputs, whether for vision."""
@@ -67,12 +65,12 @@ def tower_linears(tower: Tower) -> Iterator[Linear]:
         yield Linear("up_proj", v, inner, d, True)
         yield Linear("down_proj", inner, v, d, True)
     else:
-        prefix = "linear_" if tower.family in _THREE else ""
+        prefix = "linear_" if tower.family == "qwen3-vl" else ""
         yield Linear(f"{prefix}fc1", v, inner, d, True)
         yield Linear(f"{prefix}fc2", inner, v, d, True)
     yield Linear("qkv", v, 3 * v, d, True)
     yield Linear("proj", v, v, d, True)
-    first, second = ("linear_fc1", "linear_fc2") if tower.family in _THREE else ("mlp.0", "mlp.2")
+    first, second = ("linear_fc1", "linear_fc2") if tower.family == "qwen3-vl" else ("mlp.0", "mlp.2")
     mergers = 1 + tower.deepstack
     yield Linear(first, tower.merged, tower.merged, mergers, True, True)
     yield Linear(second, tower.merged, tower.hidden, mergers, True, True)
@@ -91,7 +89,7 @@ def tower_rest(tower: Tower) -> int:
     norms = d * 4 * v
     if tower.family == "qwen2-vl":
         return patch_embedding(tower) + norms + 2 * v
-    if tower.family in _THREE:
+    if tower.family == "qwen3-vl":
         mergers = 2 * v + tower.deepstack * 2 * tower.merged
         return patch_embedding(tower) + v + tower.places * v + norms + mergers
     scales, class_token = d * 2 * v, v
