@@ -161,7 +161,7 @@ def test_a_family_that_the_installed_vllm_does_not_run_is_refused(monkeypatch: p
     monkeypatch.setitem(
         sys.modules,
         "vllm",
-        SimpleNamespace(ModelRegistry=registry, __version__="0.31.0"),  # type: ignore[arg-type]
+        SimpleNamespace(ModelRegistry=registry, __version__="0.31.0"),
     )
     check_engine(family_named("qwen2-vl"))
     with pytest.raises(InputError, match=r"vLLM 0\.31\.0 does not run Qwen3VL.*--rollouts none samples"):

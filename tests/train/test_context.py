@@ -11,6 +11,7 @@ import pytest
 from unifer.dialogue.images import ImageRule
 from unifer.errors import InputError
 from unifer.models.families import family_named
+from unifer.models.image_limits import image_tokens
 from unifer.train import context
 
 
@@ -55,7 +56,7 @@ def checkpoint(folder: Path, **identity: Any) -> Path:
 
 def test_the_longest_prompt_counts_its_image_tokens() -> None:
     assert context.longest_prompt(["one two", "one two three"], PROCESSOR, RULE, FAMILY) == 3 + 64
-    assert context.image_tokens(PROCESSOR, ImageRule(None), FAMILY) == 1_003_520 // 784
+    assert image_tokens(PROCESSOR, ImageRule(None), FAMILY) == 1_003_520 // 784
 
 
 @pytest.mark.parametrize(("prompt", "completion", "engine"), [(80, 21, None), (50, 20, 69)])
