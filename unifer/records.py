@@ -272,7 +272,7 @@ class Prediction:
         counts = fields.count(own, "prompt_tokens"), fields.count(own, "completion_tokens")
         if failed:
             return cls(question, "", message or reply or "failed", reason, *counts)
-        votes = read_votes(own, question.candidate_labels)
+        votes = read_votes(own, question.candidate_labels) if "replies" in own else ()
         return cls(question, reply, None, reason, *counts, votes)
 
     def to_json(self) -> Json:

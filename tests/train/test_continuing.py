@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.train.replies import EIGHT
-from unifer.train.continuing import LONGEST, Continuation, continued_rows, deletion
-from unifer.train.rewards import CONTINUED, REWARDS, judge, trainer_rewards
+from unifer.train.continuing import CONTINUED, LONGEST, Continuation, continued_rows, deletion
+from unifer.train.rewards import REWARDS, judge, trainer_rewards
 
 SEEN = "<think>Eyes: AU6 cheek raiser. Mouth: AU12 lip corner puller."
 REPLY = f"{SEEN} Together these suggest happiness.</think>\n<answer>happy</answer>"

@@ -19,6 +19,10 @@ OWN = Path()
 """`--vote-file` without a file: the votes that the rows carry."""
 
 
+FLAGS = ("vote_file", "group", "group_file", "group_least", "twin")
+"""Names of what `add_flags` adds; without any of them nobody's face is looked up."""
+
+
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     people = parser.add_argument_group("people (strict only; docs/trust.md)")

@@ -92,7 +92,8 @@ def _eval(args: argparse.Namespace) -> int:
         say(f"scoring {local(run.path)}{choice}\n")
     else:
         run = PredictionFile(run_name(args.predictions, spec), args.predictions)
-    people.check(args)
+    if _about_people(args):
+        people.check(args)
     if args.protocol == "strict":
         return _eval_strict(spec, run, args)
     if args.graded is not None:
@@ -121,7 +122,7 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
 
     out = _output(args.out, run.path.with_name(f"{_stem(run)}.metrics.json"), run.path)
     result = score_strict(spec, run, args.resamples)
-    sheets = people.make_sheets(result, args)
+    sheets = people.make_sheets(result, args) if _about_people(args) else []
     say(dataset_text(result))
     _say_folds(result.folds)
     written = [out]
@@ -135,7 +136,12 @@ def _eval_strict(spec: DatasetSpec, run: PredictionFile, args: argparse.Namespac
         with writing(graded):
             files.write_rows(graded, [row.to_json() for row in result.graded])
         written.append(graded)
-    return wrote([*written, *people.write_sheets(sheets, run.path)])
+    return wrote([*written, *(people.write_sheets(sheets, run.path) if sheets else [])])
+
+
+def _about_people(args: argparse.Namespace) -> bool:
+    """Whether any flag asks about votes or groups."""
+    return any(getattr(args, name) for name in people.FLAGS)
 
 
 def _eval_published(spec: DatasetSpec, run: PredictionFile, chosen: Path | None) -> int:

@@ -38,6 +38,9 @@ class Watching:
             brightness = np.asarray(request.image).mean()
             yield Reply(request.key, f"<answer>neutral</answer> {brightness:.2f}", "stop", 1, 1)
 
+    def exchange(self, checkpoint: Path) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 
@@ -203,7 +206,7 @@ def test_all_cells_are_one_stream_and_share_their_seeds(dataset: Path) -> None:
     plan, spec = make_plan(dataset)
     plans = tuple(plan.damaged(damage) for damage in (None, *GRID[:3]))
     engine = Watching()
-    infer.run_jobs([Job(plans, spec, silent)], slot=EngineSlot(lambda _: engine))  # type: ignore[arg-type]
+    infer.run_jobs([Job(plans, spec, silent)], slot=EngineSlot(lambda _: engine))
     assert len(engine.streams) == 1
     settings = GenerationSettings(temperature=1.0)
     seeds = {settings.seed_of(key) for key in engine.streams[0]}
