@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from unifer.errors import InputError
+from unifer.train import settings
 
 pytest.importorskip("trl", reason="training needs the full environment")
 pytestmark = pytest.mark.slow
@@ -115,3 +117,16 @@ def test_a_precision_that_only_the_checkpoint_knows_is_refused(config: Path) -> 
         InputError, match="--dtype auto: sampler and trainer must hold weights alike; say float32"
     ):
         refuse_dead_flags(sft, model)
+
+
+@pytest.mark.parametrize(
+    ("command", "peft", "before", "dropped", "after"),
+    [("grpo", True, 0.05, 0.05, 0.0), ("grpo", True, 0.0, 0.0, 0.0), ("sft", True, 0.05, 0.0, 0.05)],
+)
+def test_an_adapter_under_grpo_has_no_dropout(
+    command: str, peft: bool, before: float, dropped: float, after: float
+) -> None:
+    """TRL's default of 0.05 made the trainer score another policy than vLLM sampled."""
+    model = SimpleNamespace(use_peft=peft, lora_dropout=before)
+    assert settings.drop_adapter_dropout(command, model) == dropped
+    assert model.lora_dropout == after

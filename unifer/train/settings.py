@@ -176,6 +176,18 @@ def check_quantised(command: str, config: Any, model: Any) -> None:
         raise InputError('--load_in_4bit true: DeepSpeed cannot shard weights of 4 bits; --deepspeed ""')
 
 
+def drop_adapter_dropout(command: str, model: Any) -> float:
+    """Set the dropout of a GRPO run's adapter to 0; what it was, 0 where there was none to drop.
+
+    With it the trainer scores a policy that nobody samples from. Measured after one step of an adapter with
+    TRL's default of 0.05: 2.4e-3 to 2.8e-3 nats per token, and below 1e-3 without.
+    """
+    if command != "grpo" or not model.use_peft or not model.lora_dropout:
+        return 0.0
+    dropout, model.lora_dropout = float(model.lora_dropout), 0.0
+    return dropout
+
+
 def check_time(fer: FerArguments) -> None:
     """Raise InputError for a time limit under which no step could be taken."""
     if fer.max_minutes is not None and fer.max_minutes <= 0:

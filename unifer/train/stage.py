@@ -128,6 +128,8 @@ def begin(stage: Stage, types: Sequence[type], argv: Sequence[str]) -> tuple[Tra
     """
     fer, config, model = settings.parse(types, argv)
     settings.check_quantised(stage.command, config, model)
+    if dropout := settings.drop_adapter_dropout(stage.command, model):
+        log.warning("lora_dropout %g is 0 in GRPO: the sampler has none, both must be one policy", dropout)
     settings.refuse_dead_flags(config, model)
     settings.check_held_out(fer, config)
     settings.check_time(fer)
