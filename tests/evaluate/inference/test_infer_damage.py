@@ -189,7 +189,7 @@ def test_one_engine_is_shown_the_damaged_pixels_of_every_cell(dataset: Path) -> 
         starts.append("engine")
         return Watching()
 
-    slot = EngineSlot(start)  # type: ignore[arg-type]
+    slot = EngineSlot(start)
     infer.run_jobs([Job(plans, spec, silent)], slot=slot)
     assert len(starts) == 1
     shown = [
